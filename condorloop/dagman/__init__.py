@@ -1,0 +1,1 @@
+"""DAGs: planned, written, submitted and followed."""

@@ -1,0 +1,62 @@
+"""The cmsDriver.py options of the three steps, from a calibration's YAML.
+
+Knows cmsDriver's options (Configuration/Applications/python/cmsDriverOptions.py in
+cms-sw/cmssw); what a job adds by itself, input and output files, is not here.
+"""
+
+from __future__ import annotations
+
+from condorloop.config import Calibration, Parameters
+
+Options = list[tuple[str, str]]
+"""Option and value, in the order in which they are typed; a flag has the value ''."""
+
+
+def reco_options(calibration: Calibration, parameters: Parameters) -> Options:
+    """RAW to RECO: ``cmsDriver.py expressStep2``."""
+    step = calibration.reco
+    options = [
+        ("--conditions", parameters.global_tag),
+        ("-s", step.step),
+        ("--datatier", step.datatier),
+        ("--eventcontent", step.eventcontent),
+        ("--data", ""),
+        ("--process", step.process),
+    ]
+    if step.proc_modifier:
+        options.append(("--procModifier", step.proc_modifier))
+    return [
+        *options,
+        ("--scenario", step.scenario),
+        ("--era", step.era),
+        ("--nThreads", str(step.threads)),
+        ("--nStreams", str(step.streams)),
+        ("-n", "-1"),
+    ]
+
+
+def alca_options(calibration: Calibration, parameters: Parameters) -> Options:
+    """RECO to ALCARECO: ``cmsDriver.py expressStep3``."""
+    driver = calibration.alca.cms_driver
+    return [
+        ("--conditions", parameters.global_tag),
+        ("-s", driver.step),
+        ("--datatier", "ALCARECO"),
+        ("--eventcontent", "ALCARECO"),
+        ("--triggerResultsProcess", driver.trigger_results_process),
+        ("--nThreads", str(calibration.reco.threads)),
+        ("--nStreams", str(calibration.reco.streams)),
+        ("-n", "-1"),
+    ]
+
+
+def harvest_options(calibration: Calibration, parameters: Parameters) -> Options:
+    """ALCARECO to a payload: ``cmsDriver.py expressStep4``."""
+    driver = calibration.harvest.cms_driver
+    return [
+        ("--conditions", parameters.global_tag),
+        ("-s", driver.step),
+        ("--scenario", driver.scenario),
+        ("--data", ""),
+        ("-n", "-1"),
+    ]

@@ -1,0 +1,117 @@
+"""Which nodes a DAG has, and what each reads and makes.
+
+Knows how a batch is spread over RECO and ALCA nodes. It is pure: no files, no templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+from condorloop.config import Batching, Calibration
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import Batch, CampaignKey, NodeKind, RawFile
+from condorloop.rundir import alcareco_name, harvest_name, reco_name
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node.
+
+    `files` are the RAW files of a RECO node, `inputs` the RECO names of an ALCA node, `output`
+    what it leaves in the run directory, `job` the number of an ALCARECO.
+    """
+
+    name: str
+    kind: NodeKind
+    parents: tuple[str, ...] = ()
+    output: str = ""
+    lumis: Lumis = EMPTY
+    files: tuple[RawFile, ...] = ()
+    inputs: tuple[str, ...] = ()
+    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DagPlan:
+    """A DAG before it is written; `batch` is None for HARVEST and UPLOAD alone."""
+
+    key: CampaignKey
+    number: int
+    batch: int | None
+    nodes: tuple[Node, ...]
+
+    @property
+    def label(self) -> str:
+        """What `condor_q` shows as its batch name."""
+        part = f"harvest{self.number:03d}" if self.batch is None else f"b{self.batch:03d}"
+        return f"{self.key} {part}"
+
+    def of_kind(self, kind: NodeKind) -> tuple[Node, ...]:
+        """The nodes of one kind."""
+        return tuple(n for n in self.nodes if n.kind is kind)
+
+    @property
+    def lumis(self) -> Lumis:
+        """The lumisections of its RAW files."""
+        return Lumis.union(n.lumis for n in self.nodes)
+
+
+def plan_batch(
+    key: CampaignKey, calibration: Calibration, batch: Batch, number: int, first_job: int
+) -> DagPlan:
+    """Spread a batch over nodes: files in LS order, as evenly as the limits allow.
+
+    Parameters
+    ----------
+    number
+        The DAG's number in its campaign.
+    first_job
+        The number of its first ALCARECO in the campaign.
+    """
+    batching: Batching = calibration.batching
+    files = sorted(batch.files, key=lambda f: (f.lumis.first, f.lumis.last, f.path))
+    recos = []
+    for i, group in enumerate(_even(files, batching.max_files_per_job)):
+        lumis = Lumis.union(f.lumis for f in group)
+        output = reco_name(key.run, lumis, batch.number, i, calibration.reco.affix)
+        reco = Node(f"RECO_{i:04d}", NodeKind.RECO, (), output, lumis, tuple(group))
+        recos.append(reco)
+    alcas = []
+    for i, parents in enumerate(_even(recos, batching.reco_per_alca)):
+        job = first_job + i
+        alca = Node(
+            name=f"ALCA_{i:04d}",
+            kind=NodeKind.ALCA,
+            parents=tuple(p.name for p in parents),
+            output=alcareco_name(job),
+            lumis=Lumis.union(p.lumis for p in parents),
+            inputs=tuple(p.output for p in parents),
+            job=job,
+        )
+        alcas.append(alca)
+    last = _harvest_and_upload(number, tuple(a.name for a in alcas))
+    return DagPlan(key, number, batch.number, (*recos, *alcas, *last))
+
+
+def plan_harvest(key: CampaignKey, number: int) -> DagPlan:
+    """Plan a DAG of HARVEST and UPLOAD alone."""
+    return DagPlan(key, number, None, _harvest_and_upload(number, ()))
+
+
+def _harvest_and_upload(number: int, parents: tuple[str, ...]) -> tuple[Node, Node]:
+    output = harvest_name(number)
+    harvest = Node("HARVEST", NodeKind.HARVEST, parents, output)
+    return harvest, Node("UPLOAD", NodeKind.UPLOAD, (harvest.name,), output)
+
+
+_Item = TypeVar("_Item")
+
+
+def _even(items: Sequence[_Item], most: int) -> list[Sequence[_Item]]:
+    """Cut into the fewest groups of at most `most`, whose sizes differ by one at most."""
+    groups = -(-len(items) // most)
+    cuts = [len(items) * i // groups for i in range(groups + 1)] if groups else []
+    return [items[a:b] for a, b in pairwise(cuts)]

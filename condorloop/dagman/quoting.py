@@ -1,0 +1,73 @@
+r"""Quoting of values for the languages that a DAG is written in.
+
+Knows the rules of the shell, of ClassAds, of a submit description's arguments and of DAGMan's
+VARS (HTCondor manual: condor_submit, "arguments"; DAGMan, "VARS"; ClassAd language).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def shell(value: object) -> str:
+    """Quote as one word of a POSIX shell.
+
+    >>> print(shell("$(here) it is"))
+    '$(here) it is'
+    """
+    return shlex.quote(str(value))
+
+
+def classad(value: object) -> str:
+    r"""Write as a ClassAd literal: a number as it is, anything else as a string.
+
+    >>> print(classad('say "yes"'), classad(3))
+    "say \"yes\"" 3
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{_CONTROL.sub(" ", text)}"'
+
+
+def submit(value: object) -> str:
+    """Write as a value of a submit description, in which ``$`` starts nothing.
+
+    >>> submit("costs $(5)")
+    'costs $(DOLLAR)(5)'
+    """
+    return _CONTROL.sub(" ", str(value)).replace("$", "$(DOLLAR)")
+
+
+def arguments(values: object) -> str:
+    """Join words to what stands between the double quotes of ``arguments``.
+
+    >>> arguments(["a b", "it's"])
+    "'a b' 'it''s'"
+    """
+    words = values if isinstance(values, (list, tuple)) else [values]
+    return " ".join(_argument(str(w)) for w in words)
+
+
+def _argument(word: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_./:=,+@%-]+", word):
+        return word
+    return "'" + submit(word).replace("'", "''").replace('"', '""') + "'"
+
+
+def dag_vars(value: object) -> str:
+    r"""Write as the quoted value of a DAGMan VARS line.
+
+    >>> print(dag_vars('say "yes"'))
+    "say \"yes\""
+    """
+    text = _CONTROL.sub(" ", str(value)).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def comment(value: object) -> str:
+    """Write as part of a one-line comment."""
+    return _CONTROL.sub(" ", str(value))

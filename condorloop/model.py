@@ -1,0 +1,185 @@
+"""The words of condorloop as plain data.
+
+Knows what a run, a RAW file, a DAG and a campaign are; knows nothing of where they come from.
+Times are seconds since the epoch (UTC).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from condorloop.lumis import Lumis
+
+
+class NodeKind(StrEnum):
+    """The kinds of DAGMan nodes."""
+
+    RECO = "RECO"
+    ALCA = "ALCA"
+    HARVEST = "HARVEST"
+    UPLOAD = "UPLOAD"
+
+
+class CampaignState(StrEnum):
+    """The life of a campaign."""
+
+    ACTIVE = "active"
+    """Its run is taken, or files may still come."""
+    CLOSING = "closing"
+    """No more files are expected; the last batch and the last harvest are under way."""
+    COMPLETE = "complete"
+    """Closed: the last payload covers the run within the tolerance."""
+    INCOMPLETE = "incomplete"
+    """Closed with too many missing lumisections, failed nodes or a refused upload."""
+    EXPIRED = "expired"
+    """The window ended before anything was done."""
+    ABANDONED = "abandoned"
+    """Given up by an operator."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the submitter still works on it."""
+        return self in (CampaignState.ACTIVE, CampaignState.CLOSING)
+
+
+class DagState(StrEnum):
+    """The life of a DAG."""
+
+    PLANNED = "planned"
+    """Written in the ledger; not known to be in the queue."""
+    ACTIVE = "active"
+    """In the schedd's queue."""
+    DONE = "done"
+    """Every node succeeded."""
+    FAILED = "failed"
+    """Ended with failed nodes; it can be rescued."""
+
+
+class UploadOutcome(StrEnum):
+    """What became of a payload."""
+
+    NO_PAYLOAD = "no payload"
+    """The harvest found too few events to make one."""
+    SUPERSEDED = "superseded"
+    """One at least as good was in the database already."""
+    UPLOADED = "uploaded"
+    """The service took it."""
+    REFUSED = "refused"
+    """The service refused it for good."""
+    FAILED = "failed"
+    """The service could not be asked, or gave no usable answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, as OMS describes it."""
+
+    number: int
+    fill: int | None
+    start: float
+    end: float | None
+    last_ls: int | None
+    fill_type: str | None
+    l1_hlt_mode: str | None
+    stable_beam: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """A RAW file that was probed; `lumis` and `events` are those of its campaign's run."""
+
+    path: str
+    size: int
+    lumis: Lumis
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The RAW files that one DAG processes."""
+
+    number: int
+    files: tuple[RawFile, ...]
+
+    @property
+    def lumis(self) -> Lumis:
+        """The lumisections that its files cover."""
+        return Lumis.union(f.lumis for f in self.files)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CampaignKey:
+    """Which campaign: one calibration applied to one run."""
+
+    calibration: str
+    run: int
+
+    def __str__(self) -> str:
+        return f"{self.calibration} run{self.run}"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFile:
+    """A good RAW file that is in no batch of its campaign; `since` is when it was found good."""
+
+    file: RawFile
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dag:
+    """A DAG of a campaign: a batch's, or HARVEST and UPLOAD alone when `batch` is None.
+
+    `harvest_inputs` are the numbers of the ALCARECO (``apJob``) that its HARVEST took, None as
+    long as that has not started.
+    """
+
+    id: int
+    number: int
+    batch: int | None
+    state: DagState
+    cluster: int | None
+    planned_at: float
+    ended_at: float | None
+    rescues: int
+    failed_nodes: tuple[str, ...]
+    harvest_inputs: frozenset[int] | None
+    upload: UploadOutcome | None
+
+    @property
+    def label(self) -> str:
+        """How people and `condor_q` call it."""
+        return f"harvest{self.number:03d}" if self.batch is None else f"b{self.batch:03d}"
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether it runs, or is about to."""
+        return self.state in (DagState.PLANNED, DagState.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What is known of an open campaign; the ledger keeps it, the planner reads it.
+
+    `seen` are the lumisections of its good files, `harvested` those of its largest harvest.
+    `listed_at` is when storage last said which files there are, None if it has not yet.
+    `dags` are those that are not done; `unharvested` the numbers of complete ALCARECO that no
+    successful harvest read.
+    """
+
+    id: int
+    key: CampaignKey
+    state: CampaignState
+    run_start: float
+    run_end: float | None
+    last_ls: int | None
+    last_new_at: float
+    listed_at: float | None
+    seen: Lumis
+    harvested: Lumis
+    waiting: tuple[WaitingFile, ...]
+    probing: int
+    dags: tuple[Dag, ...]
+    dag_count: int
+    unharvested: frozenset[int]
