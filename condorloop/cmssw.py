@@ -12,6 +12,10 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # node.py imports this module, and must start fast
+    from condorloop.config import Config
 
 _ENTER = """
 set -e
@@ -37,6 +41,12 @@ class Cmssw:
     scram_arch: str
     release: str
     folder: Path
+
+    @classmethod
+    def of(cls, config: Config) -> Cmssw:
+        """Take the release and the site of a configuration; the area is in the work_dir."""
+        site, parameters = config.site, config.parameters
+        return cls(site.cmssw.setup, parameters.scram_arch, parameters.release, site.work_dir)
 
     @property
     def area(self) -> Path:

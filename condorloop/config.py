@@ -220,6 +220,12 @@ class Calibration(Tuning):
                 f"step_3_config.step_2_root_suffix {self.alca.root_suffix!r} must be the end of "
                 f"what step_2_config.output_filename_affix makes, {self.reco.affix + '.root'!r}"
             )
+        stem = self.alca.root_suffix.removesuffix(".root")
+        if not self.alca.witness_suffix.startswith(stem):
+            raise ValueError(
+                f"step_3_config.step_2_witness_suffix {self.alca.witness_suffix!r} must begin "
+                f"with {stem!r}, as step_2_root_suffix does"
+            )
         if self.harvest.witness != self.alca.cms_driver.witness:
             raise ValueError(
                 f"step_4_config.step_3_witness_suffix {self.harvest.witness!r} must equal "
@@ -232,6 +238,12 @@ class Calibration(Tuning):
     def stream_path(self) -> str:
         """The folder on EOS below which the run folders are, without the final ``000/``."""
         return self.file_in_path.rstrip("/").removesuffix("000").rstrip("/")
+
+    @property
+    def reco_witness_ending(self) -> str:
+        """What a RECO output's witness has in place of ``.root``, such as ``_job.txt``."""
+        stem = self.alca.root_suffix.removesuffix(".root")
+        return self.alca.witness_suffix.removeprefix(stem)
 
     @property
     def since_is_run(self) -> bool:

@@ -15,76 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from condorloop.lumis import Lumis
+from condorloop.ledger_schema import SCHEMA, SCHEMA_VERSION
+from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import (
     Campaign,
     CampaignKey,
     CampaignState,
+    CampaignSummary,
     Dag,
     DagState,
     NodeKind,
+    ProcessedOutputs,
     RawFile,
     Run,
     UploadOutcome,
     WaitingFile,
+    dag_label,
 )
-
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE campaign (
-    id INTEGER PRIMARY KEY,
-    calibration TEXT NOT NULL, run INTEGER NOT NULL, stream TEXT NOT NULL,
-    state TEXT NOT NULL, reason TEXT NOT NULL,
-    fill INTEGER, run_start REAL NOT NULL, run_end REAL, last_ls INTEGER,
-    latched_at REAL NOT NULL, state_since REAL NOT NULL, last_new_at REAL NOT NULL,
-    seen TEXT NOT NULL DEFAULT '', harvested TEXT NOT NULL DEFAULT '',
-    UNIQUE (calibration, run));
-CREATE INDEX campaign_state ON campaign (state);
-CREATE INDEX campaign_stream ON campaign (stream, run);
-CREATE TABLE raw_file (
-    id INTEGER PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE, stream TEXT NOT NULL, run INTEGER NOT NULL,
-    size INTEGER NOT NULL, seen_at REAL NOT NULL,
-    state TEXT NOT NULL, probes INTEGER NOT NULL DEFAULT 0, probed_at REAL,
-    lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
-    error TEXT NOT NULL DEFAULT '');
-CREATE INDEX raw_file_run ON raw_file (stream, run);
-CREATE INDEX raw_file_new ON raw_file (run) WHERE state = 'new';
-CREATE TABLE campaign_file (
-    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
-    file_id INTEGER NOT NULL REFERENCES raw_file (id),
-    dag_id INTEGER REFERENCES dag (id), node TEXT,
-    PRIMARY KEY (campaign_id, file_id)) WITHOUT ROWID;
-CREATE INDEX campaign_file_waiting ON campaign_file (campaign_id) WHERE dag_id IS NULL;
-CREATE INDEX campaign_file_dag ON campaign_file (dag_id);
-CREATE TABLE dag (
-    id INTEGER PRIMARY KEY,
-    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
-    number INTEGER NOT NULL, batch INTEGER,
-    state TEXT NOT NULL, cluster INTEGER, reason TEXT NOT NULL,
-    planned_at REAL NOT NULL, submitted_at REAL, ended_at REAL,
-    rescues INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (campaign_id, number));
-CREATE INDEX dag_undone ON dag (campaign_id) WHERE state <> 'done';
-CREATE TABLE node (
-    dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
-    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
-    kind TEXT NOT NULL, job INTEGER, state TEXT NOT NULL,
-    lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
-    done_at REAL, harvested INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (dag_id, name)) WITHOUT ROWID;
-CREATE INDEX node_job ON node (campaign_id, job) WHERE job IS NOT NULL;
-CREATE INDEX node_unharvested ON node (campaign_id)
-    WHERE kind = 'ALCA' AND state = 'done' AND harvested = 0;
-CREATE TABLE payload (
-    dag_id INTEGER PRIMARY KEY REFERENCES dag (id),
-    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
-    inputs TEXT NOT NULL, lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
-    harvested_at REAL, outcome TEXT, answer TEXT NOT NULL DEFAULT '',
-    tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER, answered_at REAL);
-CREATE INDEX payload_campaign ON payload (campaign_id);
-"""
 
 
 class LedgerError(Exception):
@@ -102,10 +49,16 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class PlannedNode:
-    """A node as it is written down before its DAG exists; `job` numbers an ALCARECO."""
+    """A node as it is written down before its DAG exists.
+
+    `output` is what it will leave in the run directory, `witness` the file there that says that
+    it is whole, `job` the number of an ALCARECO, `paths` the RAW files that it reads.
+    """
 
     name: str
     kind: NodeKind
+    output: str
+    witness: str
     job: int | None = None
     paths: tuple[str, ...] = ()
 
@@ -176,7 +129,7 @@ class Ledger:
         with self._transaction():
             if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 return
-            for statement in filter(str.strip, _SCHEMA.split(";")):
+            for statement in filter(str.strip, SCHEMA.split(";")):
                 self._db.execute(statement)
             values = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid.uuid4().hex[:12]}
             self._db.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
@@ -326,9 +279,12 @@ class Ledger:
             dag_id = cursor.lastrowid or 0
             for node in nodes:
                 self._db.execute(
-                    "INSERT INTO node (dag_id, name, campaign_id, kind, job, state)"
-                    " VALUES (?, ?, ?, ?, ?, 'waiting')",
-                    (dag_id, node.name, campaign_id, node.kind, node.job),
+                    "INSERT INTO node (dag_id, name, campaign_id, kind, job, output, witness,"
+                    " state) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting')",
+                    (
+                        *(dag_id, node.name, campaign_id, node.kind, node.job),
+                        *(node.output, node.witness),
+                    ),
                 )
                 self._db.executemany(
                     "UPDATE campaign_file SET dag_id = ?, node = ? WHERE campaign_id = ?"
@@ -392,9 +348,14 @@ class Ledger:
     def unfinished_nodes(self, dag_id: int) -> list[PlannedNode]:
         """The nodes of a DAG that are not known to be done."""
         rows = self._all(
-            "SELECT name, kind, job FROM node WHERE dag_id = ? AND state <> 'done'", dag_id
+            "SELECT name, kind, job, output, witness FROM node"
+            " WHERE dag_id = ? AND state <> 'done'",
+            dag_id,
         )
-        return [PlannedNode(r["name"], NodeKind(r["kind"]), r["job"]) for r in rows]
+        return [
+            PlannedNode(r["name"], NodeKind(r["kind"]), r["output"], r["witness"], r["job"])
+            for r in rows
+        ]
 
     def node_done(self, dag_id: int, name: str, lumis: Lumis, events: int, now: float) -> None:
         """Write down that a node succeeded, and what its output holds."""
@@ -521,6 +482,89 @@ class Ledger:
                 )
             )
         return dags
+
+    def summaries(self, since: float) -> list[CampaignSummary]:
+        """What people want to know of the campaigns that are open or were latched after `since`."""
+        rows = self._all(
+            "SELECT * FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
+            " ORDER BY run, calibration",
+            *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
+        )
+        return [self._summary(row) for row in rows]
+
+    def _summary(self, row: sqlite3.Row) -> CampaignSummary:
+        files = {
+            r["state"]: r["n"]
+            for r in self._all(
+                "SELECT state, COUNT(*) AS n FROM raw_file WHERE stream = ? AND run = ?"
+                " GROUP BY state",
+                *(row["stream"], row["run"]),
+            )
+        }
+        bad = self._all(
+            "SELECT path, error FROM raw_file WHERE stream = ? AND run = ? AND state = 'bad'"
+            " ORDER BY path",
+            *(row["stream"], row["run"]),
+        )
+        dags = {
+            r["state"]: r["n"]
+            for r in self._all(
+                "SELECT state, COUNT(*) AS n FROM dag WHERE campaign_id = ? GROUP BY state",
+                row["id"],
+            )
+        }
+        failed = self._all(
+            "SELECT number, batch, name FROM node JOIN dag ON dag.id = dag_id"
+            " WHERE dag.campaign_id = ? AND node.state = 'failed' ORDER BY number, name",
+            row["id"],
+        )
+        payloads = self._all(
+            "SELECT payload.*, number FROM payload JOIN dag ON dag.id = dag_id"
+            " WHERE payload.campaign_id = ? ORDER BY answered_at",
+            row["id"],
+        )
+        uploaded = [p for p in payloads if p["outcome"] == UploadOutcome.UPLOADED]
+        answered = [p for p in payloads if p["outcome"]]
+        return CampaignSummary(
+            key=CampaignKey(row["calibration"], row["run"]),
+            state=CampaignState(row["state"]),
+            reason=row["reason"],
+            fill=row["fill"],
+            run_start=row["run_start"],
+            run_end=row["run_end"],
+            last_ls=row["last_ls"],
+            seen=Lumis.parse(row["seen"]),
+            harvested=Lumis.parse(row["harvested"]),
+            in_payload=Lumis.parse(uploaded[-1]["lumis"]) if uploaded else EMPTY,
+            files=files,
+            bad_files={b["path"]: b["error"] for b in bad},
+            dags=dags,
+            failed_nodes=tuple(f"{dag_label(f['number'], f['batch'])} {f['name']}" for f in failed),
+            uploads=len(uploaded),
+            last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
+            last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
+            last_answer=answered[-1]["answer"] if answered else "",
+        )
+
+    def processed(self, campaign_id: int) -> ProcessedOutputs:
+        """What the seed's log files list: files and outputs that were processed, by name."""
+        files = self._all(
+            "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE campaign_id = ? AND dag_id IS NOT NULL ORDER BY path",
+            campaign_id,
+        )
+        nodes = self._all(
+            "SELECT kind, output, state, harvested FROM node WHERE campaign_id = ?"
+            " AND kind IN ('RECO', 'ALCA') ORDER BY output",
+            campaign_id,
+        )
+        reco = [n for n in nodes if n["kind"] == NodeKind.RECO]
+        return ProcessedOutputs(
+            raw_files=tuple(f["path"] for f in files),
+            expected=tuple(n["output"] for n in reco),
+            reco=tuple(n["output"] for n in reco if n["state"] == "done"),
+            alcareco=tuple(n["output"] for n in nodes if n["harvested"]),
+        )
 
 
 def _harvest_record(row: sqlite3.Row) -> HarvestRecord:

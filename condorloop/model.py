@@ -6,6 +6,7 @@ Times are seconds since the epoch (UTC).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -127,6 +128,15 @@ class WaitingFile:
     since: float
 
 
+def dag_label(number: int, batch: int | None) -> str:
+    """Name a DAG by its batch, or as a harvest DAG by its own number.
+
+    >>> dag_label(4, 3), dag_label(5, None)
+    ('b003', 'harvest005')
+    """
+    return f"harvest{number:03d}" if batch is None else f"b{batch:03d}"
+
+
 @dataclass(frozen=True, slots=True)
 class Dag:
     """A DAG of a campaign: a batch's, or HARVEST and UPLOAD alone when `batch` is None.
@@ -150,7 +160,7 @@ class Dag:
     @property
     def label(self) -> str:
         """How people and `condor_q` call it."""
-        return f"harvest{self.number:03d}" if self.batch is None else f"b{self.batch:03d}"
+        return dag_label(self.number, self.batch)
 
     @property
     def in_flight(self) -> bool:
@@ -183,3 +193,41 @@ class Campaign:
     dags: tuple[Dag, ...]
     dag_count: int
     unharvested: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignSummary:
+    """What people want to know of a campaign.
+
+    `files` counts RAW files by state (``new``, ``good``, ``bad``), `dags` DAGs by state.
+    `in_payload` are the LS of the last payload that was uploaded.
+    """
+
+    key: CampaignKey
+    state: CampaignState
+    reason: str
+    fill: int | None
+    run_start: float
+    run_end: float | None
+    last_ls: int | None
+    seen: Lumis
+    harvested: Lumis
+    in_payload: Lumis
+    files: Mapping[str, int]
+    bad_files: Mapping[str, str]
+    dags: Mapping[str, int]
+    failed_nodes: tuple[str, ...]
+    uploads: int
+    last_upload_at: float | None
+    last_outcome: UploadOutcome | None
+    last_answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedOutputs:
+    """Names of what a campaign has processed, as the run directory's log files list them."""
+
+    raw_files: tuple[str, ...]
+    expected: tuple[str, ...]
+    reco: tuple[str, ...]
+    alcareco: tuple[str, ...]

@@ -150,13 +150,14 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
 def _finish_reco(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     made = dag.directory / name
     output = node["output"]
-    witness = dag.run_dir / f"{output}{dag.manifest['reco']['witness_ending']}"
+    witness = dag.run_dir / node["witness"]
     if Witness.read(witness):
         return
-    _require(made / f"{output}.root")
     report = read_job_report(made / JOB_REPORT, dag.run)
     for ending in (".py", ".log", ".root"):
-        (made / f"{output}{ending}").replace(dag.run_dir / f"{output}{ending}")
+        if (made / f"{output}{ending}").exists():
+            (made / f"{output}{ending}").replace(dag.run_dir / f"{output}{ending}")
+    _require(dag.run_dir / f"{output}.root")
     read = Witness(name, dag.number, report.lumis, report.events, tuple(node["files"]))
     read.write(witness)
 
@@ -255,7 +256,8 @@ def _upload(dag: DagContext, harvest: Path) -> tuple[UploadOutcome, str]:
         if uploaded and goodness(read_json(other.parent / HARVEST_RECORD)) >= goodness(record):
             return UploadOutcome.SUPERSEDED, f"{other.parent.name} holds as many LS"
     settings = dag.manifest["conditions"]
-    cmssw = Cmssw(**{k: v if k in _TEXT else Path(v) for k, v in dag.manifest["cmssw"].items()})
+    area = dag.manifest["cmssw"]
+    cmssw = Cmssw(Path(area["setup"]), area["scram_arch"], area["release"], Path(area["folder"]))
     try:
         environment = cmssw.environment()
     except CmsswError as error:
@@ -268,9 +270,6 @@ def _upload(dag: DagContext, harvest: Path) -> tuple[UploadOutcome, str]:
         timeout=settings["timeout"],
         log=harvest / "upload.log",
     )
-
-
-_TEXT = ("scram_arch", "release")
 
 
 def goodness(harvest: dict[str, Any]) -> tuple[int, int]:

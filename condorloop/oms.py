@@ -131,6 +131,7 @@ class Oms:
         try:
             return self._runs(since, known)
         except _SignedOut:
+            self._query = None
             if self._login == "none":
                 raise
             log.info("OMS at %s wants a new login", self.url)
@@ -138,42 +139,43 @@ class Oms:
 
     def _runs(self, since: datetime, known: Collection[int]) -> list[Run]:
         start = since.astimezone(UTC).replace(microsecond=0, tzinfo=None)
-        found = self._ask(("start_time", "GE", f"{start.isoformat()}Z"))
+        found, rows = self._ask(("start_time", "GE", f"{start.isoformat()}Z"))
         if older := set(known) - found.keys():
-            between = self._ask(
+            between, more = self._ask(
                 ("run_number", "GE", str(min(older))), ("run_number", "LE", str(max(older)))
             )
             found |= {number: run for number, run in between.items() if number in older}
+            rows += more
+        if rows and not found:
+            raise OmsUnavailable(f"{self._runs_url}: none of {rows} rows can be read")
         return [found[number] for number in sorted(found)]
 
-    def _ask(self, *filters: tuple[str, str, str]) -> dict[int, Run]:
+    def _ask(self, *filters: tuple[str, str, str]) -> tuple[dict[int, Run], int]:
+        """Give the runs that pass, and how many rows came, readable or not."""
         try:
             query = self._query or self._new_query()
             query.clear_filter()
             for attribute, operator, value in filters:
                 query.filter(attribute, value, operator)
-            return self._pages(query)
-        except _SignedOut:
-            self._query = None
-            raise
+            return self._all_pages(query)
         except OmsUnavailable:
             raise
         # omsapi raises bare Exception; its Kerberos login, whatever its libraries raise.
         except Exception as error:
             raise OmsUnavailable(f"{self._runs_url}: {self._what_happened(error)}") from error
 
-    def _pages(self, query: Any) -> dict[int, Run]:
+    def _all_pages(self, query: Any) -> tuple[dict[int, Run], int]:
         found: dict[int, Run] = {}
+        count = 0
         for page in range(1, MOST_PAGES + 1):
             rows = self._rows(query.paginate(page, PAGE_ROWS).data())
             runs = {run.number: run for run in map(self._read, rows) if run}
-            if rows and not runs:
-                raise OmsUnavailable(f"{self._runs_url}: none of {len(rows)} rows can be read")
-            nothing_new = runs.keys() <= found.keys()
+            nothing_new = bool(runs) and runs.keys() <= found.keys()
             found |= runs
+            count += len(rows)
             if len(rows) < PAGE_ROWS or nothing_new:
-                return found
-        raise OmsUnavailable(f"{self._runs_url}: more than {MOST_PAGES * PAGE_ROWS} runs")
+                return found, count
+        raise OmsUnavailable(f"{self._runs_url}: more than {MOST_PAGES * PAGE_ROWS} rows")
 
     def _rows(self, response: requests.Response) -> list[_Row]:
         try:

@@ -12,8 +12,14 @@ from typing import TypeVar
 
 from condorloop.config import Batching, Calibration
 from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import Batch, CampaignKey, NodeKind, RawFile
-from condorloop.rundir import alcareco_name, harvest_name, reco_name
+from condorloop.model import Batch, CampaignKey, NodeKind, RawFile, dag_label
+from condorloop.rundir import (
+    HARVEST_RECORD,
+    UPLOAD_RECORD,
+    alcareco_name,
+    harvest_name,
+    reco_name,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class Node:
     kind: NodeKind
     parents: tuple[str, ...] = ()
     output: str = ""
+    witness: str = ""
     lumis: Lumis = EMPTY
     files: tuple[RawFile, ...] = ()
     inputs: tuple[str, ...] = ()
@@ -45,9 +52,8 @@ class DagPlan:
 
     @property
     def label(self) -> str:
-        """What `condor_q` shows as its batch name."""
-        part = f"harvest{self.number:03d}" if self.batch is None else f"b{self.batch:03d}"
-        return f"{self.key} {part}"
+        """How people and `condor_q` call it."""
+        return dag_label(self.number, self.batch)
 
     def of_kind(self, kind: NodeKind) -> tuple[Node, ...]:
         """The nodes of one kind."""
@@ -77,7 +83,14 @@ def plan_batch(
     for i, group in enumerate(_even(files, batching.max_files_per_job)):
         lumis = Lumis.union(f.lumis for f in group)
         output = reco_name(key.run, lumis, batch.number, i, calibration.reco.affix)
-        reco = Node(f"RECO_{i:04d}", NodeKind.RECO, (), output, lumis, tuple(group))
+        reco = Node(
+            name=f"RECO_{i:04d}",
+            kind=NodeKind.RECO,
+            output=output,
+            witness=output + calibration.reco_witness_ending,
+            lumis=lumis,
+            files=tuple(group),
+        )
         recos.append(reco)
     alcas = []
     for i, parents in enumerate(_even(recos, batching.reco_per_alca)):
@@ -87,6 +100,7 @@ def plan_batch(
             kind=NodeKind.ALCA,
             parents=tuple(p.name for p in parents),
             output=alcareco_name(job),
+            witness=f"{alcareco_name(job)}/{calibration.alca.cms_driver.witness}",
             lumis=Lumis.union(p.lumis for p in parents),
             inputs=tuple(p.output for p in parents),
             job=job,
@@ -103,8 +117,10 @@ def plan_harvest(key: CampaignKey, number: int) -> DagPlan:
 
 def _harvest_and_upload(number: int, parents: tuple[str, ...]) -> tuple[Node, Node]:
     output = harvest_name(number)
-    harvest = Node("HARVEST", NodeKind.HARVEST, parents, output)
-    return harvest, Node("UPLOAD", NodeKind.UPLOAD, (harvest.name,), output)
+    return (
+        Node("HARVEST", NodeKind.HARVEST, parents, output, f"{output}/{HARVEST_RECORD}"),
+        Node("UPLOAD", NodeKind.UPLOAD, ("HARVEST",), output, f"{output}/{UPLOAD_RECORD}"),
+    )
 
 
 _Item = TypeVar("_Item")

@@ -1,0 +1,6 @@
+"""``python -m condorloop``."""
+
+from condorloop.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""Write a DAG: from its plan and the templates to a directory that can be submitted by hand.
+
+Knows the templates and what their variables are. The directory is written under a temporary
+name and renamed into place, so that it is whole or not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from condorloop.cmssw import Cmssw
+from condorloop.config import Calibration, Config, Resources, shipped
+from condorloop.dagman import cmsdriver, quoting
+from condorloop.dagman.plan import DagPlan, Node
+from condorloop.model import CampaignKey, NodeKind
+from condorloop.node import PERMANENT
+from condorloop.rundir import MANIFEST, dag_dir, dag_file, run_dir, write_json
+
+_SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
+_TEMPLATES = (*_SCRIPTS, "dagman.config", "dag")
+_MB_PER_THREAD = 2000
+_DEFAULT_RETRIES = {NodeKind.RECO: 3, NodeKind.ALCA: 3, NodeKind.HARVEST: 2, NodeKind.UPLOAD: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """The submit description that all nodes of a kind share."""
+
+    name: NodeKind
+    universe: str
+    executable: str
+    arguments: str
+    commands: list[tuple[str, object]]
+    submit: tuple[str, ...]
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Turns plans into directories.
+
+    `ledger_id` makes the DAGs' ids unique among ledgers that share a schedd; `work_dir` is where
+    run directories are.
+    """
+
+    config: Config
+    work_dir: Path
+    ledger_id: str
+
+    def dag_id(self, key: CampaignKey, number: int) -> str:
+        """The `CondorloopId` of a DAG."""
+        return f"{self.ledger_id}/{key.calibration}/{key.run}/{number}"
+
+    def run_dir(self, key: CampaignKey) -> Path:
+        """The run directory of a campaign."""
+        return run_dir(self.work_dir, key.calibration, key.run)
+
+    def attributes(self, plan: DagPlan) -> dict[str, str | int]:
+        """The ClassAd attributes of the DAGMan job and of all its nodes' jobs."""
+        attributes: dict[str, str | int] = {
+            "CondorloopSite": self.config.site.name,
+            "CondorloopCalibration": plan.key.calibration,
+            "CondorloopRun": plan.key.run,
+            "CondorloopDag": plan.number,
+            "CondorloopId": self.dag_id(plan.key, plan.number),
+        }
+        if plan.batch is not None:
+            attributes["CondorloopBatch"] = plan.batch
+        return attributes
+
+    def write(self, plan: DagPlan) -> Path:
+        """Write a DAG's directory, and return the path of its DAG description.
+
+        Raises
+        ------
+        OSError
+            The run directory cannot be written.
+        """
+        runs = self.run_dir(plan.key)
+        final = dag_dir(runs, plan.number)
+        temporary = final.with_name(f".{final.name}.partial")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        environment = self._environment(runs)
+        context = self._context(plan, runs)
+        for name in _TEMPLATES:
+            text = environment.get_template(f"{name}.j2").render(context)
+            file = temporary / (dag_file(runs, plan.number).name if name == "dag" else name)
+            file.write_text(text, encoding="utf-8")
+            if name in _SCRIPTS:
+                file.chmod(0o775)
+        write_json(temporary / MANIFEST, self._manifest(plan))
+        if final.exists():
+            shutil.rmtree(final)
+        temporary.replace(final)
+        return dag_file(runs, plan.number)
+
+    def _environment(self, runs: Path) -> Environment:
+        templates = FileSystemLoader(shipped("templates"))
+        environment = Environment(
+            loader=templates, undefined=StrictUndefined, keep_trailing_newline=True
+        )
+        storage = self.config.site.storage.url.rstrip("/")
+        environment.filters |= {
+            "sh": quoting.shell,
+            "classad": quoting.classad,
+            "args": quoting.arguments,
+            "submit": quoting.submit,
+            "vars": quoting.dag_vars,
+            "comment": quoting.comment,
+            "url": lambda path: f"{storage}/{path}",
+            "sandboxed": lambda name: f"file:../{name}.root",
+            "reco_file": lambda name: str(runs / f"{name}.root"),
+        }
+        return environment
+
+    def _context(self, plan: DagPlan, runs: Path) -> dict[str, Any]:
+        calibration = self.config.calibrations[plan.key.calibration]
+        parameters = self.config.parameters
+        kinds = [_job_kind(k, calibration, self.config) for k in NodeKind]
+        return {
+            "key": plan.key,
+            "label": f"{plan.key} {plan.label}",
+            "dag_name": dag_file(runs, plan.number).name,
+            "config_file": dag_dir(runs, plan.number) / "dagman.config",
+            "attributes": self.attributes(plan),
+            "kinds": [k for k in kinds if plan.of_kind(k.name)],
+            "nodes": plan.nodes,
+            "reco_nodes": plan.of_kind(NodeKind.RECO),
+            "alca_nodes": plan.of_kind(NodeKind.ALCA),
+            "permanent": PERMANENT,
+            "python": sys.executable,
+            "setup": self.config.site.cmssw.setup,
+            "scram_arch": parameters.scram_arch,
+            "release": parameters.release,
+            "area": Cmssw.of(self.config).area,
+            "reco": cmsdriver.reco_options(calibration, parameters),
+            "alca": cmsdriver.alca_options(calibration, parameters),
+            "alca_python": f"{runs.name}{calibration.alca.cms_driver.python_affix}",
+            "alca_mods": calibration.alca.cms_driver.config_mods,
+            "alca_cleanup": calibration.alca.cms_driver.cleanup_command.strip(),
+            "harvest": cmsdriver.harvest_options(calibration, parameters),
+            "harvest_python": f"{runs.name}{calibration.harvest.cms_driver.python_affix}",
+            "harvest_mods": calibration.harvest.cms_driver.config_mods,
+        }
+
+    def _manifest(self, plan: DagPlan) -> dict[str, Any]:
+        site, parameters = self.config.site, self.config.parameters
+        calibration = self.config.calibrations[plan.key.calibration]
+        cmssw = Cmssw.of(self.config)
+        conditions = site.conditions
+        return {
+            "calibration": plan.key.calibration,
+            "run": plan.key.run,
+            "dag": plan.number,
+            "batch": plan.batch,
+            "id": self.dag_id(plan.key, plan.number),
+            "lumis": str(plan.lumis),
+            "release": parameters.release,
+            "global_tag": parameters.global_tag,
+            "templates": template_versions(),
+            "cmssw": {
+                "setup": str(cmssw.setup),
+                "scram_arch": cmssw.scram_arch,
+                "release": cmssw.release,
+                "folder": str(cmssw.folder),
+            },
+            "conditions": {
+                "command": [conditions.upload_conditions, *conditions.options],
+                "auth_path": str(conditions.auth_path) if conditions.auth_path else None,
+                "timeout": conditions.timeout,
+            },
+            "alca": {
+                "root": calibration.harvest.root_filename,
+                "witness": calibration.alca.cms_driver.witness,
+            },
+            "upload": {
+                "metadata": upload_metadata(calibration, plan.key.run),
+                "metadata_filename": calibration.harvest.metadata_filename,
+                "final_db_name": calibration.harvest.final_db_name,
+            },
+            "files": [
+                {
+                    "path": file.path,
+                    "size": file.size,
+                    "lumis": str(file.lumis),
+                    "events": file.events,
+                    "node": node.name,
+                }
+                for node in plan.nodes
+                for file in node.files
+            ],
+            "nodes": {node.name: _manifest_node(node) for node in plan.nodes},
+        }
+
+
+def _manifest_node(node: Node) -> dict[str, Any]:
+    return {
+        "kind": node.kind,
+        "parents": node.parents,
+        "output": node.output,
+        "witness": node.witness,
+        "lumis": str(node.lumis),
+        "files": [f.path for f in node.files],
+        "inputs": node.inputs,
+    }
+
+
+def upload_metadata(calibration: Calibration, run: int) -> dict[str, Any]:
+    """What stands in the ``.txt`` beside a payload; `since` is an integer, or each IOV's own."""
+    upload = calibration.harvest.upload
+    return {
+        "destinationDatabase": upload.database,
+        "destinationTags": upload.tags,
+        "inputTag": upload.input_tag,
+        "since": run if calibration.since_is_run else None,
+        "userText": upload.user_text,
+    }
+
+
+def template_versions() -> Mapping[str, str]:
+    """The versions of the templates: the first 12 digits of each one's SHA-1."""
+    folder = shipped("templates")
+    return {n: hashlib.sha1((folder / f"{n}.j2").read_bytes()).hexdigest()[:12] for n in _TEMPLATES}
+
+
+def _job_kind(kind: NodeKind, calibration: Calibration, config: Config) -> JobKind:
+    asked = calibration.nodes.get(kind, Resources())
+    retries = _DEFAULT_RETRIES[kind] if asked.retries is None else asked.retries
+    submit = asked.submit
+    if group := config.site.pool.accounting_group:
+        submit = (f"accounting_group = {group}", *submit)
+    if kind is NodeKind.UPLOAD:
+        return JobKind(kind, "local", "node.sh", "upload", [], submit, retries)
+    inputs = {
+        NodeKind.RECO: "cmssw.sh",
+        NodeKind.ALCA: "cmssw.sh, $(reco_files)",
+        NodeKind.HARVEST: "cmssw.sh, inputs, inputs.txt",
+    }[kind]
+    arguments = {
+        NodeKind.RECO: "$(JOB) $(reco) $(filein)",
+        NodeKind.ALCA: "$(JOB) $(filein)",
+        NodeKind.HARVEST: "$(JOB)",
+    }[kind]
+    threads = 1 if kind is NodeKind.HARVEST else calibration.reco.threads
+    cpus = asked.request_cpus or threads
+    memory = asked.request_memory_mb or cpus * _MB_PER_THREAD
+    commands: list[tuple[str, object]] = [
+        ("should_transfer_files", "YES"),
+        ("when_to_transfer_output", "ON_EXIT"),
+        ("transfer_input_files", inputs),
+        ("transfer_output_files", "$(JOB)"),
+        ("request_cpus", cpus),
+        ("request_memory", memory),
+        ("retry_request_memory_increase", "RequestMemory * 3 / 2"),
+        ("retry_request_memory_max", asked.max_memory_mb or 2 * memory),
+    ]
+    if asked.request_disk_mb:
+        commands.append(("request_disk", f"{asked.request_disk_mb}M"))
+    if kind is not NodeKind.HARVEST:
+        commands.append(("My.CondorloopLumis", '"$(lumis)"'))
+    return JobKind(kind, "vanilla", f"{kind.lower()}.sh", arguments, commands, submit, retries)

@@ -1,0 +1,74 @@
+"""The DAGs that a run would get now, written and not submitted.
+
+Knows storage and the renderer; needs no OMS, ledger or schedd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from condorloop.cmssw import Cmssw
+from condorloop.config import Config
+from condorloop.dagman.plan import plan_batch
+from condorloop.dagman.render import Renderer
+from condorloop.model import Batch, CampaignKey, RawFile
+from condorloop.storage import Storage
+
+OWNER = "by-hand"
+"""Stands in `CondorloopId` where a submitter has its ledger's id."""
+
+
+def render(config: Config, run: int, output: Path, say: Callable[[str], None]) -> list[Path]:
+    """Write a DAG for each calibration that has RAW files of a run.
+
+    Parameters
+    ----------
+    output
+        Stands for the work_dir: the run directories are made in it.
+    say
+        Gets a line for each file that cannot be used.
+
+    Returns
+    -------
+    list of Path
+        The DAG descriptions.
+
+    Raises
+    ------
+    StorageUnavailable
+        The server did not answer.
+    CmsswError
+        The CMSSW environment cannot be entered.
+    """
+    environment = Cmssw.of(config).environment()
+    storage = Storage(config.site.storage, lambda: environment)
+    renderer = Renderer(config, output, OWNER)
+    streams: dict[str, tuple[RawFile, ...]] = {}
+    written = []
+    for name, calibration in config.calibrations.items():
+        stream = calibration.stream_path
+        if stream not in streams:
+            streams[stream] = _good_files(storage, config, stream, run, say)
+        if files := streams[stream]:
+            plan = plan_batch(CampaignKey(name, run), calibration, Batch(0, files), 0, 0)
+            written.append(renderer.write(plan))
+    storage.close()
+    return written
+
+
+def _good_files(
+    storage: Storage, config: Config, stream: str, run: int, say: Callable[[str], None]
+) -> tuple[RawFile, ...]:
+    listing = storage.list_run(stream, run)
+    with ThreadPoolExecutor(config.site.storage.probes_at_once) as pool:
+        probed = list(pool.map(storage.probe, listing))
+    files = []
+    for (path, size), contents in zip(listing.items(), probed, strict=True):
+        lumis = contents.lumis(run)
+        if contents.error or not lumis.ranges:
+            say(f"left out: {path}: {contents.error or f'no lumisection of run {run}'}")
+        else:
+            files.append(RawFile(path, size, lumis, sum(contents.events[run].values())))
+    return tuple(files)

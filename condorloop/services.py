@@ -1,0 +1,35 @@
+"""The outside services: when each last answered, and what has been wrong since.
+
+Knows how an outage is remembered and told once; knows nothing of what the services say.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Service:
+    """A service that the loop asks; times are seconds since the epoch."""
+
+    name: str
+    answered_at: float | None = None
+    error: str = ""
+    failing_since: float | None = None
+
+    def good(self, now: float) -> None:
+        """Note a good answer."""
+        if self.error:
+            log.info("%s answers again", self.name)
+        self.answered_at, self.error, self.failing_since = now, "", None
+
+    def failed(self, error: Exception | str, now: float) -> None:
+        """Note a failure; the log says it once as long as it stays the same."""
+        if str(error) != self.error:
+            log.warning("%s gives no answer, the last known state stands: %s", self.name, error)
+        self.error = str(error)
+        if self.failing_since is None:
+            self.failing_since = now

@@ -1,0 +1,227 @@
+"""The submitter: one cycle is observe, decide, act.
+
+Knows the order of things: what is observed goes into the ledger, the planner decides from the
+ledger, each action is in the ledger before and after its effect. A service that does not answer
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from condorloop import planner
+from condorloop.cmssw import Cmssw
+from condorloop.config import Config
+from condorloop.dagman.plan import plan_batch, plan_harvest
+from condorloop.dagman.render import Renderer
+from condorloop.dagman.schedd import Schedd
+from condorloop.intake import Intake
+from condorloop.ledger import Ledger
+from condorloop.logs import say
+from condorloop.model import Batch, Campaign, CampaignKey, CampaignState, Run
+from condorloop.oms import Oms, OmsUnavailable
+from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
+from condorloop.rundir import write_json, write_lines, write_whole
+from condorloop.services import Service
+from condorloop.status import Status
+from condorloop.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyRunning(Exception):
+    """Another submitter works on this work_dir; the message names it."""
+
+
+@contextmanager
+def sole_submitter(work_dir: Path) -> Iterator[None]:
+    """Hold the lock of a work_dir; the system lets go of it when the process ends.
+
+    Raises
+    ------
+    AlreadyRunning
+        Another process holds it.
+    """
+    path = work_dir / "condorloop.lock"
+    with path.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise AlreadyRunning(f"{path}: a submitter is running: {holder}") from None
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        lock.truncate(0)
+        lock.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {since}\n")
+        lock.flush()
+        yield
+
+
+class Submitter:
+    """One loop over all calibrations of a site.
+
+    Parameters
+    ----------
+    config
+        What was configured.
+    ledger
+        Open for writing.
+    clock
+        Gives seconds since the epoch.
+    """
+
+    def __init__(
+        self, config: Config, ledger: Ledger, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._clock = clock
+        self._wake = threading.Event()
+        self._renderer = Renderer(config, config.site.work_dir, ledger.id)
+        self._oms = Oms(config.site.oms)
+        self._oms_service = Service("OMS")
+        self._intake = Intake(config.site.storage, ledger, lambda: self._cmssw, self._wake)
+        self._tracker = Tracker(ledger, self._renderer, Schedd(config.site.pool, config.site.name))
+        self._not_latched: dict[CampaignKey, str] = {}
+        self._window = max(c.closing.buffer for c in config.calibrations.values())
+        self._stopping = False
+
+    @cached_property
+    def _cmssw(self) -> Mapping[str, str]:
+        return Cmssw.of(self._config).environment()
+
+    def run(self) -> None:
+        """Cycle until `stop` is called."""
+        calibrations = ", ".join(self._config.calibrations)
+        log.info("condorloop starts at site %s: %s", self._config.site.name, calibrations)
+        while not self._stopping:
+            self._wake.clear()
+            started = self._clock()
+            self.cycle()
+            rest = started + self._config.site.poll_interval - self._clock()
+            if not self._stopping:
+                self._wake.wait(max(rest, 0.0))
+        log.info("condorloop stops; DAGs that were submitted go on")
+
+    def once(self) -> None:
+        """Make one whole pass: what is new is probed and acted on before it returns."""
+        self.cycle()
+        self._intake.settle(self._clock)
+        self.cycle()
+
+    def stop(self) -> None:
+        """End after the cycle that is under way; safe in a signal handler."""
+        self._stopping = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._intake.close()
+
+    def cycle(self) -> None:
+        """Observe, decide, act; once."""
+        now = self._clock()
+        runs = self._observe_oms(now)
+        self._intake.observe(self._ledger.watched(now - self._window), now)
+        self._tracker.observe(self._ledger.campaigns(self._intake.listed), now)
+        actions = planner.decide(
+            now,
+            runs,
+            self._ledger.known(),
+            self._ledger.campaigns(self._intake.listed),
+            self._config.calibrations,
+        )
+        for action in actions:
+            self._act(action, now)
+        self._write_status(now)
+
+    def _observe_oms(self, now: float) -> list[Run]:
+        try:
+            runs = self._oms.runs(since=now - self._window)
+        except OmsUnavailable as error:
+            self._oms_service.failed(error, now)
+            return []
+        self._oms_service.good(now)
+        self._ledger.update_runs(runs)
+        for run in runs:
+            for name, calibration in self._config.calibrations.items():
+                key = CampaignKey(name, run.number)
+                reason = planner.why_not_latch(now, run, calibration)
+                if reason and self._not_latched.get(key) != reason:
+                    say(key, f"not latched: {reason}")
+                    self._not_latched[key] = reason
+        return runs
+
+    def _act(self, action: Action, now: float) -> None:
+        key = action.key if isinstance(action, Latch) else action.campaign.key
+        try:
+            match action:
+                case Latch(run=run, reason=reason):
+                    self._latch(key, run, reason, now)
+                case SubmitBatch(campaign=campaign, files=files, reason=reason):
+                    number, batch, job = self._ledger.next_numbers(campaign.id)
+                    calibration = self._config.calibrations[key.calibration]
+                    plan = plan_batch(key, calibration, Batch(batch, files), number, job)
+                    self._tracker.carry_out(campaign, plan, reason, now)
+                case SubmitHarvest(campaign=campaign, reason=reason):
+                    number, _, _ = self._ledger.next_numbers(campaign.id)
+                    self._tracker.carry_out(campaign, plan_harvest(key, number), reason, now)
+                case Rescue(dag=dag, reason=reason):
+                    self._tracker.rescue(key, dag, reason, now)
+                case SetState(campaign=campaign, state=state, reason=reason):
+                    self._set_state(campaign, state, reason, now)
+        except OSError as error:
+            say(key, f"{type(action).__name__}: {error}", logging.ERROR)
+
+    def _latch(self, key: CampaignKey, run: Run, reason: str, now: float) -> None:
+        folder = self._renderer.run_dir(key)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / "runStart.log", _iso(run.start))
+        stream = self._config.calibrations[key.calibration].stream_path
+        self._ledger.latch(key, stream, run, reason, now)
+        say(key, f"latched: {reason}")
+
+    def _set_state(self, campaign: Campaign, state: CampaignState, reason: str, now: float) -> None:
+        if not state.open:
+            self._write_closing_records(campaign, now)
+        self._ledger.set_state(campaign.id, state, reason, now)
+        level = logging.WARNING if state is CampaignState.INCOMPLETE else logging.INFO
+        say(campaign.key, f"{state}: {reason}", level)
+
+    def _write_closing_records(self, campaign: Campaign, now: float) -> None:
+        runs = self._renderer.run_dir(campaign.key)
+        done = self._ledger.processed(campaign.id)
+        root = self._config.calibrations[campaign.key.calibration].harvest.root_filename
+        write_lines(runs / "allLSProcessed.log", done.raw_files)
+        write_lines(runs / "expectedOutputs.log", (f"file:{n}.root" for n in done.expected))
+        write_lines(runs / "allStep2FilesProcessed.log", (f"{n}.root" for n in done.reco))
+        write_lines(runs / "allStep3FilesProcessed.log", (f"{n}/{root}" for n in done.alcareco))
+        write_whole(runs / "runEnd.log", _iso(now))
+
+    def _write_status(self, now: float) -> None:
+        status = Status(
+            site=self._config.site.name,
+            time=now,
+            pid=os.getpid(),
+            services=(self._oms_service, self._intake.service, self._tracker.service),
+            campaigns=tuple(self._ledger.summaries(since=now - self._window)),
+            dags=tuple(self._tracker.queue.values()),
+        )
+        try:
+            write_json(self._config.site.work_dir / "status.json", status.to_json())
+        except OSError as error:
+            log.error("status.json cannot be written: %s", error)
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,120 @@
+"""Tables on the terminal.
+
+Knows how ``status.json`` and the configuration are shown to people; it reads and decides nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from condorloop.config import Config
+from condorloop.lumis import Lumis
+from condorloop.model import CampaignState
+
+_STYLES = {
+    CampaignState.ACTIVE: "cyan",
+    CampaignState.CLOSING: "blue",
+    CampaignState.COMPLETE: "green",
+    CampaignState.INCOMPLETE: "yellow",
+    CampaignState.EXPIRED: "red",
+    CampaignState.ABANDONED: "red",
+}
+
+
+def print_status(data: Mapping[str, Any]) -> None:
+    """Print what ``status.json`` holds."""
+    Console().print(status_view(data, time.time()))
+
+
+def status_view(data: Mapping[str, Any], now: float) -> RenderableType:
+    """Lay out what ``status.json`` holds; ages are as of `now`, seconds since the epoch."""
+    services = ", ".join(f"{s['name']} {_age(s['answered_at'], now)}" for s in data["services"])
+    head = Text(f"{data['site']}: last cycle {_age(data['time'], now)} ago; answers: {services}")
+    problems = [Text(f"! {p}", style="red") for p in data["problems"]]
+    return Group(head, *problems, campaign_table(data["campaigns"], now))
+
+
+def campaign_table(campaigns: list[Mapping[str, Any]], now: float) -> Table:
+    """Lay out campaigns, one a row."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("run", "calibration", "state", "LS", "seen", "in payload"):
+        table.add_column(title, justify="right" if title in ("LS", "seen") else "left")
+    for title in ("files", "DAGs", "jobs", "uploads"):
+        table.add_column(title)
+    for c in campaigns:
+        lumis = c["lumis"]
+        style = _STYLES[CampaignState(c["state"])]
+        table.add_row(
+            str(c["run"]),
+            escape(c["calibration"]),
+            f"[{style}]{c['state']}[/]",
+            "" if c["last_ls"] is None else str(c["last_ls"]) + ("+" if not c["run_end"] else ""),
+            str(len(Lumis.parse(lumis["seen"]))),
+            _covered(lumis),
+            _counts(c["files"], ("good", "new", "bad")),
+            _counts(c["dags"], ("active", "planned", "failed", "done")),
+            _counts(c["jobs"], ("running", "idle", "held")),
+            f"{c['uploads']}, {_age(c['last_upload_at'], now)} ago" if c["uploads"] else "none",
+        )
+    return table
+
+
+def _covered(lumis: Mapping[str, str]) -> str:
+    covered = len(Lumis.parse(lumis["in_payload"]))
+    missing = lumis["missing"] if covered else ""
+    return f"{covered}" + (f" (not {_shortened(missing)})" if missing else "")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 18 else f"{text[:17]}…"
+
+
+def _counts(counts: Mapping[str, int], names: tuple[str, ...]) -> str:
+    return ", ".join(f"{counts[n]} {n}" for n in names if counts.get(n)) or "–"
+
+
+def _age(then: float | None, now: float) -> str:
+    if then is None:
+        return "never"
+    seconds = max(0.0, now - then)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def print_config(config: Config) -> None:
+    """Print what a checked configuration means."""
+    console = Console()
+    site, parameters = config.site, config.parameters
+    console.print(
+        f"site {site.name}: work_dir {site.work_dir}, OMS {site.oms.url}, EOS {site.storage.url}",
+        highlight=False,
+    )
+    console.print(
+        f"release {parameters.release} ({parameters.scram_arch}), "
+        f"global tag {parameters.global_tag}",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("calibration", "runs", "stream", "payload"):
+        table.add_column(title, overflow="fold")
+    for calibration in config.calibrations.values():
+        reco = calibration.reco
+        beams = ", stable beams" if reco.stable_beam else ""
+        since = "run" if calibration.since_is_run else "each IOV's own"
+        table.add_row(
+            escape(calibration.name),
+            escape(f"{reco.filltype} {reco.l1hltmode}{beams}, at least {reco.min_ls} LS"),
+            escape(calibration.stream_path),
+            escape(f"{', '.join(calibration.harvest.upload.tags)}, since: {since}"),
+        )
+    console.print(table)
+    console.print("all configuration is valid")
