@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -143,7 +144,7 @@ def render(
     if not files:
         raise click.ClickException(f"run {run_number} has no RAW file that can be used")
     for file in files:
-        click.echo(f"condor_submit_dag {file}")
+        click.echo(f"cd {shlex.quote(str(file.parent))} && condor_submit_dag {file.name}")
 
 
 @cli.command()

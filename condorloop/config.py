@@ -357,6 +357,12 @@ def shipped(folder: str) -> Path:
     return Path(sysconfig.get_path("data")) / "share" / "condorloop" / folder
 
 
+def shipped_calibrations() -> list[Calibration]:
+    """Read the calibrations that ship with condorloop, as they are."""
+    files = sorted(shipped("calibrationYAML").glob("*.yaml"))
+    return [Calibration.model_validate(yaml.safe_load(f.read_text("utf-8"))) for f in files]
+
+
 def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
     """Read and check all configuration.
 
@@ -400,7 +406,7 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
             expected = "a name that no other file of the folder has"
             mistakes.append(Mistake(file, "calibration_name", calibration.name, expected))
         found[calibration.name] = calibration
-    known = ", ".join(sorted(found)) or "none"
+    known = ", ".join(sorted({file.stem for file in files})) or "none"
     for name in sorted(wanted - found.keys()) if not mistakes else ():
         mistakes.append(Mistake(calibrations, "calibration_name", name, f"one of: {known}"))
     if mistakes or the_site is None or parameters is None:

@@ -206,6 +206,14 @@ class Ledger:
                 (state, reason, now, campaign_id),
             )
 
+    def open_runs(self) -> list[int]:
+        """The runs that have an open campaign."""
+        rows = self._all(
+            "SELECT DISTINCT run FROM campaign WHERE state IN (?, ?)",
+            *(CampaignState.ACTIVE, CampaignState.CLOSING),
+        )
+        return [r["run"] for r in rows]
+
     def watched(self, since: float) -> list[tuple[str, int]]:
         """Which (stream, run) folders may still get files: of runs that started after `since`."""
         rows = self._all(

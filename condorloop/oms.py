@@ -9,18 +9,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Thread
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote
 
 import requests
 from omsapi import OMSAPI, OMSAPIOAuth
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-Login = Literal["none", "oidc", "krb"]
+from condorloop.config import OmsSite
+from condorloop.model import Run
 
 PAGE_ROWS = 100
 MOST_PAGES = 50
@@ -38,74 +37,24 @@ class _SignedOut(OmsUnavailable):
     """OMS wants a login, by 401 or by sending the client to a login page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run as OMS shows it now.
-
-    Attributes
-    ----------
-    number, fill
-        Run number; fill number, None outside of fills.
-    start, end
-        In UTC; `end` is None while the run is being taken.
-    last_ls
-        The last lumisection so far; None early in a run.
-    fill_type, l1_hlt_mode
-        OMS's ``fill_type_runtime`` ("PROTONS") and ``l1_hlt_mode`` ("collisions2026").
-    stable_beam
-        Whether the run has seen stable beams; turns true some time after its start.
-    """
-
-    number: int
-    fill: int | None
-    start: datetime
-    end: datetime | None
-    last_ls: int | None
-    fill_type: str | None
-    l1_hlt_mode: str | None
-    stable_beam: bool
-
-
 class Oms:
     """The runs of one OMS.
 
     Parameters
     ----------
-    url
-        Base of the API, such as ``https://cmsoms.cern.ch/agg/api``.
-    version
-        The API's version, the next part of each URL.
-    login
-        ``none`` inside the experiment's network; ``oidc`` with `client_id` and the secret that
-        is read from `client_secret_file` at each login; ``krb`` with the ticket of the process.
-    verify_certificates
-        As `requests` takes it.
-    timeout_s
-        Longest silence of the server that is waited for, and longest time for a login.
+    site
+        Where it is and how to log in: ``none`` inside the experiment's network; ``oidc`` with
+        a secret that is read from its file at each login; ``krb`` with the process's ticket.
+        Its time limit is the longest silence of the server that is waited for.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        version: str = "v1",
-        login: Login = "none",
-        client_id: str | None = None,
-        client_secret_file: Path | None = None,
-        verify_certificates: bool = True,
-        timeout_s: float = 30.0,
-    ) -> None:
-        self.url = url.rstrip("/")
-        self._version = version
-        self._login = login
-        self._client_id = client_id
-        self._client_secret_file = client_secret_file
-        self._verify = verify_certificates
-        self._timeout_s = timeout_s
+    def __init__(self, site: OmsSite) -> None:
+        self._site = site
+        self._url = site.url.rstrip("/")
         self._query: Any = None
         self._reported: set[str] = set()
 
-    def runs(self, since: datetime, known: Collection[int] = ()) -> list[Run]:
+    def runs(self, since: float, known: Collection[int] = ()) -> list[Run]:
         """Ask for all runs that started at or after `since`, and for the `known` ones.
 
         One request for up to 100 runs. Only where a known run started before `since` is there a
@@ -114,7 +63,7 @@ class Oms:
         Parameters
         ----------
         since
-            Aware; whole seconds count, as in OMS.
+            Seconds since the epoch; whole ones count, as in OMS.
         known
             Numbers of runs whose state is wanted however long ago they started.
 
@@ -132,13 +81,13 @@ class Oms:
             return self._runs(since, known)
         except _SignedOut:
             self._query = None
-            if self._login == "none":
+            if self._site.login == "none":
                 raise
-            log.info("OMS at %s wants a new login", self.url)
+            log.info("OMS at %s wants a new login", self._url)
             return self._runs(since, known)
 
-    def _runs(self, since: datetime, known: Collection[int]) -> list[Run]:
-        start = since.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    def _runs(self, since: float, known: Collection[int]) -> list[Run]:
+        start = datetime.fromtimestamp(int(since), UTC).replace(tzinfo=None)
         found, rows = self._ask(("start_time", "GE", f"{start.isoformat()}Z"))
         if older := set(known) - found.keys():
             between, more = self._ask(
@@ -207,15 +156,15 @@ class Oms:
         off, because with it omsapi drops a filter on an attribute that it has not heard of.
         """
         client = OMSAPI(
-            self.url,
-            self._version,
+            self._url,
+            self._site.version,
             verbose=False,
-            cert_verify=self._verify,
+            cert_verify=self._site.verify_certificates,
             retry_on_err_sec=0,
             retry_on_err_attempts=0,
         )
-        signed_in = _in_time(lambda: self._sign_in(client), self._timeout_s)
-        client.tsg_auth = _RequestOptions(self._timeout_s, signed_in)
+        signed_in = _in_time(lambda: self._sign_in(client), self._site.timeout)
+        client.tsg_auth = _RequestOptions(self._site.timeout, signed_in)
         query = client.query("runs")
         query.set_validation(False)
         query.sort("run_number")
@@ -227,16 +176,16 @@ class Oms:
 
     def _sign_in(self, client: Any) -> Mapping[str, Any]:
         """Log in as omsapi does; return what `requests.get` then needs."""
-        if self._login == "krb":
+        if self._site.login == "krb":
             client.auth_krb()
             return {"cookies": client.cookies}
-        if self._login == "oidc":
-            if self._client_secret_file is None:
-                raise OmsUnavailable(f"{self.url}: login oidc needs the file with its secret")
+        if self._site.login == "oidc":
+            if self._site.client_secret_file is None:
+                raise OmsUnavailable(f"{self._url}: login oidc needs the file with its secret")
             token = OMSAPIOAuth(
-                self._client_id,
-                self._client_secret_file.read_text().strip(),
-                cert_verify=self._verify,
+                self._site.client_id,
+                self._site.client_secret_file.read_text().strip(),
+                cert_verify=self._site.verify_certificates,
             )
             token.auth_oidc_req()
             return {"headers": token.token_headers}
@@ -244,11 +193,11 @@ class Oms:
 
     @property
     def _runs_url(self) -> str:
-        return f"{self.url}/{self._version}/runs"
+        return f"{self._url}/{self._site.version}/runs"
 
     def _what_happened(self, error: BaseException) -> str:
         if isinstance(error, requests.Timeout | TimeoutError):
-            return f"no answer in {self._timeout_s:g} s"
+            return f"no answer in {self._site.timeout:g} s"
         while error.__context__ is not None:
             error = error.__context__
         return str(error) or type(error).__name__
@@ -341,8 +290,8 @@ class _Attributes(BaseModel):
         return Run(
             number=self.run_number,
             fill=self.fill_number,
-            start=self.start_time,
-            end=self.end_time,
+            start=self.start_time.timestamp(),
+            end=None if self.end_time is None else self.end_time.timestamp(),
             last_ls=self.last_lumisection_number,
             fill_type=self.fill_type_runtime,
             l1_hlt_mode=self.l1_hlt_mode,

@@ -147,7 +147,7 @@ class Submitter:
 
     def _observe_oms(self, now: float) -> list[Run]:
         try:
-            runs = self._oms.runs(since=now - self._window)
+            runs = self._oms.runs(now - self._window, self._ledger.open_runs())
         except OmsUnavailable as error:
             self._oms_service.failed(error, now)
             return []

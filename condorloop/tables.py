@@ -77,7 +77,7 @@ def _shortened(text: str) -> str:
 
 
 def _counts(counts: Mapping[str, int], names: tuple[str, ...]) -> str:
-    return ", ".join(f"{counts[n]} {n}" for n in names if counts.get(n)) or "–"
+    return ", ".join(f"{counts[n]} {n}" for n in names if counts.get(n)) or "none"
 
 
 def _age(then: float | None, now: float) -> str:

@@ -110,9 +110,10 @@ class Schedd:
         ScheddUnavailable
             The schedd did not answer or refused.
         """
-        options = {"UseDagDir": True, "UpdateSubmit": True, "BatchName": batch_name}
+        options = {"UpdateSubmit": True, "BatchName": batch_name}
         try:
             description = self._htcondor.Submit.from_dag(str(dag_file), options)
+            description["initialdir"] = str(dag_file.parent)
             return int(self._schedd().submit(description).cluster())
         except (self._htcondor.HTCondorException, OSError) as error:
             raise ScheddUnavailable(f"submitting {dag_file.name}: {error}") from error

@@ -1,0 +1,122 @@
+"""Small campaigns, runs and calibrations that the tests of the pure parts build on."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from condorloop.config import Calibration, Config, load
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import (
+    Campaign,
+    CampaignKey,
+    CampaignState,
+    Dag,
+    DagState,
+    RawFile,
+    Run,
+    WaitingFile,
+)
+
+TOP = Path(__file__).resolve().parents[2]
+START = 1_790_000_000.0
+RUN = Run(398600, 10900, START, None, None, "PROTONS", "collisions2026", True)
+KEY = CampaignKey("EcalPedestals", 398600)
+
+SITE = """
+name: example
+work_dir: {work_dir}
+oms: {{url: "http://127.0.0.1:1/agg/api"}}
+storage: {{url: "root://127.0.0.1:2/"}}
+cmssw: {{setup: {work_dir}/cmsset_default.sh}}
+"""
+
+
+def site_file(folder: Path) -> Path:
+    """Write a small valid site file into a folder."""
+    path = folder / "site.yaml"
+    path.write_text(SITE.format(work_dir=folder / "work"))
+    return path
+
+
+def config(folder: Path) -> Config:
+    """The shipped calibrations at a small site."""
+    return load(site_file(folder), TOP / "calibrationYAML")
+
+
+@cache
+def calibration(name: str = "EcalPedestals") -> Calibration:
+    """A shipped calibration."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        return config(Path(folder)).calibrations[name]
+
+
+def raw_file(i: int, first: int, last: int) -> RawFile:
+    """A RAW file of some lumisections."""
+    return RawFile(f"/eos/cms/f{i:04d}.root", 1000, Lumis.span(first, last), 100)
+
+
+def dag(
+    number: int,
+    state: DagState = DagState.ACTIVE,
+    *,
+    failed: tuple[str, ...] = (),
+    inputs: frozenset[int] | None = None,
+    ended_at: float | None = None,
+    rescues: int = 0,
+) -> Dag:
+    """A batch's DAG."""
+    return Dag(
+        id=number,
+        number=number,
+        batch=number,
+        state=state,
+        cluster=number + 1,
+        planned_at=START,
+        ended_at=ended_at,
+        rescues=rescues,
+        failed_nodes=failed,
+        harvest_inputs=inputs,
+        upload=None,
+    )
+
+
+def campaign(
+    *,
+    state: CampaignState = CampaignState.ACTIVE,
+    run_end: float | None = None,
+    last_ls: int | None = None,
+    last_new_at: float = START,
+    listed_at: float | None = START,
+    seen: Lumis = EMPTY,
+    harvested: Lumis = EMPTY,
+    waiting: tuple[WaitingFile, ...] = (),
+    probing: int = 0,
+    dags: tuple[Dag, ...] = (),
+    unharvested: frozenset[int] = frozenset(),
+) -> Campaign:
+    """A campaign of run 398600."""
+    return Campaign(
+        id=1,
+        key=KEY,
+        state=state,
+        run_start=START,
+        run_end=run_end,
+        last_ls=last_ls,
+        last_new_at=last_new_at,
+        listed_at=listed_at,
+        seen=seen,
+        harvested=harvested,
+        waiting=waiting,
+        probing=probing,
+        dags=dags,
+        dag_count=len(dags),
+        unharvested=unharvested,
+    )
+
+
+def waiting(count: int, since: float = START) -> tuple[WaitingFile, ...]:
+    """So many good files that wait, of one lumisection each."""
+    return tuple(WaitingFile(raw_file(i, i + 1, i + 1), since) for i in range(count))

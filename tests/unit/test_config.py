@@ -1,0 +1,226 @@
+"""Configuration is checked whole, and files written for the earlier loops load unchanged."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from condorloop.config import ConfigError, load, shipped
+from tests.unit.examples import TOP, calibration, config, site_file
+
+YAML_2025 = """
+calibration_name: "EcalPedestals"
+
+file_in_path: /eos/cms/tier0/store/data/Run2025G/TestEnablesEcalHcal/RAW/Express-v1/000/
+
+step_2_config:
+  filltype : "PROTONS"
+  l1hltmode: "collisions2025"
+  step: "RAW2DIGI,RECO,ALCAPRODUCER:EcalTestPulsesRaw"
+  scenario: "pp"
+  datatier: "ALCARECO"
+  eventcontent: "ALCARECO"
+  process: "RERECO"
+  era: "Run3"
+  nThraeds: 4
+  nStreams: 8
+  output_filename_affix: "_ecalPedsStep2"
+
+step_3_config:
+  step_2_root_suffix: "ecalPedsStep2.root"
+  step_2_witness_suffix: "ecalPedsStep2_job.txt"
+  cms_driver:
+    step: "ALCAOUTPUT:EcalTestPulsesRaw,ALCA:PromptCalibProdEcalPedestals"
+    python_filename_affix: "_ecalPedsALCAOUTPUT"
+    triggerResultsProcess: "RERECO"
+    step_3_witness_suffix: "ecalPedsStep3_job.txt"
+    cleanup_command: "if [ -f EcalTestPulsesRaw.root ]; then rm EcalTestPulsesRaw.root; fi\\n"
+
+step_4_config:
+  step_3_witness_suffix: "ecalPedsStep3_job.txt"
+  step_3_root_filename: "PromptCalibProdEcalPedestals.root"
+  cmssw_base_path: "/nfshome0/sakura/"
+  cms_driver:
+    step: "ALCAHARVEST:EcalPedestals"
+    scenario: "pp"
+    python_filename_affix: "_ecalPedsHARVESTING"
+    python_config_mods:
+      - 'process.PoolDBOutputService.toPut[0].tag = cms.string("EcalPedestals_NGTDemonstrator")'
+  upload_metadata:
+    destinationDatabase: "oracle://cms_orcon_prod/CMS_CONDITIONS"
+    destinationTags:
+      EcalPedestals_NGTDemonstrator: {}
+    inputTag: "EcalPedestals_NGTDemonstrator"
+    userText: "Periodical fill-up EcalPedestals upload for NGT Demonstrator"
+  metadata_filename: "NGTCalibEcalPedestals.txt"
+  final_db_name: "NGTCalibEcalPedestals.db"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of one calibration YAML file, with its parameters beside it."""
+    (tmp_path / "calibrationYAML").mkdir()
+    (tmp_path / "calibrationYAML" / "EcalPedestals.yaml").write_text(YAML_2025)
+    (tmp_path / "ngtParameters.jsn").write_text((TOP / "ngtParameters.jsn").read_text())
+    return tmp_path
+
+
+def changed(folder, change):
+    """Write the YAML file anew, changed by a function of its data."""
+    file = folder / "calibrationYAML" / "EcalPedestals.yaml"
+    data = yaml.safe_load(YAML_2025)
+    change(data)
+    file.write_text(yaml.safe_dump(data))
+
+
+def loaded(folder, site=None):
+    return load(site or site_file(folder), folder / "calibrationYAML")
+
+
+def mistakes(folder, site=None):
+    with pytest.raises(ConfigError) as error:
+        loaded(folder, site)
+    return error.value.mistakes
+
+
+def test_a_file_of_2025_loads_unchanged_misspelling_included(folder):
+    calibration = loaded(folder).calibrations["EcalPedestals"]
+    assert calibration.reco.threads == 4
+    assert calibration.reco.min_ls == 50
+    assert not calibration.reco.stable_beam
+    assert calibration.alca.cms_driver.config_mods == ()
+
+
+@pytest.mark.parametrize("name", ["EcalPedestals", "SiStripBad", "BeamSpot"])
+def test_the_shipped_calibrations_load(tmp_path, name):
+    assert config(tmp_path).calibrations[name].name == name
+
+
+def test_a_harvest_by_lumisection_leaves_each_iov_its_since():
+    assert not calibration("BeamSpot").since_is_run
+    assert calibration("EcalPedestals").since_is_run
+
+
+def test_without_a_since_key_the_harvest_step_tells_what_since_means(folder):
+    def by_lumi(data):
+        data["step_4_config"]["cms_driver"]["step"] = "ALCAHARVEST:BeamSpotHPByLumi"
+
+    assert loaded(folder).calibrations["EcalPedestals"].since_is_run
+    changed(folder, by_lumi)
+    assert not loaded(folder).calibrations["EcalPedestals"].since_is_run
+
+
+def test_the_since_key_wins_over_the_harvest_step(folder):
+    def by_iov(data):
+        data["step_4_config"]["upload_metadata"]["since"] = "iov"
+
+    changed(folder, by_iov)
+    assert not loaded(folder).calibrations["EcalPedestals"].since_is_run
+
+
+def test_all_mistakes_of_all_files_come_at_once(folder):
+    def spoil(data):
+        data["step_2_config"]["minLsToProcess"] = -1
+        data["step_2_config"]["nTreads"] = 8
+        del data["step_3_config"]["cms_driver"]["step"]
+
+    changed(folder, spoil)
+    (folder / "ngtParameters.jsn").write_text(json.dumps({"SCRAM_ARCH": "el8_amd64_gcc13"}))
+    site = folder / "site.yaml"
+    site.write_text("name: x\nwork_dir: relative\n")
+    found = {(m.file.name, m.key) for m in mistakes(folder, site)}
+    assert {
+        ("EcalPedestals.yaml", "step_2_config.minLsToProcess"),
+        ("EcalPedestals.yaml", "step_2_config.nTreads"),
+        ("EcalPedestals.yaml", "step_3_config.cms_driver.step"),
+        ("ngtParameters.jsn", "CMSSW_VERSION"),
+        ("ngtParameters.jsn", "GLOBAL_TAG"),
+        ("site.yaml", "oms"),
+        ("site.yaml", "storage"),
+        ("site.yaml", "cmssw"),
+    } <= found
+
+
+def test_a_mistake_names_file_key_value_and_what_was_expected(folder):
+    changed(folder, lambda data: data["step_2_config"].update(minLsToProcess=-1))
+    [mistake] = mistakes(folder)
+    text = str(mistake)
+    assert "EcalPedestals.yaml: step_2_config.minLsToProcess: -1" in text
+    assert "greater than 0" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("calibrationYAML/EcalPedestals.yaml", "a: [1"),
+        ("calibrationYAML/EcalPedestals.yaml", "- just\n- a list"),
+        ("calibrationYAML/EcalPedestals.yaml", ""),
+        ("ngtParameters.jsn", "{"),
+        ("ngtParameters.jsn", "[]"),
+    ],
+)
+def test_a_file_that_is_not_a_mapping_is_one_mistake(folder, file, text):
+    site = site_file(folder)
+    (folder / file).write_text(text)
+    assert Path(file).name in {m.file.name for m in mistakes(folder, site)}
+
+
+def test_a_missing_file_is_one_mistake(folder):
+    site = site_file(folder)
+    (folder / "ngtParameters.jsn").unlink()
+    [mistake] = mistakes(folder, site)
+    assert "cannot be read" in str(mistake)
+
+
+def test_an_unknown_calibration_is_refused_with_those_that_there_are(folder):
+    with pytest.raises(ConfigError, match="one of: EcalPedestals"):
+        load(site_file(folder), folder / "calibrationYAML", ["Ecal"])
+
+
+def test_suffixes_that_do_not_fit_the_affix_are_refused(folder):
+    changed(folder, lambda data: data["step_3_config"].update(step_2_root_suffix="other.root"))
+    assert "output_filename_affix" in str(mistakes(folder)[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("30 s", 30), ("2 min", 120), ("1.5h", 5400)]
+)
+def test_durations_have_units(folder, text, seconds):
+    changed(folder, lambda data: data.update(closing={"quiet_time": yaml.safe_load(text)}))
+    assert loaded(folder).calibrations["EcalPedestals"].closing.quiet_time == seconds
+
+
+def test_a_duration_in_other_words_is_refused(folder):
+    changed(folder, lambda data: data.update(closing={"quiet_time": "soon"}))
+    assert "'2 min'" in str(mistakes(folder)[0])
+
+
+def test_a_sites_defaults_give_way_to_the_calibrations_own(folder):
+    site = site_file(folder)
+    site.write_text(
+        site.read_text() + "defaults: {batching: {max_files_per_job: 2, reco_per_alca: 7}}\n"
+    )
+    changed(folder, lambda data: data.update(batching={"max_files_per_job": 1}))
+    batching = loaded(folder, site).calibrations["EcalPedestals"].batching
+    assert (batching.max_files_per_job, batching.reco_per_alca) == (1, 7)
+
+
+def test_a_site_takes_values_from_the_environment(folder, monkeypatch):
+    site = site_file(folder)
+    site.write_text(site.read_text().replace("name: example", "name: ${NODE:-fallback}"))
+    assert loaded(folder, site).site.name == "fallback"
+    monkeypatch.setenv("NODE", "ngtcalfu")
+    assert loaded(folder, site).site.name == "ngtcalfu"
+
+
+def test_a_variable_that_is_not_set_is_a_mistake(folder, monkeypatch):
+    site = site_file(folder)
+    site.write_text(site.read_text().replace("name: example", "name: ${NOT_SET_ANYWHERE}"))
+    assert "NOT_SET_ANYWHERE" in str(mistakes(folder, site)[0])
+
+
+def test_what_ships_is_found():
+    for folder in ("templates", "calibrationYAML", "sites"):
+        assert any(shipped(folder).iterdir())

@@ -1,0 +1,319 @@
+"""What OMS says is believed; what it fails to say is never taken for an answer."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from condorloop.config import OmsSite
+from condorloop.model import Run
+from condorloop.oms import Oms, OmsUnavailable
+from condorloop.testbed.faults import OmsMode
+from condorloop.testbed.oms_attributes import RUNS, usual
+from condorloop.testbed.oms_rows import OmsRows, Row
+from condorloop.testbed.oms_server import OmsServer
+
+START = datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp()
+LONG_AGO = START - 86400
+
+
+def asking(url: str, **options: Any) -> Oms:
+    return Oms(OmsSite(url=url, **options))
+
+
+def oms_time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def row(number: int, start: float = START, **attributes: object) -> Row:
+    plain = {"run_number": number, "fill_number": 11300, "start_time": oms_time(start)}
+    return {**usual(RUNS), **plain, **attributes}
+
+
+class Shown:
+    """What the server shows: a test changes it as it goes."""
+
+    def __init__(self) -> None:
+        self.runs: list[Row] = []
+        self.after_each_request: Callable[[], None] = lambda: None
+
+    def rows(self) -> OmsRows:
+        seen = OmsRows(runs=list(self.runs))
+        self.after_each_request()
+        return seen
+
+
+@pytest.fixture
+def shown() -> Shown:
+    return Shown()
+
+
+@pytest.fixture
+def server(shown: Shown) -> Iterator[OmsServer]:
+    server = OmsServer(shown.rows)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def oms(server: OmsServer) -> Oms:
+    return asking(server.url, timeout=5)
+
+
+def numbers(runs: list[Run]) -> list[int]:
+    return [run.number for run in runs]
+
+
+def test_a_run_is_read_with_all_that_the_loop_needs(shown: Shown, oms: Oms) -> None:
+    end = START + 3600
+    shown.runs = [row(398600, end_time=oms_time(end), last_lumisection_number=154)]
+    assert oms.runs(LONG_AGO) == [
+        Run(398600, 11300, START, end, 154, "PROTONS", "collisions2026", True)
+    ]
+
+
+def test_what_oms_does_not_know_yet_is_none(shown: Shown, oms: Oms) -> None:
+    nulls = {"fill_number", "end_time", "last_lumisection_number", "fill_type_runtime"}
+    nulls |= {"l1_hlt_mode", "stable_beam"}
+    shown.runs = [row(398600) | dict.fromkeys(nulls)]
+    assert oms.runs(LONG_AGO) == [Run(398600, None, START, None, None, None, None, False)]
+
+
+def test_runs_that_started_before_are_not_asked_for(shown: Shown, oms: Oms) -> None:
+    shown.runs = [row(398599, START - 1), row(398600, START)]
+    assert numbers(oms.runs(START)) == [398600]
+
+
+def test_a_known_run_is_asked_for_however_long_ago_it_started(
+    shown: Shown, server: OmsServer, oms: Oms
+) -> None:
+    shown.runs = [row(n, LONG_AGO) for n in (398001, 398002, 398003)] + [row(398600)]
+    assert numbers(oms.runs(START, known=[398001, 398003, 398600])) == [398001, 398003, 398600]
+    assert server.requests["runs"] == 2
+
+
+def test_a_poll_costs_one_request(shown: Shown, server: OmsServer, oms: Oms) -> None:
+    shown.runs = [row(398600), row(398601)]
+    for _ in range(3):
+        oms.runs(LONG_AGO, known=[398600])
+    assert server.requests == {"runs": 3, "runs/meta": 1}
+
+
+def test_more_runs_than_fit_a_page_are_all_read(shown: Shown, oms: Oms) -> None:
+    shown.runs = [row(398000 + n) for n in range(250)]
+    assert numbers(oms.runs(LONG_AGO)) == list(range(398000, 398250))
+
+
+def test_rows_that_move_between_pages_are_read_once(shown: Shown, oms: Oms) -> None:
+    shown.runs = [row(398000 + n) for n in range(150)]
+
+    def one_more() -> None:
+        shown.runs.insert(0, row(shown.runs[0]["run_number"] - 1))
+
+    shown.after_each_request = one_more
+    runs = numbers(oms.runs(LONG_AGO))
+    assert set(runs) >= set(range(398000, 398150))
+    assert len(runs) == len(set(runs))
+
+
+FAILURES = {
+    OmsMode.CONNECTION_ERROR: "closed connection",
+    OmsMode.HTTP_ERROR: "HTTP 503: “<!DOCTYPE html>",
+    OmsMode.MALFORMED_JSON: "Invalid JSON",
+    OmsMode.REDIRECT: "HTTP 302: sent to http",
+    OmsMode.UNAUTHORIZED: "HTTP 401",
+    OmsMode.HTML: "Invalid JSON.*CMS OMS is being updated",
+    OmsMode.WRONG_SHAPE: "data: .*valid array",
+    OmsMode.NULLS: "none of 1 rows can be read",
+    OmsMode.TIMEOUT: "no answer in 0.5 s",
+}
+
+
+@pytest.mark.parametrize("mode", OmsMode)
+@pytest.mark.parametrize("already_asked", [False, True])
+def test_a_failure_is_named_and_the_next_poll_is_none_the_worse(
+    shown: Shown, server: OmsServer, mode: OmsMode, already_asked: bool
+) -> None:
+    oms = asking(server.url, timeout=0.5 if mode is OmsMode.TIMEOUT else 5)
+    shown.runs = [row(398600)]
+    if already_asked:
+        oms.runs(LONG_AGO)
+    server.faults.inject(mode, resource="runs")
+    with pytest.raises(OmsUnavailable, match=f"{server.url}/v1/runs.*{FAILURES[mode]}") as caught:
+        oms.runs(LONG_AGO)
+    assert len(str(caught.value)) < 250
+    assert numbers(oms.runs(LONG_AGO)) == [398600]
+
+
+@pytest.mark.parametrize(
+    "mode", [OmsMode.HTTP_ERROR, OmsMode.MALFORMED_JSON, OmsMode.HTML, OmsMode.WRONG_SHAPE]
+)
+def test_runs_are_read_even_if_the_description_of_their_attributes_is_not(
+    shown: Shown, server: OmsServer, oms: Oms, mode: OmsMode
+) -> None:
+    shown.runs = [row(398599, LONG_AGO), row(398600)]
+    server.faults.inject(mode, resource="runs/meta")
+    for _ in range(3):
+        assert numbers(oms.runs(START)) == [398600]
+    assert server.requests["runs/meta"] == 2
+
+
+@pytest.mark.parametrize("mode", [OmsMode.CONNECTION_ERROR, OmsMode.REDIRECT, OmsMode.TIMEOUT])
+def test_a_first_contact_that_fails_is_made_again(
+    shown: Shown, server: OmsServer, mode: OmsMode
+) -> None:
+    oms = asking(server.url, timeout=0.5)
+    shown.runs = [row(398600)]
+    server.faults.inject(mode, resource="runs/meta")
+    with pytest.raises(OmsUnavailable):
+        oms.runs(LONG_AGO)
+    assert numbers(oms.runs(LONG_AGO)) == [398600]
+
+
+def test_a_port_where_nobody_listens_is_an_outage(
+    shown: Shown, server: OmsServer, oms: Oms
+) -> None:
+    shown.runs = [row(398600)]
+    oms.runs(LONG_AGO)
+    server.stop()
+    with pytest.raises(OmsUnavailable, match="refused"):
+        oms.runs(LONG_AGO)
+    server.start()
+    assert numbers(oms.runs(LONG_AGO)) == [398600]
+
+
+def test_a_run_that_cannot_be_read_hides_no_other_and_is_reported_once(
+    shown: Shown, oms: Oms, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown.runs = [row(398600, start_time=None), row(398601, last_lumisection_number="x"), row(7)]
+    with caplog.at_level(logging.WARNING):
+        polls = [numbers(oms.runs(LONG_AGO, known=[398600, 398601])) for _ in range(2)]
+    assert polls == [[7], [7]]
+    assert sorted(text.partition(" id ")[2][:6] for text in caplog.messages) == ["398600", "398601"]
+
+
+class PlainServer(ThreadingHTTPServer):
+    """Answers each GET by `body`, once it has handed out tokens only to the last one's bearer."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Plain)
+        self.body = b""
+        self.tokens = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Plain(BaseHTTPRequestHandler):
+    server: PlainServer
+
+    def do_GET(self) -> None:
+        token = self.server.tokens
+        if token and self.headers["Authorization"] != f"Bearer {token}":
+            self.send(401, b"expired")
+        else:
+            self.send(200, b"{}" if self.path.endswith("/meta") else self.server.body)
+
+    def do_POST(self) -> None:
+        self.server.tokens += 1
+        self.send(200, json.dumps({"access_token": str(self.server.tokens)}).encode())
+
+    def send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def plain_server() -> Iterator[PlainServer]:
+    server = PlainServer()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_token_that_expires_is_renewed_within_the_poll(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    with plain_server() as server:
+        monkeypatch.setattr("omsapi.cern_api_url", f"{server.url}/token")
+        server.body = json.dumps({"data": [{"id": "1", "attributes": row(398600)}]}).encode()
+        oms = asking(
+            server.url, login="oidc", client_id="ngt", client_secret_file=secret, timeout=5
+        )
+        assert numbers(oms.runs(LONG_AGO)) == [398600]
+        server.tokens += 1
+        assert numbers(oms.runs(LONG_AGO)) == [398600]
+
+
+def test_a_login_that_cannot_be_made_is_an_outage(tmp_path: Path) -> None:
+    oms = asking(
+        "http://127.0.0.1:9/x", login="oidc", client_id="a", client_secret_file=tmp_path / "none"
+    )
+    with pytest.raises(OmsUnavailable, match="No such file"):
+        oms.runs(LONG_AGO)
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+nearly_times = st.sampled_from([oms_time(START), "0001-01-01T00:00:00+23:00", "2026-02-30"])
+nearly_attributes = st.fixed_dictionaries(
+    {"run_number": scalars, "start_time": scalars | nearly_times},
+    optional={"end_time": scalars | nearly_times, "last_lumisection_number": scalars}
+    | {"stable_beam": anything, "fill_type_runtime": scalars},
+)
+nearly_rows = st.fixed_dictionaries({"id": anything, "attributes": nearly_attributes | anything})
+nearly_answers = st.fixed_dictionaries({"data": st.lists(nearly_rows | anything, max_size=3)})
+bodies = st.binary(max_size=20) | (anything | nearly_answers).map(lambda v: json.dumps(v).encode())
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[PlainServer]:
+    with plain_server() as server:
+        yield server
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(body=bodies)
+def test_whatever_comes_back_is_either_runs_or_an_outage(plain: PlainServer, body: bytes) -> None:
+    plain.body = body
+    oms = asking(plain.url)
+    try:
+        runs = oms.runs(LONG_AGO)
+    except OmsUnavailable:
+        return
+    assert all(run.number > 0 and isinstance(run.start, float) for run in runs)
+    assert runs or json.loads(body)["data"] == []
+
+
+def test_a_server_that_ignores_pages_is_not_asked_for_ever(plain: PlainServer) -> None:
+    plain.body = json.dumps(
+        {"data": [{"id": "1", "attributes": row(398600 + n)} for n in range(100)]}
+    ).encode()
+    assert len(asking(plain.url).runs(LONG_AGO)) == 100

@@ -1,0 +1,83 @@
+"""How a batch is spread over nodes."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.config import Batching
+from condorloop.dagman.plan import plan_batch, plan_harvest
+from condorloop.lumis import Lumis
+from condorloop.model import Batch, NodeKind, RawFile
+from tests.unit.examples import KEY, calibration, raw_file
+
+files_of_a_batch = st.lists(
+    st.tuples(st.integers(1, 300), st.integers(0, 20)), min_size=1, max_size=60
+).map(
+    lambda spans: tuple(
+        RawFile(f"/eos/f{i}.root", 1, Lumis.span(a, a + n), 1) for i, (a, n) in enumerate(spans)
+    )
+)
+
+
+def planned(files, most_files=5, most_recos=4, **numbers):
+    batching = Batching(max_files_per_job=most_files, reco_per_alca=most_recos)
+    the_calibration = calibration().model_copy(update={"batching": batching})
+    numbers = {"number": 0, "first_job": 0} | numbers
+    return plan_batch(KEY, the_calibration, Batch(3, files), **numbers)
+
+
+@given(files_of_a_batch, st.integers(1, 7), st.integers(1, 5))
+def test_each_file_is_in_exactly_one_reco_node(files, most_files, most_recos):
+    plan = planned(files, most_files, most_recos)
+    read = [f for n in plan.of_kind(NodeKind.RECO) for f in n.files]
+    assert sorted(read, key=lambda f: f.path) == sorted(files, key=lambda f: f.path)
+
+
+@given(files_of_a_batch, st.integers(1, 7), st.integers(1, 5))
+def test_no_node_takes_more_than_allowed(files, most_files, most_recos):
+    plan = planned(files, most_files, most_recos)
+    assert all(len(n.files) <= most_files for n in plan.of_kind(NodeKind.RECO))
+    assert all(len(n.parents) <= most_recos for n in plan.of_kind(NodeKind.ALCA))
+
+
+@given(files_of_a_batch)
+def test_every_reco_feeds_one_alca_and_every_alca_the_harvest(files):
+    plan = planned(files)
+    recos = [n.name for n in plan.of_kind(NodeKind.RECO)]
+    assert sorted(p for n in plan.of_kind(NodeKind.ALCA) for p in n.parents) == recos
+    [harvest] = plan.of_kind(NodeKind.HARVEST)
+    assert list(harvest.parents) == [n.name for n in plan.of_kind(NodeKind.ALCA)]
+
+
+@given(files_of_a_batch)
+def test_no_two_nodes_leave_the_same_output(files):
+    plan = planned(files)
+    made = [n.output for n in plan.nodes if n.kind is not NodeKind.UPLOAD]
+    assert len(made) == len(set(made))
+
+
+def test_files_go_in_the_order_of_their_lumisections():
+    plan = planned((raw_file(0, 21, 30), raw_file(1, 1, 10), raw_file(2, 11, 20)), most_files=2)
+    assert [str(n.lumis) for n in plan.of_kind(NodeKind.RECO)] == ["1-10", "11-30"]
+
+
+def test_files_are_spread_evenly():
+    plan = planned(tuple(raw_file(i, i + 1, i + 1) for i in range(6)))
+    assert [len(n.files) for n in plan.of_kind(NodeKind.RECO)] == [3, 3]
+
+
+def test_names_are_those_of_the_run_directory():
+    plan = planned((raw_file(0, 1, 12),), number=4, first_job=7)
+    reco, alca, harvest, upload = plan.nodes
+    assert reco.name == "RECO_0000"
+    assert reco.output == "run398600_LS0001To0012_b003_0000_ecalPedsStep2"
+    assert reco.witness == "run398600_LS0001To0012_b003_0000_ecalPedsStep2_job.txt"
+    assert alca.output == "apJob007"
+    assert alca.witness == "apJob007/ecalPedsStep3_job.txt"
+    assert (harvest.output, upload.output) == ("harvestJob004", "harvestJob004")
+    assert plan.label == "b003"
+
+
+def test_a_harvest_dag_has_harvest_and_upload_alone():
+    plan = plan_harvest(KEY, 5)
+    assert [(n.name, n.parents) for n in plan.nodes] == [("HARVEST", ()), ("UPLOAD", ("HARVEST",))]
+    assert plan.label == "harvest005"

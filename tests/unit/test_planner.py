@@ -1,0 +1,265 @@
+"""The planner's rules, with a made-up clock."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.lumis import Lumis
+from condorloop.model import CampaignState, DagState, UploadOutcome
+from condorloop.planner import Latch, Rescue, SetState, SubmitBatch, SubmitHarvest, decide
+from tests.unit.examples import KEY, RUN, START, calibration, campaign, dag, waiting
+
+CALIBRATION = calibration()
+BY_NAME = {CALIBRATION.name: CALIBRATION}
+HOUR = 3600.0
+
+
+def act(the_campaign, at=0.0):
+    return decide(START + at, [], frozenset([KEY]), [the_campaign], BY_NAME)
+
+
+def latched(run, at=60.0, known=frozenset()):
+    return decide(START + at, [run], known, [], BY_NAME)
+
+
+def test_a_running_collisions_run_is_latched():
+    [action] = latched(RUN)
+    assert isinstance(action, Latch)
+    assert action.key == KEY
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fill_type": "PB"},
+        {"fill_type": None},
+        {"l1_hlt_mode": "cosmics2026"},
+        {"stable_beam": False},
+        {"start": START - 9 * HOUR},
+        {"end": START + 50, "last_ls": 49},
+        {"end": START + 50, "last_ls": None},
+    ],
+)
+def test_a_run_that_does_not_qualify_is_not_latched(change):
+    assert latched(replace(RUN, **change)) == []
+
+
+def test_an_ended_run_with_enough_lumisections_is_latched():
+    assert latched(replace(RUN, end=START + 50, last_ls=50))
+
+
+def test_a_run_that_gets_stable_beams_later_is_latched_then():
+    early = replace(RUN, stable_beam=False)
+    assert latched(early, at=10) == []
+    assert latched(RUN, at=600)
+
+
+def test_a_campaign_is_latched_once_ever():
+    assert latched(RUN, known=frozenset([KEY])) == []
+
+
+def test_an_idle_pool_never_waits():
+    [action] = act(campaign(waiting=waiting(1)))
+    assert isinstance(action, SubmitBatch)
+    assert len(action.files) == 1
+
+
+def test_files_wait_for_the_batch_window_while_a_dag_runs():
+    busy = campaign(waiting=waiting(3), dags=(dag(0),))
+    assert act(busy, at=59) == []
+    [action] = act(busy, at=60)
+    assert isinstance(action, SubmitBatch)
+
+
+def test_files_that_fill_a_dag_do_not_wait():
+    [action] = act(campaign(waiting=waiting(20), dags=(dag(0),)))
+    assert isinstance(action, SubmitBatch)
+
+
+def test_the_end_of_the_run_ends_the_waiting():
+    [action] = act(campaign(waiting=waiting(3), dags=(dag(0),), run_end=START, last_ls=50))
+    assert isinstance(action, SubmitBatch)
+
+
+def test_with_as_many_dags_as_allowed_the_batch_grows():
+    busy = campaign(waiting=waiting(500), dags=tuple(dag(i) for i in range(4)))
+    assert act(busy, at=HOUR) == []
+
+
+def test_alcareco_that_a_running_dag_will_harvest_are_left_to_it():
+    assert act(campaign(dags=(dag(0),), unharvested=frozenset([0, 1]))) == []
+
+
+def test_alcareco_left_by_a_failed_dag_are_harvested():
+    left = campaign(
+        dags=(dag(0, DagState.FAILED, failed=("RECO_0001",), ended_at=START),),
+        unharvested=frozenset([0]),
+    )
+    [action] = act(left)
+    assert isinstance(action, SubmitHarvest)
+
+
+def test_alcareco_that_came_after_the_last_harvest_started_are_harvested():
+    late = campaign(dags=(dag(0, inputs=frozenset([0])),), unharvested=frozenset([0, 1]))
+    [action] = act(late)
+    assert isinstance(action, SubmitHarvest)
+
+
+def test_a_harvest_that_failed_is_rescued_not_repeated_beside_itself():
+    failed = dag(0, DagState.FAILED, failed=("HARVEST",), inputs=frozenset([0, 1]), ended_at=START)
+    stuck = campaign(dags=(failed,), unharvested=frozenset([0, 1]))
+    assert act(stuck, at=1) == []
+    [action] = act(stuck, at=120)
+    assert isinstance(action, Rescue)
+
+
+def test_rescues_wait_longer_each_time_and_end():
+    def when_rescued(rescues):
+        failed = dag(0, DagState.FAILED, failed=("X",), ended_at=START, rescues=rescues)
+        times = range(0, 4000, 10)
+        return next((t for t in times if act(campaign(dags=(failed,)), at=t)), None)
+
+    assert [when_rescued(n) for n in range(4)] == [120, 240, 480, None]
+
+
+def test_a_refused_upload_is_not_hammered():
+    refused = replace(
+        dag(0, DagState.FAILED, failed=("UPLOAD",), ended_at=START), upload=UploadOutcome.REFUSED
+    )
+    assert act(campaign(dags=(refused,)), at=HOUR) == []
+
+
+ENDED = {"run_end": START + 100, "last_ls": 50, "last_new_at": START + 90}
+
+
+def test_a_covered_run_closes_after_the_quiet_time():
+    whole = campaign(**ENDED, seen=Lumis.span(1, 50), listed_at=START + 159)
+    assert act(whole, at=159) == []
+    [action] = act(replace(whole, listed_at=START + 160), at=160)
+    assert isinstance(action, SetState)
+    assert action.state is CampaignState.CLOSING
+
+
+def test_a_run_with_a_hole_waits_for_the_settle_time():
+    holed = campaign(**ENDED, seen=Lumis.parse("1-20,22-50"), listed_at=START + 1000)
+    assert act(holed, at=1000) == []
+    [action] = act(replace(holed, listed_at=START + 1900), at=1900)
+    assert action.state is CampaignState.CLOSING
+
+
+def test_silence_of_an_outage_is_no_quiet():
+    unheard = campaign(**ENDED, seen=Lumis.span(1, 50), listed_at=START + 110)
+    assert act(unheard, at=7 * HOUR) == []
+
+
+def test_a_running_run_never_closes_inside_the_window():
+    running = campaign(seen=Lumis.span(1, 50), last_ls=50, listed_at=START + 7 * HOUR)
+    assert act(running, at=7 * HOUR) == []
+
+
+def test_the_window_closes_even_a_run_that_never_ends():
+    [action] = act(campaign(last_ls=50), at=8 * HOUR)
+    assert action.state is CampaignState.CLOSING
+
+
+CLOSING = {**ENDED, "state": CampaignState.CLOSING}
+
+
+def test_a_campaign_is_complete_when_its_last_harvest_covers_the_run():
+    [action] = act(campaign(**CLOSING, harvested=Lumis.span(1, 49)))
+    assert action.state is CampaignState.COMPLETE
+    assert "1 of 50 LS missing (50)" in action.reason
+
+
+def test_too_many_missing_lumisections_make_it_incomplete():
+    [action] = act(campaign(**CLOSING, harvested=Lumis.span(1, 47)))
+    assert action.state is CampaignState.INCOMPLETE
+    assert "48-50" in action.reason
+
+
+def test_failed_nodes_make_it_incomplete_and_are_named():
+    failed = dag(3, DagState.FAILED, failed=("RECO_0007",), ended_at=START, rescues=3)
+    [action] = act(campaign(**CLOSING, harvested=Lumis.span(1, 50), dags=(failed,)))
+    assert action.state is CampaignState.INCOMPLETE
+    assert "b003 RECO_0007" in action.reason
+
+
+def test_nothing_closes_over_work_that_is_under_way():
+    assert act(campaign(**CLOSING, dags=(dag(0),))) == []
+    assert act(campaign(**CLOSING, probing=1)) == []
+
+
+def test_a_campaign_without_a_dag_expires_with_its_window():
+    [action] = act(campaign(**CLOSING), at=8 * HOUR)
+    assert action.state is CampaignState.EXPIRED
+
+
+def test_a_file_after_closing_reopens_the_campaign():
+    closed = campaign(**{**CLOSING, "state": CampaignState.COMPLETE}, waiting=waiting(1))
+    [action] = act(closed)
+    assert action.state is CampaignState.ACTIVE
+
+
+dags = st.builds(
+    dag,
+    st.integers(0, 9),
+    st.sampled_from([DagState.PLANNED, DagState.ACTIVE, DagState.FAILED]),
+    failed=st.sampled_from([(), ("RECO_0000",)]),
+    inputs=st.none() | st.frozensets(st.integers(0, 5)),
+    ended_at=st.just(START),
+    rescues=st.integers(0, 4),
+)
+campaigns = st.builds(
+    campaign,
+    state=st.sampled_from(list(CampaignState)),
+    run_end=st.none() | st.just(START + 100),
+    last_ls=st.none() | st.integers(1, 60),
+    listed_at=st.none() | st.floats(START, START + 9 * HOUR),
+    seen=st.builds(Lumis.of, st.sets(st.integers(1, 60))),
+    harvested=st.builds(Lumis.of, st.sets(st.integers(1, 60))),
+    waiting=st.builds(waiting, st.integers(0, 30)),
+    probing=st.integers(0, 2),
+    dags=st.lists(dags, max_size=5, unique_by=lambda d: d.number).map(tuple),
+    unharvested=st.frozensets(st.integers(0, 5)),
+)
+times = st.floats(0, 10 * HOUR)
+
+
+@given(campaigns, times)
+def test_a_campaign_never_has_more_dags_in_flight_than_allowed(the_campaign, at):
+    submitting = [a for a in act(the_campaign, at) if isinstance(a, SubmitBatch | SubmitHarvest)]
+    in_flight = sum(d.in_flight for d in the_campaign.dags)
+    most = CALIBRATION.batching.max_active_dags
+    assert not submitting or in_flight + len(submitting) <= most
+
+
+@given(campaigns, times)
+def test_a_batch_takes_every_waiting_file_exactly_once(the_campaign, at):
+    for action in act(the_campaign, at):
+        if isinstance(action, SubmitBatch):
+            assert sorted(f.path for f in action.files) == sorted(
+                w.file.path for w in the_campaign.waiting
+            )
+
+
+@given(campaigns, times)
+def test_nothing_is_closed_over_waiting_files_or_running_dags(the_campaign, at):
+    for action in act(the_campaign, at):
+        if isinstance(action, SetState) and not action.state.open:
+            assert not the_campaign.waiting
+            assert not the_campaign.probing
+            assert not any(d.in_flight for d in the_campaign.dags)
+
+
+@given(campaigns, times)
+def test_every_action_has_its_reason(the_campaign, at):
+    assert all(a.reason for a in act(the_campaign, at))
+
+
+@given(campaigns, times)
+def test_an_abandoned_or_expired_campaign_stays_as_it_is(the_campaign, at):
+    if the_campaign.state in (CampaignState.ABANDONED, CampaignState.EXPIRED):
+        quiet = replace(the_campaign, waiting=())
+        assert act(quiet, at) == []
