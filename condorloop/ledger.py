@@ -554,6 +554,10 @@ class Ledger:
             last_answer=answered[-1]["answer"] if answered else "",
         )
 
+    def probes(self) -> dict[str, int]:
+        """How often each RAW file was probed, by path."""
+        return {r["path"]: r["probes"] for r in self._all("SELECT path, probes FROM raw_file")}
+
     def processed(self, campaign_id: int) -> ProcessedOutputs:
         """What the seed's log files list: files and outputs that were processed, by name."""
         files = self._all(

@@ -1,0 +1,170 @@
+"""The assay of a play: that every lumisection is in the payloads once, and the constants right.
+
+Knows what appeared, what the run directories hold and what the conditions database holds; it
+does not ask the submitter or its ledger what they believe.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from condorloop import config
+from condorloop.lumis import Lumis
+from condorloop.model import NodeKind, UploadOutcome
+from condorloop.rundir import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, read_json, run_dir
+from condorloop.testbed import conddb
+from condorloop.testbed.services import OBJECT_TYPES
+from condorloop.testbed.truth import Truth, compare, counted_twice
+
+
+@dataclass(frozen=True, slots=True)
+class Appeared:
+    """A RAW file that the player made appear; `time` in seconds since the epoch."""
+
+    path: str
+    run: int
+    stream: str
+    lumis: Lumis
+    time: float
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of one campaign; `faults` is empty if all is right.
+
+    `latencies` are the seconds from a good file's appearance to the first payload in the
+    database that holds it.
+    """
+
+    calibration: str
+    run: int
+    good: Lumis
+    in_payload: Lumis
+    uploads: int
+    latencies: tuple[float, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def median(self) -> float | None:
+        """The median latency."""
+        return statistics.median(self.latencies) if self.latencies else None
+
+    @property
+    def worst(self) -> float | None:
+        """The worst latency."""
+        return max(self.latencies, default=None)
+
+
+def appeared(record: Path) -> list[Appeared]:
+    """Read the player's record."""
+    lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
+    rows = [json.loads(line) for line in lines]
+    return [
+        Appeared(
+            path=r["path"],
+            run=r["run"],
+            stream=r["stream"],
+            lumis=Lumis.parse(r["ls"]),
+            time=r["time"],
+            good=not r["fault"],
+        )
+        for r in rows
+    ]
+
+
+def assay(folder: Path, calibration: config.Calibration, run: int, truth: Truth) -> Verdict:
+    """Examine one campaign of a testbed's folder."""
+    stream = calibration.stream_path
+    files = [
+        f for f in appeared(folder / "appeared.jsonl") if f.run == run and f.path.startswith(stream)
+    ]
+    good = [f for f in files if f.good]
+    runs = run_dir(folder / "work", calibration.name, run)
+    payloads = payloads_of(folder / "conditions" / "conditions.db", calibration, run)
+    covered = Lumis.union(Lumis.of(map(int, p["lumisections"])) for p in payloads)
+    expected = Lumis.union(f.lumis for f in good)
+    uploaded = _uploaded(runs)
+    held = _first_held(runs, uploaded)
+    faults = [
+        *_faults_of_coverage(expected, covered),
+        *_faults_of_counting(payloads),
+        *_faults_of_reco(runs, good),
+        *compare(OBJECT_TYPES[calibration.name], payloads, truth),
+    ]
+    if unheld := [f.path for f in good if f.path not in held]:
+        faults.append(f"{len(unheld)} good files in no payload: {unheld[0]} …")
+    return Verdict(
+        calibration=calibration.name,
+        run=run,
+        good=expected,
+        in_payload=covered,
+        uploads=len(uploaded),
+        latencies=tuple(held[f.path] - f.time for f in good if f.path in held),
+        faults=tuple(faults),
+    )
+
+
+def payloads_of(database: Path, calibration: config.Calibration, run: int) -> list[dict[str, Any]]:
+    """Read the payloads that hold for a run in the conditions database, decoded."""
+    [tag] = calibration.harvest.upload.tags
+    since = {iov.since: iov.hash for iov in conddb.iovs(database, tag)}
+    wanted = [run] if calibration.since_is_run else [s for s in since if s >> 32 == run]
+    return [json.loads(conddb.payload(database, since[s])) for s in wanted if s in since]
+
+
+def _faults_of_coverage(expected: Lumis, covered: Lumis) -> Iterable[str]:
+    if missing := str(expected - covered):
+        yield f"LS {missing} had good files and are not in the payload"
+    if invented := str(covered - expected):
+        yield f"LS {invented} are in the payload and had no good file"
+
+
+def _faults_of_counting(payloads: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    if twice := str(counted_twice(payloads)):
+        yield f"LS {twice} have events that were counted twice"
+
+
+def _faults_of_reco(runs: Path, good: Sequence[Appeared]) -> Iterable[str]:
+    nodes: dict[str, int] = {}
+    for manifest in runs.glob(f"dag*/{MANIFEST}"):
+        for node in read_json(manifest)["nodes"].values():
+            if (runs / node["witness"]).exists():
+                for path in node["files"]:
+                    nodes[path] = nodes.get(path, 0) + 1
+    wrong = {f.path: nodes.get(f.path, 0) for f in good if nodes.get(f.path, 0) != 1}
+    for path, count in wrong.items():
+        yield f"{path} is in {count} RECO nodes that succeeded"
+
+
+def _uploaded(runs: Path) -> dict[str, float]:
+    """When each harvest whose payload the service took was uploaded, by its directory's name."""
+    records = {r.parent.name: read_json(r) for r in runs.glob(f"harvestJob*/{UPLOAD_RECORD}")}
+    taken = UploadOutcome.UPLOADED
+    return {name: r["time"] for name, r in records.items() if r.get("outcome") == taken}
+
+
+def _first_held(runs: Path, uploaded: Mapping[str, float]) -> dict[str, float]:
+    """When each RAW file was first in an uploaded payload."""
+    files_of = _files_of_alcareco(runs)
+    held: dict[str, float] = {}
+    for name, time in sorted(uploaded.items(), key=lambda item: item[1]):
+        for job in read_json(runs / name / HARVEST_RECORD)["inputs"]:
+            for path in files_of.get(job, ()):
+                held.setdefault(path, time)
+    return held
+
+
+def _files_of_alcareco(runs: Path) -> dict[str, list[str]]:
+    files: dict[str, list[str]] = {}
+    for manifest in runs.glob(f"dag*/{MANIFEST}"):
+        nodes = read_json(manifest)["nodes"]
+        for node in nodes.values():
+            if node["kind"] == NodeKind.ALCA:
+                files[node["output"]] = [f for p in node["parents"] for f in nodes[p]["files"]]
+    return files

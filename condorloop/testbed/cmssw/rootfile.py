@@ -1,0 +1,200 @@
+"""ROOT files as the tools read and write them: events, and products a lumisection.
+
+A RAW file has a tree ``Events``. What RECO and ALCA write has it too, with run, lumisection and
+event number of each event that went in, and a tree ``LuminosityBlocks`` with sums, whose
+branches are named ``<product>_<quantity>``; and the names of the processes that made it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from condorloop.testbed.cmssw import storage, tfile
+from condorloop.testbed.cmssw.errors import CmsError
+
+Columns = dict[str, NDArray[Any]]
+"""Arrays of equal length by name of their branch; each may have more dimensions."""
+
+EVENT_ID = ("run", "luminosityBlock", "event")
+LUMI_ID = EVENT_ID[:2]
+_HISTORY = "ProcessHistory"
+_OPENING = "Calling RootInputFileSequence::initTheFile()"
+
+
+class Unreadable(CmsError):
+    """A file that ROOT gives up: empty, cut short, or no ROOT file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What goes from one step to the next.
+
+    Attributes
+    ----------
+    events
+        `EVENT_ID` of each event that was processed, duplicates included.
+    lumis
+        `LUMI_ID` and the sums, one row a lumisection.
+    history
+        The processes that made the file, first one first.
+    """
+
+    events: Columns
+    lumis: Columns = field(default_factory=dict)
+    history: tuple[str, ...] = ()
+
+
+class RootFile:
+    """An open ROOT file.
+
+    Parameters
+    ----------
+    name
+        As for `storage.read`.
+    allow_recovery
+        Go on with a file that was not closed.
+
+    Raises
+    ------
+    CmsError
+        The file cannot be opened, read, or was not closed.
+    """
+
+    def __init__(self, name: str, allow_recovery: bool = False) -> None:
+        self.name = name
+        data = storage.read(name)
+        self.size = len(data)
+        self.state = tfile.state(data)
+        if self.state is tfile.State.UNREADABLE:
+            error = _root_error(name, "is truncated or not a ROOT file")
+            raise Unreadable("FileOpenError", error, [_OPENING])
+        if self.state is tfile.State.NOT_CLOSED and not allow_recovery:
+            error = _root_error(name, "probably not closed, trying to recover")
+            raise CmsError("FileOpenError", error, [_OPENING])
+        try:
+            self._file = uproot.open(io.BytesIO(data))
+        except Exception as error:  # uproot raises whatever its parsing meets
+            raise CmsError("FileReadError", f"Fatal Root Error: {error}") from error
+
+    @property
+    def trees(self) -> frozenset[str]:
+        """The names of the trees."""
+        return frozenset(self._file.keys(cycle=False))
+
+    def branches(self, tree: str) -> frozenset[str]:
+        """Give the names of a tree's branches: none if there is no tree."""
+        return frozenset(self._file[tree].keys() if tree in self.trees else ())
+
+    def columns(self, tree: str, names: Collection[str], stop: int | None = None) -> Columns:
+        """Read branches of a tree, of the first `stop` entries.
+
+        Raises
+        ------
+        CmsError
+            The data are damaged.
+        """
+        try:
+            arrays = self._file[tree].arrays(sorted(names), library="np", entry_stop=stop)
+        except Exception as error:
+            raise CmsError(
+                "FileReadError", f"Fatal Root Error: {error}", [f"Reading branches of {tree}"]
+            ) from error
+        return dict(arrays)
+
+    def event_ids(self, stop: int | None = None) -> Columns:
+        """Read run, lumisection and number of the events.
+
+        Raises
+        ------
+        CmsError
+            There is no tree of events.
+        """
+        if "Events" not in self.trees:
+            raise CmsError(
+                "EventCorruption",
+                "'Events' tree is corrupted or not present\nin the input file.",
+                ["Constructing the EventProcessor", "Constructing input source of type PoolSource"],
+            )
+        return self.columns("Events", EVENT_ID, stop)
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The processes that made the file; of a RAW file, what it had at the detector."""
+        if _HISTORY in self.trees:
+            return tuple(str(self._file[_HISTORY]).split(","))
+        return ("HLT", "RECO") if "hits" in self.branches("Events") else ("HLT",)
+
+
+def write(path: Path, content: Content) -> None:
+    """Write what a step hands on.
+
+    Raises
+    ------
+    CmsError
+        The file cannot be written.
+    """
+    trees = {"Events": content.events, "LuminosityBlocks": content.lumis}
+    try:
+        write_trees(path, trees, {_HISTORY: ",".join(content.history)})
+    except OSError as error:
+        raise CmsError(
+            "FileWriteError", f"Failed to write the file '{path}': {error.strerror}"
+        ) from error
+
+
+def write_trees(
+    path: Path, trees: Mapping[str, Columns], texts: Mapping[str, str] | None = None
+) -> None:
+    """Write a ROOT file of trees, those without branches left out, and of texts."""
+    with uproot.recreate(path, compression=uproot.ZLIB(1)) as file:
+        for tree, columns in trees.items():
+            if columns:
+                types = {name: np.dtype((v.dtype, v.shape[1:])) for name, v in columns.items()}
+                file.mktree(tree, types).extend(columns)
+        for name, text in (texts or {}).items():
+            file[name] = text
+
+
+def joined(pieces: Iterable[Columns]) -> Columns:
+    """Put the rows of several pieces, all with the same branches, one after the other."""
+    each = list(pieces)
+    return {name: np.concatenate([piece[name] for piece in each]) for name in each[0]}
+
+
+def summed(columns: Columns) -> Columns:
+    """Add up the rows of each lumisection; the result is sorted by run and lumisection.
+
+    Small integers become 64 bits wide, so that sums of them fit.
+    """
+    key = columns["run"].astype(np.uint64) << np.uint64(32) | columns["luminosityBlock"]
+    order = np.argsort(key, kind="stable")
+    keys, starts = np.unique(key[order], return_index=True)
+    sums: Columns = {
+        "run": (keys >> np.uint64(32)).astype(np.uint32),
+        "luminosityBlock": (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32),
+    }
+    for name in columns.keys() - set(EVENT_ID):
+        values = columns[name]
+        wide = np.uint64 if values.dtype.kind in "ub" else values.dtype
+        sums[name] = np.add.reduceat(values[order], starts, axis=0, dtype=wide)
+    return sums
+
+
+def counted(event_ids: Columns) -> list[tuple[int, int, int]]:
+    """Give run, lumisection and number of events, in the order in which they first appear."""
+    key = event_ids["run"].astype(np.uint64) << np.uint64(32) | event_ids["luminosityBlock"]
+    keys, first, counts = np.unique(key, return_index=True, return_counts=True)
+    rows = zip(first.tolist(), keys.tolist(), counts.tolist(), strict=True)
+    return [(key >> 32, key & 0xFFFFFFFF, count) for _, key, count in sorted(rows)]
+
+
+def _root_error(name: str, what: str) -> str:
+    return f"Fatal Root Error: @SUB=TStorageFactoryFile::Init\nfile {name} {what}"

@@ -1,0 +1,153 @@
+"""The testbed's own services in one process: OMS, the conditions service and the player.
+
+Run as ``python -m condorloop.testbed.services FOLDER``. What it shows follows from ``play.json``
+and the clock, so it can be ended and started again in the middle of a play.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from condorloop import config
+from condorloop.rundir import read_json, write_json
+from condorloop.testbed.conditions_service import ConditionsService, TagSpec
+from condorloop.testbed.faults import Faults
+from condorloop.testbed.oms_rows import OmsRows, oms_rows
+from condorloop.testbed.oms_server import OmsServer
+from condorloop.testbed.player import Player
+from condorloop.testbed.scenario import Scenario
+
+POLL = 0.2
+USER, PASSWORD = "testbed", "not-a-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A scenario that is played: since when (epoch, seconds) and how much faster than written."""
+
+    scenario: str
+    started_at: float
+    speed: float = 1.0
+
+    @classmethod
+    def of(cls, folder: Path) -> Play | None:
+        """Read what is played in a testbed's folder; None if nothing is."""
+        data = read_json(folder / "play.json")
+        return cls(**data) if data else None
+
+    def write(self, folder: Path) -> None:
+        """Let the testbed of a folder play this."""
+        write_json(folder / "play.json", asdict(self))
+
+
+class Services:
+    """OMS, conditions service and player of a testbed's folder."""
+
+    def __init__(self, folder: Path, oms_port: int = 0, conditions_port: int = 0) -> None:
+        self._folder = folder
+        self._play: Play | None = None
+        self._scenario: Scenario | None = None
+        self._player: Player | None = None
+        self.oms = OmsServer(self._rows, port=oms_port)
+        self.conditions = ConditionsService(
+            folder / "conditions",
+            {USER: PASSWORD},
+            self._first_safe_run,
+            tags(),
+            port=conditions_port,
+        )
+
+    def start(self) -> None:
+        """Serve, in threads of this process."""
+        self.oms.start()
+        self.conditions.start()
+
+    def stop(self) -> None:
+        """End."""
+        if self._player:
+            self._player.stop()
+        self.oms.stop()
+        self.conditions.stop()
+
+    def follow(self) -> None:
+        """Begin what ``play.json`` says, unless it is being played."""
+        play = Play.of(self._folder)
+        if play is None or play == self._play:
+            return
+        if self._player:
+            self._player.stop()
+        self._scenario = Scenario.load(Path(play.scenario))
+        self._play = play
+        arguments = (self._scenario.faults, play.started_at, play.speed)
+        self.oms.faults.schedule(*arguments)
+        faults = Faults(self._folder / "faults")
+        faults.clear()
+        faults.arm(*arguments)
+        self._player = Player(
+            self._scenario,
+            self._folder / "eos",
+            stream_paths(),
+            play.started_at,
+            play.speed,
+            record=self._folder / "appeared.jsonl",
+        )
+        self._player.start()
+
+    def _rows(self) -> OmsRows:
+        if self._play is None or self._scenario is None:
+            return OmsRows()
+        elapsed = time.time() - self._play.started_at
+        return oms_rows(self._scenario, elapsed, self._play.started_at, self._play.speed)
+
+    def _first_safe_run(self) -> int:
+        """The oldest run whose data are still buffered: the first of the scenario."""
+        return min((run.run for run in self._scenario.runs), default=1) if self._scenario else 1
+
+
+def stream_paths() -> dict[str, str]:
+    """`file_in_path` of each shipped calibration."""
+    return {c.name: c.file_in_path for c in config.shipped_calibrations()}
+
+
+def tags() -> dict[str, TagSpec]:
+    """The tags of the shipped calibrations, as the demonstrator's database has them."""
+    return {
+        tag: TagSpec("express", "Run" if c.since_is_run else "Lumi", OBJECT_TYPES[c.name])
+        for c in config.shipped_calibrations()
+        for tag in c.harvest.upload.tags
+    }
+
+
+OBJECT_TYPES = {
+    "EcalPedestals": "EcalPedestals",
+    "SiStripBad": "SiStripBadStrip",
+    "BeamSpot": "BeamSpotObjects",
+}
+
+
+def main(folder: Path) -> None:
+    """Serve until SIGTERM; ``services.json`` tells where, once all is up."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    file = folder / "services.json"
+    before = read_json(file)
+    services = Services(folder, before.get("oms_port", 0), before.get("conditions_port", 0))
+    services.start()
+    ports = {"oms_port": services.oms.port, "conditions_port": services.conditions.port}
+    (folder / "services.pid").write_text(f"{os.getpid()}\n")
+    file.write_text(json.dumps(ports))
+    while not stopping.wait(POLL):
+        services.follow()
+    services.stop()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

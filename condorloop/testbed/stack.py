@@ -1,0 +1,161 @@
+"""The whole testbed in one folder: brought up, played on, brought down.
+
+Knows which parts there are and in which order they start; each part knows itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from condorloop.config import shipped
+from condorloop.rundir import read_json, write_whole
+from condorloop.testbed import daemon, prefix
+from condorloop.testbed.cmssw.install import install
+from condorloop.testbed.conditions_service import NETRC_MACHINE
+from condorloop.testbed.pool import Pool
+from condorloop.testbed.services import PASSWORD, USER, Play
+from condorloop.testbed.xrootd import XrootdServer
+
+START_TIMEOUT = 30.0
+
+
+class TestbedError(RuntimeError):
+    """The testbed does not come up; the message says which part and where to look."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A testbed: pool, XRootD server, OMS, conditions service, CMSSW stand-ins.
+
+    All of it outlives its starter; another process brings it down with a `Stack` of the same
+    folder.
+    """
+
+    folder: Path
+    prefix: prefix.Prefix
+    cpus: int = 6
+
+    @property
+    def pool(self) -> Pool:
+        """The HTCondor pool."""
+        return Pool(self.folder / "pool", self.prefix, cpus=self.cpus)
+
+    @property
+    def xrootd(self) -> XrootdServer:
+        """The XRootD server that stands for EOS."""
+        return XrootdServer(self.folder / "xrootd", self.folder / "eos", self.prefix)
+
+    @property
+    def site(self) -> Path:
+        """The site file of this testbed."""
+        return self.folder / "site.yaml"
+
+    @property
+    def work_dir(self) -> Path:
+        """The work_dir of its submitter."""
+        return self.folder / "work"
+
+    @property
+    def oms_url(self) -> str:
+        """The base of OMS's API."""
+        return f"http://127.0.0.1:{self._ports['oms_port']}/agg/api"
+
+    @property
+    def conditions_url(self) -> str:
+        """The base of the conditions service."""
+        return f"http://127.0.0.1:{self._ports['conditions_port']}"
+
+    @property
+    def _ports(self) -> dict[str, int]:
+        return read_json(self.folder / "services.json")
+
+    def up(self, progress: Callable[[str], None] = lambda line: None) -> None:
+        """Start every part that does not run.
+
+        Raises
+        ------
+        PrefixError, PoolError, XrootdError, TestbedError
+            A part does not start.
+        """
+        for name in ("eos/eos", "conditions", "faults", "work", "auth"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        progress("HTCondor pool")
+        self.pool.start()
+        progress("XRootD server")
+        self.xrootd.start()
+        progress("CMSSW stand-ins")
+        install(self.folder / "cvmfs", sys.executable, self.folder / "faults")
+        netrc = self.folder / "auth" / ".netrc"
+        netrc.touch(mode=0o600)
+        netrc.write_text(f"machine {NETRC_MACHINE} login {USER} password {PASSWORD}\n")
+        progress("OMS and conditions service")
+        self.start_services()
+        self._write_site()
+
+    def down(self) -> None:
+        """Stop every part."""
+        if services := self._services():
+            daemon.end([services], signal.SIGTERM, START_TIMEOUT)
+        self.xrootd.stop()
+        self.pool.stop()
+
+    def play(self, scenario: Path, speed: float = 1.0, after: float = 1.0) -> Play:
+        """Let a scenario begin `after` seconds from now."""
+        play = Play(str(scenario.absolute()), time.time() + after, speed)
+        play.write(self.folder)
+        return play
+
+    def kill_services(self) -> None:
+        """End OMS, conditions service and player as a crash would."""
+        if services := self._services():
+            daemon.end([services], signal.SIGKILL, START_TIMEOUT)
+
+    def _services(self) -> daemon.Process | None:
+        return daemon.named(self.folder / "services.pid", str(self.folder))
+
+    def start_services(self) -> None:
+        """Start OMS, conditions service and player, on the ports that they had."""
+        if self._services():
+            return
+        log = self.folder / "services.log"
+        with log.open("a") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "condorloop.testbed.services", str(self.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while self._services() is None or not self._ports:
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = daemon.last_lines(log)
+                raise TestbedError(f"the testbed's services do not start; {log} says:\n{said}")
+            time.sleep(0.05)
+
+    def _write_site(self) -> None:
+        text = (shipped("sites") / "testbed.yaml").read_text(encoding="utf-8")
+        values = {
+            "CONDORLOOP_TESTBED": str(self.folder),
+            "CONDORLOOP_TESTBED_BIN": str(self.prefix.bin),
+            "CONDORLOOP_TESTBED_XROOTD_BIN": str(self.prefix.xrootd_bin),
+            "CONDORLOOP_TESTBED_OMS_PORT": self._ports["oms_port"],
+            "CONDORLOOP_TESTBED_CONDITIONS_PORT": self._ports["conditions_port"],
+            "CONDORLOOP_TESTBED_XROOTD_PORT": self.xrootd.port,
+        }
+        write_whole(self.site, Template(text).substitute(values))
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which a person's commands talk to this testbed."""
+        pool = self.pool.environment()
+        own = str(Path(sys.executable).parent)
+        pool["PATH"] = os.pathsep.join([own, pool["PATH"]])
+        return pool | {"CONDORLOOP_SITE": str(self.site)}

@@ -1,0 +1,226 @@
+"""How cmsRun fails: exit codes, messages, and what the job report says of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from condorloop.lumis import Lumis
+from condorloop.testbed.cmssw import cmsdriver, cmsrun
+from condorloop.testbed.faults import Fault, Faults
+from condorloop.testbed.raw import BadFile, Stream, write_bad_raw_file, write_raw_file
+from condorloop.testbed.truth import Truth
+
+RUN = 398600
+TRUTH = Truth()
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_with_raw_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(cmsrun.FAULTS, raising=False)
+    write_raw_file(tmp_path / "ecal.root", Stream.ECAL, RUN, Lumis.span(1, 3), TRUTH)
+    write_raw_file(tmp_path / "express.root", Stream.EXPRESS, RUN, Lumis.of([1]), TRUTH)
+
+
+def reco(*inputs: str, producer: str = "EcalTestPulsesRaw", number: int = -1) -> None:
+    """Write reco.py."""
+    argv = f"""expressStep2 --conditions GT -s RAW2DIGI,RECO,ALCAPRODUCER:{producer}
+        --datatier ALCARECO --eventcontent ALCARECO --data --process RERECO --scenario pp
+        --era Run3 -n {number} --filein {",".join(f"file:{name}" for name in inputs)}
+        --fileout file:reco.root --no_exec --python_filename reco.py"""
+    assert cmsdriver.main(argv.split()) == 0
+
+
+def alca(trigger: str = "RERECO") -> None:
+    """Write alca.py."""
+    argv = f"""expressStep3 --conditions GT
+        -s ALCAOUTPUT:EcalTestPulsesRaw,ALCA:PromptCalibProdEcalPedestals
+        --datatier ALCARECO --eventcontent ALCARECO --triggerResultsProcess {trigger}
+        -n -1 --filein file:reco.root --no_exec --python_filename alca.py"""
+    assert cmsdriver.main(argv.split()) == 0
+
+
+def run(config: str, *, expect: int) -> ElementTree.Element:
+    """Run cmsRun; give its report."""
+    assert cmsrun.main(["-j", "report.xml", config]) == expect
+    return ElementTree.parse("report.xml").getroot()
+
+
+def error_of(report: ElementTree.Element) -> tuple[str, str]:
+    error = report.find("FrameworkError")
+    assert error is not None
+    return error.attrib["ExitStatus"], error.text or ""
+
+
+def test_a_job_that_went_well_reports_no_error(tmp_path):
+    reco("ecal.root")
+    report = run("reco.py", expect=0)
+    assert report.find("FrameworkError") is None
+    assert report.findtext("InputFile/EventsRead") == "120"
+    assert report.findtext("File/TotalEvents") == "120"
+
+
+@pytest.mark.parametrize(
+    ("kind", "exit_code", "full_code"),
+    [
+        (BadFile.TRUNCATED, 84, "8020"),
+        (BadFile.EMPTY, 84, "8020"),
+        (BadFile.NOT_CLOSED, 84, "8020"),
+        (BadFile.NO_EVENTS, 80, "8016"),
+    ],
+)
+def test_a_bad_input_fails_the_job_and_the_report_tells_what_was_read_before(
+    tmp_path, capfd, kind, exit_code, full_code
+):
+    write_bad_raw_file(tmp_path / "bad.root", kind, Stream.ECAL, RUN, Lumis.of([4]), TRUTH)
+    reco("ecal.root", "bad.root")
+    report = run("reco.py", expect=exit_code)
+    assert error_of(report)[0] == full_code
+    assert [each.text for each in report.findall("InputFile/PFN")] == ["file:ecal.root"]
+    assert not (tmp_path / "reco.root").exists()
+    err = capfd.readouterr().err
+    assert "----- Begin Fatal Exception" in err
+    assert "An exception of category 'File" in err or "'EventCorruption'" in err
+
+
+def test_a_missing_input_is_a_file_open_error():
+    reco("nowhere.root")
+    status, text = error_of(run("reco.py", expect=84))
+    assert status == "8020"
+    assert "An exception of category 'FileOpenError' occurred while\n   [0] Constructing" in text
+    assert "Failed to open the file 'file:nowhere.root'" in text
+
+
+def test_a_server_that_is_down_is_a_file_open_error_and_soon(monkeypatch, tmp_path):
+    reco("ecal.root")
+    config = tmp_path / "reco.py"
+    url = "root://127.0.0.1:1//eos/cms/ecal.root"
+    config.write_text(config.read_text().replace("file:ecal.root", url))
+    done = subprocess.run(
+        [sys.executable, "-m", "condorloop.testbed.cmssw.cmsrun", "reco.py"],
+        env={**os.environ, "XRD_CONNECTIONWINDOW": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=15,
+    )
+    assert done.returncode == 84
+    assert f"Failed to open the file '{url}'" in done.stderr
+    assert "Connection error" in done.stderr
+
+
+def test_a_logical_name_that_no_catalogue_knows_fails_the_fallback_too(tmp_path):
+    reco("ecal.root")
+    config = tmp_path / "reco.py"
+    config.write_text(config.read_text().replace("file:ecal.root", "/store/data/ecal.root"))
+    assert error_of(run("reco.py", expect=92))[0] == "8028"
+
+
+def test_a_stream_without_the_product_is_product_not_found():
+    reco("express.root")
+    assert error_of(run("reco.py", expect=70))[0] == "8006"
+
+
+def test_trigger_results_of_a_process_that_never_ran_are_not_found():
+    reco("ecal.root")
+    run("reco.py", expect=0)
+    alca(trigger="RERECO")
+    run("alca.py", expect=0)
+    alca(trigger="RECO")
+    assert "Looking for process: RECO" in error_of(run("alca.py", expect=70))[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('process.nothing.tag = cms.string("a")', "'Process' object has no attribute 'nothing'"),
+        ("process.source.fileNames[7] = 'a'", "IndexError"),
+        ("process.source.nothing = 'a'", "does not already exist"),
+        ("process.maxEvents.input = 'all'", "is not a valid integer"),
+        ("process.load('No.Such_cff')", "No module named 'No.Such_cff'"),
+        ("process = ", "SyntaxError"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_told_by_line(tmp_path, line, words):
+    reco("ecal.root")
+    with (tmp_path / "reco.py").open("a") as config:
+        config.write(f"{line}\n")
+    status, text = error_of(run("reco.py", expect=90))
+    assert status == "7002"
+    assert words in text
+
+
+def test_a_configuration_without_a_source_is_a_configuration_error(tmp_path):
+    text = "import FWCore.ParameterSet.Config as cms\nprocess = cms.Process('A')\n"
+    (tmp_path / "none.py").write_text(text)
+    assert error_of(run("none.py", expect=73))[0] == "8009"
+
+
+@pytest.mark.parametrize(("argv", "code"), [([], 89), (["--nonsense"], 88), (["none.py"], 90)])
+def test_wrong_usage_has_its_own_codes(argv, code):
+    assert cmsrun.main(argv) == code
+
+
+def test_the_number_of_events_can_be_limited(tmp_path):
+    write_raw_file(tmp_path / "more.root", Stream.ECAL, RUN, Lumis.span(4, 6), TRUTH)
+    reco("ecal.root", "more.root", number=130)
+    report = run("reco.py", expect=0)
+    assert [each.text for each in report.findall("InputFile/EventsRead")] == ["120", "10"]
+    assert report.findtext("File/TotalEvents") == "130"
+
+
+def arm(folder: Path, **fault: Any) -> None:
+    Faults(folder).arm([Fault("cmsrun", "exit_code", **fault)], started_at=0.0)
+
+
+def test_an_armed_fault_fails_the_jobs_that_it_is_for_and_no_others(monkeypatch, tmp_path, capfd):
+    monkeypatch.setenv(cmsrun.FAULTS, str(tmp_path / "faults"))
+    scope = {"calibration": "EcalPedestals", "run": RUN, "step": "step2"}
+    arm(tmp_path / "faults", exit_code=84, message="as the test wishes", **scope)
+    reco("express.root", producer="TkAlMinBias")
+    run("reco.py", expect=0)
+    reco("ecal.root")
+    status, text = error_of(run("reco.py", expect=84))
+    assert status == "8020"
+    assert "as the test wishes" in text
+    assert "as the test wishes" in capfd.readouterr().err
+    run("reco.py", expect=0)
+
+
+def test_a_fault_of_another_run_or_step_does_not_fire(monkeypatch, tmp_path):
+    monkeypatch.setenv(cmsrun.FAULTS, str(tmp_path / "faults"))
+    arm(tmp_path / "faults", exit_code=1, calibration="EcalPedestals", run=RUN + 1)
+    arm(tmp_path / "faults", exit_code=1, calibration="EcalPedestals", step="step3")
+    reco("ecal.root")
+    run("reco.py", expect=0)
+    alca()
+    run("alca.py", expect=1)
+
+
+def test_a_code_above_128_that_is_no_deadly_signal_is_just_a_code(monkeypatch, tmp_path):
+    monkeypatch.setenv(cmsrun.FAULTS, str(tmp_path / "faults"))
+    arm(tmp_path / "faults", exit_code=147, calibration="EcalPedestals")
+    reco("ecal.root")
+    run("reco.py", expect=147)
+
+
+def test_a_code_of_a_signal_kills_the_job_by_that_signal(tmp_path):
+    arm(tmp_path / "faults", exit_code=139, calibration="EcalPedestals")
+    reco("ecal.root")
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path), cmsrun.FAULTS: str(tmp_path / "faults")}
+    done = subprocess.run(
+        [sys.executable, "-m", "condorloop.testbed.cmssw.cmsrun", "reco.py"],
+        env={**os.environ, **paths},
+        capture_output=True,
+        text=True,
+        timeout=15,
+    )
+    assert done.returncode == -signal.SIGSEGV
+    assert "A fatal system signal has occurred" in done.stderr
+    assert json.loads((tmp_path / "faults" / "armed.json").read_text()) == []

@@ -1,0 +1,226 @@
+"""The ledger gives back what was written into it, after a restart too."""
+
+import sqlite3
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.ledger import HarvestRecord, Ledger, LedgerError, PlannedNode, Probe
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import CampaignKey, CampaignState, DagState, NodeKind, UploadOutcome
+from tests.unit.examples import KEY, RUN, START
+
+STREAM = "/eos/cms/RAW"
+GOOD = Probe(Lumis.span(1, 5), 100)
+ALCA = PlannedNode("ALCA_0000", NodeKind.ALCA, "apJob000", "apJob000/w.txt", job=0)
+
+
+def reco(*paths, name="RECO_0000"):
+    return PlannedNode(name, NodeKind.RECO, "out", "out_job.txt", paths=paths)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "condorloop.db"
+
+
+@pytest.fixture
+def ledger(path):
+    with Ledger(path) as ledger:
+        yield ledger
+
+
+def latch(ledger, key=KEY, stream=STREAM, run=RUN):
+    ledger.latch(key, stream, run, "running", START)
+
+
+def add_good(ledger, *paths, probe=GOOD):
+    ledger.add_files(STREAM, RUN.number, dict.fromkeys(paths, 1000), START + 1)
+    for path in paths:
+        ledger.record_probe(path, probe, START + 2)
+
+
+def only(ledger):
+    [campaign] = ledger.campaigns({})
+    return campaign
+
+
+def plan(ledger, nodes, number=0):
+    return ledger.plan_dag(only(ledger).id, number, number, nodes, "because", START)
+
+
+def test_a_good_file_waits_in_every_campaign_that_reads_its_stream(ledger):
+    latch(ledger)
+    latch(ledger, CampaignKey("SiStripBad", RUN.number))
+    latch(ledger, CampaignKey("Other", RUN.number), stream="/eos/other")
+    add_good(ledger, "/a")
+    waiting = {c.key.calibration: len(c.waiting) for c in ledger.campaigns({})}
+    assert waiting == {"EcalPedestals": 1, "SiStripBad": 1, "Other": 0}
+
+
+def test_files_that_were_known_before_a_latch_wait_in_it(ledger):
+    latch(ledger)
+    add_good(ledger, "/a")
+    latch(ledger, CampaignKey("SiStripBad", RUN.number))
+    assert [len(c.waiting) for c in ledger.campaigns({})] == [1, 1]
+    assert all(c.seen == Lumis.span(1, 5) for c in ledger.campaigns({}))
+
+
+def test_a_file_waits_until_it_is_in_a_batch(ledger):
+    latch(ledger)
+    add_good(ledger, "/a", "/b")
+    plan(ledger, [reco("/a")])
+    assert [w.file.path for w in only(ledger).waiting] == ["/b"]
+
+
+def test_a_bad_file_never_waits(ledger):
+    latch(ledger)
+    add_good(ledger, "/a", probe=Probe(EMPTY, 0, "broken"))
+    assert only(ledger).waiting == ()
+    [summary] = ledger.summaries(0)
+    assert summary.bad_files == {"/a": "broken"}
+
+
+def test_a_bad_file_of_another_size_is_probed_again(ledger):
+    latch(ledger)
+    add_good(ledger, "/a", probe=Probe(EMPTY, 0, "broken"))
+    assert ledger.files_to_probe() == []
+    ledger.add_files(STREAM, RUN.number, {"/a": 2000}, START + 3)
+    assert [path for path, _, _ in ledger.files_to_probe()] == ["/a"]
+
+
+def test_a_good_file_is_never_probed_again(ledger):
+    latch(ledger)
+    add_good(ledger, "/a")
+    ledger.add_files(STREAM, RUN.number, {"/a": 2000}, START + 3)
+    assert ledger.files_to_probe() == []
+    assert ledger.probes() == {"/a": 1}
+
+
+def test_a_probe_that_may_go_better_is_repeated(ledger):
+    latch(ledger)
+    ledger.add_files(STREAM, RUN.number, {"/a": 1}, START)
+    ledger.record_probe("/a", Probe(EMPTY, 0, "not yet"), START, final=False)
+    assert ledger.files_to_probe() == [("/a", RUN.number, 1)]
+    assert only(ledger).probing == 1
+
+
+def test_a_plan_of_which_nothing_was_made_leaves_no_trace(ledger):
+    latch(ledger)
+    add_good(ledger, "/a")
+    ledger.drop_dag(plan(ledger, [reco("/a"), ALCA]))
+    assert len(only(ledger).waiting) == 1
+    assert ledger.next_numbers(only(ledger).id) == (0, 0, 0)
+
+
+def test_numbers_go_on_where_they_were_after_a_restart(ledger, path):
+    latch(ledger)
+    plan(ledger, [ALCA])
+    with Ledger(path) as again:
+        assert again.next_numbers(only(again).id) == (1, 1, 1)
+        assert again.id == ledger.id
+
+
+def test_a_dag_goes_from_planned_to_done(ledger):
+    latch(ledger)
+    dag_id = plan(ledger, [reco(), ALCA])
+    assert only(ledger).dags[0].state is DagState.PLANNED
+    ledger.dag_submitted(dag_id, 17, START)
+    assert (only(ledger).dags[0].state, only(ledger).dags[0].cluster) == (DagState.ACTIVE, 17)
+    ledger.dag_ended(dag_id, None, START)
+    assert only(ledger).dags == ()
+
+
+def test_failed_nodes_are_remembered_until_they_are_rescued(ledger):
+    latch(ledger)
+    dag_id = plan(ledger, [reco(), ALCA])
+    ledger.dag_submitted(dag_id, 17, START)
+    ledger.dag_ended(dag_id, ["RECO_0000"], START)
+    [dag] = only(ledger).dags
+    assert (dag.state, dag.failed_nodes) == (DagState.FAILED, ("RECO_0000",))
+    ledger.plan_rescue(dag_id)
+    [dag] = only(ledger).dags
+    assert (dag.state, dag.failed_nodes, dag.rescues) == (DagState.PLANNED, (), 1)
+
+
+def test_an_alcareco_is_unharvested_until_a_harvest_of_it_succeeds(ledger):
+    latch(ledger)
+    dag_id = plan(ledger, [ALCA])
+    assert only(ledger).unharvested == frozenset()
+    ledger.node_done(dag_id, ALCA.name, Lumis.span(1, 5), 100, START)
+    assert only(ledger).unharvested == frozenset([0])
+    started = HarvestRecord(frozenset([0]), EMPTY, 0)
+    ledger.record_harvest(dag_id, only(ledger).id, started)
+    assert only(ledger).unharvested == frozenset([0])
+    assert only(ledger).dags[0].harvest_inputs == frozenset([0])
+    made = replace(started, lumis=Lumis.span(1, 5), events=100, harvested_at=START)
+    ledger.record_harvest(dag_id, only(ledger).id, made)
+    assert only(ledger).unharvested == frozenset()
+    assert only(ledger).harvested == Lumis.span(1, 5)
+
+
+def test_the_largest_harvest_stands_whatever_order_they_come_in(ledger):
+    latch(ledger)
+    for number, lumis in enumerate(("1-10", "1-5")):
+        dag_id = plan(ledger, [], number)
+        record = HarvestRecord(frozenset(), Lumis.parse(lumis), 1, harvested_at=START)
+        ledger.record_harvest(dag_id, only(ledger).id, record)
+    assert only(ledger).harvested == Lumis.span(1, 10)
+
+
+def test_what_oms_says_of_a_run_is_taken_over_back_and_forth(ledger):
+    latch(ledger)
+    for end, last in ((START + 10, 7), (None, 8)):
+        ledger.update_runs([replace(RUN, end=end, last_ls=last)])
+        assert (only(ledger).run_end, only(ledger).last_ls) == (end, last)
+
+
+def test_a_closed_campaign_is_served_again_only_when_a_file_waits(ledger):
+    latch(ledger)
+    ledger.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
+    assert ledger.campaigns({}) == []
+    add_good(ledger, "/late")
+    assert only(ledger).state is CampaignState.COMPLETE
+
+
+def test_a_summary_tells_the_last_upload(ledger):
+    latch(ledger)
+    dag_id = plan(ledger, [])
+    record = HarvestRecord(
+        inputs=frozenset([0]),
+        lumis=Lumis.span(1, 5),
+        events=1,
+        harvested_at=START,
+        outcome=UploadOutcome.UPLOADED,
+        answered_at=START + 9,
+    )
+    ledger.record_harvest(dag_id, only(ledger).id, record)
+    assert ledger.harvest_record(dag_id) == record
+    [summary] = ledger.summaries(0)
+    assert (summary.uploads, summary.last_upload_at) == (1, START + 9)
+    assert summary.in_payload == Lumis.span(1, 5)
+
+
+@given(st.lists(st.sets(st.integers(1, 50), min_size=1), max_size=6))
+def test_seen_is_the_union_of_the_good_files(tmp_path_factory, sets):
+    with Ledger(tmp_path_factory.mktemp("ledger") / "condorloop.db") as ledger:
+        latch(ledger)
+        for i, numbers in enumerate(sets):
+            add_good(ledger, f"/f{i}", probe=Probe(Lumis.of(numbers), 1))
+        assert set(only(ledger).seen) == set().union(*sets)
+
+
+def test_a_file_that_is_no_ledger_is_refused_in_one_line(path):
+    path.write_text("something else, and long enough to be looked at" * 10)
+    with pytest.raises(LedgerError, match=r"condorloop\.db: cannot be used as a ledger"):
+        Ledger(path)
+
+
+def test_a_ledger_of_another_version_is_refused(ledger, path):
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    db.close()
+    with pytest.raises(LedgerError, match="schema version 99"):
+        Ledger(path)

@@ -1,0 +1,269 @@
+"""What a DAG's directory holds: read as DAGMan, HTCondor and the shell read it."""
+
+import json
+import re
+import shlex
+import subprocess
+
+import htcondor2
+import pytest
+
+from condorloop.dagman.plan import plan_batch, plan_harvest
+from condorloop.dagman.render import Renderer
+from condorloop.lumis import Lumis
+from condorloop.model import Batch, CampaignKey, RawFile
+from tests.unit.examples import config, raw_file
+
+GLOBAL_TAG = "160X_dataRun3_ExpressNGT_v0"
+THREADS = "--nThreads 8 --nStreams 8 -n -1"
+NO_EXEC = "--no_exec --python_filename"
+
+CMS_DRIVER = {
+    ("EcalPedestals", "reco.sh"): (
+        f"expressStep2 --conditions {GLOBAL_TAG}"
+        " -s RAW2DIGI,RECO,ALCAPRODUCER:EcalTestPulsesRaw --datatier ALCARECO"
+        " --eventcontent ALCARECO --data --process RERECO --scenario pp --era Run3"
+        f" {THREADS} --filein F1,F2 --fileout file:OUT.root {NO_EXEC} OUT.py"
+    ),
+    ("SiStripBad", "reco.sh"): (
+        f"expressStep2 --conditions {GLOBAL_TAG} -s RAW2DIGI,RECO:trackerlocalreco,"
+        "ALCAPRODUCER:SiStripCalZeroBias+SiStripPCLHistos+PromptCalibProdSiStrip"
+        " --datatier ALCARECO --eventcontent ALCARECO --data --process RERECO --scenario pp"
+        f" --era Run3 {THREADS} --filein F1,F2 --fileout file:OUT.root {NO_EXEC} OUT.py"
+    ),
+    ("BeamSpot", "reco.sh"): (
+        f"expressStep2 --conditions {GLOBAL_TAG}"
+        " -s RAW2DIGI,RECO,ALCAPRODUCER:TkAlMinBias+PromptCalibProdBeamSpotHP"
+        " --datatier ALCARECO --eventcontent ALCARECO --data --process RERECO"
+        " --procModifier trackingIters01 --scenario pp --era Run3"
+        f" {THREADS} --filein F1,F2 --fileout file:OUT.root {NO_EXEC} OUT.py"
+    ),
+    ("EcalPedestals", "alca.sh"): (
+        f"expressStep3 --conditions {GLOBAL_TAG}"
+        " -s ALCAOUTPUT:EcalTestPulsesRaw,ALCA:PromptCalibProdEcalPedestals"
+        " --datatier ALCARECO --eventcontent ALCARECO --triggerResultsProcess RERECO"
+        f" {THREADS} --filein F1,F2 {NO_EXEC} run398600_ecalPedsALCAOUTPUT.py"
+    ),
+    ("SiStripBad", "alca.sh"): (
+        f"expressStep3 --conditions {GLOBAL_TAG}"
+        " -s ALCAOUTPUT:SiStripCalZeroBias+SiStripPCLHistos,ALCA:PromptCalibProdSiStrip"
+        " --datatier ALCARECO --eventcontent ALCARECO --triggerResultsProcess RECO"
+        f" {THREADS} --filein F1,F2 {NO_EXEC} run398600_sistripBadALCAOUTPUT.py"
+    ),
+    ("BeamSpot", "alca.sh"): (
+        f"expressStep3 --conditions {GLOBAL_TAG}"
+        " -s ALCAOUTPUT:TkAlMinBias,ALCA:PromptCalibProdBeamSpotHP"
+        " --datatier ALCARECO --eventcontent ALCARECO --triggerResultsProcess RECO"
+        f" {THREADS} --filein F1,F2 {NO_EXEC} run398600_beamSpotALCAOUTPUT.py"
+    ),
+    ("EcalPedestals", "harvest.sh"): (
+        f"expressStep4 --conditions {GLOBAL_TAG} -s ALCAHARVEST:EcalPedestals --scenario pp"
+        " --data --filein file:../inputs/apJob000/A.root,file:../inputs/apJob001/A.root"
+        f" -n -1 {NO_EXEC} run398600_ecalPedsHARVESTING.py"
+    ),
+    ("SiStripBad", "harvest.sh"): (
+        f"expressStep4 --conditions {GLOBAL_TAG} -s ALCAHARVEST:SiStripQuality --scenario pp"
+        " --data --filein file:../inputs/apJob000/A.root,file:../inputs/apJob001/A.root"
+        f" -n -1 {NO_EXEC} run398600_sistripBadHARVESTING.py"
+    ),
+    ("BeamSpot", "harvest.sh"): (
+        f"expressStep4 --conditions {GLOBAL_TAG} -s ALCAHARVEST:BeamSpotHPByLumi --scenario pp"
+        " --data --filein file:../inputs/apJob000/A.root,file:../inputs/apJob001/A.root"
+        f" -n -1 {NO_EXEC} run398600_beamSpotHARVESTING.py"
+    ),
+}
+ARGUMENTS = {
+    "reco.sh": ["NODE", "OUT", "F1,F2"],
+    "alca.sh": ["NODE", "F1,F2"],
+    "harvest.sh": ["NODE"],
+}
+
+SCRAM = """\
+case $1 in
+project) mkdir -p "$3/src" ;;
+runtime) echo "export PATH=$TOOLS:$PATH" ;;
+esac
+"""
+CMS_DRIVER_TOOL = """\
+printf '%s\\n' "$@" > "$TOOLS/options"
+while [ $# -gt 0 ]; do [ "$1" = --python_filename ] && touch "$2"; shift; done
+"""
+CMS_RUN_TOOL = 'cp "$3" "$TOOLS/configuration"; exit "${CMSRUN_EXIT:-0}"'
+
+
+def options(line):
+    """A cmsDriver.py command line as its options, each with its value, in no order."""
+    words = shlex.split(line) if isinstance(line, str) else line
+    found, key = {}, "step"
+    for word in words:
+        if re.match(r"--?[a-zA-Z]", word):
+            key = word
+            found[key] = ""
+        else:
+            found[key] = word
+    return found
+
+
+@pytest.fixture
+def rendered(tmp_path):
+    """Write a DAG of one calibration; give its directory."""
+    loaded = config(tmp_path)
+
+    def write(name, files=None, number=0):
+        key = CampaignKey(name, 398600)
+        files = files or (raw_file(0, 1, 5), raw_file(1, 6, 10))
+        plan = plan_batch(key, loaded.calibrations[name], Batch(0, files), number, 0)
+        return Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent
+
+    return write
+
+
+@pytest.fixture
+def sandbox(tmp_path, rendered):
+    """Run a script of a DAG in a job's sandbox, with tools that note how they were called."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "cmsset_default.sh").write_text(f"PATH={tools}:$PATH; here=somewhere\n")
+    texts = {"scramv1": SCRAM, "cmsDriver.py": CMS_DRIVER_TOOL, "cmsRun": CMS_RUN_TOOL}
+    for tool, text in texts.items():
+        (tools / tool).write_text(f"#!/bin/bash\nTOOLS={shlex.quote(str(tools))}\n{text}")
+        (tools / tool).chmod(0o755)
+
+    def run(name, script, **environment):
+        folder = rendered(name)
+        job = tmp_path / "job"
+        job.mkdir()
+        for file in (script, "cmssw.sh"):
+            (job / file).write_text((folder / file).read_text())
+        (job / "inputs.txt").write_text("apJob000/A.root\napJob001/A.root\n")
+        command = ["bash", script, *ARGUMENTS[script]]
+        environment = {"PATH": "/usr/bin:/bin"} | environment
+        done = subprocess.run(command, cwd=job, env=environment, capture_output=True, check=False)
+        return done, tools, job / "NODE"
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "script"), CMS_DRIVER)
+def test_cmsdriver_is_called_as_the_earlier_loops_called_it(sandbox, name, script):
+    done, tools, _ = sandbox(name, script)
+    assert done.returncode == 0, done.stderr
+    called = (tools / "options").read_text().splitlines()
+    assert options(called) == options(CMS_DRIVER[name, script])
+
+
+def test_the_yamls_lines_are_appended_to_the_configuration(sandbox):
+    _, tools, _ = sandbox("EcalPedestals", "alca.sh")
+    assert (tools / "configuration").read_text() == (
+        'process.ALCARECOEcalTestPulsesRaw.TriggerResultsTag = cms.InputTag("TriggerResults", '
+        '"", "RERECO")\n'
+    )
+
+
+@pytest.mark.parametrize("script", ARGUMENTS)
+def test_a_job_ends_with_the_exit_code_of_cmsrun(sandbox, script):
+    done, _, node = sandbox("EcalPedestals", script, CMSRUN_EXIT="84")
+    assert done.returncode == 84
+    assert node.is_dir()
+
+
+def commands(folder):
+    """The lines of a DAG description, cut into words as DAGMan does."""
+    [dag] = folder.glob("*.dag")
+    return [line.split() for line in dag.read_text().splitlines() if line.strip()]
+
+
+def submit_description(folder, kind):
+    """A node kind's submit description, as HTCondor parses it."""
+    [dag] = folder.glob("*.dag")
+    pattern = rf"SUBMIT-DESCRIPTION {kind} \{{\n(.*?)\n\}}"
+    match = re.search(pattern, dag.read_text(), re.DOTALL)
+    assert match
+    return htcondor2.Submit(match[1] + "\n")
+
+
+def test_every_node_is_retried_unless_it_failed_for_good(rendered):
+    lines = commands(rendered("EcalPedestals"))
+    nodes = {words[1] for words in lines if words[0] == "JOB"}
+    retried = {
+        words[1] for words in lines if words[0] == "RETRY" and words[3:] == ["UNLESS-EXIT", "66"]
+    }
+    assert nodes == retried == {"RECO_0000", "ALCA_0000", "HARVEST", "UPLOAD"}
+
+
+def test_the_dag_and_its_jobs_can_be_told_by_their_classads(rendered):
+    folder = rendered("EcalPedestals")
+    said = {w[1]: " ".join(w[3:]) for w in commands(folder) if w[0] == "SET_JOB_ATTR"}
+    assert said["CondorloopRun"] == "398600"
+    assert said["CondorloopCalibration"] == '"EcalPedestals"'
+    assert said["CondorloopBatch"] == "0"
+    for kind in ("RECO", "ALCA", "HARVEST", "UPLOAD"):
+        submit = submit_description(folder, kind)
+        assert submit["My.CondorloopId"] == said["CondorloopId"]
+        assert submit["My.CondorloopKind"] == f'"{kind}"'
+
+
+def test_upload_runs_on_the_access_point_and_the_rest_anywhere(rendered):
+    folder = rendered("EcalPedestals")
+    universes = [
+        submit_description(folder, k)["universe"] for k in ("RECO", "ALCA", "HARVEST", "UPLOAD")
+    ]
+    assert universes == ["vanilla", "vanilla", "vanilla", "local"]
+
+
+def test_a_job_out_of_memory_gets_more_up_to_a_cap(rendered):
+    submit = submit_description(rendered("EcalPedestals"), "RECO")
+    assert submit["request_memory"] == "16000"
+    assert submit["retry_request_memory_max"] == "32000"
+
+
+def test_a_harvest_dag_has_no_batch(tmp_path):
+    loaded = config(tmp_path)
+    plan = plan_harvest(CampaignKey("EcalPedestals", 398600), 3)
+    folder = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent
+    assert not [w for w in commands(folder) if w[1:2] == ["CondorloopBatch"]]
+    assert json.loads((folder / "manifest.json").read_text())["batch"] is None
+
+
+def test_the_manifest_traces_a_payload_to_files_release_and_templates(rendered):
+    manifest = json.loads((rendered("EcalPedestals") / "manifest.json").read_text())
+    assert [f["path"] for f in manifest["files"]] == ["/eos/cms/f0000.root", "/eos/cms/f0001.root"]
+    assert manifest["lumis"] == "1-10"
+    assert manifest["release"] == "CMSSW_16_0_7_patch1"
+    assert manifest["global_tag"] == GLOBAL_TAG
+    assert manifest["templates"].keys() >= {"reco.sh", "alca.sh", "harvest.sh", "dag"}
+    assert manifest["upload"]["metadata"]["since"] == 398600
+
+
+def test_a_payload_by_lumisection_is_uploaded_with_each_iovs_own_since(rendered):
+    manifest = json.loads((rendered("BeamSpot") / "manifest.json").read_text())
+    assert manifest["upload"]["metadata"]["since"] is None
+
+
+HOSTILE = "/eos/cms/$(touch gone) 'it''s' \"x\" `id` ü.root"
+
+
+def test_an_odd_file_name_reaches_its_job_as_it_is(rendered, tmp_path):
+    file = RawFile(HOSTILE, 1, Lumis.span(1, 5), 1)
+    folder = rendered("EcalPedestals", (file,))
+    [line] = [x for x in next(folder.glob("*.dag")).read_text().splitlines() if " filein=" in x][:1]
+    match = re.search(r'filein="((?:[^"\\]|\\.)*)"', line)
+    assert match
+    value = re.sub(r"\\(.)", r"\1", match[1])
+    submit = htcondor2.Submit({"executable": "x", "filein": value, "arguments": '"$(filein)"'})
+    from tests.unit.test_quoting import arguments_v2
+
+    assert arguments_v2(submit.expand("arguments")) == [f"root://127.0.0.1:2/{HOSTILE}"]
+
+
+def test_a_directory_is_whole_or_not_there(rendered, tmp_path, monkeypatch):
+    from condorloop.dagman import render
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(render, "write_json", fail)
+    with pytest.raises(OSError, match="No space"):
+        rendered("EcalPedestals")
+    assert not (tmp_path / "work/EcalPedestals/run398600/dag000").exists()

@@ -1,0 +1,22 @@
+"""One submitter a work_dir."""
+
+import os
+
+import pytest
+
+from condorloop.submitter import AlreadyRunning, sole_submitter
+
+
+def test_a_second_submitter_is_refused_and_told_who_runs(tmp_path):
+    with (
+        sole_submitter(tmp_path),
+        pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}, since "),
+        sole_submitter(tmp_path),
+    ):
+        pass
+
+
+def test_a_lock_file_that_is_left_over_blocks_nobody(tmp_path):
+    (tmp_path / "condorloop.lock").write_text("host gone, pid 1, since long\n")
+    with sole_submitter(tmp_path):
+        assert f"pid {os.getpid()}" in (tmp_path / "condorloop.lock").read_text()
