@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Mapping
 
 from condorloop.config import StorageSite
-from condorloop.ledger import Ledger, Probe
+from condorloop.ledger import Ledger
+from condorloop.model import Probe
 from condorloop.services import Service
 from condorloop.storage import Contents, Storage, StorageUnavailable
 

@@ -231,3 +231,47 @@ class ProcessedOutputs:
     expected: tuple[str, ...]
     reco: tuple[str, ...]
     alcareco: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What probing a RAW file told: the LS of its run, or why it cannot be used."""
+
+    lumis: Lumis
+    events: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNode:
+    """A node as it is written down before its DAG exists.
+
+    `output` is what it will leave in the run directory, `witness` the file there that says that
+    it is whole, `job` the number of an ALCARECO, `paths` the RAW files that it reads.
+    """
+
+    name: str
+    kind: NodeKind
+    output: str
+    witness: str
+    job: int | None = None
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestRecord:
+    """What became of a DAG's HARVEST and UPLOAD so far; None where nothing is known yet.
+
+    `inputs` are the numbers of the ALCARECO (``apJob``) that HARVEST took.
+    """
+
+    inputs: frozenset[int]
+    lumis: Lumis
+    events: int
+    harvested_at: float | None = None
+    outcome: UploadOutcome | None = None
+    answer: str = ""
+    tag: str = ""
+    hash: str = ""
+    since: int | None = None
+    answered_at: float | None = None

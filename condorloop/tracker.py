@@ -14,9 +14,9 @@ from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.progress import observe_dag
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import QueuedDag, Schedd, ScheddUnavailable
-from condorloop.ledger import Ledger, PlannedNode
+from condorloop.ledger import Ledger
 from condorloop.logs import say
-from condorloop.model import Campaign, CampaignKey, Dag, DagState
+from condorloop.model import Campaign, CampaignKey, Dag, DagState, PlannedNode
 from condorloop.rundir import dag_file
 from condorloop.services import Service
 

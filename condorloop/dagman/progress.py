@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from condorloop.ledger import HarvestRecord, Ledger, PlannedNode
+from condorloop.ledger import Ledger
 from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import Dag, NodeKind, UploadOutcome
+from condorloop.model import Dag, HarvestRecord, NodeKind, PlannedNode, UploadOutcome
 from condorloop.rundir import (
     INPUTS,
     Witness,

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from condorloop import config
-from condorloop.ledger import Ledger
+from condorloop.ledger_view import LedgerView
 from condorloop.model import CampaignState
 from condorloop.rundir import read_json
 from condorloop.tables import status_view
@@ -194,7 +194,7 @@ def _report(stack: Stack, scenario: Scenario) -> bool:
     console.print(status_view(status, time.time()))
     console.print()
     console.print(_verdict_table(verdicts))
-    with Ledger(stack.work_dir / "condorloop.db", read_only=True) as ledger:
+    with LedgerView(stack.work_dir / "condorloop.db") as ledger:
         probes = ledger.probes()
         bad = {path for c in status["campaigns"] for path in c["bad_files"]}
     again = {path: n for path, n in probes.items() if n != 1}

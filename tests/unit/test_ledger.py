@@ -7,9 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.ledger import HarvestRecord, Ledger, LedgerError, PlannedNode, Probe
+from condorloop.ledger import Ledger, LedgerError
 from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import CampaignKey, CampaignState, DagState, NodeKind, UploadOutcome
+from condorloop.model import (
+    CampaignKey,
+    CampaignState,
+    DagState,
+    HarvestRecord,
+    NodeKind,
+    PlannedNode,
+    Probe,
+    UploadOutcome,
+)
 from tests.unit.examples import KEY, RUN, START
 
 STREAM = "/eos/cms/RAW"
