@@ -18,7 +18,7 @@ from pathlib import Path
 from condorloop.model import UploadOutcome
 
 NETRC_MACHINE = "ConditionUploader"
-_REFUSED = re.compile(r"(?:to be skipped|FAILed to upload|fail)", re.IGNORECASE)
+_REASON = "..."
 _LEVEL = re.compile(r"^\[[^\]]*\] (?:INFO|WARNING|ERROR|CRITICAL): ")
 
 
@@ -127,16 +127,20 @@ def upload(
 def judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:
     """Tell from an exit code and a log of uploadConditions.py what became of the upload.
 
-    A positive code below 251 counts the files that have no tag that went well: the service has
-    answered, and its answer is final. From 251 on the service was not asked, or did not answer.
+    A positive code below 251 counts the files that have no tag that went well. With it, the tool
+    reports a request that had no usable answer ("Error from uploading") as a failed tag too:
+    only without that has the service answered, and its answer is final. From 251 on it was
+    not asked.
     """
     lines = [_LEVEL.sub("", line).strip() for line in output.splitlines() if line.strip()]
     if exit_code == 0:
         said = next((x for x in reversed(lines) if "successfully uploaded" in x), "uploaded")
         return UploadOutcome.UPLOADED, said
-    if 0 < exit_code < 251:
-        told = [x for x in lines if _REFUSED.search(x)]
-        if told:
-            return UploadOutcome.REFUSED, "; ".join(told)
+    lost = [x for x in lines if x.startswith("Error from uploading")]
+    told = [x for x in lines if x.startswith(_REASON)]
+    if 0 < exit_code < 251 and told and not lost:
+        return UploadOutcome.REFUSED, "; ".join(x.removeprefix(_REASON).strip() for x in told)
+    if lost:
+        return UploadOutcome.FAILED, lost[0]
     last = next((x for x in reversed(lines) if "ended with code" not in x), "no message")
     return UploadOutcome.FAILED, f"uploadConditions.py, exit {exit_code}: {last}"

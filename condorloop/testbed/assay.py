@@ -113,7 +113,7 @@ def assay(folder: Path, calibration: config.Calibration, run: int, truth: Truth)
 def payloads_of(database: Path, calibration: config.Calibration, run: int) -> list[dict[str, Any]]:
     """Read the payloads that hold for a run in the conditions database, decoded."""
     [tag] = calibration.harvest.upload.tags
-    since = {iov.since: iov.hash for iov in conddb.iovs(database, tag)}
+    since = {iov.since: iov.payload_hash for iov in conddb.iovs(database, tag)}
     wanted = [run] if calibration.since_is_run else [s for s in since if s >> 32 == run]
     return [json.loads(conddb.payload(database, since[s])) for s in wanted if s in since]
 

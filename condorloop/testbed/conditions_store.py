@@ -11,21 +11,20 @@ import io
 import json
 import sqlite3
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from condorloop.testbed import conddb
 from condorloop.testbed.conddb import ConditionsFileError, Tag, TimeType
 from condorloop.testbed.synchronisation import (
     RefusedError,
     Synchronization,
-    in_words,
     starting_at,
     synchronise,
 )
@@ -70,13 +69,174 @@ class TagSpec:
     object_type: str
 
 
-class Metadata(BaseModel):
-    """``metadata.txt`` of an upload: the keys and types of the true one."""
+class _Metadata(BaseModel):
+    """``metadata.txt`` of an upload, with the keys of the true one."""
 
     model_config = ConfigDict(extra="ignore")
 
-    destinationDatabase: StrictStr  # noqa: N815
-    destinationTags: dict[str, Any]  # noqa: N815
-    inputTag: StrictStr  # noqa: N815
+    database: StrictStr = Field(alias="destinationDatabase")
+    tags: dict[str, Any] = Field(alias="destinationTags")
+    input_tag: StrictStr = Field(alias="inputTag")
     since: StrictInt | None
-    userText: StrictStr  # noqa: N815
+    user_text: StrictStr = Field(alias="userText")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One upload as the service remembers it; `accepted` are the sinces that each tag took."""
+
+    file_hash: str
+    time: str
+    user: str
+    since: int | None
+    accepted: Mapping[str, Sequence[int]]
+    user_text: str
+    answer: Mapping[str, Mapping[str, str]]
+
+
+class ConditionsStore:
+    """The database of the conditions service.
+
+    Parameters
+    ----------
+    path
+        The SQLite file; it is made if it is not there.
+    tags
+        The tags that uploads may fill.
+    first_safe_run
+        Gives the first run that no consumer has begun to process.
+    """
+
+    def __init__(
+        self, path: Path, tags: Mapping[str, TagSpec], first_safe_run: Callable[[], int]
+    ) -> None:
+        self.path = path
+        self._first_safe_run = first_safe_run
+        conddb.create(path)
+        with conddb.transaction(path) as connection:
+            connection.execute(_UPLOAD_TABLE)
+            for name, spec in tags.items():
+                tag = Tag(name, TimeType(spec.time_type), spec.object_type, spec.synchronization)
+                conddb.add_tag(connection, tag)
+
+    def take(self, archive: bytes, name: str, user: str, backend: str) -> dict[str, dict[str, str]]:
+        """Take an upload into every destination tag that lets it in, in one transaction.
+
+        Parameters
+        ----------
+        archive
+            A bz2 tar of ``data.db`` and ``metadata.txt``.
+        name, user, backend
+            As the client sent them.
+
+        Returns
+        -------
+        dict
+            ``status`` (``ok`` or ``fail``) and ``info`` of each destination tag.
+
+        Raises
+        ------
+        BadUploadError
+            The archive is no upload, or was uploaded before.
+        """
+        file_hash = hashlib.sha1(archive).hexdigest()
+        with _unpacked(archive) as (data, metadata):
+            source = _iovs_of(data, metadata.input_tag)
+            with conddb.transaction(self.path) as connection:
+                known = connection.execute(
+                    "SELECT TIME FROM UPLOAD WHERE FILE_HASH = ?", (file_hash,)
+                ).fetchone()
+                if known:
+                    raise BadUploadError(f"file {file_hash} was uploaded before, at {known[0]}")
+                answer, accepted = {}, {}
+                for tag in metadata.tags:
+                    try:
+                        accepted[tag] = self._fill(connection, tag, metadata.since, source)
+                        first = accepted[tag][0]
+                        answer[tag] = {
+                            "status": "ok",
+                            "info": f"{len(accepted[tag])} IOVs from {first}",
+                        }
+                    except RefusedError as error:
+                        answer[tag] = {"status": "fail", "info": str(error)}
+                connection.execute(
+                    "INSERT INTO UPLOAD VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(file_hash, conddb.timestamp(), user, name, backend),
+                        *(metadata.database, metadata.since, json.dumps(accepted)),
+                        *(metadata.user_text, json.dumps(answer)),
+                    ),
+                )
+        return answer
+
+    def uploads(self) -> list[Upload]:
+        """All uploads, the oldest first."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            rows = connection.execute(
+                "SELECT FILE_HASH, TIME, USER_NAME, SINCE_ASKED, SINCES_ACCEPTED, USER_TEXT, ANSWER"
+                " FROM UPLOAD ORDER BY TIME"
+            ).fetchall()
+        return [
+            Upload(h, time, user, since, json.loads(accepted), text, json.loads(answer))
+            for h, time, user, since, accepted, text, answer in rows
+        ]
+
+    def _fill(
+        self,
+        connection: sqlite3.Connection,
+        name: str,
+        since: int | None,
+        source: list[tuple[int, tuple[str, bytes]]],
+    ) -> list[int]:
+        row = connection.execute(
+            "SELECT TIME_TYPE, SYNCHRONIZATION, (SELECT MAX(SINCE) FROM IOV WHERE TAG_NAME = NAME)"
+            " FROM TAG WHERE NAME = ?",
+            (name,),
+        ).fetchone()
+        if row is None:
+            raise RefusedError(f"there is no tag {name}")
+        entering = synchronise(
+            Synchronization(row[1]),
+            TimeType(row[0]),
+            starting_at(source, since),
+            last=row[2],
+            first_safe_run=self._first_safe_run(),
+        )
+        now = conddb.timestamp()
+        for at, (object_type, payload) in entering:
+            key = conddb.add_payload(connection, object_type, payload, now)
+            conddb.add_iov(connection, name, at, key, now)
+        return [at for at, _ in entering]
+
+
+def _iovs_of(data: Path, tag: str) -> list[tuple[int, tuple[str, bytes]]]:
+    try:
+        known = conddb.tags(data)
+        if tag not in known:
+            raise BadUploadError(f"data.db has no tag {tag}")
+        object_type = known[tag].object_type
+        found = [
+            (iov.since, (object_type, conddb.payload(data, iov.payload_hash)))
+            for iov in conddb.iovs(data, tag)
+        ]
+    except ConditionsFileError as error:
+        raise BadUploadError(str(error)) from error
+    if not found:
+        raise BadUploadError(f"data.db has no IOV of tag {tag}")
+    return found
+
+
+@contextmanager
+def _unpacked(archive: bytes) -> Iterator[tuple[Path, _Metadata]]:
+    with TemporaryDirectory() as folder:
+        try:
+            with tarfile.open(fileobj=io.BytesIO(bz2.decompress(archive))) as tar:
+                members = {m.name: tar.extractfile(m) for m in tar.getmembers()}
+                data, text = members["data.db"], members["metadata.txt"]
+                if data is None or text is None:
+                    raise BadUploadError("data.db and metadata.txt must be files")
+                (Path(folder) / "data.db").write_bytes(data.read())
+                metadata = _Metadata.model_validate_json(text.read())
+        except (OSError, ValueError, EOFError, tarfile.TarError, KeyError) as error:
+            raise BadUploadError(f"no upload: {' '.join(str(error).split())}") from error
+        yield Path(folder) / "data.db", metadata

@@ -15,7 +15,6 @@ from condorloop.testbed.prefix import Prefix
 
 CONFIG = Template("""\
 xrd.port $port
-all.role server
 all.export /eos r/o
 oss.localroot $localroot
 all.adminpath $folder/admin
@@ -29,6 +28,9 @@ xrd.trace none
 ofs.trace none
 xrootd.trace none
 """)
+
+# its sockets are in folder/admin/.xrd, and a socket's name has at most 107 bytes
+LONGEST_FOLDER = 80
 
 # a client's first 20 bytes, and how long the answer is (The XRootD Protocol, "handshake")
 HANDSHAKE = struct.pack(">5i", 0, 0, 0, 4, 2012)
@@ -110,6 +112,11 @@ class XrootdServer:
         if self.is_running():
             return
         _check_machine()
+        if len(os.fsencode(self.folder)) > LONGEST_FOLDER:
+            raise XrootdError(
+                f"XRootD needs a folder of at most {LONGEST_FOLDER} characters,"
+                f" which {self.folder} is not"
+            )
         for name in ("admin", "core"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.localroot / "eos").mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from condorloop.conditions import PayloadError, iovs, judge, missing_credentials
 from condorloop.model import UploadOutcome
 
+CUT = "the connection was cut"
 TIME = "[2026-11-23 20:00:00,000]"
 
 
@@ -14,8 +15,19 @@ TIME = "[2026-11-23 20:00:00,000]"
     ("exit_code", "line", "outcome", "said"),
     [
         (0, "INFO: tag T successfully uploaded", UploadOutcome.UPLOADED, "successfully"),
-        (1, "ERROR: found tag T to be skipped. reason: ...", UploadOutcome.REFUSED, "skipped"),
-        (1, "ERROR: 1 tags FAILed to upload", UploadOutcome.REFUSED, "FAILed"),
+        (
+            1,
+            "WARNING: found tag T to be skipped. reason:\n ... \tolder",
+            UploadOutcome.REFUSED,
+            "older",
+        ),
+        (
+            1,
+            "ERROR: found tag T failed to upload. reason:\n ... \tlate",
+            UploadOutcome.REFUSED,
+            "late",
+        ),
+        (1, f"ERROR: Error from uploading: {CUT}\n ... \t{CUT}", UploadOutcome.FAILED, CUT),
         (255, "ERROR: connection refused", UploadOutcome.FAILED, "connection refused"),
         (254, "ERROR: sign-in failed", UploadOutcome.FAILED, "sign-in"),
         (1, "INFO: nothing that is known", UploadOutcome.FAILED, "exit 1"),
