@@ -52,8 +52,7 @@ class Intake:
         self._probe_after: dict[str, float] = {}
 
     def observe(self, watched: list[tuple[str, int]], now: float) -> None:
-        """List the watched (stream, run) folders, start probes, take what probes have told."""
-        self.take_probes(now)
+        """List the watched (stream, run) folders, and probe what is new or due for another try."""
         for stream, run in watched:
             try:
                 listing = self._storage.list_run(stream, run)
@@ -62,7 +61,9 @@ class Intake:
                 break
             self.service.good(now)
             self._note(stream, run, listing, now)
-        self.start_probes(now)
+        for path, _, _ in self._ledger.files_to_probe():
+            if self._probe_after.get(path, 0.0) <= now:
+                self._storage.start_probe(path)
 
     def settle(self, clock: Callable[[], float]) -> None:
         """Wait until every probe that is under way has told its result."""
@@ -85,12 +86,6 @@ class Intake:
             known |= changed
             log.info("run %d: %d new RAW files in %s", run, len(changed), stream)
         self.listed[stream, run] = now
-
-    def start_probes(self, now: float) -> None:
-        """Probe the files that are new, or due for another try."""
-        for path, _, _ in self._ledger.files_to_probe():
-            if self._probe_after.get(path, 0.0) <= now:
-                self._storage.start_probe(path)
 
     def take_probes(self, now: float) -> None:
         """Write down what the probes that have ended told."""

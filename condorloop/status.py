@@ -63,9 +63,10 @@ def problems(status: Status) -> Iterable[str]:
     for dag in status.dags:
         if dag.hold_reason:
             yield f"{dag.key}: DAG {dag.number} (job {dag.cluster}) is held: {dag.hold_reason}"
+    bad = {p: (c.key.run, e) for c in status.campaigns for p, e in c.bad_files.items()}
+    for path, (run, error) in bad.items():
+        yield f"run {run}: bad file {path.rpartition('/')[2]}: {error}"
     for campaign in status.campaigns:
-        for path, error in campaign.bad_files.items():
-            yield f"{campaign.key}: bad file {path}: {error}"
         for node in campaign.failed_nodes:
             yield f"{campaign.key}: {node} failed"
         if campaign.last_outcome in ("refused", "failed"):

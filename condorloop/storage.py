@@ -164,7 +164,7 @@ class Storage:
             return Contents({}, f"edmFileUtil took more than {limit}", transient=True)
         except OSError as error:
             return Contents({}, f"{command[0]}: {error.strerror}", True, answered=False)
-        return parse_contents(out + err, code)
+        return parse_contents((out + err).replace(self.url(path), ""), code)
 
     def start_probe(self, path: str) -> None:
         """Probe a file in the background, unless that is under way."""

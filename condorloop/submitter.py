@@ -101,16 +101,18 @@ class Submitter:
         return Cmssw.of(self._config).environment()
 
     def run(self) -> None:
-        """Cycle until `stop` is called."""
+        """Cycle until `stop` is called: at every poll, and at once when probes have ended."""
         calibrations = ", ".join(self._config.calibrations)
         log.info("condorloop starts at site %s: %s", self._config.site.name, calibrations)
+        next_poll = self._clock()
         while not self._stopping:
             self._wake.clear()
-            started = self._clock()
-            self.cycle()
-            rest = started + self._config.site.poll_interval - self._clock()
+            poll = self._clock() >= next_poll
+            if poll:
+                next_poll = self._clock() + self._config.site.poll_interval
+            self.cycle(poll=poll)
             if not self._stopping:
-                self._wake.wait(max(rest, 0.0))
+                self._wake.wait(max(next_poll - self._clock(), 0.0))
         log.info("condorloop stops; DAGs that were submitted go on")
 
     def once(self) -> None:
@@ -128,12 +130,14 @@ class Submitter:
         """Start nothing more."""
         self._intake.close()
 
-    def cycle(self) -> None:
-        """Observe, decide, act; once."""
+    def cycle(self, *, poll: bool = True) -> None:
+        """Observe, decide, act; once.
+
+        Without `poll` the outside world is not asked: only probes that have ended are looked at.
+        """
         now = self._clock()
-        runs = self._observe_oms(now)
-        self._intake.observe(self._ledger.watched(now - self._window), now)
-        self._tracker.observe(self._ledger.campaigns(self._intake.listed), now)
+        self._intake.take_probes(now)
+        runs = self._poll(now) if poll else []
         actions = planner.decide(
             now,
             runs,
@@ -144,6 +148,13 @@ class Submitter:
         for action in actions:
             self._act(action, now)
         self._write_status(now)
+
+    def _poll(self, now: float) -> list[Run]:
+        """Ask OMS, storage and schedd; what they say goes into the ledger."""
+        runs = self._observe_oms(now)
+        self._intake.observe(self._ledger.watched(now - self._window), now)
+        self._tracker.observe(self._ledger.campaigns(self._intake.listed), now)
+        return runs
 
     def _observe_oms(self, now: float) -> list[Run]:
         try:

@@ -5,6 +5,7 @@ Knows how ``status.json`` and the configuration are shown to people; it reads an
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -28,42 +29,56 @@ _STYLES = {
 }
 
 
+def console() -> Console:
+    """The terminal; a line of a file or a pipe is as long as it needs to be."""
+    return Console() if sys.stdout.isatty() else Console(width=160, soft_wrap=False)
+
+
 def print_status(data: Mapping[str, Any]) -> None:
     """Print what ``status.json`` holds."""
-    Console().print(status_view(data, time.time()))
+    console().print(status_view(data, time.time()))
 
 
 def status_view(data: Mapping[str, Any], now: float) -> RenderableType:
     """Lay out what ``status.json`` holds; ages are as of `now`, seconds since the epoch."""
-    services = ", ".join(f"{s['name']} {_age(s['answered_at'], now)}" for s in data["services"])
-    head = Text(f"{data['site']}: last cycle {_age(data['time'], now)} ago; answers: {services}")
+    head = f"{data['site']}: last cycle {_age(data['time'], now)} ago"
+    answers = [f"{s['name']} {_age(s['answered_at'], now)}" for s in data["services"]]
     problems = [Text(f"! {p}", style="red") for p in data["problems"]]
-    return Group(head, *problems, campaign_table(data["campaigns"], now))
+    return Group(
+        Text(f"{head}; last answers: {', '.join(answers)}"),
+        *problems,
+        campaign_table(data["campaigns"], now),
+    )
 
 
 def campaign_table(campaigns: list[Mapping[str, Any]], now: float) -> Table:
     """Lay out campaigns, one a row."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("run", "calibration", "state", "LS", "seen", "in payload"):
-        table.add_column(title, justify="right" if title in ("LS", "seen") else "left")
-    for title in ("files", "DAGs", "jobs", "uploads"):
+    for title in ("run", "calibration", "state"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("LS seen", justify="right", no_wrap=True)
+    for title in ("in payload", "files", "DAGs", "jobs", "uploads"):
         table.add_column(title)
     for c in campaigns:
-        lumis = c["lumis"]
         style = _STYLES[CampaignState(c["state"])]
         table.add_row(
             str(c["run"]),
             escape(c["calibration"]),
             f"[{style}]{c['state']}[/]",
-            "" if c["last_ls"] is None else str(c["last_ls"]) + ("+" if not c["run_end"] else ""),
-            str(len(Lumis.parse(lumis["seen"]))),
-            _covered(lumis),
+            _seen(c),
+            _covered(c["lumis"]),
             _counts(c["files"], ("good", "new", "bad")),
             _counts(c["dags"], ("active", "planned", "failed", "done")),
             _counts(c["jobs"], ("running", "idle", "held")),
-            f"{c['uploads']}, {_age(c['last_upload_at'], now)} ago" if c["uploads"] else "none",
+            f"{c['uploads']}, {_age(c['last_upload_at'], now)} ago" if c["uploads"] else "",
         )
     return table
+
+
+def _seen(campaign: Mapping[str, Any]) -> str:
+    seen = len(Lumis.parse(campaign["lumis"]["seen"]))
+    last = "?" if campaign["last_ls"] is None else campaign["last_ls"]
+    return f"{seen}/{last}" + ("" if campaign["run_end"] else "+")
 
 
 def _covered(lumis: Mapping[str, str]) -> str:
@@ -77,7 +92,7 @@ def _shortened(text: str) -> str:
 
 
 def _counts(counts: Mapping[str, int], names: tuple[str, ...]) -> str:
-    return ", ".join(f"{counts[n]} {n}" for n in names if counts.get(n)) or "none"
+    return ", ".join(f"{counts[n]} {n}" for n in names if counts.get(n))
 
 
 def _age(then: float | None, now: float) -> str:
@@ -92,13 +107,13 @@ def _age(then: float | None, now: float) -> str:
 
 def print_config(config: Config) -> None:
     """Print what a checked configuration means."""
-    console = Console()
+    terminal = console()
     site, parameters = config.site, config.parameters
-    console.print(
+    terminal.print(
         f"site {site.name}: work_dir {site.work_dir}, OMS {site.oms.url}, EOS {site.storage.url}",
         highlight=False,
     )
-    console.print(
+    terminal.print(
         f"release {parameters.release} ({parameters.scram_arch}), "
         f"global tag {parameters.global_tag}",
         highlight=False,
@@ -116,5 +131,5 @@ def print_config(config: Config) -> None:
             escape(calibration.stream_path),
             escape(f"{', '.join(calibration.harvest.upload.tags)}, since: {since}"),
         )
-    console.print(table)
-    console.print("all configuration is valid")
+    terminal.print(table)
+    terminal.print("all configuration is valid")

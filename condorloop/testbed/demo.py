@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -25,7 +25,7 @@ from condorloop import config
 from condorloop.ledger_view import LedgerView
 from condorloop.model import CampaignState
 from condorloop.rundir import read_json
-from condorloop.tables import status_view
+from condorloop.tables import console, status_view
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import Verdict, assay
 from condorloop.testbed.scenario import Scenario
@@ -141,8 +141,8 @@ def _watch(
 ) -> None:
     duration = scenario.duration(play.speed)
     kill_at = duration / 2 if kill_submitter else None
-    console = Console()
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
+    terminal = console()
+    with Live(console=terminal, refresh_per_second=4, transient=True) as live:
         while True:
             now = time.time()
             elapsed = now - play.started_at
@@ -151,7 +151,7 @@ def _watch(
             submitter.check()
             if kill_at is not None and elapsed >= kill_at:
                 submitter.kill()
-                console.print(
+                terminal.print(
                     f"{elapsed:.0f} s: the submitter was killed (SIGKILL) and starts again"
                 )
                 submitter.start()
@@ -190,24 +190,24 @@ def _report(stack: Stack, scenario: Scenario) -> bool:
         for name in run.calibrations
     ]
     status = read_json(stack.work_dir / "status.json")
-    console = Console()
-    console.print(status_view(status, time.time()))
-    console.print()
-    console.print(_verdict_table(verdicts))
+    terminal = console()
+    terminal.print(status_view(status, time.time()))
+    terminal.print()
+    terminal.print(_verdict_table(verdicts))
     with LedgerView(stack.work_dir / "condorloop.db") as ledger:
         probes = ledger.probes()
         bad = {path for c in status["campaigns"] for path in c["bad_files"]}
     again = {path: n for path, n in probes.items() if n != 1}
-    console.print(
+    terminal.print(
         f"{len(probes)} RAW files, {len(probes) - len(again)} probed exactly once; "
         f"{len(again)} that could not be opened were tried again"
     )
     faults = [f"{v.calibration} {v.run}: {fault}" for v in verdicts for fault in v.faults]
     faults += [f"{path} was probed {n} times" for path, n in again.items() if path not in bad]
     for fault in faults:
-        console.print(f"! {fault}", style="red", markup=False)
+        terminal.print(f"! {fault}", style="red", markup=False)
     if not faults:
-        console.print(
+        terminal.print(
             "every lumisection with good files is in its payload once, "
             "and the constants agree with the truth",
             style="green",

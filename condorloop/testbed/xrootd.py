@@ -124,10 +124,9 @@ class XrootdServer:
         (self.folder / "port").write_text(f"{port}\n")
         config = CONFIG.substitute(port=port, localroot=self.localroot, folder=self.folder)
         self._config.write_text(config)
-        command = [self.prefix.tool("xrootd"), "-b", "-c", self._config, "-l", self.log]
-        command += ["-s", self._pid_file]
+        xrootd = self.prefix.tool("xrootd")
         subprocess.run(
-            command,
+            [xrootd, "-b", "-c", self._config, "-l", self.log, "-s", self._pid_file],
             cwd=self.folder / "core",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
