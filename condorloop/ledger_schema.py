@@ -14,7 +14,7 @@ CREATE TABLE campaign (
     fill INTEGER, run_start REAL NOT NULL, run_end REAL, last_ls INTEGER,
     latched_at REAL NOT NULL, state_since REAL NOT NULL, last_new_at REAL NOT NULL,
     seen TEXT NOT NULL DEFAULT '', harvested TEXT NOT NULL DEFAULT '',
-    UNIQUE (calibration, run));
+    UNIQUE (run, calibration));
 CREATE INDEX campaign_state ON campaign (state);
 CREATE INDEX campaign_stream ON campaign (stream, run);
 CREATE TABLE raw_file (

@@ -91,9 +91,9 @@ class LedgerView:
     def _number(self, sql: str, *values: object) -> int:
         return int(self._db.execute(sql, values).fetchone()[0] or 0)
 
-    def known(self) -> frozenset[CampaignKey]:
-        """Every campaign that was ever latched."""
-        rows = self._all("SELECT calibration, run FROM campaign")
+    def known(self, first_run: int) -> frozenset[CampaignKey]:
+        """The campaigns that were ever latched, of runs from `first_run` on."""
+        rows = self._all("SELECT calibration, run FROM campaign WHERE run >= ?", first_run)
         return frozenset(CampaignKey(r["calibration"], r["run"]) for r in rows)
 
     def open_runs(self) -> list[int]:

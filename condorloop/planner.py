@@ -86,7 +86,7 @@ def decide(
     runs
         What OMS says of recent runs; empty when it did not answer.
     known
-        Every campaign that was ever latched: none is latched twice.
+        The campaigns of these runs that were ever latched: none is latched twice.
     campaigns
         Those with work to do, in the order in which they are to be served: the open ones, and
         closed ones for which a file showed up within the window.

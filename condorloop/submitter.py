@@ -141,7 +141,7 @@ class Submitter:
         actions = planner.decide(
             now,
             runs,
-            self._ledger.known(),
+            self._ledger.known(min((r.number for r in runs), default=0)),
             self._ledger.campaigns(self._intake.listed),
             self._config.calibrations,
         )

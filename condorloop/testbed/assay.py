@@ -78,14 +78,16 @@ def appeared(record: Path) -> list[Appeared]:
     ]
 
 
-def assay(folder: Path, calibration: config.Calibration, run: int, truth: Truth) -> Verdict:
-    """Examine one campaign of a testbed's folder."""
+def assay(
+    folder: Path, calibration: config.Calibration, run: int, truth: Truth, work_dir: Path
+) -> Verdict:
+    """Examine one campaign of the submitter of `work_dir`, on the testbed of `folder`."""
     stream = calibration.stream_path
     files = [
         f for f in appeared(folder / "appeared.jsonl") if f.run == run and f.path.startswith(stream)
     ]
     good = [f for f in files if f.good]
-    runs = run_dir(folder / "work", calibration.name, run)
+    runs = run_dir(work_dir, calibration.name, run)
     payloads = payloads_of(folder / "conditions" / "conditions.db", calibration, run)
     covered = Lumis.union(Lumis.of(map(int, p["lumisections"])) for p in payloads)
     expected = Lumis.union(f.lumis for f in good)

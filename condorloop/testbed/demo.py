@@ -185,7 +185,7 @@ def _report(stack: Stack, scenario: Scenario) -> bool:
     truth = Truth(scenario.seed)
     calibrations = {c.name: c for c in config.shipped_calibrations()}
     verdicts = [
-        assay(stack.folder, calibrations[name], run.run, truth)
+        assay(stack.folder, calibrations[name], run.run, truth, stack.work_dir)
         for run in scenario.runs
         for name in run.calibrations
     ]

@@ -51,6 +51,8 @@ SEC_DEFAULT_AUTHENTICATION_METHODS = FS
 SEC_PASSWORD_DIRECTORY = $folder/passwords.d
 SEC_TOKEN_DIRECTORY = $folder/tokens.d
 SEC_TOKEN_SYSTEM_DIRECTORY = $folder/tokens.d
+# root's commands work on a pool that root started in a user namespace, where root is this user
+CONDOR_IDS = 0.0
 THE_USER = $$(USERNAME)@$$(UID_DOMAIN)
 ALLOW_READ = $$(THE_USER)
 ALLOW_WRITE = $$(THE_USER)
@@ -90,6 +92,8 @@ PERIODIC_EXPR_INTERVAL = 2
 STARTER_INITIAL_UPDATE_INTERVAL = 1
 STARTER_UPDATE_INTERVAL = 2
 SHADOW_QUEUE_UPDATE_INTERVAL = 2
+# how long a job can use more memory than it asked for before anybody knows; 15 s by default
+PID_SNAPSHOT_INTERVAL = 2
 # nothing to be tried out at the start of the execution point; Java would leave files in /tmp
 ENABLE_URL_TRANSFERS = False
 RUNBENCHMARKS = False
@@ -118,7 +122,9 @@ def text(
 ) -> str:
     """Give the configuration of a pool whose state is in `folder`.
 
-    `settings` come last, so that they win.
+    `settings` come last, so that they win. One named ``use POLICY`` (or another category) uses that
+    template: with HOLD_IF_MEMORY_EXCEEDED a job that outgrows its request is put on hold, reason
+    code 21, subcode 102, and submitted again where it has ``retry_request_memory``.
     """
     config = CONFIG.substitute(
         folder=folder,
@@ -130,4 +136,5 @@ def text(
         cpus=cpus,
         memory=memory_mb,
     )
-    return config + "".join(f"{name} = {value}\n" for name, value in settings.items())
+    separators = {name: ":" if name.startswith("use ") else "=" for name in settings}
+    return config + "".join(f"{n} {separators[n]} {value}\n" for n, value in settings.items())

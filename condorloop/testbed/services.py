@@ -25,6 +25,8 @@ from condorloop.testbed.player import Player
 from condorloop.testbed.scenario import Scenario
 
 POLL = 0.2
+PLAYING = "playing.json"
+"""What the services have taken up, as against ``play.json``, which asks for it."""
 USER, PASSWORD = "testbed", "not-a-secret"
 
 
@@ -37,9 +39,9 @@ class Play:
     speed: float = 1.0
 
     @classmethod
-    def of(cls, folder: Path) -> Play | None:
-        """Read what is played in a testbed's folder; None if nothing is."""
-        data = read_json(folder / "play.json")
+    def of(cls, folder: Path, name: str = "play.json") -> Play | None:
+        """Read what is to be played in a testbed's folder; None if nothing is."""
+        data = read_json(folder / name)
         return cls(**data) if data else None
 
     def write(self, folder: Path) -> None:
@@ -99,6 +101,7 @@ class Services:
             record=self._folder / "appeared.jsonl",
         )
         self._player.start()
+        write_json(self._folder / PLAYING, asdict(play))
 
     def _rows(self) -> OmsRows:
         if self._play is None or self._scenario is None:

@@ -21,7 +21,7 @@ from condorloop.testbed import daemon, prefix
 from condorloop.testbed.cmssw.install import install
 from condorloop.testbed.conditions_service import NETRC_MACHINE
 from condorloop.testbed.pool import Pool
-from condorloop.testbed.services import PASSWORD, USER, Play
+from condorloop.testbed.services import PASSWORD, PLAYING, USER, Play
 from condorloop.testbed.xrootd import XrootdServer
 
 START_TIMEOUT = 30.0
@@ -108,9 +108,18 @@ class Stack:
         self.pool.stop()
 
     def play(self, scenario: Path, speed: float = 1.0, after: float = 1.0) -> Play:
-        """Let a scenario begin `after` seconds from now."""
+        """Let a scenario begin `after` seconds from now, once the services know of it.
+
+        Raises
+        ------
+        TestbedError
+            They do not take it up.
+        """
         play = Play(str(scenario.absolute()), time.time() + after, speed)
         play.write(self.folder)
+        if not daemon.wait_until(lambda: Play.of(self.folder, PLAYING) == play, START_TIMEOUT):
+            said = daemon.last_lines(self.folder / "services.log")
+            raise TestbedError(f"{scenario} is not played; services.log says:\n{said}")
         return play
 
     def kill_services(self) -> None:

@@ -1,0 +1,55 @@
+"""One real testbed, with one HTCondor pool and one XRootD server, for all tests of a session."""
+
+import os
+
+import pytest
+
+from condorloop.testbed import prefix as prefixes
+from condorloop.testbed.stack import Stack
+from tests.pool.loop import Loop
+
+
+@pytest.fixture(scope="session")
+def prefix(pytestconfig):
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        return prefixes.ensure(lambda line: print(line, flush=True))
+
+
+@pytest.fixture(scope="session")
+def stack(prefix, tmp_path_factory):
+    """The testbed; the bindings of this process talk to its pool."""
+    stack = Stack(tmp_path_factory.mktemp("testbed"), prefix, cpus=8)
+    before = dict(os.environ)
+    os.environ.update(stack.environment())
+    try:
+        stack.up()
+        import htcondor2
+
+        htcondor2.reload_config()
+        yield stack
+    finally:
+        stack.down()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def pool(stack):
+    """The session's HTCondor pool."""
+    return stack.pool
+
+
+@pytest.fixture(scope="session")
+def xrootd(stack):
+    """The session's XRootD server; its files are below ``<localroot>/eos``."""
+    return stack.xrootd
+
+
+@pytest.fixture
+def loop(stack, tmp_path, request):
+    """A site and a submitter of the test's own on the session's testbed."""
+    name = request.node.name.replace("[", "-").replace("]", "")
+    loop = Loop(stack, tmp_path, name)
+    yield loop
+    loop.close()

@@ -1,0 +1,256 @@
+"""Driving the loop in tests: play a scenario, run the submitter, look at what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from condorloop import config, logs
+from condorloop.ledger import Ledger
+from condorloop.ledger_view import LedgerView
+from condorloop.model import CampaignState
+from condorloop.rundir import read_json
+from condorloop.submitter import Submitter
+from condorloop.testbed.assay import Verdict, appeared, assay
+from condorloop.testbed.scenario import Scenario
+from condorloop.testbed.stack import Stack
+from condorloop.testbed.truth import Truth
+
+TIMEOUT = 120.0
+
+
+class Crashed(Exception):
+    """Stands for the end of the process at this point."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """A scenario that is being played."""
+
+    loop: Loop
+    scenario: Scenario
+
+    def assay(self, calibration: str, run: int) -> Verdict:
+        """Examine a campaign's payloads."""
+        [found] = [c for c in config.shipped_calibrations() if c.name == calibration]
+        folder, work_dir = self.loop.stack.folder, self.loop.work_dir
+        return assay(folder, found, run, Truth(self.scenario.seed), work_dir)
+
+
+class Loop:
+    """A site of its own on the session's testbed."""
+
+    def __init__(self, stack: Stack, folder: Path, name: str) -> None:
+        self.stack = stack
+        self.folder = folder
+        self.work_dir = folder / "work"
+        self.site = folder / "site.yaml"
+        site = yaml.safe_load(stack.site.read_text())
+        site |= {"name": name, "work_dir": str(self.work_dir), "poll_interval": 0.5}
+        site["defaults"]["closing"] = {"quiet_time": 2, "settle_time": 4}
+        site["defaults"]["batching"] = {"batch_window": 2, "max_files_per_job": 8}
+        site["defaults"]["rescues"] = {"wait": 1}
+        self._site = site
+        self._write_site()
+        self._calibrations: list[str] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def _write_site(self) -> None:
+        self.site.write_text(yaml.safe_dump(self._site))
+
+    def play(self, scenario: dict[str, object]) -> Played:
+        """Let a scenario begin."""
+        file = self.folder / "scenario.yaml"
+        file.write_text(yaml.safe_dump(scenario))
+        loaded = Scenario.load(file)
+        self._calibrations = sorted({c for run in loaded.runs for c in run.calibrations})
+        self.stack.play(file, after=0.5)
+        return Played(self, loaded)
+
+    def config(self) -> config.Config:
+        """The site's configuration, of the scenario's calibrations."""
+        return config.load(self.site, config.shipped("calibrationYAML"), self._calibrations)
+
+    def _submitting(self, act: Callable[[Submitter], None], ledger: type[Ledger] = Ledger) -> None:
+        loaded = self.config()
+        self.work_dir.mkdir(exist_ok=True)
+        logs.start(self.work_dir, loaded.calibrations)
+        with ledger(self.work_dir / "condorloop.db") as opened:
+            submitter = Submitter(loaded, opened)
+            try:
+                act(submitter)
+            finally:
+                submitter.close()
+
+    def run_until_closed(self, campaigns: int, rescues: int = 3) -> None:
+        """Run the submitter in this process until so many campaigns are closed."""
+        self._site["defaults"]["rescues"]["max_rescues"] = rescues
+        self._write_site()
+
+        def act(submitter: Submitter) -> None:
+            running = threading.Event()
+            running.set()
+
+            def watch() -> None:
+                try:
+                    self._wait(lambda: self._closed() == campaigns, running.is_set)
+                finally:
+                    submitter.stop()
+
+            with ThreadPoolExecutor(1) as pool:
+                watching = pool.submit(watch)
+                try:
+                    submitter.run()
+                finally:
+                    running.clear()
+                watching.result()
+
+        self._submitting(act)
+
+    def run_until_crash_after_submission(self) -> None:
+        """Run the submitter until a DAG is in the queue and the ledger does not know."""
+
+        class Forgetful(Ledger):
+            def dag_submitted(self, dag_id: int, cluster: int, now: float) -> None:
+                raise Crashed
+
+        def act(submitter: Submitter) -> None:
+            deadline = time.monotonic() + TIMEOUT
+            while time.monotonic() < deadline:
+                try:
+                    submitter.once()
+                except Crashed:
+                    return
+            raise AssertionError("no DAG was submitted")
+
+        self._submitting(act, Forgetful)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the submitter as a process of its own."""
+        command = [sys.executable, "-m", "condorloop", "run", "--site", str(self.site)]
+        for name in self._calibrations:
+            command += ["-c", name]
+        with (self.folder / "submitter.log").open("ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self._processes.append(process)
+        return process
+
+    def run_and_kill_after(self, cycles: int) -> None:
+        """Run the submitter as a process, and kill it after so many cycles."""
+        status = self.work_dir / "status.json"
+        process = self.start()
+        seen: set[float] = set()
+
+        def enough() -> bool:
+            data = read_json(status)
+            if data.get("pid") == process.pid:
+                seen.add(data["time"])
+            return len(seen) >= cycles
+
+        self._wait(enough, lambda: process.poll() is None)
+        process.kill()
+        process.wait()
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        self.tool(
+            "condor_rm", "-constraint", f'CondorloopSite == "{self._site["name"]}"', check=False
+        )
+
+    def _closed(self) -> int:
+        return sum(not state.open for state in self.states().values())
+
+    def status(self) -> dict[str, list[dict[str, object]]]:
+        """What status.json holds."""
+        return read_json(self.work_dir / "status.json")
+
+    def states(self) -> dict[object, CampaignState]:
+        """The state of each campaign, by calibration."""
+        campaigns = self.status().get("campaigns", [])
+        return {c["calibration"]: CampaignState(str(c["state"])) for c in campaigns}
+
+    def probes(self) -> dict[str, int]:
+        """How often each RAW file was probed."""
+        with LedgerView(self.work_dir / "condorloop.db") as ledger:
+            return ledger.probes()
+
+    def log(self, calibration: str) -> str:
+        """All that was logged of a calibration."""
+        return (self.work_dir / calibration / "condorloop_ALL.log").read_text()
+
+    def history(self, constraint: str) -> list[dict[str, object]]:
+        """The ads of jobs that have left the queue."""
+        import htcondor2
+
+        whole = f'{constraint} && CondorloopSite == "{self._site["name"]}"'
+        return list(htcondor2.Schedd().history(whole, [], -1))
+
+    def dagmans(self, constraint: str) -> list[dict[str, object]]:
+        """The ads of DAGMan jobs that have left the queue."""
+        return self.history(f"{constraint} && CondorloopKind =?= undefined")
+
+    def wait_for_log(self, calibration: str, text: str, process: subprocess.Popen[bytes]) -> None:
+        """Wait until a calibration's log has a text."""
+        file = self.work_dir / calibration / "condorloop_ALL.log"
+        self._wait(
+            lambda: file.exists() and text in file.read_text(), lambda: process.poll() is None
+        )
+
+    def wait_for_files(self, run: int, count: int) -> None:
+        """Wait until so many files of a run have appeared."""
+        record = self.stack.folder / "appeared.jsonl"
+        self._wait(lambda: sum(f.run == run for f in appeared(record)) >= count)
+
+    def wait_until_gone(self, cluster: int) -> None:
+        """Wait until a job has left the queue."""
+        import htcondor2
+
+        schedd = htcondor2.Schedd()
+        self._wait(lambda: not schedd.query(f"ClusterId == {cluster}"))
+
+    def condorloop(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command of condorloop at this site."""
+        command = [sys.executable, "-m", "condorloop", *arguments, "--site", str(self.site)]
+        return self.tool(*command, check=check)
+
+    def tool(
+        self, *command: str, cwd: Path | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command that ends by itself."""
+        done = subprocess.run(
+            command,
+            cwd=cwd or self.folder,
+            env=os.environ | self.stack.environment(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        assert not check or done.returncode == 0, (
+            f"{json.dumps(command)}: {done.stdout}{done.stderr}"
+        )
+        return done
+
+    def _wait(
+        self, condition: Callable[[], bool], possible: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Wait for a condition, as long as it is possible, and not for ever."""
+        deadline = time.monotonic() + TIMEOUT
+        tick = threading.Event()
+        while not condition():
+            assert possible() or condition(), f"can no longer happen: {self.status()}"
+            assert time.monotonic() < deadline, f"not in {TIMEOUT:g} s: {self.status()}"
+            tick.wait(0.05)
