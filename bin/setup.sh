@@ -79,6 +79,8 @@ fill_venv() {
         fail "the Python packages cannot be installed:" \
             "$(grep -E '^ *(ERROR|error):?' "$log" | tail -n 1); see $log"
     echo "$checkout" >"$(echo "$venv"/lib/python3*/site-packages)/condorloop.pth"
+    printf '#!/bin/sh\nexec "%s/bin/python" -m condorloop "$@"\n' "$venv" >"$venv/bin/condorloop"
+    chmod +x "$venv/bin/condorloop"
     echo "$wanted" >"$venv/made-for"
     echo "set up in $(($(date +%s) - began)) s" >&2
 }

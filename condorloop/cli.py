@@ -181,7 +181,7 @@ def main() -> None:
     """Run the command line; a mistake of the operator or of the outside world is one line."""
     _add_testbed()
     try:
-        cli()
+        cli(prog_name="condorloop")
     except _OUTSIDE as error:
         click.echo(f"condorloop: {error}", err=True)
         sys.exit(1)

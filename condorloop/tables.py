@@ -66,7 +66,7 @@ def campaign_table(campaigns: list[Mapping[str, Any]], now: float) -> Table:
             escape(c["calibration"]),
             f"[{style}]{c['state']}[/]",
             _seen(c),
-            _covered(c["lumis"]),
+            _covered(c),
             _counts(c["files"], ("good", "new", "bad")),
             _counts(c["dags"], ("active", "planned", "failed", "done")),
             _counts(c["jobs"], ("running", "idle", "held")),
@@ -81,9 +81,11 @@ def _seen(campaign: Mapping[str, Any]) -> str:
     return f"{seen}/{last}" + ("" if campaign["run_end"] else "+")
 
 
-def _covered(lumis: Mapping[str, str]) -> str:
+def _covered(campaign: Mapping[str, Any]) -> str:
+    """How many LS are in the payload; of a closed campaign, which are not."""
+    lumis, closed = campaign["lumis"], not CampaignState(campaign["state"]).open
     covered = len(Lumis.parse(lumis["in_payload"]))
-    missing = lumis["missing"] if covered else ""
+    missing = lumis["missing"] if covered and closed else ""
     return f"{covered}" + (f" (not {_shortened(missing)})" if missing else "")
 
 
