@@ -82,6 +82,7 @@ class ConditionsService:
         self._hang = hang
         self._tokens: dict[str, str] = {}
         self._faults: deque[ConditionsFault] = deque()
+        self._taking = threading.Lock()
         self._stopping = threading.Event()
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
@@ -156,7 +157,7 @@ class ConditionsService:
             return Response("<p>no uploadedFile</p>", 400)
         name, backend = request.form.get("fileName", ""), request.form.get("backend", "")
         try:
-            answer = self.store.take(file.read(), name, user, backend)
+            answer = self.store.take(file.read(), file.filename or "", name, user, backend)
         except BadUploadError as error:
             return Response(f"<html><p>{error}</p></html>", 400)
         if failed := self._fail(ConditionsFault.LOST_ANSWER):
@@ -164,9 +165,10 @@ class ConditionsService:
         return _json({"upload": {"itemStatus": answer}})
 
     def _fail(self, *kinds: ConditionsFault) -> Response | None:
-        if not self._faults or self._faults[0] not in kinds:
-            return None
-        fault = self._faults.popleft()
+        with self._taking:
+            if not self._faults or self._faults[0] not in kinds:
+                return None
+            fault = self._faults.popleft()
         log.info("the conditions service fails on request: %s", fault)
         if fault is ConditionsFault.UNAVAILABLE:
             return Response("<html><p>Service Unavailable</p></html>", 503)

@@ -82,6 +82,14 @@ class _Metadata(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class _Source:
+    """The input tag of an uploaded file, and its IOVs with their data."""
+
+    tag: Tag
+    iovs: list[tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """One upload as the service remembers it; `accepted` are the sinces that each tag took."""
 
@@ -119,13 +127,17 @@ class ConditionsStore:
                 tag = Tag(name, TimeType(spec.time_type), spec.object_type, spec.synchronization)
                 conddb.add_tag(connection, tag)
 
-    def take(self, archive: bytes, name: str, user: str, backend: str) -> dict[str, dict[str, str]]:
+    def take(
+        self, archive: bytes, digest: str, name: str, user: str, backend: str
+    ) -> dict[str, dict[str, str]]:
         """Take an upload into every destination tag that lets it in, in one transaction.
 
         Parameters
         ----------
         archive
             A bz2 tar of ``data.db`` and ``metadata.txt``.
+        digest
+            The SHA-1 that the client named the archive by.
         name, user, backend
             As the client sent them.
 
@@ -137,11 +149,13 @@ class ConditionsStore:
         Raises
         ------
         BadUploadError
-            The archive is no upload, or was uploaded before.
+            The archive is no upload, did not arrive whole, or was uploaded before.
         """
         file_hash = hashlib.sha1(archive).hexdigest()
+        if digest != file_hash:
+            raise BadUploadError(f"file {digest} has the hash {file_hash}")
         with _unpacked(archive) as (data, metadata):
-            source = _iovs_of(data, metadata.input_tag)
+            source = _source(data, metadata.input_tag)
             with conddb.transaction(self.path) as connection:
                 known = connection.execute(
                     "SELECT TIME FROM UPLOAD WHERE FILE_HASH = ?", (file_hash,)
@@ -186,44 +200,48 @@ class ConditionsStore:
         connection: sqlite3.Connection,
         name: str,
         since: int | None,
-        source: list[tuple[int, tuple[str, bytes]]],
+        source: _Source,
     ) -> list[int]:
         row = connection.execute(
-            "SELECT TIME_TYPE, SYNCHRONIZATION, (SELECT MAX(SINCE) FROM IOV WHERE TAG_NAME = NAME)"
-            " FROM TAG WHERE NAME = ?",
+            "SELECT TIME_TYPE, OBJECT_TYPE, SYNCHRONIZATION,"
+            " (SELECT MAX(SINCE) FROM IOV WHERE TAG_NAME = NAME) FROM TAG WHERE NAME = ?",
             (name,),
         ).fetchone()
         if row is None:
             raise RefusedError(f"there is no tag {name}")
+        time_type, object_type, synchronization, last = row
+        given, wanted = (source.tag.time_type, source.tag.object_type), (time_type, object_type)
+        if given != wanted:
+            raise RefusedError(
+                f"tag {name} holds {wanted[1]} by {wanted[0]}, not {given[1]} by {given[0]}"
+            )
         entering = synchronise(
-            Synchronization(row[1]),
-            TimeType(row[0]),
-            starting_at(source, since),
-            last=row[2],
+            Synchronization(synchronization),
+            TimeType(time_type),
+            starting_at(source.iovs, since),
+            last=last,
             first_safe_run=self._first_safe_run(),
         )
         now = conddb.timestamp()
-        for at, (object_type, payload) in entering:
+        for at, payload in entering:
             key = conddb.add_payload(connection, object_type, payload, now)
             conddb.add_iov(connection, name, at, key, now)
         return [at for at, _ in entering]
 
 
-def _iovs_of(data: Path, tag: str) -> list[tuple[int, tuple[str, bytes]]]:
+def _source(data: Path, tag: str) -> _Source:
     try:
         known = conddb.tags(data)
         if tag not in known:
             raise BadUploadError(f"data.db has no tag {tag}")
-        object_type = known[tag].object_type
         found = [
-            (iov.since, (object_type, conddb.payload(data, iov.payload_hash)))
-            for iov in conddb.iovs(data, tag)
+            (iov.since, conddb.payload(data, iov.payload_hash)) for iov in conddb.iovs(data, tag)
         ]
     except ConditionsFileError as error:
         raise BadUploadError(str(error)) from error
     if not found:
         raise BadUploadError(f"data.db has no IOV of tag {tag}")
-    return found
+    return _Source(known[tag], found)
 
 
 @contextmanager

@@ -33,8 +33,10 @@ HOSTS = {
     "oracle://cms_orcoff_prep": "cms-conddb-dev.cern.ch",
 }
 CONNECTION, SIGN_IN, NO_DATA_FILE, NO_IOV, DATA_CHECK = -1, -2, -3, -4, -5
+UNCAUGHT = 1  # the true tool ends with Python's traceback
 RETRIED = (502, 503, 504)
-TIMEOUT = 60.0
+TIMEOUT = (300.0, None)
+"""Seconds to connect and to read, as libcurl has them: a service that hangs hangs the tool."""
 
 
 class UploadError(Exception):
@@ -116,6 +118,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not files:
         _parser().print_help()
         return SIGN_IN % 256
+    if options.reUpload:
+        print("ERROR: options -r can't be specified on a new file upload.")
+        return SIGN_IN % 256
     if fault := _injected(files[0]):
         return fault
     try:
@@ -126,6 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UploadError as error:
         logging.error("%s", error)
         failed = error.code
+        if failed == UNCAUGHT:
+            return failed
     print(f"upload ended with code: {failed}")
     return failed % 256
 
@@ -178,7 +185,7 @@ def _check(name: Path) -> None:
             " it and help you fill it?\nAnswer [y]: "
         )
     except EOFError as error:
-        raise UploadError(CONNECTION, "EOF when reading a line") from error
+        raise UploadError(UNCAUGHT, "EOF when reading a line") from error
     if answer.strip().lower() not in ("", "y"):
         raise UploadError(DATA_CHECK, f"Metadata file {metadata} does not exist")
     raise UploadError(DATA_CHECK, "the stand-in has no wizard")
@@ -209,8 +216,10 @@ def _upload(options: optparse.Values, names: Sequence[Path]) -> int:
 def _metadata(path: Path) -> dict[str, object]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise UploadError(NO_IOV, f"Impossible to open file {path}: {error}") from error
+    except ValueError as error:
+        raise UploadError(UNCAUGHT, f"{path}: {error}") from error
     return found if isinstance(found, dict) else {}
 
 
@@ -232,7 +241,7 @@ def _credentials(options: optparse.Values) -> tuple[str, str]:
         user = input(f"\nUsername [{getpass.getuser()}]: ") or getpass.getuser()
         return user, getpass.getpass("Password: ")
     except (EOFError, OSError) as error:
-        raise UploadError(CONNECTION, "EOF when reading a line") from error
+        raise UploadError(UNCAUGHT, "EOF when reading a line") from error
 
 
 def _upload_file(service: Service, name: Path, metadata: dict[str, object], backend: str) -> bool:

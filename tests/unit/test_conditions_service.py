@@ -8,20 +8,17 @@ import sys
 
 import pytest
 import requests
-from hypothesis import given
-from hypothesis import strategies as st
 
 from condorloop.conditions import judge
 from condorloop.model import UploadOutcome
 from condorloop.testbed import conddb
-from condorloop.testbed.conddb import TimeType, lumi_since
+from condorloop.testbed.conddb import lumi_since
 from condorloop.testbed.conditions_service import (
     NETRC_MACHINE,
     ConditionsFault,
     ConditionsService,
     TagSpec,
 )
-from condorloop.testbed.synchronisation import RefusedError, Synchronization, synchronise
 
 SAFE = 398600
 TAGS = {
@@ -46,14 +43,24 @@ def service(tmp_path_factory):
 def upload(service, tmp_path):
     """Run uploadConditions.py as a job does, on a file of `iovs`, or on the last one."""
 
-    def run(tag, iovs, since=None, *, password="secret", netrc=True, metadata=True, **more):
-        time_type = "Lumi" if tag == "ByLumi" else "Run"
+    def run(
+        tag,
+        iovs,
+        since=None,
+        *,
+        by_lumi=False,
+        password="secret",
+        netrc=True,
+        metadata=True,
+        **more,
+    ):
+        time_type, what = ("Lumi", "BeamSpotObjects") if by_lumi else ("Run", "EcalPedestals")
         database = tmp_path / "Payload.db"
         if iovs is not None:
             database.unlink(missing_ok=True)
             conddb.create(database)
         if iovs:
-            conddb.write(database, "In", time_type, "EcalPedestals", "any", iovs)
+            conddb.write(database, "In", time_type, what, "any", iovs)
         (tmp_path / "Payload.txt").unlink(missing_ok=True)
         if metadata:
             text = {
@@ -127,7 +134,7 @@ def test_a_since_that_is_too_late_for_pcl_is_refused_for_good(service, upload):
 
 def test_without_a_since_each_iov_keeps_its_own(service, upload):
     iovs = [(lumi_since(SAFE, ls), str(ls).encode()) for ls in (1, 2, 3)]
-    assert upload("ByLumi", iovs).returncode == 0
+    assert upload("ByLumi", iovs, by_lumi=True).returncode == 0
     assert history(service, "ByLumi") == [since for since, _ in iovs]
 
 
@@ -147,8 +154,8 @@ def test_a_tag_that_is_not_there_is_refused(upload):
     ("change", "code"),
     [
         ({"password": "wrong"}, 254),
-        ({"netrc": False}, 255),
-        ({"metadata": False}, 255),
+        ({"netrc": False}, 1),
+        ({"metadata": False}, 1),
         ({"iovs": []}, 252),
         ({"destinationDatabase": "sqlite:x"}, 1),
     ],
@@ -157,6 +164,12 @@ def test_what_is_missing_ends_the_tool_and_never_hangs_it(upload, change, code):
     done = upload("Express", change.pop("iovs", [(1, b"y")]), SAFE, **change)
     assert done.returncode == code
     assert outcome(done) is UploadOutcome.FAILED
+
+
+def test_constants_of_another_kind_are_refused(service, upload):
+    done = upload("ByLumi", [(SAFE, b"by run")])
+    assert outcome(done) is UploadOutcome.REFUSED
+    assert SAFE not in history(service, "ByLumi")
 
 
 def test_a_service_that_is_down_for_a_moment_is_asked_again(service, upload):
@@ -177,35 +190,3 @@ def test_every_upload_is_remembered(service, upload):
     rows = requests.get(f"{service.url}/uploads", timeout=5).json()
     assert rows[-1]["user"] == "me"
     assert rows[-1]["accepted"] == {"Express": [SAFE + 50]}
-
-
-runs = st.integers(SAFE - 20, SAFE + 20)
-sinces = st.sets(runs, min_size=1, max_size=5).map(sorted)
-
-
-@given(sinces, runs | st.none())
-def test_offline_only_grows_at_its_end(new, last):
-    iovs = [(since, b"") for since in new]
-    try:
-        taken = synchronise(
-            Synchronization.OFFLINE, TimeType.RUN, iovs, last=last, first_safe_run=SAFE
-        )
-    except RefusedError:
-        assert last is not None
-        assert new[0] <= last
-    else:
-        assert last is None or all(since > last for since, _ in taken)
-
-
-@given(sinces, runs | st.none(), st.sampled_from(["hlt", "express", "prompt", "pcl"]))
-def test_nothing_enters_before_the_first_safe_run(new, last, name):
-    iovs = [(since, b"") for since in new]
-    try:
-        taken = synchronise(
-            Synchronization(name), TimeType.RUN, iovs, last=last, first_safe_run=SAFE
-        )
-    except RefusedError:
-        assert name == "pcl"
-        assert new[0] < SAFE
-    else:
-        assert all(since >= SAFE for since, _ in taken)
