@@ -7,27 +7,23 @@ stands for the production and the preparation service: ``/<host>/cmsDbUpload/…
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import secrets
-import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-from flask import Flask, Response, request
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from flask import Flask, Response, jsonify, request
 
 from condorloop.testbed import conddb
 from condorloop.testbed.conditions_store import BadUploadError, ConditionsStore, TagSpec
+from condorloop.testbed.loopback import LoopbackService
 
 __all__ = ["NETRC_MACHINE", "ConditionsFault", "ConditionsService", "TagSpec"]
 
-HOST = "127.0.0.1"
 NETRC_MACHINE = "ConditionUploader"
 _BASE = "/<host>/cmsDbUpload"
 
@@ -47,7 +43,7 @@ class ConditionsFault(StrEnum):
     """No answer for a long time."""
 
 
-class ConditionsService:
+class ConditionsService(LoopbackService):
     """The service, in a thread of the calling process.
 
     Parameters
@@ -60,10 +56,8 @@ class ConditionsService:
         Gives the first run that no consumer has begun to process.
     tags
         The tags that uploads may fill.
-    port
-        0 for any free one.
-    hang
-        Seconds for which a request hangs at the most.
+    port, hang
+        As a `LoopbackService` takes them.
     """
 
     def __init__(
@@ -75,55 +69,25 @@ class ConditionsService:
         port: int = 0,
         hang: float = 120.0,
     ) -> None:
+        super().__init__(self._make_app(), port, hang)
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = port
         self.store = ConditionsStore(folder / "conditions.db", tags, first_safe_run)
         self._users = dict(users)
-        self._hang = hang
         self._tokens: dict[str, str] = {}
         self._faults: deque[ConditionsFault] = deque()
         self._taking = threading.Lock()
-        self._stopping = threading.Event()
-        self._server: BaseWSGIServer | None = None
-        self._thread: threading.Thread | None = None
-
-    @property
-    def url(self) -> str:
-        """The base URL."""
-        return f"http://{HOST}:{self.port}"
 
     @property
     def url_template(self) -> str:
         """What uploadConditions.py takes as ``-u``."""
         return f"{self.url}/%s/cmsDbUpload/"
 
-    def start(self) -> None:
-        """Listen, and serve in a thread."""
-        self._stopping.clear()
-        self._server = make_server(
-            HOST, self.port, self._app(), threaded=True, request_handler=_QuietHandler
-        )
-        self.port = self._server.server_port
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="conditions", daemon=True
-        )
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop listening; requests that hang are let go."""
-        self._stopping.set()
-        if self._server and self._thread:
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
-            self._server = self._thread = None
-
     def inject(self, fault: ConditionsFault, times: int = 1) -> None:
         """Let the next requests fail, after those that were asked to before."""
         self._faults.extend([fault] * times)
 
-    def _app(self) -> Flask:
-        app = Flask(__name__)
+    def _make_app(self) -> Flask:
+        app = Flask("conditions")
         app.add_url_rule(f"{_BASE}/token", view_func=self._token, methods=["GET", "POST"])
         app.add_url_rule(f"{_BASE}/uploadFile", view_func=self._upload, methods=["POST"])
         app.add_url_rule("/payload", view_func=self._payload)
@@ -141,7 +105,7 @@ class ConditionsService:
             return Response("INVALID_CREDENTIALS", 500)
         token = secrets.token_hex(16)
         self._tokens[token] = user
-        return _json({"token": token})
+        return jsonify({"token": token})
 
     def _upload(self, host: str) -> Response:
         if failed := self._fail(
@@ -162,7 +126,7 @@ class ConditionsService:
             return Response(f"<html><p>{error}</p></html>", 400)
         if failed := self._fail(ConditionsFault.LOST_ANSWER):
             return failed
-        return _json({"upload": {"itemStatus": answer}})
+        return jsonify({"upload": {"itemStatus": answer}})
 
     def _fail(self, *kinds: ConditionsFault) -> Response | None:
         with self._taking:
@@ -173,10 +137,8 @@ class ConditionsService:
         if fault is ConditionsFault.UNAVAILABLE:
             return Response("<html><p>Service Unavailable</p></html>", 503)
         if fault is ConditionsFault.HANG:
-            self._stopping.wait(self._hang)
-        connection: socket.socket = request.environ["werkzeug.socket"]
-        connection.shutdown(socket.SHUT_RDWR)
-        return Response()
+            self.hang()
+        return self.hang_up()
 
     def _control(self) -> Response:
         try:
@@ -184,7 +146,7 @@ class ConditionsService:
             self.inject(ConditionsFault(asked["mode"]), int(asked.get("times", 1)))
         except (KeyError, TypeError, ValueError) as error:
             return Response(f"{error}\n", 400)
-        return _json(list(self._faults))
+        return jsonify(list(self._faults))
 
     def _payload(self) -> Response:
         """The payload of a tag that holds for a run, or for one of its lumisections."""
@@ -198,21 +160,12 @@ class ConditionsService:
         if not holding:
             return Response(f"no IOV of {tag} holds at {at}\n", 404)
         data = conddb.payload(self.store.path, holding[-1].payload_hash)
-        return _json(asdict(holding[-1]) | {"data": base64.b64encode(data).decode()})
+        return jsonify(asdict(holding[-1]) | {"data": base64.b64encode(data).decode()})
 
     def _history(self) -> Response:
         """Every IOV of a tag that was ever inserted, replaced ones too."""
         found = conddb.iovs(self.store.path, request.args["tag"], hidden=True)
-        return _json([asdict(iov) for iov in found])
+        return jsonify([asdict(iov) for iov in found])
 
     def _uploads(self) -> Response:
-        return _json([asdict(upload) for upload in self.store.uploads()])
-
-
-class _QuietHandler(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        log.debug(message, *args)
-
-
-def _json(body: object) -> Response:
-    return Response(json.dumps(body), content_type="application/json")
+        return jsonify([asdict(upload) for upload in self.store.uploads()])

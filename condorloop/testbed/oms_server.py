@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -21,14 +20,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, Response, request
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from condorloop.testbed.faults import Fault, OmsFaults, OmsMode
+from condorloop.testbed.loopback import LoopbackService
 from condorloop.testbed.oms_attributes import TABLES, Table
 from condorloop.testbed.oms_query import BadRequest, Page, Query
 from condorloop.testbed.oms_rows import OmsRows, Row
 
-HOST = "127.0.0.1"
 BASE = "/agg/api"
 
 log = logging.getLogger(__name__)
@@ -44,7 +42,7 @@ class _Answer:
     status: int = 200
 
 
-class OmsServer:
+class OmsServer(LoopbackService):
     """Serves rows of OMS on loopback, in threads of this process.
 
     Parameters
@@ -53,11 +51,8 @@ class OmsServer:
         Gives the rows to show, at each request.
     faults
         How to fail; none unless some are injected.
-    port
-        0 takes any free port. A server that was stopped starts again on the port that it had;
-        in between, connections are refused.
-    hang_s
-        For how long a ``timeout`` hangs; `stop` ends it early.
+    port, hang_s
+        As a `LoopbackService` takes them; a ``timeout`` hangs.
     """
 
     def __init__(
@@ -67,26 +62,21 @@ class OmsServer:
         port: int = 0,
         hang_s: float = 120.0,
     ) -> None:
+        super().__init__(self._make_app(), port, hang_s)
         self.faults = faults or OmsFaults()
-        self.port = port
         self._rows = rows
-        self._hang_s = hang_s
-        self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._server: BaseWSGIServer | None = None
-        self._thread: threading.Thread | None = None
-        self._app = self._make_app()
 
     @property
     def url(self) -> str:
         """The base of the API, as `omsapi` takes it."""
-        return f"http://{HOST}:{self.port}{BASE}"
+        return super().url + BASE
 
     @property
     def control_url(self) -> str:
         """Where faults are posted."""
-        return f"http://{HOST}:{self.port}/_testbed/faults"
+        return f"{super().url}/_testbed/faults"
 
     @property
     def requests(self) -> Counter[str]:
@@ -94,30 +84,8 @@ class OmsServer:
         with self._lock:
             return Counter(self._counts)
 
-    def start(self) -> None:
-        """Listen, and serve in a thread."""
-        self._stopping.clear()
-        self._server = make_server(
-            HOST, self.port, self._app, threaded=True, request_handler=_QuietHandler
-        )
-        self.port = self._server.server_port
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="oms", daemon=True
-        )
-        self._thread.start()
-        log.info("OMS at %s", self.url)
-
-    def stop(self) -> None:
-        """Stop listening; requests that hang are let go."""
-        self._stopping.set()
-        if self._server and self._thread:
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
-            self._server = self._thread = None
-
     def _make_app(self) -> Flask:
-        app = Flask(__name__)
+        app = Flask("OMS")
         app.url_map.strict_slashes = False
         api = f"{BASE}/v1/<any({','.join(TABLES)}):resource>"
         app.add_url_rule(f"{api}/meta", view_func=self._get_meta)
@@ -170,11 +138,9 @@ class OmsServer:
         log.info("%s fails on request: %s", resource, fault.mode)
         mode = OmsMode(fault.mode)
         if mode is OmsMode.TIMEOUT:
-            self._stopping.wait(self._hang_s)
+            self.hang()
         if mode in (OmsMode.TIMEOUT, OmsMode.CONNECTION_ERROR):
-            connection: socket.socket = request.environ["werkzeug.socket"]
-            connection.shutdown(socket.SHUT_RDWR)
-            return Response()
+            return self.hang_up()
         return _FAILURES[mode](fault, answer.body)
 
     def _control(self) -> Response:
@@ -186,11 +152,6 @@ class OmsServer:
         elif request.method == "DELETE":
             self.faults.clear()
         return _json([asdict(armed) for armed in self.faults.armed])
-
-
-class _QuietHandler(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        log.debug(message, *args)
 
 
 def _listing(resource: str, rows: Sequence[Row], run: int | None = None) -> _Answer:
