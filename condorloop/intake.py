@@ -10,10 +10,10 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from condorloop.config import StorageSite
 from condorloop.ledger import Ledger
 from condorloop.model import Probe
 from condorloop.services import Service
+from condorloop.site import StorageSite
 from condorloop.storage import Contents, Storage, StorageUnavailable
 
 MOST_PROBES = 4

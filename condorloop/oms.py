@@ -18,8 +18,8 @@ import requests
 from omsapi import OMSAPI, OMSAPIOAuth
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from condorloop.config import OmsSite
 from condorloop.model import Run
+from condorloop.site import OmsSite
 
 PAGE_ROWS = 100
 MOST_PAGES = 50

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from condorloop.config import Calibration
+from condorloop.calibration import Calibration
 from condorloop.lumis import Lumis
 from condorloop.model import (
     Campaign,

@@ -15,8 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from condorloop.cmssw import CmsswError
-from condorloop.config import StorageSite
 from condorloop.lumis import Lumis
+from condorloop.site import StorageSite
 
 _LISTED = re.compile(r"^-\S+ +\S+ +\S+ +(\d+) +\S+ +\S+ +(/.*)$")
 _LUMI_ROW = re.compile(r"^ *(\d+) +(\d+) +(\d+) *$")

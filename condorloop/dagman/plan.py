@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from condorloop.config import Batching, Calibration
+from condorloop.calibration import Batching, Calibration
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import Batch, CampaignKey, NodeKind, RawFile, dag_label
 from condorloop.rundir import (

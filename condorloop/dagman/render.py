@@ -16,8 +16,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from condorloop.calibration import Calibration, Resources
 from condorloop.cmssw import Cmssw
-from condorloop.config import Calibration, Config, Resources, shipped
+from condorloop.config import Config, shipped
 from condorloop.dagman import cmsdriver, quoting
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.model import CampaignKey, NodeKind

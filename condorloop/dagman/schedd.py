@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condorloop.config import PoolSite
 from condorloop.dagman.quoting import classad
 from condorloop.model import CampaignKey
+from condorloop.site import PoolSite
 
 _HELD = 5
 _PROJECTION = [

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condorloop import config
+from condorloop.calibration import Calibration
 from condorloop.lumis import Lumis
 from condorloop.model import NodeKind, UploadOutcome
 from condorloop.rundir import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, read_json, run_dir
@@ -79,7 +79,7 @@ def appeared(record: Path) -> list[Appeared]:
 
 
 def assay(
-    folder: Path, calibration: config.Calibration, run: int, truth: Truth, work_dir: Path
+    folder: Path, calibration: Calibration, run: int, truth: Truth, work_dir: Path
 ) -> Verdict:
     """Examine one campaign of the submitter of `work_dir`, on the testbed of `folder`."""
     stream = calibration.stream_path
@@ -112,7 +112,7 @@ def assay(
     )
 
 
-def payloads_of(database: Path, calibration: config.Calibration, run: int) -> list[dict[str, Any]]:
+def payloads_of(database: Path, calibration: Calibration, run: int) -> list[dict[str, Any]]:
     """Read the payloads that hold for a run in the conditions database, decoded."""
     [tag] = calibration.harvest.upload.tags
     since = {iov.since: iov.payload_hash for iov in conddb.iovs(database, tag)}

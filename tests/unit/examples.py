@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from condorloop.config import Calibration, Config, load
+from condorloop.calibration import Calibration
+from condorloop.config import Config, load
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import (
     Campaign,

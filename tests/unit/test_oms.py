@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condorloop.config import OmsSite
 from condorloop.model import Run
 from condorloop.oms import Oms, OmsUnavailable
+from condorloop.site import OmsSite
 from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms_attributes import RUNS, usual
 from condorloop.testbed.oms_rows import OmsRows, Row

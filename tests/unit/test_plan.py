@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config import Batching
+from condorloop.calibration import Batching
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.lumis import Lumis
 from condorloop.model import Batch, NodeKind, RawFile
