@@ -21,7 +21,12 @@ from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.ledger import Ledger, LedgerError
 from condorloop.rundir import read_json
 from condorloop.storage import StorageUnavailable
-from condorloop.submitter import AlreadyRunning, Submitter, sole_submitter
+from condorloop.submitter import (
+    AlreadyRunning,
+    Submitter,
+    running_submitter,
+    sole_submitter,
+)
 
 _OUTSIDE = (
     AlreadyRunning,
@@ -113,6 +118,7 @@ def status(
     data = read_json(path)
     if not data:
         raise click.ClickException(f"{path}: no submitter has run here yet")
+    data["submitter"] = running_submitter(loaded.site.work_dir)
     data["campaigns"] = [c for c in data["campaigns"] if c["calibration"] in loaded.calibrations]
     if as_json:
         click.echo(json.dumps(data, indent=1))
@@ -144,6 +150,8 @@ def render(
     if not files:
         raise click.ClickException(f"run {run_number} has no RAW file that can be used")
     for file in files:
+        tags = ", ".join(loaded.calibrations[file.parts[-4]].harvest.upload.tags)
+        click.echo(f"# its UPLOAD node uploads to {tags}")
         click.echo(f"cd {shlex.quote(str(file.parent))} && condor_submit_dag {file.name}")
 
 
@@ -172,7 +180,9 @@ def _submitter(loaded: Config, verbose: bool) -> Iterator[Submitter]:
 def _add_testbed() -> None:
     try:
         from condorloop.testbed.commands import testbed
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("condorloop"):
+            raise
         return
     cli.add_command(testbed)
 

@@ -1,7 +1,7 @@
 """The intake of RAW files: what storage lists is written down, and probed once.
 
-Knows when a file is new, when it is probed again and when it is given up as bad; knows nothing of
-batches.
+Knows when a file is new and when it is probed again; knows nothing of batches. A file that
+cannot be opened is tried again as long as its run is watched, for that may be storage's fault.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import threading
 from collections.abc import Callable, Mapping
 
 from condorloop.ledger import Ledger
-from condorloop.model import Probe
+from condorloop.model import FileState, Probe
 from condorloop.services import Service
 from condorloop.site import StorageSite
 from condorloop.storage import Contents, Storage, StorageUnavailable
 
-MOST_PROBES = 4
-"""How often a file that could not be opened is tried before it is bad."""
+SOON = 4
+"""How often a file that cannot be opened is tried before nothing waits for it any more."""
 
 PROBE_WAIT = 5.0
-"""Seconds until the second try; doubled each time."""
+"""Seconds until the second try; doubled each time, up to `LONGEST_WAIT`."""
+
+LONGEST_WAIT = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Intake:
         wake: threading.Event,
     ) -> None:
         self.service = Service("EOS")
+        self.probing = Service("edmFileUtil")
         self.listed: dict[tuple[str, int], float] = {}
         self._ledger = ledger
         self._storage = Storage(site, environment, wake.set)
@@ -58,12 +61,15 @@ class Intake:
                 listing = self._storage.list_run(stream, run)
             except StorageUnavailable as error:
                 self.service.failed(error, now)
-                break
+                if error.everywhere:
+                    break
+                continue
             self.service.good(now)
             self._note(stream, run, listing, now)
-        for path, _, _ in self._ledger.files_to_probe():
-            if self._probe_after.get(path, 0.0) <= now:
-                self._storage.start_probe(path)
+        for stream, run in watched:
+            for path in self._ledger.files_to_probe(stream, run):
+                if self._probe_after.get(path, 0.0) <= now:
+                    self._storage.start_probe(path)
 
     def settle(self, clock: Callable[[], float]) -> None:
         """Wait until every probe that is under way has told its result."""
@@ -89,29 +95,38 @@ class Intake:
 
     def take_probes(self, now: float) -> None:
         """Write down what the probes that have ended told."""
-        ended = self._storage.probed()
-        if not ended:
-            return
-        asked = {path: (run, probes) for path, run, probes in self._ledger.files_to_probe()}
-        for path, contents in ended.items():
-            if path in asked:
-                self._take(path, contents, *asked[path], now)
+        for path, contents in self._storage.probed().items():
+            found = self._ledger.stream_and_run(path)
+            if found and not contents.answered:
+                self._probe_after[path] = now + PROBE_WAIT
+                self.probing.failed(contents.error, now)
+            elif found:
+                self.probing.good(now)
+                self._take(path, found, contents, now)
 
-    def _take(self, path: str, contents: Contents, run: int, probes: int, now: float) -> None:
-        if not contents.answered:
-            self._probe_after[path] = now + PROBE_WAIT
-            self.service.failed(contents.error, now)
-            return
+    def _take(self, path: str, found: tuple[str, int], contents: Contents, now: float) -> None:
+        _, run = found
         lumis, error = contents.lumis(run), contents.error
         if not error and not lumis.ranges:
             error = f"no lumisection of run {run}"
-        final = not (error and contents.transient and probes + 1 < MOST_PROBES)
+        tries = self._ledger.files_to_probe(*found).get(path, 0) + 1
+        state = file_state(error, contents.transient, tries)
         events = sum(contents.events.get(run, {}).values())
-        self._ledger.record_probe(path, Probe(lumis, events, error), now, final=final)
-        if not error:
+        self._ledger.record_probe(path, state, Probe(lumis, events, error), now)
+        if state in (FileState.NEW, FileState.UNREADABLE):
+            self._probe_after[path] = now + min(PROBE_WAIT * 2 ** (tries - 1), LONGEST_WAIT)
+        if state is FileState.GOOD:
             log.info("run %d: %s holds LS %s, %d events", run, path, lumis, events)
-        elif final:
-            log.warning("run %d: bad file %s: %s", run, path, error)
-        else:
-            self._probe_after[path] = now + PROBE_WAIT * 2**probes
+        elif state is FileState.NEW:
             log.info("run %d: %s cannot be read yet: %s", run, path, error)
+        elif state is FileState.BAD or tries == SOON:
+            log.warning("run %d: %s file %s: %s", run, state, path, error)
+
+
+def file_state(error: str, transient: bool, tries: int) -> FileState:
+    """Judge a RAW file by what its last probe of `tries` told."""
+    if not error:
+        return FileState.GOOD
+    if not transient:
+        return FileState.BAD
+    return FileState.NEW if tries < SOON else FileState.UNREADABLE

@@ -19,10 +19,12 @@ from condorloop.model import (
     CampaignKey,
     CampaignState,
     DagState,
+    FileState,
     HarvestRecord,
     PlannedNode,
     Probe,
     Run,
+    UploadOutcome,
 )
 
 __all__ = ["Ledger", "LedgerError"]
@@ -49,13 +51,16 @@ class Ledger(LedgerView):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        """All that is written inside is kept, or nothing."""
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path}: {error}") from error
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def latch(self, key: CampaignKey, stream: str, run: Run, reason: str, now: float) -> None:
         """Open a campaign; the good files that are known of its run are waiting in it."""
@@ -88,12 +93,16 @@ class Ledger(LedgerView):
         self._db.execute("UPDATE campaign SET seen = ? WHERE id = ?", (str(seen), campaign_id))
 
     def update_runs(self, runs: Iterable[Run]) -> None:
-        """Take over what OMS says of runs that have campaigns."""
+        """Take over what OMS says of runs that have campaigns.
+
+        A last LS or a fill that it does not tell is not known now; what was known stands.
+        """
         with self._transaction():
             self._db.executemany(
-                "UPDATE campaign SET run_end = ?, last_ls = ?, fill = ? WHERE run = ?"
-                " AND (run_end IS NOT ? OR last_ls IS NOT ? OR fill IS NOT ?)",
-                [(r.end, r.last_ls, r.fill, r.number, r.end, r.last_ls, r.fill) for r in runs],
+                "UPDATE campaign SET run_end = ?1, last_ls = COALESCE(?2, last_ls),"
+                " fill = COALESCE(?3, fill) WHERE run = ?4 AND (run_end IS NOT ?1"
+                " OR last_ls IS NOT COALESCE(?2, last_ls) OR fill IS NOT COALESCE(?3, fill))",
+                [(r.end, r.last_ls, r.fill, r.number) for r in runs],
             )
 
     def set_state(self, campaign_id: int, state: CampaignState, reason: str, now: float) -> None:
@@ -118,16 +127,15 @@ class Ledger(LedgerView):
                 (now, stream, run),
             )
 
-    def record_probe(self, path: str, probe: Probe, now: float, *, final: bool = True) -> None:
-        """Write down what probing a file told; if it is not `final`, it is to be probed again."""
-        state = "good" if not probe.error else "bad" if final else "new"
+    def record_probe(self, path: str, state: FileState, probe: Probe, now: float) -> None:
+        """Write down what probing a file told; a good one waits in every campaign that reads it."""
         with self._transaction():
             self._db.execute(
                 "UPDATE raw_file SET state = ?, probes = probes + 1, probed_at = ?, lumis = ?,"
                 " events = ?, error = ? WHERE path = ?",
                 (state, now, str(probe.lumis), probe.events, probe.error, path),
             )
-            if state != "good":
+            if state is not FileState.GOOD:
                 return
             files = self._all("SELECT id, lumis, stream, run FROM raw_file WHERE path = ?", path)
             for campaign in self._all(
@@ -206,9 +214,14 @@ class Ledger(LedgerView):
             self._db.execute(
                 "UPDATE dag SET state = ?, ended_at = ? WHERE id = ?", (state, now, dag_id)
             )
+        self.nodes_failed(dag_id, failed or ())
+
+    def nodes_failed(self, dag_id: int, names: Iterable[str]) -> None:
+        """Write down nodes that failed in a DAG whose other nodes go on."""
+        with self._transaction():
             self._db.executemany(
                 "UPDATE node SET state = 'failed' WHERE dag_id = ? AND name = ?",
-                [(dag_id, name) for name in failed or ()],
+                [(dag_id, name) for name in names],
             )
 
     def node_done(self, dag_id: int, name: str, lumis: Lumis, events: int, now: float) -> None:
@@ -240,9 +253,13 @@ class Ledger(LedgerView):
                 "UPDATE node SET harvested = 1 WHERE campaign_id = ? AND job = ?",
                 [(campaign_id, job) for job in record.inputs],
             )
-            row = self._all("SELECT harvested FROM campaign WHERE id = ?", campaign_id)[0]
-            if len(record.lumis) > len(Lumis.parse(row["harvested"])):
-                self._db.execute(
-                    "UPDATE campaign SET harvested = ? WHERE id = ?",
-                    (str(record.lumis), campaign_id),
-                )
+            self._widen(campaign_id, "harvested", record.lumis)
+            if record.outcome is UploadOutcome.UPLOADED:
+                self._widen(campaign_id, "in_payload", record.lumis)
+
+    def _widen(self, campaign_id: int, column: str, lumis: Lumis) -> None:
+        row = self._all(f"SELECT {column} FROM campaign WHERE id = ?", campaign_id)[0]
+        if len(lumis) > len(Lumis.parse(row[column])):
+            self._db.execute(
+                f"UPDATE campaign SET {column} = ? WHERE id = ?", (str(lumis), campaign_id)
+            )

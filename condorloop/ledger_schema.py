@@ -14,6 +14,7 @@ CREATE TABLE campaign (
     fill INTEGER, run_start REAL NOT NULL, run_end REAL, last_ls INTEGER,
     latched_at REAL NOT NULL, state_since REAL NOT NULL, last_new_at REAL NOT NULL,
     seen TEXT NOT NULL DEFAULT '', harvested TEXT NOT NULL DEFAULT '',
+    in_payload TEXT NOT NULL DEFAULT '',
     UNIQUE (run, calibration));
 CREATE INDEX campaign_state ON campaign (state);
 CREATE INDEX campaign_stream ON campaign (stream, run);
@@ -25,7 +26,8 @@ CREATE TABLE raw_file (
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     error TEXT NOT NULL DEFAULT '');
 CREATE INDEX raw_file_run ON raw_file (stream, run);
-CREATE INDEX raw_file_new ON raw_file (run) WHERE state = 'new';
+CREATE INDEX raw_file_new ON raw_file (stream, run) WHERE state = 'new';
+CREATE INDEX raw_file_unreadable ON raw_file (stream, run) WHERE state = 'unreadable';
 CREATE TABLE campaign_file (
     campaign_id INTEGER NOT NULL REFERENCES campaign (id),
     file_id INTEGER NOT NULL REFERENCES raw_file (id),
@@ -41,7 +43,7 @@ CREATE TABLE dag (
     planned_at REAL NOT NULL, submitted_at REAL, ended_at REAL,
     rescues INTEGER NOT NULL DEFAULT 0,
     UNIQUE (campaign_id, number));
-CREATE INDEX dag_undone ON dag (campaign_id) WHERE state <> 'done';
+CREATE INDEX dag_undone ON dag (campaign_id, number) WHERE state <> 'done';
 CREATE TABLE node (
     dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
     campaign_id INTEGER NOT NULL REFERENCES campaign (id),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from condorloop.ledger_schema import SCHEMA_VERSION
-from condorloop.lumis import EMPTY, Lumis
+from condorloop.lumis import Lumis
 from condorloop.model import (
     Campaign,
     CampaignKey,
@@ -53,6 +53,7 @@ class LedgerView:
     _mode = "ro"
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             uri = f"{path.absolute().as_uri()}?mode={self._mode}"
             self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
@@ -77,19 +78,27 @@ class LedgerView:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def stream_and_run(self, path: str) -> tuple[str, int] | None:
+        """Which stream and run a RAW file belongs to; None if it is not known."""
+        rows = self._all("SELECT stream, run FROM raw_file WHERE path = ?", path)
+        return (rows[0]["stream"], rows[0]["run"]) if rows else None
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
     def _meta(self, key: str) -> str:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0]) if row else ""
+        rows = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchall()
+        return str(rows[0][0]) if rows else ""
 
     def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        return self._db.execute(sql, values).fetchall()
+        try:
+            return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path}: {error}") from error
 
     def _number(self, sql: str, *values: object) -> int:
-        return int(self._db.execute(sql, values).fetchone()[0] or 0)
+        return int(self._all(sql, *values)[0][0] or 0)
 
     def known(self, first_run: int) -> frozenset[CampaignKey]:
         """The campaigns that were ever latched, of runs from `first_run` on."""
@@ -119,12 +128,16 @@ class LedgerView:
         )
         return {r["path"]: r["size"] for r in rows}
 
-    def files_to_probe(self) -> list[tuple[str, int, int]]:
-        """The RAW files that were not probed: (path, run, probes so far), oldest first."""
+    def files_to_probe(self, stream: str, run: int) -> dict[str, int]:
+        """The RAW files of a run that are not known to be good or bad: path to probes so far."""
         rows = self._all(
-            "SELECT path, run, probes FROM raw_file WHERE state = 'new' ORDER BY seen_at, path"
+            "SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_new"
+            " WHERE state = 'new' AND stream = ? AND run = ?"
+            " UNION ALL SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_unreadable"
+            " WHERE state = 'unreadable' AND stream = ? AND run = ? ORDER BY seen_at, path",
+            *(stream, run, stream, run),
         )
-        return [(r["path"], r["run"], r["probes"]) for r in rows]
+        return {r["path"]: r["probes"] for r in rows}
 
     def next_numbers(self, campaign_id: int) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers of a campaign."""
@@ -177,8 +190,8 @@ class LedgerView:
             row["id"],
         )
         unharvested = self._all(
-            "SELECT job FROM node WHERE campaign_id = ? AND kind = 'ALCA' AND state = 'done'"
-            " AND harvested = 0",
+            "SELECT job, done_at FROM node WHERE campaign_id = ? AND kind = 'ALCA'"
+            " AND state = 'done' AND harvested = 0",
             row["id"],
         )
         return Campaign(
@@ -192,6 +205,7 @@ class LedgerView:
             listed_at=listed.get((row["stream"], row["run"])),
             seen=Lumis.parse(row["seen"]),
             harvested=Lumis.parse(row["harvested"]),
+            in_payload=Lumis.parse(row["in_payload"]),
             waiting=tuple(
                 WaitingFile(
                     RawFile(w["path"], w["size"], Lumis.parse(w["lumis"]), w["events"]),
@@ -200,19 +214,21 @@ class LedgerView:
                 for w in waiting
             ),
             probing=self._number(
-                "SELECT COUNT(*) FROM raw_file WHERE state = 'new' AND run = ? AND stream = ?",
+                "SELECT COUNT(*) FROM raw_file INDEXED BY raw_file_new"
+                " WHERE state = 'new' AND run = ? AND stream = ?",
                 *(row["run"], row["stream"]),
             ),
             dags=tuple(self.dags(row["id"])),
             dag_count=self._number("SELECT COUNT(*) FROM dag WHERE campaign_id = ?", row["id"]),
-            unharvested=frozenset(u["job"] for u in unharvested),
+            unharvested={u["job"]: u["done_at"] for u in unharvested},
         )
 
     def dags(self, campaign_id: int) -> list[Dag]:
         """The DAGs of a campaign that are not done."""
         dags = []
         for row in self._all(
-            "SELECT dag.*, inputs, outcome FROM dag LEFT JOIN payload ON dag_id = dag.id"
+            "SELECT dag.*, inputs, outcome FROM dag INDEXED BY dag_undone"
+            " LEFT JOIN payload ON dag_id = dag.id"
             " WHERE dag.campaign_id = ? AND dag.state <> 'done' ORDER BY number",
             campaign_id,
         ):
@@ -226,7 +242,6 @@ class LedgerView:
                     batch=row["batch"],
                     state=DagState(row["state"]),
                     cluster=row["cluster"],
-                    planned_at=row["planned_at"],
                     ended_at=row["ended_at"],
                     rescues=row["rescues"],
                     failed_nodes=tuple(f["name"] for f in failed),
@@ -257,8 +272,8 @@ class LedgerView:
             )
         }
         bad = self._all(
-            "SELECT path, error FROM raw_file WHERE stream = ? AND run = ? AND state = 'bad'"
-            " ORDER BY path",
+            "SELECT path, error FROM raw_file WHERE stream = ? AND run = ?"
+            " AND state IN ('bad', 'unreadable') ORDER BY path",
             *(row["stream"], row["run"]),
         )
         dags = {
@@ -290,7 +305,7 @@ class LedgerView:
             last_ls=row["last_ls"],
             seen=Lumis.parse(row["seen"]),
             harvested=Lumis.parse(row["harvested"]),
-            in_payload=Lumis.parse(uploaded[-1]["lumis"]) if uploaded else EMPTY,
+            in_payload=Lumis.parse(row["in_payload"]),
             files=files,
             bad_files={b["path"]: b["error"] for b in bad},
             dags=dags,

@@ -30,7 +30,7 @@ class CampaignState(StrEnum):
     CLOSING = "closing"
     """No more files are expected; the last batch and the last harvest are under way."""
     COMPLETE = "complete"
-    """Closed: the last payload covers the run within the tolerance."""
+    """Closed: the last harvest covers the run within the tolerance."""
     INCOMPLETE = "incomplete"
     """Closed with too many missing lumisections, failed nodes or a refused upload."""
     EXPIRED = "expired"
@@ -42,6 +42,19 @@ class CampaignState(StrEnum):
     def open(self) -> bool:
         """Whether the submitter still works on it."""
         return self in (CampaignState.ACTIVE, CampaignState.CLOSING)
+
+
+class FileState(StrEnum):
+    """What is known of a RAW file."""
+
+    NEW = "new"
+    """Listed; not probed, or to be tried again soon."""
+    GOOD = "good"
+    """Probed; its lumisections are known."""
+    BAD = "bad"
+    """It cannot be used as it is."""
+    UNREADABLE = "unreadable"
+    """It could not be opened several times; it is tried again until the window ends."""
 
 
 class DagState(StrEnum):
@@ -150,7 +163,6 @@ class Dag:
     batch: int | None
     state: DagState
     cluster: int | None
-    planned_at: float
     ended_at: float | None
     rescues: int
     failed_nodes: tuple[str, ...]
@@ -172,10 +184,11 @@ class Dag:
 class Campaign:
     """What is known of an open campaign; the ledger keeps it, the planner reads it.
 
-    `seen` are the lumisections of its good files, `harvested` those of its largest harvest.
-    `listed_at` is when storage last said which files there are, None if it has not yet.
-    `dags` are those that are not done; `unharvested` the numbers of complete ALCARECO that no
-    successful harvest read.
+    `seen` are the lumisections of its good files, `harvested` those of its largest harvest,
+    `in_payload` those of the last payload that was uploaded. `listed_at` is when storage last said
+    which files there are, None if it has not yet. `dags` are those that are not done;
+    `unharvested` has the complete ALCARECO that no successful harvest read, by number, and when
+    each was complete.
     """
 
     id: int
@@ -188,18 +201,20 @@ class Campaign:
     listed_at: float | None
     seen: Lumis
     harvested: Lumis
+    in_payload: Lumis
     waiting: tuple[WaitingFile, ...]
     probing: int
     dags: tuple[Dag, ...]
     dag_count: int
-    unharvested: frozenset[int]
+    unharvested: Mapping[int, float]
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignSummary:
     """What people want to know of a campaign.
 
-    `files` counts RAW files by state (``new``, ``good``, ``bad``), `dags` DAGs by state.
+    `files` counts RAW files by state (``new``, ``good``, ``bad``, ``unreadable``), `dags` DAGs by
+    state; `bad_files` are those that are bad or unreadable, with the reason.
     `in_payload` are the LS of the last payload that was uploaded.
     """
 
@@ -275,3 +290,19 @@ class HarvestRecord:
     hash: str = ""
     since: int | None = None
     answered_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedDag:
+    """A DAG in the queue, as its DAGMan job's ClassAd describes it.
+
+    `counts` are DAGMan's own (``NodesDone``, ``JobsIdle`` …); they are missing until its first
+    update.
+    """
+
+    id: str
+    key: CampaignKey
+    number: int
+    cluster: int
+    hold_reason: str | None
+    counts: Mapping[str, int]

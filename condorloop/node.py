@@ -29,6 +29,7 @@ from condorloop.rundir import (
     JOB_REPORT,
     MANIFEST,
     PAYLOAD_DB,
+    PERMANENT,
     UPLOAD_LOCK,
     UPLOAD_RECORD,
     Witness,
@@ -36,9 +37,6 @@ from condorloop.rundir import (
     write_json,
     write_lines,
 )
-
-PERMANENT = 66
-"""What a POST script exits with when trying again is of no use; RETRY's UNLESS-EXIT."""
 
 TRANSIENT = frozenset({1, 50, 81, 84, 85, 92, 137, 147, 151, 195, 243})
 """Exit codes worth another try (dmwm/CRABServer, RetryJob.py)."""
@@ -105,25 +103,44 @@ class DagContext:
         return int(self.manifest["run"])
 
     @property
-    def number(self) -> int:
-        """The DAG's number in its campaign."""
-        return int(self.manifest["dag"])
+    def id(self) -> str:
+        """The DAG's `CondorloopId`."""
+        return str(self.manifest["id"])
+
+    @property
+    def owner(self) -> str:
+        """The ledger that the DAG belongs to, the first part of its id."""
+        return self.id.partition("/")[0]
 
 
 def choose_inputs(dag: DagContext) -> list[str]:
     """Link all complete ALCARECO of the campaign into ``inputs/``, and list them.
 
-    The list is written last: it says that HARVEST has started, and with what.
+    One whose file is gone is left out and named. The list is written last: it says that HARVEST
+    has started, and with what.
+
+    Raises
+    ------
+    NodeError
+        There is none to harvest.
     """
     folder = dag.directory / "inputs"
     shutil.rmtree(folder, ignore_errors=True)
     chosen = []
     root = dag.manifest["alca"]["root"]
-    for witness in sorted(dag.run_dir.glob(f"apJob*/{dag.manifest['alca']['witness']}")):
-        target = folder / witness.parent.name / root
+    for path in sorted(dag.run_dir.glob(f"apJob*/{dag.manifest['alca']['witness']}")):
+        witness, name = Witness.read(path), path.parent.name
+        if witness is None or witness.dag_id.partition("/")[0] != dag.owner:
+            print(f"left out: {name}: its witness is damaged, or another ledger's")
+            continue
+        target = folder / name / root
         target.parent.mkdir(parents=True)
-        os.link(witness.parent / root, target)
-        chosen.append(f"{witness.parent.name}/{root}")
+        try:
+            os.link(path.parent / root, target)
+        except OSError as error:
+            print(f"left out: {name}: {error}")
+            continue
+        chosen.append(f"{name}/{root}")
     if not chosen:
         raise NodeError("no complete ALCARECO to harvest")
     write_lines(dag.directory / INPUTS, chosen)
@@ -133,59 +150,87 @@ def choose_inputs(dag: DagContext) -> list[str]:
 def finish(dag: DagContext, name: str, exit_code: int) -> int:
     """Judge a node: move its output into the run directory if it is whole.
 
+    What a failed attempt left is set aside, so that the next one begins with nothing.
+
     Returns
     -------
     int
         0, the job's own exit code where another try may help, or `PERMANENT`.
+
+    Raises
+    ------
+    NodeError
+        The job exited 0, but its output is not what it should be.
     """
     node = dag.manifest["nodes"][name]
+    made = dag.directory / name
+    try:
+        if exit_code == 0:
+            _FINISH[NodeKind(node["kind"])](dag, name, node)
+            return 0
+    except NodeError:
+        _set_aside(made)
+        raise
+    _set_aside(made)
     if exit_code < 0:
         return 1
-    if exit_code:
-        return exit_code if exit_code in TRANSIENT else PERMANENT
-    _FINISH[NodeKind(node["kind"])](dag, name, node)
-    return 0
+    return exit_code if exit_code in TRANSIENT else PERMANENT
+
+
+def _set_aside(made: Path) -> None:
+    if made.is_dir():
+        attempt = len(list(made.parent.glob(f"{made.name}.failed*")))
+        made.replace(made.with_name(f"{made.name}.failed{attempt}"))
+
+
+def _is_done(dag: DagContext, witness: Path) -> bool:
+    """Whether this very DAG has finished the node before.
+
+    Raises
+    ------
+    NodeError
+        Another DAG's output stands in its place.
+    """
+    found = Witness.read(witness)
+    if found and found.dag_id != dag.id:
+        raise NodeError(f"{witness.name} is of another DAG, {found.dag_id}")
+    return found is not None
 
 
 def _finish_reco(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     made = dag.directory / name
     output = node["output"]
     witness = dag.run_dir / node["witness"]
-    if Witness.read(witness):
+    if _is_done(dag, witness):
         return
     report = read_job_report(made / JOB_REPORT, dag.run)
     for ending in (".py", ".log", ".root"):
         if (made / f"{output}{ending}").exists():
             (made / f"{output}{ending}").replace(dag.run_dir / f"{output}{ending}")
     _require(dag.run_dir / f"{output}.root")
-    read = Witness(name, dag.number, report.lumis, report.events, tuple(node["files"]))
+    read = Witness(name, dag.id, report.lumis, report.events, tuple(node["files"]))
     read.write(witness)
 
 
 def _finish_alca(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     made, final = dag.directory / name, dag.run_dir / node["output"]
-    witness = dag.manifest["alca"]["witness"]
-    if Witness.read(final / witness):
+    if _is_done(dag, dag.run_dir / node["witness"]):
         return
     _require(made / dag.manifest["alca"]["root"])
     report = read_job_report(made / JOB_REPORT, dag.run)
-    for stream in ("out", "err"):
-        shutil.copy(dag.directory / f"{name}.{stream}", made / f"std{stream}.log")
-    read = Witness(name, dag.number, report.lumis, report.events, tuple(node["inputs"]))
-    read.write(made / witness)
+    _keep_streams(dag, name)
+    read = Witness(name, dag.id, report.lumis, report.events, tuple(node["inputs"]))
+    read.write(made / dag.manifest["alca"]["witness"])
     made.replace(final)
 
 
 def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     made, final = dag.directory / name, dag.run_dir / node["output"]
-    if read_json(final / HARVEST_RECORD):
+    if read_json(final / HARVEST_RECORD).get("dag_id") == dag.id:
         return
     read_job_report(made / JOB_REPORT, dag.run)
     inputs = (dag.directory / INPUTS).read_text(encoding="utf-8").split()
-    witnesses = [
-        Witness.read(dag.run_dir / Path(i).parent / dag.manifest["alca"]["witness"]) for i in inputs
-    ]
-    known = [w for w in witnesses if w]
+    read = [_witness_of(dag, i) for i in inputs]
     try:
         iovs = conditions.iovs(made / PAYLOAD_DB)
     except conditions.PayloadError as error:
@@ -195,18 +240,31 @@ def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
         shutil.copy(made / PAYLOAD_DB, made / upload["final_db_name"])
         write_json(made / upload["metadata_filename"], upload["metadata"])
     write_lines(made / INPUTS, inputs)
-    for stream in ("out", "err"):
-        shutil.copy(dag.directory / f"{name}.{stream}", made / f"std{stream}.log")
+    _keep_streams(dag, name)
     record = {
+        "dag_id": dag.id,
         "inputs": [Path(i).parent.name for i in inputs],
-        "lumis": str(Lumis.union(w.lumis for w in known)),
-        "events": sum(w.events for w in known),
+        "lumis": str(Lumis.union(w.lumis for w in read)),
+        "events": sum(w.events for w in read),
         "iovs": [{"tag": i.tag, "since": i.since, "hash": i.hash} for i in iovs],
         "time": time.time(),
     }
     write_json(made / HARVEST_RECORD, record)
     made.replace(final)
     shutil.rmtree(dag.directory / "inputs", ignore_errors=True)
+
+
+def _witness_of(dag: DagContext, chosen: str) -> Witness:
+    path = dag.run_dir / Path(chosen).parent / dag.manifest["alca"]["witness"]
+    witness = Witness.read(path)
+    if witness is None:
+        raise NodeError(f"{path}: the witness of an input is gone or damaged")
+    return witness
+
+
+def _keep_streams(dag: DagContext, name: str) -> None:
+    for stream in ("out", "err"):
+        shutil.copy(dag.directory / f"{name}.{stream}", dag.directory / name / f"std{stream}.log")
 
 
 def _finish_upload(dag: DagContext, name: str, node: dict[str, Any]) -> None:

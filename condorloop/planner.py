@@ -133,8 +133,10 @@ def _decide_campaign(now: float, campaign: Campaign, calibration: Calibration) -
 
 
 def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterator[Action]:
+    room = calibration.batching.max_active_dags - sum(d.in_flight for d in campaign.dags)
     for dag in campaign.dags:
-        if reason := _why_rescue(now, dag, calibration):
+        if room > 0 and (reason := _why_rescue(now, dag, calibration)):
+            room -= 1
             yield Rescue(campaign, dag, reason)
 
 
@@ -182,19 +184,32 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
 
 
 def _why_harvest(campaign: Campaign, calibration: Calibration) -> str | None:
-    """A harvest DAG is needed for complete ALCARECO that nobody has read or is going to read."""
-    running = [d for d in campaign.dags if d.in_flight]
-    if len(running) >= calibration.batching.max_active_dags:
+    """Say why complete ALCARECO need a harvest DAG: nobody has read them or is going to.
+
+    A harvest DAG that failed before it could choose its inputs will read them when it is rescued;
+    after its last rescue only ALCARECO that came later are worth another one.
+    """
+    if sum(d.in_flight for d in campaign.dags) >= calibration.batching.max_active_dags:
         return None
-    left = campaign.unharvested
+    left = dict(campaign.unharvested)
     for dag in campaign.dags:
-        if dag.harvest_inputs is not None:
-            left -= dag.harvest_inputs
-        elif dag.in_flight and not dag.failed_nodes:
+        started = dag.harvest_inputs
+        if started is None and _will_harvest(dag, calibration):
             return None
+        if started is not None:
+            left = {job: at for job, at in left.items() if job not in started}
+        elif dag.batch is None:
+            left = {job: at for job, at in left.items() if at > (dag.ended_at or 0.0)}
     if not left:
         return None
     return f"{len(left)} complete ALCARECO that no HARVEST has read or will read"
+
+
+def _will_harvest(dag: Dag, calibration: Calibration) -> bool:
+    """Whether a HARVEST that has not started will do so by itself."""
+    if dag.in_flight:
+        return not dag.failed_nodes
+    return dag.batch is None and can_rescue(dag, calibration)
 
 
 def rescue_wait(dag: Dag, calibration: Calibration) -> float:
@@ -249,15 +264,18 @@ def missing_lumis(campaign: Campaign) -> Lumis:
 def _final_state(
     now: float, campaign: Campaign, calibration: Calibration
 ) -> tuple[CampaignState, str] | None:
+    over = now >= campaign.run_start + calibration.closing.buffer
     if any(d.in_flight or can_rescue(d, calibration) for d in campaign.dags):
         return None
-    if campaign.waiting or campaign.probing:
+    if campaign.waiting or (campaign.probing and not over):
         return None
-    if not campaign.dag_count and now >= campaign.run_start + calibration.closing.buffer:
+    if not campaign.dag_count and over:
         return CampaignState.EXPIRED, "the window ended before anything was done"
     missing = missing_lumis(campaign)
     total = max(campaign.last_ls or 0, campaign.seen.last)
     named = f"{len(missing)} of {total} LS missing" + (f" ({missing})" if missing.ranges else "")
+    if campaign.harvested.ranges and not campaign.in_payload.ranges:
+        named += "; no payload"
     failed = [f"{d.label} {n}" for d in campaign.dags for n in d.failed_nodes or ("no result",)]
     if failed:
         return CampaignState.INCOMPLETE, f"failed: {', '.join(failed)}; {named}"

@@ -23,6 +23,9 @@ UPLOAD_LOCK = "upload.lock"
 PAYLOAD_DB = "promptCalibConditions.db"
 JOB_REPORT = "FrameworkJobReport.xml"
 
+PERMANENT = 66
+"""What a node's POST script exits with when trying again is of no use; RETRY's UNLESS-EXIT."""
+
 
 def run_dir(work_dir: Path, calibration: str, run: int) -> Path:
     """Where everything of a campaign is."""
@@ -66,11 +69,12 @@ def reco_name(run: int, lumis: Lumis, batch: int, node: int, affix: str) -> str:
 class Witness:
     """What marks the output of a node as whole, and tells what is in it.
 
-    `files` are the inputs by name, `lumis` and `events` those that the job report says it read.
+    `dag_id` is the `CondorloopId` of the DAG; `files` are the inputs by name, `lumis` and `events`
+    those that the job report says it read.
     """
 
     node: str
-    dag: int
+    dag_id: str
     lumis: Lumis
     events: int
     files: tuple[str, ...]
@@ -79,7 +83,7 @@ class Witness:
         """Write it, whole or not at all."""
         data = {
             "node": self.node,
-            "dag": self.dag,
+            "dag_id": self.dag_id,
             "lumis": str(self.lumis),
             "events": self.events,
             "files": self.files,
@@ -93,7 +97,7 @@ class Witness:
         try:
             return cls(
                 node=str(data["node"]),
-                dag=int(data["dag"]),
+                dag_id=str(data["dag_id"]),
                 lumis=Lumis.parse(data["lumis"]),
                 events=int(data["events"]),
                 files=tuple(map(str, data["files"])),

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from condorloop.dagman.schedd import QueuedDag
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignSummary
+from condorloop.model import CampaignSummary, QueuedDag
 from condorloop.services import Service
 
 SCHEMA = 1
@@ -63,6 +62,8 @@ def problems(status: Status) -> Iterable[str]:
     for dag in status.dags:
         if dag.hold_reason:
             yield f"{dag.key}: DAG {dag.number} (job {dag.cluster}) is held: {dag.hold_reason}"
+        if held := dag.counts.get("JobsHeld"):
+            yield f"{dag.key}: {held} jobs of DAG {dag.number} are held; see condor_q -hold"
     bad = {p: (c.key.run, e) for c in status.campaigns for p, e in c.bad_files.items()}
     for path, (run, error) in bad.items():
         yield f"run {run}: bad file {path.rpartition('/')[2]}: {error}"

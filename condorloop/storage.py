@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from condorloop.cmssw import CmsswError
@@ -19,13 +20,23 @@ from condorloop.lumis import Lumis
 from condorloop.site import StorageSite
 
 _LISTED = re.compile(r"^-\S+ +\S+ +\S+ +(\d+) +\S+ +\S+ +(/.*)$")
+_DIRECTORY = re.compile(r"^d\S+ .* /.*$")
 _LUMI_ROW = re.compile(r"^ *(\d+) +(\d+) +(\d+) *$")
 _NOT_FOUND_EXIT = 54
+_NO_SERVER_EXIT = 51
 _NOT_FOUND = "[3011]"
 
 
 class StorageUnavailable(Exception):
-    """Storage gave no answer, or none that can be understood: it says nothing about files."""
+    """Storage gave no answer, or none that can be understood: it says nothing about files.
+
+    With `everywhere` the server itself did not answer, so that asking for other folders is of no
+    use.
+    """
+
+    def __init__(self, message: str, *, everywhere: bool = False) -> None:
+        super().__init__(message)
+        self.everywhere = everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +68,20 @@ def run_folder(stream: str, run: int) -> str:
 
 
 def parse_listing(text: str) -> dict[str, int]:
-    """Read the output of ``xrdfs ls -l -R``: path to size in bytes of each ``.root`` file."""
-    matches = (_LISTED.match(line) for line in text.splitlines())
-    return {m[2]: int(m[1]) for m in matches if m and m[2].endswith(".root")}
+    """Read the output of ``xrdfs ls -l -R``: path to size in bytes of each ``.root`` file.
+
+    Raises
+    ------
+    StorageUnavailable
+        A line is neither of a file nor of a directory.
+    """
+    files = {}
+    for line in filter(None, text.split("\n")):
+        if match := _LISTED.match(line):
+            files[match[2]] = int(match[1])
+        elif not _DIRECTORY.match(line):
+            raise StorageUnavailable(f"xrdfs lists what cannot be understood: {line[:80]!r}")
+    return {path: size for path, size in files.items() if path.endswith(".root")}
 
 
 def parse_contents(output: str, exit_code: int) -> Contents:
@@ -111,6 +133,7 @@ class Storage:
         self._on_probed = on_probed
         self._pool = ThreadPoolExecutor(site.probes_at_once, thread_name_prefix="probe")
         self._probes: dict[str, Future[Contents]] = {}
+        self._running: set[subprocess.Popen[bytes]] = set()
 
     def url(self, path: str) -> str:
         """The URL of a path on the server.
@@ -140,14 +163,20 @@ class Storage:
             "XRD_STREAMTIMEOUT": seconds,
         }
         try:
-            code, out, err = _run(command, os.environ | limits, self._site.timeout)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise StorageUnavailable(f"{' '.join(command)}: {error}") from error
+            code, out, err = self._run(command, os.environ | limits, self._site.timeout)
+        except subprocess.TimeoutExpired as error:
+            message = f"{' '.join(command)}: no answer in {self._site.timeout:g} s"
+            raise StorageUnavailable(message, everywhere=True) from error
+        except OSError as error:
+            raise StorageUnavailable(
+                f"{error.filename}: {error.strerror}", everywhere=True
+            ) from error
         if code == _NOT_FOUND_EXIT and _NOT_FOUND in err:
             return {}
         if code:
             said = " ".join(err.split()) or "no message"
-            raise StorageUnavailable(f"{' '.join(command)}: exit {code}: {said}")
+            message = f"{' '.join(command)}: exit {code}: {said}"
+            raise StorageUnavailable(message, everywhere=code == _NO_SERVER_EXIT)
         return parse_listing(out)
 
     def probe(self, path: str) -> Contents:
@@ -158,7 +187,7 @@ class Storage:
         except CmsswError as error:
             return Contents({}, str(error), True, answered=False)
         try:
-            code, out, err = _run(command, environment, self._site.probe_timeout)
+            code, out, err = self._run(command, environment, self._site.probe_timeout)
         except subprocess.TimeoutExpired:
             limit = f"{self._site.probe_timeout:g} s"
             return Contents({}, f"edmFileUtil took more than {limit}", transient=True)
@@ -189,24 +218,35 @@ class Storage:
         return len(self._probes)
 
     def close(self) -> None:
-        """Start no more probes, and wait for none."""
+        """Start no more probes, and end those that run."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(self._running):
+            _end(process)
+
+    def _run(
+        self, command: list[str], env: Mapping[str, str], timeout: float
+    ) -> tuple[int, str, str]:
+        """Run a command in a process group of its own; at the time limit all of it is ended."""
+        process = subprocess.Popen(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._running.add(process)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            process.communicate()
+            raise
+        finally:
+            self._running.discard(process)
+        return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
 
 
-def _run(command: list[str], env: Mapping[str, str], timeout: float) -> tuple[int, str, str]:
-    """Run a command in a process group of its own, and end the whole group at the time limit."""
-    process = subprocess.Popen(
-        command,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        out, err = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise
-    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")

@@ -26,7 +26,8 @@ from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import Schedd
 from condorloop.intake import Intake
-from condorloop.ledger import Ledger
+from condorloop.isolation import one_campaign_only
+from condorloop.ledger import Ledger, LedgerError
 from condorloop.logs import say
 from condorloop.model import Batch, Campaign, CampaignKey, CampaignState, Run
 from condorloop.oms import Oms, OmsUnavailable
@@ -67,6 +68,20 @@ def sole_submitter(work_dir: Path) -> Iterator[None]:
         yield
 
 
+def running_submitter(work_dir: Path) -> str | None:
+    """Say which submitter holds the lock of a work_dir; None if none does."""
+    path = work_dir / "condorloop.lock"
+    try:
+        with path.open(encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip()
+    except OSError:
+        pass
+    return None
+
+
 class Submitter:
     """One loop over all calibrations of a site.
 
@@ -90,6 +105,7 @@ class Submitter:
         self._renderer = Renderer(config, config.site.work_dir, ledger.id)
         self._oms = Oms(config.site.oms)
         self._oms_service = Service("OMS")
+        self._ledger_service = Service("ledger")
         self._intake = Intake(config.site.storage, ledger, lambda: self._cmssw, self._wake)
         self._tracker = Tracker(ledger, self._renderer, Schedd(config.site.pool, config.site.name))
         self._not_latched: dict[CampaignKey, str] = {}
@@ -104,15 +120,19 @@ class Submitter:
         """Cycle until `stop` is called: at every poll, and at once when probes have ended."""
         calibrations = ", ".join(self._config.calibrations)
         log.info("condorloop starts at site %s: %s", self._config.site.name, calibrations)
-        next_poll = self._clock()
+        next_poll = time.monotonic()
         while not self._stopping:
             self._wake.clear()
-            poll = self._clock() >= next_poll
+            poll = time.monotonic() >= next_poll
             if poll:
-                next_poll = self._clock() + self._config.site.poll_interval
-            self.cycle(poll=poll)
+                next_poll = time.monotonic() + self._config.site.poll_interval
+            try:
+                self.cycle(poll=poll)
+                self._ledger_service.good(self._clock())
+            except LedgerError as error:
+                self._ledger_service.failed(error, self._clock())
             if not self._stopping:
-                self._wake.wait(max(next_poll - self._clock(), 0.0))
+                self._wake.wait(max(next_poll - time.monotonic(), 0.0))
         log.info("condorloop stops; DAGs that were submitted go on")
 
     def once(self) -> None:
@@ -138,14 +158,10 @@ class Submitter:
         now = self._clock()
         self._intake.take_probes(now)
         runs = self._poll(now) if poll else []
-        actions = planner.decide(
-            now,
-            runs,
-            self._ledger.known(min((r.number for r in runs), default=0)),
-            self._ledger.campaigns(self._intake.listed),
-            self._config.calibrations,
-        )
-        for action in actions:
+        known = self._ledger.known(min((r.number for r in runs), default=0))
+        self._say_why_not_latched(now, runs, known)
+        campaigns = self._ledger.campaigns(self._intake.listed)
+        for action in planner.decide(now, runs, known, campaigns, self._config.calibrations):
             self._act(action, now)
         self._write_status(now)
 
@@ -164,18 +180,22 @@ class Submitter:
             return []
         self._oms_service.good(now)
         self._ledger.update_runs(runs)
+        return runs
+
+    def _say_why_not_latched(
+        self, now: float, runs: list[Run], known: frozenset[CampaignKey]
+    ) -> None:
         for run in runs:
             for name, calibration in self._config.calibrations.items():
                 key = CampaignKey(name, run.number)
                 reason = planner.why_not_latch(now, run, calibration)
-                if reason and self._not_latched.get(key) != reason:
+                if reason and key not in known and self._not_latched.get(key) != reason:
                     say(key, f"not latched: {reason}")
                     self._not_latched[key] = reason
-        return runs
 
     def _act(self, action: Action, now: float) -> None:
         key = action.key if isinstance(action, Latch) else action.campaign.key
-        try:
+        with one_campaign_only(key):
             match action:
                 case Latch(run=run, reason=reason):
                     self._latch(key, run, reason, now)
@@ -191,8 +211,6 @@ class Submitter:
                     self._tracker.rescue(key, dag, reason, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
                     self._set_state(campaign, state, reason, now)
-        except OSError as error:
-            say(key, f"{type(action).__name__}: {error}", logging.ERROR)
 
     def _latch(self, key: CampaignKey, run: Run, reason: str, now: float) -> None:
         folder = self._renderer.run_dir(key)
@@ -203,7 +221,9 @@ class Submitter:
         say(key, f"latched: {reason}")
 
     def _set_state(self, campaign: Campaign, state: CampaignState, reason: str, now: float) -> None:
-        if not state.open:
+        if state.open:
+            (self._renderer.run_dir(campaign.key) / "runEnd.log").unlink(missing_ok=True)
+        else:
             self._write_closing_records(campaign, now)
         self._ledger.set_state(campaign.id, state, reason, now)
         level = logging.WARNING if state is CampaignState.INCOMPLETE else logging.INFO
@@ -211,6 +231,7 @@ class Submitter:
 
     def _write_closing_records(self, campaign: Campaign, now: float) -> None:
         runs = self._renderer.run_dir(campaign.key)
+        runs.mkdir(parents=True, exist_ok=True)
         done = self._ledger.processed(campaign.id)
         root = self._config.calibrations[campaign.key.calibration].harvest.root_filename
         write_lines(runs / "allLSProcessed.log", done.raw_files)
@@ -224,7 +245,10 @@ class Submitter:
             site=self._config.site.name,
             time=now,
             pid=os.getpid(),
-            services=(self._oms_service, self._intake.service, self._tracker.service),
+            services=(
+                *(self._oms_service, self._intake.service, self._tracker.service),
+                *(self._intake.probing, self._tracker.submission, self._ledger_service),
+            ),
             campaigns=tuple(self._ledger.summaries(since=now - self._window)),
             dags=tuple(self._tracker.queue.values()),
         )

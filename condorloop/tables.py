@@ -42,8 +42,11 @@ def print_status(data: Mapping[str, Any]) -> None:
 def status_view(data: Mapping[str, Any], now: float) -> RenderableType:
     """Lay out what ``status.json`` holds; ages are as of `now`, seconds since the epoch."""
     head = f"{data['site']}: last cycle {_age(data['time'], now)} ago"
-    answers = [f"{s['name']} {_age(s['answered_at'], now)}" for s in data["services"]]
+    asked = [s for s in data["services"] if s["answered_at"] or s["error"]]
+    answers = [f"{s['name']} {_age(s['answered_at'], now)}" for s in asked]
     problems = [Text(f"! {p}", style="red") for p in data["problems"]]
+    if data.get("submitter", "") is None:
+        problems.insert(0, Text("! no submitter runs: condorloop run", style="red"))
     return Group(
         Text(f"{head}; last answers: {', '.join(answers)}"),
         *problems,

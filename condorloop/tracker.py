@@ -9,14 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from condorloop.dagman.outcome import how_ended, last_cluster
+from condorloop.dagman.outcome import failed_nodes, how_ended, last_cluster
 from condorloop.dagman.plan import DagPlan
-from condorloop.dagman.progress import observe_dag
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.schedd import QueuedDag, Schedd, ScheddUnavailable
+from condorloop.dagman.schedd import Schedd, ScheddUnavailable
+from condorloop.isolation import one_campaign_only
 from condorloop.ledger import Ledger
 from condorloop.logs import say
-from condorloop.model import Campaign, CampaignKey, Dag, DagState, PlannedNode
+from condorloop.model import Campaign, CampaignKey, Dag, DagState, PlannedNode, QueuedDag
+from condorloop.progress import Observed, observe_dag
 from condorloop.rundir import dag_file
 from condorloop.services import Service
 
@@ -29,6 +30,7 @@ class Tracker:
 
     def __init__(self, ledger: Ledger, renderer: Renderer, schedd: Schedd) -> None:
         self.service = Service("schedd")
+        self.submission = Service("submission of DAGs")
         self.queue: Mapping[str, QueuedDag] = {}
         self._ledger = ledger
         self._renderer = renderer
@@ -45,18 +47,28 @@ class Tracker:
             answered = False
             self.service.failed(error, now)
         for campaign in campaigns:
-            for dag in campaign.dags:
-                if dag.in_flight:
-                    self._observe_dag(campaign, dag, answered, now)
+            with one_campaign_only(campaign.key):
+                for dag in campaign.dags:
+                    if dag.in_flight:
+                        self._observe_dag(campaign, dag, answered, now)
 
     def _observe_dag(self, campaign: Campaign, dag: Dag, answered: bool, now: float) -> None:
-        queued = self.queue.get(self._renderer.dag_id(campaign.key, dag.number))
+        observed = self._observed(campaign, dag)
+        queued = self.queue.get(observed.dag_id)
         if answered and dag.state is DagState.ACTIVE and queued is None:
             self._ended(campaign, dag, now)
             return
-        observe_dag(self._ledger, self._renderer.run_dir(campaign.key), campaign.id, dag)
+        observe_dag(self._ledger, observed)
+        if queued and queued.counts.get("NodesFailed") and not dag.failed_nodes:
+            failed = failed_nodes(dag_file(observed.runs, dag.number))
+            self._ledger.nodes_failed(dag.id, failed)
         if answered and dag.state is DagState.PLANNED:
             self._reconcile(campaign.key, dag, queued, now)
+
+    def _observed(self, campaign: Campaign, dag: Dag) -> Observed:
+        key = campaign.key
+        dag_id = self._renderer.dag_id(key, dag.number)
+        return Observed(dag_id, self._renderer.run_dir(key), campaign.id, dag)
 
     def carry_out(self, campaign: Campaign, plan: DagPlan, reason: str, now: float) -> None:
         """Write a plan into the ledger, then onto the disk, then submit it.
@@ -87,8 +99,9 @@ class Tracker:
         try:
             cluster = self._schedd.submit(file, f"{key} {label}")
         except ScheddUnavailable as error:
-            self.service.failed(error, now)
+            self.submission.failed(error, now)
             return
+        self.submission.good(now)
         self._ledger.dag_submitted(dag_id, cluster, now)
         say(key, f"{label} submitted as {cluster}")
 
@@ -101,6 +114,9 @@ class Tracker:
         elif not file.exists() and dag.cluster is None:
             self._ledger.drop_dag(dag.id)
             say(key, f"{dag.label} was planned but never written: planned anew")
+        elif not file.exists():
+            self._ledger.dag_ended(dag.id, (), now)
+            say(key, f"{dag.label} cannot be submitted: {file} is gone", logging.ERROR)
         elif (cluster := last_cluster(file)) and cluster != dag.cluster:
             self._ledger.dag_submitted(dag.id, cluster, now)
             say(key, f"{dag.label} has run as {cluster}: adopted")
@@ -108,9 +124,9 @@ class Tracker:
             self._submit(key, dag.id, dag.number, dag.label, now)
 
     def _ended(self, campaign: Campaign, dag: Dag, now: float) -> None:
-        runs = self._renderer.run_dir(campaign.key)
-        ended = how_ended(dag_file(runs, dag.number), dag.cluster or 0)
-        observe_dag(self._ledger, runs, campaign.id, dag)
+        observed = self._observed(campaign, dag)
+        ended = how_ended(dag_file(observed.runs, dag.number), dag.cluster or 0)
+        observe_dag(self._ledger, observed)
         if ended is None and now - self._missed.setdefault(dag.id, now) < LOST_AFTER:
             return
         self._missed.pop(dag.id, None)

@@ -6,6 +6,7 @@ name and renamed into place, so that it is whole or not there.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 import sys
@@ -16,32 +17,17 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from condorloop.calibration import Calibration, Resources
+from condorloop.calibration import Calibration
 from condorloop.cmssw import Cmssw
 from condorloop.config import Config, shipped
 from condorloop.dagman import cmsdriver, quoting
+from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.model import CampaignKey, NodeKind
-from condorloop.node import PERMANENT
-from condorloop.rundir import MANIFEST, dag_dir, dag_file, run_dir, write_json
+from condorloop.rundir import MANIFEST, PERMANENT, dag_dir, dag_file, run_dir, write_json
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
 _TEMPLATES = (*_SCRIPTS, "dagman.config", "dag")
-_MB_PER_THREAD = 2000
-_DEFAULT_RETRIES = {NodeKind.RECO: 3, NodeKind.ALCA: 3, NodeKind.HARVEST: 2, NodeKind.UPLOAD: 2}
-
-
-@dataclass(frozen=True, slots=True)
-class JobKind:
-    """The submit description that all nodes of a kind share."""
-
-    name: NodeKind
-    universe: str
-    executable: str
-    arguments: str
-    commands: list[tuple[str, object]]
-    submit: tuple[str, ...]
-    retries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +69,12 @@ class Renderer:
         Raises
         ------
         OSError
-            The run directory cannot be written.
+            The run directory cannot be written, or the DAG's directory is there.
         """
         runs = self.run_dir(plan.key)
         final = dag_dir(runs, plan.number)
+        if final.exists():
+            raise FileExistsError(errno.EEXIST, "is there already, perhaps running", str(final))
         temporary = final.with_name(f".{final.name}.partial")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -99,8 +87,6 @@ class Renderer:
             if name in _SCRIPTS:
                 file.chmod(0o775)
         write_json(temporary / MANIFEST, self._manifest(plan))
-        if final.exists():
-            shutil.rmtree(final)
         temporary.replace(final)
         return dag_file(runs, plan.number)
 
@@ -126,7 +112,8 @@ class Renderer:
     def _context(self, plan: DagPlan, runs: Path) -> dict[str, Any]:
         calibration = self.config.calibrations[plan.key.calibration]
         parameters = self.config.parameters
-        kinds = [_job_kind(k, calibration, self.config) for k in NodeKind]
+        area = Cmssw.of(self.config).area
+        kinds = [job_kind(k, calibration, self.config.site) for k in NodeKind]
         return {
             "key": plan.key,
             "label": f"{plan.key} {plan.label}",
@@ -142,7 +129,8 @@ class Renderer:
             "setup": self.config.site.cmssw.setup,
             "scram_arch": parameters.scram_arch,
             "release": parameters.release,
-            "area": Cmssw.of(self.config).area,
+            "area": area,
+            "harvest_areas": [*_own_areas(calibration, parameters.release), area],
             "reco": cmsdriver.reco_options(calibration, parameters),
             "alca": cmsdriver.alca_options(calibration, parameters),
             "alca_python": f"{runs.name}{calibration.alca.cms_driver.python_affix}",
@@ -203,6 +191,12 @@ class Renderer:
         }
 
 
+def _own_areas(calibration: Calibration, release: str) -> list[Path]:
+    """The release area that a calibration's YAML names for harvesting, if it names one."""
+    base = calibration.harvest.cmssw_base_path
+    return [Path(base) / release] if base else []
+
+
 def _manifest_node(node: Node) -> dict[str, Any]:
     return {
         "kind": node.kind,
@@ -231,41 +225,3 @@ def template_versions() -> Mapping[str, str]:
     """The versions of the templates: the first 12 digits of each one's SHA-1."""
     folder = shipped("templates")
     return {n: hashlib.sha1((folder / f"{n}.j2").read_bytes()).hexdigest()[:12] for n in _TEMPLATES}
-
-
-def _job_kind(kind: NodeKind, calibration: Calibration, config: Config) -> JobKind:
-    asked = calibration.nodes.get(kind, Resources())
-    retries = _DEFAULT_RETRIES[kind] if asked.retries is None else asked.retries
-    submit = asked.submit
-    if group := config.site.pool.accounting_group:
-        submit = (f"accounting_group = {group}", *submit)
-    if kind is NodeKind.UPLOAD:
-        return JobKind(kind, "local", "node.sh", "upload", [], submit, retries)
-    inputs = {
-        NodeKind.RECO: "cmssw.sh",
-        NodeKind.ALCA: "cmssw.sh, $(reco_files)",
-        NodeKind.HARVEST: "cmssw.sh, inputs, inputs.txt",
-    }[kind]
-    arguments = {
-        NodeKind.RECO: "$(JOB) $(reco) $(filein)",
-        NodeKind.ALCA: "$(JOB) $(filein)",
-        NodeKind.HARVEST: "$(JOB)",
-    }[kind]
-    threads = 1 if kind is NodeKind.HARVEST else calibration.reco.threads
-    cpus = asked.request_cpus or threads
-    memory = asked.request_memory_mb or cpus * _MB_PER_THREAD
-    commands: list[tuple[str, object]] = [
-        ("should_transfer_files", "YES"),
-        ("when_to_transfer_output", "ON_EXIT"),
-        ("transfer_input_files", inputs),
-        ("transfer_output_files", "$(JOB)"),
-        ("request_cpus", cpus),
-        ("request_memory", memory),
-        ("retry_request_memory_increase", "RequestMemory * 3 / 2"),
-        ("retry_request_memory_max", asked.max_memory_mb or 2 * memory),
-    ]
-    if asked.request_disk_mb:
-        commands.append(("request_disk", f"{asked.request_disk_mb}M"))
-    if kind is not NodeKind.HARVEST:
-        commands.append(("My.CondorloopLumis", '"$(lumis)"'))
-    return JobKind(kind, "vanilla", f"{kind.lower()}.sh", arguments, commands, submit, retries)

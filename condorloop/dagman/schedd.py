@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from condorloop.dagman.quoting import classad
-from condorloop.model import CampaignKey
+from condorloop.model import CampaignKey, QueuedDag
 from condorloop.site import PoolSite
 
 _HELD = 5
@@ -34,22 +33,6 @@ class ScheddUnavailable(Exception):
     """The schedd did not answer, or would not take a DAG: it says nothing about the queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedDag:
-    """A DAG in the queue, as its DAGMan job's ClassAd describes it.
-
-    `counts` are DAGMan's own (``NodesDone``, ``JobsIdle`` …); they are missing until its first
-    update.
-    """
-
-    id: str
-    key: CampaignKey
-    number: int
-    cluster: int
-    hold_reason: str | None
-    counts: Mapping[str, int]
-
-
 class Schedd:
     """The schedd of a site.
 
@@ -59,11 +42,6 @@ class Schedd:
         Which pool; None in it means HTCondor's own configuration.
     name
         The site's name, the value of `CondorloopSite` in the DAGs' ClassAds.
-
-    Raises
-    ------
-    ScheddUnavailable
-        HTCondor's configuration cannot be read.
     """
 
     def __init__(self, site: PoolSite, name: str) -> None:

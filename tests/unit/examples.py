@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -75,7 +76,6 @@ def dag(
         batch=number,
         state=state,
         cluster=number + 1,
-        planned_at=START,
         ended_at=ended_at,
         rescues=rescues,
         failed_nodes=failed,
@@ -93,10 +93,11 @@ def campaign(
     listed_at: float | None = START,
     seen: Lumis = EMPTY,
     harvested: Lumis = EMPTY,
+    in_payload: Lumis = EMPTY,
     waiting: tuple[WaitingFile, ...] = (),
     probing: int = 0,
     dags: tuple[Dag, ...] = (),
-    unharvested: frozenset[int] = frozenset(),
+    unharvested: Collection[int] = (),
 ) -> Campaign:
     """A campaign of run 398600."""
     return Campaign(
@@ -110,11 +111,12 @@ def campaign(
         listed_at=listed_at,
         seen=seen,
         harvested=harvested,
+        in_payload=in_payload,
         waiting=waiting,
         probing=probing,
         dags=dags,
         dag_count=len(dags),
-        unharvested=unharvested,
+        unharvested=dict.fromkeys(unharvested, START),
     )
 
 

@@ -221,6 +221,21 @@ def test_a_variable_that_is_not_set_is_a_mistake(folder, monkeypatch):
     assert "NOT_SET_ANYWHERE" in str(mistakes(folder, site)[0])
 
 
+@pytest.mark.parametrize("work_dir", ["/data/n gt", "/data/a,b", "relative", "/data/$(x)"])
+def test_a_work_dir_that_dagman_cannot_take_is_refused(folder, work_dir):
+    site = site_file(folder)
+    text = [f"work_dir: {work_dir!r}" if x.startswith("work_dir") else x
+            for x in site.read_text().splitlines()]  # fmt: skip
+    site.write_text("\n".join(text))
+    assert "work_dir" in str(mistakes(folder, site)[0])
+
+
+def test_a_memory_cap_below_the_request_is_refused(folder):
+    nodes = {"RECO": {"request_memory_mb": 4000, "max_memory_mb": 2000}}
+    changed(folder, lambda data: data.update(nodes=nodes))
+    assert "max_memory_mb 2000" in str(mistakes(folder)[0])
+
+
 def test_what_ships_is_found():
     for folder in ("templates", "calibrationYAML", "sites"):
         assert any(shipped(folder).iterdir())

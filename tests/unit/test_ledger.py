@@ -13,6 +13,7 @@ from condorloop.model import (
     CampaignKey,
     CampaignState,
     DagState,
+    FileState,
     HarvestRecord,
     NodeKind,
     PlannedNode,
@@ -47,8 +48,13 @@ def latch(ledger, key=KEY, stream=STREAM, run=RUN):
 
 def add_good(ledger, *paths, probe=GOOD):
     ledger.add_files(STREAM, RUN.number, dict.fromkeys(paths, 1000), START + 1)
+    state = FileState.BAD if probe.error else FileState.GOOD
     for path in paths:
-        ledger.record_probe(path, probe, START + 2)
+        ledger.record_probe(path, state, probe, START + 2)
+
+
+def to_probe(ledger):
+    return ledger.files_to_probe(STREAM, RUN.number)
 
 
 def only(ledger):
@@ -95,25 +101,28 @@ def test_a_bad_file_never_waits(ledger):
 def test_a_bad_file_of_another_size_is_probed_again(ledger):
     latch(ledger)
     add_good(ledger, "/a", probe=Probe(EMPTY, 0, "broken"))
-    assert ledger.files_to_probe() == []
+    assert to_probe(ledger) == {}
     ledger.add_files(STREAM, RUN.number, {"/a": 2000}, START + 3)
-    assert [path for path, _, _ in ledger.files_to_probe()] == ["/a"]
+    assert to_probe(ledger) == {"/a": 0}
 
 
 def test_a_good_file_is_never_probed_again(ledger):
     latch(ledger)
     add_good(ledger, "/a")
     ledger.add_files(STREAM, RUN.number, {"/a": 2000}, START + 3)
-    assert ledger.files_to_probe() == []
+    assert to_probe(ledger) == {}
     assert ledger.probes() == {"/a": 1}
 
 
-def test_a_probe_that_may_go_better_is_repeated(ledger):
+def test_a_file_that_cannot_be_opened_is_tried_on_and_nothing_waits_for_it_for_ever(ledger):
     latch(ledger)
     ledger.add_files(STREAM, RUN.number, {"/a": 1}, START)
-    ledger.record_probe("/a", Probe(EMPTY, 0, "not yet"), START, final=False)
-    assert ledger.files_to_probe() == [("/a", RUN.number, 1)]
-    assert only(ledger).probing == 1
+    for state, probing in ((FileState.NEW, 1), (FileState.UNREADABLE, 0)):
+        ledger.record_probe("/a", state, Probe(EMPTY, 0, "not yet"), START)
+        assert only(ledger).probing == probing
+    assert to_probe(ledger) == {"/a": 2}
+    [summary] = ledger.summaries(0)
+    assert summary.bad_files == {"/a": "not yet"}
 
 
 def test_a_plan_of_which_nothing_was_made_leaves_no_trace(ledger):
@@ -157,16 +166,16 @@ def test_failed_nodes_are_remembered_until_they_are_rescued(ledger):
 def test_an_alcareco_is_unharvested_until_a_harvest_of_it_succeeds(ledger):
     latch(ledger)
     dag_id = plan(ledger, [ALCA])
-    assert only(ledger).unharvested == frozenset()
+    assert not only(ledger).unharvested
     ledger.node_done(dag_id, ALCA.name, Lumis.span(1, 5), 100, START)
-    assert only(ledger).unharvested == frozenset([0])
+    assert only(ledger).unharvested == {0: START}
     started = HarvestRecord(frozenset([0]), EMPTY, 0)
     ledger.record_harvest(dag_id, only(ledger).id, started)
-    assert only(ledger).unharvested == frozenset([0])
+    assert only(ledger).unharvested == {0: START}
     assert only(ledger).dags[0].harvest_inputs == frozenset([0])
     made = replace(started, lumis=Lumis.span(1, 5), events=100, harvested_at=START)
     ledger.record_harvest(dag_id, only(ledger).id, made)
-    assert only(ledger).unharvested == frozenset()
+    assert not only(ledger).unharvested
     assert only(ledger).harvested == Lumis.span(1, 5)
 
 
@@ -184,6 +193,27 @@ def test_what_oms_says_of_a_run_is_taken_over_back_and_forth(ledger):
     for end, last in ((START + 10, 7), (None, 8)):
         ledger.update_runs([replace(RUN, end=end, last_ls=last)])
         assert (only(ledger).run_end, only(ledger).last_ls) == (end, last)
+
+
+def test_what_oms_does_not_tell_is_not_forgotten(ledger):
+    latch(ledger)
+    ledger.update_runs([replace(RUN, last_ls=100)])
+    ledger.update_runs([replace(RUN, last_ls=None, fill=None)])
+    assert only(ledger).last_ls == 100
+    assert ledger.summaries(0)[0].fill == RUN.fill
+
+
+def test_a_ledger_that_cannot_be_written_keeps_what_it_has(ledger, path):
+    latch(ledger)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    ledger._db.execute("PRAGMA busy_timeout = 0")
+    with pytest.raises(LedgerError, match=r"condorloop\.db: database is locked"):
+        add_good(ledger, "/a")
+    other.execute("ROLLBACK")
+    other.close()
+    add_good(ledger, "/a")
+    assert len(only(ledger).waiting) == 1
 
 
 def test_a_closed_campaign_is_served_again_only_when_a_file_waits(ledger):

@@ -10,8 +10,16 @@ from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.lumis import Lumis
 from condorloop.model import Batch, CampaignKey
-from condorloop.node import PERMANENT, DagContext, NodeError, choose_inputs, finish, upload
-from condorloop.rundir import HARVEST_RECORD, INPUTS, JOB_REPORT, UPLOAD_RECORD, Witness, read_json
+from condorloop.node import DagContext, NodeError, choose_inputs, finish, upload
+from condorloop.rundir import (
+    HARVEST_RECORD,
+    INPUTS,
+    JOB_REPORT,
+    PERMANENT,
+    UPLOAD_RECORD,
+    Witness,
+    read_json,
+)
 from tests.unit.examples import config, raw_file
 
 REPORT = """<FrameworkJobReport>
@@ -81,7 +89,9 @@ def test_reco_output_appears_with_a_witness_of_what_was_read(dag):
     output = run_reco(context)
     assert finish(context, "RECO_0000", 0) == 0
     witness = Witness.read(context.run_dir / f"{output}_job.txt")
-    assert witness == Witness("RECO_0000", 0, Lumis.span(1, 5), 100, ("/eos/cms/f0000.root",))
+    assert witness == Witness(
+        "RECO_0000", context.id, Lumis.span(1, 5), 100, ("/eos/cms/f0000.root",)
+    )
     assert (context.run_dir / f"{output}.root").read_text() == "root"
 
 
@@ -125,6 +135,34 @@ def test_exit_0_without_a_job_report_is_no_success(dag):
     (context.directory / "RECO_0000" / JOB_REPORT).write_text("<FrameworkJobReport>")
     with pytest.raises(NodeError, match="no job report"):
         finish(context, "RECO_0000", 0)
+
+
+def test_what_a_failed_attempt_left_is_not_the_next_ones_output(dag):
+    context = dag()
+    leave(context, "ALCA_0000", {"PromptCalibProdEcalPedestals.root": "half"})
+    assert finish(context, "ALCA_0000", 84) == 84
+    leave(context, "ALCA_0000", {})
+    with pytest.raises(NodeError, match="did not make it"):
+        finish(context, "ALCA_0000", 0)
+    kept = sorted(p.name for p in context.directory.glob("ALCA_0000.failed*"))
+    assert kept == ["ALCA_0000.failed0", "ALCA_0000.failed1"]
+
+
+def test_another_dags_output_is_not_taken_for_ones_own(dag):
+    context = dag()
+    run_alca(context)
+    stranger = DagContext(context.directory, {**context.manifest, "id": "other/EcalPedestals/1/0"})
+    with pytest.raises(NodeError, match="is of another DAG"):
+        finish(stranger, "ALCA_0000", 0)
+
+
+def test_an_alcareco_whose_file_is_gone_stops_no_harvest(dag, capsys):
+    first, second = dag(0, first_job=0), dag(1, first_job=1)
+    run_alca(first)
+    run_alca(second, "6-10")
+    (first.run_dir / "apJob000" / "PromptCalibProdEcalPedestals.root").unlink()
+    assert choose_inputs(second) == ["apJob001/PromptCalibProdEcalPedestals.root"]
+    assert "left out: apJob000" in capsys.readouterr().out
 
 
 def test_a_harvest_reads_all_complete_alcareco_of_the_campaign(dag):

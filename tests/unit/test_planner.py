@@ -115,6 +115,36 @@ def test_a_harvest_that_failed_is_rescued_not_repeated_beside_itself():
     assert isinstance(action, Rescue)
 
 
+def harvest_dag(rescues, ended_at=START):
+    failed = dag(5, DagState.FAILED, failed=("HARVEST",), ended_at=ended_at, rescues=rescues)
+    return replace(failed, batch=None)
+
+
+def test_a_harvest_dag_that_fails_before_it_chooses_its_inputs_is_not_repeated_for_ever():
+    waiting_for_rescue = campaign(dags=(harvest_dag(rescues=0),), unharvested=frozenset([0]))
+    assert act(waiting_for_rescue, at=1) == []
+    given_up = campaign(dags=(harvest_dag(rescues=3),), unharvested=frozenset([0]))
+    assert act(given_up, at=HOUR) == []
+
+
+def test_after_the_last_rescue_a_later_alcareco_is_worth_another_harvest():
+    given_up = campaign(dags=(harvest_dag(rescues=3),), unharvested=frozenset([0]))
+    [action] = act(replace(given_up, unharvested={0: START, 1: START + 50}), at=60)
+    assert isinstance(action, SubmitHarvest)
+
+
+def test_a_running_dag_with_a_failed_node_harvests_nothing_for_others():
+    blocked = campaign(dags=(dag(0, failed=("RECO_0001",)),), unharvested=frozenset([0]))
+    [action] = act(blocked)
+    assert isinstance(action, SubmitHarvest)
+
+
+def test_rescues_keep_to_the_limit_of_dags_in_flight():
+    failed = tuple(dag(i, DagState.FAILED, failed=("X",), ended_at=START) for i in range(4))
+    running = tuple(dag(10 + i) for i in range(3))
+    assert len(act(campaign(dags=failed + running), at=HOUR)) == 1
+
+
 def test_rescues_wait_longer_each_time_and_end():
     def when_rescued(rescues):
         failed = dag(0, DagState.FAILED, failed=("X",), ended_at=START, rescues=rescues)
@@ -168,7 +198,8 @@ CLOSING = {**ENDED, "state": CampaignState.CLOSING}
 
 
 def test_a_campaign_is_complete_when_its_last_harvest_covers_the_run():
-    [action] = act(campaign(**CLOSING, harvested=Lumis.span(1, 49)))
+    whole = campaign(**CLOSING, harvested=Lumis.span(1, 49), in_payload=Lumis.span(1, 49))
+    [action] = act(whole)
     assert action.state is CampaignState.COMPLETE
     assert "1 of 50 LS missing (50)" in action.reason
 
@@ -189,6 +220,16 @@ def test_failed_nodes_make_it_incomplete_and_are_named():
 def test_nothing_closes_over_work_that_is_under_way():
     assert act(campaign(**CLOSING, dags=(dag(0),))) == []
     assert act(campaign(**CLOSING, probing=1)) == []
+
+
+def test_probes_that_never_end_do_not_hold_a_campaign_beyond_its_window():
+    [action] = act(campaign(**CLOSING, probing=1, harvested=Lumis.span(1, 50)), at=8 * HOUR)
+    assert not action.state.open
+
+
+def test_a_closed_campaign_without_a_payload_says_so():
+    [action] = act(campaign(**CLOSING, harvested=Lumis.span(1, 50)))
+    assert action.reason.endswith("no payload")
 
 
 def test_a_campaign_without_a_dag_expires_with_its_window():
@@ -229,7 +270,8 @@ times = st.floats(0, 10 * HOUR)
 
 @given(campaigns, times)
 def test_a_campaign_never_has_more_dags_in_flight_than_allowed(the_campaign, at):
-    submitting = [a for a in act(the_campaign, at) if isinstance(a, SubmitBatch | SubmitHarvest)]
+    kinds = SubmitBatch | SubmitHarvest | Rescue
+    submitting = [a for a in act(the_campaign, at) if isinstance(a, kinds)]
     in_flight = sum(d.in_flight for d in the_campaign.dags)
     most = CALIBRATION.batching.max_active_dags
     assert not submitting or in_flight + len(submitting) <= most
@@ -249,7 +291,7 @@ def test_nothing_is_closed_over_waiting_files_or_running_dags(the_campaign, at):
     for action in act(the_campaign, at):
         if isinstance(action, SetState) and not action.state.open:
             assert not the_campaign.waiting
-            assert not the_campaign.probing
+            assert not the_campaign.probing or at >= CALIBRATION.closing.buffer
             assert not any(d.in_flight for d in the_campaign.dags)
 
 

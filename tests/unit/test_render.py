@@ -81,7 +81,7 @@ ARGUMENTS = {
 SCRAM = """\
 case $1 in
 project) mkdir -p "$3/src" ;;
-runtime) echo "export PATH=$TOOLS:$PATH" ;;
+runtime) [ -z "$SCRAM_FAILS" ] || exit 2; echo "export PATH=$TOOLS:$PATH AREA=$PWD" ;;
 esac
 """
 CMS_DRIVER_TOOL = """\
@@ -166,6 +166,12 @@ def test_a_job_ends_with_the_exit_code_of_cmsrun(sandbox, script):
     done, _, node = sandbox("EcalPedestals", script, CMSRUN_EXIT="84")
     assert done.returncode == 84
     assert node.is_dir()
+
+
+def test_a_release_that_cannot_be_entered_ends_the_job_there(sandbox):
+    done, tools, _ = sandbox("EcalPedestals", "reco.sh", SCRAM_FAILS="yes")
+    assert done.returncode == 2
+    assert not (tools / "options").exists()
 
 
 def commands(folder):
@@ -255,6 +261,12 @@ def test_an_odd_file_name_reaches_its_job_as_it_is(rendered, tmp_path):
     from tests.unit.test_quoting import arguments_v2
 
     assert arguments_v2(submit.expand("arguments")) == [f"root://127.0.0.1:2/{HOSTILE}"]
+
+
+def test_a_dag_that_is_there_is_never_written_over(rendered):
+    rendered("EcalPedestals")
+    with pytest.raises(FileExistsError):
+        rendered("EcalPedestals")
 
 
 def test_a_directory_is_whole_or_not_there(rendered, tmp_path, monkeypatch):

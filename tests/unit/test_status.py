@@ -6,9 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from condorloop.dagman.schedd import QueuedDag
 from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import CampaignKey, CampaignState, CampaignSummary, UploadOutcome
+from condorloop.model import CampaignKey, CampaignState, CampaignSummary, QueuedDag, UploadOutcome
 from condorloop.services import Service
 from condorloop.status import Status, problems
 from condorloop.tables import status_view

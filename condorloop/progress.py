@@ -1,0 +1,106 @@
+"""How far a DAG has come, from what its nodes left in the run directory.
+
+Knows witnesses and records; writes what is new into the ledger. It looks only at nodes that are
+not known to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from condorloop.ledger import Ledger
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import Dag, HarvestRecord, NodeKind, PlannedNode, UploadOutcome
+from condorloop.rundir import (
+    INPUTS,
+    Witness,
+    alcareco_job,
+    dag_dir,
+    read_json,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A DAG that is looked at: its id in ClassAds, its run directory, what is known of it."""
+
+    dag_id: str
+    runs: Path
+    campaign_id: int
+    dag: Dag
+
+
+def observe_dag(ledger: Ledger, observed: Observed) -> None:
+    """Write into the ledger which nodes of a DAG have left their output since the last look."""
+    for node in ledger.unfinished_nodes(observed.dag.id):
+        _OBSERVE[node.kind](ledger, observed, node)
+
+
+def _observe_witness(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
+    path = observed.runs / node.witness
+    witness = Witness.read(path)
+    if witness and witness.dag_id == observed.dag_id:
+        done_at = path.stat().st_mtime
+        ledger.node_done(observed.dag.id, node.name, witness.lumis, witness.events, done_at)
+
+
+def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
+    dag = observed.dag
+    record = read_json(observed.runs / node.witness)
+    if made := _made(record, observed.dag_id):
+        ledger.record_harvest(dag.id, observed.campaign_id, made)
+        ledger.node_done(dag.id, node.name, made.lumis, made.events, made.harvested_at or 0.0)
+        return
+    try:
+        text = (dag_dir(observed.runs, dag.number) / INPUTS).read_text(encoding="utf-8")
+        inputs = frozenset(alcareco_job(Path(chosen).parent.name) for chosen in text.split())
+    except (OSError, ValueError):
+        return
+    if inputs != dag.harvest_inputs:
+        ledger.record_harvest(dag.id, observed.campaign_id, HarvestRecord(inputs, EMPTY, 0))
+
+
+def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
+    answer = read_json(observed.runs / node.witness)
+    before = ledger.harvest_record(observed.dag.id)
+    try:
+        outcome = UploadOutcome(answer["outcome"])
+        answered_at = float(answer["time"])
+        words = str(answer["answer"])
+    except (KeyError, TypeError, ValueError):
+        return
+    if before is None or before.answered_at == answered_at:
+        return
+    record = replace(before, outcome=outcome, answer=words, answered_at=answered_at)
+    ledger.record_harvest(observed.dag.id, observed.campaign_id, record)
+    if outcome not in (UploadOutcome.FAILED, UploadOutcome.REFUSED):
+        ledger.node_done(observed.dag.id, node.name, record.lumis, record.events, answered_at)
+
+
+_OBSERVE = {
+    NodeKind.RECO: _observe_witness,
+    NodeKind.ALCA: _observe_witness,
+    NodeKind.HARVEST: _observe_harvest,
+    NodeKind.UPLOAD: _observe_upload,
+}
+
+
+def _made(record: Mapping[str, Any], dag_id: str) -> HarvestRecord | None:
+    try:
+        if record["dag_id"] != dag_id:
+            return None
+        first = record["iovs"][0] if record["iovs"] else {}
+        return HarvestRecord(
+            inputs=frozenset(map(alcareco_job, record["inputs"])),
+            lumis=Lumis.parse(record["lumis"]),
+            events=int(record["events"]),
+            harvested_at=float(record["time"]),
+            tag=str(first.get("tag", "")),
+            hash=str(first.get("hash", "")),
+            since=first.get("since"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
