@@ -29,7 +29,7 @@ from condorloop.testbed.truth import Truth
 TIMEOUT = 120.0
 
 
-class Crashed(Exception):
+class Crashed(BaseException):
     """Stands for the end of the process at this point."""
 
 
