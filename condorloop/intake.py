@@ -56,6 +56,7 @@ class Intake:
 
     def observe(self, watched: list[tuple[str, int]], now: float) -> None:
         """List the watched (stream, run) folders, and probe what is new or due for another try."""
+        self._forget_all_but(watched)
         for stream, run in watched:
             try:
                 listing = self._storage.list_run(stream, run)
@@ -81,6 +82,11 @@ class Intake:
     def close(self) -> None:
         """Start nothing more."""
         self._storage.close()
+
+    def _forget_all_but(self, watched: list[tuple[str, int]]) -> None:
+        for remembered in (self._known, self.listed):
+            for gone in remembered.keys() - set(watched):
+                del remembered[gone]
 
     def _note(self, stream: str, run: int, listing: Mapping[str, int], now: float) -> None:
         if (stream, run) not in self._known:
@@ -113,6 +119,7 @@ class Intake:
         state = file_state(error, contents.transient, tries)
         events = sum(contents.events.get(run, {}).values())
         self._ledger.record_probe(path, state, Probe(lumis, events, error), now)
+        self._probe_after.pop(path, None)
         if state in (FileState.NEW, FileState.UNREADABLE):
             self._probe_after[path] = now + min(PROBE_WAIT * 2 ** (tries - 1), LONGEST_WAIT)
         if state is FileState.GOOD:

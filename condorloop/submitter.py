@@ -158,12 +158,13 @@ class Submitter:
         now = self._clock()
         self._intake.take_probes(now)
         runs = self._poll(now) if poll else []
-        known = self._ledger.known(min((r.number for r in runs), default=0))
+        known = self._ledger.known(runs[0].number) if runs else frozenset()
         self._say_why_not_latched(now, runs, known)
         campaigns = self._ledger.campaigns(self._intake.listed)
         for action in planner.decide(now, runs, known, campaigns, self._config.calibrations):
             self._act(action, now)
-        self._write_status(now)
+        if poll:
+            self._write_status(now)
 
     def _poll(self, now: float) -> list[Run]:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
