@@ -138,6 +138,41 @@ def test_an_outage_of_oms_changes_nothing(loop):
     assert "the last known state stands" in loop.log("EcalPedestals")
 
 
+def test_an_outage_of_storage_is_no_end_of_files(loop):
+    play = loop.play(scenario(398713, ["EcalPedestals"]))
+    loop.run_and_kill_after(2)
+    loop.stack.xrootd.stop()
+    try:
+        loop.run_and_kill_after(12)
+        assert any("EOS does not answer" in p for p in loop.status()["problems"])
+        assert loop.states() == {"EcalPedestals": CampaignState.ACTIVE}
+    finally:
+        loop.stack.xrootd.start()
+    loop.run_until_closed(1)
+    assert play.assay("EcalPedestals", 398713).faults == ()
+
+
+def test_the_run_directory_holds_what_people_of_the_earlier_loops_know(loop):
+    loop.play(scenario(398714, ["EcalPedestals"], lumisections=4))
+    loop.run_until_closed(1)
+    runs = loop.work_dir / "EcalPedestals" / "run398714"
+    there = {str(p.relative_to(runs)) for p in runs.rglob("*")}
+    reco = "run398714_LS0001To0004_b000_0000_ecalPedsStep2"
+    assert there >= {
+        *("runStart.log", "runEnd.log", "allLSProcessed.log", "expectedOutputs.log"),
+        *("allStep2FilesProcessed.log", "allStep3FilesProcessed.log"),
+        *(f"{reco}.root", f"{reco}.py", f"{reco}.log", f"{reco}_job.txt"),
+        "apJob000/PromptCalibProdEcalPedestals.root",
+        *("apJob000/stdout.log", "apJob000/stderr.log", "apJob000/ecalPedsStep3_job.txt"),
+        *("harvestJob000/promptCalibConditions.db", "harvestJob000/NGTCalibEcalPedestals.db"),
+        *("harvestJob000/NGTCalibEcalPedestals.txt", "harvestJob000/inputs.txt"),
+        *("harvestJob000/upload.json", "dag000/manifest.json"),
+    }
+    assert (runs / "expectedOutputs.log").read_text() == f"file:{reco}.root\n"
+    assert len((runs / "allLSProcessed.log").read_text().splitlines()) == 1
+    assert "T" in (runs / "runStart.log").read_text()
+
+
 def test_a_rendered_dag_can_be_submitted_by_hand(loop, tmp_path):
     loop.play(scenario(398709, ["EcalPedestals"]))
     loop.wait_for_files(398709, 3)
