@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -100,6 +101,8 @@ def play(folder: Path, scenario: Path, speed: float) -> None:
 )
 def run_demo(folder: Path, keep: bool, kill_submitter: bool) -> None:
     """Play two runs for three calibrations, and check every payload against the truth."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         good = demo.run(_stack(folder), keep=keep, kill_submitter=kill_submitter, say=_say)
     except (*_FAULTS, demo.DemoError) as error:
