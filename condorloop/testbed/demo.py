@@ -65,9 +65,9 @@ def run(stack: Stack, *, keep: bool, kill_submitter: bool, say: Callable[[str], 
         The submitter ended, or the campaigns did not close in time.
     """
     _empty(stack)
-    stack.up(say)
     submitter = _Submitter(stack)
     try:
+        stack.up(say)
         scenario = Scenario.load(config.shipped("scenarios") / SCENARIO)
         play = stack.play(config.shipped("scenarios") / SCENARIO, after=2.0)
         submitter.start()
