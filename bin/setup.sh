@@ -15,6 +15,7 @@ prepare() {
         state=${XDG_CACHE_HOME:-$HOME/.cache}/condorloop/checkout-$own
         venv=$state/venv
     fi
+    export CONDORLOOP_STATE="$state"
     make_venv
 }
 

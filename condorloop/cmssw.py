@@ -63,16 +63,16 @@ class Cmssw:
         CmsswError
             The set-up script or `scramv1` failed, or took more than `timeout` seconds.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         environment = outer_environment() | {
             "SCRAM_ARCH": self.scram_arch,
             "CONDORLOOP_SETUP": str(self.setup),
             "CONDORLOOP_FOLDER": str(self.folder),
             "CONDORLOOP_RELEASE": self.release,
         }
-        with (self.folder / f".{self.release}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / f".{self.release}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
                 done = subprocess.run(
                     ["bash", "-c", _ENTER],
                     env=environment,
@@ -81,8 +81,8 @@ class Cmssw:
                     timeout=timeout,
                     check=False,
                 )
-            except (OSError, subprocess.TimeoutExpired) as error:
-                raise CmsswError(f"CMSSW ({self.setup}, {self.release}): {error}") from error
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise CmsswError(f"CMSSW ({self.setup}, {self.release}): {error}") from error
         if done.returncode:
             said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
             raise CmsswError(

@@ -19,6 +19,8 @@ from condorloop.model import UploadOutcome
 
 NETRC_MACHINE = "ConditionUploader"
 _REASON = "..."
+_LOST = "Error from uploading"
+_TIMED_OUT = "uploadConditions.py took more than"
 _LEVEL = re.compile(r"^\[[^\]]*\] (?:INFO|WARNING|ERROR|CRITICAL): ")
 
 
@@ -116,7 +118,7 @@ def upload(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return UploadOutcome.FAILED, f"{command[0]} took more than {timeout:g} s"
+        return UploadOutcome.FAILED, f"{_TIMED_OUT} {timeout:g} s"
     except OSError as error:
         return UploadOutcome.FAILED, f"{command[0]}: {error.strerror}"
     output = done.stdout.decode(errors="replace")
@@ -136,7 +138,7 @@ def judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:
     if exit_code == 0:
         said = next((x for x in reversed(lines) if "successfully uploaded" in x), "uploaded")
         return UploadOutcome.UPLOADED, said
-    lost = [x for x in lines if x.startswith("Error from uploading")]
+    lost = [x for x in lines if x.startswith(_LOST)]
     told = [x for x in lines if x.startswith(_REASON)]
     if 0 < exit_code < 251 and told and not lost:
         return UploadOutcome.REFUSED, "; ".join(x.removeprefix(_REASON).strip() for x in told)
@@ -144,3 +146,14 @@ def judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:
         return UploadOutcome.FAILED, lost[0]
     last = next((x for x in reversed(lines) if "ended with code" not in x), "no message")
     return UploadOutcome.FAILED, f"uploadConditions.py, exit {exit_code}: {last}"
+
+
+def is_unanswered(outcome: UploadOutcome, answer: str) -> bool:
+    """Whether the file was sent and it is not known whether the service took it."""
+    return outcome is UploadOutcome.FAILED and answer.startswith((_LOST, _TIMED_OUT))
+
+
+def is_known_already(outcome: UploadOutcome, answer: str) -> bool:
+    """Whether the service refuses a file because it has the very same one (HTTP 400)."""
+    known = re.search(r"before|already|duplicate", answer, re.IGNORECASE)
+    return outcome is UploadOutcome.FAILED and answer.startswith(_LOST) and known is not None

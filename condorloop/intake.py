@@ -7,9 +7,9 @@ cannot be opened is tried again as long as its run is watched, for that may be s
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 
+from condorloop.bell import Bell
 from condorloop.ledger import Ledger
 from condorloop.model import FileState, Probe
 from condorloop.services import Service
@@ -34,8 +34,8 @@ class Intake:
     ----------
     environment
         Gives the CMSSW environment for the probes.
-    wake
-        Set whenever a probe has ended.
+    bell
+        Rung whenever a probe has ended.
     """
 
     def __init__(
@@ -43,45 +43,51 @@ class Intake:
         site: StorageSite,
         ledger: Ledger,
         environment: Callable[[], Mapping[str, str]],
-        wake: threading.Event,
+        bell: Bell,
     ) -> None:
         self.service = Service("EOS")
         self.probing = Service("edmFileUtil")
         self.listed: dict[tuple[str, int], float] = {}
         self._ledger = ledger
-        self._storage = Storage(site, environment, wake.set)
-        self._wake = wake
+        self._storage = Storage(site, environment, bell.ring)
+        self._bell = bell
         self._known: dict[tuple[str, int], dict[str, int]] = {}
         self._probe_after: dict[str, float] = {}
+        self._probed_size: dict[str, int | None] = {}
 
     def observe(self, watched: list[tuple[str, int]], now: float) -> None:
         """List the watched (stream, run) folders, and probe what is new or due for another try."""
         self._forget_all_but(watched)
+        errors = []
         for stream, run in watched:
             try:
-                listing = self._storage.list_run(stream, run)
+                self._note(stream, run, self._storage.list_run(stream, run), now)
             except StorageUnavailable as error:
-                self.service.failed(error, now)
+                errors.append(error)
                 if error.everywhere:
                     break
-                continue
+        if errors:
+            self.service.failed(errors[0], now)
+        elif watched:
             self.service.good(now)
-            self._note(stream, run, listing, now)
         for stream, run in watched:
             for path in self._ledger.files_to_probe(stream, run):
                 if self._probe_after.get(path, 0.0) <= now:
+                    self._probed_size.setdefault(path, self._size(stream, run, path))
                     self._storage.start_probe(path)
 
     def settle(self, clock: Callable[[], float]) -> None:
         """Wait until every probe that is under way has told its result."""
         while self._storage.probing:
-            self._wake.wait(PROBE_WAIT)
-            self._wake.clear()
+            self._bell.wait(PROBE_WAIT)
             self.take_probes(clock())
 
     def close(self) -> None:
         """Start nothing more."""
         self._storage.close()
+
+    def _size(self, stream: str, run: int, path: str) -> int | None:
+        return self._known.get((stream, run), {}).get(path)
 
     def _forget_all_but(self, watched: list[tuple[str, int]]) -> None:
         for remembered in (self._known, self.listed):
@@ -103,6 +109,9 @@ class Intake:
         """Write down what the probes that have ended told."""
         for path, contents in self._storage.probed().items():
             found = self._ledger.stream_and_run(path)
+            size = self._probed_size.pop(path, None)
+            if found and contents.error and size != self._size(*found, path):
+                continue  # it has grown meanwhile, and is to be probed as it is
             if found and not contents.answered:
                 self._probe_after[path] = now + PROBE_WAIT
                 self.probing.failed(contents.error, now)

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from condorloop.ledger_schema import SCHEMA, SCHEMA_VERSION
 from condorloop.ledger_view import LedgerError, LedgerView
@@ -60,7 +60,8 @@ class Ledger(LedgerView):
             raise LedgerError(f"{self._path}: {error}") from error
         finally:
             if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
 
     def latch(self, key: CampaignKey, stream: str, run: Run, reason: str, now: float) -> None:
         """Open a campaign; the good files that are known of its run are waiting in it."""
@@ -95,7 +96,8 @@ class Ledger(LedgerView):
     def update_runs(self, runs: Iterable[Run]) -> None:
         """Take over what OMS says of runs that have campaigns.
 
-        A last LS or a fill that it does not tell is not known now; what was known stands.
+        A last LS or a fill that it does not tell is not known now, and what was known stands. No
+        end time is an answer: the run is being taken.
         """
         with self._transaction():
             self._db.executemany(
@@ -251,7 +253,7 @@ class Ledger(LedgerView):
                 return
             self._db.executemany(
                 "UPDATE node SET harvested = 1 WHERE campaign_id = ? AND job = ?",
-                [(campaign_id, job) for job in record.inputs],
+                [(campaign_id, job) for job in record.inputs | record.left_out],
             )
             self._widen(campaign_id, "harvested", record.lumis)
             if record.outcome is UploadOutcome.UPLOADED:

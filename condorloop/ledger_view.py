@@ -185,7 +185,8 @@ class LedgerView:
 
     def _campaign(self, row: sqlite3.Row, listed: Mapping[tuple[str, int], float]) -> Campaign:
         waiting = self._all(
-            "SELECT path, size, lumis, events, probed_at FROM campaign_file"
+            "SELECT path, size, lumis, events, probed_at"
+            " FROM campaign_file INDEXED BY campaign_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id WHERE campaign_id = ? AND dag_id IS NULL",
             row["id"],
         )

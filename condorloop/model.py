@@ -277,7 +277,8 @@ class PlannedNode:
 class HarvestRecord:
     """What became of a DAG's HARVEST and UPLOAD so far; None where nothing is known yet.
 
-    `inputs` are the numbers of the ALCARECO (``apJob``) that HARVEST took.
+    `inputs` are the numbers of the ALCARECO (``apJob``) that HARVEST took, `left_out` those that it
+    found complete but unusable.
     """
 
     inputs: frozenset[int]
@@ -290,6 +291,7 @@ class HarvestRecord:
     hash: str = ""
     since: int | None = None
     answered_at: float | None = None
+    left_out: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

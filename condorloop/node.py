@@ -27,6 +27,7 @@ from condorloop.rundir import (
     HARVEST_RECORD,
     INPUTS,
     JOB_REPORT,
+    LEFT_OUT,
     MANIFEST,
     PAYLOAD_DB,
     PERMANENT,
@@ -126,23 +127,23 @@ def choose_inputs(dag: DagContext) -> list[str]:
     """
     folder = dag.directory / "inputs"
     shutil.rmtree(folder, ignore_errors=True)
-    chosen = []
+    chosen, left_out = [], []
     root = dag.manifest["alca"]["root"]
     for path in sorted(dag.run_dir.glob(f"apJob*/{dag.manifest['alca']['witness']}")):
         witness, name = Witness.read(path), path.parent.name
-        if witness is None or witness.dag_id.partition("/")[0] != dag.owner:
-            print(f"left out: {name}: its witness is damaged, or another ledger's")
-            continue
         target = folder / name / root
         target.parent.mkdir(parents=True)
         try:
+            if witness is None or witness.dag_id.partition("/")[0] != dag.owner:
+                raise NodeError("its witness is damaged, or another ledger's")
             os.link(path.parent / root, target)
-        except OSError as error:
+            chosen.append(f"{name}/{root}")
+        except (NodeError, OSError) as error:
             print(f"left out: {name}: {error}")
-            continue
-        chosen.append(f"{name}/{root}")
+            left_out.append(name)
     if not chosen:
         raise NodeError("no complete ALCARECO to harvest")
+    write_lines(dag.directory / LEFT_OUT, left_out)
     write_lines(dag.directory / INPUTS, chosen)
     return chosen
 
@@ -150,7 +151,8 @@ def choose_inputs(dag: DagContext) -> list[str]:
 def finish(dag: DagContext, name: str, exit_code: int) -> int:
     """Judge a node: move its output into the run directory if it is whole.
 
-    What a failed attempt left is set aside, so that the next one begins with nothing.
+    A node that was whole once stays so. What a failed attempt left is set aside, so that the next
+    one begins with nothing.
 
     Returns
     -------
@@ -163,18 +165,19 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
         The job exited 0, but its output is not what it should be.
     """
     node = dag.manifest["nodes"][name]
+    kind = NodeKind(node["kind"])
+    if kind is not NodeKind.UPLOAD and _is_done(dag, dag.run_dir / node["witness"]):
+        return 0
     made = dag.directory / name
+    if exit_code:
+        _set_aside(made)
+        return 1 if exit_code < 0 else exit_code if exit_code in TRANSIENT else PERMANENT
     try:
-        if exit_code == 0:
-            _FINISH[NodeKind(node["kind"])](dag, name, node)
-            return 0
-    except NodeError:
+        _FINISH[kind](dag, name, node)
+    except (NodeError, OSError):
         _set_aside(made)
         raise
-    _set_aside(made)
-    if exit_code < 0:
-        return 1
-    return exit_code if exit_code in TRANSIENT else PERMANENT
+    return 0
 
 
 def _set_aside(made: Path) -> None:
@@ -191,31 +194,26 @@ def _is_done(dag: DagContext, witness: Path) -> bool:
     NodeError
         Another DAG's output stands in its place.
     """
-    found = Witness.read(witness)
-    if found and found.dag_id != dag.id:
-        raise NodeError(f"{witness.name} is of another DAG, {found.dag_id}")
-    return found is not None
+    made_by = read_json(witness).get("dag_id")
+    if made_by not in (None, dag.id):
+        raise NodeError(f"{witness.name} is of another DAG, {made_by}")
+    return made_by is not None
 
 
 def _finish_reco(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     made = dag.directory / name
     output = node["output"]
-    witness = dag.run_dir / node["witness"]
-    if _is_done(dag, witness):
-        return
     report = read_job_report(made / JOB_REPORT, dag.run)
     for ending in (".py", ".log", ".root"):
         if (made / f"{output}{ending}").exists():
             (made / f"{output}{ending}").replace(dag.run_dir / f"{output}{ending}")
     _require(dag.run_dir / f"{output}.root")
     read = Witness(name, dag.id, report.lumis, report.events, tuple(node["files"]))
-    read.write(witness)
+    read.write(dag.run_dir / node["witness"])
 
 
 def _finish_alca(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     made, final = dag.directory / name, dag.run_dir / node["output"]
-    if _is_done(dag, dag.run_dir / node["witness"]):
-        return
     _require(made / dag.manifest["alca"]["root"])
     report = read_job_report(made / JOB_REPORT, dag.run)
     _keep_streams(dag, name)
@@ -226,8 +224,6 @@ def _finish_alca(dag: DagContext, name: str, node: dict[str, Any]) -> None:
 
 def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     made, final = dag.directory / name, dag.run_dir / node["output"]
-    if read_json(final / HARVEST_RECORD).get("dag_id") == dag.id:
-        return
     read_job_report(made / JOB_REPORT, dag.run)
     inputs = (dag.directory / INPUTS).read_text(encoding="utf-8").split()
     read = [_witness_of(dag, i) for i in inputs]
@@ -244,6 +240,7 @@ def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     record = {
         "dag_id": dag.id,
         "inputs": [Path(i).parent.name for i in inputs],
+        "left_out": (dag.directory / LEFT_OUT).read_text(encoding="utf-8").split(),
         "lumis": str(Lumis.union(w.lumis for w in read)),
         "events": sum(w.events for w in read),
         "iovs": [{"tag": i.tag, "since": i.since, "hash": i.hash} for i in iovs],
@@ -293,26 +290,57 @@ def upload(dag: DagContext) -> int:
     """
     harvest = dag.run_dir / dag.manifest["nodes"]["UPLOAD"]["output"]
     with _locked(dag.run_dir / UPLOAD_LOCK):
-        done = read_json(harvest / UPLOAD_RECORD)
-        outcome = UploadOutcome(done["outcome"]) if done else UploadOutcome.FAILED
+        before = read_json(harvest / UPLOAD_RECORD)
+        outcome = UploadOutcome(before.get("outcome", UploadOutcome.FAILED))
         if outcome is UploadOutcome.FAILED:
-            outcome, answer = _upload(dag, harvest)
-            record = {"outcome": outcome, "answer": answer, "time": time.time()}
-            write_json(harvest / UPLOAD_RECORD, record)
+            outcome, answer = _upload(dag, harvest, bool(before.get("unanswered")))
             print(f"{outcome}: {answer}")
     if outcome is UploadOutcome.REFUSED:
         return PERMANENT
     return 1 if outcome is UploadOutcome.FAILED else 0
 
 
-def _upload(dag: DagContext, harvest: Path) -> tuple[UploadOutcome, str]:
+def _upload(dag: DagContext, harvest: Path, unanswered: bool) -> tuple[UploadOutcome, str]:
+    """Upload and write down the outcome; before, that the service is being asked.
+
+    If an earlier try was not answered, an answer that the file is known means that it was taken.
+    """
+    outcome, answer = _why_not_upload(dag, harvest)
+    if outcome is None:
+        _note_upload(harvest, UploadOutcome.FAILED, "the service has not answered", True)
+        outcome, answer = _run_upload(dag, harvest)
+        if unanswered and conditions.is_known_already(outcome, answer):
+            outcome, answer = UploadOutcome.UPLOADED, f"taken at an earlier try: {answer}"
+    lost = conditions.is_unanswered(outcome, answer)
+    _note_upload(harvest, outcome, answer, lost or (unanswered and outcome == "failed"))
+    return outcome, answer
+
+
+def _note_upload(harvest: Path, outcome: UploadOutcome, answer: str, unanswered: bool) -> None:
+    record = {
+        "outcome": outcome,
+        "answer": answer,
+        "unanswered": unanswered,
+        "time": time.time(),
+    }
+    write_json(harvest / UPLOAD_RECORD, record)
+
+
+def _why_not_upload(dag: DagContext, harvest: Path) -> tuple[UploadOutcome | None, str]:
+    """Say what speaks against an upload; None if nothing does."""
     record = read_json(harvest / HARVEST_RECORD)
     if not record["iovs"]:
         return UploadOutcome.NO_PAYLOAD, "too few events"
     for other in sorted(dag.run_dir.glob(f"harvestJob*/{UPLOAD_RECORD}")):
-        uploaded = read_json(other).get("outcome") == UploadOutcome.UPLOADED
-        if uploaded and goodness(read_json(other.parent / HARVEST_RECORD)) >= goodness(record):
+        told = read_json(other)
+        may_be_in = told.get("outcome") == UploadOutcome.UPLOADED or told.get("unanswered")
+        better = goodness(read_json(other.parent / HARVEST_RECORD)) >= goodness(record)
+        if other.parent != harvest and may_be_in and better:
             return UploadOutcome.SUPERSEDED, f"{other.parent.name} holds as many LS"
+    return None, ""
+
+
+def _run_upload(dag: DagContext, harvest: Path) -> tuple[UploadOutcome, str]:
     settings = dag.manifest["conditions"]
     area = dag.manifest["cmssw"]
     cmssw = Cmssw(Path(area["setup"]), area["scram_arch"], area["release"], Path(area["folder"]))

@@ -6,6 +6,7 @@ not known to be done.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +19,12 @@ from condorloop.rundir import (
     INPUTS,
     Witness,
     alcareco_job,
+    alcareco_name,
     dag_dir,
     read_json,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
     dag = observed.dag
     record = read_json(observed.runs / node.witness)
     if made := _made(record, observed.dag_id):
+        for job in sorted(made.left_out):
+            log.warning("%s: %s was left out of the harvest", observed.dag_id, alcareco_name(job))
         ledger.record_harvest(dag.id, observed.campaign_id, made)
         ledger.node_done(dag.id, node.name, made.lumis, made.events, made.harvested_at or 0.0)
         return
@@ -72,10 +78,11 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
         words = str(answer["answer"])
     except (KeyError, TypeError, ValueError):
         return
-    if before is None or before.answered_at == answered_at:
+    if before is None:
         return
     record = replace(before, outcome=outcome, answer=words, answered_at=answered_at)
-    ledger.record_harvest(observed.dag.id, observed.campaign_id, record)
+    if record != before:
+        ledger.record_harvest(observed.dag.id, observed.campaign_id, record)
     if outcome not in (UploadOutcome.FAILED, UploadOutcome.REFUSED):
         ledger.node_done(observed.dag.id, node.name, record.lumis, record.events, answered_at)
 
@@ -95,6 +102,7 @@ def _made(record: Mapping[str, Any], dag_id: str) -> HarvestRecord | None:
         first = record["iovs"][0] if record["iovs"] else {}
         return HarvestRecord(
             inputs=frozenset(map(alcareco_job, record["inputs"])),
+            left_out=frozenset(map(alcareco_job, record["left_out"])),
             lumis=Lumis.parse(record["lumis"]),
             events=int(record["events"]),
             harvested_at=float(record["time"]),

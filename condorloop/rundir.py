@@ -17,6 +17,7 @@ from condorloop.lumis import Lumis
 
 MANIFEST = "manifest.json"
 INPUTS = "inputs.txt"
+LEFT_OUT = "left_out.txt"
 HARVEST_RECORD = "harvest.json"
 UPLOAD_RECORD = "upload.json"
 UPLOAD_LOCK = "upload.lock"

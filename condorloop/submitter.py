@@ -11,7 +11,6 @@ import fcntl
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 
 from condorloop import planner
+from condorloop.bell import Bell
 from condorloop.cmssw import Cmssw
 from condorloop.config import Config
 from condorloop.dagman.plan import plan_batch, plan_harvest
@@ -101,12 +101,12 @@ class Submitter:
         self._config = config
         self._ledger = ledger
         self._clock = clock
-        self._wake = threading.Event()
+        self._bell = Bell()
         self._renderer = Renderer(config, config.site.work_dir, ledger.id)
         self._oms = Oms(config.site.oms)
         self._oms_service = Service("OMS")
         self._ledger_service = Service("ledger")
-        self._intake = Intake(config.site.storage, ledger, lambda: self._cmssw, self._wake)
+        self._intake = Intake(config.site.storage, ledger, lambda: self._cmssw, self._bell)
         self._tracker = Tracker(ledger, self._renderer, Schedd(config.site.pool, config.site.name))
         self._not_latched: dict[CampaignKey, str] = {}
         self._window = max(c.closing.buffer for c in config.calibrations.values())
@@ -122,7 +122,6 @@ class Submitter:
         log.info("condorloop starts at site %s: %s", self._config.site.name, calibrations)
         next_poll = time.monotonic()
         while not self._stopping:
-            self._wake.clear()
             poll = time.monotonic() >= next_poll
             if poll:
                 next_poll = time.monotonic() + self._config.site.poll_interval
@@ -132,7 +131,7 @@ class Submitter:
             except LedgerError as error:
                 self._ledger_service.failed(error, self._clock())
             if not self._stopping:
-                self._wake.wait(max(next_poll - time.monotonic(), 0.0))
+                self._bell.wait(next_poll - time.monotonic())
         log.info("condorloop stops; DAGs that were submitted go on")
 
     def once(self) -> None:
@@ -144,7 +143,7 @@ class Submitter:
     def stop(self) -> None:
         """End after the cycle that is under way; safe in a signal handler."""
         self._stopping = True
-        self._wake.set()
+        self._bell.ring()
 
     def close(self) -> None:
         """Start nothing more."""

@@ -70,7 +70,7 @@ def campaign_table(campaigns: list[Mapping[str, Any]], now: float) -> Table:
             f"[{style}]{c['state']}[/]",
             _seen(c),
             _covered(c),
-            _counts(c["files"], ("good", "new", "bad")),
+            _counts(c["files"], ("good", "new", "bad", "unreadable")),
             _counts(c["dags"], ("active", "planned", "failed", "done")),
             _counts(c["jobs"], ("running", "idle", "held")),
             f"{c['uploads']}, {_age(c['last_upload_at'], now)} ago" if c["uploads"] else "",

@@ -18,7 +18,7 @@ from condorloop.ledger import Ledger
 from condorloop.logs import say
 from condorloop.model import Campaign, CampaignKey, Dag, DagState, PlannedNode, QueuedDag
 from condorloop.progress import Observed, observe_dag
-from condorloop.rundir import dag_file
+from condorloop.rundir import MANIFEST, dag_dir, dag_file, read_json
 from condorloop.services import Service
 
 LOST_AFTER = 60.0
@@ -40,7 +40,8 @@ class Tracker:
     def observe(self, campaigns: list[Campaign], now: float) -> None:
         """Look at the queue once, and at what the DAGs in flight have left."""
         try:
-            self.queue = self._schedd.dags()
+            mine = f"{self._ledger.id}/"
+            self.queue = {i: d for i, d in self._schedd.dags().items() if i.startswith(mine)}
             answered = True
             self.service.good(now)
         except ScheddUnavailable as error:
@@ -59,6 +60,8 @@ class Tracker:
             self._ended(campaign, dag, now)
             return
         observe_dag(self._ledger, observed)
+        if queued:
+            self._missed.pop(dag.id, None)
         if queued and queued.counts.get("NodesFailed") and not dag.failed_nodes:
             failed = failed_nodes(dag_file(observed.runs, dag.number))
             self._ledger.nodes_failed(dag.id, failed)
@@ -107,13 +110,18 @@ class Tracker:
 
     def _reconcile(self, key: CampaignKey, dag: Dag, queued: QueuedDag | None, now: float) -> None:
         """Carry on where a submitter stopped between the ledger and the schedd."""
-        file = dag_file(self._renderer.run_dir(key), dag.number)
+        runs = self._renderer.run_dir(key)
+        file = dag_file(runs, dag.number)
+        made_by = read_json(dag_dir(runs, dag.number) / MANIFEST).get("id")
         if queued:
             self._ledger.dag_submitted(dag.id, queued.cluster, now)
             say(key, f"{dag.label} is in the queue as {queued.cluster}: adopted")
         elif not file.exists() and dag.cluster is None:
             self._ledger.drop_dag(dag.id)
             say(key, f"{dag.label} was planned but never written: planned anew")
+        elif made_by not in (None, self._renderer.dag_id(key, dag.number)):
+            self._ledger.drop_dag(dag.id)
+            say(key, f"{file.parent} is another ledger's, {made_by}: move it away", logging.ERROR)
         elif not file.exists():
             self._ledger.dag_ended(dag.id, (), now)
             say(key, f"{dag.label} cannot be submitted: {file} is gone", logging.ERROR)
@@ -127,6 +135,8 @@ class Tracker:
         observed = self._observed(campaign, dag)
         ended = how_ended(dag_file(observed.runs, dag.number), dag.cluster or 0)
         observe_dag(self._ledger, observed)
+        if ended and ended.success and self._ledger.unfinished_nodes(dag.id):
+            ended = None  # what it says that it made is not there
         if ended is None and now - self._missed.setdefault(dag.id, now) < LOST_AFTER:
             return
         self._missed.pop(dag.id, None)

@@ -74,7 +74,7 @@ class Renderer:
         runs = self.run_dir(plan.key)
         final = dag_dir(runs, plan.number)
         if final.exists():
-            raise FileExistsError(errno.EEXIST, "is there already, perhaps running", str(final))
+            raise FileExistsError(errno.EEXIST, "a DAG is there already", str(final))
         temporary = final.with_name(f".{final.name}.partial")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -28,11 +29,16 @@ def _stack(folder: Path) -> Stack:
         raise click.ClickException(str(error)) from error
 
 
+def _state() -> Path:
+    """Where launchers of a checkout keep what they start; else the current directory."""
+    return Path(os.environ.get("CONDORLOOP_STATE", ".testbed"))
+
+
 _folder = click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".testbed/stack"),
-    show_default=True,
+    default=lambda: _state() / "stack",
+    show_default=".testbed/stack",
     help="Where all of the testbed's state is.",
 )
 
@@ -89,8 +95,8 @@ def play(folder: Path, scenario: Path, speed: float) -> None:
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".testbed/demo"),
-    show_default=True,
+    default=lambda: _state() / "demo",
+    show_default=".testbed/demo",
     help="Where all of the demo's state is; emptied first.",
 )
 @click.option("--keep", is_flag=True, help="Leave everything up, and say how to look around.")

@@ -108,6 +108,7 @@ class _Submitter:
                 stderr=output,
                 start_new_session=True,
             )
+        self._stack.submitter_pid.write_text(f"{self._process.pid}\n")
 
     def check(self) -> None:
         if self._process is None or self._process.poll() is not None:
@@ -130,10 +131,12 @@ class _Submitter:
 
 def _empty(stack: Stack) -> None:
     """Bring down what an earlier demo left up, and remove its files."""
-    if stack.folder.exists():
+    if stack.site.exists() or stack.pool.config.exists():
         stack.down()
         shutil.rmtree(stack.folder)
-    stack.folder.mkdir(parents=True)
+    elif stack.folder.exists() and any(stack.folder.iterdir()):
+        raise DemoError(f"{stack.folder} holds files of others: choose another --folder")
+    stack.folder.mkdir(parents=True, exist_ok=True)
 
 
 def _watch(
@@ -246,4 +249,4 @@ Everything is still up; the submitter has pid {submitter.pid}. Look around:
   ls {shlex.quote(str(stack.work_dir))}/EcalPedestals/run*
   sqlite3 {database} 'SELECT TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME FROM IOV'
 To end it:
-  kill {submitter.pid}; bin/condorloop testbed down --folder {folder}""")
+  bin/condorloop testbed down --folder {folder}""")

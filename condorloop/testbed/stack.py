@@ -69,11 +69,6 @@ class Stack:
         return f"http://127.0.0.1:{self._ports['oms_port']}/agg/api"
 
     @property
-    def conditions_url(self) -> str:
-        """The base of the conditions service."""
-        return f"http://127.0.0.1:{self._ports['conditions_port']}"
-
-    @property
     def _ports(self) -> dict[str, int]:
         return read_json(self.folder / "services.json")
 
@@ -100,8 +95,15 @@ class Stack:
         self.start_services()
         self._write_site()
 
+    @property
+    def submitter_pid(self) -> Path:
+        """Where a submitter that belongs to this testbed leaves its pid."""
+        return self.folder / "submitter.pid"
+
     def down(self) -> None:
-        """Stop every part."""
+        """Stop every part, and the submitter that was started with it."""
+        if submitter := daemon.named(self.submitter_pid, str(self.site)):
+            daemon.end([submitter], signal.SIGTERM, START_TIMEOUT)
         if services := self._services():
             daemon.end([services], signal.SIGTERM, START_TIMEOUT)
         self.xrootd.stop()

@@ -9,7 +9,7 @@ from condorloop import node
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.lumis import Lumis
-from condorloop.model import Batch, CampaignKey
+from condorloop.model import Batch, CampaignKey, UploadOutcome
 from condorloop.node import DagContext, NodeError, choose_inputs, finish, upload
 from condorloop.rundir import (
     HARVEST_RECORD,
@@ -163,6 +163,15 @@ def test_an_alcareco_whose_file_is_gone_stops_no_harvest(dag, capsys):
     (first.run_dir / "apJob000" / "PromptCalibProdEcalPedestals.root").unlink()
     assert choose_inputs(second) == ["apJob001/PromptCalibProdEcalPedestals.root"]
     assert "left out: apJob000" in capsys.readouterr().out
+    assert run_harvest(second) == 0
+    record = read_json(second.run_dir / "harvestJob001" / HARVEST_RECORD)
+    assert (record["inputs"], record["left_out"]) == (["apJob001"], ["apJob000"])
+
+
+def test_a_node_that_was_whole_stays_so_whatever_a_later_attempt_does(dag):
+    context = dag()
+    run_alca(context)
+    assert finish(context, "ALCA_0000", 84) == 0
 
 
 def test_a_harvest_reads_all_complete_alcareco_of_the_campaign(dag):
@@ -202,8 +211,6 @@ def test_too_few_events_for_a_payload_is_a_normal_outcome(dag):
 @pytest.fixture
 def uploading(monkeypatch):
     """Take the place of uploadConditions.py; give the list of what it was run on."""
-    from condorloop.model import UploadOutcome
-
     ran = []
 
     def run(database, **_):
@@ -224,6 +231,65 @@ def test_a_payload_of_fewer_lumisections_never_replaces_one_of_more(dag, uploadi
     assert [upload(late), upload(early)] == [0, 0]
     assert uploading == ["harvestJob001"]
     assert read_json(early.run_dir / "harvestJob000" / UPLOAD_RECORD)["outcome"] == "superseded"
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Take the place of uploadConditions.py, with these outcomes one after the other."""
+    given = []
+
+    def run(**_):
+        answer = given.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("condorloop.conditions.upload", run)
+    monkeypatch.setattr("condorloop.cmssw.Cmssw.environment", lambda self: {})
+    return given
+
+
+KNOWN = (UploadOutcome.FAILED, "Error from uploading: file abc was uploaded before")
+CUT = (UploadOutcome.FAILED, "Error from uploading: the connection was cut")
+
+
+def outcome_of(context):
+    return read_json(
+        context.run_dir / context.manifest["nodes"]["UPLOAD"]["output"] / UPLOAD_RECORD
+    )["outcome"]
+
+
+@pytest.mark.parametrize("first", [CUT, KeyboardInterrupt()])
+def test_an_upload_whose_answer_was_lost_is_found_taken(dag, answers, first):
+    context = dag()
+    run_alca(context)
+    run_harvest(context)
+    answers += [first, KNOWN]
+    try:
+        assert upload(context) == 1
+    except KeyboardInterrupt:
+        assert outcome_of(context) == "failed"
+    assert upload(context) == 0
+    assert outcome_of(context) == "uploaded"
+
+
+def test_a_file_that_is_known_without_having_been_sent_from_here_is_no_success(dag, answers):
+    context = dag()
+    run_alca(context)
+    run_harvest(context)
+    answers += [KNOWN]
+    assert upload(context) == 1
+
+
+def test_a_payload_that_may_be_in_the_database_is_not_replaced_by_a_worse_one(dag, answers):
+    early, late = dag(0, first_job=0), dag(1, first_job=1)
+    run_alca(early)
+    run_harvest(early)
+    run_alca(late, "6-10")
+    run_harvest(late)
+    answers += [CUT]
+    assert [upload(late), upload(early)] == [1, 0]
+    assert outcome_of(early) == "superseded"
 
 
 def test_a_payload_is_uploaded_once(dag, uploading):

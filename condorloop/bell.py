@@ -1,0 +1,29 @@
+"""A bell that wakes one waiter; it may be rung from other threads and from signal handlers."""
+
+from __future__ import annotations
+
+from queue import Empty, SimpleQueue
+
+
+class Bell:
+    """Rung once or many times, it wakes its waiter once.
+
+    A `threading.Event` will not do: its lock is not reentrant, so that setting it in a signal
+    handler can wait for ever for the very thread that it interrupted.
+    """
+
+    def __init__(self) -> None:
+        self._rings: SimpleQueue[None] = SimpleQueue()
+
+    def ring(self) -> None:
+        """Wake the waiter, or let its next wait end at once."""
+        self._rings.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a ring, for so many seconds at the most."""
+        try:
+            self._rings.get(timeout=max(seconds, 0.0))
+            while True:
+                self._rings.get_nowait()
+        except Empty:
+            return
