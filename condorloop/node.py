@@ -312,7 +312,8 @@ def _upload(dag: DagContext, harvest: Path, unanswered: bool) -> tuple[UploadOut
         if unanswered and conditions.is_known_already(outcome, answer):
             outcome, answer = UploadOutcome.UPLOADED, f"taken at an earlier try: {answer}"
     lost = conditions.is_unanswered(outcome, answer)
-    _note_upload(harvest, outcome, answer, lost or (unanswered and outcome == "failed"))
+    still_unanswered = lost or (unanswered and outcome is UploadOutcome.FAILED)
+    _note_upload(harvest, outcome, answer, still_unanswered)
     return outcome, answer
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignSummary, QueuedDag
+from condorloop.model import CampaignSummary, QueuedDag, UploadOutcome
 from condorloop.services import Service
 
 SCHEMA = 1
@@ -70,7 +70,7 @@ def problems(status: Status) -> Iterable[str]:
     for campaign in status.campaigns:
         for node in campaign.failed_nodes:
             yield f"{campaign.key}: {node} failed"
-        if campaign.last_outcome in ("refused", "failed"):
+        if campaign.last_outcome in (UploadOutcome.REFUSED, UploadOutcome.FAILED):
             yield f"{campaign.key}: upload {campaign.last_outcome}: {campaign.last_answer}"
 
 
