@@ -68,6 +68,10 @@ class DagState(StrEnum):
     """Every node succeeded."""
     FAILED = "failed"
     """Ended with failed nodes; it can be rescued."""
+    REMOVED = "removed"
+    """Taken out of the queue by a person; it is run again only when a person asks for it."""
+    LOST = "lost"
+    """Its directory was deleted; files of it that no ALCARECO holds wait for another DAG."""
 
 
 class UploadOutcome(StrEnum):
@@ -81,8 +85,10 @@ class UploadOutcome(StrEnum):
     """The service took it."""
     REFUSED = "refused"
     """The service refused it for good."""
+    NO_ANSWER = "no answer"
+    """The service could not be asked, or gave no usable answer: an outage, or a login that fails."""
     FAILED = "failed"
-    """The service could not be asked, or gave no usable answer."""
+    """The tool failed for another reason; the service may not have been asked."""
 
 
 @dataclass(frozen=True, slots=True)
