@@ -119,13 +119,17 @@ class Rescues(Section):
 
 
 class Resources(Section):
-    """What the jobs of one node kind ask of the pool; `submit` lines go in as they are."""
+    """What the jobs of one node kind ask of the pool; `submit` lines go in as they are.
+
+    A job that runs longer than `time_limit` is held, and only a person releases it.
+    """
 
     request_cpus: PositiveInt | None = None
     request_memory_mb: PositiveInt | None = None
     max_memory_mb: PositiveInt | None = None
     request_disk_mb: PositiveInt | None = None
     retries: Annotated[int, Field(ge=0)] | None = None
+    time_limit: Annotated[Seconds, Field(gt=0)] | None = None
     submit: tuple[Line, ...] = ()
 
     @model_validator(mode="after")
@@ -138,12 +142,35 @@ class Resources(Section):
         return self
 
 
+class Holds(Section):
+    """How often a job that HTCondor put on hold is released; the wait doubles each time.
+
+    A person's hold, one for more memory than `max_memory_mb`, and one for the time limit stay.
+    """
+
+    releases: Annotated[int, Field(ge=0)] = 3
+    wait: Seconds = 60.0
+
+
+class Uploads(Section):
+    """How often an upload that failed is tried again; the wait doubles up to `longest_wait`.
+
+    An upload that got no answer is tried as long as the campaign's window is open.
+    """
+
+    retries: Annotated[int, Field(ge=0)] = 5
+    wait: Seconds = 60.0
+    longest_wait: Seconds = 600.0
+
+
 class Tuning(Section):
     """The optional sections that are condorloop's own, of a calibration or of a whole site."""
 
     batching: Batching = Batching()
     closing: Closing = Closing()
     rescues: Rescues = Rescues()
+    holds: Holds = Holds()
+    uploads: Uploads = Uploads()
     nodes: dict[NodeKind, Resources] = Field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,19 +15,18 @@ from typing import Any, TypeVar
 
 import click
 
-from condorloop import __version__, config, dry_run, logs, tables
+from condorloop import __version__, asking, config, dry_run, logs, tables
 from condorloop.cmssw import CmsswError
 from condorloop.config import Config, ConfigError
 from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.ledger import Ledger, LedgerError
+from condorloop.ledger import LedgerError
+from condorloop.ledger_file import LEDGER
+from condorloop.lock import AlreadyRunning, running_submitter, sole_submitter
+from condorloop.model import RequestKind
+from condorloop.recovery import open_ledger
 from condorloop.rundir import read_json
 from condorloop.storage import StorageUnavailable
-from condorloop.submitter import (
-    AlreadyRunning,
-    Submitter,
-    running_submitter,
-    sole_submitter,
-)
+from condorloop.submitter import Submitter
 
 _OUTSIDE = (
     AlreadyRunning,
@@ -88,10 +88,15 @@ def cli() -> None:
 @_options
 @click.option("-v", "--verbose", is_flag=True, help="Log what is looked at, too.")
 def run(site: Path | None, calibrations: Path | None, only: tuple[str, ...], verbose: bool) -> None:
-    """Run the submitter until it is ended by SIGTERM or Ctrl-C; its DAGs go on."""
+    """Run the submitter until it is ended by SIGTERM or Ctrl-C; its DAGs go on.
+
+    SIGHUP makes it read the calibrations' YAML files anew.
+    """
     with _submitter(_load(site, calibrations, only), verbose) as submitter:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: submitter.stop())
+        signal.signal(
+            signal.SIGHUP,
+            lambda *_: submitter.reload(lambda: _load(site, calibrations, only)),
+        )
         submitter.run()
 
 
@@ -104,6 +109,42 @@ def once(
     """Make one pass of observe, decide, act, and end."""
     with _submitter(_load(site, calibrations, only), verbose) as submitter:
         submitter.once()
+
+
+@cli.command()
+@_options
+@click.argument("run_number", metavar="RUN", type=click.IntRange(min=1))
+@click.option(
+    "--node",
+    help="Only where this failed: a node or a DAG as status names it, RECO_0001, b003, "
+    "b003/RECO_0001.",
+)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Give bad, unreadable and quarantined files another try, too.",
+)
+def resubmit(
+    site: Path | None,
+    calibrations: Path | None,
+    only: tuple[str, ...],
+    run_number: int,
+    node: str | None,
+    everything: bool,
+) -> None:
+    """Run again what failed of RUN, was removed with condor_rm, or was refused; nothing else."""
+    loaded = _load(site, calibrations, only)
+    wishes = [
+        asking.Wish(RequestKind.RESUBMIT, run_number, name, node, everything)
+        for name in only or [None]
+    ]
+    refused = []
+    for granted, words in asking.ask(loaded, wishes, lambda: _submitter(loaded, verbose=False)):
+        click.echo(words, err=not granted)
+        refused += [words] if not granted else []
+    if refused:
+        sys.exit(1)
 
 
 @cli.command()
@@ -169,8 +210,11 @@ def _submitter(loaded: Config, verbose: bool) -> Iterator[Submitter]:
     work_dir.mkdir(parents=True, exist_ok=True)
     with sole_submitter(work_dir):
         logs.start(work_dir, loaded.calibrations, verbose=verbose)
-        with Ledger(work_dir / "condorloop.db") as ledger:
+        path = work_dir / LEDGER
+        with open_ledger(path, loaded.calibrations, time.time()) as ledger:
             submitter = Submitter(loaded, ledger)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, submitter.interrupt)
             try:
                 yield submitter
             finally:

@@ -9,24 +9,60 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from condorloop import processes
+
 if TYPE_CHECKING:  # node.py imports this module, and must start fast
     from condorloop.config import Config
 
-_ENTER = """
+_LOCK_TICK = 0.1
+_MARK = ".condorloop-made"
+"""In an area that we made: its making was not cut short."""
+
+_ENTER = f"""
 set -e
 . "$CONDORLOOP_SETUP" >&2
 cd "$CONDORLOOP_FOLDER"
-[ -d "$CONDORLOOP_RELEASE/src" ] || scramv1 project CMSSW "$CONDORLOOP_RELEASE" >&2
-cd "$CONDORLOOP_RELEASE/src"
-runtime=$(scramv1 runtime -sh)
+area=$CONDORLOOP_RELEASE
+
+enter() {{
+    runtime=$(cd "$area/src" && scramv1 runtime -sh) || return 1
+    case $runtime in
+        *CMSSW_VERSION="$area"* | *CMSSW_VERSION=?"$area"*) ;;
+        *) echo "$area: scramv1 runtime does not tell this release" >&2; return 1 ;;
+    esac
+}}
+
+make() {{
+    scramv1 project CMSSW "$area" >&2 && touch "$area/{_MARK}"
+}}
+
+if [ ! -e "$area" ]; then
+    make
+    enter
+elif ! enter; then
+    [ ! -e "$area/{_MARK}" ] || exit 1
+    number=0
+    while [ -e "$area.aside$number" ]; do number=$((number + 1)); done
+    mv "$area" "$area.aside$number"
+    if ! {{ make && enter; }}; then
+        [ ! -e "$area" ] || rm -rf "$area"
+        mv "$area.aside$number" "$area"
+        exit 1
+    fi
+    echo "$area did not work and is $area.aside$number" >&2
+fi
+cd "$area/src"
 eval "$runtime"
 env -0
 """
+"""An area without our mark may be a person's, and fail to work because of an outage: it is moved
+aside only for one that works, and never deleted."""
 
 
 class CmsswError(Exception):
@@ -71,18 +107,17 @@ class Cmssw:
         }
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / f".{self.release}.lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                done = subprocess.run(
+            with (self.folder / f".{self.release}.lock").open("a") as lock:
+                deadline = time.monotonic() + timeout
+                _lock(lock.fileno(), deadline)
+                done = processes.run(
                     ["bash", "-c", _ENTER],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=timeout,
-                    check=False,
+                    environment=environment,
+                    timeout=max(deadline - time.monotonic(), 1.0),
+                    holding=[lock.fileno()],
                 )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise CmsswError(f"CMSSW ({self.setup}, {self.release}): {error}") from error
+            raise CmsswError(f"CMSSW ({self.setup}, {self.release}): {_said(error)}") from error
         if done.returncode:
             said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
             raise CmsswError(
@@ -94,6 +129,31 @@ class Cmssw:
             for name, _, value in pairs
             if name and not name.startswith("CONDORLOOP_") and name not in ("_", "PWD", "OLDPWD")
         }
+
+
+def _lock(descriptor: int, deadline: float) -> None:
+    """Take a lock.
+
+    Raises
+    ------
+    TimeoutError
+        Others hold it until the deadline.
+    """
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError("another process is making the area, and does not end") from None
+            time.sleep(_LOCK_TICK)
+        else:
+            return
+
+
+def _said(error: OSError | subprocess.TimeoutExpired) -> str:
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"not entered within {error.timeout:.0f} s"
+    return str(error)
 
 
 def outer_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:

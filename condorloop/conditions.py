@@ -15,12 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from condorloop import processes
 from condorloop.model import UploadOutcome
 
 NETRC_MACHINE = "ConditionUploader"
 _REASON = "..."
 _LOST = "Error from uploading"
 _TIMED_OUT = "uploadConditions.py took more than"
+_ENDED = re.compile(r"uploadConditions\.py, exit (-?\d+)")
+_CONNECTION, _SIGN_IN = 255, 254
+_NOT_ASKED = frozenset({251, 252, 253, _SIGN_IN, _CONNECTION})
 _LEVEL = re.compile(r"^\[[^\]]*\] (?:INFO|WARNING|ERROR|CRITICAL): ")
 
 
@@ -34,7 +38,7 @@ class Iov:
 
 
 class PayloadError(Exception):
-    """The payload file is there, but is not a conditions database."""
+    """The payload file is there, but is not a whole conditions database."""
 
 
 def iovs(path: Path) -> list[Iov]:
@@ -48,14 +52,18 @@ def iovs(path: Path) -> list[Iov]:
     if not path.exists():
         return []
     try:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
+            sound = db.execute("PRAGMA integrity_check(1)").fetchone()
             rows = db.execute("SELECT TAG_NAME, SINCE, PAYLOAD_HASH FROM IOV ORDER BY 2").fetchall()
         finally:
             db.close()
-    except sqlite3.Error as error:
+        found = [Iov(str(tag), int(since), str(digest)) for tag, since, digest in rows]
+    except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
         raise PayloadError(f"{path}: {error}") from error
-    return [Iov(str(tag), int(since), str(digest)) for tag, since, digest in rows]
+    if sound != ("ok",):
+        raise PayloadError(f"{path}: damaged: {' '.join(str(sound).split())}")
+    return found
 
 
 def missing_credentials(auth_path: Path | None) -> str | None:
@@ -63,13 +71,18 @@ def missing_credentials(auth_path: Path | None) -> str | None:
 
     Without it the tool asks on the terminal, which a job does not have.
     """
-    file = (auth_path or Path.home()) / ".netrc"
+    try:
+        file = (auth_path or Path.home()) / ".netrc"
+    except RuntimeError:
+        return "no netrc file: there is no home directory"
     try:
         found = netrc.netrc(str(file)).authenticators(NETRC_MACHINE)
     except OSError as error:
         return f"{file}: {error.strerror}"
     except netrc.NetrcParseError as error:
         return f"{file}: not a netrc file: {error.msg}"
+    except ValueError as error:
+        return f"{file}: not a netrc file: {error}"
     return None if found else f"{file}: no entry for machine {NETRC_MACHINE}"
 
 
@@ -80,8 +93,11 @@ def upload(
     auth_path: Path | None,
     timeout: float,
     log: Path,
+    holding: Sequence[int] = (),
 ) -> tuple[UploadOutcome, str]:
     """Run uploadConditions.py on a payload file whose metadata ``.txt`` stands beside it.
+
+    `missing_credentials` is to be asked before.
 
     Parameters
     ----------
@@ -95,30 +111,28 @@ def upload(
         Seconds until the tool is ended.
     log
         Gets all that the tool prints.
+    holding
+        As `processes.run` takes it.
 
     Returns
     -------
     tuple of UploadOutcome and str
         The outcome, and the tool's own words for it.
     """
-    if problem := missing_credentials(auth_path):
-        return UploadOutcome.FAILED, problem
     environment = dict(environment)
     if auth_path:
         environment["COND_AUTH_PATH"] = str(auth_path)
     try:
-        done = subprocess.run(
+        done = processes.run(
             [*command, database.name],
-            cwd=database.parent,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            folder=database.parent,
+            environment=environment,
             timeout=timeout,
-            check=False,
+            merged=True,
+            holding=holding,
         )
     except subprocess.TimeoutExpired:
-        return UploadOutcome.FAILED, f"{_TIMED_OUT} {timeout:g} s"
+        return UploadOutcome.NO_ANSWER, f"{_TIMED_OUT} {timeout:g} s"
     except OSError as error:
         return UploadOutcome.FAILED, f"{command[0]}: {error.strerror}"
     output = done.stdout.decode(errors="replace")
@@ -132,7 +146,7 @@ def judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:
     A positive code below 251 counts the files that have no tag that went well. With it, the tool
     reports a request that had no usable answer ("Error from uploading") as a failed tag too:
     only without that has the service answered, and its answer is final. From 251 on it was
-    not asked.
+    not asked: from 254 on because it, or the login, did not answer as it should.
     """
     lines = [_LEVEL.sub("", line).strip() for line in output.splitlines() if line.strip()]
     if exit_code == 0:
@@ -143,17 +157,26 @@ def judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:
     if 0 < exit_code < 251 and told and not lost:
         return UploadOutcome.REFUSED, "; ".join(x.removeprefix(_REASON).strip() for x in told)
     if lost:
-        return UploadOutcome.FAILED, lost[0]
+        return UploadOutcome.NO_ANSWER, lost[0]
     last = next((x for x in reversed(lines) if "ended with code" not in x), "no message")
-    return UploadOutcome.FAILED, f"uploadConditions.py, exit {exit_code}: {last}"
+    if exit_code == _SIGN_IN and (denied := [x for x in lines if "nvalid credentials" in x]):
+        last = f"wrong user or password in the netrc file: {denied[0]}"
+    no_answer = exit_code in (_CONNECTION, _SIGN_IN)
+    outcome = UploadOutcome.NO_ANSWER if no_answer else UploadOutcome.FAILED
+    return outcome, f"uploadConditions.py, exit {exit_code}: {last}"
 
 
 def is_unanswered(outcome: UploadOutcome, answer: str) -> bool:
-    """Whether the file was sent and it is not known whether the service took it."""
-    return outcome is UploadOutcome.FAILED and answer.startswith((_LOST, _TIMED_OUT))
+    """Whether the file may have been sent and it is not known whether the service took it."""
+    if outcome not in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED):
+        return False
+    ended = _ENDED.match(answer)
+    return answer.startswith((_LOST, _TIMED_OUT)) or (
+        ended is not None and int(ended[1]) not in _NOT_ASKED
+    )
 
 
 def is_known_already(outcome: UploadOutcome, answer: str) -> bool:
     """Whether the service refuses a file because it has the very same one (HTTP 400)."""
     known = re.search(r"before|already|duplicate", answer, re.IGNORECASE)
-    return outcome is UploadOutcome.FAILED and answer.startswith(_LOST) and known is not None
+    return outcome is UploadOutcome.NO_ANSWER and answer.startswith(_LOST) and known is not None

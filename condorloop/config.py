@@ -5,12 +5,12 @@ Knows where the files are, how they are put together, and how to say what is wro
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from condorloop.calibration import Calibration
+from condorloop.plain import one_line, plain, shown
 from condorloop.site import Parameters, Site
+from condorloop.yaml_file import dotted, odd_texts, read_json, read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -34,7 +36,8 @@ class Mistake:
 
     def __str__(self) -> str:
         where = f"{self.file}: {self.key}" if self.key else f"{self.file}"
-        return f"{where}: {_shown(self.value)}: {self.expected}"
+        value = "missing" if self.value is None else shown(self.value)
+        return f"{plain(where)}: {value}: {one_line(self.expected, 500)}"
 
 
 class ConfigError(Exception):
@@ -92,7 +95,7 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
     mistakes: list[Mistake] = []
     the_site = _checked(Site, site, _expanded(_read(site, mistakes), site, mistakes), mistakes)
     parameters_file = next(
-        (p for p in (calibrations / "ngtParameters.jsn",) if p.exists()),
+        (p for p in (calibrations / "ngtParameters.jsn",) if os.path.lexists(p)),
         calibrations.parent / "ngtParameters.jsn",
     )
     parameters = _checked(Parameters, parameters_file, _read(parameters_file, mistakes), mistakes)
@@ -106,7 +109,7 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
     for file in files:
         data = _read(file, mistakes)
         if data is not None:
-            name = str(data.get("calibration_name"))
+            name = shown(data.get("calibration_name")).strip("'")
             names.add(name)
             if wanted and name not in wanted:
                 continue
@@ -136,8 +139,10 @@ def _checked(model: type[_Model], file: Path, data: Any, mistakes: list[Mistake]
         return model.model_validate(data)
     except ValidationError as error:
         for e in error.errors():
-            key = ".".join(str(k) for k in e["loc"])
+            key = reduce(dotted, e["loc"], "")
             expected = e["msg"].removeprefix("Value error, ")
+            if e["type"] == "string_type":
+                expected = "text; what YAML takes for something else needs quotes"
             value = None if e["type"] == "missing" else e["input"]
             if e["type"] == "extra_forbidden":
                 expected = "no such key is known here"
@@ -148,26 +153,29 @@ def _checked(model: type[_Model], file: Path, data: Any, mistakes: list[Mistake]
 def _read(file: Path, mistakes: list[Mistake]) -> Any:
     try:
         text = file.read_text(encoding="utf-8")
-        data: object = json.loads(text) if file.suffix == ".jsn" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         mistakes.append(Mistake(file, "", None, f"cannot be read: {reason}"))
         return None
-    except (yaml.YAMLError, ValueError) as error:
-        mistakes.append(Mistake(file, "", None, f"not well formed: {' '.join(str(error).split())}"))
+    try:
+        data, traps = read_json(text) if file.suffix == ".jsn" else read_yaml(text)
+    except ValueError as error:
+        mistakes.append(Mistake(file, "", None, f"not well formed: {error}"))
         return None
+    mistakes += (Mistake(file, trap.key, trap.value, trap.expected) for trap in traps)
     if not isinstance(data, dict):
         mistakes.append(Mistake(file, "", data, "a mapping of keys to values"))
         return None
+    mistakes += (Mistake(file, t.key, t.value, t.expected) for t in odd_texts(data))
     return data
 
 
 def _expanded(data: Any, file: Path, mistakes: list[Mistake], key: str = "") -> Any:
     """Replace ``${NAME}`` and ``${NAME:-default}`` by the environment's values."""
     if isinstance(data, dict):
-        return {k: _expanded(v, file, mistakes, f"{key}.{k}".strip(".")) for k, v in data.items()}
+        return {k: _expanded(v, file, mistakes, dotted(key, k)) for k, v in data.items()}
     if isinstance(data, list):
-        return [_expanded(v, file, mistakes, f"{key}.{i}") for i, v in enumerate(data)]
+        return [_expanded(v, file, mistakes, dotted(key, i)) for i, v in enumerate(data)]
     if not isinstance(data, str):
         return data
 
@@ -191,10 +199,3 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
         else:
             merged[key] = value
     return merged
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "missing"
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -10,11 +10,13 @@ import logging
 from collections.abc import Callable, Mapping
 
 from condorloop.bell import Bell
+from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
+from condorloop.lumis import EMPTY
 from condorloop.model import FileState, Probe
 from condorloop.services import Service
-from condorloop.site import StorageSite
-from condorloop.storage import Contents, Storage, StorageUnavailable
+from condorloop.storage import Contents, StorageUnavailable, unusable_name
+from condorloop.world import Files
 
 SOON = 4
 """How often a file that cannot be opened is tried before nothing waits for it any more."""
@@ -28,30 +30,17 @@ log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Watches the run folders of a site's storage.
+    """Watches the run folders of a site's storage."""
 
-    Parameters
-    ----------
-    environment
-        Gives the CMSSW environment for the probes.
-    bell
-        Rung whenever a probe has ended.
-    """
-
-    def __init__(
-        self,
-        site: StorageSite,
-        ledger: Ledger,
-        environment: Callable[[], Mapping[str, str]],
-        bell: Bell,
-    ) -> None:
+    def __init__(self, storage: Files, ledger: Ledger, interruption: Interruption) -> None:
         self.service = Service("EOS")
         self.probing = Service("edmFileUtil")
         self.listed: dict[tuple[str, int], float] = {}
         self._ledger = ledger
-        self._storage = Storage(site, environment, bell.ring)
-        self._bell = bell
+        self._storage = storage
+        self._interruption = interruption
         self._known: dict[tuple[str, int], dict[str, int]] = {}
+        self._gone: dict[tuple[str, int], set[str]] = {}
         self._probe_after: dict[str, float] = {}
         self._probed_size: dict[str, int | None] = {}
 
@@ -61,11 +50,17 @@ class Intake:
         errors = []
         for stream, run in watched:
             try:
-                self._note(stream, run, self._storage.list_run(stream, run), now)
+                with self._interruption.outside():
+                    listing = self._storage.list_run(stream, run)
             except StorageUnavailable as error:
                 errors.append(error)
+                self._note_new(stream, run, error.files, now)
                 if error.everywhere:
                     break
+                continue
+            known = self._note_new(stream, run, listing, now)
+            self._note_gone(stream, run, known.keys() - listing.keys())
+            self.listed[stream, run] = now
         if errors:
             self.service.failed(errors[0], now)
         elif watched:
@@ -73,51 +68,71 @@ class Intake:
         for stream, run in watched:
             for path in self._ledger.files_to_probe(stream, run):
                 if self._probe_after.get(path, 0.0) <= now:
-                    self._probed_size.setdefault(path, self._size(stream, run, path))
-                    self._storage.start_probe(path)
+                    self._probe(stream, run, path, now)
 
-    def settle(self, clock: Callable[[], float]) -> None:
-        """Wait until every probe that is under way has told its result."""
-        while self._storage.probing:
-            self._bell.wait(PROBE_WAIT)
+    def _probe(self, stream: str, run: int, path: str, now: float) -> None:
+        if unusable := unusable_name(path):
+            self._ledger.record_probe(path, FileState.BAD, Probe(EMPTY, 0, unusable), now)
+            return
+        self._probed_size.setdefault(path, self._size(stream, run, path))
+        self._storage.start_probe(path)
+
+    def settle(self, clock: Callable[[], float], bell: Bell) -> None:
+        """Wait until every probe that is under way has told its result; each rings the bell."""
+        while self._storage.probing and not self._interruption.wished:
+            bell.wait(PROBE_WAIT)
             self.take_probes(clock())
-
-    def close(self) -> None:
-        """Start nothing more."""
-        self._storage.close()
 
     def _size(self, stream: str, run: int, path: str) -> int | None:
         return self._known.get((stream, run), {}).get(path)
 
     def _forget_all_but(self, watched: list[tuple[str, int]]) -> None:
-        for remembered in (self._known, self.listed):
+        for remembered in (self._known, self._gone, self.listed):
             for gone in remembered.keys() - set(watched):
                 del remembered[gone]
 
-    def _note(self, stream: str, run: int, listing: Mapping[str, int], now: float) -> None:
+    def odd_lines(self) -> tuple[str, ...]:
+        """What storage lists in the watched folders and nobody understands."""
+        return tuple(x for watched in self._known for x in self._storage.odd_lines(*watched))
+
+    def _note_new(
+        self, stream: str, run: int, listing: Mapping[str, int], now: float
+    ) -> Mapping[str, int]:
+        """Write down files that are new or of another size; return all that are known."""
         if (stream, run) not in self._known:
             self._known[stream, run] = self._ledger.files(stream, run)
+            self._gone[stream, run] = self._ledger.gone_files(stream, run)
         known = self._known[stream, run]
         changed = {path: size for path, size in listing.items() if known.get(path) != size}
         if changed:
             self._ledger.add_files(stream, run, changed, now)
             known |= changed
             log.info("run %d: %d new RAW files in %s", run, len(changed), stream)
-        self.listed[stream, run] = now
+        return known
+
+    def _note_gone(self, stream: str, run: int, gone: set[str]) -> None:
+        before = self._gone[stream, run]
+        if gone != before:
+            self._ledger.set_gone(before - gone, False)
+            self._ledger.set_gone(gone - before, True)
+            for path in sorted(gone - before):
+                log.warning("run %d: storage does not list %s any more", run, path)
+            self._gone[stream, run] = gone
 
     def take_probes(self, now: float) -> None:
         """Write down what the probes that have ended told."""
         for path, contents in self._storage.probed().items():
             found = self._ledger.stream_and_run(path)
-            size = self._probed_size.pop(path, None)
-            if found and contents.error and size != self._size(*found, path):
-                continue  # it has grown meanwhile, and is to be probed as it is
+            size = self._probed_size.get(path)
+            grown = found and size != self._size(*found, path)
             if found and not contents.answered:
                 self._probe_after[path] = now + PROBE_WAIT
                 self.probing.failed(contents.error, now)
-            elif found:
+            elif found and not grown:  # else it is to be probed as it is
                 self.probing.good(now)
                 self._take(path, found, contents, now)
+            self._storage.forget(path)
+            self._probed_size.pop(path, None)
 
     def _take(self, path: str, found: tuple[str, int], contents: Contents, now: float) -> None:
         _, run = found

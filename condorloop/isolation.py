@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from condorloop.ledger_view import LedgerError
+from condorloop.ledger_file import LedgerError
 from condorloop.logs import say
 from condorloop.model import CampaignKey
 

@@ -1,4 +1,4 @@
-"""The ledger: the manager's SQLite file, and the one place that writes to it.
+"""The ledger: the manager's SQLite file, open for writing; campaigns and RAW files.
 
 Knows what was seen, decided and done; it decides nothing. Only the submitter writes, and every
 method that writes is one transaction.
@@ -9,59 +9,65 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from condorloop.ledger_schema import SCHEMA, SCHEMA_VERSION
-from condorloop.ledger_view import LedgerError, LedgerView
+from condorloop.ledger_dags import DagLedger
+from condorloop.ledger_file import LedgerDamaged, LedgerError
+from condorloop.ledger_schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from condorloop.lumis import Lumis
-from condorloop.model import (
-    CampaignKey,
-    CampaignState,
-    DagState,
-    FileState,
-    HarvestRecord,
-    PlannedNode,
-    Probe,
-    Run,
-    UploadOutcome,
-)
+from condorloop.model import CampaignKey, CampaignState, FileState, Probe, Run
 
-__all__ = ["Ledger", "LedgerError"]
+__all__ = ["Ledger", "LedgerDamaged", "LedgerError"]
 
 
-class Ledger(LedgerView):
-    """The ledger, open for writing; the file is made when it is not there."""
+class Ledger(DagLedger):
+    """The ledger, open for writing; the file is made when it is not there.
+
+    Parameters
+    ----------
+    path
+        The file. One of an older schema version is brought up to date.
+    ledger_id
+        The id of a ledger that is made; a random one if None.
+    """
 
     _mode = "rwc"
+
+    def __init__(self, path: Path, ledger_id: str | None = None) -> None:
+        self._new_id = ledger_id or uuid.uuid4().hex[:12]
+        super().__init__(path)
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        self._create()
-
-    def _create(self) -> None:
+        self._check()
         with self._transaction():
             if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-                return
-            for statement in filter(str.strip, SCHEMA.split(";")):
-                self._db.execute(statement)
-            values = {"schema_version": str(SCHEMA_VERSION), "ledger_id": uuid.uuid4().hex[:12]}
-            self._db.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+                self._migrate()
+            else:
+                self._create()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All that is written inside is kept, or nothing."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise LedgerError(f"{self._path}: {error}") from error
-        finally:
-            if self._db.in_transaction:
-                with suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
+    def _check(self) -> None:
+        [found] = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            raise LedgerDamaged(f"{self.path}: {found}")
+
+    def _create(self) -> None:
+        self._run_script(SCHEMA)
+        values = {"schema_version": str(SCHEMA_VERSION), "ledger_id": self._new_id}
+        self._db.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+
+    def _migrate(self) -> None:
+        version = self._meta("schema_version")
+        while version.isdecimal() and (script := MIGRATIONS.get(int(version))):
+            self._run_script(script)
+            version = str(int(version) + 1)
+            self._db.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (version,))
+
+    def _run_script(self, script: str) -> None:
+        for statement in filter(str.strip, script.split(";")):
+            self._db.execute(statement)
 
     def latch(self, key: CampaignKey, stream: str, run: Run, reason: str, now: float) -> None:
         """Open a campaign; the good files that are known of its run are waiting in it."""
@@ -108,26 +114,88 @@ class Ledger(LedgerView):
             )
 
     def set_state(self, campaign_id: int, state: CampaignState, reason: str, now: float) -> None:
-        """Move a campaign to another state."""
+        """Move a campaign to another state; at its closing, with what OMS says of the run."""
+        judged = "" if state.open else ", judged_end = run_end, judged_ls = last_ls"
         with self._transaction():
             self._db.execute(
-                "UPDATE campaign SET state = ?, reason = ?, state_since = ? WHERE id = ?",
+                f"UPDATE campaign SET state = ?, reason = ?, state_since = ?{judged} WHERE id = ?",
                 (state, reason, now, campaign_id),
             )
 
     def add_files(self, stream: str, run: int, files: Mapping[str, int], now: float) -> None:
-        """Write down new RAW files, or ones whose size has changed while they were no good."""
+        """Write down RAW files that are new, or whose size has changed.
+
+        One that no DAG reads is to be probed again. One that was read stays what it is, with a
+        word about its replacement.
+        """
         with self._transaction():
-            self._db.executemany(
-                "INSERT INTO raw_file (path, stream, run, size, seen_at, state)"
-                " VALUES (?, ?, ?, ?, ?, 'new') ON CONFLICT (path) DO UPDATE"
-                " SET size = excluded.size, state = 'new', probes = 0 WHERE state <> 'good'",
-                [(path, stream, run, size, now) for path, size in files.items()],
-            )
+            for path, size in files.items():
+                self._add_file(path, stream, run, size, now)
             self._db.execute(
                 "UPDATE campaign SET last_new_at = ? WHERE stream = ? AND run = ?",
                 (now, stream, run),
             )
+
+    def _add_file(self, path: str, stream: str, run: int, size: int, now: float) -> None:
+        known = self._db.execute("SELECT * FROM raw_file WHERE path = ?", (path,)).fetchone()
+        if known is None:
+            self._db.execute(
+                "INSERT INTO raw_file (path, stream, run, size, seen_at, state)"
+                " VALUES (?, ?, ?, ?, ?, 'new')",
+                (path, stream, run, size, now),
+            )
+        elif self._db.execute(
+            "SELECT 1 FROM campaign_file WHERE file_id = ? AND dag_id IS NOT NULL", (known["id"],)
+        ).fetchone():
+            told = f"replaced after it was read: it had {known['size']} bytes, now {size}"
+            self._db.execute(
+                "UPDATE raw_file SET size = ?, gone = 0, error = ? WHERE id = ?",
+                (size, told, known["id"]),
+            )
+        else:
+            self._db.execute("DELETE FROM campaign_file WHERE file_id = ?", (known["id"],))
+            self._db.execute(
+                "UPDATE raw_file SET size = ?, state = 'new', probes = 0, gone = 0 WHERE id = ?",
+                (size, known["id"]),
+            )
+
+    def set_gone(self, paths: Iterable[str], gone: bool) -> None:
+        """Write down which RAW files storage has ceased to list, or lists again."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE raw_file SET gone = ? WHERE path = ?", [(int(gone), p) for p in paths]
+            )
+
+    def retry_files(self, campaign_id: int) -> int:
+        """Give the files of a campaign that were given up another try; return how many.
+
+        Bad and unreadable ones are probed again; quarantined ones wait for a DAG of their own.
+        """
+        with self._transaction():
+            probed = self._db.execute(
+                "UPDATE raw_file SET state = 'new', probes = 0 WHERE state IN ('bad', 'unreadable')"
+                " AND (stream, run) = (SELECT stream, run FROM campaign WHERE id = ?)",
+                (campaign_id,),
+            ).rowcount
+            rows = self._all(
+                "SELECT dag_id, name, dropped FROM node JOIN dag ON dag.id = dag_id"
+                " WHERE node.campaign_id = ? AND dropped <> '[]' AND kind = 'RECO'"
+                " AND dag.state <> 'planned'",
+                campaign_id,
+            )
+            for row in rows:
+                self._release(campaign_id, row["dag_id"], row["name"], json.loads(row["dropped"]))
+            return probed + sum(len(json.loads(r["dropped"])) for r in rows)
+
+    def _release(self, campaign_id: int, dag_id: int, node: str, paths: list[str]) -> None:
+        self._db.execute(
+            "UPDATE node SET dropped = '[]' WHERE dag_id = ? AND name = ?", (dag_id, node)
+        )
+        self._db.executemany(
+            "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE campaign_id = ?"
+            " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
+            [(campaign_id, path) for path in paths],
+        )
 
     def record_probe(self, path: str, state: FileState, probe: Probe, now: float) -> None:
         """Write down what probing a file told; a good one waits in every campaign that reads it."""
@@ -146,122 +214,10 @@ class Ledger(LedgerView):
             ):
                 self._attach(campaign["id"], files)
 
-    def plan_dag(
-        self,
-        campaign_id: int,
-        batch: int | None,
-        number: int,
-        nodes: Iterable[PlannedNode],
-        reason: str,
-        now: float,
-    ) -> int:
-        """Write down a DAG before anything of it exists; its files wait no longer."""
-        with self._transaction():
-            cursor = self._db.execute(
-                "INSERT INTO dag (campaign_id, number, batch, state, reason, planned_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (campaign_id, number, batch, DagState.PLANNED, reason, now),
-            )
-            dag_id = cursor.lastrowid or 0
-            for node in nodes:
-                self._db.execute(
-                    "INSERT INTO node (dag_id, name, campaign_id, kind, job, output, witness,"
-                    " state) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting')",
-                    (
-                        *(dag_id, node.name, campaign_id, node.kind, node.job),
-                        *(node.output, node.witness),
-                    ),
-                )
-                self._db.executemany(
-                    "UPDATE campaign_file SET dag_id = ?, node = ? WHERE campaign_id = ?"
-                    " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
-                    [(dag_id, node.name, campaign_id, path) for path in node.paths],
-                )
-            return dag_id
-
-    def drop_dag(self, dag_id: int) -> None:
-        """Forget a planned DAG of which nothing was made; its files are waiting again."""
+    def answer(self, request_id: int, granted: bool, answer: str, now: float) -> None:
+        """Write down what became of a person's request."""
         with self._transaction():
             self._db.execute(
-                "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE dag_id = ?", (dag_id,)
-            )
-            self._db.execute("DELETE FROM node WHERE dag_id = ?", (dag_id,))
-            self._db.execute("DELETE FROM dag WHERE id = ?", (dag_id,))
-
-    def dag_submitted(self, dag_id: int, cluster: int, now: float) -> None:
-        """Write down that a DAG is in the queue."""
-        with self._transaction():
-            self._db.execute(
-                "UPDATE dag SET state = ?, cluster = ?, submitted_at = COALESCE(submitted_at, ?),"
-                " ended_at = NULL WHERE id = ?",
-                (DagState.ACTIVE, cluster, now, dag_id),
-            )
-
-    def plan_rescue(self, dag_id: int) -> None:
-        """Write down that a failed DAG is about to be submitted again."""
-        with self._transaction():
-            self._db.execute(
-                "UPDATE dag SET state = ?, rescues = rescues + 1 WHERE id = ?",
-                (DagState.PLANNED, dag_id),
-            )
-            self._db.execute(
-                "UPDATE node SET state = 'waiting' WHERE dag_id = ? AND state = 'failed'",
-                (dag_id,),
-            )
-
-    def dag_ended(self, dag_id: int, failed: Iterable[str] | None, now: float) -> None:
-        """Write down the end of a DAG: with `failed` None it is done, else those nodes failed."""
-        with self._transaction():
-            state = DagState.DONE if failed is None else DagState.FAILED
-            self._db.execute(
-                "UPDATE dag SET state = ?, ended_at = ? WHERE id = ?", (state, now, dag_id)
-            )
-        self.nodes_failed(dag_id, failed or ())
-
-    def nodes_failed(self, dag_id: int, names: Iterable[str]) -> None:
-        """Write down nodes that failed in a DAG whose other nodes go on."""
-        with self._transaction():
-            self._db.executemany(
-                "UPDATE node SET state = 'failed' WHERE dag_id = ? AND name = ?",
-                [(dag_id, name) for name in names],
-            )
-
-    def node_done(self, dag_id: int, name: str, lumis: Lumis, events: int, now: float) -> None:
-        """Write down that a node succeeded, and what its output holds."""
-        with self._transaction():
-            self._db.execute(
-                "UPDATE node SET state = 'done', lumis = ?, events = ?, done_at = ?"
-                " WHERE dag_id = ? AND name = ?",
-                (str(lumis), events, now, dag_id, name),
-            )
-
-    def record_harvest(self, dag_id: int, campaign_id: int, record: HarvestRecord) -> None:
-        """Write down how far HARVEST and UPLOAD of a DAG have come."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO payload (dag_id, campaign_id, inputs, lumis, events,"
-                " harvested_at, outcome, answer, tag, hash, since, answered_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(dag_id, campaign_id, json.dumps(sorted(record.inputs))),
-                    *(str(record.lumis), record.events),
-                    *(record.harvested_at, record.outcome, record.answer, record.tag),
-                    *(record.hash, record.since, record.answered_at),
-                ),
-            )
-            if record.harvested_at is None:
-                return
-            self._db.executemany(
-                "UPDATE node SET harvested = 1 WHERE campaign_id = ? AND job = ?",
-                [(campaign_id, job) for job in record.inputs | record.left_out],
-            )
-            self._widen(campaign_id, "harvested", record.lumis)
-            if record.outcome is UploadOutcome.UPLOADED:
-                self._widen(campaign_id, "in_payload", record.lumis)
-
-    def _widen(self, campaign_id: int, column: str, lumis: Lumis) -> None:
-        row = self._all(f"SELECT {column} FROM campaign WHERE id = ?", campaign_id)[0]
-        if len(lumis) > len(Lumis.parse(row[column])):
-            self._db.execute(
-                f"UPDATE campaign SET {column} = ? WHERE id = ?", (str(lumis), campaign_id)
+                "UPDATE request SET answered_at = ?, granted = ?, answer = ? WHERE id = ?",
+                (now, int(granted), answer, request_id),
             )

@@ -4,8 +4,22 @@ Times are seconds since the epoch; lumisections are text such as ``1-40,42``; na
 are those of the model. The partial indices keep a cycle's queries as cheap as what is new.
 """
 
-SCHEMA_VERSION = 1
-SCHEMA = """
+SCHEMA_VERSION = 2
+_OF_2 = """
+CREATE INDEX campaign_revised ON campaign (id) WHERE state IN ('complete', 'incomplete')
+    AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls);
+CREATE INDEX dag_undone ON dag (campaign_id, number) WHERE state NOT IN ('done', 'lost');
+CREATE INDEX dag_in_flight ON dag (campaign_id) WHERE state IN ('planned', 'active');
+CREATE INDEX node_dropped ON node (campaign_id) WHERE dropped <> '[]';
+CREATE TABLE request (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL, run INTEGER NOT NULL, calibration TEXT, node TEXT,
+    everything INTEGER NOT NULL DEFAULT 0, made_by TEXT NOT NULL, made_at REAL NOT NULL,
+    answered_at REAL, answer TEXT NOT NULL DEFAULT '', granted INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX request_open ON request (id) WHERE answered_at IS NULL;
+"""
+
+SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE campaign (
     id INTEGER PRIMARY KEY,
@@ -14,7 +28,8 @@ CREATE TABLE campaign (
     fill INTEGER, run_start REAL NOT NULL, run_end REAL, last_ls INTEGER,
     latched_at REAL NOT NULL, state_since REAL NOT NULL, last_new_at REAL NOT NULL,
     seen TEXT NOT NULL DEFAULT '', harvested TEXT NOT NULL DEFAULT '',
-    in_payload TEXT NOT NULL DEFAULT '',
+    in_payload TEXT NOT NULL DEFAULT '', events_in_payload INTEGER NOT NULL DEFAULT 0,
+    judged_end REAL, judged_ls INTEGER,
     UNIQUE (run, calibration));
 CREATE INDEX campaign_state ON campaign (state);
 CREATE INDEX campaign_stream ON campaign (stream, run);
@@ -24,7 +39,7 @@ CREATE TABLE raw_file (
     size INTEGER NOT NULL, seen_at REAL NOT NULL,
     state TEXT NOT NULL, probes INTEGER NOT NULL DEFAULT 0, probed_at REAL,
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
-    error TEXT NOT NULL DEFAULT '');
+    error TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX raw_file_run ON raw_file (stream, run);
 CREATE INDEX raw_file_new ON raw_file (stream, run) WHERE state = 'new';
 CREATE INDEX raw_file_unreadable ON raw_file (stream, run) WHERE state = 'unreadable';
@@ -42,8 +57,8 @@ CREATE TABLE dag (
     state TEXT NOT NULL, cluster INTEGER, reason TEXT NOT NULL,
     planned_at REAL NOT NULL, submitted_at REAL, ended_at REAL,
     rescues INTEGER NOT NULL DEFAULT 0,
+    held INTEGER NOT NULL DEFAULT 0, removed_by TEXT NOT NULL DEFAULT '',
     UNIQUE (campaign_id, number));
-CREATE INDEX dag_undone ON dag (campaign_id, number) WHERE state <> 'done';
 CREATE TABLE node (
     dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
     campaign_id INTEGER NOT NULL REFERENCES campaign (id),
@@ -51,6 +66,9 @@ CREATE TABLE node (
     state TEXT NOT NULL,
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     done_at REAL, harvested INTEGER NOT NULL DEFAULT 0,
+    child TEXT NOT NULL DEFAULT '', lacking TEXT NOT NULL DEFAULT '',
+    exit_code INTEGER, error TEXT NOT NULL DEFAULT '', blames TEXT NOT NULL DEFAULT '{{}}',
+    dropped TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (dag_id, name)) WITHOUT ROWID;
 CREATE INDEX node_job ON node (campaign_id, job) WHERE job IS NOT NULL;
 CREATE INDEX node_unharvested ON node (campaign_id)
@@ -62,4 +80,24 @@ CREATE TABLE payload (
     harvested_at REAL, outcome TEXT, answer TEXT NOT NULL DEFAULT '',
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER, answered_at REAL);
 CREATE INDEX payload_campaign ON payload (campaign_id);
-"""
+{_OF_2}"""
+
+_TO_2 = f"""
+ALTER TABLE campaign ADD COLUMN events_in_payload INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE campaign ADD COLUMN judged_end REAL;
+ALTER TABLE campaign ADD COLUMN judged_ls INTEGER;
+UPDATE campaign SET judged_end = run_end, judged_ls = last_ls;
+ALTER TABLE raw_file ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dag ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dag ADD COLUMN removed_by TEXT NOT NULL DEFAULT '';
+DROP INDEX dag_undone;
+ALTER TABLE node ADD COLUMN child TEXT NOT NULL DEFAULT '';
+ALTER TABLE node ADD COLUMN lacking TEXT NOT NULL DEFAULT '';
+ALTER TABLE node ADD COLUMN exit_code INTEGER;
+ALTER TABLE node ADD COLUMN error TEXT NOT NULL DEFAULT '';
+ALTER TABLE node ADD COLUMN blames TEXT NOT NULL DEFAULT '{{}}';
+ALTER TABLE node ADD COLUMN dropped TEXT NOT NULL DEFAULT '[]';
+{_OF_2}"""
+
+MIGRATIONS = {1: _TO_2}
+"""What turns the ledger of a schema version into one of the next."""

@@ -9,16 +9,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Self
 
-from condorloop.ledger_schema import SCHEMA_VERSION
+from condorloop.ledger_file import LedgerFile
 from condorloop.lumis import Lumis
 from condorloop.model import (
     Campaign,
     CampaignKey,
     CampaignState,
-    CampaignSummary,
     Dag,
     DagState,
     HarvestRecord,
@@ -26,79 +23,20 @@ from condorloop.model import (
     PlannedNode,
     ProcessedOutputs,
     RawFile,
+    Request,
+    RequestKind,
     UploadOutcome,
     WaitingFile,
-    dag_label,
 )
 
 
-class LedgerError(Exception):
-    """The ledger cannot be used; the message names the file and what to do."""
-
-
-class LedgerView:
-    """The ledger, open for reading.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Raises
-    ------
-    LedgerError
-        The file is not there, is no ledger, is damaged, or was written by another version.
-    """
-
-    _mode = "ro"
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            uri = f"{path.absolute().as_uri()}?mode={self._mode}"
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA busy_timeout = 10000")
-            self._prepare()
-            self.id = self._meta("ledger_id")
-            version = self._meta("schema_version")
-        except sqlite3.Error as error:
-            raise LedgerError(f"{path}: cannot be used as a ledger: {error}") from error
-        if version != str(SCHEMA_VERSION):
-            raise LedgerError(
-                f"{path}: schema version {version}, but this condorloop reads {SCHEMA_VERSION}"
-            )
-
-    def _prepare(self) -> None:
-        """What comes before the first reading."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+class LedgerView(LedgerFile):
+    """What the loop reads of the ledger."""
 
     def stream_and_run(self, path: str) -> tuple[str, int] | None:
         """Which stream and run a RAW file belongs to; None if it is not known."""
         rows = self._all("SELECT stream, run FROM raw_file WHERE path = ?", path)
         return (rows[0]["stream"], rows[0]["run"]) if rows else None
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def _meta(self, key: str) -> str:
-        rows = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchall()
-        return str(rows[0][0]) if rows else ""
-
-    def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        try:
-            return self._db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise LedgerError(f"{self._path}: {error}") from error
-
-    def _number(self, sql: str, *values: object) -> int:
-        return int(self._all(sql, *values)[0][0] or 0)
 
     def known(self, first_run: int) -> frozenset[CampaignKey]:
         """The campaigns that were ever latched, of runs from `first_run` on."""
@@ -128,13 +66,21 @@ class LedgerView:
         )
         return {r["path"]: r["size"] for r in rows}
 
+    def gone_files(self, stream: str, run: int) -> set[str]:
+        """The RAW files of a run that storage listed once, and does not list any more."""
+        rows = self._all(
+            "SELECT path FROM raw_file WHERE stream = ? AND run = ? AND gone = 1", stream, run
+        )
+        return {r["path"] for r in rows}
+
     def files_to_probe(self, stream: str, run: int) -> dict[str, int]:
         """The RAW files of a run that are not known to be good or bad: path to probes so far."""
         rows = self._all(
             "SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_new"
-            " WHERE state = 'new' AND stream = ? AND run = ?"
+            " WHERE state = 'new' AND stream = ? AND run = ? AND gone = 0"
             " UNION ALL SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_unreadable"
-            " WHERE state = 'unreadable' AND stream = ? AND run = ? ORDER BY seen_at, path",
+            " WHERE state = 'unreadable' AND stream = ? AND run = ? AND gone = 0"
+            " ORDER BY seen_at, path",
             *(stream, run, stream, run),
         )
         return {r["path"]: r["probes"] for r in rows}
@@ -150,15 +96,57 @@ class LedgerView:
         return dag["number"] or 0, dag["batch"] or 0, job
 
     def unfinished_nodes(self, dag_id: int) -> list[PlannedNode]:
-        """The nodes of a DAG that are not known to be done."""
+        """The nodes of a DAG that are not known to be done, and are to be."""
+        return self._nodes("dag_id = ? AND state NOT IN ('done', 'dropped')", dag_id)
+
+    def alca_nodes(self, dag_id: int) -> list[PlannedNode]:
+        """The ALCA nodes of a DAG, whatever became of them."""
+        return self._nodes("dag_id = ? AND kind = 'ALCA'", dag_id)
+
+    def _nodes(self, which: str, *values: object) -> list[PlannedNode]:
         rows = self._all(
-            "SELECT name, kind, job, output, witness FROM node"
-            " WHERE dag_id = ? AND state <> 'done'",
-            dag_id,
+            f"SELECT name, kind, job, output, witness, child FROM node WHERE {which}", *values
         )
         return [
-            PlannedNode(r["name"], NodeKind(r["kind"]), r["output"], r["witness"], r["job"])
+            PlannedNode(
+                name=r["name"],
+                kind=NodeKind(r["kind"]),
+                output=r["output"],
+                witness=r["witness"],
+                job=r["job"],
+                child=r["child"],
+            )
             for r in rows
+        ]
+
+    def dropped(self, dag_id: int) -> dict[str, frozenset[str]]:
+        """The inputs that the nodes of a DAG go on without: RAW files or RECO, by node."""
+        rows = self._all(
+            "SELECT name, dropped FROM node WHERE dag_id = ? AND dropped <> '[]'", dag_id
+        )
+        return {r["name"]: frozenset(json.loads(r["dropped"])) for r in rows}
+
+    def uploaded(self, campaign_id: int) -> tuple[Lumis, int]:
+        """The LS and the number of events of the largest payload that was uploaded."""
+        row = self._all(
+            "SELECT in_payload, events_in_payload FROM campaign WHERE id = ?", campaign_id
+        )[0]
+        return Lumis.parse(row["in_payload"]), row["events_in_payload"]
+
+    def requests(self) -> list[Request]:
+        """What people have asked for and was not answered, the oldest first."""
+        return [
+            Request(
+                id=r["id"],
+                kind=RequestKind(r["kind"]),
+                run=r["run"],
+                calibration=r["calibration"],
+                node=r["node"],
+                everything=bool(r["everything"]),
+                made_by=r["made_by"],
+                made_at=r["made_at"],
+            )
+            for r in self._all("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")
         ]
 
     def harvest_record(self, dag_id: int) -> HarvestRecord | None:
@@ -175,19 +163,32 @@ class LedgerView:
             When storage last listed each (stream, run), seconds since the epoch.
         """
         rows = self._all(
-            "SELECT * FROM campaign WHERE state IN (?, ?) OR (state IN (?, ?) AND id IN"
-            " (SELECT campaign_id FROM campaign_file WHERE dag_id IS NULL))"
-            " ORDER BY run, calibration",
-            *(CampaignState.ACTIVE, CampaignState.CLOSING),
-            *(CampaignState.COMPLETE, CampaignState.INCOMPLETE),
+            "SELECT * FROM campaign WHERE id IN ("
+            " SELECT id FROM campaign WHERE state IN ('active', 'closing')"
+            " UNION SELECT campaign_id FROM campaign_file WHERE dag_id IS NULL"
+            " UNION SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')"
+            " UNION SELECT id FROM campaign WHERE state IN ('complete', 'incomplete')"
+            " AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
+            " AND state IN ('active', 'closing', 'complete', 'incomplete')"
+            " ORDER BY run, calibration"
         )
         return [self._campaign(row, listed) for row in rows]
+
+    def campaigns_of(self, run: int, calibration: str | None) -> list[Campaign]:
+        """The campaigns of a run in whatever state; of one calibration, or of all if None."""
+        rows = self._all(
+            "SELECT * FROM campaign WHERE run = ?1 AND calibration = COALESCE(?2, calibration)"
+            " ORDER BY calibration",
+            *(run, calibration),
+        )
+        return [self._campaign(row, {}) for row in rows]
 
     def _campaign(self, row: sqlite3.Row, listed: Mapping[tuple[str, int], float]) -> Campaign:
         waiting = self._all(
             "SELECT path, size, lumis, events, probed_at"
             " FROM campaign_file INDEXED BY campaign_file_waiting"
-            " JOIN raw_file ON raw_file.id = file_id WHERE campaign_id = ? AND dag_id IS NULL",
+            " JOIN raw_file ON raw_file.id = file_id"
+            " WHERE campaign_id = ? AND dag_id IS NULL AND gone = 0",
             row["id"],
         )
         unharvested = self._all(
@@ -216,25 +217,34 @@ class LedgerView:
             ),
             probing=self._number(
                 "SELECT COUNT(*) FROM raw_file INDEXED BY raw_file_new"
-                " WHERE state = 'new' AND run = ? AND stream = ?",
+                " WHERE state = 'new' AND run = ? AND stream = ? AND gone = 0",
                 *(row["run"], row["stream"]),
             ),
             dags=tuple(self.dags(row["id"])),
             dag_count=self._number("SELECT COUNT(*) FROM dag WHERE campaign_id = ?", row["id"]),
             unharvested={u["job"]: u["done_at"] for u in unharvested},
+            quarantined=self.quarantined(row["id"]),
+            revised=_revised(row),
         )
 
+    def quarantined(self, campaign_id: int) -> tuple[str, ...]:
+        """The inputs that nodes of a campaign went on without."""
+        rows = self._all(
+            "SELECT dropped FROM node WHERE campaign_id = ? AND dropped <> '[]'", campaign_id
+        )
+        return tuple(sorted(i for r in rows for i in json.loads(r["dropped"])))
+
     def dags(self, campaign_id: int) -> list[Dag]:
-        """The DAGs of a campaign that are not done."""
+        """The DAGs of a campaign that are neither done nor lost."""
         dags = []
         for row in self._all(
             "SELECT dag.*, inputs, outcome FROM dag INDEXED BY dag_undone"
             " LEFT JOIN payload ON dag_id = dag.id"
-            " WHERE dag.campaign_id = ? AND dag.state <> 'done' ORDER BY number",
+            " WHERE dag.campaign_id = ? AND dag.state NOT IN ('done', 'lost') ORDER BY number",
             campaign_id,
         ):
             failed = self._all(
-                "SELECT name FROM node WHERE dag_id = ? AND state = 'failed'", row["id"]
+                "SELECT name, blames FROM node WHERE dag_id = ? AND state = 'failed'", row["id"]
             )
             dags.append(
                 Dag(
@@ -250,72 +260,19 @@ class LedgerView:
                     if row["inputs"] is None
                     else frozenset(json.loads(row["inputs"])),
                     upload=UploadOutcome(row["outcome"]) if row["outcome"] else None,
+                    held=bool(row["held"]),
+                    blames={f["name"]: json.loads(f["blames"]) for f in failed},
+                    removed_by=row["removed_by"],
                 )
             )
         return dags
 
-    def summaries(self, since: float) -> list[CampaignSummary]:
-        """What people want to know of the campaigns that are open or were latched after `since`."""
+    def all_dags(self, campaign_id: int) -> list[tuple[int, int]]:
+        """The id and the number of every DAG of a campaign that is not lost."""
         rows = self._all(
-            "SELECT * FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
-            " ORDER BY run, calibration",
-            *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
+            "SELECT id, number FROM dag WHERE campaign_id = ? AND state <> 'lost'", campaign_id
         )
-        return [self._summary(row) for row in rows]
-
-    def _summary(self, row: sqlite3.Row) -> CampaignSummary:
-        files = {
-            r["state"]: r["n"]
-            for r in self._all(
-                "SELECT state, COUNT(*) AS n FROM raw_file WHERE stream = ? AND run = ?"
-                " GROUP BY state",
-                *(row["stream"], row["run"]),
-            )
-        }
-        bad = self._all(
-            "SELECT path, error FROM raw_file WHERE stream = ? AND run = ?"
-            " AND state IN ('bad', 'unreadable') ORDER BY path",
-            *(row["stream"], row["run"]),
-        )
-        dags = {
-            r["state"]: r["n"]
-            for r in self._all(
-                "SELECT state, COUNT(*) AS n FROM dag WHERE campaign_id = ? GROUP BY state",
-                row["id"],
-            )
-        }
-        failed = self._all(
-            "SELECT number, batch, name FROM node JOIN dag ON dag.id = dag_id"
-            " WHERE dag.campaign_id = ? AND node.state = 'failed' ORDER BY number, name",
-            row["id"],
-        )
-        payloads = self._all(
-            "SELECT payload.*, number FROM payload JOIN dag ON dag.id = dag_id"
-            " WHERE payload.campaign_id = ? ORDER BY answered_at",
-            row["id"],
-        )
-        uploaded = [p for p in payloads if p["outcome"] == UploadOutcome.UPLOADED]
-        answered = [p for p in payloads if p["outcome"]]
-        return CampaignSummary(
-            key=CampaignKey(row["calibration"], row["run"]),
-            state=CampaignState(row["state"]),
-            reason=row["reason"],
-            fill=row["fill"],
-            run_start=row["run_start"],
-            run_end=row["run_end"],
-            last_ls=row["last_ls"],
-            seen=Lumis.parse(row["seen"]),
-            harvested=Lumis.parse(row["harvested"]),
-            in_payload=Lumis.parse(row["in_payload"]),
-            files=files,
-            bad_files={b["path"]: b["error"] for b in bad},
-            dags=dags,
-            failed_nodes=tuple(f"{dag_label(f['number'], f['batch'])} {f['name']}" for f in failed),
-            uploads=len(uploaded),
-            last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
-            last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
-            last_answer=answered[-1]["answer"] if answered else "",
-        )
+        return [(r["id"], r["number"]) for r in rows]
 
     def probes(self) -> dict[str, int]:
         """How often each RAW file was probed, by path."""
@@ -340,6 +297,13 @@ class LedgerView:
             reco=tuple(n["output"] for n in reco if n["state"] == "done"),
             alcareco=tuple(n["output"] for n in nodes if n["harvested"]),
         )
+
+
+def _revised(row: sqlite3.Row) -> str:
+    """What OMS tells otherwise than when a campaign was closed, in words."""
+    if (row["run_end"] is None) != (row["judged_end"] is None):
+        return "the run goes on" if row["run_end"] is None else "the run has ended"
+    return "" if row["last_ls"] == row["judged_ls"] else f"its last LS is {row['last_ls']}"
 
 
 def _harvest_record(row: sqlite3.Row) -> HarvestRecord:

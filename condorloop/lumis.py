@@ -5,9 +5,14 @@ Knows numbers and ranges; knows nothing of runs, files or OMS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
+
+_RANGE = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
+_LARGEST = 2**32 - 1
+"""Lumisection numbers are unsigned and have 32 bits in CMSSW."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +50,18 @@ class Lumis:
         Raises
         ------
         ValueError
-            The text is not a comma-separated list of ``N`` and ``N-M``.
+            The text is not a comma-separated list of ``N`` and ``N-M``, from 1 on.
         """
         ranges = []
-        for part in filter(None, (p.strip() for p in text.split(","))):
-            first, dash, last = part.partition("-")
-            try:
-                pair = (int(first), int(last) if dash else int(first))
-            except ValueError:
-                raise ValueError(f"not a list of lumisections: {text!r}") from None
-            if pair[0] > pair[1]:
+        for part in filter(None, (p.strip(" ") for p in text.split(","))):
+            match = _RANGE.fullmatch(part)
+            first = int(match[1]) if match else 0
+            last = int(match[2] or first) if match else 0
+            if not 0 < first <= _LARGEST or last > _LARGEST:
+                raise ValueError(f"not a list of lumisections: {text[:80]!r}")
+            if first > last:
                 raise ValueError(f"a range that runs backwards: {part!r}")
-            ranges.append(pair)
+            ranges.append((first, last))
         return cls(_joined(sorted(ranges)))
 
     @property

@@ -7,10 +7,10 @@ Times are seconds since the epoch (UTC).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from condorloop.lumis import Lumis
+from condorloop.lumis import EMPTY, Lumis
 
 
 class NodeKind(StrEnum):
@@ -86,7 +86,7 @@ class UploadOutcome(StrEnum):
     REFUSED = "refused"
     """The service refused it for good."""
     NO_ANSWER = "no answer"
-    """The service could not be asked, or gave no usable answer: an outage, or a login that fails."""
+    """The service could not be asked, or gave no usable answer: an outage, or no login."""
     FAILED = "failed"
     """The tool failed for another reason; the service may not have been asked."""
 
@@ -161,7 +161,9 @@ class Dag:
     """A DAG of a campaign: a batch's, or HARVEST and UPLOAD alone when `batch` is None.
 
     `harvest_inputs` are the numbers of the ALCARECO (``apJob``) that its HARVEST took, None as
-    long as that has not started.
+    long as that has not started. `held` says that jobs of it are held; `blames` counts, for each
+    failed node, how many failed attempts an input was the cause of; `removed_by` tells who took it
+    out of the queue.
     """
 
     id: int
@@ -174,6 +176,9 @@ class Dag:
     failed_nodes: tuple[str, ...]
     harvest_inputs: frozenset[int] | None
     upload: UploadOutcome | None
+    held: bool = False
+    blames: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    removed_by: str = ""
 
     @property
     def label(self) -> str:
@@ -185,6 +190,11 @@ class Dag:
         """Whether it runs, or is about to."""
         return self.state in (DagState.PLANNED, DagState.ACTIVE)
 
+    @property
+    def moves(self) -> bool:
+        """Whether it will come to an end by itself: it is in flight and no job of it is held."""
+        return self.in_flight and not self.held
+
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
@@ -194,7 +204,8 @@ class Campaign:
     `in_payload` those of the last payload that was uploaded. `listed_at` is when storage last said
     which files there are, None if it has not yet. `dags` are those that are not done;
     `unharvested` has the complete ALCARECO that no successful harvest read, by number, and when
-    each was complete.
+    each was complete. `quarantined` are inputs that their nodes went on without. `revised` says
+    what OMS tells otherwise than when the campaign was closed.
     """
 
     id: int
@@ -213,6 +224,8 @@ class Campaign:
     dags: tuple[Dag, ...]
     dag_count: int
     unharvested: Mapping[int, float]
+    quarantined: tuple[str, ...] = ()
+    revised: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +234,9 @@ class CampaignSummary:
 
     `files` counts RAW files by state (``new``, ``good``, ``bad``, ``unreadable``), `dags` DAGs by
     state; `bad_files` are those that are bad or unreadable, with the reason.
-    `in_payload` are the LS of the last payload that was uploaded.
+    `in_payload` are the LS of the last payload that was uploaded. `quarantined` are inputs that
+    their nodes went on without; `lacking` has the LS that a node's inputs had and its job did not
+    read, `errors` why a node failed, `removed` who removed a DAG: each by label and node.
     """
 
     key: CampaignKey
@@ -242,6 +257,10 @@ class CampaignSummary:
     last_upload_at: float | None
     last_outcome: UploadOutcome | None
     last_answer: str
+    quarantined: tuple[str, ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    removed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +287,8 @@ class PlannedNode:
     """A node as it is written down before its DAG exists.
 
     `output` is what it will leave in the run directory, `witness` the file there that says that
-    it is whole, `job` the number of an ALCARECO, `paths` the RAW files that it reads.
+    it is whole, `job` the number of an ALCARECO, `paths` the RAW files that it reads, `child` the
+    ALCA node that a RECO node feeds.
     """
 
     name: str
@@ -277,6 +297,45 @@ class PlannedNode:
     witness: str
     job: int | None = None
     paths: tuple[str, ...] = ()
+    child: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedNode:
+    """Why a node failed: its last exit code, as a shell sees it, and the line that matters.
+
+    `blames` counts the failed attempts that each of its inputs was the cause of.
+    """
+
+    name: str
+    exit_code: int | None = None
+    error: str = ""
+    blames: Mapping[str, int] = field(default_factory=dict)
+
+
+class RequestKind(StrEnum):
+    """What a person asks the submitter to do."""
+
+    RESUBMIT = "resubmit"
+    """Run again what failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked for, as it waits in the ledger.
+
+    `calibration` None means all of the run; `node` narrows to DAGs in which that node failed, as
+    ``RECO_0001`` or ``b003/RECO_0001``; `everything` gives files that were given up another try.
+    """
+
+    id: int
+    kind: RequestKind
+    run: int
+    calibration: str | None
+    node: str | None
+    everything: bool
+    made_by: str
+    made_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +343,7 @@ class HarvestRecord:
     """What became of a DAG's HARVEST and UPLOAD so far; None where nothing is known yet.
 
     `inputs` are the numbers of the ALCARECO (``apJob``) that HARVEST took, `left_out` those that it
-    found complete but unusable.
+    found complete but unusable, `lacking` the LS that its inputs had and its job did not read.
     """
 
     inputs: frozenset[int]
@@ -298,6 +357,7 @@ class HarvestRecord:
     since: int | None = None
     answered_at: float | None = None
     left_out: frozenset[int] = frozenset()
+    lacking: Lumis = EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +365,9 @@ class QueuedDag:
     """A DAG in the queue, as its DAGMan job's ClassAd describes it.
 
     `counts` are DAGMan's own (``NodesDone``, ``JobsIdle`` …); they are missing until its first
-    update.
+    update. `idle` says that DAGMan itself waits to be started: for a moment after it was
+    submitted, for long where an owner has as many DAGs as the schedd lets run. A person's hold has
+    the `hold_code` `HELD_BY_PERSON`.
     """
 
     id: str
@@ -314,3 +376,32 @@ class QueuedDag:
     cluster: int
     hold_reason: str | None
     counts: Mapping[str, int]
+    idle: bool = False
+    hold_code: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether DAGMan itself is on hold; its jobs go on, and its counts stand still."""
+        return self.hold_code is not None or self.hold_reason is not None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldJob:
+    """A job of a node that is on hold: HTCondor's codes and reason, and since when."""
+
+    dag_id: str
+    node: str
+    job_id: str
+    code: int
+    subcode: int
+    reason: str
+    since: float
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person put it on hold; nothing else may release it then."""
+        return self.code == HELD_BY_PERSON
+
+
+HELD_BY_PERSON = 1
+"""The HoldReasonCode of ``condor_hold``."""

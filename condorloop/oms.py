@@ -6,27 +6,30 @@ are made by CMS's own client, `omsapi`.
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from threading import Thread
-from typing import Annotated, Any, TypeVar
+from typing import Any
 from urllib.parse import unquote
 
 import requests
 from omsapi import OMSAPI, OMSAPIOAuth
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from condorloop.bounded import in_time
 from condorloop.model import Run
+from condorloop.oms_row import run_of
+from condorloop.plain import one_line, shown
 from condorloop.site import OmsSite
 
 PAGE_ROWS = 100
 MOST_PAGES = 50
+MOST_REPORTED = 1000
+CLOCK_MARGIN = 600.0
 SIGNED_OUT = frozenset({301, 302, 303, 307, 308, 401, 403})
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class OmsUnavailable(Exception):
@@ -45,20 +48,22 @@ class Oms:
     site
         Where it is and how to log in: ``none`` inside the experiment's network; ``oidc`` with
         a secret that is read from its file at each login; ``krb`` with the process's ticket.
-        Its time limit is the longest silence of the server that is waited for.
+        Its time limit is the longest silence of the server that is waited for, and half of the
+        longest time that a poll takes.
     """
 
     def __init__(self, site: OmsSite) -> None:
         self._site = site
         self._url = site.url.rstrip("/")
-        self._query: Any = None
+        self._client = _Client(site)
         self._reported: set[str] = set()
 
     def runs(self, since: float, known: Collection[int] = ()) -> list[Run]:
         """Ask for all runs that started at or after `since`, and for the `known` ones.
 
         One request for up to 100 runs. Only where a known run started before `since` is there a
-        second one. Rows that cannot be read are left out, and reported once.
+        second one. Rows that cannot be read are left out, and reported once. OMS's clock may be
+        up to `CLOCK_MARGIN` behind ours: runs that began so much earlier are given too.
 
         Parameters
         ----------
@@ -80,27 +85,66 @@ class Oms:
         try:
             return self._runs(since, known)
         except _SignedOut:
-            self._query = None
+            self._client = _Client(self._site)
             if self._site.login == "none":
                 raise
             log.info("OMS at %s wants a new login", self._url)
             return self._runs(since, known)
 
     def _runs(self, since: float, known: Collection[int]) -> list[Run]:
-        start = datetime.fromtimestamp(int(since), UTC).replace(tzinfo=None)
-        found, rows = self._ask(("start_time", "GE", f"{start.isoformat()}Z"))
-        if older := set(known) - found.keys():
-            between, more = self._ask(
-                ("run_number", "GE", str(min(older))), ("run_number", "LE", str(max(older)))
-            )
-            found |= {number: run for number, run in between.items() if number in older}
-            rows += more
+        client, deadline = self._client, 2 * self._site.timeout
+        try:
+            rows = in_time(lambda: client.rows(since - CLOCK_MARGIN, known), deadline, "oms")
+        except OmsUnavailable:
+            raise
+        except BaseException as error:
+            # the request may go on for a while, and must not share a client with the next one
+            self._client = _Client(self._site)
+            if isinstance(error, TimeoutError):
+                raise OmsUnavailable(f"{client.url}: {error}") from error
+            raise
+        found = {run.number: run for run in map(self._read, rows) if run}
         if rows and not found:
-            raise OmsUnavailable(f"{self._runs_url}: none of {rows} rows can be read")
+            raise OmsUnavailable(f"{client.url}: none of {len(rows)} rows can be read")
         return [found[number] for number in sorted(found)]
 
-    def _ask(self, *filters: tuple[str, str, str]) -> tuple[dict[int, Run], int]:
-        """Give the runs that pass, and how many rows came, readable or not."""
+    def _read(self, row: object) -> Run | None:
+        try:
+            return run_of(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            number = shown(row.get("id") if isinstance(row, dict) else row).strip("'\"")
+            if number not in self._reported and len(self._reported) < MOST_REPORTED:
+                self._reported.add(number)
+                log.warning(
+                    "OMS shows a run that cannot be read, id %s: %s = %s: %s",
+                    *(number, one_line(".".join(map(str, first["loc"])), 80)),
+                    *(shown(first["input"]), one_line(first["msg"])),
+                )
+            return None
+
+
+class _Client:
+    """One client of omsapi with its login and its query; of one thread at a time."""
+
+    def __init__(self, site: OmsSite) -> None:
+        self._site = site
+        self._url = site.url.rstrip("/")
+        self._query: Any = None
+        self.url = f"{self._url}/{site.version}/runs"
+
+    def rows(self, since: float, known: Collection[int]) -> list[object]:
+        """Ask for the rows of all runs since then, and of the known ones."""
+        start = datetime.fromtimestamp(int(since), UTC).replace(tzinfo=None)
+        rows = self._ask(("start_time", "GE", f"{start.isoformat()}Z"))
+        if older := set(known) - set(map(_number, rows)):
+            between = self._ask(
+                ("run_number", "GE", str(min(older))), ("run_number", "LE", str(max(older)))
+            )
+            rows += [row for row in between if _number(row) in older]
+        return rows
+
+    def _ask(self, *filters: tuple[str, str, str]) -> list[object]:
         try:
             query = self._query or self._new_query()
             query.clear_filter()
@@ -111,43 +155,31 @@ class Oms:
             raise
         # omsapi raises bare Exception; its Kerberos login, whatever its libraries raise.
         except Exception as error:
-            raise OmsUnavailable(f"{self._runs_url}: {self._what_happened(error)}") from error
+            raise OmsUnavailable(f"{self.url}: {self._what_happened(error)}") from error
 
-    def _all_pages(self, query: Any) -> tuple[dict[int, Run], int]:
-        found: dict[int, Run] = {}
-        count = 0
+    def _all_pages(self, query: Any) -> list[object]:
+        found: list[object] = []
+        numbers: set[object] = set()
         for page in range(1, MOST_PAGES + 1):
-            rows = self._rows(query.paginate(page, PAGE_ROWS).data())
-            runs = {run.number: run for run in map(self._read, rows) if run}
-            nothing_new = bool(runs) and runs.keys() <= found.keys()
-            found |= runs
-            count += len(rows)
+            rows = self._page(query.paginate(page, PAGE_ROWS).data())
+            these = set(map(_number, rows)) - {None}
+            nothing_new = bool(these) and these <= numbers
+            numbers |= these
+            found += rows
             if len(rows) < PAGE_ROWS or nothing_new:
-                return found, count
-        raise OmsUnavailable(f"{self._runs_url}: more than {MOST_PAGES * PAGE_ROWS} rows")
+                return found
+        raise OmsUnavailable(f"{self.url}: more than {MOST_PAGES * PAGE_ROWS} rows")
 
-    def _rows(self, response: requests.Response) -> list[_Row]:
+    def _page(self, response: requests.Response) -> list[object]:
         try:
-            return _Answer.model_validate_json(response.content).data
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "answer"
-            raise OmsUnavailable(
-                f"{self._runs_url}: {where}: {first['msg']}: {_excerpt(response)}"
-            ) from error
-
-    def _read(self, row: _Row) -> Run | None:
-        try:
-            return _Attributes.model_validate(row.attributes).run()
-        except ValidationError as error:
-            first = error.errors()[0]
-            if str(row.id) not in self._reported:
-                self._reported.add(str(row.id))
-                log.warning(
-                    "OMS shows a run that cannot be read, id %s: %s = %r: %s",
-                    *(row.id, first["loc"][0], first["input"], first["msg"]),
-                )
-            return None
+            answer = json.loads(response.content)
+        except (ValueError, RecursionError) as error:
+            what = f"Invalid JSON: {one_line(str(error), 80)}: {_excerpt(response)}"
+            raise OmsUnavailable(f"{self.url}: {what}") from error
+        data = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(data, list):
+            raise OmsUnavailable(f"{self.url}: data: not a valid array: {_excerpt(response)}")
+        return data
 
     def _new_query(self) -> Any:
         """Make the query that all polls share; omsapi GETs the attributes' description for each.
@@ -163,7 +195,8 @@ class Oms:
             retry_on_err_sec=0,
             retry_on_err_attempts=0,
         )
-        signed_in = _in_time(lambda: self._sign_in(client), self._site.timeout)
+        # omsapi's logins have no timeout and no place for one
+        signed_in = in_time(lambda: self._sign_in(client), self._site.timeout, "oms-login")
         client.tsg_auth = _RequestOptions(self._site.timeout, signed_in)
         query = client.query("runs")
         query.set_validation(False)
@@ -191,16 +224,19 @@ class Oms:
             return {"headers": token.token_headers}
         return {}
 
-    @property
-    def _runs_url(self) -> str:
-        return f"{self._url}/{self._site.version}/runs"
-
     def _what_happened(self, error: BaseException) -> str:
         if isinstance(error, requests.Timeout | TimeoutError):
             return f"no answer in {self._site.timeout:g} s"
         while error.__context__ is not None:
             error = error.__context__
-        return str(error) or type(error).__name__
+        return one_line(str(error)) or type(error).__name__
+
+
+def _number(row: object) -> object:
+    """The run number of a row, None if it has none."""
+    attributes = row.get("attributes") if isinstance(row, dict) else None
+    number = attributes.get("run_number") if isinstance(attributes, dict) else None
+    return number if isinstance(number, int) else None
 
 
 class _RequestOptions:
@@ -219,81 +255,19 @@ class _RequestOptions:
 
 def _judge(response: requests.Response, **_: object) -> None:
     status = response.status_code
-    what = f"{_page(response)}: HTTP {status}: {_excerpt(response)}"
+    what = f"{_asked(response)}: HTTP {status}: {_excerpt(response)}"
     if status in SIGNED_OUT:
         raise _SignedOut(what)
     # The answer can be read without the description of its attributes.
-    if status != requests.codes.ok and not _page(response).endswith("/meta"):
+    if status != requests.codes.ok and not _asked(response).endswith("/meta"):
         raise OmsUnavailable(what)
 
 
-def _page(response: requests.Response) -> str:
-    return unquote(response.url).partition("?")[0]
+def _asked(response: requests.Response) -> str:
+    return one_line(unquote(response.url).partition("?")[0])
 
 
 def _excerpt(response: requests.Response) -> str:
     if response.is_redirect:
-        return f"sent to {response.headers['location'].partition('?')[0]}"
-    text = " ".join(response.content[:300].decode(errors="replace").split())
-    return f"“{text[:60]}…”" if len(text) > 60 else f"“{text}”"
-
-
-def _in_time(call: Callable[[], T], seconds: float) -> T:
-    """Give up on `call` after `seconds`: omsapi's logins have no timeout and no place for one."""
-    future: Future[T] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:
-            future.set_exception(error)
-
-    Thread(target=work, name="oms-login", daemon=True).start()
-    return future.result(timeout=seconds)
-
-
-def _utc(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("expected a time such as 2018-11-19T20:36:50Z")
-    try:
-        time = datetime.fromisoformat(value)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(str(error)) from error
-
-
-_Time = Annotated[datetime, BeforeValidator(_utc)]
-
-
-class _Row(BaseModel):
-    id: Any = None
-    attributes: dict[str, Any]
-
-
-class _Answer(BaseModel):
-    data: list[_Row]
-
-
-class _Attributes(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-    run_number: int = Field(gt=0)
-    start_time: _Time
-    fill_number: int | None = None
-    end_time: _Time | None = None
-    last_lumisection_number: int | None = None
-    fill_type_runtime: str | None = None
-    l1_hlt_mode: str | None = None
-    stable_beam: bool | None = None
-
-    def run(self) -> Run:
-        return Run(
-            number=self.run_number,
-            fill=self.fill_number,
-            start=self.start_time.timestamp(),
-            end=None if self.end_time is None else self.end_time.timestamp(),
-            last_ls=self.last_lumisection_number,
-            fill_type=self.fill_type_runtime,
-            l1_hlt_mode=self.l1_hlt_mode,
-            stable_beam=bool(self.stable_beam),
-        )
+        return f"sent to {one_line(response.headers['location'].partition('?')[0], 100)}"
+    return f"“{one_line(response.content[:300].decode(errors='replace'), 61)}”"

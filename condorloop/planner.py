@@ -7,7 +7,7 @@ output, no clock of its own; the same input gives the same actions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from condorloop.calibration import Calibration
 from condorloop.lumis import Lumis
@@ -17,6 +17,7 @@ from condorloop.model import (
     CampaignState,
     Dag,
     DagState,
+    NodeKind,
     RawFile,
     Run,
     UploadOutcome,
@@ -51,11 +52,15 @@ class SubmitHarvest:
 
 @dataclass(frozen=True, slots=True)
 class Rescue:
-    """Submit a failed DAG again; only what failed runs again."""
+    """Submit a failed DAG again; only what failed runs again.
+
+    `without` has the inputs, by node, that are quarantined: their nodes go on without them.
+    """
 
     campaign: Campaign
     dag: Dag
     reason: str
+    without: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,12 @@ class SetState:
 
 
 Action = Latch | SubmitBatch | SubmitHarvest | Rescue | SetState
+
+BLAMED = 3
+"""After how many failed attempts that it caused, over two runs of its DAG, an input is given up."""
+
+HELD_ROOM = 4
+"""How many times `max_active_dags` there may be with the DAGs that held jobs keep from moving."""
 
 
 def decide(
@@ -113,31 +124,81 @@ def decide(
 
 def _decide_campaign(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:
     if not campaign.state.open:
-        if not campaign.waiting:
-            return []
-        showed_up = f"{len(campaign.waiting)} new files showed up after closing"
-        return [SetState(campaign, CampaignState.ACTIVE, showed_up)]
+        reopened = None if is_over(now, campaign, calibration) else _why_reopen(campaign)
+        return [SetState(campaign, CampaignState.ACTIVE, reopened)] if reopened else []
     if rescues := list(_rescues(now, campaign, calibration)):
         return rescues
     if reason := _why_batch(now, campaign, calibration):
         files = tuple(w.file for w in campaign.waiting)
         return [SubmitBatch(campaign, files, reason)]
-    if reason := _why_harvest(campaign, calibration):
+    if reason := _why_harvest(now, campaign, calibration):
         return [SubmitHarvest(campaign, reason)]
+    reason = why_closing(now, campaign, calibration)
     if campaign.state is CampaignState.ACTIVE:
-        if reason := why_closing(now, campaign, calibration):
-            return [SetState(campaign, CampaignState.CLOSING, reason)]
-    elif state := _final_state(now, campaign, calibration):
+        return [SetState(campaign, CampaignState.CLOSING, reason)] if reason else []
+    if not reason and campaign.run_end is None:
+        return [SetState(campaign, CampaignState.ACTIVE, "OMS says that the run goes on")]
+    if state := _final_state(now, campaign, calibration):
         return [SetState(campaign, *state)]
     return []
 
 
+def is_over(now: float, campaign: Campaign, calibration: Calibration) -> bool:
+    """Whether the time in which a campaign's payload is of use has ended."""
+    return now >= campaign.run_start + calibration.closing.buffer
+
+
+def _why_reopen(campaign: Campaign) -> str | None:
+    if campaign.waiting:
+        return f"{len(campaign.waiting)} new files showed up after closing"
+    if campaign.revised:
+        return f"OMS says after closing: {campaign.revised}"
+    return None
+
+
+def _room(campaign: Campaign, calibration: Calibration) -> int:
+    """How many more DAGs the campaign may have; those that do not move take little of it."""
+    most = calibration.batching.max_active_dags
+    moving = most - sum(d.moves for d in campaign.dags)
+    return min(moving, HELD_ROOM * most - sum(d.in_flight for d in campaign.dags))
+
+
 def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterator[Action]:
-    room = calibration.batching.max_active_dags - sum(d.in_flight for d in campaign.dags)
+    room = _room(campaign, calibration)
     for dag in campaign.dags:
-        if room > 0 and (reason := _why_rescue(now, dag, calibration)):
-            room -= 1
-            yield Rescue(campaign, dag, reason)
+        if room <= 0:
+            return
+        if dag.state is not DagState.FAILED or is_over(now, campaign, calibration):
+            continue
+        if without := _to_quarantine(campaign, dag, calibration):
+            given_up = ", ".join(p.rpartition("/")[2] for ps in without.values() for p in ps)
+            reason = f"without {given_up}, which keeps failing"
+        elif not (reason := _why_rescue(now, campaign, dag, calibration) or ""):
+            continue
+        room -= 1
+        yield Rescue(campaign, dag, reason, without)
+
+
+def _to_quarantine(
+    campaign: Campaign, dag: Dag, calibration: Calibration
+) -> dict[str, tuple[str, ...]]:
+    """The inputs that have made their node fail often enough; none while storage is silent."""
+    if not _storage_answered(campaign, dag):
+        return {}
+    spent = dag.rescues >= calibration.rescues.max_rescues
+    enough = 1 if spent else BLAMED if dag.rescues else None
+    return {
+        node: guilty
+        for node, blames in dag.blames.items()
+        if enough and (guilty := tuple(i for i, n in sorted(blames.items()) if n >= enough))
+    }
+
+
+def _storage_answered(campaign: Campaign, dag: Dag) -> bool:
+    """Whether storage has answered since a DAG ended: else a failure of RECO may be storage's."""
+    if not any(name.startswith(NodeKind.RECO) for name in dag.failed_nodes):
+        return True
+    return campaign.listed_at is not None and campaign.listed_at > (dag.ended_at or 0.0)
 
 
 def why_not_latch(now: float, run: Run, calibration: Calibration) -> str | None:
@@ -167,13 +228,13 @@ def _why_latch(now: float, run: Run, calibration: Calibration) -> str | None:
 
 def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str | None:
     batching = calibration.batching
-    running = sum(d.in_flight for d in campaign.dags)
-    if not campaign.waiting or running >= batching.max_active_dags:
+    running = sum(d.moves for d in campaign.dags)
+    if not campaign.waiting or _room(campaign, calibration) <= 0:
         return None
     files = len(campaign.waiting)
     waited = now - min(w.since for w in campaign.waiting)
     if not running:
-        return f"{files} new files and no DAG in flight"
+        return f"{files} new files and no DAG at work"
     if files >= batching.full_dag:
         return f"{files} new files fill a DAG"
     if waited >= batching.batch_window:
@@ -183,20 +244,20 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
     return None
 
 
-def _why_harvest(campaign: Campaign, calibration: Calibration) -> str | None:
+def _why_harvest(now: float, campaign: Campaign, calibration: Calibration) -> str | None:
     """Say why complete ALCARECO need a harvest DAG: nobody has read them or is going to.
 
     A harvest DAG that failed before it could choose its inputs will read them when it is rescued;
     after its last rescue only ALCARECO that came later are worth another one.
     """
-    if sum(d.in_flight for d in campaign.dags) >= calibration.batching.max_active_dags:
+    if _room(campaign, calibration) <= 0:
         return None
     left = dict(campaign.unharvested)
     for dag in campaign.dags:
         started = dag.harvest_inputs
-        if started is None and _will_harvest(dag, calibration):
+        if started is None and _will_harvest(now, campaign, dag, calibration):
             return None
-        if started is not None:
+        if started is not None and dag.state is not DagState.REMOVED:
             left = {job: at for job, at in left.items() if job not in started}
         elif dag.batch is None:
             left = {job: at for job, at in left.items() if at > (dag.ended_at or 0.0)}
@@ -205,32 +266,43 @@ def _why_harvest(campaign: Campaign, calibration: Calibration) -> str | None:
     return f"{len(left)} complete ALCARECO that no HARVEST has read or will read"
 
 
-def _will_harvest(dag: Dag, calibration: Calibration) -> bool:
+def _will_harvest(now: float, campaign: Campaign, dag: Dag, calibration: Calibration) -> bool:
     """Whether a HARVEST that has not started will do so by itself."""
     if dag.in_flight:
-        return not dag.failed_nodes
-    return dag.batch is None and can_rescue(dag, calibration)
+        return not dag.failed_nodes and (dag.moves or dag.batch is None)
+    return dag.batch is None and can_rescue(now, campaign, dag, calibration)
+
+
+def can_rescue(now: float, campaign: Campaign, dag: Dag, calibration: Calibration) -> bool:
+    """Whether the submitter will run a failed DAG again by itself.
+
+    A payload that got no answer is worth asking for as long as the campaign's window is open; a
+    refusal is final.
+    """
+    if dag.state is not DagState.FAILED or is_over(now, campaign, calibration):
+        return False
+    if dag.upload is UploadOutcome.REFUSED:
+        return False
+    if dag.upload is UploadOutcome.NO_ANSWER:
+        return True
+    if dag.upload is UploadOutcome.FAILED:
+        return dag.rescues < calibration.uploads.retries
+    return dag.rescues < calibration.rescues.max_rescues
 
 
 def rescue_wait(dag: Dag, calibration: Calibration) -> float:
     """How long a failed DAG waits for its next rescue, in seconds; it doubles each time."""
-    return float(calibration.rescues.wait * 2**dag.rescues)
+    doubled = 2.0 ** min(dag.rescues, 20)
+    if dag.upload in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED):
+        return min(calibration.uploads.wait * doubled, calibration.uploads.longest_wait)
+    return calibration.rescues.wait * doubled
 
 
-def can_rescue(dag: Dag, calibration: Calibration) -> bool:
-    """Whether the submitter will run a failed DAG again by itself."""
-    return (
-        dag.state is DagState.FAILED
-        and dag.rescues < calibration.rescues.max_rescues
-        and dag.upload is not UploadOutcome.REFUSED
-    )
-
-
-def _why_rescue(now: float, dag: Dag, calibration: Calibration) -> str | None:
-    if not can_rescue(dag, calibration) or dag.ended_at is None:
+def _why_rescue(now: float, campaign: Campaign, dag: Dag, calibration: Calibration) -> str | None:
+    if not can_rescue(now, campaign, dag, calibration) or dag.ended_at is None:
         return None
     wait = rescue_wait(dag, calibration)
-    if now < dag.ended_at + wait:
+    if now < dag.ended_at + wait or not _storage_answered(campaign, dag):
         return None
     failed = ", ".join(dag.failed_nodes) or "it ended without a result"
     return f"failed ({failed}) {wait:.0f} s ago, rescue {dag.rescues + 1}"
@@ -242,7 +314,7 @@ def why_closing(now: float, campaign: Campaign, calibration: Calibration) -> str
     Quiet counts only up to the last time that storage answered: silence of an outage is no quiet.
     """
     closing = calibration.closing
-    if now >= campaign.run_start + closing.buffer:
+    if is_over(now, campaign, calibration):
         return f"the window of {closing.buffer / 3600:g} h is over"
     if campaign.run_end is None or campaign.listed_at is None or campaign.probing:
         return None
@@ -264,8 +336,10 @@ def missing_lumis(campaign: Campaign) -> Lumis:
 def _final_state(
     now: float, campaign: Campaign, calibration: Calibration
 ) -> tuple[CampaignState, str] | None:
-    over = now >= campaign.run_start + calibration.closing.buffer
-    if any(d.in_flight or can_rescue(d, calibration) for d in campaign.dags):
+    over = is_over(now, campaign, calibration)
+    if any(d.moves if over else d.in_flight for d in campaign.dags):
+        return None
+    if any(can_rescue(now, campaign, d, calibration) for d in campaign.dags):
         return None
     if campaign.waiting or (campaign.probing and not over):
         return None
@@ -274,11 +348,23 @@ def _final_state(
     missing = missing_lumis(campaign)
     total = max(campaign.last_ls or 0, campaign.seen.last)
     named = f"{len(missing)} of {total} LS missing" + (f" ({missing})" if missing.ranges else "")
+    if campaign.quarantined:
+        named += "; quarantined: " + ", ".join(p.rpartition("/")[2] for p in campaign.quarantined)
     if campaign.harvested.ranges and not campaign.in_payload.ranges:
         named += "; no payload"
-    failed = [f"{d.label} {n}" for d in campaign.dags for n in d.failed_nodes or ("no result",)]
-    if failed:
-        return CampaignState.INCOMPLETE, f"failed: {', '.join(failed)}; {named}"
+    if unfinished := [f"{d.label} {what}" for d in campaign.dags for what in _unfinished(d)]:
+        return CampaignState.INCOMPLETE, f"{', '.join(unfinished)}; {named}"
     if not total or len(missing) > calibration.closing.tolerance * total:
         return CampaignState.INCOMPLETE, named
     return CampaignState.COMPLETE, named
+
+
+def _unfinished(dag: Dag) -> Iterable[str]:
+    """What a closed campaign's DAG has left undone, in words."""
+    if dag.state is DagState.REMOVED:
+        return (f"removed by {dag.removed_by}",)
+    if dag.state is DagState.LOST:
+        return ()
+    if dag.in_flight:
+        return ("held",)
+    return tuple(f"{n} failed" for n in dag.failed_nodes) or ("failed without a result",)

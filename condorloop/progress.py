@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.ledger import Ledger
-from condorloop.lumis import EMPTY, Lumis
+from condorloop.lumis import EMPTY
 from condorloop.model import Dag, HarvestRecord, NodeKind, PlannedNode, UploadOutcome
 from condorloop.rundir import (
     INPUTS,
@@ -22,6 +22,7 @@ from condorloop.rundir import (
     alcareco_name,
     dag_dir,
     read_json,
+    read_lumis,
 )
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ def _observe_witness(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
     witness = Witness.read(path)
     if witness and witness.dag_id == observed.dag_id:
         done_at = path.stat().st_mtime
-        ledger.node_done(observed.dag.id, node.name, witness.lumis, witness.events, done_at)
+        made = (witness.lumis, witness.events, done_at, witness.lacking)
+        ledger.node_done(observed.dag.id, node.name, *made)
 
 
 def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
@@ -58,7 +60,8 @@ def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
         for job in sorted(made.left_out):
             log.warning("%s: %s was left out of the harvest", observed.dag_id, alcareco_name(job))
         ledger.record_harvest(dag.id, observed.campaign_id, made)
-        ledger.node_done(dag.id, node.name, made.lumis, made.events, made.harvested_at or 0.0)
+        told = (made.lumis, made.events, made.harvested_at or 0.0, made.lacking)
+        ledger.node_done(dag.id, node.name, *told)
         return
     try:
         text = (dag_dir(observed.runs, dag.number) / INPUTS).read_text(encoding="utf-8")
@@ -83,9 +86,11 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
     record = replace(before, outcome=outcome, answer=words, answered_at=answered_at)
     if record != before:
         ledger.record_harvest(observed.dag.id, observed.campaign_id, record)
-    if outcome not in (UploadOutcome.FAILED, UploadOutcome.REFUSED):
+    if outcome not in _UNDONE:
         ledger.node_done(observed.dag.id, node.name, record.lumis, record.events, answered_at)
 
+
+_UNDONE = (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED, UploadOutcome.REFUSED)
 
 _OBSERVE = {
     NodeKind.RECO: _observe_witness,
@@ -103,7 +108,8 @@ def _made(record: Mapping[str, Any], dag_id: str) -> HarvestRecord | None:
         return HarvestRecord(
             inputs=frozenset(map(alcareco_job, record["inputs"])),
             left_out=frozenset(map(alcareco_job, record["left_out"])),
-            lumis=Lumis.parse(record["lumis"]),
+            lumis=read_lumis(record["lumis"]),
+            lacking=read_lumis(record.get("lacking", "")),
             events=int(record["events"]),
             harvested_at=float(record["time"]),
             tag=str(first.get("tag", "")),

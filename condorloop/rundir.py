@@ -6,23 +6,35 @@ used on the access point by the submitter and by the DAG's own scripts, so it im
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from condorloop.lumis import Lumis
+from condorloop.lumis import EMPTY, Lumis
 
 MANIFEST = "manifest.json"
+RUN_START = "runStart.log"
+RUN_END = "runEnd.log"
 INPUTS = "inputs.txt"
 LEFT_OUT = "left_out.txt"
 HARVEST_RECORD = "harvest.json"
 UPLOAD_RECORD = "upload.json"
 UPLOAD_LOCK = "upload.lock"
+ASK_AGAIN = "ask_again"
+"""Beside an upload's record: a person wants the service to be asked again."""
 PAYLOAD_DB = "promptCalibConditions.db"
 JOB_REPORT = "FrameworkJobReport.xml"
+MADE = "made.txt"
+"""In what a job leaves: its files, as it says itself; others are an earlier attempt's."""
+
+LAST_LS = (1 << 32) - 1
+"""The highest number that CMS's data formats have room for."""
 
 PERMANENT = 66
 """What a node's POST script exits with when trying again is of no use; RETRY's UNLESS-EXIT."""
@@ -66,12 +78,21 @@ def reco_name(run: int, lumis: Lumis, batch: int, node: int, affix: str) -> str:
     return f"run{run}_LS{lumis.first:04d}To{lumis.last:04d}_b{batch:03d}_{node:04d}{affix}"
 
 
+def iso_time(seconds: float) -> str:
+    """A time as `runStart.log` and `runEnd.log` hold it.
+
+    >>> iso_time(1790000000.0)
+    '2026-09-21T14:13:20+00:00'
+    """
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
 @dataclass(frozen=True, slots=True)
 class Witness:
     """What marks the output of a node as whole, and tells what is in it.
 
     `dag_id` is the `CondorloopId` of the DAG; `files` are the inputs by name, `lumis` and `events`
-    those that the job report says it read.
+    those that the job report says it read, `lacking` LS that the inputs had and it does not tell.
     """
 
     node: str
@@ -79,16 +100,19 @@ class Witness:
     lumis: Lumis
     events: int
     files: tuple[str, ...]
+    lacking: Lumis = EMPTY
 
     def write(self, path: Path) -> None:
         """Write it, whole or not at all."""
-        data = {
+        data: dict[str, Any] = {
             "node": self.node,
             "dag_id": self.dag_id,
             "lumis": str(self.lumis),
             "events": self.events,
             "files": self.files,
         }
+        if self.lacking:
+            data["lacking"] = str(self.lacking)
         write_whole(path, json.dumps(data, indent=1) + "\n")
 
     @classmethod
@@ -99,19 +123,34 @@ class Witness:
             return cls(
                 node=str(data["node"]),
                 dag_id=str(data["dag_id"]),
-                lumis=Lumis.parse(data["lumis"]),
+                lumis=read_lumis(data["lumis"]),
                 events=int(data["events"]),
                 files=tuple(map(str, data["files"])),
+                lacking=read_lumis(data.get("lacking", "")),
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
+
+
+def read_lumis(text: object) -> Lumis:
+    """Read LS from a value in one of our JSON files.
+
+    Raises
+    ------
+    ValueError
+        It is not a list of lumisections.
+    """
+    lumis = Lumis.parse(text) if isinstance(text, str) else None
+    if lumis is None or lumis.last > LAST_LS:
+        raise ValueError(f"not a list of lumisections: {str(text)[:40]!r}")
+    return lumis
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; an empty one when the file is not there or holds anything else."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 
@@ -129,8 +168,30 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file under a temporary name, and rename it when it is on the disk."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what writers of a file have left that were killed; no one else may be writing it."""
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename to the disk, where the file system knows how."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from condorloop.plain import one_line
+
 log = logging.getLogger(__name__)
 
 
@@ -19,17 +21,20 @@ class Service:
     answered_at: float | None = None
     error: str = ""
     failing_since: float | None = None
+    failed_at: float | None = None
 
     def good(self, now: float) -> None:
         """Note a good answer."""
         if self.error:
             log.info("%s answers again", self.name)
-        self.answered_at, self.error, self.failing_since = now, "", None
+        self.answered_at, self.error, self.failing_since, self.failed_at = now, "", None, None
 
     def failed(self, error: Exception | str, now: float) -> None:
         """Note a failure; the log says it once as long as it stays the same."""
-        if str(error) != self.error:
-            log.warning("%s gives no answer, the last known state stands: %s", self.name, error)
-        self.error = str(error)
+        said = one_line(str(error), 500) or "no reason given"
+        if said != self.error:
+            log.warning("%s gives no answer, the last known state stands: %s", self.name, said)
+        self.error = said
+        self.failed_at = now
         if self.failing_since is None:
             self.failing_since = now

@@ -87,11 +87,15 @@ class ConditionsSite(Section):
 
 
 class PoolSite(Section):
-    """The HTCondor pool; without `condor_config` HTCondor finds its own."""
+    """The HTCondor pool; without `condor_config` HTCondor finds its own.
+
+    A schedd that gives no answer within `timeout` is taken for one that cannot be asked.
+    """
 
     condor_config: Path | None = None
     schedd: str | None = None
     accounting_group: FileName | None = None
+    timeout: Annotated[Seconds, Field(gt=0)] = 20.0
 
 
 class Site(Section):

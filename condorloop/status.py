@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignSummary, QueuedDag, UploadOutcome
+from condorloop.model import CampaignSummary, HeldJob, QueuedDag, UploadOutcome
 from condorloop.services import Service
 
 SCHEMA = 1
@@ -26,6 +26,9 @@ class Status:
     services: tuple[Service, ...]
     campaigns: tuple[CampaignSummary, ...]
     dags: tuple[QueuedDag, ...]
+    held_jobs: tuple[HeldJob, ...] = ()
+    idle_dags: int = 0
+    odd_lines: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Write as the object that ``status.json`` holds."""
@@ -59,19 +62,49 @@ def problems(status: Status) -> Iterable[str]:
     for service in status.services:
         if service.error:
             yield f"{service.name} does not answer: {service.error}"
-    for dag in status.dags:
-        if dag.hold_reason:
-            yield f"{dag.key}: DAG {dag.number} (job {dag.cluster}) is held: {dag.hold_reason}"
-        if held := dag.counts.get("JobsHeld"):
-            yield f"{dag.key}: {held} jobs of DAG {dag.number} are held; see condor_q -hold"
+    for line in status.odd_lines:
+        yield f"storage lists what nobody understands: {line}"
+    yield from _of_the_queue(status)
     bad = {p: (c.key.run, e) for c in status.campaigns for p, e in c.bad_files.items()}
     for path, (run, error) in bad.items():
         yield f"run {run}: bad file {path.rpartition('/')[2]}: {error}"
     for campaign in status.campaigns:
-        for node in campaign.failed_nodes:
-            yield f"{campaign.key}: {node} failed"
-        if campaign.last_outcome in (UploadOutcome.REFUSED, UploadOutcome.FAILED):
-            yield f"{campaign.key}: upload {campaign.last_outcome}: {campaign.last_answer}"
+        yield from _of_campaign(campaign)
+
+
+def _of_the_queue(status: Status) -> Iterable[str]:
+    names = {dag.id: f"{dag.key}: DAG {dag.number}" for dag in status.dags}
+    for dag in status.dags:
+        if dag.hold_reason:
+            yield f"{names[dag.id]} (job {dag.cluster}) is held: {dag.hold_reason}"
+    told = set()
+    for job in status.held_jobs:
+        told.add(job.dag_id)
+        whose = names.get(job.dag_id, job.dag_id)
+        yield f"{whose} {job.node} (job {job.job_id}) is held: {job.reason}"
+    for dag in status.dags:
+        if dag.id not in told and (held := dag.counts.get("JobsHeld")):
+            yield f"{names[dag.id]} has {held} held jobs; see condor_q -hold"
+    if status.idle_dags:
+        yield f"{status.idle_dags} DAGs wait for the schedd to start them: its limit is reached"
+
+
+def _of_campaign(campaign: CampaignSummary) -> Iterable[str]:
+    key = campaign.key
+    for node in campaign.failed_nodes:
+        error = campaign.errors.get(node)
+        yield f"{key}: {node} failed" + (f": {error}" if error else "")
+    for dag, who in campaign.removed.items():
+        yield f"{key}: {dag} was removed by {who}; condorloop resubmit {key.run} runs it again"
+    for path in campaign.quarantined:
+        yield f"{key}: {path.rpartition('/')[2]} is quarantined: it kept failing"
+    for node, lumis in campaign.lacking.items():
+        yield f"{key}: {node} did not read LS {lumis} of its input"
+    if campaign.last_outcome in _BAD_UPLOADS:
+        yield f"{key}: upload {campaign.last_outcome}: {campaign.last_answer}"
+
+
+_BAD_UPLOADS = (UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
 
 
 def _campaign(campaign: CampaignSummary, jobs: Mapping[str, int]) -> dict[str, Any]:
@@ -96,6 +129,10 @@ def _campaign(campaign: CampaignSummary, jobs: Mapping[str, int]) -> dict[str, A
         "dags": dict(campaign.dags),
         "jobs": dict(jobs),
         "failed_nodes": list(campaign.failed_nodes),
+        "errors": dict(campaign.errors),
+        "removed": dict(campaign.removed),
+        "quarantined": list(campaign.quarantined),
+        "lacking": dict(campaign.lacking),
         "uploads": campaign.uploads,
         "last_upload_at": campaign.last_upload_at,
         "last_outcome": campaign.last_outcome,

@@ -6,107 +6,38 @@ from an empty folder: xrdfs's own exit codes and messages do so.
 
 from __future__ import annotations
 
+import logging
 import os
-import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 from condorloop.cmssw import CmsswError
-from condorloop.lumis import Lumis
+from condorloop.contents import Contents, parse_contents
+from condorloop.plain import one_line
 from condorloop.site import StorageSite
+from condorloop.xrdfs import (
+    Answer,
+    Listing,
+    StorageUnavailable,
+    parse_listing,
+    parse_names,
+    parse_stat,
+    run_folder,
+    unusable_name,
+)
 
-_LISTED = re.compile(r"^-\S+ +\S+ +\S+ +(\d+) +\S+ +\S+ +(/.*)$")
-_DIRECTORY = re.compile(r"^d\S+ .* /.*$")
-_LUMI_ROW = re.compile(r"^ *(\d+) +(\d+) +(\d+) *$")
-_NOT_FOUND_EXIT = 54
-_NO_SERVER_EXIT = 51
-_NOT_FOUND = "[3011]"
+__all__ = ["Contents", "Storage", "StorageUnavailable", "parse_contents", "unusable_name"]
 
+_PATHS_AT_ONCE = 200
+_SECONDS_TO_DIE = 1.0
+_MOST_ODD_LINES = 1000
 
-class StorageUnavailable(Exception):
-    """Storage gave no answer, or none that can be understood: it says nothing about files.
-
-    With `everywhere` the server itself did not answer, so that asking for other folders is of no
-    use.
-    """
-
-    def __init__(self, message: str, *, everywhere: bool = False) -> None:
-        super().__init__(message)
-        self.everywhere = everywhere
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What is in a RAW file: events by run and LS, or why it cannot be read.
-
-    `transient` says that another try may go better; `answered` is False when the tool could not
-    be asked at all, which says nothing about the file.
-    """
-
-    events: Mapping[int, Mapping[int, int]]
-    error: str = ""
-    transient: bool = False
-    answered: bool = True
-
-    def lumis(self, run: int) -> Lumis:
-        """The LS of one run."""
-        return Lumis.of(self.events.get(run, {}))
-
-
-def run_folder(stream: str, run: int) -> str:
-    """The folder of a run: its number as nine digits in threes.
-
-    >>> run_folder("/eos/cms/RAW/Express-v1", 398600)
-    '/eos/cms/RAW/Express-v1/000/398/600'
-    """
-    digits = f"{run:09d}"
-    return f"{stream}/{digits[:3]}/{digits[3:6]}/{digits[6:]}"
-
-
-def parse_listing(text: str) -> dict[str, int]:
-    """Read the output of ``xrdfs ls -l -R``: path to size in bytes of each ``.root`` file.
-
-    Raises
-    ------
-    StorageUnavailable
-        A line is neither of a file nor of a directory.
-    """
-    files = {}
-    for line in filter(None, text.split("\n")):
-        if match := _LISTED.match(line):
-            files[match[2]] = int(match[1])
-        elif not _DIRECTORY.match(line):
-            raise StorageUnavailable(f"xrdfs lists what cannot be understood: {line[:80]!r}")
-    return {path: size for path, size in files.items() if path.endswith(".root")}
-
-
-def parse_contents(output: str, exit_code: int) -> Contents:
-    """Read what ``edmFileUtil --eventsInLumis FILE`` printed and how it ended.
-
-    The tool's messages are those of IOPool/Common/bin/EdmFileUtil.cpp in cms-sw/cmssw.
-    """
-    if exit_code:
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
-        told = next((x for x in lines if _is_message(x)), lines[-1] if lines else "no message")
-        error = f"edmFileUtil, exit {exit_code}: {told}"
-        return Contents({}, error, transient="Could not open file" in output)
-    events: dict[int, dict[int, int]] = {}
-    for line in output.splitlines():
-        if match := _LUMI_ROW.match(line):
-            run, lumi, count = map(int, match.groups())
-            of_run = events.setdefault(run, {})
-            of_run[lumi] = of_run.get(lumi, 0) + count
-    if not events:
-        return Contents({}, "edmFileUtil lists no lumisection")
-    return Contents(events)
-
-
-def _is_message(line: str) -> bool:
-    return line.startswith("ERR") or "autorecovered" in line or "appears to be missing" in line
+log = logging.getLogger(__name__)
 
 
 class Storage:
@@ -131,8 +62,13 @@ class Storage:
         self._site = site
         self._environment = environment
         self._on_probed = on_probed
-        self._pool = ThreadPoolExecutor(site.probes_at_once, thread_name_prefix="probe")
-        self._probes: dict[str, Future[Contents]] = {}
+        self._odd: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._odd_told: set[str] = set()
+        self._threads: list[Thread] = []
+        self._queue: SimpleQueue[str | None] = SimpleQueue()
+        self._probes: dict[str, Contents | None] = {}
+        self._lock = Lock()
+        self._closed = False
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def url(self, path: str) -> str:
@@ -146,15 +82,95 @@ class Storage:
     def list_run(self, stream: str, run: int) -> dict[str, int]:
         """List the RAW files of a run in all of its block folders: path to size in bytes.
 
-        A folder that is not there yet has no files.
+        A folder that is not there yet has no files. xrdfs leaves out a folder that it cannot
+        read, and ends well: then the folders are asked for one by one.
 
         Raises
         ------
         StorageUnavailable
-            The server did not answer, or refused.
+            The server did not answer, or refused; or it listed a part only: then the error's
+            `files` are those that it did list.
         """
-        server = self._site.url.removeprefix("root://").rstrip("/")
-        command = [self._site.xrdfs, server, "ls", "-l", "-R", run_folder(stream, run)]
+        folder = run_folder(stream, run)
+        deadline = time.monotonic() + self._site.timeout
+        answer = self._ask(deadline, "ls", "-l", "-R", folder)
+        if answer.not_there:
+            self._note_odd(stream, run, ())
+            return {}
+        if answer.code:
+            raise StorageUnavailable(f"{self._server}: ls {folder}: {answer}")
+        if not answer.partial:
+            listing, missing = parse_listing(answer.out, folder), ""
+        else:
+            listing, missing = self._walk(folder, deadline)
+        self._note_odd(stream, run, listing.odd)
+        if missing:
+            raise StorageUnavailable(
+                f"{self._server} lists only a part of {folder}: {missing}", files=listing.files
+            )
+        return dict(listing.files)
+
+    def odd_lines(self, stream: str, run: int) -> tuple[str, ...]:
+        """What the last listing of a run had that is no file that can be told by a name."""
+        return self._odd.get((stream, run), ())
+
+    def _note_odd(self, stream: str, run: int, odd: tuple[str, ...]) -> None:
+        self._odd.pop((stream, run), None)
+        if odd:
+            self._odd[stream, run] = odd
+        for line in odd:
+            if line not in self._odd_told and len(self._odd_told) < _MOST_ODD_LINES:
+                self._odd_told.add(line)
+                said = one_line(line)
+                log.warning("run %d: storage lists what is no usable file name: %s", run, said)
+
+    def _walk(self, top: str, deadline: float) -> tuple[Listing, str]:
+        """List folder by folder; also say which could not be listed, and why."""
+        files: dict[str, int] = {}
+        odd: list[str] = []
+        missing = ""
+        folders = [top]
+        for folder in folders:
+            answer = self._ask(deadline, "ls", "-l", folder)
+            if answer.not_there:
+                continue
+            if answer.garbled:
+                part = self._by_name(folder, deadline)
+            elif answer.code or answer.partial:
+                missing = missing or f"{folder}: {answer}"
+                continue
+            else:
+                part = parse_listing(answer.out, folder)
+            files |= part.files
+            odd += part.odd
+            folders += part.folders
+        return Listing(files, tuple(folders), tuple(odd)), missing
+
+    def _by_name(self, folder: str, deadline: float) -> Listing:
+        """List a folder in which a name has a line end, which breaks a listing with sizes."""
+        answer = self._ask(deadline, "ls", folder)
+        if answer.code:
+            raise StorageUnavailable(f"{self._server}: ls {folder}: {answer}")
+        names, odd = parse_names(answer.out, folder)
+        files: dict[str, int] = {}
+        folders: tuple[str, ...] = ()
+        for i in range(0, len(names), _PATHS_AT_ONCE):
+            asked = names[i : i + _PATHS_AT_ONCE]
+            answer = self._ask(deadline, "stat", *asked)
+            if answer.code and not answer.not_there:
+                raise StorageUnavailable(f"{self._server}: stat in {folder}: {answer}")
+            part = parse_stat(answer.out, asked)
+            files |= part.files
+            folders += part.folders
+            odd += part.odd
+        return Listing(files, folders, odd)
+
+    @property
+    def _server(self) -> str:
+        return self._site.url.removeprefix("root://").rstrip("/")
+
+    def _ask(self, deadline: float, *words: str) -> Answer:
+        """Run xrdfs; an outage is raised, everything else is the caller's to judge."""
         seconds = str(max(1, int(self._site.timeout)))
         limits = {
             "XRD_CONNECTIONWINDOW": seconds,
@@ -162,22 +178,21 @@ class Storage:
             "XRD_REQUESTTIMEOUT": seconds,
             "XRD_STREAMTIMEOUT": seconds,
         }
+        command = [self._site.xrdfs, self._server, *words]
+        left = max(0.0, deadline - time.monotonic())
         try:
-            code, out, err = self._run(command, os.environ | limits, self._site.timeout)
+            code, out, err = self._run(command, os.environ | limits, left)
         except subprocess.TimeoutExpired as error:
-            message = f"{' '.join(command)}: no answer in {self._site.timeout:g} s"
+            what = one_line(" ".join(command))
+            message = f"{what}: no answer in {self._site.timeout:g} s"
             raise StorageUnavailable(message, everywhere=True) from error
         except OSError as error:
-            raise StorageUnavailable(
-                f"{error.filename}: {error.strerror}", everywhere=True
-            ) from error
-        if code == _NOT_FOUND_EXIT and _NOT_FOUND in err:
-            return {}
-        if code:
-            said = " ".join(err.split()) or "no message"
-            message = f"{' '.join(command)}: exit {code}: {said}"
-            raise StorageUnavailable(message, everywhere=code == _NO_SERVER_EXIT)
-        return parse_listing(out)
+            message = f"{command[0]}: {error.strerror}"
+            raise StorageUnavailable(message, everywhere=True) from error
+        answer = Answer(code, out.decode(errors="surrogateescape"), err.decode(errors="replace"))
+        if answer.outage:
+            raise StorageUnavailable(f"{self._server}: {answer}", everywhere=True)
+        return answer
 
     def probe(self, path: str) -> Contents:
         """Ask `edmFileUtil` which lumisections a file holds."""
@@ -185,7 +200,7 @@ class Storage:
         try:
             environment = self._environment()
         except CmsswError as error:
-            return Contents({}, str(error), True, answered=False)
+            return Contents({}, one_line(str(error)), True, answered=False)
         try:
             code, out, err = self._run(command, environment, self._site.probe_timeout)
         except subprocess.TimeoutExpired:
@@ -193,60 +208,86 @@ class Storage:
             return Contents({}, f"edmFileUtil took more than {limit}", transient=True)
         except OSError as error:
             return Contents({}, f"{command[0]}: {error.strerror}", True, answered=False)
-        return parse_contents((out + err).replace(self.url(path), ""), code)
+        except ValueError as error:
+            return Contents({}, f"its name cannot be given to a program: {error}")
+        return parse_contents(
+            (out + err).decode(errors="replace").replace(self.url(path), ""), code
+        )
 
     def start_probe(self, path: str) -> None:
-        """Probe a file in the background, unless that is under way."""
-        if path not in self._probes:
-            future = self._pool.submit(self.probe, path)
-            self._probes[path] = future
-            future.add_done_callback(lambda _: self._on_probed())
+        """Probe a file in the background, unless its last result is awaited or not forgotten."""
+        if path in self._probes:
+            return
+        self._probes[path] = None
+        self._queue.put(path)
+        if len(self._threads) < min(self._site.probes_at_once, len(self._probes)):
+            thread = Thread(target=self._probe_queued, name="probe", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _probe_queued(self) -> None:
+        while (path := self._queue.get()) is not None and not self._closed:
+            try:
+                contents = self.probe(path)
+            except Exception as error:  # one file must not end the probing of others
+                contents = Contents({}, one_line(repr(error)), True, answered=False)
+            if not self._closed:
+                self._probes[path] = contents
+                self._on_probed()
 
     def probed(self) -> dict[str, Contents]:
-        """Take the results of the probes that have ended since the last call."""
-        ended = {path: f for path, f in self._probes.items() if f.done()}
-        results = {}
-        for path, future in ended.items():
+        """Give the results of the probes that have ended, again and again until `forget`."""
+        return {path: c for path, c in list(self._probes.items()) if c is not None}
+
+    def forget(self, path: str) -> None:
+        """Drop the result of a probe: it is written down, and the file may be probed anew."""
+        if self._probes.get(path) is not None:
             del self._probes[path]
-            error = future.exception()
-            results[path] = Contents({}, str(error), transient=True) if error else future.result()
-        return results
 
     @property
     def probing(self) -> int:
-        """How many probes are under way, or ended and not taken."""
+        """How many probes are under way, or ended and not forgotten."""
         return len(self._probes)
 
     def close(self) -> None:
-        """Start no more probes, and end those that run."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in list(self._running):
+        """Start no more probes, and end those that run; their results are dropped."""
+        with self._lock:
+            self._closed = True
+            running = list(self._running)
+        for _ in self._threads:
+            self._queue.put(None)
+        for process in running:
             _end(process)
 
     def _run(
         self, command: list[str], env: Mapping[str, str], timeout: float
-    ) -> tuple[int, str, str]:
+    ) -> tuple[int, bytes, bytes]:
         """Run a command in a process group of its own; at the time limit all of it is ended."""
-        process = subprocess.Popen(
-            command,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._running.add(process)
+        with self._lock:
+            if self._closed:
+                raise OSError(0, "storage is closed")
+            process = subprocess.Popen(
+                command,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            self._running.add(process)
         try:
             out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
+        except BaseException:
             _end(process)
-            process.communicate()
+            # a process that has left the group may hold the pipes open for ever
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_SECONDS_TO_DIE)
             raise
         finally:
             self._running.discard(process)
-        return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+        return process.returncode, out, err
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
+    with suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)

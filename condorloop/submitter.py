@@ -7,79 +7,36 @@ changes nothing.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from pathlib import Path
 
 from condorloop import planner
 from condorloop.bell import Bell
 from condorloop.cmssw import Cmssw
-from condorloop.config import Config
+from condorloop.config import Config, ConfigError
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.schedd import Schedd
 from condorloop.intake import Intake
+from condorloop.interruption import Interruption, Stopped
 from condorloop.isolation import one_campaign_only
-from condorloop.ledger import Ledger, LedgerError
+from condorloop.launcher import Launcher
+from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.logs import say
-from condorloop.model import Batch, Campaign, CampaignKey, CampaignState, Run
-from condorloop.oms import Oms, OmsUnavailable
+from condorloop.model import Batch, Campaign, CampaignKey, CampaignState, Request, Run
+from condorloop.oms import OmsUnavailable
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
-from condorloop.rundir import write_json, write_lines, write_whole
+from condorloop.resubmission import Resubmission, resubmission
+from condorloop.rundir import RUN_END, iso_time, write_json, write_lines, write_whole
 from condorloop.services import Service
+from condorloop.site import Site
 from condorloop.status import Status
 from condorloop.tracker import Tracker
+from condorloop.world import World
 
 log = logging.getLogger(__name__)
-
-
-class AlreadyRunning(Exception):
-    """Another submitter works on this work_dir; the message names it."""
-
-
-@contextmanager
-def sole_submitter(work_dir: Path) -> Iterator[None]:
-    """Hold the lock of a work_dir; the system lets go of it when the process ends.
-
-    Raises
-    ------
-    AlreadyRunning
-        Another process holds it.
-    """
-    path = work_dir / "condorloop.lock"
-    with path.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise AlreadyRunning(f"{path}: a submitter is running: {holder}") from None
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        lock.truncate(0)
-        lock.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {since}\n")
-        lock.flush()
-        yield
-
-
-def running_submitter(work_dir: Path) -> str | None:
-    """Say which submitter holds the lock of a work_dir; None if none does."""
-    path = work_dir / "condorloop.lock"
-    try:
-        with path.open(encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return lock.read().strip()
-    except OSError:
-        pass
-    return None
 
 
 class Submitter:
@@ -93,61 +50,119 @@ class Submitter:
         Open for writing.
     clock
         Gives seconds since the epoch.
+    world
+        The services to ask; the site's own if None.
     """
 
     def __init__(
-        self, config: Config, ledger: Ledger, clock: Callable[[], float] = time.time
+        self,
+        config: Config,
+        ledger: Ledger,
+        clock: Callable[[], float] = time.time,
+        world: World | None = None,
     ) -> None:
-        self._config = config
         self._ledger = ledger
         self._clock = clock
         self._bell = Bell()
-        self._renderer = Renderer(config, config.site.work_dir, ledger.id)
-        self._oms = Oms(config.site.oms)
+        self._interruption = Interruption(self._bell)
+        self._world = world or World.of(config.site, lambda: self._cmssw, self._bell.ring)
         self._oms_service = Service("OMS")
         self._ledger_service = Service("ledger")
-        self._intake = Intake(config.site.storage, ledger, lambda: self._cmssw, self._bell)
-        self._tracker = Tracker(ledger, self._renderer, Schedd(config.site.pool, config.site.name))
+        self._intake = Intake(self._world.storage, ledger, self._interruption)
         self._not_latched: dict[CampaignKey, str] = {}
-        self._window = max(c.closing.buffer for c in config.calibrations.values())
-        self._stopping = False
+        self._reload: Callable[[], Config] | None = None
+        self._config = config
+        self._renderer = Renderer(config, config.site.work_dir, ledger.id)
+        pool, renderer = self._world.pool, self._renderer
+        self._launcher = Launcher(ledger, renderer, pool, self._interruption)
+        self._tracker = Tracker(ledger, renderer, pool, self._launcher, self._interruption)
 
     @cached_property
     def _cmssw(self) -> Mapping[str, str]:
         return Cmssw.of(self._config).environment()
 
     def run(self) -> None:
-        """Cycle until `stop` is called: at every poll, and at once when probes have ended."""
+        """Cycle until `stop` is called: at every poll, and at once when probes have ended.
+
+        Raises
+        ------
+        LedgerDamaged
+            The ledger cannot be gone on with; a new start rebuilds it.
+        """
         calibrations = ", ".join(self._config.calibrations)
         log.info("condorloop starts at site %s: %s", self._config.site.name, calibrations)
         next_poll = time.monotonic()
-        while not self._stopping:
+        while not self._interruption.wished:
             poll = time.monotonic() >= next_poll
             if poll:
                 next_poll = time.monotonic() + self._config.site.poll_interval
             try:
+                self._take_up_configuration()
                 self.cycle(poll=poll)
                 self._ledger_service.good(self._clock())
+            except Stopped:
+                break
+            except LedgerDamaged:
+                raise
             except LedgerError as error:
                 self._ledger_service.failed(error, self._clock())
-            if not self._stopping:
+            if not self._interruption.wished:
                 self._bell.wait(next_poll - time.monotonic())
         log.info("condorloop stops; DAGs that were submitted go on")
 
     def once(self) -> None:
         """Make one whole pass: what is new is probed and acted on before it returns."""
-        self.cycle()
-        self._intake.settle(self._clock)
-        self.cycle()
+        try:
+            self.cycle()
+            self._intake.settle(self._clock, self._bell)
+            self.cycle()
+        except Stopped:
+            log.info("condorloop stops; DAGs that were submitted go on")
 
     def stop(self) -> None:
-        """End after the cycle that is under way; safe in a signal handler."""
-        self._stopping = True
+        """End after the cycle that is under way; from any thread."""
+        self._interruption.wish()
+
+    def interrupt(self, *signal: object) -> None:
+        """End within a moment, whoever is waited for; a signal handler of the main thread."""
+        self._interruption.interrupt(*signal)
+
+    def reload(self, read: Callable[[], Config]) -> None:
+        """Read the configuration anew before the next cycle; safe in a signal handler.
+
+        DAGs that are written stay what they are. A configuration that cannot be used changes
+        nothing, and neither does one of another site: that takes a new start.
+        """
+        self._reload = read
         self._bell.ring()
+
+    def _take_up_configuration(self) -> None:
+        read, self._reload = self._reload, None
+        if read is None:
+            return
+        try:
+            config = read()
+        except ConfigError as error:
+            for mistake in error.mistakes:
+                log.error("the configuration is not taken up: %s", mistake)
+            return
+        if _apart_from_defaults(config.site) != _apart_from_defaults(self._config.site):
+            log.error("the configuration is not taken up: another site file needs a new start")
+            return
+        self.__dict__.pop("_cmssw", None)
+        self._config = config
+        self._renderer = Renderer(config, config.site.work_dir, self._ledger.id)
+        self._launcher.renderer = self._tracker.renderer = self._renderer
+        log.info("configuration read anew, for new DAGs: %s", ", ".join(config.calibrations))
+
+    @property
+    def _window(self) -> float:
+        """The longest time, in seconds from its start, for which a run is of interest."""
+        return max(c.closing.buffer for c in self._config.calibrations.values())
 
     def close(self) -> None:
         """Start nothing more."""
-        self._intake.close()
+        self._world.close()
 
     def cycle(self, *, poll: bool = True) -> None:
         """Observe, decide, act; once.
@@ -155,8 +170,11 @@ class Submitter:
         Without `poll` the outside world is not asked: only probes that have ended are looked at.
         """
         now = self._clock()
+        self._ledger.check_in_place()
         self._intake.take_probes(now)
         runs = self._poll(now) if poll else []
+        for request in self._ledger.requests():
+            self._grant(request, now)
         known = self._ledger.known(runs[0].number) if runs else frozenset()
         self._say_why_not_latched(now, runs, known)
         campaigns = self._ledger.campaigns(self._intake.listed)
@@ -173,8 +191,10 @@ class Submitter:
         return runs
 
     def _observe_oms(self, now: float) -> list[Run]:
+        known = self._ledger.open_runs()
         try:
-            runs = self._oms.runs(now - self._window, self._ledger.open_runs())
+            with self._interruption.outside():
+                runs = self._world.oms.runs(now - self._window, known)
         except OmsUnavailable as error:
             self._oms_service.failed(error, now)
             return []
@@ -203,26 +223,52 @@ class Submitter:
                     number, batch, job = self._ledger.next_numbers(campaign.id)
                     calibration = self._config.calibrations[key.calibration]
                     plan = plan_batch(key, calibration, Batch(batch, files), number, job)
-                    self._tracker.carry_out(campaign, plan, reason, now)
+                    self._launcher.carry_out(campaign, plan, reason, now)
                 case SubmitHarvest(campaign=campaign, reason=reason):
                     number, _, _ = self._ledger.next_numbers(campaign.id)
-                    self._tracker.carry_out(campaign, plan_harvest(key, number), reason, now)
-                case Rescue(dag=dag, reason=reason):
-                    self._tracker.rescue(key, dag, reason, now)
+                    self._launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
+                case Rescue(dag=dag, reason=reason, without=without):
+                    self._launcher.rescue(key, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
                     self._set_state(campaign, state, reason, now)
 
     def _latch(self, key: CampaignKey, run: Run, reason: str, now: float) -> None:
-        folder = self._renderer.run_dir(key)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "runStart.log", _iso(run.start))
+        self._renderer.begin_run(key, run.start)
         stream = self._config.calibrations[key.calibration].stream_path
         self._ledger.latch(key, stream, run, reason, now)
         say(key, f"latched: {reason}")
 
+    def _grant(self, request: Request, now: float) -> None:
+        """Do what a person asks for, and tell what was done; it can be repeated."""
+        campaigns = self._ledger.campaigns_of(request.run, request.calibration)
+        done = []
+        for wanted in resubmission(request, campaigns):
+            with one_campaign_only(wanted.campaign.key):
+                done.append(self._resubmit(wanted, request.made_by, now))
+        granted = [text for text in done if text]
+        nothing = "nothing of it failed" if campaigns else "no campaign of it is known here"
+        answer = "; ".join(granted) or f"run {request.run}: {nothing}"
+        self._ledger.answer(request.id, bool(granted), answer, now)
+
+    def _resubmit(self, wanted: Resubmission, made_by: str, now: float) -> str:
+        campaign, key = wanted.campaign, wanted.campaign.key
+        files = self._ledger.retry_files(campaign.id) if wanted.files else 0
+        if not wanted.dags and not files:
+            return ""
+        what = ", ".join(d.label for d in wanted.dags)
+        if files:
+            what = ", ".join(filter(None, (what, f"{files} files that were given up")))
+        text = f"{what} again, asked for by {made_by}"
+        if not campaign.state.open:
+            self._set_state(campaign, CampaignState.ACTIVE, text, now)
+        for dag in wanted.dags:
+            say(key, f"{dag.label} is submitted again, asked for by {made_by}")
+            self._launcher.resubmit(key, dag, now)
+        return f"{key}: {what}"
+
     def _set_state(self, campaign: Campaign, state: CampaignState, reason: str, now: float) -> None:
         if state.open:
-            (self._renderer.run_dir(campaign.key) / "runEnd.log").unlink(missing_ok=True)
+            (self._renderer.run_dir(campaign.key) / RUN_END).unlink(missing_ok=True)
         else:
             self._write_closing_records(campaign, now)
         self._ledger.set_state(campaign.id, state, reason, now)
@@ -238,7 +284,7 @@ class Submitter:
         write_lines(runs / "expectedOutputs.log", (f"file:{n}.root" for n in done.expected))
         write_lines(runs / "allStep2FilesProcessed.log", (f"{n}.root" for n in done.reco))
         write_lines(runs / "allStep3FilesProcessed.log", (f"{n}/{root}" for n in done.alcareco))
-        write_whole(runs / "runEnd.log", _iso(now))
+        write_whole(runs / RUN_END, iso_time(now))
 
     def _write_status(self, now: float) -> None:
         status = Status(
@@ -247,10 +293,13 @@ class Submitter:
             pid=os.getpid(),
             services=(
                 *(self._oms_service, self._intake.service, self._tracker.service),
-                *(self._intake.probing, self._tracker.submission, self._ledger_service),
+                *(self._intake.probing, self._launcher.service, self._ledger_service),
             ),
             campaigns=tuple(self._ledger.summaries(since=now - self._window)),
             dags=tuple(self._tracker.queue.values()),
+            held_jobs=self._tracker.held_jobs,
+            idle_dags=self._tracker.idle_dags(now),
+            odd_lines=self._intake.odd_lines(),
         )
         try:
             write_json(self._config.site.work_dir / "status.json", status.to_json())
@@ -258,5 +307,5 @@ class Submitter:
             log.error("status.json cannot be written: %s", error)
 
 
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+def _apart_from_defaults(site: Site) -> Site:
+    return site.model_copy(update={"defaults": None})

@@ -1,6 +1,7 @@
 """Tables on the terminal.
 
 Knows how ``status.json`` and the configuration are shown to people; it reads and decides nothing.
+Text of others is printed as it is: neither rich's markup nor a terminal's escapes take effect.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from condorloop.config import Config
 from condorloop.lumis import Lumis
 from condorloop.model import CampaignState
+from condorloop.plain import plain
 
 _STYLES = {
     CampaignState.ACTIVE: "cyan",
@@ -44,11 +45,11 @@ def status_view(data: Mapping[str, Any], now: float) -> RenderableType:
     head = f"{data['site']}: last cycle {_age(data['time'], now)} ago"
     asked = [s for s in data["services"] if s["answered_at"] or s["error"]]
     answers = [f"{s['name']} {_age(s['answered_at'], now)}" for s in asked]
-    problems = [Text(f"! {p}", style="red") for p in data["problems"]]
+    problems = [_text(f"! {p}", "red") for p in data["problems"]]
     if data.get("submitter", "") is None:
-        problems.insert(0, Text("! no submitter runs: condorloop run", style="red"))
+        problems.insert(0, _text("! no submitter runs: condorloop run", "red"))
     return Group(
-        Text(f"{head}; last answers: {', '.join(answers)}"),
+        _text(f"{head}; last answers: {', '.join(answers)}"),
         *problems,
         campaign_table(data["campaigns"], now),
     )
@@ -65,17 +66,21 @@ def campaign_table(campaigns: list[Mapping[str, Any]], now: float) -> Table:
     for c in campaigns:
         style = _STYLES[CampaignState(c["state"])]
         table.add_row(
-            str(c["run"]),
-            escape(c["calibration"]),
-            f"[{style}]{c['state']}[/]",
-            _seen(c),
-            _covered(c),
-            _counts(c["files"], ("good", "new", "bad", "unreadable")),
-            _counts(c["dags"], ("active", "planned", "failed", "done")),
-            _counts(c["jobs"], ("running", "idle", "held")),
-            f"{c['uploads']}, {_age(c['last_upload_at'], now)} ago" if c["uploads"] else "",
+            _text(str(c["run"])),
+            _text(c["calibration"]),
+            _text(c["state"], style),
+            _text(_seen(c)),
+            _text(_covered(c)),
+            _text(_counts(c["files"], ("good", "new", "bad", "unreadable"))),
+            _text(_counts(c["dags"], ("active", "planned", "failed", "done"))),
+            _text(_counts(c["jobs"], ("running", "idle", "held"))),
+            _text(f"{c['uploads']}, {_age(c['last_upload_at'], now)} ago" if c["uploads"] else ""),
         )
     return table
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(plain(text), style=style)
 
 
 def _seen(campaign: Mapping[str, Any]) -> str:
@@ -115,13 +120,16 @@ def print_config(config: Config) -> None:
     terminal = console()
     site, parameters = config.site, config.parameters
     terminal.print(
-        f"site {site.name}: work_dir {site.work_dir}, OMS {site.oms.url}, EOS {site.storage.url}",
-        highlight=False,
+        _text(
+            f"site {site.name}: work_dir {site.work_dir}, "
+            f"OMS {site.oms.url}, EOS {site.storage.url}"
+        )
     )
     terminal.print(
-        f"release {parameters.release} ({parameters.scram_arch}), "
-        f"global tag {parameters.global_tag}",
-        highlight=False,
+        _text(
+            f"release {parameters.release} ({parameters.scram_arch}), "
+            f"global tag {parameters.global_tag}"
+        )
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("calibration", "runs", "stream", "payload"):
@@ -131,10 +139,10 @@ def print_config(config: Config) -> None:
         beams = ", stable beams" if reco.stable_beam else ""
         since = "run" if calibration.since_is_run else "each IOV's own"
         table.add_row(
-            escape(calibration.name),
-            escape(f"{reco.filltype} {reco.l1hltmode}{beams}, at least {reco.min_ls} LS"),
-            escape(calibration.stream_path),
-            escape(f"{', '.join(calibration.harvest.upload.tags)}, since: {since}"),
+            _text(calibration.name),
+            _text(f"{reco.filltype} {reco.l1hltmode}{beams}, at least {reco.min_ls} LS"),
+            _text(calibration.stream_path),
+            _text(f"{', '.join(calibration.harvest.upload.tags)}, since: {since}"),
         )
     terminal.print(table)
     terminal.print("all configuration is valid")

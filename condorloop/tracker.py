@@ -8,109 +8,128 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 
-from condorloop.dagman.outcome import failed_nodes, how_ended, last_cluster
-from condorloop.dagman.plan import DagPlan
+from condorloop import failures
+from condorloop.dagman.outcome import Ended, failed_nodes, how_ended, last_cluster
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.schedd import Schedd, ScheddUnavailable
+from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.interruption import Interruption
 from condorloop.isolation import one_campaign_only
+from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
 from condorloop.logs import say
-from condorloop.model import Campaign, CampaignKey, Dag, DagState, PlannedNode, QueuedDag
+from condorloop.model import (
+    Campaign,
+    CampaignKey,
+    Dag,
+    DagState,
+    FailedNode,
+    HeldJob,
+    QueuedDag,
+)
 from condorloop.progress import Observed, observe_dag
-from condorloop.rundir import MANIFEST, dag_dir, dag_file, read_json
+from condorloop.rundir import MANIFEST, RUN_START, dag_dir, dag_file, read_json
 from condorloop.services import Service
+from condorloop.world import Pool
+
+DAY = 86400.0
+
+IDLE_LONG = 60.0
+"""Seconds after which a DAGMan that was not started waits for a limit of the schedd."""
 
 LOST_AFTER = 60.0
 """Seconds for which a DAG may be out of the queue without a result before it counts as failed."""
 
 
 class Tracker:
-    """Submits the DAGs of one ledger and follows them."""
+    """Follows the DAGs of one ledger."""
 
-    def __init__(self, ledger: Ledger, renderer: Renderer, schedd: Schedd) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        renderer: Renderer,
+        schedd: Pool,
+        launcher: Launcher,
+        interruption: Interruption,
+    ) -> None:
         self.service = Service("schedd")
-        self.submission = Service("submission of DAGs")
         self.queue: Mapping[str, QueuedDag] = {}
+        self.held_jobs: tuple[HeldJob, ...] = ()
         self._ledger = ledger
-        self._renderer = renderer
+        self.renderer = renderer
         self._schedd = schedd
+        self._launcher = launcher
+        self._interruption = interruption
         self._missed: dict[int, float] = {}
+        self._idle_since: dict[str, float] = {}
 
     def observe(self, campaigns: list[Campaign], now: float) -> None:
         """Look at the queue once, and at what the DAGs in flight have left."""
-        try:
-            mine = f"{self._ledger.id}/"
-            self.queue = {i: d for i, d in self._schedd.dags().items() if i.startswith(mine)}
-            answered = True
-            self.service.good(now)
-        except ScheddUnavailable as error:
-            answered = False
-            self.service.failed(error, now)
+        answered = self._ask_queue(now)
         for campaign in campaigns:
             with one_campaign_only(campaign.key):
+                if campaign.dag_count and not self._run_start(campaign.key).exists():
+                    self._restore_run_directory(campaign, answered, now)
+                    continue
                 for dag in campaign.dags:
                     if dag.in_flight:
                         self._observe_dag(campaign, dag, answered, now)
 
+    def _ask_queue(self, now: float) -> bool:
+        mine = f"{self._ledger.id}/"
+        try:
+            with self._interruption.outside():
+                dags = self._schedd.dags()
+                held = self._schedd.held_jobs()
+        except ScheddUnavailable as error:
+            self.service.failed(error, now)
+            return False
+        self.queue = {i: d for i, d in dags.items() if i.startswith(mine)}
+        self.held_jobs = tuple(h for h in held if h.dag_id.startswith(mine))
+        idle = {i for i, d in self.queue.items() if d.idle}
+        self._idle_since = {i: self._idle_since.get(i, now) for i in idle}
+        self.service.good(now)
+        return True
+
+    def idle_dags(self, now: float) -> int:
+        """How many DAGs the schedd has not started for long."""
+        return sum(now - since >= IDLE_LONG for since in self._idle_since.values())
+
+    def _run_start(self, key: CampaignKey) -> Path:
+        return self.renderer.run_dir(key) / RUN_START
+
     def _observe_dag(self, campaign: Campaign, dag: Dag, answered: bool, now: float) -> None:
         observed = self._observed(campaign, dag)
-        queued = self.queue.get(observed.dag_id)
+        queued = self.queue.get(observed.dag_id) if answered else None
         if answered and dag.state is DagState.ACTIVE and queued is None:
             self._ended(campaign, dag, now)
             return
         observe_dag(self._ledger, observed)
         if queued:
-            self._missed.pop(dag.id, None)
-        if queued and queued.counts.get("NodesFailed") and not dag.failed_nodes:
-            failed = failed_nodes(dag_file(observed.runs, dag.number))
-            self._ledger.nodes_failed(dag.id, failed)
+            self._observe_queued(observed, dag, queued, now)
         if answered and dag.state is DagState.PLANNED:
             self._reconcile(campaign.key, dag, queued, now)
 
+    def _observe_queued(self, observed: Observed, dag: Dag, queued: QueuedDag, now: float) -> None:
+        self._missed.pop(dag.id, None)
+        held = bool(queued.hold_reason or queued.counts.get("JobsHeld"))
+        if held != dag.held:
+            self._ledger.set_held(dag.id, held)
+        if dag.state is DagState.ACTIVE and queued.cluster != dag.cluster:
+            self._ledger.dag_submitted(dag.id, queued.cluster, now)
+        if queued.counts.get("NodesFailed") and not dag.failed_nodes:
+            file = dag_file(observed.runs, dag.number)
+            self._ledger.nodes_failed(dag.id, _told(file.parent, failed_nodes(file)))
+
     def _observed(self, campaign: Campaign, dag: Dag) -> Observed:
         key = campaign.key
-        dag_id = self._renderer.dag_id(key, dag.number)
-        return Observed(dag_id, self._renderer.run_dir(key), campaign.id, dag)
-
-    def carry_out(self, campaign: Campaign, plan: DagPlan, reason: str, now: float) -> None:
-        """Write a plan into the ledger, then onto the disk, then submit it.
-
-        Raises
-        ------
-        OSError
-            The DAG's directory cannot be written; the plan is dropped in the next cycle.
-        """
-        nodes = [
-            PlannedNode(n.name, n.kind, n.output, n.witness, n.job, tuple(f.path for f in n.files))
-            for n in plan.nodes
-        ]
-        dag_id = self._ledger.plan_dag(campaign.id, plan.batch, plan.number, nodes, reason, now)
-        self._renderer.write(plan)
-        detail = f"LS {plan.lumis}" if plan.batch is not None else "HARVEST and UPLOAD"
-        say(campaign.key, f"{plan.label} ({detail}): {reason}")
-        self._submit(campaign.key, dag_id, plan.number, plan.label, now)
-
-    def rescue(self, key: CampaignKey, dag: Dag, reason: str, now: float) -> None:
-        """Submit a failed DAG again, from its rescue file."""
-        say(key, f"{dag.label} is rescued: {reason}")
-        self._ledger.plan_rescue(dag.id)
-        self._submit(key, dag.id, dag.number, dag.label, now)
-
-    def _submit(self, key: CampaignKey, dag_id: int, number: int, label: str, now: float) -> None:
-        file = dag_file(self._renderer.run_dir(key), number)
-        try:
-            cluster = self._schedd.submit(file, f"{key} {label}")
-        except ScheddUnavailable as error:
-            self.submission.failed(error, now)
-            return
-        self.submission.good(now)
-        self._ledger.dag_submitted(dag_id, cluster, now)
-        say(key, f"{label} submitted as {cluster}")
+        dag_id = self.renderer.dag_id(key, dag.number)
+        return Observed(dag_id, self.renderer.run_dir(key), campaign.id, dag)
 
     def _reconcile(self, key: CampaignKey, dag: Dag, queued: QueuedDag | None, now: float) -> None:
         """Carry on where a submitter stopped between the ledger and the schedd."""
-        runs = self._renderer.run_dir(key)
+        runs = self.renderer.run_dir(key)
         file = dag_file(runs, dag.number)
         made_by = read_json(dag_dir(runs, dag.number) / MANIFEST).get("id")
         if queued:
@@ -119,34 +138,92 @@ class Tracker:
         elif not file.exists() and dag.cluster is None:
             self._ledger.drop_dag(dag.id)
             say(key, f"{dag.label} was planned but never written: planned anew")
-        elif made_by not in (None, self._renderer.dag_id(key, dag.number)):
+        elif made_by not in (None, self.renderer.dag_id(key, dag.number)):
             self._ledger.drop_dag(dag.id)
             say(key, f"{file.parent} is another ledger's, {made_by}: move it away", logging.ERROR)
         elif not file.exists():
-            self._ledger.dag_ended(dag.id, (), now)
-            say(key, f"{dag.label} cannot be submitted: {file} is gone", logging.ERROR)
+            self._lose(key, dag.id, dag.number, now)
         elif (cluster := last_cluster(file)) and cluster != dag.cluster:
             self._ledger.dag_submitted(dag.id, cluster, now)
             say(key, f"{dag.label} has run as {cluster}: adopted")
         else:
-            self._submit(key, dag.id, dag.number, dag.label, now)
+            self._launcher.submit_planned(key, dag, now)
 
     def _ended(self, campaign: Campaign, dag: Dag, now: float) -> None:
         observed = self._observed(campaign, dag)
-        ended = how_ended(dag_file(observed.runs, dag.number), dag.cluster or 0)
+        file = dag_file(observed.runs, dag.number)
+        ended = how_ended(file, dag.cluster or 0)
         observe_dag(self._ledger, observed)
+        if not file.exists():
+            self._lose(campaign.key, dag.id, dag.number, now)
+            return
         if ended and ended.success and self._ledger.unfinished_nodes(dag.id):
             ended = None  # what it says that it made is not there
-        if ended is None and now - self._missed.setdefault(dag.id, now) < LOST_AFTER:
-            return
-        self._missed.pop(dag.id, None)
         if ended is None:
-            self._ledger.dag_ended(dag.id, (), now)
-            say(campaign.key, f"{dag.label} left the queue without a result", logging.ERROR)
-        elif ended.success:
+            if now - self._missed.setdefault(dag.id, now) < LOST_AFTER:
+                return
+            ended = self._last_resort(dag)
+        self._missed.pop(dag.id, None)
+        if ended.success:
             self._ledger.dag_ended(dag.id, None, now)
             say(campaign.key, f"{dag.label} is done")
+            return
+        told = _told(file.parent, ended.failed_nodes)
+        self._ledger.dag_ended(dag.id, told, now, ended.removed_by)
+        if ended.removed_by:
+            say(campaign.key, f"{dag.label} was removed by {ended.removed_by}", logging.WARNING)
         else:
-            self._ledger.dag_ended(dag.id, ended.failed_nodes, now)
-            failed = ", ".join(ended.failed_nodes) or "it was ended from outside"
+            failed = ", ".join(ended.failed_nodes) or "it left the queue without a result"
             say(campaign.key, f"{dag.label} failed: {failed}", logging.WARNING)
+
+    def _last_resort(self, dag: Dag) -> Ended:
+        """Ask history how a DAG ended whose own files do not tell; failed if nobody knows."""
+        try:
+            with self._interruption.outside():
+                ended = self._schedd.history(dag.cluster or 0, self._missed[dag.id] - DAY)
+        except ScheddUnavailable:
+            ended = None
+        return Ended(False, (), ended.removed_by if ended else "")
+
+    def _restore_run_directory(self, campaign: Campaign, answered: bool, now: float) -> None:
+        """Begin again where a person has deleted the run directory under a campaign.
+
+        DAGs that work in what is no longer there are taken out of the queue first.
+        """
+        if not answered:
+            return
+        key, busy = campaign.key, False
+        for dag_id, number in self._ledger.all_dags(campaign.id):
+            if dag_file(self.renderer.run_dir(key), number).exists():
+                continue
+            if queued := self.queue.get(self.renderer.dag_id(key, number)):
+                busy = True
+                with self._interruption.outside():
+                    self._schedd.remove(queued.cluster, "its run directory was deleted")
+            else:
+                self._lose(key, dag_id, number, now)
+        if not busy:
+            self.renderer.begin_run(key, campaign.run_start)
+
+    def _lose(self, key: CampaignKey, dag_id: int, number: int, now: float) -> None:
+        runs = self.renderer.run_dir(key)
+        alca = self._ledger.alca_nodes(dag_id)
+        kept = frozenset(n.name for n in alca if (runs / n.witness).exists())
+        self._ledger.lose_dag(dag_id, kept, now)
+        gone = dag_dir(runs, number)
+        say(key, f"{gone} was deleted: its files are processed again", logging.ERROR)
+
+
+def _told(directory: Path, names: tuple[str, ...]) -> list[FailedNode]:
+    """What the nodes of these names told of their failures."""
+    return [_failed_node(name, failures.read(directory, name)) for name in names]
+
+
+def _failed_node(name: str, attempts: tuple[failures.Attempt, ...]) -> FailedNode:
+    if not attempts:
+        return FailedNode(name)
+    blames: dict[str, int] = {}
+    for attempt in attempts:
+        for guilty in attempt.blames:
+            blames[guilty] = blames.get(guilty, 0) + 1
+    return FailedNode(name, attempts[-1].exit_code, attempts[-1].words, blames)

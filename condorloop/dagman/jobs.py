@@ -5,10 +5,11 @@ Knows submit commands and their defaults; knows nothing of files on the disk.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from condorloop.calibration import Calibration, Resources
-from condorloop.model import NodeKind
+from condorloop.calibration import Calibration, Holds, Resources
+from condorloop.model import HELD_BY_PERSON, NodeKind
 from condorloop.site import Site
 
 MB_PER_THREAD = 2000
@@ -16,10 +17,30 @@ MB_PER_THREAD = 2000
 
 DEFAULT_RETRIES = {NodeKind.RECO: 3, NodeKind.ALCA: 3, NodeKind.HARVEST: 2, NodeKind.UPLOAD: 2}
 
+DEFAULT_TIME_LIMIT = {
+    NodeKind.RECO: 4 * 3600,
+    NodeKind.ALCA: 2 * 3600,
+    NodeKind.HARVEST: 2 * 3600,
+    NodeKind.UPLOAD: 3600,
+}
+"""Seconds, many times what a job takes: it is for jobs that hang."""
+
+LEASE = 600
+"""Seconds for which a job is left to a machine that cannot be reached; HTCondor's are 2400."""
+
+HELD_FOR_TIME = 47
+"""HoldReasonCode of a job over ``allowed_execute_duration``; HoldReasonSubCode of an UPLOAD."""
+
+HELD_FOR_MEMORY = 102
+"""HoldReasonSubCode of a job out of memory; its code is 34 by cgroups, 21 by a startd's policy."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """The submit description that all nodes of a kind share."""
+    """The submit description that all nodes of a kind share.
+
+    `release` is the ClassAd expression that releases a held job.
+    """
 
     name: NodeKind
     universe: str
@@ -28,6 +49,7 @@ class JobKind:
     commands: list[tuple[str, object]]
     submit: tuple[str, ...]
     retries: int
+    release: str
 
 
 def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
@@ -37,8 +59,17 @@ def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
     submit = asked.submit
     if group := site.pool.accounting_group:
         submit = (f"accounting_group = {group}", *submit)
+    limit = math.ceil(asked.time_limit or DEFAULT_TIME_LIMIT[kind])
+    release = release_expression(calibration.holds)
     if kind is NodeKind.UPLOAD:
-        return JobKind(kind, "local", "node.sh", "upload", [], submit, retries)
+        # A job of the local universe has no shadow, which is what looks at its execute duration.
+        commands: list[tuple[str, object]] = [
+            ("periodic_hold", f"JobStatus == 2 && time() - JobCurrentStartDate > {limit}"),
+            ("periodic_hold_subcode", HELD_FOR_TIME),
+            ("periodic_hold_reason", f'"The job ran longer than {limit} s"'),
+            ("periodic_release", release),
+        ]
+        return JobKind(kind, "local", "node.sh", "upload", commands, submit, retries, release)
     inputs = {
         NodeKind.RECO: "cmssw.sh",
         NodeKind.ALCA: "cmssw.sh, $(reco_files)",
@@ -52,18 +83,42 @@ def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
     threads = 1 if kind is NodeKind.HARVEST else calibration.reco.threads
     cpus = asked.request_cpus or threads
     memory = asked.request_memory_mb or cpus * MB_PER_THREAD
-    commands: list[tuple[str, object]] = [
+    commands = [
         ("should_transfer_files", "YES"),
         ("when_to_transfer_output", "ON_EXIT"),
         ("transfer_input_files", inputs),
         ("transfer_output_files", "$(JOB)"),
         ("request_cpus", cpus),
-        ("request_memory", memory),
+        ("request_memory", f"{memory}M"),
         ("retry_request_memory_increase", "RequestMemory * 3 / 2"),
-        ("retry_request_memory_max", asked.max_memory_mb or 2 * memory),
+        ("retry_request_memory_max", f"{asked.max_memory_mb or 2 * memory}M"),
+        ("allowed_execute_duration", limit),
+        ("job_lease_duration", LEASE),
+        ("periodic_release", release),
     ]
     if asked.request_disk_mb:
         commands.append(("request_disk", f"{asked.request_disk_mb}M"))
     if kind is not NodeKind.HARVEST:
         commands.append(("My.CondorloopLumis", '"$(lumis)"'))
-    return JobKind(kind, "vanilla", f"{kind.lower()}.sh", arguments, commands, submit, retries)
+    script = f"{kind.lower()}.sh"
+    return JobKind(kind, "vanilla", script, arguments, commands, submit, retries, release)
+
+
+def release_expression(holds: Holds) -> str:
+    """Say when a held job is released: so many times, with a wait that doubles.
+
+    What a person held stays held, and so does what would only be held again: a job that has all
+    the memory that it may have, or took too long.
+    """
+    times = "(NumHolds - (NumHoldsByReason.UserRequest ?: 0))"
+    return " && ".join(
+        [
+            f"HoldReasonCode =!= {HELD_BY_PERSON}",
+            f"HoldReasonCode =!= {HELD_FOR_TIME}",
+            f"!(HoldReasonCode =?= 3 && HoldReasonSubCode =?= {HELD_FOR_TIME})",
+            f"!((HoldReasonCode =?= 21 || HoldReasonCode =?= 34)"
+            f" && HoldReasonSubCode =?= {HELD_FOR_MEMORY})",
+            f"{times} <= {holds.releases}",
+            f"time() - EnteredCurrentStatus >= {holds.wait:g} * pow(2, {times} - 1)",
+        ]
+    )

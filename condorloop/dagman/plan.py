@@ -40,6 +40,13 @@ class Node:
     inputs: tuple[str, ...] = ()
     job: int | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all of its inputs were taken from it."""
+        return (self.kind is NodeKind.RECO and not self.files) or (
+            self.kind is NodeKind.ALCA and not self.inputs
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DagPlan:
@@ -58,6 +65,11 @@ class DagPlan:
     def of_kind(self, kind: NodeKind) -> tuple[Node, ...]:
         """The nodes of one kind."""
         return tuple(n for n in self.nodes if n.kind is kind)
+
+    @property
+    def children(self) -> dict[str, str]:
+        """The ALCA node that each RECO node feeds, by name."""
+        return {parent: a.name for a in self.of_kind(NodeKind.ALCA) for parent in a.parents}
 
     @property
     def lumis(self) -> Lumis:

@@ -36,10 +36,17 @@ def classad(value: object) -> str:
 def submit(value: object) -> str:
     """Write as a value of a submit description, in which ``$`` starts nothing.
 
-    >>> submit("costs $(5)")
-    'costs $(DOLLAR)(5)'
+    Two of them begin a macro of the machine that a job is matched with. A value that has the very
+    text ``$(DOLLAR)`` cannot be written.
+
+    >>> submit("costs $(5)"), submit("$$(Memory)")
+    ('costs $(DOLLAR)(5)', '$$(DOLLARDOLLAR)(Memory)')
     """
-    return _CONTROL.sub(" ", str(value)).replace("$", "$(DOLLAR)")
+    return re.sub(r"\$\$?", _dollars, _CONTROL.sub(" ", str(value)))
+
+
+def _dollars(found: re.Match[str]) -> str:
+    return "$$(DOLLARDOLLAR)" if found[0] == "$$" else "$(DOLLAR)"
 
 
 def arguments(values: object) -> str:

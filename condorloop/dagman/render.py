@@ -23,8 +23,21 @@ from condorloop.config import Config, shipped
 from condorloop.dagman import cmsdriver, quoting
 from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
+from condorloop.dagman.replan import Dropped, plan_of, without
+from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import CampaignKey, NodeKind
-from condorloop.rundir import MANIFEST, PERMANENT, dag_dir, dag_file, run_dir, write_json
+from condorloop.rundir import (
+    MANIFEST,
+    PERMANENT,
+    RUN_START,
+    dag_dir,
+    dag_file,
+    iso_time,
+    read_json,
+    run_dir,
+    write_json,
+    write_whole,
+)
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
 _TEMPLATES = (*_SCRIPTS, "dagman.config", "dag")
@@ -50,6 +63,18 @@ class Renderer:
         """The run directory of a campaign."""
         return run_dir(self.work_dir, key.calibration, key.run)
 
+    def begin_run(self, key: CampaignKey, start: float) -> None:
+        """Make the run directory, with the time at which the run began.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        folder = self.run_dir(key)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / RUN_START, iso_time(start))
+
     def attributes(self, plan: DagPlan) -> dict[str, str | int]:
         """The ClassAd attributes of the DAGMan job and of all its nodes' jobs."""
         attributes: dict[str, str | int] = {
@@ -63,8 +88,14 @@ class Renderer:
             attributes["CondorloopBatch"] = plan.batch
         return attributes
 
-    def write(self, plan: DagPlan) -> Path:
+    def write(self, plan: DagPlan, uploaded: tuple[Lumis, int] = (EMPTY, 0)) -> Path:
         """Write a DAG's directory, and return the path of its DAG description.
+
+        Parameters
+        ----------
+        uploaded
+            The LS and events of the campaign's best payload in the database: its UPLOAD node
+            does not replace it by a lesser one, even if the run directory knows nothing of it.
 
         Raises
         ------
@@ -86,9 +117,34 @@ class Renderer:
             file.write_text(text, encoding="utf-8")
             if name in _SCRIPTS:
                 file.chmod(0o775)
-        write_json(temporary / MANIFEST, self._manifest(plan))
+        lumis, events = uploaded
+        known = {"uploaded": {"lumis": str(lumis), "events": events}}
+        write_json(temporary / MANIFEST, self._manifest(plan) | known)
         temporary.replace(final)
         return dag_file(runs, plan.number)
+
+    def take_out(self, key: CampaignKey, number: int, dropped: Dropped) -> None:
+        """Take inputs out of a DAG that has been written; it can be done again.
+
+        Only the DAG description and the manifest change, the manifest last.
+
+        Raises
+        ------
+        OSError
+            The DAG's directory cannot be written.
+        ValueError
+            Its manifest is gone or damaged.
+        """
+        runs = self.run_dir(key)
+        file, manifest = dag_file(runs, number), dag_dir(runs, number) / MANIFEST
+        told = read_json(manifest)
+        before = plan_of(told)
+        plan = without(before, dropped)
+        if plan == before:
+            return
+        template = self._environment(runs).get_template("dag.j2")
+        write_whole(file, template.render(self._context(plan, runs)))
+        write_json(manifest, told | _manifest_of_nodes(plan))
 
     def _environment(self, runs: Path) -> Environment:
         templates = FileSystemLoader(shipped("templates"))
@@ -152,7 +208,6 @@ class Renderer:
             "dag": plan.number,
             "batch": plan.batch,
             "id": self.dag_id(plan.key, plan.number),
-            "lumis": str(plan.lumis),
             "release": parameters.release,
             "global_tag": parameters.global_tag,
             "templates": template_versions(),
@@ -176,19 +231,26 @@ class Renderer:
                 "metadata_filename": calibration.harvest.metadata_filename,
                 "final_db_name": calibration.harvest.final_db_name,
             },
-            "files": [
-                {
-                    "path": file.path,
-                    "size": file.size,
-                    "lumis": str(file.lumis),
-                    "events": file.events,
-                    "node": node.name,
-                }
-                for node in plan.nodes
-                for file in node.files
-            ],
-            "nodes": {node.name: _manifest_node(node) for node in plan.nodes},
+            **_manifest_of_nodes(plan),
         }
+
+
+def _manifest_of_nodes(plan: DagPlan) -> dict[str, Any]:
+    return {
+        "lumis": str(plan.lumis),
+        "files": [
+            {
+                "path": file.path,
+                "size": file.size,
+                "lumis": str(file.lumis),
+                "events": file.events,
+                "node": node.name,
+            }
+            for node in plan.nodes
+            for file in node.files
+        ],
+        "nodes": {node.name: _manifest_node(node) for node in plan.nodes},
+    }
 
 
 def _own_areas(calibration: Calibration, release: str) -> list[Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,19 @@ from condorloop.testbed.truth import Truth, compare, counted_twice
 
 @dataclass(frozen=True, slots=True)
 class Appeared:
-    """A RAW file that the player made appear; `time` in seconds since the epoch."""
+    """A RAW file that the player made appear.
+
+    Attributes
+    ----------
+    path, run, stream, lumis
+        The file.
+    time
+        When it became good; when it appeared, if it never was: seconds since the epoch.
+    good
+        Whether its lumisections must be in the payload.
+    maybe
+        Whether they may be: it was good, and is not any more.
+    """
 
     path: str
     run: int
@@ -32,6 +44,7 @@ class Appeared:
     lumis: Lumis
     time: float
     good: bool
+    maybe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +75,28 @@ class Verdict:
 
 
 def appeared(record: Path) -> list[Appeared]:
-    """Read the player's record."""
+    """Read the player's record: each file as it was last, a line that was cut left out."""
     lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
-    rows = [json.loads(line) for line in lines]
-    return [
-        Appeared(
-            path=r["path"],
-            run=r["run"],
-            stream=r["stream"],
-            lumis=Lumis.parse(r["ls"]),
-            time=r["time"],
-            good=not r["fault"],
-        )
-        for r in rows
-    ]
+    files: dict[str, Appeared] = {}
+    for row in filter(None, map(_row, lines)):
+        known = files.get(row["path"])
+        if known is None and "run" in row:
+            good = row.get("good", not row["fault"])
+            what = (row["path"], row["run"], row["stream"], Lumis.parse(row["ls"]), row["time"])
+            files[row["path"]] = Appeared(*what, good)
+        elif known is not None and "change" in row:
+            was, good = known.good or known.maybe, row["good"]
+            since = row["time"] if good and not was else known.time
+            files[row["path"]] = replace(known, good=good, maybe=was and not good, time=since)
+    return list(files.values())
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and "path" in row else None
 
 
 def assay(
@@ -91,12 +112,13 @@ def assay(
     payloads = payloads_of(folder / "conditions" / "conditions.db", calibration, run)
     covered = Lumis.union(Lumis.of(map(int, p["lumisections"])) for p in payloads)
     expected = Lumis.union(f.lumis for f in good)
+    allowed = Lumis.union(f.lumis for f in files if f.good or f.maybe)
     uploaded = _uploaded(runs)
     held = _first_held(runs, uploaded)
     faults = [
-        *_faults_of_coverage(expected, covered),
+        *_faults_of_coverage(expected, allowed, covered),
         *_faults_of_counting(payloads),
-        *_faults_of_reco(runs, good),
+        *_faults_of_reco(runs, files),
         *compare(OBJECT_TYPES[calibration.name], payloads, truth),
     ]
     if unheld := [f.path for f in good if f.path not in held]:
@@ -120,10 +142,10 @@ def payloads_of(database: Path, calibration: Calibration, run: int) -> list[dict
     return [json.loads(conddb.payload(database, since[s])) for s in wanted if s in since]
 
 
-def _faults_of_coverage(expected: Lumis, covered: Lumis) -> Iterable[str]:
+def _faults_of_coverage(expected: Lumis, allowed: Lumis, covered: Lumis) -> Iterable[str]:
     if missing := str(expected - covered):
         yield f"LS {missing} had good files and are not in the payload"
-    if invented := str(covered - expected):
+    if invented := str(covered - allowed):
         yield f"LS {invented} are in the payload and had no good file"
 
 
@@ -132,16 +154,17 @@ def _faults_of_counting(payloads: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         yield f"LS {twice} have events that were counted twice"
 
 
-def _faults_of_reco(runs: Path, good: Sequence[Appeared]) -> Iterable[str]:
+def _faults_of_reco(runs: Path, files: Sequence[Appeared]) -> Iterable[str]:
     nodes: dict[str, int] = {}
     for manifest in runs.glob(f"dag*/{MANIFEST}"):
         for node in read_json(manifest)["nodes"].values():
             if (runs / node["witness"]).exists():
                 for path in node["files"]:
                     nodes[path] = nodes.get(path, 0) + 1
-    wrong = {f.path: nodes.get(f.path, 0) for f in good if nodes.get(f.path, 0) != 1}
-    for path, count in wrong.items():
-        yield f"{path} is in {count} RECO nodes that succeeded"
+    for file in files:
+        count = nodes.get(file.path, 0)
+        if (file.good and count != 1) or (file.maybe and count > 1):
+            yield f"{file.path} is in {count} RECO nodes that succeeded"
 
 
 def _uploaded(runs: Path) -> dict[str, float]:

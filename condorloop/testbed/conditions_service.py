@@ -2,6 +2,10 @@
 
 The host that the client puts into its URL is part of the path, so that one loopback address
 stands for the production and the preparation service: ``/<host>/cmsDbUpload/…``.
+
+For tests, ``/uploads`` lists every upload that was taken, ``/history`` and ``/payload`` show what
+is in a tag, and ``/_testbed/faults`` takes faults: POST ``{"mode": …, "times": …, "status": …}``
+adds one, GET lists those that wait, DELETE drops them.
 """
 
 from __future__ import annotations
@@ -9,38 +13,25 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
-import threading
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
-from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
 
 from flask import Flask, Response, jsonify, request
 
 from condorloop.testbed import conddb
 from condorloop.testbed.conditions_store import BadUploadError, ConditionsStore, TagSpec
-from condorloop.testbed.loopback import LoopbackService
+from condorloop.testbed.faults import SIGN_IN_MODES, UPLOAD_MODES, ConditionsMode, Fault
+from condorloop.testbed.loopback import LoopbackService, cut_short
+from condorloop.testbed.service_faults import ConditionsFaults
 
-__all__ = ["NETRC_MACHINE", "ConditionsFault", "ConditionsService", "TagSpec"]
+__all__ = ["NETRC_MACHINE", "ConditionsMode", "ConditionsService", "TagSpec"]
 
 NETRC_MACHINE = "ConditionUploader"
 _BASE = "/<host>/cmsDbUpload"
 
 log = logging.getLogger(__name__)
-
-
-class ConditionsFault(StrEnum):
-    """The ways in which an upload fails on request."""
-
-    UNAVAILABLE = "unavailable"
-    """503, at sign-in and upload alike."""
-    CUT = "cut"
-    """The connection is closed before the upload is taken."""
-    LOST_ANSWER = "lost_answer"
-    """The upload is taken, but the connection is closed without an answer."""
-    HANG = "hang"
-    """No answer for a long time."""
 
 
 class ConditionsService(LoopbackService):
@@ -58,6 +49,8 @@ class ConditionsService(LoopbackService):
         The tags that uploads may fill.
     port, hang
         As a `LoopbackService` takes them.
+    faults
+        How to fail; not at all unless some are injected.
     """
 
     def __init__(
@@ -68,23 +61,19 @@ class ConditionsService(LoopbackService):
         tags: Mapping[str, TagSpec],
         port: int = 0,
         hang: float = 120.0,
+        faults: ConditionsFaults | None = None,
     ) -> None:
         super().__init__(self._make_app(), port, hang)
         folder.mkdir(parents=True, exist_ok=True)
         self.store = ConditionsStore(folder / "conditions.db", tags, first_safe_run)
         self._users = dict(users)
         self._tokens: dict[str, str] = {}
-        self._faults: deque[ConditionsFault] = deque()
-        self._taking = threading.Lock()
+        self.faults = faults or ConditionsFaults()
 
     @property
     def url_template(self) -> str:
         """What uploadConditions.py takes as ``-u``."""
         return f"{self.url}/%s/cmsDbUpload/"
-
-    def inject(self, fault: ConditionsFault, times: int = 1) -> None:
-        """Let the next requests fail, after those that were asked to before."""
-        self._faults.extend([fault] * times)
 
     def _make_app(self) -> Flask:
         app = Flask("conditions")
@@ -93,25 +82,38 @@ class ConditionsService(LoopbackService):
         app.add_url_rule("/payload", view_func=self._payload)
         app.add_url_rule("/history", view_func=self._history)
         app.add_url_rule("/uploads", view_func=self._uploads)
-        app.add_url_rule("/_testbed/faults", view_func=self._control, methods=["POST"])
+        app.add_url_rule(
+            "/_testbed/faults", view_func=self._control, methods=["GET", "POST", "DELETE"]
+        )
         return app
 
     def _token(self, host: str) -> Response:
-        if failed := self._fail(ConditionsFault.UNAVAILABLE):
-            return failed
+        if fault := self._fault("token", SIGN_IN_MODES):
+            return _refused(fault)
         given = request.authorization
         user = (given.username if given else None) or ""
         if given is None or self._users.get(user) != given.password:
-            return Response("INVALID_CREDENTIALS", 500)
+            return _invalid_credentials()
         token = secrets.token_hex(16)
         self._tokens[token] = user
         return jsonify({"token": token})
 
     def _upload(self, host: str) -> Response:
-        if failed := self._fail(
-            ConditionsFault.UNAVAILABLE, ConditionsFault.CUT, ConditionsFault.HANG
-        ):
-            return failed
+        fault = self._fault("uploadFile", UPLOAD_MODES)
+        mode = fault and fault.mode
+        if fault and mode in SIGN_IN_MODES:
+            return _refused(fault)
+        if mode == ConditionsMode.HANG:
+            self.hang()
+        if mode in (ConditionsMode.HANG, ConditionsMode.CUT):
+            return self.hang_up()
+        answer = self._taken(_VERDICTS.get(mode or ""))
+        if mode == ConditionsMode.LOST_ANSWER:
+            return self.hang_up()
+        return cut_short(answer) if mode == ConditionsMode.CUT_ANSWER else answer
+
+    def _taken(self, verdict: Mapping[str, str] | None) -> Response:
+        """Take the upload, or let every tag answer it with `verdict`."""
         given = request.authorization
         user = self._tokens.get((given.username if given else None) or "")
         file = request.files.get("uploadedFile")
@@ -121,32 +123,26 @@ class ConditionsService(LoopbackService):
             return Response("<p>no uploadedFile</p>", 400)
         name, backend = request.form.get("fileName", ""), request.form.get("backend", "")
         try:
-            answer = self.store.take(file.read(), file.filename or "", name, user, backend)
+            answer = self.store.take(file.read(), file.filename or "", name, user, backend, verdict)
         except BadUploadError as error:
             return Response(f"<html><p>{error}</p></html>", 400)
-        if failed := self._fail(ConditionsFault.LOST_ANSWER):
-            return failed
         return jsonify({"upload": {"itemStatus": answer}})
 
-    def _fail(self, *kinds: ConditionsFault) -> Response | None:
-        with self._taking:
-            if not self._faults or self._faults[0] not in kinds:
-                return None
-            fault = self._faults.popleft()
-        log.info("the conditions service fails on request: %s", fault)
-        if fault is ConditionsFault.UNAVAILABLE:
-            return Response("<html><p>Service Unavailable</p></html>", 503)
-        if fault is ConditionsFault.HANG:
-            self.hang()
-        return self.hang_up()
+    def _fault(self, resource: str, modes: Collection[str]) -> Fault | None:
+        fault = self.faults.take(resource, modes=modes)
+        if fault:
+            log.info("the conditions service fails on request: %s", fault.mode)
+        return fault
 
     def _control(self) -> Response:
-        try:
-            asked = request.get_json(force=True)
-            self.inject(ConditionsFault(asked["mode"]), int(asked.get("times", 1)))
-        except (KeyError, TypeError, ValueError) as error:
-            return Response(f"{error}\n", 400)
-        return jsonify(list(self._faults))
+        if request.method == "POST":
+            try:
+                self.faults.inject(**request.get_json(force=True))
+            except (TypeError, ValueError) as error:
+                return Response(f"{error}\n", 400)
+        elif request.method == "DELETE":
+            self.faults.clear()
+        return jsonify([asdict(armed) for armed in self.faults.armed])
 
     def _payload(self) -> Response:
         """The payload of a tag that holds for a run, or for one of its lumisections."""
@@ -169,3 +165,23 @@ class ConditionsService(LoopbackService):
 
     def _uploads(self) -> Response:
         return jsonify([asdict(upload) for upload in self.store.uploads()])
+
+
+def _refused(fault: Fault) -> Response:
+    if fault.mode == ConditionsMode.INVALID_CREDENTIALS:
+        return _invalid_credentials()
+    status = fault.status or 503
+    return Response(f"<html><p>{HTTPStatus(status).phrase}</p></html>", status)
+
+
+def _invalid_credentials() -> Response:
+    return Response("INVALID_CREDENTIALS", 500)
+
+
+_VERDICTS: Mapping[str, Mapping[str, str]] = {
+    ConditionsMode.TOO_LATE: {
+        "status": "fail",
+        "info": "since is before the first safe run, too late for synchronization pcl",
+    },
+    ConditionsMode.SKIPPED: {"status": "skip", "info": "the payload is the one that holds already"},
+}

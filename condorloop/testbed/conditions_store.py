@@ -128,7 +128,13 @@ class ConditionsStore:
                 conddb.add_tag(connection, tag)
 
     def take(
-        self, archive: bytes, digest: str, name: str, user: str, backend: str
+        self,
+        archive: bytes,
+        digest: str,
+        name: str,
+        user: str,
+        backend: str,
+        verdict: Mapping[str, str] | None = None,
     ) -> dict[str, dict[str, str]]:
         """Take an upload into every destination tag that lets it in, in one transaction.
 
@@ -140,11 +146,13 @@ class ConditionsStore:
             The SHA-1 that the client named the archive by.
         name, user, backend
             As the client sent them.
+        verdict
+            What every tag answers, none of them filled; each decides for itself if absent.
 
         Returns
         -------
         dict
-            ``status`` (``ok`` or ``fail``) and ``info`` of each destination tag.
+            ``status`` (``ok``, ``skip`` or ``fail``) and ``info`` of each destination tag.
 
         Raises
         ------
@@ -164,6 +172,9 @@ class ConditionsStore:
                     raise BadUploadError(f"file {file_hash} was uploaded before, at {known[0]}")
                 answer, accepted = {}, {}
                 for tag in metadata.tags:
+                    if verdict is not None:
+                        answer[tag] = dict(verdict)
+                        continue
                     try:
                         accepted[tag] = self._fill(connection, tag, metadata.since, source)
                         first = accepted[tag][0]

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,45 @@ def end(processes: Collection[Process], number: signal.Signals, timeout: float) 
     for process in processes:
         process.signal(number)
     return wait_until(lambda: not any(p.is_running() for p in processes), timeout)
+
+
+def pause(processes: Iterable[Process]) -> None:
+    """Stop processes where they are (SIGSTOP), until `resume`."""
+    for process in processes:
+        process.signal(signal.SIGSTOP)
+
+
+def resume(processes: Iterable[Process]) -> None:
+    """Let processes go on that were paused."""
+    for process in processes:
+        process.signal(signal.SIGCONT)
+
+
+@contextmanager
+def paused(processes: Collection[Process]) -> Iterator[None]:
+    """Pause processes meanwhile; afterwards they go on whatever happened."""
+    try:
+        pause(processes)
+        yield
+    finally:
+        resume(processes)
+
+
+def crash(family: Callable[[], Collection[Process]], timeout: float) -> bool:
+    """Kill a family of processes as a power cut would: none sees that another is gone.
+
+    Parameters
+    ----------
+    family
+        Gives its processes, new ones too.
+    timeout
+        Seconds to wait for their end; False if some are there after them.
+    """
+    frozen: set[Process] = set()
+    while new := set(family()) - frozen:
+        pause(new)
+        frozen |= new
+    return end(frozen, signal.SIGKILL, timeout)
 
 
 def wait_until(condition: Callable[[], bool], timeout: float) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +15,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-SCOPE = ("calibration", "run", "step", "resource")
+SCOPE = ("calibration", "run", "step", "ls", "resource")
 """The attributes of a fault that narrow it; one that is None narrows nothing."""
+
+JOBS = ("cmsrun", "upload_conditions")
+"""The targets that are jobs; the others are services."""
 
 Scope = Mapping[str, Collection[object]]
 """What a call touches, by the names in `SCOPE`."""
@@ -44,6 +46,39 @@ class OmsMode(StrEnum):
     """JSON that is not an answer of OMS."""
     NULLS = "nulls"
     """The right rows, each attribute null."""
+    EMPTY = "empty"
+    """The right form of an answer, with no rows."""
+    CUT = "cut"
+    """The right answer, the connection closed in the middle of it."""
+
+
+class ConditionsMode(StrEnum):
+    """The ways in which the testbed's conditions service fails."""
+
+    UNAVAILABLE = "unavailable"
+    """503, at sign-in and upload alike."""
+    HTTP_ERROR = "http_error"
+    """The status that the fault names, at sign-in and upload alike."""
+    INVALID_CREDENTIALS = "invalid_credentials"
+    """At sign-in, the answer to a wrong password."""
+    CUT = "cut"
+    """The connection is closed before the upload is taken."""
+    LOST_ANSWER = "lost_answer"
+    """The upload is taken, but the connection is closed without an answer."""
+    CUT_ANSWER = "cut_answer"
+    """The upload is taken, the connection closed in the middle of the answer."""
+    HANG = "hang"
+    """No answer to an upload for a long time; it is not taken."""
+    TOO_LATE = "too_late"
+    """The upload is rejected as a tag of synchronization pcl does."""
+    SKIPPED = "skipped"
+    """No tag takes the upload: the service says that it skipped each."""
+
+
+SIGN_IN_MODES = frozenset(
+    {ConditionsMode.UNAVAILABLE, ConditionsMode.HTTP_ERROR, ConditionsMode.INVALID_CREDENTIALS}
+)
+UPLOAD_MODES = frozenset(ConditionsMode) - {ConditionsMode.INVALID_CREDENTIALS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +88,25 @@ class Fault:
     Attributes
     ----------
     target
-        ``oms``, ``cmsrun`` or ``upload_conditions``.
+        ``oms``, ``conditions``, ``cmsrun`` or ``upload_conditions``.
     mode
-        An `OmsMode`, or ``exit_code`` for the other targets.
+        An `OmsMode`, a `ConditionsMode`, ``exit_code`` for the other targets; for cmsrun also
+        ``no_output``, ``truncated_output``, ``cut_report``, ``lost_lumi``, ``signal``, ``hang``
+        and ``memory``.
     at
         Seconds after the start of the play, at speed 1.
     times
         How many calls it hits; None is all of them.
+    lasts
+        Seconds, at speed 1, for which it hits; None is no end.
     status, exit_code, message
         What the failing call shows.
-    calibration, run, step, resource
-        Whom it hits: `step` is step2, step3 or step4; `resource` one of OMS's, such as ``runs``
-        or ``runs/meta``.
+    signal, memory_mb, seconds
+        What kills the job, how much memory it takes; for how long it does so, or hangs.
+    calibration, run, step, ls, resource
+        Whom it hits: `step` is step2, step3 or step4; `ls` a lumisection of a file that the job
+        reads, which ``lost_lumi`` loses; `resource` one of OMS's, such as ``runs`` or
+        ``runs/meta``.
     """
 
     target: str
@@ -78,20 +120,31 @@ class Fault:
     run: int | None = None
     step: str | None = None
     resource: str | None = None
+    ls: int | None = None
+    signal: int | None = None
+    seconds: float | None = None
+    memory_mb: int | None = None
+    lasts: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """A fault that waits: not `due` before that time (epoch, seconds), `left` times still."""
+    """A fault that waits: not `due` before that time (epoch, seconds), `left` times still.
+
+    From `until` on it is over.
+    """
 
     fault: Fault
     due: float
     left: int | None
+    until: float | None = None
 
     @classmethod
     def of(cls, fault: Fault, started_at: float = 0.0, speed: float = 1.0) -> Armed:
         """Arm `fault` for a play that started at `started_at` and runs at `speed`."""
-        return cls(fault, started_at + fault.at / speed, fault.times)
+        due = started_at + fault.at / speed
+        until = None if fault.lasts is None else due + fault.lasts / speed
+        return cls(fault, due, fault.times, until)
 
     def hits(self, target: str, now: float, scope: Scope) -> bool:
         """Tell whether a call on `target` that touches the values in `scope` fails now."""
@@ -99,16 +152,21 @@ class Armed:
         return (
             self.fault.target == target
             and self.due <= now
+            and (self.until is None or now < self.until)
             and all(v is None or v in scope.get(name, ()) for name, v in narrowed.items())
         )
 
 
 def take(
-    armed: list[Armed], target: str, now: float, scope: Scope
+    armed: list[Armed],
+    target: str,
+    now: float,
+    scope: Scope,
+    chosen: Callable[[Fault], bool] = lambda fault: True,
 ) -> tuple[Fault | None, list[Armed]]:
     """Find the first fault that hits; return it, and what is armed after it was used once."""
     for i, each in enumerate(armed):
-        if each.hits(target, now, scope):
+        if each.hits(target, now, scope) and chosen(each.fault):
             rest = [] if each.left == 1 else [replace(each, left=each.left and each.left - 1)]
             return each.fault, [*armed[:i], *rest, *armed[i + 1 :]]
     return None, armed
@@ -128,10 +186,10 @@ class Faults:
         self._file = self._folder / "armed.json"
 
     def arm(self, faults: Iterable[Fault], started_at: float, speed: float = 1.0) -> None:
-        """Add the faults of a play; those of OMS are left out, its server has its own."""
+        """Add the faults of a play; those of services are left out, which have their own."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
-            new = [Armed.of(f, started_at, speed) for f in faults if f.target != "oms"]
+            new = [Armed.of(f, started_at, speed) for f in faults if f.target in JOBS]
             self._write([*self._read(), *new])
 
     def clear(self) -> None:
@@ -160,12 +218,37 @@ class Faults:
         calibration, run, step
             What the call is for.
         """
+        scope: Scope = {"calibration": [calibration], "run": [run], "step": [step]}
+        return self._take(target, time.time() if now is None else now, scope)
+
+    def of_job(
+        self, calibration: str, run: int, step: str, *, lumis: Collection[int], first: bool
+    ) -> Fault | None:
+        """Use up one time of the first fault that hits a cmsRun job at a file that it reads.
+
+        Parameters
+        ----------
+        calibration, run, step
+            What the job is for.
+        lumis
+            The lumisections in the file.
+        first
+            Whether it is the job's first; only there do faults hit that name no lumisection.
+        """
+        scope: Scope = {"calibration": [calibration], "run": [run], "step": [step], "ls": lumis}
+        return self._take("cmsrun", time.time(), scope, lambda f: first or f.ls is not None)
+
+    def _take(
+        self,
+        target: str,
+        now: float,
+        scope: Scope,
+        chosen: Callable[[Fault], bool] = lambda fault: True,
+    ) -> Fault | None:
         if not self._file.exists():
             return None
-        scope: Scope = {"calibration": [calibration], "run": [run], "step": [step]}
         with self._locked():
-            armed = self._read()
-            fault, rest = take(armed, target, time.time() if now is None else now, scope)
+            fault, rest = take(self._read(), target, now, scope, chosen)
             if fault:
                 self._write(rest)
             return fault
@@ -180,80 +263,9 @@ class Faults:
         if not self._file.exists():
             return []
         rows: list[dict[str, Any]] = json.loads(self._file.read_text())
-        return [Armed(Fault(**row["fault"]), row["due"], row["left"]) for row in rows]
+        return [Armed(**{**row, "fault": Fault(**row["fault"])}) for row in rows]
 
     def _write(self, armed: list[Armed]) -> None:
         whole = self._file.with_name(".armed.json")
         whole.write_text(json.dumps([asdict(each) for each in armed], indent=1))
         whole.rename(self._file)
-
-
-class OmsFaults:
-    """The faults of the testbed's OMS, in the memory of its server.
-
-    Parameters
-    ----------
-    clock
-        Gives the epoch in seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._armed: list[Armed] = []
-
-    def inject(
-        self,
-        mode: OmsMode | str,
-        *,
-        times: int | None = 1,
-        status: int = 503,
-        run: int | None = None,
-        resource: str | None = None,
-    ) -> None:
-        """Make the next `times` requests fail, or all of them if None.
-
-        Parameters
-        ----------
-        mode
-            How.
-        status
-            For ``http_error``.
-        run, resource
-            Only requests that touch this run, or that go to this resource.
-
-        Raises
-        ------
-        ValueError
-            There is no such mode, or `times` is not positive.
-        """
-        if times is not None and times < 1:
-            raise ValueError(f"times must be positive: {times}")
-        mode = OmsMode(mode)
-        shown = status if mode is OmsMode.HTTP_ERROR else None
-        fault = Fault("oms", mode, times=times, status=shown, run=run, resource=resource)
-        with self._lock:
-            self._armed.append(Armed.of(fault))
-
-    def schedule(self, faults: Iterable[Fault], started_at: float, speed: float = 1.0) -> None:
-        """Add the faults of a play; those of other targets are left out."""
-        with self._lock:
-            self._armed += [Armed.of(f, started_at, speed) for f in faults if f.target == "oms"]
-
-    def clear(self) -> None:
-        """Disarm everything."""
-        with self._lock:
-            self._armed = []
-
-    @property
-    def armed(self) -> list[Armed]:
-        """What waits to be used."""
-        with self._lock:
-            return list(self._armed)
-
-    def take(self, resource: str, runs: Collection[int] = ()) -> Fault | None:
-        """Use up one time of the first fault that hits a request for `resource` about `runs`."""
-        scope: Scope = {"resource": [resource], "run": runs}
-        with self._lock:
-            fault, self._armed = take(self._armed, "oms", self._clock(), scope)
-            return fault

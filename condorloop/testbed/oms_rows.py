@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from condorloop.testbed.oms_attributes import FILLS, LUMISECTIONS, RUNS, usual
 
 if TYPE_CHECKING:
-    from condorloop.testbed.scenario import RunScript, Scenario
+    from condorloop.testbed.scenario import Scenario
+    from condorloop.testbed.scenario_runs import RunScript
 
 Row = dict[str, Any]
 """The attributes of one row, by name."""
 
+SECONDS_PER_LS = 23.31
 L1_TRIGGERS_PER_LS = 2_534_000
 DELIVERED_PER_LS: float = LUMISECTIONS["delivered_lumi"].usual
 RECORDED_PER_LS: float = LUMISECTIONS["recorded_lumi"].usual
@@ -24,11 +26,15 @@ INITIAL_LUMI: float = RUNS["init_lumi"].usual
 
 @dataclass(frozen=True, slots=True)
 class OmsRows:
-    """All rows of OMS, each kind in the order of its numbers."""
+    """All rows of OMS, each kind in the order of its numbers.
+
+    `odd` are attributes, by run, that are shown in place of those by which OMS selects and sorts.
+    """
 
     runs: Sequence[Row] = ()
     lumisections: Sequence[Row] = ()
     fills: Sequence[Row] = ()
+    odd: Mapping[int, Row] = field(default_factory=dict)
 
 
 def oms_rows(scenario: Scenario, elapsed: float, started_at: float, speed: float = 1.0) -> OmsRows:
@@ -36,7 +42,8 @@ def oms_rows(scenario: Scenario, elapsed: float, started_at: float, speed: float
 
     A run is there from its start; its lumisections as each ends, and
     ``last_lumisection_number`` is the highest of them, null before the first; ``end_time`` is
-    null until it ends. Luminosity is that of lumisections of 23.31 s, whatever the speed.
+    null until it ends. Luminosity is that of lumisections of 23.31 s, whatever the speed. The
+    scenario may have OMS's clock go wrong, and a run's end.
 
     Parameters
     ----------
@@ -49,14 +56,15 @@ def oms_rows(scenario: Scenario, elapsed: float, started_at: float, speed: float
     speed
         2 is twice as fast.
     """
-    clock = _Clock(elapsed, started_at, speed)
+    clock = _Clock(elapsed, started_at + scenario.clock_offset, speed)
     started = [run for run in scenario.runs if clock.passed(run.start)]
     started.sort(key=lambda run: run.run)
-    runs = [_run(run, clock) for run in started]
+    runs = [*_past_runs(scenario, clock), *(_run(run, clock) for run in started)]
     return OmsRows(
         runs=runs,
         lumisections=[row for run in started for row in _lumisections(run, clock)],
         fills=list(_fills(runs)),
+        odd={run.run: run.attributes for run in started if run.attributes},
     )
 
 
@@ -79,7 +87,7 @@ def _run(run: RunScript, clock: _Clock) -> Row:
     over = [ls for ls, at in run.lumisection_ends if clock.passed(at)]
     now = clock.started_at + clock.elapsed
     start = clock.started_at + run.start / clock.speed - 60 * run.minutes_ago
-    ended = clock.passed(run.end)
+    ended = run.has_ended(clock.passed)
     end = clock.started_at + run.end / clock.speed
     return {
         **usual(RUNS),
@@ -89,7 +97,7 @@ def _run(run: RunScript, clock: _Clock) -> Row:
         "end_time": _iso(end) if ended else None,
         "last_update": _iso(now),
         "duration": int(end if ended else now) - int(start),
-        "last_lumisection_number": max(over, default=None),
+        "last_lumisection_number": _last_lumisection(run, over, clock),
         "stable_beam": clock.passed(run.start + run.stable_beam_after),
         "delivered_lumi": round(len(over) * DELIVERED_PER_LS, 4) if over else None,
         "recorded_lumi": round(len(over) * RECORDED_PER_LS, 4) if over else None,
@@ -97,6 +105,33 @@ def _run(run: RunScript, clock: _Clock) -> Row:
         "l1_triggers_counter": len(over) * L1_TRIGGERS_PER_LS,
         **run.oms,
     }
+
+
+def _last_lumisection(run: RunScript, over: Sequence[int], clock: _Clock) -> int | None:
+    corrected = run.last_ls_after_end
+    if corrected and run.ends and clock.passed(run.end + corrected.after):
+        return corrected.value
+    return max(over, default=None)
+
+
+def _past_runs(scenario: Scenario, clock: _Clock) -> Iterable[Row]:
+    """Runs that were over before the play, one right after the other, the last at its start."""
+    past = scenario.past_runs
+    first = min((run.run for run in scenario.runs), default=1_000_000)
+    for back in range(past.count, 0, -1):
+        start, end = (clock.started_at - past.every * n for n in (back, back - 1))
+        yield {
+            **usual(RUNS),
+            "run_number": first - back,
+            "start_time": _iso(start),
+            "end_time": _iso(end),
+            "last_update": _iso(end),
+            "duration": int(past.every),
+            "last_lumisection_number": max(1, int(past.every / SECONDS_PER_LS)),
+            "stable_beam": False,
+            "l1_hlt_mode": "cosmics2026",
+            **past.oms,
+        }
 
 
 def _lumisections(run: RunScript, clock: _Clock) -> Iterable[Row]:

@@ -16,16 +16,18 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, Response, request
 
-from condorloop.testbed.faults import Fault, OmsFaults, OmsMode
-from condorloop.testbed.loopback import LoopbackService
+from condorloop.testbed.faults import Fault, OmsMode
+from condorloop.testbed.loopback import LoopbackService, cut_short
 from condorloop.testbed.oms_attributes import TABLES, Table
 from condorloop.testbed.oms_query import BadRequest, Page, Query
 from condorloop.testbed.oms_rows import OmsRows, Row
+from condorloop.testbed.service_faults import OmsFaults
 
 BASE = "/agg/api"
 
@@ -102,7 +104,11 @@ class OmsServer(LoopbackService):
         return self._reply(f"{resource}/meta", lambda: _Answer({"meta": _fields(TABLES[resource])}))
 
     def _get_rows(self, resource: str) -> Response:
-        return self._reply(resource, lambda: _listing(resource, self._of(resource)))
+        def listing() -> _Answer:
+            rows = self._rows()
+            return _listing(resource, getattr(rows, resource), odd=rows.odd)
+
+        return self._reply(resource, listing)
 
     def _get_lumisections(self, run: int) -> Response:
         def of_run() -> _Answer:
@@ -113,17 +119,15 @@ class OmsServer(LoopbackService):
 
     def _get_row(self, resource: str, row: str) -> Response:
         def of_id() -> _Answer:
-            for each in self._of(resource):
+            rows = self._rows()
+            for each in getattr(rows, resource):
                 if _id(resource, each) == row:
-                    return _Answer({"data": _item(resource, each)}, _runs([each]))
+                    item = _item(resource, each, odd=rows.odd)
+                    return _Answer({"data": item}, _runs([each]))
             first = row.partition("_")[0]
             return _error(404, f"no {row} in {resource}", [int(first)] if first.isdecimal() else [])
 
         return self._reply(resource, of_id)
-
-    def _of(self, resource: str) -> Sequence[Row]:
-        rows: Sequence[Row] = getattr(self._rows(), resource)
-        return rows
 
     def _reply(self, resource: str, make: Callable[[], _Answer]) -> Response:
         with self._lock:
@@ -154,11 +158,16 @@ class OmsServer(LoopbackService):
         return _json([asdict(armed) for armed in self.faults.armed])
 
 
-def _listing(resource: str, rows: Sequence[Row], run: int | None = None) -> _Answer:
+def _listing(
+    resource: str,
+    rows: Sequence[Row],
+    run: int | None = None,
+    odd: Mapping[int, Row] = MappingProxyType({}),
+) -> _Answer:
     query = Query.parse(request.args.items(multi=True), TABLES[resource])
     page = query.select(rows)
     touched = {number for number in (run, query.run, *_runs(page.rows)) if number is not None}
-    data = [_item(resource, row, query) for row in page.rows]
+    data = [_item(resource, row, query, odd) for row in page.rows]
     if "data_only" in query.include:
         plain = ("id", "type", "attributes")
         return _Answer({"data": [{key: item[key] for key in plain} for item in data]}, touched)
@@ -170,10 +179,18 @@ def _listing(resource: str, rows: Sequence[Row], run: int | None = None) -> _Ans
     return _Answer({"data": data, "links": _links(query, page), "meta": meta}, touched)
 
 
-def _item(resource: str, row: Row, query: Query | None = None) -> Body:
+def _item(
+    resource: str,
+    row: Row,
+    query: Query | None = None,
+    odd: Mapping[int, Row] = MappingProxyType({}),
+) -> Body:
     number = _id(resource, row)
     shown = query.project(row) if query else row
     units = {name: TABLES[resource][name].units for name in shown}
+    if resource == "runs" and (instead := odd.get(row["run_number"])):
+        everything = query is None or query.fields is None
+        shown = shown | {k: v for k, v in instead.items() if everything or k in shown}
     return {
         "id": number,
         "type": resource,
@@ -264,6 +281,14 @@ def _nulls(fault: Fault, body: Body) -> Response:
     return _json(body)
 
 
+def _empty(fault: Fault, body: Body) -> Response:
+    if not isinstance(body.get("data"), list):
+        return _json(_error(404, "no such row").body, 404)
+    links = dict.fromkeys(body.get("links", {}))
+    meta = {"meta": body["meta"] | {"totalResourceCount": 0}} if "meta" in body else {}
+    return _json({**body, "data": [], **({"links": links} if links else {}), **meta})
+
+
 _FAILURES: Mapping[OmsMode, Callable[[Fault, Body], Response]] = {
     OmsMode.HTTP_ERROR: _http_error,
     OmsMode.MALFORMED_JSON: _malformed,
@@ -272,4 +297,6 @@ _FAILURES: Mapping[OmsMode, Callable[[Fault, Body], Response]] = {
     OmsMode.HTML: lambda fault, body: _html("CMS OMS is being updated"),
     OmsMode.WRONG_SHAPE: lambda fault, body: _json({"data": {"message": "no rows here"}}),
     OmsMode.NULLS: _nulls,
+    OmsMode.EMPTY: _empty,
+    OmsMode.CUT: lambda fault, body: cut_short(_json(body)),
 }

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from condorloop.testbed import daemon, pool_config
 from condorloop.testbed import prefix as prefixes
+from condorloop.testbed.controls import Controls
 from condorloop.testbed.prefix import Prefix
 
 FOLDERS = ("log", "spool", "execute", "lock", "run", "tokens.d", "passwords.d")
@@ -31,7 +32,7 @@ class PoolError(RuntimeError):
     """The pool does not do what it should; the message says what to do and where to look."""
 
 
-class Pool:
+class Pool(Controls):
     """A personal HTCondor pool.
 
     Another process stops it, or asks about it, with a `Pool` of the same folder.
@@ -46,6 +47,11 @@ class Pool:
         What the pool offers to jobs; may be more than the machine has.
     settings
         Configuration that goes before the pool's own.
+
+    Attributes
+    ----------
+    config
+        The configuration file, CONDOR_CONFIG of whoever uses the pool.
     """
 
     def __init__(
@@ -57,15 +63,11 @@ class Pool:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder.absolute()
+        self.config = self.folder / "condor_config"
         self.prefix = prefix
         self.cpus = cpus
         self.memory_mb = memory_mb
         self.settings = dict(settings or {})
-
-    @property
-    def config(self) -> Path:
-        """The configuration file, CONDOR_CONFIG of whoever uses the pool."""
-        return self.folder / "condor_config"
 
     @property
     def log(self) -> Path:
@@ -143,6 +145,24 @@ class Pool:
             self._end_orphans()
             self._pid_file.unlink(missing_ok=True)
 
+    def crash(self) -> None:
+        """End all of it at once, as a power cut would: daemons, jobs and DAGMans.
+
+        `start` brings it up again, with the same queue.
+
+        Raises
+        ------
+        PoolError
+            Some processes did not end.
+        """
+        with self._locked():
+            if not daemon.crash(self._family, 10):
+                raise self._error("the HTCondor pool leaves processes that do not end")
+
+    def _family(self) -> list[daemon.Process]:
+        master = self._master()
+        return daemon.with_descendants([*([master] if master else []), *self._ours()])
+
     @property
     def _pid_file(self) -> Path:
         return self.folder / "run" / "master.pid"
@@ -187,14 +207,17 @@ class Pool:
                 pids = " ".join(str(p.pid) for p in left if p.is_running())
                 raise self._error(f"the HTCondor pool leaves processes that do not end: {pids}")
 
-    def _end_orphans(self) -> None:
+    def _ours(self) -> list[daemon.Process]:
+        """Find the daemons by the folder on their command lines, the master gone or not."""
         ours = f"{self.folder / 'run'}/"
-        orphans = [
+        return [
             process
             for process in daemon.everything()
             if any(word.startswith(ours) for word in daemon.command_line(process.pid))
         ]
-        family = daemon.with_descendants(orphans)
+
+    def _end_orphans(self) -> None:
+        family = daemon.with_descendants(self._ours())
         if family and not daemon.end(family, signal.SIGKILL, 10):
             raise self._error("daemons of an earlier start of the HTCondor pool do not end")
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 
 from condorloop.testbed.prefix import Prefix
+
+MEMORY_POLICY: Mapping[str, str] = MappingProxyType({"use POLICY": "HOLD_IF_MEMORY_EXCEEDED"})
+"""Settings with which a job that outgrows its ``request_memory`` is put on hold, as sites do."""
 
 CONFIG = Template("""\
 use ROLE:Personal
@@ -136,5 +140,10 @@ def text(
         cpus=cpus,
         memory=memory_mb,
     )
+    return config + lines(settings)
+
+
+def lines(settings: Mapping[str, str]) -> str:
+    """Write settings as lines of a configuration."""
     separators = {name: ":" if name.startswith("use ") else "=" for name in settings}
-    return config + "".join(f"{n} {separators[n]} {value}\n" for n, value in settings.items())
+    return "".join(f"{n} {separators[n]} {value}\n" for n, value in settings.items())

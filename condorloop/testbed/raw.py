@@ -9,10 +9,12 @@ from enum import Enum, StrEnum
 from pathlib import Path
 
 import numpy as np
+import uproot
 
 from condorloop.lumis import Lumis
+from condorloop.testbed import stamp
 from condorloop.testbed.cmssw import tfile
-from condorloop.testbed.cmssw.rootfile import Columns, write_trees
+from condorloop.testbed.cmssw.rootfile import DEADLY, EVENT_ID, Columns, write_trees
 from condorloop.testbed.truth import Truth
 
 _EVENT_NUMBERS_PER_LS = 1_000_000
@@ -58,6 +60,10 @@ class BadFile(StrEnum):
     """A ROOT file without a tree of events."""
     EMPTY = "empty"
     """0 bytes."""
+    UNREADABLE_EVENT = "unreadable_event"
+    """Whole for edmFileUtil, which reads no event's data; those of the events are damaged."""
+    CRASHES = "crashes"
+    """Whole for edmFileUtil; cmsRun crashes when it has opened it."""
 
 
 def simulate(
@@ -115,9 +121,17 @@ def write_raw_file(
 
     Parameters are those of `simulate`; missing folders are made.
     """
-    columns = simulate(stream, run, lumis, truth, part, parts, events_per_ls)
+    write_events(path, simulate(stream, run, lumis, truth, part, parts, events_per_ls))
+
+
+def write_events(path: Path, columns: Columns, padding: int = 0) -> None:
+    """Write a whole RAW file of events; `padding` bytes make it larger by that and a little."""
     with _appearing(path) as partial:
-        write_trees(partial, {"Events": columns})
+        if 0 < len(columns["event"]) <= stamp.MOST_EVENTS and not padding:
+            partial.write_bytes(stamp.raw_file(columns))
+        else:
+            texts = {"Padding": " " * padding} if padding else {}
+            write_trees(partial, {"Events": columns}, texts)
 
 
 def write_bad_raw_file(
@@ -145,11 +159,36 @@ def write_bad_raw_file(
             partial.touch()
         elif kind is BadFile.NO_EVENTS:
             write_trees(partial, {"Runs": {"run": np.array([run], np.uint32)}})
+        elif kind is BadFile.CRASHES:
+            write_trees(partial, {"Events": columns}, {DEADLY: "testbed"})
         else:
             write_trees(partial, {"Events": columns})
-            whole = partial.read_bytes()
-            cut = kind is BadFile.TRUNCATED
-            partial.write_bytes(whole[: len(whole) * 3 // 5] if cut else tfile.left_open(whole))
+            if kind is BadFile.UNREADABLE_EVENT:
+                _damage_events(partial)
+            else:
+                whole = partial.read_bytes()
+                cut = kind is BadFile.TRUNCATED
+                partial.write_bytes(first_part(whole) if cut else tfile.left_open(whole))
+
+
+def first_part(whole: bytes) -> bytes:
+    """Give what is there of a file that was not written to its end."""
+    return whole[: len(whole) * 3 // 5]
+
+
+def _damage_events(path: Path) -> None:
+    """Overwrite the compressed data of every branch but the numbers of the events."""
+    places: list[tuple[int, int]] = []
+    with uproot.open(path) as file:
+        for name, branch in file["Events"].items():
+            if name not in EVENT_ID:
+                for i in range(branch.num_baskets):
+                    key = branch.basket_key(i)
+                    places.append((key.fSeekKey + key.fKeylen, key.fNbytes - key.fKeylen))
+    with path.open("r+b") as data:
+        for at, length in places:
+            data.seek(at)
+            data.write(b"\xff" * length)
 
 
 def _ecal(rng: np.random.Generator, truth: Truth, run: int, ls: int, number: int) -> Columns:

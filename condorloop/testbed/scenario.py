@@ -1,176 +1,49 @@
 """Scenarios: a YAML file of runs, their lumisections and files, and of faults.
 
 The form is that of the loop developers' own scenario player, whose files play unchanged. Keys of
-ours beside theirs: `layout` and `seed`; in a run `fill`, `oms`, `stable_beam_after`, `files` and
-``lumisections: {count: …, every: …}``.
+ours beside theirs: `layout`, `seed`, `clock_offset` and `past_runs`; in a run `fill`, `oms`,
+`attributes`, `stable_beam_after`, `unends_after`, `ends_again_after`, `last_ls_after_end`, `files`,
+``end_after: never`` and ``lumisections: {count: …, every: …}``; faults of the target
+``conditions``, and more modes of the others (`condorloop.testbed.scenario_faults`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    Tag,
-    ValidationError,
-)
+from pydantic import Field, TypeAdapter, ValidationError
 
 from condorloop.config import ConfigError, Mistake
-from condorloop.testbed.faults import Fault, OmsMode
-from condorloop.testbed.oms_attributes import RUNS
-from condorloop.testbed.timeline import PATHS, Event, primary_dataset, timeline
-
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-StreamName = Annotated[str, Field(pattern="^(TestEnablesEcalHcal|ExpressPhysics)$")]
-FileFault = Literal["truncated", "not_closed", "no_events", "empty"]
-Times = Annotated[
-    PositiveInt | None, BeforeValidator(lambda given: None if given == "unlimited" else given)
-]
-
-
-class _Script(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class StreamLayout(_Script):
-    """How the data of a stream are cut into files."""
-
-    ls_per_file: PositiveInt = 1
-    files_per_ls: PositiveInt = 1
-    files_per_block: PositiveInt = 1000
+from condorloop.testbed.faults import Fault
+from condorloop.testbed.scenario_faults import FaultScript
+from condorloop.testbed.scenario_runs import (
+    PastRuns,
+    RunScript,
+    Said,
+    Script,
+    StreamLayout,
+    StreamName,
+    contradictions,
+    of_attributes,
+)
+from condorloop.testbed.timeline import PATHS, Event, timeline
 
 
-class LumisectionScript(_Script):
-    """A lumisection that ends `after` seconds since the run's previous event."""
+class Scenario(Script):
+    """A whole scenario; `seed` fixes the truth of the constants and the names of the files.
 
-    ls: PositiveInt
-    after: Seconds = 0.0
-
-
-class LumisectionSeries(_Script):
-    """Lumisections 1 to `count`, of `every` seconds."""
-
-    count: PositiveInt
-    every: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class FileScript(_Script):
-    """A file that is not as it should be; `ls` is any one of its lumisections."""
-
-    stream: StreamName
-    ls: PositiveInt
-    part: NonNegativeInt = 0
-    fault: FileFault | None = None
-    late: Seconds = 0.0
-
-
-_Lumisections = Annotated[
-    Annotated[list[LumisectionScript], Tag("list")] | Annotated[LumisectionSeries, Tag("series")],
-    Discriminator(lambda v: "series" if isinstance(v, dict | LumisectionSeries) else "list"),
-]
-
-
-class RunScript(_Script):
-    """A run.
-
-    Attributes
-    ----------
-    calibrations
-        Whose streams get files.
-    start_offset, end_after
-        Seconds from the start of the play to the run's, and from its last lumisection to its end.
-    minutes_ago
-        How long before its start in the play OMS says that it started; no speed scales it.
-    fill
-        Its fill's number, None outside of fills.
-    oms
-        Attributes of the run in OMS that are to differ from the usual ones.
-    stable_beam_after
-        Seconds after the run's start at which OMS's ``stable_beam`` turns true.
-    files
-        Files that are broken or late.
+    OMS's clock is `clock_offset` seconds fast, whatever the speed.
     """
 
-    calibrations: list[str] = Field(min_length=1)
-    run: PositiveInt
-    start_offset: Seconds = 0.0
-    minutes_ago: Seconds = 0.0
-    lumisections: _Lumisections = []
-    end_after: Seconds = 0.0
-    fill: PositiveInt | None = 11300
-    oms: dict[str, Any] = {}
-    stable_beam_after: Seconds = 0.0
-    files: list[FileScript] = []
-
-    @property
-    def start(self) -> float:
-        """Seconds from the start of the play, at speed 1."""
-        return self.start_offset
-
-    @cached_property
-    def lumisection_ends(self) -> list[tuple[int, float]]:
-        """Each lumisection's number, and when it ends, as `start` is given."""
-        if isinstance(self.lumisections, LumisectionSeries):
-            every = self.lumisections.every
-            return [(k, self.start + k * every) for k in range(1, self.lumisections.count + 1)]
-        ends, at = [], self.start
-        for script in self.lumisections:
-            at += script.after
-            ends.append((script.ls, at))
-        return ends
-
-    @cached_property
-    def end(self) -> float:
-        """When the run ends, as `start` is given."""
-        return max((at for _, at in self.lumisection_ends), default=self.start) + self.end_after
-
-
-class OmsFaultScript(_Script):
-    """A fault of OMS."""
-
-    target: Literal["oms"]
-    mode: Annotated[OmsMode, Field(strict=False)]
-    at: Seconds = 0.0
-    times: Times = 1
-    status: Annotated[int, Field(ge=400, le=599)] | None = None
-    run: PositiveInt | None = None
-    message: str | None = None
-
-
-class JobFaultScript(_Script):
-    """A fault of cmsRun or of uploadConditions.py."""
-
-    target: Literal["cmsrun", "upload_conditions"]
-    mode: Literal["exit_code"]
-    exit_code: Annotated[int, Field(ge=1, le=255)]
-    calibration: str
-    at: Seconds = 0.0
-    times: Times = 1
-    run: PositiveInt | None = None
-    step: Literal["step2", "step3", "step4"] | None = None
-    message: str | None = None
-
-
-_FaultScript = Annotated[OmsFaultScript | JobFaultScript, Field(discriminator="target")]
-
-
-class Scenario(_Script):
-    """A whole scenario; `seed` fixes the truth of the constants and the names of the files."""
-
-    runs: list[RunScript] = []
-    fault_scripts: list[_FaultScript] = Field([], alias="faults")
-    layout: dict[StreamName, StreamLayout] = {}
+    runs: list[RunScript] = Field(default_factory=list)
+    fault_scripts: list[FaultScript] = Field([], alias="faults")
+    layout: dict[StreamName, StreamLayout] = Field(default_factory=dict)
     seed: int = 1
+    clock_offset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    past_runs: PastRuns = PastRuns()
 
     @classmethod
     def load(cls, file: Path | str) -> Self:
@@ -214,8 +87,8 @@ class Scenario(_Script):
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults, as `Faults.arm` and `OmsFaults.schedule` take them."""
-        return [Fault(**script.model_dump()) for script in self.fault_scripts]
+        """The faults, as `Faults.arm` and `ServiceFaults.schedule` take them."""
+        return [script.fault for script in self.fault_scripts]
 
     @property
     def calibrations(self) -> set[str]:
@@ -235,13 +108,9 @@ class Scenario(_Script):
         return max((event.at for event in self.timeline(speed, paths)), default=0.0)
 
 
-_Model = TypeVar("_Model", bound=BaseModel)
-_Said = tuple[str, object, str]
-
-
-def _mistake(error: Mapping[str, Any]) -> _Said:
+def _mistake(error: Mapping[str, Any]) -> Said:
     """Say what pydantic found: key, value, expectation."""
-    tags = {"list", "series", "oms", "cmsrun", "upload_conditions"}
+    tags = {"list", "series", "oms", "conditions", "cmsrun", "upload_conditions"}
     key = ".".join(str(part) for part in error["loc"] if part not in tags)
     if error["type"] == "missing":
         return key, None, "this key is required"
@@ -250,20 +119,29 @@ def _mistake(error: Mapping[str, Any]) -> _Said:
     return key, error["input"], error["msg"]
 
 
-def _contradictions(data: Mapping[str, Any]) -> Iterator[_Said]:
+def _contradictions(data: Mapping[str, Any]) -> Iterator[Said]:
     """Find what no single value shows, in those parts of a scenario that can be read."""
     runs = dict(_readable(RunScript, enumerate(_list(data.get("runs")))))
     layouts = dict(_readable(StreamLayout, _dict(data.get("layout")).items()))
     yield from _overlaps(runs)
+    for name, layout in layouts.items():
+        events = layout.events_per_ls
+        if events is not None and events < layout.files_per_ls:
+            said = f"{layout.files_per_ls} or more: an event for each of files_per_ls"
+            yield f"layout.{name}.events_per_ls", events, said
     for i, run in runs.items():
-        yield from ((f"runs.{i}.{key}", value, said) for key, value, said in _in_run(run, layouts))
-    for i, script in _readable(OmsFaultScript, enumerate(_list(data.get("faults")))):
-        if (script.mode is OmsMode.HTTP_ERROR) != (script.status is not None):
-            said = "a status from 400 to 599 with http_error, and with no other mode"
-            yield f"faults.{i}.status", script.status, said
+        yield from (
+            (f"runs.{i}.{key}", value, said) for key, value, said in contradictions(run, layouts)
+        )
+    for _, past in _readable(PastRuns, [("", data.get("past_runs", {}))]):
+        found = of_attributes(past.oms)
+        yield from ((f"past_runs.oms.{key}", value, said) for key, value, said in found)
+    for i, script in _readable(FaultScript, enumerate(_list(data.get("faults")))):
+        for key, value, said in script.contradictions():
+            yield f"faults.{i}.{key}", value, said
 
 
-def _overlaps(runs: Mapping[int, RunScript]) -> Iterator[_Said]:
+def _overlaps(runs: Mapping[int, RunScript]) -> Iterator[Said]:
     before: RunScript | None = None
     numbers: set[int] = set()
     for i, run in sorted(runs.items(), key=lambda item: item[1].start):
@@ -277,37 +155,11 @@ def _overlaps(runs: Mapping[int, RunScript]) -> Iterator[_Said]:
             before = run
 
 
-def _in_run(run: RunScript, layouts: Mapping[str, StreamLayout]) -> Iterator[_Said]:
-    lumis: set[int] = set()
-    for i, (ls, _) in enumerate(run.lumisection_ends):
-        if ls in lumis:
-            yield f"lumisections.{i}.ls", ls, "each lumisection once"
-        lumis.add(ls)
-    for name, value in run.oms.items():
-        if name not in RUNS:
-            yield f"oms.{name}", value, "an attribute that runs have in OMS"
-        elif not RUNS[name].accepts(value):
-            yield f"oms.{name}", value, f"a value of type {RUNS[name].type.__name__}, or null"
-    fed = {primary_dataset(PATHS[c]) for c in run.calibrations if c in PATHS}
-    all_known = all(c in PATHS for c in run.calibrations)
-    for i, file in enumerate(run.files):
-        parts = layouts.get(file.stream, StreamLayout()).files_per_ls
-        if file.stream not in fed and all_known:
-            yield f"files.{i}.stream", file.stream, "a stream of one of the run's calibrations"
-        if file.ls not in lumis:
-            yield f"files.{i}.ls", file.ls, "a lumisection of this run"
-        if file.part >= parts:
-            yield f"files.{i}.part", file.part, f"below {parts}, the stream's files_per_ls"
-        if file.fault is None and not file.late:
-            yield f"files.{i}", None, "a fault, a lateness, or both"
-
-
-def _readable(
-    model: type[_Model], items: Iterable[tuple[Any, object]]
-) -> Iterator[tuple[Any, _Model]]:
+def _readable(kind: Any, items: Iterable[tuple[Any, object]]) -> Iterator[tuple[Any, Any]]:
+    adapter = TypeAdapter(kind)
     for key, item in items:
         try:
-            yield key, model.model_validate(item)
+            yield key, adapter.validate_python(item)
         except ValidationError:
             continue
 

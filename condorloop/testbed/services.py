@@ -88,10 +88,13 @@ class Services:
         self._scenario = Scenario.load(Path(play.scenario))
         self._play = play
         arguments = (self._scenario.faults, play.started_at, play.speed)
-        self.oms.faults.schedule(*arguments)
-        faults = Faults(self._folder / "faults")
-        faults.clear()
-        faults.arm(*arguments)
+        resumed = Play.of(self._folder, PLAYING) == play
+        for service in (self.oms.faults, self.conditions.faults):
+            service.schedule(*arguments, resumed=resumed)
+        if not resumed:
+            faults = Faults(self._folder / "faults")
+            faults.clear()
+            faults.arm(*arguments)
         self._player = Player(
             self._scenario,
             self._folder / "eos",

@@ -5,13 +5,14 @@ Knows which parts there are and in which order they start; each part knows itsel
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
@@ -37,16 +38,24 @@ class Stack:
 
     All of it outlives its starter; another process brings it down with a `Stack` of the same
     folder.
+
+    Attributes
+    ----------
+    folder, prefix
+        Where all of its state is, and where the executables are.
+    cpus, settings
+        As a `Pool` takes them.
     """
 
     folder: Path
     prefix: prefix.Prefix
     cpus: int = 6
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pool(self) -> Pool:
         """The HTCondor pool."""
-        return Pool(self.folder / "pool", self.prefix, cpus=self.cpus)
+        return Pool(self.folder / "pool", self.prefix, self.cpus, settings=self.settings)
 
     @property
     def xrootd(self) -> XrootdServer:
@@ -128,6 +137,21 @@ class Stack:
         """End OMS, conditions service and player as a crash would."""
         if services := self._services():
             daemon.end([services], signal.SIGKILL, START_TIMEOUT)
+
+    @contextlib.contextmanager
+    def services_paused(self) -> Iterator[None]:
+        """Let OMS, conditions service and player hang meanwhile.
+
+        Raises
+        ------
+        TestbedError
+            They do not run.
+        """
+        services = self._services()
+        if services is None:
+            raise TestbedError("the testbed's services do not run")
+        with daemon.paused([services]):
+            yield
 
     def _services(self) -> daemon.Process | None:
         return daemon.named(self.folder / "services.pid", str(self.folder))

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING
 from condorloop.lumis import Lumis
 
 if TYPE_CHECKING:
-    from condorloop.testbed.scenario import RunScript, Scenario
+    from condorloop.testbed.scenario import Scenario
+    from condorloop.testbed.scenario_runs import RunScript
 
 _STORE = "/eos/cms/tier0/store"
+CHANGING = ("growing", "unreadable", "vanishes", "replaced")
+"""Faults of files that are not the same for ever: cut, or not to be opened, at first; or gone, or
+another file, later."""
+
 PATHS: Mapping[str, str] = MappingProxyType(
     {
         "EcalPedestals": f"{_STORE}/data/Run2026D/TestEnablesEcalHcal/RAW/Express-v1/000/",
@@ -64,9 +69,19 @@ class FileAppears:
     block
         Which of the run's block folders it is in.
     fault
-        What is wrong with it: a kind that `condorloop.testbed.raw` can write, or None.
+        What is wrong with it: None, a `condorloop.testbed.raw.BadFile`, or something that passes
+        or comes in time (`CHANGING`), or ``other_run`` (it holds another run's events) and
+        ``also_other_run`` (those too).
     late
         By how many seconds (of the play) it missed its time.
+    name
+        Its name; None for one that says nothing.
+    other_run
+        Of ``other_run`` and ``also_other_run``.
+    same_events
+        Of ``replaced``: whether what comes then has the same events.
+    events_per_ls
+        In all parts together; None for the usual number.
     """
 
     at: float
@@ -79,9 +94,21 @@ class FileAppears:
     block: int
     fault: str | None
     late: float
+    name: str | None = None
+    other_run: int | None = None
+    same_events: bool = False
+    events_per_ls: int | None = None
 
 
-Event = RunStart | LumisectionEnds | FileAppears | RunEnds
+@dataclass(frozen=True, slots=True)
+class FileChanges:
+    """A file that appeared changes as its fault says: becomes whole, vanishes, is replaced."""
+
+    at: float
+    file: FileAppears
+
+
+Event = RunStart | LumisectionEnds | FileAppears | FileChanges | RunEnds
 
 
 def base_path(file_in_path: str) -> str:
@@ -128,11 +155,14 @@ def timeline(scenario: Scenario, speed: float, paths: Mapping[str, str]) -> list
         events += (LumisectionEnds(at / speed, run.run, ls) for ls, at in run.lumisection_ends)
         for path in sorted({base_path(paths[c]) for c in run.calibrations}):
             events += _files(scenario, run, path, speed)
-        events.append(RunEnds(run.end / speed, run.run))
+        if run.ends:
+            events.append(RunEnds(run.end / speed, run.run))
     return sorted(events, key=lambda event: event.at)
 
 
-def _files(scenario: Scenario, run: RunScript, path: str, speed: float) -> Iterator[FileAppears]:
+def _files(
+    scenario: Scenario, run: RunScript, path: str, speed: float
+) -> Iterator[FileAppears | FileChanges]:
     stream = primary_dataset(path)
     layout = scenario.stream_layout(stream)
     special = {(s.stream, s.ls, s.part): s for s in run.files}
@@ -141,20 +171,29 @@ def _files(scenario: Scenario, run: RunScript, path: str, speed: float) -> Itera
         group = ends[first : first + layout.ls_per_file]
         whole = len(group) == layout.ls_per_file
         nominal = group[-1][1] if whole else run.end
+        lumis = Lumis.of(ls for ls, _ in group)
         for part in range(layout.files_per_ls):
             number = first // layout.ls_per_file * layout.files_per_ls + part
             found = (special.get((stream, ls, part)) for ls, _ in group)
             script = next(filter(None, found), None)
             late = script.late if script else 0.0
-            yield FileAppears(
+            asked = script.block if script else None
+            file = FileAppears(
                 at=(nominal + late) / speed,
                 run=run.run,
                 stream=stream,
                 path=path,
-                lumis=Lumis.of(ls for ls, _ in group),
+                lumis=lumis,
                 part=part,
                 parts=layout.files_per_ls,
-                block=number // layout.files_per_block,
+                block=number // layout.files_per_block if asked is None else asked,
                 fault=script.fault if script else None,
                 late=late,
+                name=script.name if script else None,
+                other_run=script.run if script else None,
+                same_events=script is not None and script.same_events,
+                events_per_ls=layout.events_per_ls,
             )
+            yield file
+            if script and script.changes_after is not None:
+                yield FileChanges(file.at + script.changes_after / speed, file)

@@ -155,13 +155,28 @@ def _parser() -> optparse.OptionParser:
 def _injected(file: str) -> int:
     """The exit code of a fault that a scenario asks for; 0 if there is none."""
     folder = os.environ.get("CONDORLOOP_TESTBED_FAULTS")
-    calibration = Path(file).name.split(".")[0].removeprefix("NGTCalib")
-    due = folder and Faults(Path(folder)).due("upload_conditions", calibration=calibration)
+    name = Path(file.removesuffix(".txt").removesuffix(".db"))
+    calibration = name.name.removeprefix("NGTCalib")
+    due = folder and Faults(Path(folder)).due(
+        "upload_conditions", calibration=calibration, run=_run_of(name)
+    )
     if not due:
         return 0
     logging.error("%s", due.message)
     print(f"upload ended with code: {due.exit_code}")
     return due.exit_code or 1
+
+
+def _run_of(name: Path) -> int | None:
+    """The run that an upload is for: that of its since, or of the file's first IOV."""
+    try:
+        since = json.loads(Path(f"{name}.txt").read_text(encoding="utf-8")).get("since")
+        if since is None:
+            with closing(sqlite3.connect(f"file:{name}.db?mode=ro", uri=True)) as db:
+                [since] = db.execute("SELECT MIN(SINCE) FROM IOV").fetchone()
+        return int(since) >> 32 or int(since)
+    except (OSError, ValueError, TypeError, AttributeError, sqlite3.Error):
+        return None
 
 
 def _check(name: Path) -> None:

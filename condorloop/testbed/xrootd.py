@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import struct
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
@@ -156,6 +158,21 @@ class XrootdServer:
             if not ended and not daemon.end(family, signal.SIGKILL, 5):
                 raise XrootdError(f"the XRootD server (process {process.pid}) does not end")
         self._pid_file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the server hang meanwhile: connections are taken, and nobody answers.
+
+        Raises
+        ------
+        XrootdError
+            It does not run.
+        """
+        process = self._process()
+        if process is None:
+            raise XrootdError("the XRootD server does not run")
+        with daemon.paused(daemon.with_descendants([process])):
+            yield
 
     @property
     def _config(self) -> Path:

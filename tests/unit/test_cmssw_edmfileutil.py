@@ -39,6 +39,12 @@ def test_the_events_of_each_lumisection_are_listed_in_columns_of_15(raw, capsys,
     ]
 
 
+@pytest.mark.parametrize("kind", [BadFile.UNREADABLE_EVENT, BadFile.CRASHES])
+def test_a_file_whose_events_are_damaged_looks_fine(tmp_path, capsys, kind):
+    assert main(["--eventsInLumis", str(bad(tmp_path, kind))]) == 0
+    assert "         398348              1             40" in capsys.readouterr().out
+
+
 def test_json_gives_totals_only(raw, capsys):
     assert main(["-j", "--eventsInLumis", str(raw), f"file:{raw}"]) == 0
     totals = {"runs": 1, "lumis": 2, "events": 80, "bytes": raw.stat().st_size}

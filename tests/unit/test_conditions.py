@@ -1,10 +1,20 @@
 """What uploadConditions.py says is read as what it means."""
 
+import sqlite3
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.conditions import PayloadError, iovs, judge, missing_credentials
+from condorloop.conditions import (
+    Iov,
+    PayloadError,
+    iovs,
+    is_unanswered,
+    judge,
+    missing_credentials,
+)
 from condorloop.model import UploadOutcome
 
 CUT = "the connection was cut"
@@ -27,9 +37,18 @@ TIME = "[2026-11-23 20:00:00,000]"
             UploadOutcome.REFUSED,
             "late",
         ),
-        (1, f"ERROR: Error from uploading: {CUT}\n ... \t{CUT}", UploadOutcome.FAILED, CUT),
-        (255, "ERROR: connection refused", UploadOutcome.FAILED, "connection refused"),
-        (254, "ERROR: sign-in failed", UploadOutcome.FAILED, "sign-in"),
+        (1, f"ERROR: Error from uploading: {CUT}\n ... \t{CUT}", UploadOutcome.NO_ANSWER, CUT),
+        (255, "ERROR: connection refused", UploadOutcome.NO_ANSWER, "connection refused"),
+        (254, "ERROR: sign-in failed", UploadOutcome.NO_ANSWER, "sign-in"),
+        (
+            254,
+            "ERROR: Invalid credentials provided.\nERROR: Aborting.",
+            UploadOutcome.NO_ANSWER,
+            "wrong user or password in the netrc file",
+        ),
+        (253, "ERROR: no data file", UploadOutcome.FAILED, "no data file"),
+        (252, "ERROR: no IOV", UploadOutcome.FAILED, "no IOV"),
+        (251, "ERROR: the check failed", UploadOutcome.FAILED, "the check failed"),
         (1, "INFO: nothing that is known", UploadOutcome.FAILED, "exit 1"),
         (-9, "INFO: x", UploadOutcome.FAILED, "exit -9"),
     ],
@@ -49,17 +68,37 @@ def test_every_log_has_an_outcome_and_words(exit_code, log):
 
 
 @pytest.mark.parametrize(
+    ("exit_code", "line", "unanswered"),
+    [
+        (0, "INFO: tag T successfully uploaded", False),
+        (1, "ERROR: found tag T failed to upload. reason:\n ... \tlate", False),
+        (1, f"ERROR: Error from uploading: {CUT}\n ... \t{CUT}", True),
+        (1, "Traceback (most recent call last):\nKeyError: 'upload'", True),
+        (-9, "INFO: x", True),
+        (255, "ERROR: connection refused", False),
+        (254, "ERROR: sign-in failed", False),
+        (252, "ERROR: no IOV", False),
+    ],
+)
+def test_only_a_tool_that_may_have_sent_the_file_leaves_it_open_whether_it_was_taken(
+    exit_code, line, unanswered
+):
+    assert is_unanswered(*judge(exit_code, f"{TIME} {line}\n")) == unanswered
+
+
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
         (None, "No such file"),
         ("machine Other login a password b\n", "no entry for machine ConditionUploader"),
         ("machine\n", "not a netrc file"),
+        ("machine ConditionUploader login \udcff password b\n", "not a netrc file"),
         ("machine ConditionUploader login a password b\n", None),
     ],
 )
 def test_credentials_are_looked_at_before_the_tool_would_ask(tmp_path, text, problem):
     if text is not None:
-        (tmp_path / ".netrc").write_text(text)
+        (tmp_path / ".netrc").write_text(text, errors="surrogateescape")
         (tmp_path / ".netrc").chmod(0o600)
     found = missing_credentials(tmp_path)
     assert (found is None) if problem is None else (found is not None and problem in found)
@@ -71,3 +110,53 @@ def test_a_file_that_is_no_database_is_told_from_none(tmp_path):
     file.write_text("no database at all, but longer than a header of a hundred bytes" * 3)
     with pytest.raises(PayloadError):
         iovs(file)
+
+
+def payload_file(path, since=398600):
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME)")
+    db.executemany("INSERT INTO IOV VALUES ('T', ?, 'abc', 0)", [[since]] * 500)
+    db.commit()
+    db.close()
+    return path
+
+
+def test_iovs_are_read_whatever_the_folder_is_called(tmp_path):
+    folder = tmp_path / "50% of? #1"
+    folder.mkdir()
+    assert iovs(payload_file(folder / "p.db"))[0] == Iov("T", 398600, "abc")
+
+
+@pytest.mark.parametrize("since", ["soon", None, b"\xff"])
+def test_an_iov_whose_since_is_no_number_is_a_damaged_payload(tmp_path, since):
+    with pytest.raises(PayloadError):
+        iovs(payload_file(tmp_path / "p.db", since))
+
+
+def test_a_payload_file_whose_iovs_read_well_may_be_damaged_all_the_same(tmp_path):
+    path = payload_file(tmp_path / "p.db")
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE PAYLOAD (DATA)")
+    db.executemany("INSERT INTO PAYLOAD VALUES (?)", [[b"x" * 3000]] * 9)
+    db.commit()
+    db.close()
+    with path.open("r+b") as file:
+        file.seek(-4096 * 2, 2)
+        file.write(b"\0" * 4096)
+    with pytest.raises(PayloadError, match=r"damaged|malformed"):
+        iovs(path)
+
+
+@given(cut=st.integers(0, 20000), flipped=st.integers(0, 20000), value=st.binary(max_size=9))
+def test_no_damage_to_a_payload_file_is_more_than_a_payload_error(whole, cut, flipped, value):
+    content = bytearray(whole.read_bytes())
+    content[flipped : flipped + len(value)] = value
+    path = whole.with_name("damaged.db")
+    path.write_bytes(content[:cut])
+    with suppress(PayloadError):
+        iovs(path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return payload_file(tmp_path_factory.mktemp("payload") / "p.db")

@@ -15,7 +15,7 @@ from condorloop.testbed import conddb
 from condorloop.testbed.conddb import lumi_since
 from condorloop.testbed.conditions_service import (
     NETRC_MACHINE,
-    ConditionsFault,
+    ConditionsMode,
     ConditionsService,
     TagSpec,
 )
@@ -150,6 +150,10 @@ def test_a_tag_that_is_not_there_is_refused(upload):
     assert outcome(upload("Nowhere", [(1, b"x")], since=SAFE)) is UploadOutcome.REFUSED
 
 
+def without_iovs(change):
+    return {name: value for name, value in change.items() if name != "iovs"}
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -161,9 +165,9 @@ def test_a_tag_that_is_not_there_is_refused(upload):
     ],
 )
 def test_what_is_missing_ends_the_tool_and_never_hangs_it(upload, change, code):
-    done = upload("Express", change.pop("iovs", [(1, b"y")]), SAFE, **change)
+    done = upload("Express", change.get("iovs", [(1, b"y")]), SAFE, **without_iovs(change))
     assert done.returncode == code
-    assert outcome(done) is UploadOutcome.FAILED
+    assert outcome(done) not in (UploadOutcome.UPLOADED, UploadOutcome.REFUSED)
 
 
 def test_constants_of_another_kind_are_refused(service, upload):
@@ -173,16 +177,77 @@ def test_constants_of_another_kind_are_refused(service, upload):
 
 
 def test_a_service_that_is_down_for_a_moment_is_asked_again(service, upload):
-    service.inject(ConditionsFault.UNAVAILABLE)
+    service.faults.inject(ConditionsMode.UNAVAILABLE)
     assert upload("Express", [(1, b"retried")], since=SAFE + 30).returncode == 0
 
 
-@pytest.mark.parametrize("fault", [ConditionsFault.CUT, ConditionsFault.LOST_ANSWER])
-def test_an_upload_without_an_answer_is_not_final(service, upload, fault):
-    service.inject(fault)
+def taken(service):
+    """How many uploads the service took, as any process can ask it."""
+    return len(requests.get(f"{service.url}/uploads", timeout=5).json())
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_taken"),
+    [
+        (ConditionsMode.CUT, False),
+        (ConditionsMode.LOST_ANSWER, True),
+        (ConditionsMode.CUT_ANSWER, True),
+    ],
+)
+def test_an_upload_without_a_whole_answer_may_have_been_taken(service, upload, fault, is_taken):
+    service.faults.inject(fault)
+    before = taken(service)
     done = upload("Express", [(1, fault.encode())], since=SAFE + 40)
     assert done.returncode == 1
-    assert outcome(done) is UploadOutcome.FAILED
+    assert "Error from uploading" in done.stdout
+    assert taken(service) - before == is_taken
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_service_that_is_down_for_longer_is_255(service, upload, status):
+    service.faults.inject(ConditionsMode.HTTP_ERROR, times=2, status=status)
+    done = upload("Express", [(1, b"gateway")], since=SAFE + 60)
+    assert done.returncode == 255
+    assert f"HTTP Error code {status}" in done.stdout
+    assert not service.faults.armed
+
+
+def test_a_service_that_goes_down_between_sign_in_and_upload_gives_no_answer(service, upload):
+    service.faults.inject(ConditionsMode.HTTP_ERROR, status=502, resource="uploadFile")
+    done = upload("Express", [(1, b"between")], since=SAFE + 70)
+    assert done.returncode == 1
+    assert "Error from uploading: Bad Gateway" in done.stdout
+
+
+def test_a_password_that_is_wrong_by_request_is_254(service, upload):
+    service.faults.inject(ConditionsMode.INVALID_CREDENTIALS)
+    assert upload("Express", [(1, b"login")], since=SAFE + 80).returncode == 254
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (ConditionsMode.TOO_LATE, "tag Express failed to upload"),
+        (ConditionsMode.SKIPPED, "found tag Express to be skipped"),
+    ],
+)
+def test_an_upload_is_turned_down_by_request_and_no_tag_is_filled(service, upload, fault, said):
+    service.faults.inject(fault)
+    done = upload("Express", [(1, fault.encode())], since=SAFE + 90)
+    assert done.returncode == 1
+    assert said in done.stdout
+    assert SAFE + 90 not in history(service, "Express")
+
+
+def test_another_process_asks_for_an_outage_and_ends_it(service, upload):
+    control = f"{service.url}/_testbed/faults"
+    asked = {"mode": "http_error", "status": 504, "times": None}
+    assert requests.post(control, json=asked, timeout=5).ok
+    assert requests.post(control, json={"mode": "rain"}, timeout=5).status_code == 400
+    assert upload("Express", [(1, b"outage")], since=SAFE + 100).returncode == 255
+    assert len(requests.get(control, timeout=5).json()) == 1
+    requests.delete(control, timeout=5)
+    assert upload("Express", None, since=SAFE + 100).returncode == 0
 
 
 def test_every_upload_is_remembered(service, upload):

@@ -236,6 +236,17 @@ def test_a_memory_cap_below_the_request_is_refused(folder):
     assert "max_memory_mb 2000" in str(mistakes(folder)[0])
 
 
+def test_a_time_limit_of_nothing_is_refused(folder):
+    changed(folder, lambda data: data.update(nodes={"RECO": {"time_limit": "0 s"}}))
+    assert "nodes.RECO.time_limit" in str(mistakes(folder)[0])
+
+
+def test_a_schedd_is_given_time_to_answer(folder):
+    site = site_file(folder)
+    site.write_text(site.read_text() + "pool: {timeout: 0}\n")
+    assert "pool.timeout" in str(mistakes(folder, site)[0])
+
+
 def test_what_ships_is_found():
     for folder in ("templates", "calibrationYAML", "sites"):
         assert any(shipped(folder).iterdir())

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from condorloop.testbed.faults import Fault, Faults, OmsFaults, OmsMode
+from condorloop.testbed.faults import Fault, Faults, OmsMode
 from condorloop.testbed.scenario import Scenario
+from condorloop.testbed.service_faults import ConditionsFaults, OmsFaults
 
 CRASH = Fault("cmsrun", "exit_code", exit_code=139, calibration="EcalPedestals", at=10)
 
@@ -127,3 +128,41 @@ def test_a_mode_or_a_count_that_does_not_exist_is_refused() -> None:
         OmsFaults().inject("no_such")
     with pytest.raises(ValueError, match="positive"):
         OmsFaults().inject("html", times=0)
+
+
+def test_an_outage_hits_every_call_until_it_is_over(tmp_path: Path) -> None:
+    outage = {"target": "conditions", "mode": "unavailable", "at": 10, "lasts": 20}
+    scenario = Scenario.of({"faults": [outage]})
+    now = 0.0
+    faults = ConditionsFaults(clock=lambda: now)
+    faults.schedule(scenario.faults, started_at=1000.0, speed=2.0)
+    hits = {}
+    for now in (1004.9, 1005.0, 1010.0, 1014.9, 1015.0):
+        hits[now] = faults.take("token") is not None
+    assert list(hits.values()) == [False, True, True, True, False]
+
+
+def test_services_that_start_again_do_not_repeat_the_faults_that_are_past(tmp_path: Path) -> None:
+    past, coming = Fault("oms", "html", at=5), Fault("oms", "empty", at=50)
+    always = Fault("oms", "nulls", at=0, times=None)
+    faults = OmsFaults(clock=lambda: 1010.0)
+    faults.schedule([past, coming, always], started_at=1000.0, resumed=True)
+    assert [armed.fault for armed in faults.armed] == [coming, always]
+
+
+def test_the_next_play_drops_the_last_one_s_faults_and_not_those_that_were_asked_for() -> None:
+    faults = OmsFaults()
+    faults.inject("html")
+    faults.schedule([Fault("oms", "empty")], started_at=0.0)
+    faults.schedule([], started_at=0.0)
+    assert [armed.fault.mode for armed in faults.armed] == ["html"]
+
+
+def test_a_fault_at_a_lumisection_waits_for_the_file_that_has_it(tmp_path: Path) -> None:
+    faults = Faults(tmp_path)
+    anywhere = Fault("cmsrun", "no_output", calibration="BeamSpot")
+    faults.arm([Fault("cmsrun", "hang", calibration="BeamSpot", ls=7), anywhere], 0)
+    job = ("BeamSpot", 398600, "step2")
+    assert faults.of_job(*job, lumis={1, 2}, first=False) is None
+    found = [faults.of_job(*job, lumis=lumis, first=True) for lumis in ({1}, {6, 7}, {7})]
+    assert [fault and fault.mode for fault in found] == ["no_output", "hang", None]

@@ -2,22 +2,27 @@
 
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.ledger import Ledger, LedgerError
+from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
+from condorloop.ledger_requests import Requests
+from condorloop.ledger_view import LedgerView
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import (
     CampaignKey,
     CampaignState,
     DagState,
+    FailedNode,
     FileState,
     HarvestRecord,
     NodeKind,
     PlannedNode,
     Probe,
+    RequestKind,
     UploadOutcome,
 )
 from tests.unit.examples import KEY, RUN, START
@@ -106,12 +111,37 @@ def test_a_bad_file_of_another_size_is_probed_again(ledger):
     assert to_probe(ledger) == {"/a": 0}
 
 
-def test_a_good_file_is_never_probed_again(ledger):
+def test_a_good_file_that_nobody_has_read_is_probed_again_when_it_is_replaced(ledger):
     latch(ledger)
     add_good(ledger, "/a")
     ledger.add_files(STREAM, RUN.number, {"/a": 2000}, START + 3)
+    assert to_probe(ledger) == {"/a": 0}
+    assert only(ledger).waiting == ()
+
+
+def test_a_file_that_is_replaced_after_it_was_read_stays_in_its_dag_and_is_named(ledger):
+    latch(ledger)
+    add_good(ledger, "/a")
+    plan(ledger, [reco("/a")])
+    ledger.add_files(STREAM, RUN.number, {"/a": 2000}, START + 3)
     assert to_probe(ledger) == {}
-    assert ledger.probes() == {"/a": 1}
+    assert only(ledger).waiting == ()
+    [summary] = ledger.summaries(0)
+    assert summary.bad_files == {
+        "/a": "replaced after it was read: it had 1000 bytes, now 2000"
+    }  # fmt: skip
+
+
+def test_nothing_waits_for_a_file_that_is_gone_until_it_comes_back(ledger):
+    latch(ledger)
+    add_good(ledger, "/good")
+    ledger.add_files(STREAM, RUN.number, {"/new": 1}, START)
+    ledger.set_gone(["/good", "/new"], True)
+    assert (only(ledger).waiting, only(ledger).probing, to_probe(ledger)) == ((), 0, {})
+    assert ledger.gone_files(STREAM, RUN.number) == {"/good", "/new"}
+    ledger.set_gone(["/good", "/new"], False)
+    assert (len(only(ledger).waiting), only(ledger).probing) == (1, 1)
+    assert to_probe(ledger) == {"/new": 0}
 
 
 def test_a_file_that_cannot_be_opened_is_tried_on_and_nothing_waits_for_it_for_ever(ledger):
@@ -155,12 +185,125 @@ def test_failed_nodes_are_remembered_until_they_are_rescued(ledger):
     latch(ledger)
     dag_id = plan(ledger, [reco(), ALCA])
     ledger.dag_submitted(dag_id, 17, START)
-    ledger.dag_ended(dag_id, ["RECO_0000"], START)
+    why = FailedNode("RECO_0000", 84, "cannot be read", {"/a": 3})
+    ledger.dag_ended(dag_id, [why], START)
     [dag] = only(ledger).dags
     assert (dag.state, dag.failed_nodes) == (DagState.FAILED, ("RECO_0000",))
-    ledger.plan_rescue(dag_id)
+    assert dag.blames == {"RECO_0000": {"/a": 3}}
+    [summary] = ledger.summaries(0)
+    assert summary.errors == {"b000 RECO_0000": "exit 84: cannot be read"}
+    ledger.plan_rescue(dag_id, {})
     [dag] = only(ledger).dags
     assert (dag.state, dag.failed_nodes, dag.rescues) == (DagState.PLANNED, (), 1)
+
+
+def test_a_dag_that_a_person_removed_is_not_one_that_failed(ledger):
+    latch(ledger)
+    dag_id = plan(ledger, [reco()])
+    ledger.dag_ended(dag_id, [], START, removed_by="alice")
+    [dag] = only(ledger).dags
+    assert (dag.state, dag.removed_by) == (DagState.REMOVED, "alice")
+    ledger.plan_resubmission(dag_id)
+    [dag] = only(ledger).dags
+    assert (dag.state, dag.removed_by, dag.rescues) == (DagState.PLANNED, "", 0)
+
+
+def two_recos_and_their_alca(ledger):
+    latch(ledger)
+    add_good(ledger, "/a", "/b", "/c")
+    nodes = [
+        replace(reco("/a", "/b"), child="ALCA_0000", output="one"),
+        replace(reco("/c", name="RECO_0001"), child="ALCA_0000", output="two"),
+        ALCA,
+    ]
+    return plan(ledger, nodes)
+
+
+def test_a_node_goes_on_without_a_quarantined_file(ledger):
+    dag_id = two_recos_and_their_alca(ledger)
+    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    assert ledger.dropped(dag_id) == {"RECO_0000": {"/a"}}
+    assert only(ledger).quarantined == ("/a",)
+    assert {n.name for n in ledger.unfinished_nodes(dag_id)} == {
+        *("RECO_0000", "RECO_0001", "ALCA_0000"),
+    }
+
+
+def test_a_node_that_has_no_input_left_is_not_waited_for(ledger):
+    dag_id = two_recos_and_their_alca(ledger)
+    ledger.plan_rescue(dag_id, {"RECO_0001": ["/c"]})
+    assert {n.name for n in ledger.unfinished_nodes(dag_id)} == {"RECO_0000", "ALCA_0000"}
+    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a", "/b"]})
+    assert ledger.unfinished_nodes(dag_id) == []
+
+
+def test_files_that_were_given_up_get_another_try_when_a_person_asks(ledger):
+    dag_id = two_recos_and_their_alca(ledger)
+    add_good(ledger, "/bad", probe=Probe(EMPTY, 0, "broken"))
+    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    ledger.dag_ended(dag_id, None, START)
+    assert ledger.retry_files(only(ledger).id) == 2
+    assert [w.file.path for w in only(ledger).waiting] == ["/a"]
+    assert only(ledger).quarantined == ()
+    assert to_probe(ledger) == {"/bad": 0}
+    assert ledger.retry_files(only(ledger).id) == 0
+
+
+def test_the_files_of_a_dag_that_was_deleted_wait_again_unless_an_alcareco_holds_them(ledger):
+    latch(ledger)
+    add_good(ledger, "/a", "/b")
+    nodes = [
+        replace(reco("/a"), child="ALCA_0000"),
+        replace(reco("/b", name="RECO_0001"), child="ALCA_0001"),
+        ALCA,
+        replace(ALCA, name="ALCA_0001", output="apJob001", job=1),
+    ]
+    dag_id = plan(ledger, nodes)
+    for node in nodes[2:]:
+        ledger.node_done(dag_id, node.name, Lumis.span(1, 5), 1, START)
+    ledger.lose_dag(dag_id, frozenset(["ALCA_0000"]), START)
+    assert [w.file.path for w in only(ledger).waiting] == ["/b"]
+    assert list(only(ledger).unharvested) == [0]
+    assert only(ledger).dags == ()
+    assert ledger.all_dags(only(ledger).id) == []
+
+
+def test_what_a_lost_harvest_read_is_harvested_again_unless_it_was_uploaded(ledger):
+    latch(ledger)
+    first = plan(ledger, [ALCA])
+    ledger.node_done(first, ALCA.name, Lumis.span(1, 5), 1, START)
+    record = HarvestRecord(frozenset([0]), Lumis.span(1, 5), 1, harvested_at=START)
+    for outcome, left in ((UploadOutcome.UPLOADED, []), (UploadOutcome.NO_ANSWER, [0])):
+        ledger.record_harvest(first, only(ledger).id, replace(record, outcome=outcome))
+        ledger.lose_dag(first, frozenset(["ALCA_0000"]), START)
+        assert list(only(ledger).unharvested) == left
+
+
+def test_a_closed_campaign_is_served_again_when_oms_says_something_else(ledger):
+    latch(ledger)
+    run = replace(RUN, end=START + 100, last_ls=50)
+    ledger.update_runs([run])
+    ledger.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
+    ledger.update_runs([run])
+    assert ledger.campaigns({}) == []
+    ledger.update_runs([replace(run, last_ls=60)])
+    assert only(ledger).revised == "its last LS is 60"
+    ledger.update_runs([replace(run, end=None)])
+    assert only(ledger).revised == "the run goes on"
+    ledger.update_runs([run])
+    assert ledger.campaigns({}) == []
+
+
+def test_a_request_waits_until_it_is_answered(ledger, path):
+    with Requests(path) as requests:
+        asked = {"node": "b003", "everything": True, "made_by": "alice@node", "now": START}
+        number = requests.ask(RequestKind.RESUBMIT, 398600, None, **asked)
+        assert requests.answer_to(number) is None
+        [request] = ledger.requests()
+        assert (request.run, request.calibration, request.node) == (398600, None, "b003")
+        ledger.answer(request.id, True, "done so", START)
+        assert requests.answer_to(number) == (True, "done so")
+    assert ledger.requests() == []
 
 
 def test_an_alcareco_is_unharvested_until_a_harvest_of_it_succeeds(ledger):
@@ -251,10 +394,75 @@ def test_seen_is_the_union_of_the_good_files(tmp_path_factory, sets):
         assert set(only(ledger).seen) == set().union(*sets)
 
 
-def test_a_file_that_is_no_ledger_is_refused_in_one_line(path):
+def test_a_file_that_is_no_ledger_is_told_from_a_ledger_that_cannot_be_used(path):
     path.write_text("something else, and long enough to be looked at" * 10)
-    with pytest.raises(LedgerError, match=r"condorloop\.db: cannot be used as a ledger"):
+    with pytest.raises(LedgerDamaged, match=r"condorloop\.db: file is not a database"):
         Ledger(path)
+    with pytest.raises(LedgerError, match="unable to open") as refused:
+        LedgerView(path.parent / "none.db")
+    assert not isinstance(refused.value, LedgerDamaged)
+
+
+def test_damage_inside_a_ledger_is_found_when_it_is_opened(ledger, path):
+    latch(ledger)
+    add_good(ledger, *(f"/f{i}" for i in range(200)))
+    ledger.close()
+    whole = bytearray(path.read_bytes())
+    whole[4096 * 3 : 4096 * 5] = b"\xff" * 4096 * 2
+    path.write_bytes(whole)
+    with pytest.raises(LedgerDamaged):
+        Ledger(path)
+
+
+def test_a_ledger_that_is_deleted_under_the_submitter_is_noticed(ledger, path):
+    ledger.check_in_place()
+    path.unlink()
+    with pytest.raises(LedgerDamaged, match="deleted or replaced"):
+        ledger.check_in_place()
+
+
+def test_a_full_disk_loses_nothing_of_a_ledger(ledger):
+    latch(ledger)
+    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    many = {f"/a/rather/long/path/{i:06d}.root": 1 for i in range(2000)}
+    with pytest.raises(LedgerError, match="full"):
+        ledger.add_files(STREAM, RUN.number, many, START)
+    assert ledger.files(STREAM, RUN.number) == {}
+    ledger._db.execute("PRAGMA max_page_count = 1000000")
+    ledger.add_files(STREAM, RUN.number, many, START)
+    assert ledger.files(STREAM, RUN.number) == many
+
+
+def schema_of(path):
+    with sqlite3.connect(path) as db:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        columns = {
+            name: {c[1:5] for c in db.execute(f"PRAGMA table_info({name})")} for (name,) in tables
+        }
+        rows = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'")
+        indices = {name: " ".join(sql.split()) for name, sql in rows if sql}
+    db.close()
+    return columns, indices
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date_with_all_that_it_holds(tmp_path):
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    with sqlite3.connect(old) as db:
+        db.executescript((Path(__file__).parent / "ledger_v1.sql").read_text())
+    db.close()
+    with pytest.raises(LedgerError, match="schema version 1"):
+        LedgerView(old)
+    with Ledger(old) as ledger:
+        assert ledger.id == "0123456789ab"
+        campaign = only(ledger)
+        assert [w.file.path for w in campaign.waiting] == ["/eos/b.root"]
+        [dag] = campaign.dags
+        assert (dag.cluster, dag.rescues, dag.failed_nodes) == (17, 1, ("RECO_0000",))
+        ledger.dag_ended(dag.id, None, START)
+    Ledger(new).close()
+    assert schema_of(old) == schema_of(new)
+    Ledger(old).close()
 
 
 def test_a_ledger_of_another_version_is_refused(ledger, path):

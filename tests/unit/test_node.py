@@ -1,17 +1,17 @@
 """What a DAG does on the access point: judge nodes, choose harvest inputs, upload."""
 
 import json
-import sqlite3
 
 import pytest
 
-from condorloop import node
-from condorloop.dagman.plan import plan_batch
-from condorloop.dagman.render import Renderer
+from condorloop import failures
+from condorloop.finishing import finish
 from condorloop.lumis import Lumis
-from condorloop.model import Batch, CampaignKey, UploadOutcome
-from condorloop.node import DagContext, NodeError, choose_inputs, finish, upload
+from condorloop.manifest import DagContext, NodeError
+from condorloop.model import UploadOutcome
+from condorloop.node import choose_inputs
 from condorloop.rundir import (
+    ASK_AGAIN,
     HARVEST_RECORD,
     INPUTS,
     JOB_REPORT,
@@ -20,84 +20,41 @@ from condorloop.rundir import (
     Witness,
     read_json,
 )
-from tests.unit.examples import config, raw_file
-
-REPORT = """<FrameworkJobReport>
-<InputFile><PFN>root://eos/f.root</PFN><EventsRead>{events}</EventsRead>
-<Runs><Run ID="398600">{lumis}</Run><Run ID="1"><LumiSection ID="77"/></Run></Runs></InputFile>
-</FrameworkJobReport>
-"""
-
-
-def report(lumis, events):
-    rows = "".join(f'<LumiSection ID="{n}"/>' for n in Lumis.parse(lumis))
-    return REPORT.format(events=events, lumis=rows)
+from condorloop.uploading import upload
+from tests.unit.node_examples import (
+    ROOT,
+    leave,
+    leave_alca,
+    leave_harvest,
+    leave_reco,
+    make_dag,
+    payload,
+    root_bytes,
+    run_alca,
+    run_harvest,
+)
 
 
 @pytest.fixture
 def dag(tmp_path):
-    """A DAG of one RECO and one ALCA node, in its directory, with nothing run yet."""
-    loaded = config(tmp_path)
-
-    def write(number=0, first_job=0):
-        key = CampaignKey("EcalPedestals", 398600)
-        batch = Batch(number, (raw_file(number, 1, 5),))
-        calibration = loaded.calibrations["EcalPedestals"]
-        plan = plan_batch(key, calibration, batch, number, first_job)
-        folder = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent
-        return DagContext(folder, read_json(folder / "manifest.json"))
-
-    return write
-
-
-def leave(dag, name, files, lumis="1-5", events=100):
-    """Leave what a job's file transfer leaves."""
-    made = dag.directory / name
-    made.mkdir(exist_ok=True)
-    for file, text in files.items():
-        (made / file).write_text(text)
-    (made / JOB_REPORT).write_text(report(lumis, events))
-    for stream in ("out", "err"):
-        (dag.directory / f"{name}.{stream}").write_text(stream)
-
-
-def run_reco(dag):
-    output = dag.manifest["nodes"]["RECO_0000"]["output"]
-    leave(dag, "RECO_0000", {f"{output}.{ending}": ending for ending in ("root", "py", "log")})
-    return output
-
-
-def run_alca(dag, lumis="1-5", events=100):
-    leave(dag, "ALCA_0000", {"PromptCalibProdEcalPedestals.root": "sums"}, lumis, events)
-    return finish(dag, "ALCA_0000", 0)
-
-
-def run_harvest(dag, since=398600):
-    choose_inputs(dag)
-    leave(dag, "HARVEST", {})
-    if since is not None:
-        db = sqlite3.connect(dag.directory / "HARVEST" / "promptCalibConditions.db")
-        db.execute("CREATE TABLE IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME)")
-        db.execute("INSERT INTO IOV VALUES ('EcalPedestals_NGTDemonstrator', ?, 'abc', 0)", [since])
-        db.commit()
-        db.close()
-    return finish(dag, "HARVEST", 0)
+    """Write a DAG of one RECO and one ALCA node, with nothing run yet."""
+    return lambda number=0, first_job=0, files=1: make_dag(tmp_path, number, first_job, files)
 
 
 def test_reco_output_appears_with_a_witness_of_what_was_read(dag):
     context = dag()
-    output = run_reco(context)
+    output = leave_reco(context)
     assert finish(context, "RECO_0000", 0) == 0
     witness = Witness.read(context.run_dir / f"{output}_job.txt")
     assert witness == Witness(
         "RECO_0000", context.id, Lumis.span(1, 5), 100, ("/eos/cms/f0000.root",)
     )
-    assert (context.run_dir / f"{output}.root").read_text() == "root"
+    assert (context.run_dir / f"{output}.root").read_bytes() == root_bytes()
 
 
 def test_finishing_twice_is_finishing_once(dag):
     context = dag()
-    run_reco(context)
+    leave_reco(context)
     assert [finish(context, "RECO_0000", 0) for _ in range(2)] == [0, 0]
     assert [run_alca(context), finish(context, "ALCA_0000", 0)] == [0, 0]
     assert [run_harvest(context), finish(context, "HARVEST", 0)] == [0, 0]
@@ -105,7 +62,7 @@ def test_finishing_twice_is_finishing_once(dag):
 
 def test_a_finish_that_was_cut_short_is_taken_up(dag):
     context = dag()
-    output = run_reco(context)
+    output = leave_reco(context)
     made = context.directory / "RECO_0000" / f"{output}.root"
     made.replace(context.run_dir / f"{output}.root")
     assert finish(context, "RECO_0000", 0) == 0
@@ -113,25 +70,48 @@ def test_a_finish_that_was_cut_short_is_taken_up(dag):
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "told"), [(84, 84), (1, 1), (65, PERMANENT), (90, PERMANENT), (-9, 1), (137, 137)]
+    ("exit_code", "told"),
+    [(84, 84), (1, 1), (65, PERMANENT), (90, PERMANENT), (-9, 1), (-1002, 1), (137, 137)],
 )
 def test_only_failures_that_may_pass_are_tried_again(dag, exit_code, told):
     assert finish(dag(), "RECO_0000", exit_code) == told
 
 
-def test_exit_0_without_output_is_no_success(dag):
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [
+        (None, "did not make it"),
+        (b"", "it is empty"),
+        (root_bytes()[:-1], "it is cut"),
+        (b"no ROOT file" * 9, "it is no ROOT file"),
+    ],
+)
+@pytest.mark.parametrize("name", ["RECO_0000", "ALCA_0000"])
+def test_exit_0_without_whole_output_is_no_success(dag, name, spoilt, words):
     context = dag()
-    run_reco(context)
     output = context.manifest["nodes"]["RECO_0000"]["output"]
-    (context.directory / "RECO_0000" / f"{output}.root").write_text("")
-    with pytest.raises(NodeError, match="did not make it"):
-        finish(context, "RECO_0000", 0)
-    assert not (context.run_dir / f"{output}_job.txt").exists()
+    file = f"{output}.root" if name == "RECO_0000" else ROOT
+    leave(context, name, {} if spoilt is None else {file: spoilt})
+    with pytest.raises(NodeError, match=words):
+        finish(context, name, 0)
+    assert not (context.run_dir / context.manifest["nodes"][name]["witness"]).exists()
+    assert not (context.run_dir / file).exists()
+    [told] = failures.read(context.directory, name)
+    assert (told.exit_code, told.blames) == (0, ())
+    assert words in told.words
+
+
+def test_a_file_that_came_back_in_part_is_no_success(dag):
+    context = dag()
+    made = leave(context, "ALCA_0000", {ROOT: root_bytes() + b"more"})
+    (made / ROOT).write_bytes(root_bytes())
+    with pytest.raises(NodeError, match="bytes came back"):
+        finish(context, "ALCA_0000", 0)
 
 
 def test_exit_0_without_a_job_report_is_no_success(dag):
     context = dag()
-    run_reco(context)
+    leave_reco(context)
     (context.directory / "RECO_0000" / JOB_REPORT).write_text("<FrameworkJobReport>")
     with pytest.raises(NodeError, match="no job report"):
         finish(context, "RECO_0000", 0)
@@ -139,7 +119,7 @@ def test_exit_0_without_a_job_report_is_no_success(dag):
 
 def test_what_a_failed_attempt_left_is_not_the_next_ones_output(dag):
     context = dag()
-    leave(context, "ALCA_0000", {"PromptCalibProdEcalPedestals.root": "half"})
+    leave(context, "ALCA_0000", {ROOT: root_bytes()}, listed=False)
     assert finish(context, "ALCA_0000", 84) == 84
     leave(context, "ALCA_0000", {})
     with pytest.raises(NodeError, match="did not make it"):
@@ -160,8 +140,8 @@ def test_an_alcareco_whose_file_is_gone_stops_no_harvest(dag, capsys):
     first, second = dag(0, first_job=0), dag(1, first_job=1)
     run_alca(first)
     run_alca(second, "6-10")
-    (first.run_dir / "apJob000" / "PromptCalibProdEcalPedestals.root").unlink()
-    assert choose_inputs(second) == ["apJob001/PromptCalibProdEcalPedestals.root"]
+    (first.run_dir / "apJob000" / ROOT).unlink()
+    assert choose_inputs(second) == [f"apJob001/{ROOT}"]
     assert "left out: apJob000" in capsys.readouterr().out
     assert run_harvest(second) == 0
     record = read_json(second.run_dir / "harvestJob001" / HARVEST_RECORD)
@@ -180,10 +160,9 @@ def test_a_harvest_reads_all_complete_alcareco_of_the_campaign(dag):
     run_alca(second, "6-10")
     (second.run_dir / "apJob002").mkdir()
     choose_inputs(second)
-    root = "PromptCalibProdEcalPedestals.root"
-    chosen = [f"apJob000/{root}", f"apJob001/{root}"]
+    chosen = [f"apJob000/{ROOT}", f"apJob001/{ROOT}"]
     assert (second.directory / INPUTS).read_text().splitlines() == chosen
-    assert all((second.directory / "inputs" / c).read_text() == "sums" for c in chosen)
+    assert all((second.directory / "inputs" / c).read_bytes() == root_bytes() for c in chosen)
     assert run_harvest(second) == 0
     record = read_json(second.run_dir / "harvestJob001" / HARVEST_RECORD)
     assert (record["lumis"], record["events"]) == ("1-10", 200)
@@ -208,6 +187,11 @@ def test_too_few_events_for_a_payload_is_a_normal_outcome(dag):
     assert read_json(context.run_dir / "harvestJob000" / UPLOAD_RECORD)["outcome"] == "no payload"
 
 
+def can_be_asked(monkeypatch):
+    monkeypatch.setattr("condorloop.cmssw.Cmssw.environment", lambda self: {})
+    monkeypatch.setattr("condorloop.conditions.missing_credentials", lambda auth_path: None)
+
+
 @pytest.fixture
 def uploading(monkeypatch):
     """Take the place of uploadConditions.py; give the list of what it was run on."""
@@ -217,8 +201,8 @@ def uploading(monkeypatch):
         ran.append(database.parent.name)
         return UploadOutcome.UPLOADED, "tag X successfully uploaded"
 
-    monkeypatch.setattr(node.conditions, "upload", run)
-    monkeypatch.setattr(node.Cmssw, "environment", lambda self: {})
+    monkeypatch.setattr("condorloop.conditions.upload", run)
+    can_be_asked(monkeypatch)
     return ran
 
 
@@ -245,12 +229,12 @@ def answers(monkeypatch):
         return answer
 
     monkeypatch.setattr("condorloop.conditions.upload", run)
-    monkeypatch.setattr("condorloop.cmssw.Cmssw.environment", lambda self: {})
+    can_be_asked(monkeypatch)
     return given
 
 
-KNOWN = (UploadOutcome.FAILED, "Error from uploading: file abc was uploaded before")
-CUT = (UploadOutcome.FAILED, "Error from uploading: the connection was cut")
+KNOWN = (UploadOutcome.NO_ANSWER, "Error from uploading: file abc was uploaded before")
+CUT = (UploadOutcome.NO_ANSWER, "Error from uploading: the connection was cut")
 
 
 def outcome_of(context):
@@ -268,7 +252,7 @@ def test_an_upload_whose_answer_was_lost_is_found_taken(dag, answers, first):
     try:
         assert upload(context) == 1
     except KeyboardInterrupt:
-        assert outcome_of(context) == "failed"
+        assert outcome_of(context) == "no answer"
     assert upload(context) == 0
     assert outcome_of(context) == "uploaded"
 
@@ -303,12 +287,234 @@ def test_a_payload_is_uploaded_once(dag, uploading):
 def test_without_a_netrc_nothing_is_asked_and_the_reason_is_written_down(
     dag, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(node.Cmssw, "environment", lambda self: {})
+    monkeypatch.setattr("condorloop.cmssw.Cmssw.environment", lambda self: {})
     monkeypatch.setenv("HOME", str(tmp_path))
     context = dag()
     run_alca(context)
     run_harvest(context)
     assert upload(context) == 1
     record = read_json(context.run_dir / "harvestJob000" / UPLOAD_RECORD)
-    assert record["outcome"] == "failed"
+    assert record["outcome"] == "no answer"
+    assert not record["unanswered"]
     assert ".netrc" in record["answer"]
+
+
+REFUSED = (UploadOutcome.REFUSED, "too late")
+UPLOADED = (UploadOutcome.UPLOADED, "tag X successfully uploaded")
+FAILED = (UploadOutcome.FAILED, "uploadConditions.py, exit 252: no metadata")
+
+
+def harvested(context):
+    run_alca(context)
+    run_harvest(context)
+    return context.run_dir / "harvestJob000"
+
+
+def test_a_refusal_is_final_until_a_person_has_it_asked_again(dag, answers):
+    context = dag()
+    harvest = harvested(context)
+    answers += [REFUSED]
+    assert [upload(context), upload(context)] == [PERMANENT, PERMANENT]
+    (harvest / ASK_AGAIN).touch()
+    answers += [REFUSED, UPLOADED]
+    assert [upload(context), upload(context)] == [PERMANENT, PERMANENT]
+    (harvest / ASK_AGAIN).touch()
+    assert upload(context) == 0
+    assert outcome_of(context) == "uploaded"
+    assert not (harvest / ASK_AGAIN).exists()
+
+
+def test_a_wish_to_ask_again_outlives_an_outage(dag, answers):
+    context = dag()
+    harvest = harvested(context)
+    answers += [REFUSED, CUT, FAILED]
+    upload(context)
+    (harvest / ASK_AGAIN).touch()
+    assert [upload(context), upload(context)] == [1, 1]
+    assert (harvest / ASK_AGAIN).exists()
+
+
+@pytest.mark.parametrize("first", [CUT, FAILED])
+def test_no_answer_and_a_failed_tool_are_asked_again(dag, answers, first):
+    context = dag()
+    harvested(context)
+    answers += [first, UPLOADED]
+    assert [upload(context), upload(context)] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("uploaded", "asked"),
+    [
+        ({"lumis": "1-5", "events": 100}, False),
+        ({"lumis": "1-6", "events": 10}, False),
+        ({"lumis": "1-5", "events": 99}, True),
+        ({"lumis": "1-4", "events": 1000}, True),
+        (None, True),
+    ],
+)
+def test_what_the_ledger_knows_in_the_database_is_not_replaced_by_a_worse_one(
+    dag, uploading, uploaded, asked
+):
+    context = dag()
+    context.manifest.update({"uploaded": uploaded} if uploaded else {})
+    harvested(context)
+    assert upload(context) == 0
+    assert bool(uploading) == asked
+    assert outcome_of(context) == ("uploaded" if asked else "superseded")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"iovs": 3}', "[]"])
+def test_a_harvest_whose_record_is_damaged_is_not_uploaded(dag, uploading, text):
+    context = dag()
+    (harvested(context) / HARVEST_RECORD).write_text(text)
+    assert upload(context) == 1
+    assert (uploading, outcome_of(context)) == ([], "failed")
+
+
+def test_an_upload_that_ended_without_an_outcome_is_no_success(dag, answers):
+    context = dag()
+    harvest = harvested(context)
+    with pytest.raises(NodeError, match="not written"):
+        finish(context, "UPLOAD", 0)
+    answers += [CUT]
+    assert upload(context) == 1
+    with pytest.raises(NodeError, match="not written"):
+        finish(context, "UPLOAD", 0)
+    assert finish(context, "UPLOAD", 1) == 1
+    assert failures.read(context.directory, "UPLOAD")[-1].words == f"no answer: {CUT[1]}"
+    assert harvest.exists()
+
+
+CRASH = "A fatal system signal has occurred: segmentation violation"
+
+
+def failed_reco(context, log, exit_code, files=2):
+    output = context.manifest["nodes"]["RECO_0000"]["output"]
+    made = leave(context, "RECO_0000", {f"{output}.log": log.encode()}, listed=False)
+    (made / JOB_REPORT).unlink()
+    finish(context, "RECO_0000", exit_code)
+    return failures.read(context.directory, "RECO_0000")[-1]
+
+
+def test_a_crash_is_blamed_on_the_file_that_was_open(dag):
+    context = dag(files=2)
+    first, second = context.manifest["nodes"]["RECO_0000"]["files"]
+    log = (
+        f"t  Successfully opened file root://eos/{first}\nt  Closed file root://eos/{first}\n"
+        f"t  Initiating request to open file root://eos/{second}\n{CRASH}\nThe call stack\n"
+    )
+    told = failed_reco(context, log, 139)
+    assert (told.exit_code, told.words, told.blames) == (139, CRASH, (second,))
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "code", "words"),
+    [(-9, 137, "killed by SIGKILL"), (-1002, -1002, "the job was removed")],
+)
+def test_a_job_that_was_ended_from_outside_blames_nothing(dag, exit_code, code, words):
+    context = dag(files=2)
+    first, _ = context.manifest["nodes"]["RECO_0000"]["files"]
+    told = failed_reco(context, f"t  Successfully opened file root://eos/{first}\n", exit_code)
+    assert (told.exit_code, told.words, told.blames) == (code, words, ())
+
+
+def failed_harvest(context, error):
+    choose_inputs(context)
+    made = leave(context, "HARVEST", {}, listed=False)
+    text = f'<FrameworkJobReport><FrameworkError ExitStatus="8022">{error}</FrameworkError>'
+    (made / JOB_REPORT).write_text(text)
+    return finish(context, "HARVEST", 86)
+
+
+def test_a_harvest_goes_on_without_the_alcareco_that_failed_it_twice(dag, capsys):
+    first, second = dag(0, first_job=0), dag(1, first_job=1)
+    run_alca(first)
+    run_alca(second, "6-10")
+    error = f"Fatal Root Error: file ../inputs/apJob000/{ROOT} is damaged"
+    assert [failed_harvest(second, error) for _ in range(2)] == [1, 1]
+    told = failures.read(second.directory, "HARVEST")
+    assert [a.blames for a in told] == [("apJob000",), ("apJob000",)]
+    assert error in told[0].words
+    assert choose_inputs(second) == [f"apJob001/{ROOT}"]
+    assert "left out: apJob000: it was blamed for 2 failed attempts" in capsys.readouterr().out
+    assert len(choose_inputs(first)) == 2, "another DAG judges by itself"
+
+
+def test_a_harvest_that_blames_nothing_it_reads_is_not_repeated(dag):
+    context = dag()
+    run_alca(context)
+    assert failed_harvest(context, "no such tag") == PERMANENT
+
+
+def test_a_payload_file_that_is_cut_is_no_success(dag):
+    context = dag()
+    run_alca(context)
+    choose_inputs(context)
+    leave_harvest(context, data=payload()[:5000])
+    with pytest.raises(NodeError, match=r"promptCalibConditions\.db"):
+        finish(context, "HARVEST", 0)
+    assert failures.read(context.directory, "HARVEST")
+
+
+def test_a_payload_of_an_earlier_attempt_is_not_taken_for_this_ones(dag):
+    context = dag()
+    run_alca(context)
+    choose_inputs(context)
+    leave_harvest(context, data=payload())
+    leave_harvest(context)
+    assert finish(context, "HARVEST", 0) == 0
+    assert read_json(context.run_dir / "harvestJob000" / HARVEST_RECORD)["iovs"] == []
+
+
+def test_a_harvest_begins_without_what_an_attempt_left_that_nobody_judged(dag):
+    context = dag()
+    run_alca(context)
+    leave(context, "HARVEST", {"promptCalibConditions.db": payload()}, listed=False)
+    choose_inputs(context)
+    leave(context, "HARVEST", {}, listed=False)
+    assert finish(context, "HARVEST", 0) == 0
+    assert read_json(context.run_dir / "harvestJob000" / HARVEST_RECORD)["iovs"] == []
+
+
+def test_a_job_report_that_lacks_ls_is_a_success_that_says_so(dag, capsys):
+    context = dag()
+    output = leave_reco(context, "1-3")
+    assert finish(context, "RECO_0000", 0) == 0
+    witness = Witness.read(context.run_dir / f"{output}_job.txt")
+    assert (str(witness.lumis), str(witness.lacking)) == ("1-3", "4-5")
+    assert "lacks LS 4-5" in capsys.readouterr().out
+    run_alca(context, "2-3")
+    witness = Witness.read(context.run_dir / "apJob000" / context.manifest["alca"]["witness"])
+    assert (str(witness.lumis), str(witness.lacking)) == ("2-3", "1")
+    assert run_harvest(context, lumis="3") == 0
+    record = read_json(context.run_dir / "harvestJob000" / HARVEST_RECORD)
+    assert (record["lumis"], record["lacking"]) == ("3", "2")
+
+
+def test_a_failed_attempt_is_told_once_however_often_its_end_is_judged(dag):
+    context = dag()
+    leave_alca(context)
+    assert [finish(context, "ALCA_0000", 84) for _ in range(2)] == [84, 84]
+    assert len(failures.read(context.directory, "ALCA_0000")) == 1
+    leave_alca(context)
+    finish(context, "ALCA_0000", 84)
+    assert len(failures.read(context.directory, "ALCA_0000")) == 2
+
+
+def test_what_comes_into_the_run_directory_can_be_written_by_the_group(dag):
+    context = dag()
+    leave_alca(context)
+    made = context.directory / "ALCA_0000"
+    (made / ROOT).chmod(0o600)
+    made.chmod(0o700)
+    finish(context, "ALCA_0000", 0)
+    final = context.run_dir / "apJob000"
+    assert (final.stat().st_mode & 0o777, (final / ROOT).stat().st_mode & 0o777) == (0o770, 0o660)
+
+
+def test_a_folder_that_nobody_finished_does_not_stand_in_the_way(dag):
+    context = dag()
+    (context.run_dir / "apJob000").mkdir()
+    (context.run_dir / "apJob000" / "junk").touch()
+    assert run_alca(context) == 0
+    assert (context.directory / "apJob000.failed0" / "junk").exists()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from condorloop.model import Run
-from condorloop.oms import Oms, OmsUnavailable
+from condorloop.oms import CLOCK_MARGIN, Oms, OmsUnavailable
 from condorloop.site import OmsSite
 from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms_attributes import RUNS, usual
@@ -89,8 +90,13 @@ def test_what_oms_does_not_know_yet_is_none(shown: Shown, oms: Oms) -> None:
     assert oms.runs(LONG_AGO) == [Run(398600, None, START, None, None, None, None, False)]
 
 
-def test_runs_that_started_before_are_not_asked_for(shown: Shown, oms: Oms) -> None:
-    shown.runs = [row(398599, START - 1), row(398600, START)]
+def test_runs_that_started_long_before_are_not_asked_for(shown: Shown, oms: Oms) -> None:
+    shown.runs = [row(398599, START - CLOCK_MARGIN - 1), row(398600, START)]
+    assert numbers(oms.runs(START)) == [398600]
+
+
+def test_a_clock_of_oms_that_is_minutes_behind_hides_no_run(shown: Shown, oms: Oms) -> None:
+    shown.runs = [row(398600, START - 300)]
     assert numbers(oms.runs(START)) == [398600]
 
 
@@ -136,10 +142,11 @@ FAILURES = {
     OmsMode.WRONG_SHAPE: "data: .*valid array",
     OmsMode.NULLS: "none of 1 rows can be read",
     OmsMode.TIMEOUT: "no answer in 0.5 s",
+    OmsMode.CUT: "IncompleteRead|closed connection|broken",
 }
 
 
-@pytest.mark.parametrize("mode", OmsMode)
+@pytest.mark.parametrize("mode", FAILURES)
 @pytest.mark.parametrize("already_asked", [False, True])
 def test_a_failure_is_named_and_the_next_poll_is_none_the_worse(
     shown: Shown, server: OmsServer, mode: OmsMode, already_asked: bool
@@ -149,10 +156,36 @@ def test_a_failure_is_named_and_the_next_poll_is_none_the_worse(
     if already_asked:
         oms.runs(LONG_AGO)
     server.faults.inject(mode, resource="runs")
-    with pytest.raises(OmsUnavailable, match=f"{server.url}/v1/runs.*{FAILURES[mode]}") as caught:
+    with pytest.raises(OmsUnavailable, match=f"{server.url}/v1/runs.*({FAILURES[mode]})") as caught:
         oms.runs(LONG_AGO)
     assert len(str(caught.value)) < 250
     assert numbers(oms.runs(LONG_AGO)) == [398600]
+
+
+def test_each_way_of_failing_is_an_outage_but_an_answer_without_rows(
+    shown: Shown, server: OmsServer, oms: Oms
+) -> None:
+    assert set(OmsMode) - set(FAILURES) == {OmsMode.EMPTY}
+    shown.runs = [row(398600)]
+    server.faults.inject(OmsMode.EMPTY, resource="runs", times=2)
+    assert oms.runs(LONG_AGO, known=[398600]) == []
+    assert numbers(oms.runs(LONG_AGO)) == [398600]
+
+
+def test_a_second_page_that_fails_makes_no_half_answer(
+    shown: Shown, server: OmsServer, oms: Oms
+) -> None:
+    shown.runs = [row(398000 + n) for n in range(150)]
+
+    def fail_the_second() -> None:
+        if server.requests["runs"] == 2:
+            server.faults.inject(OmsMode.HTTP_ERROR, resource="runs")
+
+    shown.after_each_request = fail_the_second
+    with pytest.raises(OmsUnavailable, match="HTTP 503"):
+        oms.runs(LONG_AGO)
+    assert server.requests["runs"] == 2
+    assert len(oms.runs(LONG_AGO)) == 150
 
 
 @pytest.mark.parametrize(
@@ -317,3 +350,85 @@ def test_a_server_that_ignores_pages_is_not_asked_for_ever(plain: PlainServer) -
         {"data": [{"id": "1", "attributes": row(398600 + n)} for n in range(100)]}
     ).encode()
     assert len(asking(plain.url).runs(LONG_AGO)) == 100
+
+
+class Trickle(BaseHTTPRequestHandler):
+    """Sends its answer byte by byte, never silent for long and never at an end."""
+
+    server: "TrickleServer"
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/meta") and self.server.where == "body":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+            return
+        self.server.when_asked()
+        if self.server.where == "body":
+            self.send_response(200)
+            self.end_headers()
+        else:
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+        while not self.server.over.wait(0.02):
+            try:
+                self.wfile.write(b" ")
+            except OSError:
+                self.server.left.set()
+                return
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class TrickleServer(ThreadingHTTPServer):
+    def __init__(self, where: str) -> None:
+        super().__init__(("127.0.0.1", 0), Trickle)
+        self.where = where
+        self.when_asked: Callable[[], None] = lambda: None
+        self.over = threading.Event()
+        self.left = threading.Event()
+
+
+@contextmanager
+def trickling(where: str) -> Iterator[TrickleServer]:
+    server = TrickleServer(where)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize("where", ["body", "headers"])
+def test_a_server_that_trickles_for_ever_is_given_up_and_left(where: str) -> None:
+    with trickling(where) as server:
+        oms = asking(f"http://127.0.0.1:{server.server_port}", timeout=0.3)
+        with pytest.raises(OmsUnavailable, match=r"no whole answer in 0\.6 s"):
+            oms.runs(LONG_AGO)
+        assert server.left.wait(20), "the request that was given up goes on"
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_a_signal_handler_that_raises_ends_the_wait_for_oms() -> None:
+    def raise_interrupted(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, raise_interrupted)
+    try:
+        with trickling("body") as server:
+            main = threading.main_thread().ident
+            assert main is not None
+            server.when_asked = lambda: signal.pthread_kill(main, signal.SIGUSR1)
+            oms = asking(f"http://127.0.0.1:{server.server_port}", timeout=30)
+            with pytest.raises(Interrupted):
+                oms.runs(LONG_AGO)
+            assert server.left.wait(20)
+    finally:
+        signal.signal(signal.SIGUSR1, before)

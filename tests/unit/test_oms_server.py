@@ -216,6 +216,40 @@ def test_a_request_that_hangs_is_let_go_when_the_server_stops() -> None:
     server.stop()
 
 
+def test_an_empty_answer_has_the_form_of_one_with_rows(server: OmsServer) -> None:
+    server.faults.inject("empty")
+    answer = get(server, "runs").json()
+    assert (answer["data"], answer["meta"]["totalResourceCount"]) == ([], 0)
+    assert answer.keys() == get(server, "runs").json().keys()
+    server.faults.inject("empty")
+    assert get(server, "runs/398601").status_code == 404
+
+
+def test_an_answer_that_is_cut_ends_the_connection(server: OmsServer) -> None:
+    server.faults.inject("cut")
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        get(server, "runs")
+    assert get(server, "runs").ok
+
+
+def test_odd_attributes_are_shown_and_do_not_disturb_queries() -> None:
+    odd = {"end_time": "soon", "last_lumisection_number": "many", "hlt_key": "a\n\"b' é", "x": [1]}
+    plain = {"calibrations": ["BeamSpot"], "lumisections": {"count": 2, "every": 1}}
+    play = Scenario.of({"runs": [{**plain, "run": 398600, "attributes": odd}]})
+    server = OmsServer(lambda: oms_rows(play, 10.0, 1_780_000_000.0))
+    server.start()
+    try:
+        asked = "sort=-last_lumisection_number&filter[last_lumisection_number][EQ]=2"
+        [item] = get(server, f"runs?{asked}").json()["data"]
+        assert odd.items() <= item["attributes"].items()
+        [item] = get(server, f"runs?{asked}&fields=end_time").json()["data"]
+        assert item["attributes"] == {"end_time": "soon"}
+        assert get(server, "runs/398600").json()["data"]["attributes"]["x"] == [1]
+        assert get(server, "fills").json()["data"][0]["attributes"]["end_time"] != "soon"
+    finally:
+        server.stop()
+
+
 values = {
     int: st.none() | st.integers(0, 3),
     float: st.none() | st.sampled_from([0.0, 0.5, 1.5, 2.0]),

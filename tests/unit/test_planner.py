@@ -305,3 +305,130 @@ def test_an_abandoned_or_expired_campaign_stays_as_it_is(the_campaign, at):
     if the_campaign.state in (CampaignState.ABANDONED, CampaignState.EXPIRED):
         quiet = replace(the_campaign, waiting=())
         assert act(quiet, at) == []
+
+
+def failed_reco(rescues, blamed, **more):
+    reco = dag(0, DagState.FAILED, failed=("RECO_0001",), ended_at=START, rescues=rescues)
+    return replace(reco, blames={"RECO_0001": {"/eos/a.root": blamed}}, **more)
+
+
+def heard(*dags, **more):
+    """A campaign whose storage has answered since its DAGs ended."""
+    return campaign(dags=dags, listed_at=START + 1, **more)
+
+
+def test_a_file_that_keeps_failing_is_left_out_of_its_node():
+    [action] = act(heard(failed_reco(rescues=1, blamed=3)), at=1)
+    assert action.without == {"RECO_0001": ("/eos/a.root",)}
+    assert "a.root" in action.reason
+
+
+@pytest.mark.parametrize(("rescues", "blamed"), [(0, 9), (1, 2), (2, 1)])
+def test_no_file_is_given_up_at_once(rescues, blamed):
+    for action in act(heard(failed_reco(rescues, blamed)), at=1):
+        assert not action.without
+
+
+def test_after_the_last_rescue_one_failure_is_enough_to_save_the_others_of_the_node():
+    [action] = act(heard(failed_reco(rescues=3, blamed=1)), at=1)
+    assert action.without
+
+
+def test_while_storage_is_silent_no_file_is_blamed_and_no_rescue_spent():
+    silent = campaign(dags=(failed_reco(rescues=1, blamed=9),), listed_at=START)
+    assert act(silent, at=HOUR) == []
+
+
+def test_what_does_not_read_raw_files_is_rescued_without_asking_storage():
+    silent = campaign(
+        dags=(dag(0, DagState.FAILED, failed=("ALCA_0000",), ended_at=START),), listed_at=None
+    )
+    assert [type(a) for a in act(silent, at=HOUR)] == [Rescue]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "rescues", "when"),
+    [
+        (UploadOutcome.NO_ANSWER, 0, 60),
+        (UploadOutcome.NO_ANSWER, 2, 240),
+        (UploadOutcome.NO_ANSWER, 40, 600),
+        (UploadOutcome.FAILED, 4, 600),
+        (UploadOutcome.FAILED, 5, None),
+        (UploadOutcome.REFUSED, 0, None),
+    ],
+)
+def test_an_upload_is_tried_on_as_long_as_it_may_go_well(outcome, rescues, when):
+    failed = dag(0, DagState.FAILED, failed=("UPLOAD",), ended_at=START, rescues=rescues)
+    failed = replace(failed, upload=outcome)
+    times = range(0, 3000, 10)
+    assert next((t for t in times if act(campaign(dags=(failed,)), at=t)), None) == when
+
+
+def test_nothing_is_rescued_after_the_window():
+    late = heard(failed_reco(rescues=0, blamed=1), state=CampaignState.CLOSING, last_ls=50)
+    [action] = act(late, at=8 * HOUR)
+    assert action.state is CampaignState.INCOMPLETE
+
+
+def test_a_dag_that_a_person_removed_is_left_alone_and_named():
+    removed = replace(dag(2, DagState.REMOVED, ended_at=START), removed_by="alice")
+    [action] = act(campaign(**CLOSING, harvested=Lumis.span(1, 50), dags=(removed,)), at=1)
+    assert action.state is CampaignState.INCOMPLETE
+    assert "b002 removed by alice" in action.reason
+
+
+def test_the_alcareco_of_a_removed_dag_are_harvested_by_another():
+    removed = dag(0, DagState.REMOVED, ended_at=START, inputs=frozenset([0]))
+    [action] = act(campaign(dags=(removed,), unharvested=[0]))
+    assert isinstance(action, SubmitHarvest)
+
+
+def held(number, **more):
+    return replace(dag(number, **more), held=True)
+
+
+def test_held_jobs_of_one_dag_stop_neither_the_harvest_nor_the_next_batch():
+    stuck = campaign(dags=(held(0),), unharvested=[0])
+    assert [type(a) for a in act(stuck)] == [SubmitHarvest]
+    full = campaign(dags=tuple(held(i) for i in range(4)), waiting=waiting(1))
+    assert [type(a) for a in act(full)] == [SubmitBatch]
+
+
+def test_a_pool_that_holds_everything_is_not_flooded():
+    flooded = campaign(dags=tuple(held(i) for i in range(16)), waiting=waiting(1))
+    assert act(flooded) == []
+    harvests = campaign(dags=(held(0, inputs=frozenset([0])),), unharvested=[0])
+    assert act(harvests) == []
+
+
+def test_a_held_dag_keeps_its_campaign_open_until_the_window_is_over():
+    stuck = campaign(**CLOSING, harvested=Lumis.span(1, 50), dags=(held(3),))
+    assert act(stuck, at=HOUR) == []
+    [action] = act(stuck, at=8 * HOUR)
+    assert action.state is CampaignState.INCOMPLETE
+    assert "b003 held" in action.reason
+
+
+def test_a_run_that_ends_and_then_does_not_goes_on():
+    going_on = campaign(state=CampaignState.CLOSING, run_end=None, last_ls=50)
+    [action] = act(going_on)
+    assert action.state is CampaignState.ACTIVE
+
+
+def test_quarantined_files_are_named_when_a_campaign_closes():
+    whole = campaign(**CLOSING, harvested=Lumis.span(1, 50), in_payload=Lumis.span(1, 50))
+    [action] = act(replace(whole, quarantined=("/eos/bad.root",)))
+    assert action.state is CampaignState.COMPLETE
+    assert "quarantined: bad.root" in action.reason
+
+
+CLOSED = replace(campaign(**ENDED), state=CampaignState.COMPLETE)
+
+
+@pytest.mark.parametrize(
+    "change", [{"waiting": waiting(1)}, {"revised": "its last LS is 60"}], ids=["a file", "OMS"]
+)
+def test_a_closed_campaign_reopens_for_news_inside_the_window_and_never_after(change):
+    [action] = act(replace(CLOSED, **change), at=HOUR)
+    assert action.state is CampaignState.ACTIVE
+    assert act(replace(CLOSED, **change), at=8 * HOUR) == []

@@ -10,6 +10,9 @@ import pytest
 import uproot
 
 from condorloop.lumis import Lumis
+from condorloop.testbed import daemon
+from condorloop.testbed.assay import appeared
+from condorloop.testbed.cmssw.tfile import State, state
 from condorloop.testbed.player import Player, raw_path
 from condorloop.testbed.scenario import Scenario
 from condorloop.testbed.timeline import PATHS, FileAppears
@@ -36,11 +39,14 @@ FILES = [event for event in SCENARIO.timeline() if isinstance(event, FileAppears
 LONG_AGO = 1000.0
 
 
-def played(folder: Path, started_at: float | None = None, **keys: Any) -> Player:
+def played(
+    folder: Path,
+    started_at: float | None = None,
+    speed: float = 1.0,
+    scenario: Scenario = SCENARIO,
+) -> Player:
     started_at = time.time() - LONG_AGO if started_at is None else started_at
-    player = Player(
-        SCENARIO, folder / "eos", PATHS, started_at, keys.pop("speed", 1.0), events_per_ls=4
-    )
+    player = Player(scenario, folder / "eos", PATHS, started_at, speed, events_per_ls=4)
     player.start()
     try:
         assert player.done.wait(20)
@@ -101,7 +107,8 @@ def test_each_appearance_is_on_record(folder: Path) -> None:
         *(("TestEnablesEcalHcal", "1-3"), ("TestEnablesEcalHcal", "4"), ("ExpressPhysics", "4"))
     }
     assert [line["ls"] for line in lines if line["fault"] == "empty"] == ["2", "2"]
-    assert lines[0].keys() == {"time", "path", "run", "stream", "ls", "fault"}
+    assert lines[0].keys() == {"time", "path", "run", "stream", "ls", "fault", "good"}
+    assert {line["good"] for line in lines if not line["fault"]} == {True}
 
 
 def test_a_player_that_starts_again_changes_nothing(tmp_path: Path) -> None:
@@ -141,3 +148,135 @@ def test_a_player_that_is_stopped_shows_no_more(tmp_path: Path) -> None:
     player.stop()
     assert not player.done.is_set()
     assert not shown(tmp_path)
+
+
+def special(**keys: Any) -> Scenario:
+    """A scenario of one run with one file, which is as the keys say."""
+    file = {"stream": "ExpressPhysics", "ls": 1, **keys}
+    run = {"calibrations": ["BeamSpot"], "run": 398700, "lumisections": [{"ls": 1}]}
+    return Scenario.of({"runs": [{**run, "files": [file]}]})
+
+
+def path_of(scenario: Scenario, folder: Path) -> Path:
+    [file] = [event for event in scenario.timeline() if isinstance(event, FileAppears)]
+    return folder / "eos" / str(raw_path(file, scenario.seed))[1:]
+
+
+def events_in(path: Path) -> list[tuple[int, int, int]]:
+    with uproot.open({path: None}) as file:
+        events = file["Events"].arrays(["run", "luminosityBlock", "event"], library="np")
+    return list(zip(*(events[name].tolist() for name in sorted(events)), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("fault", "delay", "good"),
+    [
+        ("growing", "seconds", False),
+        ("unreadable", "seconds", False),
+        ("vanishes", "after", True),
+        ("replaced", "after", True),
+    ],
+)
+def test_a_file_that_will_change_is_at_first_as_its_fault_says(
+    tmp_path: Path, fault: str, delay: str, good: bool
+) -> None:
+    scenario = special(fault=fault, **{delay: 3600.0})
+    player = Player(scenario, tmp_path / "eos", PATHS, time.time() - 1, events_per_ls=4)
+    player.start()
+    try:
+        record = tmp_path / "appeared.jsonl"
+        assert daemon.wait_until(lambda: bool(appeared(record)), 10)
+    finally:
+        player.stop()
+    [file] = appeared(record)
+    assert (file.good, file.maybe) == (good, False)
+    path = path_of(scenario, tmp_path)
+    if fault == "growing":
+        assert state(path.read_bytes()) is State.UNREADABLE
+    else:
+        assert bool(path.stat().st_mode & 0o444) is (fault != "unreadable")
+    if fault == "replaced":
+        assert len(events_in(path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "events", "good", "maybe"),
+    [
+        ({"fault": "growing", "seconds": 2}, 4, True, False),
+        ({"fault": "unreadable", "seconds": 2}, 4, True, False),
+        ({"fault": "vanishes", "after": 2}, None, False, True),
+        ({"fault": "replaced", "after": 2}, 4, True, False),
+        ({"fault": "replaced", "after": 2, "same_events": True}, 4, True, False),
+    ],
+)
+def test_a_file_that_has_changed_is_on_record_as_it_is(
+    tmp_path: Path, keys: dict[str, Any], events: int | None, good: bool, maybe: bool
+) -> None:
+    scenario = special(**keys)
+    played(tmp_path, scenario=scenario)
+    path = path_of(scenario, tmp_path)
+    assert (len(events_in(path)) if path.exists() else None) == events
+    [file] = appeared(tmp_path / "appeared.jsonl")
+    assert (file.good, file.maybe) == (good, maybe)
+    before = records(tmp_path)
+    played(tmp_path, scenario=scenario)
+    assert records(tmp_path) == before
+    assert path.exists() is (events is not None)
+
+
+def test_a_file_is_replaced_by_one_of_another_size_even_with_the_same_events(
+    tmp_path: Path,
+) -> None:
+    plain = special(late=1.0)
+    played(tmp_path / "plain", scenario=plain)
+    same = special(fault="replaced", after=1.0, same_events=True)
+    played(tmp_path / "same", scenario=same)
+    one, other = path_of(plain, tmp_path / "plain"), path_of(same, tmp_path / "same")
+    assert events_in(one) == events_in(other)
+    assert one.stat().st_size != other.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("keys", "runs", "good"),
+    [
+        ({"fault": "other_run"}, {398699}, False),
+        ({"fault": "also_other_run", "run": 398500}, {398700, 398500}, True),
+    ],
+)
+def test_a_file_may_hold_another_run(
+    tmp_path: Path, keys: dict[str, Any], runs: set[int], good: bool
+) -> None:
+    scenario = special(**keys)
+    played(tmp_path, scenario=scenario)
+    assert {run for _, _, run in events_in(path_of(scenario, tmp_path))} == runs
+    assert [file.good for file in appeared(tmp_path / "appeared.jsonl")] == [good]
+
+
+def test_a_file_may_have_any_name_and_be_in_another_block(tmp_path: Path) -> None:
+    name = 'it\'s "$(id)", 100 %\n\u00e9.root'
+    scenario = special(name=name, block=1)
+    played(tmp_path, scenario=scenario)
+    path = path_of(scenario, tmp_path)
+    assert (path.name, path.parent.name) == (name, "00001")
+    assert [file.path for file in appeared(tmp_path / "appeared.jsonl")] == [
+        f"/{path.relative_to(tmp_path / 'eos')}"
+    ]
+
+
+def test_a_thousand_small_files_share_out_the_events_of_their_lumisections(tmp_path: Path) -> None:
+    layout = {"files_per_ls": 100, "events_per_ls": 100}
+    run = {"calibrations": ["EcalPedestals"], "run": 398700}
+    run["lumisections"] = {"count": 10, "every": 0.1}
+    scenario = Scenario.of({"runs": [run], "layout": {"TestEnablesEcalHcal": layout}})
+    played(tmp_path, scenario=scenario)
+    files = appeared(tmp_path / "appeared.jsonl")
+    assert len(files) == len(shown(tmp_path)) == 1000
+    some = [tmp_path / "eos" / file.path[1:] for file in files[::250]]
+    assert len({event for path in some for event in events_in(path)}) == len(some)
+
+
+def test_a_record_line_that_was_cut_is_left_out(tmp_path: Path) -> None:
+    played(tmp_path, scenario=special(late=1.0))
+    with (tmp_path / "appeared.jsonl").open("a") as record:
+        record.write('{"path": "/eos/x", "ru')
+    assert len(appeared(tmp_path / "appeared.jsonl")) == 1

@@ -1,11 +1,11 @@
 """What goes through a quoting filter comes back as it was."""
 
-import shlex
+import re
 import subprocess
 
 import classad2
 import htcondor2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condorloop.dagman import quoting
@@ -13,17 +13,24 @@ from condorloop.dagman import quoting
 printable = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]))
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
-def test_a_shell_word_is_one_word(text):
-    assert shlex.split(quoting.shell(text)) == [text]
+awkward = st.text(st.sampled_from("$()\"'\\ `{}aDOLLAR%;#=ü"))
+"""Text of what means something to a shell, to ClassAds or to a submit description."""
 
 
-def test_a_shell_runs_nothing_of_a_value():
-    value = "$(touch here) `id` ; 'quoted' \"twice\"\nand a line"
-    said = subprocess.run(
-        ["bash", "-c", f"printf %s {quoting.shell(value)}"], capture_output=True, check=True
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        awkward | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+        min_size=20,
+        max_size=60,
     )
-    assert said.stdout.decode() == value
+)
+def test_a_shell_takes_each_value_as_one_word_and_runs_nothing_of_it(values):
+    words = " ".join(map(quoting.shell, values))
+    said = subprocess.run(
+        ["/bin/sh", "-c", f"printf '%s\\0' {words}"], capture_output=True, check=True
+    )
+    assert said.stdout.decode().split("\0")[:-1] == values
 
 
 @given(printable)
@@ -36,11 +43,37 @@ def test_a_classad_string_is_one_line(text):
     assert len(quoting.classad(text).splitlines()) == 1 or not text.isprintable()
 
 
-@given(st.lists(printable.filter(bool), min_size=1, max_size=4))
+@given(
+    st.lists(
+        (printable | awkward).filter(lambda word: "$(DOLLAR)" not in word), min_size=1, max_size=4
+    )
+)
 def test_the_arguments_of_a_job_are_the_words(words):
     submit = htcondor2.Submit({"executable": "x", "arguments": f'"{quoting.arguments(words)}"'})
-    expanded = submit.expand("arguments")
-    assert arguments_v2(expanded) == words
+    assert arguments_v2(matched(submit.expand("arguments"))) == words
+
+
+def matched(text):
+    """What becomes of a value when its job is matched: macros of two dollars are replaced."""
+    assert not re.sub(r"\$\$\(DOLLARDOLLAR\)", "", text).count("$$")
+    return text.replace("$$(DOLLARDOLLAR)", "$$")
+
+
+@given(printable | awkward)
+def test_a_node_variable_is_the_value(text):
+    assert dag_vars(quoting.dag_vars(text)) == text
+
+
+def dag_vars(text):
+    r"""Read as DAGMan's manual says of VARS: in double quotes, ``\"`` and ``\\`` are escapes."""
+    assert re.fullmatch(r'"(?:[^"\\]|\\["\\])*"', text)
+    return re.sub(r"\\(.)", r"\1", text[1:-1])
+
+
+@given(st.text(), st.sampled_from([quoting.submit, quoting.dag_vars, quoting.comment]))
+def test_a_value_begins_no_line_of_its_own(text, quote):
+    assert "\n" not in quote(text)
+    assert "\r" not in quote(text)
 
 
 def arguments_v2(text):

@@ -80,6 +80,8 @@ def test_event_numbers_are_unique_in_a_run():
         (BadFile.EMPTY, State.UNREADABLE),
         (BadFile.NOT_CLOSED, State.NOT_CLOSED),
         (BadFile.NO_EVENTS, State.CLOSED),
+        (BadFile.UNREADABLE_EVENT, State.CLOSED),
+        (BadFile.CRASHES, State.CLOSED),
     ],
 )
 def test_a_bad_file_is_bad_in_the_way_that_was_asked_for(tmp_path, kind, expected):
@@ -92,3 +94,26 @@ def test_a_bad_file_of_no_known_kind_is_refused(tmp_path):
     with pytest.raises(ValueError, match="eaten"):
         write_bad_raw_file(tmp_path / "a", "eaten", Stream.ECAL, RUN, Lumis.of([1]), TRUTH)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stream", Stream)
+def test_a_file_of_few_events_holds_what_was_simulated(tmp_path, stream):
+    expected = simulate(stream, RUN, Lumis.span(7, 8), TRUTH, part=1, parts=2, events_per_ls=5)
+    write_raw_file(tmp_path / "a.root", stream, RUN, Lumis.span(7, 8), TRUTH, 1, 2, 5)
+    with uproot.open(tmp_path / "a.root") as file:
+        found = file["Events"].arrays(library="np")
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], values) for name, values in expected.items())
+    assert state((tmp_path / "a.root").read_bytes()) is State.CLOSED
+
+
+def test_the_events_of_an_unreadable_file_are_listed_and_cannot_be_read(tmp_path):
+    path = tmp_path / "bad.root"
+    write_bad_raw_file(path, BadFile.UNREADABLE_EVENT, Stream.EXPRESS, RUN, Lumis.of([3]), TRUTH)
+    with uproot.open(path) as file:
+        assert set(file["Events"].arrays(["luminosityBlock"], library="np")["luminosityBlock"]) == {
+            3
+        }
+        for branch in ("hits", "vx", "vy", "vz"):
+            with pytest.raises(ValueError, match="compression"):
+                file["Events"].arrays([branch], library="np")

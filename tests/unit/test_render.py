@@ -220,8 +220,29 @@ def test_upload_runs_on_the_access_point_and_the_rest_anywhere(rendered):
 
 def test_a_job_out_of_memory_gets_more_up_to_a_cap(rendered):
     submit = submit_description(rendered("EcalPedestals"), "RECO")
-    assert submit["request_memory"] == "16000"
-    assert submit["retry_request_memory_max"] == "32000"
+    assert submit["request_memory"] == "16000M"
+    assert submit["retry_request_memory_max"] == "32000M"
+
+
+def test_a_job_that_hangs_is_held_in_every_universe(rendered):
+    folder = rendered("EcalPedestals")
+    limits = {
+        k: submit_description(folder, k)["allowed_execute_duration"]
+        for k in ("RECO", "ALCA", "HARVEST")
+    }
+    assert limits == {"RECO": "14400", "ALCA": "7200", "HARVEST": "7200"}
+    assert submit_description(folder, "UPLOAD")["periodic_hold"].endswith("> 3600")
+
+
+def test_a_vanished_machine_costs_ten_minutes(rendered):
+    assert submit_description(rendered("EcalPedestals"), "RECO")["job_lease_duration"] == "600"
+
+
+def test_the_dag_itself_is_released_as_its_jobs_are(rendered):
+    folder = rendered("EcalPedestals")
+    said = {w[1]: " ".join(w[3:]) for w in commands(folder) if w[0] == "SET_JOB_ATTR"}
+    for kind in ("RECO", "ALCA", "HARVEST", "UPLOAD"):
+        assert submit_description(folder, kind)["periodic_release"] == said["PeriodicRelease"]
 
 
 def test_a_harvest_dag_has_no_batch(tmp_path):

@@ -14,7 +14,14 @@ from condorloop.config import ConfigError
 from condorloop.lumis import Lumis
 from condorloop.testbed.oms_rows import OmsRows, oms_rows
 from condorloop.testbed.scenario import Scenario
-from condorloop.testbed.timeline import PATHS, FileAppears, LumisectionEnds, RunEnds, RunStart
+from condorloop.testbed.timeline import (
+    PATHS,
+    FileAppears,
+    FileChanges,
+    LumisectionEnds,
+    RunEnds,
+    RunStart,
+)
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 STARTED = datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp()
@@ -261,6 +268,96 @@ def test_what_oms_has_shown_it_goes_on_to_show(moments: list[float], speed: floa
             mine = [r for r in now.lumisections if r["run_number"] == row["run_number"]]
             assert row["last_lumisection_number"] == (len(mine) or None)
         before = now
+
+
+def last_and_end(scenario: Scenario, *elapsed: float) -> list[tuple[object, object]]:
+    rows = [seen_by_oms(scenario, each).runs[-1] for each in elapsed]
+    return [(row["last_lumisection_number"], row["end_time"]) for row in rows]
+
+
+def test_a_run_may_never_get_an_end_though_another_follows() -> None:
+    scenario = play(run(1, end_after="never"), run(2, start_offset=50))
+    rows = seen_by_oms(scenario, 1000.0).runs
+    assert [row["end_time"] is None for row in rows] == [True, False]
+    assert [e.run for e in scenario.timeline() if isinstance(e, RunEnds)] == [2]
+
+
+def test_oms_may_take_an_end_back_and_say_it_again() -> None:
+    scenario = play(run(unends_after=5, ends_again_after=10))
+    end = "2026-07-01T12:00:40Z"
+    ends = [shown for _, shown in last_and_end(scenario, 40.0, 44.9, 45.0, 54.9, 55.0)]
+    assert ends == [end, end, None, None, end]
+
+
+@pytest.mark.parametrize("value", [2, 9])
+def test_the_last_lumisection_may_grow_or_shrink_after_the_end(value: int) -> None:
+    scenario = play(run(last_ls_after_end={"value": value, "after": 3}))
+    assert [ls for ls, _ in last_and_end(scenario, 39.9, 42.9, 43.0)] == [3, 4, value]
+
+
+def test_the_clock_of_oms_may_be_wrong_and_what_happens_is_not() -> None:
+    right, wrong = (
+        seen_by_oms(play(run(), clock_offset=offset), 25.0).runs[0] for offset in (0, 90)
+    )
+    assert (right["start_time"], wrong["start_time"]) == (
+        "2026-07-01T12:00:00Z",
+        "2026-07-01T12:01:30Z",
+    )
+    assert right["last_lumisection_number"] == wrong["last_lumisection_number"] == 2
+
+
+def test_many_runs_were_over_before_the_play() -> None:
+    past = {"count": 150, "every": 60, "oms": {"fill_type_runtime": "PB"}}
+    rows = seen_by_oms(play(run(), past_runs=past), 1.0).runs
+    assert [row["run_number"] for row in rows] == list(range(398450, 398601))
+    assert rows[0]["start_time"] == "2026-07-01T09:30:00Z"
+    assert rows[149]["end_time"] == "2026-07-01T12:00:00Z"
+    assert {row["fill_type_runtime"] for row in rows[:150]} == {"PB"}
+
+
+def test_a_file_can_change_later_be_elsewhere_or_have_any_name() -> None:
+    odd = 'it\'s "$(a)", b\n\u00e9.root'
+    special = [
+        {"stream": "ExpressPhysics", "ls": 1, "fault": "growing", "seconds": 3},
+        {"stream": "ExpressPhysics", "ls": 2, "fault": "vanishes", "after": 4, "late": 1},
+        {"stream": "ExpressPhysics", "ls": 3, "fault": "unreadable"},
+        {"stream": "ExpressPhysics", "ls": 4, "name": odd, "block": 1},
+    ]
+    events = play(run(files=special)).timeline(speed=2.0)
+    changes = [(e.at, e.file.fault) for e in events if isinstance(e, FileChanges)]
+    assert changes == [(6.5, "growing"), (12.5, "vanishes")]
+    assert [(e.name, e.block) for e in events if isinstance(e, FileAppears)][3] == (odd, 1)
+
+
+def test_what_does_not_go_together_in_a_fault_or_a_file_is_refused() -> None:
+    found = mistakes("""
+layout: {ExpressPhysics: {files_per_ls: 8, events_per_ls: 7}}
+past_runs: {count: 1, oms: {energy: high}}
+runs:
+  - calibrations: [BeamSpot]
+    run: 7
+    lumisections: {count: 6, every: 1}
+    ends_again_after: 2
+    files:
+      - {stream: ExpressPhysics, ls: 1, fault: empty, seconds: 3}
+      - {stream: ExpressPhysics, ls: 2, fault: vanishes}
+      - {stream: ExpressPhysics, ls: 3, name: a/b}
+      - {stream: ExpressPhysics, ls: 4, block: 1, run: 8}
+      - {stream: ExpressPhysics, ls: 5, block: 0}
+faults:
+  - {target: cmsrun, calibration: BeamSpot, mode: signal}
+  - {target: cmsrun, calibration: BeamSpot, mode: hang, memory_mb: 5, ls: 3}
+  - {target: cmsrun, calibration: BeamSpot, mode: no_output, seconds: 5}
+  - {target: cmsrun, calibration: BeamSpot, mode: lost_lumi}
+  - {target: conditions, mode: http_error}
+  - {target: conditions, mode: cut, status: 502}
+""")
+    assert found.keys() == {
+        *("layout.ExpressPhysics.events_per_ls", "past_runs.oms.energy"),
+        *("runs.0.ends_again_after", "runs.0.files.0.seconds", "runs.0.files.1.after"),
+        *("runs.0.files.2.name", "runs.0.files.3.run", "faults.0.signal", "faults.1.memory_mb"),
+        *("faults.2.seconds", "faults.3.ls", "faults.4.status", "faults.5.status"),
+    }
 
 
 def test_the_demo_has_holes_of_a_bearable_size() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from condorloop.testbed import conddb
 from condorloop.testbed.conditions_service import NETRC_MACHINE, ConditionsService, TagSpec
-from condorloop.testbed.faults import Faults
+from condorloop.testbed.faults import Fault, Faults
 from condorloop.testbed.scenario import Scenario
 
 NAME = "NGTCalibEcalPedestals"
@@ -159,3 +159,15 @@ def test_a_scenario_s_fault_fails_the_upload_of_its_calibration(run, folder, ser
     assert (done.returncode, "the disk is full" in done.stdout) == (7, True), done.stdout
     assert len(service.store.uploads()) == known
     assert run(CONDORLOOP_TESTBED_FAULTS=str(folder / "faults")).returncode == 0
+
+
+@pytest.mark.parametrize("since", [398600, None])
+def test_a_fault_of_another_run_leaves_the_upload_alone(run, folder, since):
+    (folder / f"{NAME}.txt").write_text(json.dumps(METADATA | {"since": since}))
+    faults = Faults(folder / "faults")
+    scope = {"exit_code": 9, "calibration": "EcalPedestals"}
+    faults.arm([Fault("upload_conditions", "exit_code", run=398601, **scope)], 0.0)
+    environment = {"CONDORLOOP_TESTBED_FAULTS": str(folder / "faults")}
+    assert run(**environment).returncode == 0
+    faults.arm([Fault("upload_conditions", "exit_code", run=398600, **scope)], 0.0)
+    assert run(**environment).returncode == 9

@@ -75,7 +75,8 @@ class CmsError(Exception):
         else:
             lines[0] += "."
         lines += [f"   [{i}] {each}" for i, each in enumerate(self.context)]
-        lines += ["Exception Message:", self.message]
+        if self.message:
+            lines += ["Exception Message:", self.message]
         if self.notes:
             lines.append("   Additional Info:")
             lines += [

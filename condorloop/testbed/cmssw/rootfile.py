@@ -26,7 +26,8 @@ Columns = dict[str, NDArray[Any]]
 EVENT_ID = ("run", "luminosityBlock", "event")
 LUMI_ID = EVENT_ID[:2]
 _HISTORY = "ProcessHistory"
-_OPENING = "Calling RootInputFileSequence::initTheFile()"
+DEADLY = "Deadly"
+"""The name of the text that marks a file whose events crash whoever processes them."""
 
 
 class Unreadable(CmsError):
@@ -61,6 +62,13 @@ class RootFile:
         As for `storage.read`.
     allow_recovery
         Go on with a file that was not closed.
+    stop
+        Read so many events at the most.
+
+    Attributes
+    ----------
+    lost
+        Lumisections that a fault makes the reader overlook.
 
     Raises
     ------
@@ -68,21 +76,29 @@ class RootFile:
         The file cannot be opened, read, or was not closed.
     """
 
-    def __init__(self, name: str, allow_recovery: bool = False) -> None:
+    def __init__(self, name: str, allow_recovery: bool = False, stop: int | None = None) -> None:
         self.name = name
+        self.lost: frozenset[int] = frozenset()
+        self._stop = stop
         data = storage.read(name)
         self.size = len(data)
         self.state = tfile.state(data)
         if self.state is tfile.State.UNREADABLE:
             error = _root_error(name, "is truncated or not a ROOT file")
-            raise Unreadable("FileOpenError", error, [_OPENING])
+            raise Unreadable("FileOpenError", error, notes=[_not_opened(name)])
         if self.state is tfile.State.NOT_CLOSED and not allow_recovery:
             error = _root_error(name, "probably not closed, trying to recover")
-            raise CmsError("FileOpenError", error, [_OPENING])
+            raise CmsError("FileOpenError", error, notes=[_not_opened(name)])
         try:
             self._file = uproot.open(io.BytesIO(data))
         except Exception as error:  # uproot raises whatever its parsing meets
-            raise CmsError("FileReadError", f"Fatal Root Error: {error}") from error
+            note = f"Fatal Root Error: @SUB=TFile::Init\nFile: {name} {error}"
+            raise CmsError("FileReadError", "", notes=[note]) from error
+
+    @property
+    def deadly(self) -> bool:
+        """Whether the file's events crash whoever processes them."""
+        return DEADLY in self.trees
 
     @property
     def trees(self) -> frozenset[str]:
@@ -93,23 +109,33 @@ class RootFile:
         """Give the names of a tree's branches: none if there is no tree."""
         return frozenset(self._file[tree].keys() if tree in self.trees else ())
 
-    def columns(self, tree: str, names: Collection[str], stop: int | None = None) -> Columns:
-        """Read branches of a tree, of the first `stop` entries.
+    def columns(self, tree: str, names: Collection[str]) -> Columns:
+        """Read branches of a tree, without the lumisections that are lost.
 
         Raises
         ------
         CmsError
             The data are damaged.
         """
+        stop = self._stop if tree == "Events" else None
+        wanted = {*names, "luminosityBlock"} if self.lost else names
         try:
-            arrays = self._file[tree].arrays(sorted(names), library="np", entry_stop=stop)
+            arrays = self._file[tree].arrays(sorted(wanted), library="np", entry_stop=stop)
         except Exception as error:
+            branches = ", ".join(sorted(set(names) - set(EVENT_ID)) or sorted(names))
+            words = " ".join(str(error).split())
             raise CmsError(
-                "FileReadError", f"Fatal Root Error: {error}", [f"Reading branches of {tree}"]
+                "FileReadError",
+                "",
+                [f"Reading branch {branches}"],
+                [f"Fatal Root Error: @SUB=TBranch::GetBasket\nFile: {self.name} {words}"],
             ) from error
-        return dict(arrays)
+        if not self.lost:
+            return dict(arrays)
+        kept = ~np.isin(arrays["luminosityBlock"], sorted(self.lost))
+        return {name: arrays[name][kept] for name in names}
 
-    def event_ids(self, stop: int | None = None) -> Columns:
+    def event_ids(self) -> Columns:
         """Read run, lumisection and number of the events.
 
         Raises
@@ -121,9 +147,8 @@ class RootFile:
             raise CmsError(
                 "EventCorruption",
                 "'Events' tree is corrupted or not present\nin the input file.",
-                ["Constructing the EventProcessor", "Constructing input source of type PoolSource"],
             )
-        return self.columns("Events", EVENT_ID, stop)
+        return self.columns("Events", EVENT_ID)
 
     @property
     def history(self) -> tuple[str, ...]:
@@ -151,10 +176,13 @@ def write(path: Path, content: Content) -> None:
 
 
 def write_trees(
-    path: Path, trees: Mapping[str, Columns], texts: Mapping[str, str] | None = None
+    path: Path,
+    trees: Mapping[str, Columns],
+    texts: Mapping[str, str] | None = None,
+    compressed: bool = True,
 ) -> None:
     """Write a ROOT file of trees, those without branches left out, and of texts."""
-    with uproot.recreate(path, compression=uproot.ZLIB(1)) as file:
+    with uproot.recreate(path, compression=uproot.ZLIB(1) if compressed else None) as file:
         for tree, columns in trees.items():
             if columns:
                 types = {name: np.dtype((v.dtype, v.shape[1:])) for name, v in columns.items()}
@@ -198,3 +226,7 @@ def counted(event_ids: Columns) -> list[tuple[int, int, int]]:
 
 def _root_error(name: str, what: str) -> str:
     return f"Fatal Root Error: @SUB=TStorageFactoryFile::Init\nfile {name} {what}"
+
+
+def _not_opened(name: str) -> str:
+    return f"Input file {name} could not be opened."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,20 @@ from condorloop.testbed.cmssw.products import RECIPES
 from condorloop.testbed.cmssw.rootfile import EVENT_ID, LUMI_ID, Columns, Content, RootFile
 
 _CONTEXT = ("Processing  Event", "Running path")
+_CONSTRUCTING = (
+    "Constructing the EventProcessor",
+    "Constructing input source of type PoolSource",
+)
+
+Watch = Callable[[int, Collection[int]], frozenset[int]]
+"""Is told the run of a file's first event and the lumisections in it; gives those to overlook."""
 
 
-def perform(plan: Plan, report: JobReport, first_run: Callable[[int], None]) -> None:
+class Crash(Exception):
+    """The events of a file crash whoever processes them."""
+
+
+def perform(plan: Plan, report: JobReport, watch: Watch) -> None:
     """Do a job.
 
     Parameters
@@ -28,28 +39,28 @@ def perform(plan: Plan, report: JobReport, first_run: Callable[[int], None]) -> 
         What to do.
     report
         Gets each file as it is done with.
-    first_run
-        Is told the run of the first event before anything is made of it.
+    watch
+        Is asked at each file with events, before anything is made of them.
 
     Raises
     ------
     CmsError
         Something failed.
+    Crash
+        Nothing more is done, not even a report.
     """
     if plan.step is Step.RECO:
-        _write(plan, report, _reco(plan, _inputs(plan, report, first_run)))
+        _write(plan, report, _reco(plan, _inputs(plan, report, watch)))
     elif plan.step is Step.ALCA:
-        _write(plan, report, _alca(plan, _inputs(plan, report, first_run)))
+        _write(plan, report, _alca(plan, _inputs(plan, report, watch)))
     elif plan.step is Step.HARVEST:
-        _harvest(plan, _inputs(plan, report, first_run))
+        _harvest(plan, _inputs(plan, report, watch))
     else:
-        for _ in _inputs(plan, report, first_run):
+        for _ in _inputs(plan, report, watch):
             pass
 
 
-def _inputs(
-    plan: Plan, report: JobReport, first_run: Callable[[int], None]
-) -> Iterator[tuple[RootFile, Columns]]:
+def _inputs(plan: Plan, report: JobReport, watch: Watch) -> Iterator[tuple[RootFile, Columns]]:
     """Open one input after the other, up to the configured number of events."""
     if not plan.inputs:
         raise CmsError("Configuration", "PoolSource: no input files specified")
@@ -58,27 +69,36 @@ def _inputs(
         left = None if plan.max_events < 0 or plan.step is not Step.RECO else plan.max_events - seen
         if left == 0:
             break
-        messages.file_action("Initiating request to open", name)
-        try:
-            file = RootFile(name)
-            events = file.event_ids(stop=left)
-        except CmsError as error:
-            if number:
-                raise error.within("Calling InputSource::readFile_") from error
-            raise error.within(
-                "Constructing the EventProcessor", "Constructing input source of type PoolSource"
-            ) from error
-        messages.file_action("Successfully opened", name)
+        file, events = _opened(name, left, ("Calling InputSource::readFile_",) * bool(number))
         if len(events["run"]):
+            run = int(events["run"][0])
+            file.lost = watch(run, set(events["luminosityBlock"].tolist()))
+            if file.lost:
+                events = file.event_ids()
+        if len(events["run"]) and plan.step is not Step.HARVEST:
             run, ls, event = (int(events[column][0]) for column in EVENT_ID)
-            if not seen:
-                first_run(run)
-            if plan.step is not Step.HARVEST:
-                messages.begin_record(seen + 1, run, event, ls)
+            messages.begin_record(seen + 1, run, event, ls)
         seen += len(events["run"])
         yield file, events
         messages.file_action("Closed", name)
         report.inputs.append((name, rootfile.counted(events)))
+
+
+def _opened(name: str, stop: int | None, context: tuple[str, ...]) -> tuple[RootFile, Columns]:
+    """Open an input and read which events are in it; `context` is empty for the first one."""
+    context = context or _CONSTRUCTING
+    messages.file_action("Initiating request to open", name)
+    try:
+        file = RootFile(name, stop=stop)
+    except CmsError as error:
+        raise error.within(*context, "Calling RootInputFileSequence::initTheFile()") from error
+    messages.file_action("Successfully opened", name)
+    if file.deadly:
+        raise Crash(name)
+    try:
+        return file, file.event_ids()
+    except CmsError as error:
+        raise error.within(*context) from error
 
 
 def _reco(plan: Plan, inputs: Iterator[tuple[RootFile, Columns]]) -> Content:
@@ -87,18 +107,27 @@ def _reco(plan: Plan, inputs: Iterator[tuple[RootFile, Columns]]) -> Content:
     for file, events in inputs:
         history = file.history
         _check_trigger_results(plan, history)
-        count = len(events["run"])
         columns = {name: events[name] for name in LUMI_ID}
         for workflow in plan.workflows:
             recipe = RECIPES[workflow.producer]
             _check_branches(file, "Events", recipe.branches)
-            read = file.columns("Events", recipe.branches, stop=count)
+            read = _processed(file, events, recipe.branches)
             for name, values in recipe.terms(read).items():
                 columns[f"{workflow.producer}_{name}"] = values
         ids.append(events)
         terms.append(rootfile.summed(columns))
     lumis = rootfile.summed(rootfile.joined(terms))
     return Content(rootfile.joined(ids), lumis, (*history, plan.process))
+
+
+def _processed(file: RootFile, events: Columns, branches: tuple[str, ...]) -> Columns:
+    try:
+        return file.columns("Events", branches)
+    except CmsError as error:
+        ids = (int(events[name][0]) if len(events[name]) else 0 for name in EVENT_ID)
+        run, ls, event = ids
+        where = f"Processing  Event run: {run} lumi: {ls} event: {event} stream: 0"
+        raise error.within(where, "Running path 'reconstruction_step'") from error
 
 
 def _alca(plan: Plan, inputs: Iterator[tuple[RootFile, Columns]]) -> Content:

@@ -6,7 +6,7 @@ import pytest
 
 from condorloop.testbed import prefix as prefixes
 from condorloop.testbed.stack import Stack
-from tests.pool.loop import Loop
+from tests.loop import Loop
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from condorloop.submitter import AlreadyRunning, sole_submitter
+from condorloop.lock import AlreadyRunning, sole_submitter
 
 
 def test_a_second_submitter_is_refused_and_told_who_runs(tmp_path):

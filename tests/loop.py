@@ -21,6 +21,7 @@ from condorloop.ledger_view import LedgerView
 from condorloop.model import CampaignState
 from condorloop.rundir import read_json
 from condorloop.submitter import Submitter
+from condorloop.testbed import conddb
 from condorloop.testbed.assay import Verdict, appeared, assay
 from condorloop.testbed.scenario import Scenario
 from condorloop.testbed.stack import Stack
@@ -103,7 +104,7 @@ class Loop:
 
             def watch() -> None:
                 try:
-                    self._wait(lambda: self._closed() == campaigns, running.is_set)
+                    self.wait(lambda: self._closed() == campaigns, running.is_set)
                 finally:
                     submitter.stop()
 
@@ -157,7 +158,7 @@ class Loop:
                 seen.add(data["time"])
             return len(seen) >= cycles
 
-        self._wait(enough, lambda: process.poll() is None)
+        self.wait(enough, lambda: process.poll() is None)
         process.kill()
         process.wait()
 
@@ -202,24 +203,47 @@ class Loop:
         """The ads of DAGMan jobs that have left the queue."""
         return self.history(f"{constraint} && CondorloopKind =?= undefined")
 
+    def assert_nothing_was_done_twice(self, run: int) -> None:
+        """Make sure that no DAG ran twice, and that each payload was better than the last one."""
+        ids = [ad["CondorloopId"] for ad in self.dagmans(f"CondorloopRun == {run}")]
+        assert len(ids) == len(set(ids)), sorted(map(str, ids))
+        for calibration in self._calibrations:
+            sizes = self.payload_sizes(calibration, run)
+            assert sizes == sorted(set(sizes)), (calibration, sizes)
+
+    def payload_sizes(self, calibration: str, run: int) -> list[tuple[int, int]]:
+        """The LS and events of each payload of a run that was ever uploaded, in order.
+
+        Of a calibration whose payloads hold for single lumisections it gives none.
+        """
+        configured = self.config().calibrations[calibration]
+        if not configured.since_is_run:
+            return []
+        database = self.stack.folder / "conditions" / "conditions.db"
+        [tag] = configured.harvest.upload.tags
+        found = [i for i in conddb.iovs(database, tag, hidden=True) if i.since == run]
+        payloads = [json.loads(conddb.payload(database, i.payload_hash)) for i in found]
+        counts = [[events for events, _ in p["lumisections"].values()] for p in payloads]
+        return [(len(c), sum(c)) for c in counts]
+
     def wait_for_log(self, calibration: str, text: str, process: subprocess.Popen[bytes]) -> None:
         """Wait until a calibration's log has a text."""
         file = self.work_dir / calibration / "condorloop_ALL.log"
-        self._wait(
+        self.wait(
             lambda: file.exists() and text in file.read_text(), lambda: process.poll() is None
         )
 
     def wait_for_files(self, run: int, count: int) -> None:
         """Wait until so many files of a run have appeared."""
         record = self.stack.folder / "appeared.jsonl"
-        self._wait(lambda: sum(f.run == run for f in appeared(record)) >= count)
+        self.wait(lambda: sum(f.run == run for f in appeared(record)) >= count)
 
     def wait_until_gone(self, cluster: int) -> None:
         """Wait until a job has left the queue."""
         import htcondor2
 
         schedd = htcondor2.Schedd()
-        self._wait(lambda: not schedd.query(f"ClusterId == {cluster}"))
+        self.wait(lambda: not schedd.query(f"ClusterId == {cluster}"))
 
     def condorloop(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of condorloop at this site."""
@@ -244,7 +268,11 @@ class Loop:
         )
         return done
 
-    def _wait(
+    def tick(self) -> None:
+        """Let a moment pass between two cycles of a submitter that a test drives itself."""
+        threading.Event().wait(0.2)
+
+    def wait(
         self, condition: Callable[[], bool], possible: Callable[[], bool] = lambda: True
     ) -> None:
         """Wait for a condition, as long as it is possible, and not for ever."""

@@ -1,0 +1,336 @@
+"""The end of a node: is what its job left whole, and if not, why did it fail.
+
+Knows the manifest of a DAG, the run directory, and what jobs leave there; runs as POST script on
+the access point. Each step can be cut short between any two effects, and repeated.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from condorloop import conditions, diagnosis, failures
+from condorloop.failures import Attempt
+from condorloop.jobreport import JobReport, ReportError, read_error, read_job_report
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.manifest import DagContext, NodeError, lumis_of
+from condorloop.model import NodeKind
+from condorloop.rootheader import why_not_whole
+from condorloop.rundir import (
+    HARVEST_RECORD,
+    INPUTS,
+    JOB_REPORT,
+    LEFT_OUT,
+    MADE,
+    PAYLOAD_DB,
+    PERMANENT,
+    UPLOAD_RECORD,
+    Witness,
+    read_json,
+    remove_unfinished,
+    write_json,
+    write_lines,
+)
+from condorloop.uploading import OPEN, outcome_in
+
+TRANSIENT = frozenset({1, 50, 81, 84, 85, 92, 137, 147, 151, 195, 243})
+"""Exit codes worth another try (dmwm/CRABServer, RetryJob.py)."""
+
+
+def finish(dag: DagContext, name: str, exit_code: int) -> int:
+    """Judge a node: move its output into the run directory if it is whole.
+
+    A node that was whole once stays so. Of a failed attempt it is told why (`failures`), then what
+    it left is set aside, so that the next one begins with nothing.
+
+    Parameters
+    ----------
+    exit_code
+        How the job ended, as DAGMan tells it.
+
+    Returns
+    -------
+    int
+        0, the job's own exit code where another try may help, or `PERMANENT`.
+
+    Raises
+    ------
+    NodeError
+        The job exited 0, but its output is not what it should be.
+    OSError
+        The disk does not do what it should; the output stays where it is.
+    """
+    node = dag.node(name)
+    kind = NodeKind(node["kind"])
+    ended = _ended(dag, name)
+    try:
+        _share(dag, name)
+        if kind is not NodeKind.UPLOAD and _is_done(dag, dag.run_dir / node["witness"]):
+            _forget_inputs(dag, kind)
+            return 0
+        if not exit_code:
+            _FINISH[kind](dag, name, node)
+            _forget_inputs(dag, kind)
+            return 0
+    except NodeError as error:
+        failures.add(dag.directory, name, Attempt(0, str(error), (), ended))
+        dag.set_aside(dag.directory / name)
+        raise
+    except OSError as error:
+        with suppress(OSError):
+            failures.add(dag.directory, name, Attempt(0, str(error), (), ended))
+        raise
+    attempt = _tell(dag, name, exit_code, ended)
+    dag.set_aside(dag.directory / name)
+    return _told_to_dagman(kind, exit_code, attempt)
+
+
+def _told_to_dagman(kind: NodeKind, exit_code: int, attempt: Attempt) -> int:
+    if kind is NodeKind.UPLOAD:  # it says itself whether another try may help
+        return PERMANENT if exit_code == PERMANENT else 1
+    if exit_code < 0:
+        return 1
+    if attempt.exit_code in TRANSIENT:
+        return attempt.exit_code
+    # HARVEST can go on without what it blames
+    return 1 if kind is NodeKind.HARVEST and attempt.blames else PERMANENT
+
+
+def _ended(dag: DagContext, name: str) -> float:
+    """When a job's output came back: each attempt's begins anew, and a repeated step finds it."""
+    try:
+        return (dag.directory / f"{name}.out").stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def _tell(dag: DagContext, name: str, exit_code: int, ended: float) -> Attempt:
+    """Write down why an attempt failed, unless that was done before."""
+    code = failures.shell_code(exit_code)
+    for told in failures.read(dag.directory, name):
+        if (told.exit_code, told.time) == (code, ended):
+            return told
+    node = dag.node(name)
+    if NodeKind(node["kind"]) is NodeKind.UPLOAD:
+        record = read_json(dag.run_dir / node["output"] / UPLOAD_RECORD)
+        said = f"{outcome_in(record)}: {record['answer']}" if "answer" in record else ""
+        attempt = Attempt(code, said or failures.words_of(exit_code), (), ended)
+    else:
+        made = dag.directory / name
+        error, log = read_error(made / JOB_REPORT), _log_of(dag, name)
+        names = _names_of_inputs(dag, node)
+        blamed = diagnosis.blamed(code, error, log, names)
+        words = "" if exit_code < 0 else diagnosis.words(error, log)
+        blames = tuple(names[each] for each in blamed)
+        attempt = Attempt(code, words or failures.words_of(exit_code), blames, ended)
+    failures.add(dag.directory, name, attempt)
+    print(f"{name} failed: {attempt.words}")
+    return attempt
+
+
+def _log_of(dag: DagContext, name: str) -> list[str]:
+    """What cmsRun printed, where it came back, and what the job's script printed."""
+    made = dag.directory / name
+    logs = sorted(set(made.glob("*.log")) - {made / "stdout.log", made / "stderr.log"})
+    logs = logs or [dag.directory / f"{name}.out"]
+    lines: list[str] = []
+    for path in (*logs, dag.directory / f"{name}.err"):
+        with suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+            lines += diagnosis.relevant(file)
+    return lines
+
+
+def _names_of_inputs(dag: DagContext, node: dict[str, Any]) -> dict[str, str]:
+    """How a node's inputs are called in what cmsRun prints, and how the manifest calls them."""
+    match NodeKind(node["kind"]):
+        case NodeKind.RECO:
+            return {path: path for path in node["files"]}
+        case NodeKind.ALCA:
+            return {f"{name}.root": name for name in node["inputs"]}
+        case _:
+            return {each: Path(each).parent.name for each in _read_lines(dag.directory / INPUTS)}
+
+
+def _is_done(dag: DagContext, witness: Path) -> bool:
+    """Whether this very DAG has finished the node before.
+
+    Raises
+    ------
+    NodeError
+        Another DAG's output stands in its place.
+    """
+    made_by = read_json(witness).get("dag_id")
+    if made_by not in (None, dag.id):
+        raise NodeError(f"{witness.name} is of another DAG, {made_by}")
+    return made_by is not None
+
+
+def _finish_reco(dag: DagContext, name: str, node: dict[str, Any]) -> None:
+    made, output = dag.directory / name, node["output"]
+    report = _report(dag, made)
+    moved = dag.run_dir / f"{output}.root"  # by a step that was cut short
+    root = made / moved.name
+    _require_whole(made, moved if moved.exists() and not root.exists() else root)
+    for ending in (".py", ".log", ".root"):
+        if (made / f"{output}{ending}").exists():
+            (made / f"{output}{ending}").replace(dag.run_dir / f"{output}{ending}")
+    lacking = _lacking(name, lumis_of(node), report)
+    read = Witness(name, dag.id, report.lumis, report.events, tuple(node["files"]), lacking)
+    remove_unfinished(dag.run_dir / node["witness"])
+    read.write(dag.run_dir / node["witness"])
+
+
+def _finish_alca(dag: DagContext, name: str, node: dict[str, Any]) -> None:
+    made, witness = dag.directory / name, dag.manifest["alca"]["witness"]
+    _require_whole(made, made / dag.manifest["alca"]["root"])
+    report = _report(dag, made)
+    lacking = _lacking(name, _lumis_of_reco(dag, node["inputs"]), report)
+    read = Witness(name, dag.id, report.lumis, report.events, tuple(node["inputs"]), lacking)
+    remove_unfinished(made / witness)
+    read.write(made / witness)
+    _take_place(dag, name, node)
+
+
+def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
+    made = dag.directory / name
+    report = _report(dag, made)
+    inputs = _read_lines(dag.directory / INPUTS)
+    read = [_witness_of(dag, each) for each in inputs]
+    iovs = _payload(made)
+    settings = dag.manifest["upload"]
+    if iovs:
+        shutil.copy(made / PAYLOAD_DB, made / settings["final_db_name"])
+        write_json(made / settings["metadata_filename"], settings["metadata"])
+    write_lines(made / INPUTS, inputs)
+    known = Lumis.union(w.lumis for w in read)
+    lacking = _lacking(name, known, report) if report.lumis else EMPTY
+    record = {
+        "dag_id": dag.id,
+        "inputs": [Path(each).parent.name for each in inputs],
+        "left_out": _read_lines(dag.directory / LEFT_OUT),
+        "lumis": str(known - lacking),
+        "events": (report.events if lacking else 0) or sum(w.events for w in read),
+        "lacking": str(lacking),
+        "iovs": [{"tag": i.tag, "since": i.since, "hash": i.hash} for i in iovs],
+        "time": time.time(),
+    }
+    for file in (settings["metadata_filename"], INPUTS, HARVEST_RECORD):
+        remove_unfinished(made / file)
+    write_json(made / HARVEST_RECORD, record)
+    _take_place(dag, name, node)
+
+
+def _finish_upload(dag: DagContext, name: str, node: dict[str, Any]) -> None:
+    if outcome_in(read_json(dag.run_dir / node["output"] / UPLOAD_RECORD)) in OPEN:
+        raise NodeError(f"{node['output']}/{UPLOAD_RECORD}: not written")
+
+
+_FINISH = {
+    NodeKind.RECO: _finish_reco,
+    NodeKind.ALCA: _finish_alca,
+    NodeKind.HARVEST: _finish_harvest,
+    NodeKind.UPLOAD: _finish_upload,
+}
+
+
+def _report(dag: DagContext, made: Path) -> JobReport:
+    try:
+        return read_job_report(made / JOB_REPORT, dag.run)
+    except ReportError as error:
+        raise NodeError(str(error)) from error
+
+
+def _lacking(name: str, known: Lumis, report: JobReport) -> Lumis:
+    """The LS that a node's inputs have and its job report does not tell."""
+    lacking = known - report.lumis
+    if lacking:
+        print(f"{name}: the job report lacks LS {lacking} of its inputs")
+    return lacking
+
+
+def _lumis_of_reco(dag: DagContext, names: Iterable[str]) -> Lumis:
+    witnesses = {node["output"]: node["witness"] for node in dag.manifest["nodes"].values()}
+    read = [Witness.read(dag.run_dir / witnesses[name]) for name in names if name in witnesses]
+    return Lumis.union(witness.lumis for witness in read if witness)
+
+
+def _witness_of(dag: DagContext, chosen: str) -> Witness:
+    path = dag.run_dir / Path(chosen).parent / dag.manifest["alca"]["witness"]
+    witness = Witness.read(path)
+    if witness is None:
+        raise NodeError(f"{path}: the witness of an input is gone or damaged")
+    return witness
+
+
+def _payload(made: Path) -> list[conditions.Iov]:
+    """The IOVs of the payload that this attempt made; none if it made none."""
+    file, listed = made / PAYLOAD_DB, _listed(made)
+    if listed is not None and file.name not in listed:
+        file.unlink(missing_ok=True)
+    if file.exists():
+        _require(made, file)
+    try:
+        return conditions.iovs(file)
+    except conditions.PayloadError as error:
+        raise NodeError(str(error)) from error
+
+
+def _take_place(dag: DagContext, name: str, node: dict[str, Any]) -> None:
+    """Let what a job left appear in the run directory, whole."""
+    made, final = dag.directory / name, dag.run_dir / node["output"]
+    for stream in ("out", "err"):
+        with suppress(FileNotFoundError):
+            shutil.copy(dag.directory / f"{name}.{stream}", made / f"std{stream}.log")
+    dag.set_aside(final)  # no witness is in it: nobody's
+    made.replace(final)
+
+
+def _share(dag: DagContext, name: str) -> None:
+    """Let the group write what HTCondor's file transfer has made."""
+    made = dag.directory / name
+    streams = (dag.directory / f"{name}.{stream}" for stream in ("out", "err"))
+    for path in (made, *made.rglob("*"), *streams):
+        with suppress(FileNotFoundError, PermissionError):
+            mode = path.lstat().st_mode & 0o777
+            wanted = mode | (0o070 if path.is_dir() else 0o060)
+            if mode != wanted and not path.is_symlink():
+                path.chmod(wanted)
+
+
+def _forget_inputs(dag: DagContext, kind: NodeKind) -> None:
+    if kind is NodeKind.HARVEST and (dag.directory / "inputs").exists():
+        shutil.rmtree(dag.directory / "inputs")
+
+
+def _listed(made: Path) -> dict[str, int] | None:
+    """The files that the job says it made, and their sizes; None if it does not say."""
+    try:
+        lines = (made / MADE).read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    pairs = (line.partition(" ") for line in lines)
+    return {name: int(size) for size, _, name in pairs if size.isdecimal() and len(size) < 20}
+
+
+def _require(made: Path, path: Path) -> None:
+    """Look whether a file came back as this attempt of the job made it."""
+    listed = _listed(made)
+    if not path.is_file() or (listed is not None and path.name not in listed):
+        raise NodeError(f"{path.name}: the job exited 0 but did not make it")
+    size = path.stat().st_size
+    if listed is not None and size != listed[path.name]:
+        raise NodeError(f"{path.name}: {size} of {listed[path.name]} bytes came back")
+
+
+def _require_whole(made: Path, path: Path) -> None:
+    _require(made, path)
+    if reason := why_not_whole(path):
+        raise NodeError(f"{path.name}: the job exited 0, but {reason}")
+
+
+def _read_lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()

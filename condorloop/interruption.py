@@ -1,0 +1,64 @@
+"""How the process is asked to end: soon, and never in the middle of writing something down.
+
+Knows whether the process waits for somebody outside, when it may be torn away at any point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from condorloop.bell import Bell
+
+
+class Stopped(BaseException):
+    """The process is to end, and waited for an answer from outside."""
+
+
+class Interruption:
+    """A wish that the process ends.
+
+    Parameters
+    ----------
+    bell
+        Rung when the wish comes, so that nobody sleeps on.
+    """
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+        self._outside = False
+        self.wished = False
+
+    def wish(self) -> None:
+        """End after what is under way; from any thread."""
+        self.wished = True
+        self._bell.ring()
+
+    def interrupt(self, *_: object) -> None:
+        """End at once if the process waits for an answer; to be called by a signal handler.
+
+        Raises
+        ------
+        Stopped
+            In the main thread, in place of the answer.
+        """
+        self.wish()
+        if self._outside:
+            raise Stopped
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """While this lasts nothing is written down: only the outside world is asked.
+
+        Raises
+        ------
+        Stopped
+            The process is to end.
+        """
+        self._outside = True
+        try:
+            if self.wished:
+                raise Stopped
+            yield
+        finally:
+            self._outside = False

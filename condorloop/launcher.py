@@ -1,0 +1,117 @@
+"""The launcher: from a plan to a DAG in the queue.
+
+Knows the order of effects: the ledger, the DAG's directory, the schedd. What it began and did not
+finish stands in the ledger as planned, and is carried on by the tracker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from condorloop.dagman.plan import DagPlan
+from condorloop.dagman.render import Renderer
+from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.interruption import Interruption
+from condorloop.ledger import Ledger
+from condorloop.logs import say
+from condorloop.model import Campaign, CampaignKey, Dag, PlannedNode, UploadOutcome
+from condorloop.rundir import ASK_AGAIN, dag_file, harvest_name
+from condorloop.services import Service
+from condorloop.world import Pool
+
+
+class Launcher:
+    """Submits the DAGs of one ledger."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        renderer: Renderer,
+        schedd: Pool,
+        interruption: Interruption,
+    ) -> None:
+        self.service = Service("submission of DAGs")
+        self._ledger = ledger
+        self.renderer = renderer
+        self._schedd = schedd
+        self._interruption = interruption
+
+    def carry_out(self, campaign: Campaign, plan: DagPlan, reason: str, now: float) -> None:
+        """Write a plan into the ledger, then onto the disk, then submit it.
+
+        Raises
+        ------
+        OSError
+            The DAG's directory cannot be written; the plan is dropped in the next cycle.
+        """
+        nodes = planned_nodes(plan)
+        dag_id = self._ledger.plan_dag(campaign.id, plan.batch, plan.number, nodes, reason, now)
+        self.renderer.write(plan, self._ledger.uploaded(campaign.id))
+        detail = f"LS {plan.lumis}" if plan.batch is not None else "HARVEST and UPLOAD"
+        say(campaign.key, f"{plan.label} ({detail}): {reason}")
+        self._submit(campaign.key, dag_id, plan.number, plan.label, now)
+
+    def rescue(
+        self,
+        key: CampaignKey,
+        dag: Dag,
+        reason: str,
+        without: Mapping[str, tuple[str, ...]],
+        now: float,
+    ) -> None:
+        """Submit a failed DAG again, from its rescue file."""
+        say(key, f"{dag.label} is rescued: {reason}")
+        self._ledger.plan_rescue(dag.id, without)
+        self.submit_planned(key, dag, now)
+
+    def resubmit(self, key: CampaignKey, dag: Dag, now: float) -> None:
+        """Submit a DAG again because a person wants it; a refused upload is asked for again."""
+        if dag.upload is UploadOutcome.REFUSED:
+            harvest = self.renderer.run_dir(key) / harvest_name(dag.number)
+            harvest.mkdir(parents=True, exist_ok=True)
+            (harvest / ASK_AGAIN).touch()
+        self._ledger.plan_resubmission(dag.id)
+        self.submit_planned(key, dag, now)
+
+    def submit_planned(self, key: CampaignKey, dag: Dag, now: float) -> None:
+        """Submit a DAG that the ledger has as planned and whose directory is there.
+
+        Raises
+        ------
+        OSError, ValueError
+            Its directory cannot be brought up to date.
+        """
+        if dropped := self._ledger.dropped(dag.id):
+            self.renderer.take_out(key, dag.number, dropped)
+        self._submit(key, dag.id, dag.number, dag.label, now)
+
+    def _submit(self, key: CampaignKey, dag_id: int, number: int, label: str, now: float) -> None:
+        if self.service.failed_at == now:
+            return  # the schedd took none a moment ago: no use to wait for it for each DAG
+        file = dag_file(self.renderer.run_dir(key), number)
+        try:
+            with self._interruption.outside():
+                cluster = self._schedd.submit(file, f"{key} {label}")
+        except ScheddUnavailable as error:
+            self.service.failed(error, now)
+            return
+        self.service.good(now)
+        self._ledger.dag_submitted(dag_id, cluster, now)
+        say(key, f"{label} submitted as {cluster}")
+
+
+def planned_nodes(plan: DagPlan) -> list[PlannedNode]:
+    """The nodes of a plan as they are written down before the DAG exists."""
+    children = plan.children
+    return [
+        PlannedNode(
+            name=n.name,
+            kind=n.kind,
+            output=n.output,
+            witness=n.witness,
+            job=n.job,
+            paths=tuple(f.path for f in n.files),
+            child=children.get(n.name, ""),
+        )
+        for n in plan.nodes
+    ]

@@ -1,0 +1,254 @@
+"""What the ledger is told of DAGs, their nodes and payloads.
+
+Knows the tables `dag`, `node` and `payload`, and which RAW files a DAG holds; it decides nothing.
+Every method is one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from condorloop.ledger_summary import LedgerSummary
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import (
+    DagState,
+    FailedNode,
+    HarvestRecord,
+    NodeKind,
+    PlannedNode,
+    UploadOutcome,
+)
+
+
+class DagLedger(LedgerSummary):
+    """A ledger that DAGs can be written down in."""
+
+    def plan_dag(
+        self,
+        campaign_id: int,
+        batch: int | None,
+        number: int,
+        nodes: Iterable[PlannedNode],
+        reason: str,
+        now: float,
+    ) -> int:
+        """Write down a DAG before anything of it exists; its files wait no longer."""
+        with self._transaction():
+            cursor = self._db.execute(
+                "INSERT INTO dag (campaign_id, number, batch, state, reason, planned_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (campaign_id, number, batch, DagState.PLANNED, reason, now),
+            )
+            dag_id = cursor.lastrowid or 0
+            for node in nodes:
+                self._db.execute(
+                    "INSERT INTO node (dag_id, name, campaign_id, kind, job, output, witness,"
+                    " child, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting')",
+                    (
+                        *(dag_id, node.name, campaign_id, node.kind, node.job),
+                        *(node.output, node.witness, node.child),
+                    ),
+                )
+                self._db.executemany(
+                    "UPDATE campaign_file SET dag_id = ?, node = ? WHERE campaign_id = ?"
+                    " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
+                    [(dag_id, node.name, campaign_id, path) for path in node.paths],
+                )
+            return dag_id
+
+    def drop_dag(self, dag_id: int) -> None:
+        """Forget a planned DAG of which nothing was made; its files are waiting again."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE dag_id = ?", (dag_id,)
+            )
+            self._db.execute("DELETE FROM node WHERE dag_id = ?", (dag_id,))
+            self._db.execute("DELETE FROM dag WHERE id = ?", (dag_id,))
+
+    def dag_submitted(self, dag_id: int, cluster: int, now: float) -> None:
+        """Write down that a DAG is in the queue."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE dag SET state = ?, cluster = ?, submitted_at = COALESCE(submitted_at, ?),"
+                " ended_at = NULL, held = 0 WHERE id = ?",
+                (DagState.ACTIVE, cluster, now, dag_id),
+            )
+
+    def plan_rescue(self, dag_id: int, without: Mapping[str, Iterable[str]]) -> None:
+        """Write down that a failed DAG is about to be submitted again, `without` these inputs."""
+        with self._transaction():
+            for node, inputs in without.items():
+                self._drop(dag_id, node, inputs)
+            self._plan_again(dag_id, "rescues + 1")
+
+    def plan_resubmission(self, dag_id: int) -> None:
+        """Write down that a person wants a DAG submitted again; its rescues count anew."""
+        with self._transaction():
+            self._plan_again(dag_id, "0")
+
+    def _plan_again(self, dag_id: int, rescues: str) -> None:
+        self._db.execute(
+            f"UPDATE dag SET state = ?, rescues = {rescues}, removed_by = '' WHERE id = ?",
+            (DagState.PLANNED, dag_id),
+        )
+        self._db.execute(
+            "UPDATE node SET state = 'waiting', exit_code = NULL, error = ''"
+            " WHERE dag_id = ? AND state = 'failed'",
+            (dag_id,),
+        )
+
+    def _drop(self, dag_id: int, name: str, inputs: Iterable[str]) -> None:
+        """Take inputs from a node; a node without any is dropped, and so is what it would make."""
+        rows = self._all("SELECT * FROM node WHERE dag_id = ? AND name = ?", dag_id, name)
+        for node in rows:
+            dropped = set(json.loads(node["dropped"])) | set(inputs)
+            left = self._inputs_of(node) - dropped
+            self._db.execute(
+                "UPDATE node SET dropped = ?, state = ? WHERE dag_id = ? AND name = ?",
+                (
+                    *(json.dumps(sorted(dropped)), node["state"] if left else "dropped"),
+                    *(dag_id, name),
+                ),
+            )
+            if not left and node["child"]:
+                self._drop(dag_id, node["child"], [node["output"]])
+
+    def _inputs_of(self, node: sqlite3.Row) -> set[str]:
+        if node["kind"] == NodeKind.RECO:
+            rows = self._all(
+                "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+                " WHERE dag_id = ? AND node = ?",
+                *(node["dag_id"], node["name"]),
+            )
+        else:
+            rows = self._all(
+                "SELECT output FROM node WHERE dag_id = ? AND child = ?",
+                *(node["dag_id"], node["name"]),
+            )
+        return {r[0] for r in rows}
+
+    def dag_ended(
+        self, dag_id: int, failed: Iterable[FailedNode] | None, now: float, removed_by: str = ""
+    ) -> None:
+        """Write down the end of a DAG: with `failed` None it is done, else those nodes failed."""
+        with self._transaction():
+            state = DagState.DONE if failed is None else DagState.FAILED
+            self._db.execute(
+                "UPDATE dag SET state = ?, ended_at = ?, held = 0, removed_by = ? WHERE id = ?",
+                (DagState.REMOVED if removed_by else state, now, removed_by, dag_id),
+            )
+            self._nodes_failed(dag_id, failed or ())
+
+    def lose_dag(self, dag_id: int, kept: frozenset[str], now: float) -> None:
+        """Write down that a DAG's directory is gone; files wait again that no `kept` node holds.
+
+        Parameters
+        ----------
+        kept
+            The ALCA nodes whose ALCARECO is still there.
+        """
+        with self._transaction():
+            self._db.execute(
+                "UPDATE dag SET state = ?, ended_at = ?, held = 0 WHERE id = ?",
+                (DagState.LOST, now, dag_id),
+            )
+            for node in self._all("SELECT * FROM node WHERE dag_id = ?", dag_id):
+                alca = node["child"] if node["kind"] == NodeKind.RECO else node["name"]
+                if alca in kept or (not alca and kept):
+                    continue
+                self._db.execute(
+                    "UPDATE node SET state = 'dropped' WHERE dag_id = ? AND name = ?",
+                    (dag_id, node["name"]),
+                )
+                self._db.execute(
+                    "UPDATE campaign_file SET dag_id = NULL, node = NULL"
+                    " WHERE dag_id = ? AND node = ?",
+                    (dag_id, node["name"]),
+                )
+            self._unharvest(dag_id)
+
+    def _unharvest(self, dag_id: int) -> None:
+        """Let the ALCARECO of a harvest that never came to an answer be harvested again."""
+        for payload in self._all(
+            "SELECT * FROM payload WHERE dag_id = ? AND (outcome IS NULL OR outcome IN (?, ?))",
+            *(dag_id, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED),
+        ):
+            self._db.executemany(
+                "UPDATE node SET harvested = 0 WHERE campaign_id = ? AND job = ?",
+                [(payload["campaign_id"], job) for job in json.loads(payload["inputs"])],
+            )
+
+    def set_held(self, dag_id: int, held: bool) -> None:
+        """Write down whether jobs of a DAG are held."""
+        with self._transaction():
+            self._db.execute("UPDATE dag SET held = ? WHERE id = ?", (int(held), dag_id))
+
+    def nodes_failed(self, dag_id: int, nodes: Iterable[FailedNode]) -> None:
+        """Write down nodes that failed in a DAG whose other nodes go on."""
+        with self._transaction():
+            self._nodes_failed(dag_id, nodes)
+
+    def _nodes_failed(self, dag_id: int, nodes: Iterable[FailedNode]) -> None:
+        self._db.executemany(
+            "UPDATE node SET state = 'failed', exit_code = ?, error = ?, blames = ?"
+            " WHERE dag_id = ? AND name = ?",
+            [(n.exit_code, n.error, json.dumps(dict(n.blames)), dag_id, n.name) for n in nodes],
+        )
+
+    def node_done(
+        self,
+        dag_id: int,
+        name: str,
+        lumis: Lumis,
+        events: int,
+        now: float,
+        lacking: Lumis = EMPTY,
+    ) -> None:
+        """Write down that a node succeeded, what its output holds and what it did not read."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE node SET state = 'done', lumis = ?, events = ?, done_at = ?, lacking = ?,"
+                " exit_code = NULL, error = '' WHERE dag_id = ? AND name = ?",
+                (str(lumis), events, now, str(lacking), dag_id, name),
+            )
+
+    def record_harvest(self, dag_id: int, campaign_id: int, record: HarvestRecord) -> None:
+        """Write down how far HARVEST and UPLOAD of a DAG have come."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO payload (dag_id, campaign_id, inputs, lumis, events,"
+                " harvested_at, outcome, answer, tag, hash, since, answered_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(dag_id, campaign_id, json.dumps(sorted(record.inputs))),
+                    *(str(record.lumis), record.events),
+                    *(record.harvested_at, record.outcome, record.answer, record.tag),
+                    *(record.hash, record.since, record.answered_at),
+                ),
+            )
+            if record.harvested_at is None:
+                return
+            self._db.executemany(
+                "UPDATE node SET harvested = 1 WHERE campaign_id = ? AND job = ?",
+                [(campaign_id, job) for job in record.inputs | record.left_out],
+            )
+            self._widen(campaign_id, "harvested", record.lumis)
+            if record.outcome is UploadOutcome.UPLOADED:
+                self._note_payload(campaign_id, record)
+
+    def _widen(self, campaign_id: int, column: str, lumis: Lumis) -> None:
+        row = self._all(f"SELECT {column} FROM campaign WHERE id = ?", campaign_id)[0]
+        if len(lumis) > len(Lumis.parse(row[column])):
+            self._db.execute(
+                f"UPDATE campaign SET {column} = ? WHERE id = ?", (str(lumis), campaign_id)
+            )
+
+    def _note_payload(self, campaign_id: int, record: HarvestRecord) -> None:
+        known, events = self.uploaded(campaign_id)
+        if (len(record.lumis), record.events) > (len(known), events):
+            self._db.execute(
+                "UPDATE campaign SET in_payload = ?, events_in_payload = ? WHERE id = ?",
+                (str(record.lumis), record.events, campaign_id),
+            )

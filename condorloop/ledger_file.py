@@ -1,0 +1,135 @@
+"""The ledger as a file: opened, asked, written to in transactions, its errors in one line.
+
+Knows SQLite's errors and which of them mean that the file is damaged; knows no table but `meta`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from condorloop.ledger_schema import SCHEMA_VERSION
+
+LEDGER = "condorloop.db"
+"""Its name in the work_dir."""
+
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used; the message names the file and what to do."""
+
+
+class LedgerDamaged(LedgerError):
+    """The file is there, but is no ledger any more, or was taken away while it was used."""
+
+
+def ledger_error(path: Path, error: sqlite3.Error) -> LedgerError:
+    """Say what SQLite's error means for the ledger of a path."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    kind = LedgerDamaged if code in _DAMAGE else LedgerError
+    return kind(f"{path}: {error}")
+
+
+class LedgerFile:
+    """A ledger, open for reading.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    LedgerError
+        The file is not there, is no ledger, or was written by another version.
+    LedgerDamaged
+        The file is damaged.
+    """
+
+    _mode = "ro"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            uri = f"{path.absolute().as_uri()}?mode={self._mode}"
+            self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
+        except sqlite3.Error as error:
+            raise ledger_error(path, error) from error
+        self._db.row_factory = sqlite3.Row
+        try:
+            self._db.execute("PRAGMA busy_timeout = 10000")
+            self._prepare()
+            self.id = self._meta("ledger_id")
+            version = self._meta("schema_version")
+            self._inode = path.stat().st_ino
+        except sqlite3.Error as error:
+            self._db.close()
+            raise ledger_error(path, error) from error
+        except LedgerError:
+            self._db.close()
+            raise
+        if version != str(SCHEMA_VERSION):
+            self._db.close()
+            raise LedgerError(
+                f"{path}: schema version {version}, but this condorloop reads {SCHEMA_VERSION}; "
+                "the submitter brings an older ledger up to date when it starts"
+            )
+
+    def _prepare(self) -> None:
+        """What comes before the first reading."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def check_in_place(self) -> None:
+        """Make sure that the path still leads to the file that is open.
+
+        Raises
+        ------
+        LedgerDamaged
+            It was deleted or replaced: what is written would be lost.
+        """
+        try:
+            in_place = self.path.stat().st_ino == self._inode
+        except OSError:
+            in_place = False
+        if not in_place:
+            raise LedgerDamaged(f"{self.path}: was deleted or replaced while it was in use")
+
+    def _meta(self, key: str) -> str:
+        rows = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchall()
+        return str(rows[0][0]) if rows else ""
+
+    def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        try:
+            return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise ledger_error(self.path, error) from error
+
+    def _number(self, sql: str, *values: object) -> int:
+        return int(self._all(sql, *values)[0][0] or 0)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All that is written inside is kept, or nothing."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise ledger_error(self.path, error) from error
+        finally:
+            if self._db.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")

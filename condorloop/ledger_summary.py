@@ -1,0 +1,107 @@
+"""What people want to know of the ledger: campaigns in a few words and numbers.
+
+Knows how a campaign's rows are summed up; the loop decides nothing from it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from condorloop.ledger_view import LedgerView
+from condorloop.lumis import Lumis
+from condorloop.model import (
+    CampaignKey,
+    CampaignState,
+    CampaignSummary,
+    UploadOutcome,
+    dag_label,
+)
+
+
+class LedgerSummary(LedgerView):
+    """A ledger that can be summed up."""
+
+    def summaries(self, since: float) -> list[CampaignSummary]:
+        """What people want to know of the campaigns that are open or were latched after `since`."""
+        rows = self._all(
+            "SELECT * FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
+            " ORDER BY run, calibration",
+            *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
+        )
+        return [self._summary(row) for row in rows]
+
+    def _summary(self, row: sqlite3.Row) -> CampaignSummary:
+        files = {
+            r["state"]: r["n"]
+            for r in self._all(
+                "SELECT state, COUNT(*) AS n FROM raw_file WHERE stream = ? AND run = ?"
+                " GROUP BY state",
+                *(row["stream"], row["run"]),
+            )
+        }
+        bad = self._all(
+            "SELECT path, error, gone FROM raw_file WHERE stream = ? AND run = ?"
+            " AND (state IN ('bad', 'unreadable') OR error <> '' OR gone = 1) ORDER BY path",
+            *(row["stream"], row["run"]),
+        )
+        dags = {
+            r["state"]: r["n"]
+            for r in self._all(
+                "SELECT state, COUNT(*) AS n FROM dag WHERE campaign_id = ? GROUP BY state",
+                row["id"],
+            )
+        }
+        removed = self._all(
+            "SELECT number, batch, removed_by FROM dag WHERE campaign_id = ? AND state = 'removed'",
+            row["id"],
+        )
+        nodes = self._all(
+            "SELECT number, batch, name, node.state, exit_code, error, lacking"
+            " FROM node JOIN dag ON dag.id = dag_id WHERE dag.campaign_id = ?"
+            " AND (node.state = 'failed' OR lacking <> '') ORDER BY number, name",
+            row["id"],
+        )
+        failed = [n for n in nodes if n["state"] == "failed"]
+        payloads = self._all(
+            "SELECT payload.*, number FROM payload JOIN dag ON dag.id = dag_id"
+            " WHERE payload.campaign_id = ? ORDER BY answered_at",
+            row["id"],
+        )
+        uploaded = [p for p in payloads if p["outcome"] == UploadOutcome.UPLOADED]
+        answered = [p for p in payloads if p["outcome"]]
+        return CampaignSummary(
+            key=CampaignKey(row["calibration"], row["run"]),
+            state=CampaignState(row["state"]),
+            reason=row["reason"],
+            fill=row["fill"],
+            run_start=row["run_start"],
+            run_end=row["run_end"],
+            last_ls=row["last_ls"],
+            seen=Lumis.parse(row["seen"]),
+            harvested=Lumis.parse(row["harvested"]),
+            in_payload=Lumis.parse(row["in_payload"]),
+            files=files,
+            bad_files={b["path"]: _GONE if b["gone"] else b["error"] for b in bad},
+            dags=dags,
+            failed_nodes=tuple(map(_name, failed)),
+            uploads=len(uploaded),
+            last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
+            last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
+            last_answer=answered[-1]["answer"] if answered else "",
+            quarantined=self.quarantined(row["id"]),
+            lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
+            errors={_name(f): _why(f) for f in failed if f["error"]},
+            removed={dag_label(r["number"], r["batch"]): r["removed_by"] for r in removed},
+        )
+
+
+_GONE = "storage does not list it any more"
+
+
+def _name(node: sqlite3.Row) -> str:
+    return f"{dag_label(node['number'], node['batch'])} {node['name']}"
+
+
+def _why(node: sqlite3.Row) -> str:
+    code = "" if node["exit_code"] is None else f"exit {node['exit_code']}: "
+    return code + str(node["error"])

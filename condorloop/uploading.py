@@ -1,0 +1,169 @@
+"""The UPLOAD job: one payload to the conditions service, if none at least as good was there.
+
+Knows what it writes down beside the payload, and the lock; `conditions` knows the tool. Killed
+anywhere, it has written down no more than it knew, and can be run again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from condorloop import conditions
+from condorloop.cmssw import Cmssw, CmsswError
+from condorloop.manifest import DagContext
+from condorloop.model import UploadOutcome
+from condorloop.rundir import (
+    ASK_AGAIN,
+    HARVEST_RECORD,
+    PERMANENT,
+    UPLOAD_LOCK,
+    UPLOAD_RECORD,
+    read_json,
+    read_lumis,
+    remove_unfinished,
+    write_json,
+)
+
+OPEN = frozenset({UploadOutcome.NO_ANSWER, UploadOutcome.FAILED})
+"""Outcomes after which the service is to be asked again."""
+
+_LOCK_TICK = 0.2
+
+
+def upload(dag: DagContext) -> int:
+    """Upload the DAG's payload, if none at least as good was uploaded before.
+
+    One payload a campaign is uploaded at a time. Every outcome is written down beside the
+    payload. A refusal is final, until a person has it asked again, and exits with `PERMANENT`;
+    without an answer another try may help.
+    """
+    harvest = dag.run_dir / dag.node("UPLOAD")["output"]
+    with _locked(dag.run_dir / UPLOAD_LOCK, _patience(dag)) as lock:
+        if lock is None:
+            print(f"{UploadOutcome.NO_ANSWER}: another upload of this campaign does not end")
+            return 1
+        remove_unfinished(harvest / UPLOAD_RECORD)
+        before = read_json(harvest / UPLOAD_RECORD)
+        outcome = outcome_in(before)
+        wanted = outcome is UploadOutcome.REFUSED and (harvest / ASK_AGAIN).exists()
+        if outcome in OPEN or wanted:
+            outcome, answer = _upload(dag, harvest, bool(before.get("unanswered")), lock)
+            print(f"{outcome}: {answer}")
+        if outcome not in OPEN:
+            (harvest / ASK_AGAIN).unlink(missing_ok=True)
+    if outcome is UploadOutcome.REFUSED:
+        return PERMANENT
+    return 1 if outcome in OPEN else 0
+
+
+def outcome_in(record: Mapping[str, Any]) -> UploadOutcome:
+    """The outcome that a record tells; `UploadOutcome.FAILED` if it tells none."""
+    try:
+        return UploadOutcome(record["outcome"])
+    except (KeyError, ValueError):
+        return UploadOutcome.FAILED
+
+
+def _upload(
+    dag: DagContext, harvest: Path, unanswered: bool, lock: int
+) -> tuple[UploadOutcome, str]:
+    """Upload and write down the outcome.
+
+    If an earlier try was not answered, an answer that the file is known means that it was taken.
+    """
+    outcome, answer = _why_not_upload(dag, harvest)
+    if outcome is None:
+        outcome, answer = _ask(dag, harvest, lock)
+        if unanswered and conditions.is_known_already(outcome, answer):
+            outcome, answer = UploadOutcome.UPLOADED, f"taken at an earlier try: {answer}"
+    still_unanswered = conditions.is_unanswered(outcome, answer) or (unanswered and outcome in OPEN)
+    _note(harvest, outcome, answer, still_unanswered)
+    return outcome, answer
+
+
+def _note(harvest: Path, outcome: UploadOutcome, answer: str, unanswered: bool) -> None:
+    record = {
+        "outcome": outcome,
+        "answer": answer,
+        "unanswered": unanswered,
+        "time": time.time(),
+    }
+    write_json(harvest / UPLOAD_RECORD, record)
+
+
+def _why_not_upload(dag: DagContext, harvest: Path) -> tuple[UploadOutcome | None, str]:
+    """Say what speaks against an upload; None if nothing does."""
+    record = read_json(harvest / HARVEST_RECORD)
+    if not isinstance(record.get("iovs"), list):
+        return UploadOutcome.FAILED, f"{HARVEST_RECORD}: gone or damaged"
+    if not record["iovs"]:
+        return UploadOutcome.NO_PAYLOAD, "too few events"
+    known = dag.manifest.get("uploaded")
+    if isinstance(known, dict) and goodness(known) >= goodness(record):
+        return UploadOutcome.SUPERSEDED, "the database holds as many LS"
+    for other in sorted(dag.run_dir.glob(f"harvestJob*/{UPLOAD_RECORD}")):
+        told = read_json(other)
+        may_be_in = outcome_in(told) is UploadOutcome.UPLOADED or told.get("unanswered")
+        better = goodness(read_json(other.parent / HARVEST_RECORD)) >= goodness(record)
+        if other.parent != harvest and may_be_in and better:
+            return UploadOutcome.SUPERSEDED, f"{other.parent.name} holds as many LS"
+    return None, ""
+
+
+def _ask(dag: DagContext, harvest: Path, lock: int) -> tuple[UploadOutcome, str]:
+    """Ask the service; before, write down that it is being asked."""
+    settings, area = dag.manifest["conditions"], dag.manifest["cmssw"]
+    auth_path = Path(settings["auth_path"]) if settings["auth_path"] else None
+    cmssw = Cmssw(Path(area["setup"]), area["scram_arch"], area["release"], Path(area["folder"]))
+    try:
+        environment = cmssw.environment()
+    except CmsswError as error:
+        return UploadOutcome.NO_ANSWER, str(error)
+    if problem := conditions.missing_credentials(auth_path):
+        return UploadOutcome.NO_ANSWER, problem
+    _note(harvest, UploadOutcome.NO_ANSWER, "the service has not answered", True)
+    return conditions.upload(
+        database=harvest / dag.manifest["upload"]["final_db_name"],
+        command=settings["command"],
+        environment=environment,
+        auth_path=auth_path,
+        timeout=settings["timeout"],
+        log=harvest / "upload.log",
+        holding=[lock],
+    )
+
+
+def goodness(harvest: Mapping[str, Any]) -> tuple[int, int]:
+    """How good a payload is: from how many LS, then from how many events, it was made."""
+    try:
+        return len(read_lumis(harvest["lumis"])), int(harvest["events"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return 0, 0
+
+
+def _patience(dag: DagContext) -> float:
+    """Seconds after which the holder of the lock can no longer be a tool that is given its time."""
+    return 2 * float(dag.manifest["conditions"]["timeout"])
+
+
+@contextmanager
+def _locked(path: Path, patience: float) -> Iterator[int | None]:
+    """Hold a lock, and give its descriptor; None if others hold it for too long."""
+    with path.open("a") as lock:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    yield None
+                    return
+                time.sleep(_LOCK_TICK)
+            else:
+                yield lock.fileno()
+                return

@@ -1,0 +1,106 @@
+"""The outside world as the submitter asks it, and the real one of a site.
+
+Knows what a world must be able to do; a simulated one does the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from condorloop.dagman.outcome import HistoryEnd
+from condorloop.dagman.schedd import Schedd
+from condorloop.model import HeldJob, QueuedDag, Run
+from condorloop.oms import Oms
+from condorloop.site import Site
+from condorloop.storage import Contents, Storage
+
+
+class Runs(Protocol):
+    """What tells of runs; see `condorloop.oms.Oms`."""
+
+    def runs(self, since: float, known: Collection[int] = ()) -> list[Run]:
+        """All runs that started since, and the known ones."""
+
+
+class Files(Protocol):
+    """What lists RAW files and probes them; see `condorloop.storage.Storage`."""
+
+    def list_run(self, stream: str, run: int) -> Mapping[str, int]:
+        """The RAW files of a run: path to size in bytes."""
+
+    def odd_lines(self, stream: str, run: int) -> tuple[str, ...]:
+        """What the last listing of a run had that is no file and no folder."""
+
+    def start_probe(self, path: str) -> None:
+        """Probe a file in the background, unless that is under way."""
+
+    def probed(self) -> Mapping[str, Contents]:
+        """The results of probes that have ended and were not forgotten."""
+
+    def forget(self, path: str) -> None:
+        """Forget the result of a probe: it was written down."""
+
+    @property
+    def probing(self) -> int:
+        """How many probes are under way, or ended and not forgotten."""
+
+    def close(self) -> None:
+        """Start no more probes, and end those that run."""
+
+
+class Pool(Protocol):
+    """What runs DAGs; see `condorloop.dagman.schedd.Schedd`."""
+
+    def dags(self) -> Mapping[str, QueuedDag]:
+        """The DAGs in the queue by `CondorloopId`."""
+
+    def held_jobs(self) -> Collection[HeldJob]:
+        """The node jobs that are held."""
+
+    def submit(self, dag_file: Path, batch_name: str) -> int:
+        """Submit a DAG, from its newest rescue file if it has one; return its cluster id."""
+
+    def remove(self, cluster: int, why: str) -> None:
+        """Take a DAG out of the queue."""
+
+    def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
+        """How a DAG that has left the queue ended; None if history does not know."""
+
+    def close(self) -> None:
+        """Let go of the pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The services that the loop asks."""
+
+    oms: Runs
+    storage: Files
+    pool: Pool
+
+    @classmethod
+    def of(
+        cls,
+        site: Site,
+        environment: Callable[[], Mapping[str, str]],
+        on_probed: Callable[[], None],
+    ) -> World:
+        """The real world of a site.
+
+        Parameters
+        ----------
+        environment
+            Gives the CMSSW environment for the probes.
+        on_probed
+            Called from another thread whenever a probe has ended.
+        """
+        storage = Storage(site.storage, environment, on_probed)
+        return cls(Oms(site.oms), storage, Schedd(site.pool, site.name))
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self.storage.close()
+        self.pool.close()

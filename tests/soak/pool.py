@@ -1,0 +1,214 @@
+"""The pool: a schedd with a queue of DAGMans, and slots that run their jobs.
+
+Knows what the schedd was told and what it answered. A submitter sees it through `Schedd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+
+from condorloop.dagman.outcome import HistoryEnd, our_reason, removed_by
+from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.model import HeldJob, QueuedDag
+from tests.soak.dagman import DagMan, Job
+from tests.soak.jobs import Jobs
+from tests.soak.promises import Promises
+from tests.soak.story import Agenda
+from tests.soak.tripwire import Killed, Tripwire, unwatched
+from tests.soak.weather import Weather
+
+SLOTS = 24
+DAGMANS = 12
+"""How many DAGMans the schedd lets run."""
+
+SECONDS = {"RECO": 180.0, "ALCA": 40.0, "HARVEST": 25.0, "UPLOAD": 4.0}
+
+
+class SimulatedPool:
+    """A pool with one schedd."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        rng: Random,
+        weather: Weather,
+        jobs: Jobs,
+        wire: Tripwire,
+        promises: Promises,
+    ) -> None:
+        self.agenda = agenda
+        self.weather = weather
+        self.promises = promises
+        self.failed_at = -1.0
+        self._rng = rng
+        self._jobs = jobs
+        self._wire = wire
+        self._clusters = 0
+        self.queue: dict[int, DagMan] = {}
+        self._history: dict[int, HistoryEnd] = {}
+        self._wanting: list[tuple[DagMan, Job]] = []
+        self._running = 0
+
+    def next_job(self) -> int:
+        """Give a job its number."""
+        self._clusters += 1
+        return self._clusters
+
+    def take(self, file: Path) -> int:
+        """Take a DAG into the queue."""
+        self.promises.submitted(file, list(self.queue.values()))
+        dag = DagMan(self, self.next_job(), file)
+        self.queue[dag.cluster] = dag
+        self.agenda.tell(f"{dag.name} is submitted")
+        self.agenda.after(self._rng.uniform(1, 5), self.start_some)
+        return dag.cluster
+
+    def start_some(self) -> None:
+        """Start as many DAGMans as may run."""
+        running = sum(d.state == "running" for d in self.queue.values())
+        for dag in list(self.queue.values()):
+            if dag.state == "idle" and dag.held_code is None and running < DAGMANS:
+                running += 1
+                dag.start()
+
+    def left(self, dag: DagMan, by: str = "", removed: bool = False) -> None:
+        """A DAGMan has left the queue."""
+        self.queue.pop(dag.cluster, None)
+        reason = by if removed else ""
+        self._history[dag.cluster] = HistoryEnd(
+            None, None, removed, removed_by(reason), reason, self.agenda.now
+        )
+        self.agenda.after(1.0, self.start_some)
+
+    def remove(self, dag: DagMan, reason: str) -> None:
+        """Take a DAG out of the queue."""
+        dag.remove(reason)
+        self.left(dag, reason, removed=True)
+        self.agenda.tell(f"{dag.name} is removed: {reason}")
+
+    def want_slot(self, dag: DagMan, job: Job) -> None:
+        """Let a job wait for a slot."""
+        self._wanting.append((dag, job))
+        self.agenda.after(self._rng.uniform(0.5, 5), self._match)
+
+    def _match(self) -> None:
+        if self.weather["the pool is idle"]:
+            if self._wanting:
+                self.agenda.after(60.0, self._match)
+            return
+        slots = 3 if self.weather["the pool is slow"] else SLOTS
+        waiting, self._wanting = self._wanting, []
+        for dag, job in waiting:
+            if not dag.in_queue or job.state != "idle":
+                continue
+            if self._running >= slots:
+                self._wanting.append((dag, job))
+            elif self.weather["jobs are put on hold"] and self._rng.random() < 0.5:
+                dag.hold(job, 34)
+            else:
+                self._run(dag, job)
+
+    def _run(self, dag: DagMan, job: Job) -> None:
+        job.state = "running"
+        self._running += 1
+        seconds = SECONDS[job.node.partition("_")[0]] * self._rng.uniform(0.5, 1.5)
+        self.agenda.after(seconds, lambda: self._ended(dag, job))
+
+    def _ended(self, dag: DagMan, job: Job) -> None:
+        self._running -= 1
+        self.agenda.after(0.5, self._match)
+        if not dag.in_queue or job.state != "running":
+            return
+        if not dag.file.parent.exists():
+            dag.hold(job, 12)
+            return
+        variables = dag.variables(job.node)
+        with unwatched():
+            try:
+                code = self._jobs.run(dag.file.parent, job.node, variables)
+            except Killed:
+                self.agenda.tell(f"{dag.name}: {job.node} is killed, and starts again")
+                job.state = "idle"
+                self.want_slot(dag, job)
+                return
+        dag.ended(job, code)
+
+    def on_access_point(self, script: Callable[[], int], directory: Path, node: str) -> int:
+        """Run a DAG's script, which can be killed, or have no room for what it writes.
+
+        Raises
+        ------
+        Killed
+            It was killed.
+        """
+        deadly = self.weather["scripts are killed"] and self._rng.random() < 0.5
+        try:
+            with self._wire.deadly(self._rng.randint(1, 25) if deadly else 0):
+                return script()
+        finally:
+            with unwatched():
+                self.promises.stamp(directory, node)
+
+    def schedd(self) -> Schedd:
+        """The schedd as a submitter sees it."""
+        return Schedd(self, self._rng, self._wire)
+
+    def history(self, cluster: int) -> HistoryEnd | None:
+        """What history says of a DAG."""
+        return None if self.weather["history is empty"] else self._history.get(cluster)
+
+
+class Schedd:
+    """The schedd as a submitter asks it."""
+
+    def __init__(self, pool: SimulatedPool, rng: Random, wire: Tripwire) -> None:
+        self._pool = pool
+        self._rng = rng
+        self._wire = wire
+
+    def _answer(self) -> None:
+        if self._pool.weather["the schedd is down"]:
+            self._pool.failed_at = self._pool.agenda.now
+            raise ScheddUnavailable("no answer in 20 s")
+
+    def dags(self) -> Mapping[str, QueuedDag]:
+        """The DAGs in the queue by `CondorloopId`."""
+        self._answer()
+        return {d.id: d.queued() for d in self._pool.queue.values()}
+
+    def held_jobs(self) -> list[HeldJob]:
+        """The node jobs that are held."""
+        self._answer()
+        return [job for d in self._pool.queue.values() for job in d.held_jobs()]
+
+    def submit(self, dag_file: Path, batch_name: str) -> int:
+        """Submit a DAG, from its newest rescue file if it has one; return its cluster id."""
+        self._answer()
+        if not dag_file.exists():
+            raise ScheddUnavailable(f"submitting {dag_file.name}: no such file")
+        loses = self._pool.weather["the schedd loses answers"] and self._rng.random() < 0.5
+        if loses and self._rng.random() < 0.5:
+            raise ScheddUnavailable(f"submitting {dag_file.name}: no answer in 20 s")
+        self._wire.effect()
+        with unwatched():
+            cluster = self._pool.take(dag_file)
+        self._wire.effect()
+        if loses:
+            raise ScheddUnavailable(f"submitting {dag_file.name}: no answer in 20 s")
+        return cluster
+
+    def remove(self, cluster: int, why: str) -> None:
+        """Take a DAG out of the queue."""
+        self._answer()
+        if dag := self._pool.queue.get(cluster):
+            self._pool.remove(dag, our_reason(why))
+
+    def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
+        """How a DAG that has left the queue ended; None if history does not know."""
+        self._answer()
+        return self._pool.history(cluster)
+
+    def close(self) -> None:
+        """Let go of the pool."""

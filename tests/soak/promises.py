@@ -1,0 +1,254 @@
+"""The promises, looked at after every step from the world's own books.
+
+Knows what was really read, made and taken; of the ledger only what it decided.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from condorloop.config import Config
+from condorloop.ledger import Ledger
+from condorloop.lumis import Lumis
+from condorloop.model import CampaignKey, CampaignState, CampaignSummary
+from condorloop.planner import why_not_latch
+from condorloop.rundir import MANIFEST, read_json, run_dir
+from condorloop.status import Status, problems
+from tests.soak.detector import SimulatedOms, TrueRun
+from tests.soak.jobs import FEWEST_EVENTS, raw_in
+from tests.soak.service import SimulatedService
+from tests.soak.storage import SimulatedStorage, TrueFile
+from tests.soak.story import Agenda, Violation
+
+if TYPE_CHECKING:
+    from tests.soak.dagman import DagMan
+
+MARGIN = 1200.0
+"""Seconds before the end of a window that a file must be there to be surely taken."""
+
+
+@dataclass(slots=True)
+class _Book:
+    """What is known of a campaign."""
+
+    reco_of: dict[str, str] = field(default_factory=dict)
+    latched: int = 0
+    state: CampaignState | None = None
+    asked_for: bool = False
+    shown_since: float | None = None
+    was_deleted: bool = False
+
+
+class Promises:
+    """Looks on, and raises `Violation`."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        config: Config,
+        runs: list[TrueRun],
+        oms: SimulatedOms,
+        storage: SimulatedStorage,
+        service: SimulatedService,
+    ) -> None:
+        self._agenda = agenda
+        self._config = config
+        self._runs = {r.number: r for r in runs}
+        self._oms = oms
+        self._storage = storage
+        self._service = service
+        self._books: dict[CampaignKey, _Book] = {}
+        self.pool_failed_at = -1.0
+
+    def _book(self, key: CampaignKey) -> _Book:
+        return self._books.setdefault(key, _Book())
+
+    def _window_end(self, key: CampaignKey) -> float:
+        buffer = self._config.calibrations[key.calibration].closing.buffer
+        return self._runs[key.run].start + buffer
+
+    def _run_dir(self, key: CampaignKey) -> Path:
+        return run_dir(self._config.site.work_dir, key.calibration, key.run)
+
+    def submitted(self, file: Path, queue: Iterable[DagMan]) -> None:
+        """The schedd takes a DAG."""
+        dag_id = _id_in(file)
+        for other in queue:
+            if other.id == dag_id or other.file == file:
+                raise Violation(f"{dag_id} is submitted while it runs as {other.cluster}")
+        manifest = read_json(file.parent / MANIFEST)
+        key = CampaignKey(manifest["calibration"], manifest["run"])
+        book = self._book(key)
+        closed = book.state is not None and not book.state.open
+        if closed and not book.asked_for and self._agenda.now > self._window_end(key):
+            raise Violation(f"{dag_id} is submitted after its window, of a closed campaign")
+
+    def node_succeeded(self, dag_id: str, key: CampaignKey, directory: Path, name: str) -> None:
+        """A node has succeeded, as DAGMan sees it."""
+        self.stamp(directory, name)
+        if not name.startswith("RECO"):
+            return
+        node = read_json(directory / MANIFEST)["nodes"][name]
+        book, whole = self._book(key), f"{dag_id}/{name}"
+        for path, _, _ in raw_in(directory.parent / f"{node['output']}.root"):
+            before = book.reco_of.setdefault(path, whole)
+            if before != whole:
+                raise Violation(f"{path} is in two RECO nodes that succeeded: {before}, {whole}")
+
+    def stamp(self, directory: Path, name: str) -> None:
+        """Give what a node left the day's time."""
+        node = read_json(directory / MANIFEST).get("nodes", {}).get(name, {})
+        witness = directory.parent / node.get("witness", "none")
+        if witness.is_file() and witness.stat().st_mtime > self._agenda.now + 1:
+            os.utime(witness, (self._agenda.now, self._agenda.now))
+
+    def run_directory_deleted(self, key: CampaignKey) -> None:
+        """All that was made of a campaign is gone."""
+        book = self._book(key)
+        book.reco_of.clear()
+        book.was_deleted = True
+
+    def dag_directory_deleted(self, dag: DagMan, manifest: Mapping[str, Mapping[str, object]]) -> None:
+        """What RECO made for ALCA nodes that are not done is made again."""
+        book, done = self._book(dag.key), set()
+        for node in manifest["nodes"].values():
+            assert isinstance(node, Mapping)
+            if node["kind"] == "ALCA" and (dag.file.parents[1] / str(node["witness"])).exists():
+                done |= set(node["parents"])
+        again = [p for p, n in book.reco_of.items() if _of(n, dag.id) and n.rpartition("/")[2] not in done]
+        for path in again:
+            del book.reco_of[path]
+
+    def ledger_lost(self) -> None:
+        """The ledger is gone: campaigns that have left nothing are latched again."""
+        for key, book in self._books.items():
+            if not any(self._run_dir(key).glob(f"dag*/{MANIFEST}")):
+                book.latched = 0
+                book.state = None
+            if book.was_deleted:
+                self._service.forgotten.add(key)
+
+    def open_campaign(self, folder: Path) -> CampaignKey | None:
+        """The campaign of a run directory, if it is open."""
+        key = CampaignKey(folder.parent.name, int(folder.name.removeprefix("run")))
+        state = self._book(key).state
+        return key if state is not None and state.open else None
+
+    def resubmitted(self, run: int) -> None:
+        """A person has asked for a run again."""
+        for name in self._config.calibrations:
+            key = CampaignKey(name, run)
+            self._book(key).asked_for = True
+            self._service.asked_again.add(str(self._run_dir(key)))
+
+    def said(self, message: str) -> None:
+        """The submitter has logged something."""
+        if match := re.match(r"(\w+) run(\d+): latched: ", message):
+            key = CampaignKey(match[1], int(match[2]))
+            self._book(key).latched += 1
+            if self._book(key).latched > 1:
+                raise Violation(f"{key} is latched twice")
+            if self._agenda.now > self._window_end(key):
+                raise Violation(f"{key} is latched after its window")
+
+    def polled(self, ledger: Ledger, failed: Mapping[str, float]) -> None:
+        """A whole cycle was made; `failed` tells when each service last gave no answer."""
+        now = self._agenda.now
+        for row in ledger._all("SELECT calibration, run, state, reason FROM campaign"):
+            key, state = CampaignKey(row["calibration"], row["run"]), CampaignState(row["state"])
+            book = self._book(key)
+            if state is not book.state:
+                if not state.open:
+                    self._closed(key, row["reason"])
+                book.state = state
+        if self._oms.failed_at != now:
+            for run in self._oms.answer:
+                for name, calibration in self._config.calibrations.items():
+                    if why_not_latch(now, run, calibration) is None:
+                        book = self._book(CampaignKey(name, run.number))
+                        book.shown_since = book.shown_since or now
+        status = read_json(self._config.site.work_dir / "status.json")
+        if status.get("time") == now:
+            for name, at in failed.items():
+                told = [p for p in status["problems"] if p.startswith(f"{name} does not answer")]
+                if at == now and not told:
+                    raise Violation(f"{name} gave no answer, and status.json does not say so")
+
+    def _closed(self, key: CampaignKey, reason: str) -> None:
+        run, now = self._runs[key.run], self._agenda.now
+        if now >= self._window_end(key):
+            return
+        if now < run.told_end:
+            raise Violation(f"{key} is closed before the run's end: {reason}")
+        calibration = self._config.calibrations[key.calibration]
+        listed = self._storage.listed_at.get((calibration.stream_path, key.run), 0.0)
+        if listed < run.end + calibration.closing.quiet_time:
+            raise Violation(f"{key} is closed though storage was silent: {reason}")
+
+    def open_or_missing(self) -> list[str]:
+        """The campaigns that are not what they are to be at the end, and why not."""
+        found = []
+        for key, book in sorted(self._books.items()):
+            if book.shown_since is not None and book.state is None:
+                found.append(f"{key} was never latched")
+            elif book.state is not None and book.state.open:
+                found.append(f"{key} is {book.state}")
+        return found
+
+    def at_the_end(self, ledger: Ledger, faults_ended: float) -> None:
+        """All faults are over, and everything was asked for again: is everything done?"""
+        if left := self.open_or_missing():
+            raise Violation(f"at the end of the day: {'; '.join(left)}")
+        summaries = {s.key: s for s in ledger.summaries(since=0.0)}
+        for key, summary in summaries.items():
+            self._judge(key, summary, faults_ended)
+
+    def _judge(self, key: CampaignKey, summary: CampaignSummary, faults_ended: float) -> None:
+        good = self._good_files(key)
+        taken = self._service.taken.get(key, [])
+        last = taken[-1] if taken else None
+        covered = last.lumis if last else Lumis()
+        lost = [f for f in good if last is None or f.path not in last.raw]
+        if sum(f.events for f in good) < FEWEST_EVENTS:
+            return
+        words = " ".join([summary.reason, *_problems_of(summary)])
+        if lost and self._window_end(key) > faults_ended + 3 * MARGIN:
+            names = ", ".join(f"{f.name} (LS {f.lumis})" for f in lost[:10])
+            raise Violation(f"{key}: {len(lost)} good files are in no payload: {names}: {words}")
+        whole = Lumis.span(1, self._runs[key.run].last_ls)
+        hole = whole - covered
+        named = Lumis.span(1, max(summary.last_ls or 0, summary.seen.last)) - summary.in_payload
+        if summary.in_payload != covered and last and key not in self._service.forgotten:
+            if not self._lost_answer(key, summary):
+                raise Violation(f"{key}: LS {covered} in the database, told {summary.in_payload}")
+        if hole - named:
+            raise Violation(f"{key}: LS {hole - named} are in no payload, and not named: {words}")
+
+    def _lost_answer(self, key: CampaignKey, summary: CampaignSummary) -> bool:
+        """Whether the database may have more than is known: an answer was lost for good."""
+        known = {str(t.lumis) for t in self._service.taken.get(key, ())} | {""}
+        return str(summary.in_payload) in known and "no answer" in str(summary.last_outcome)
+
+    def _good_files(self, key: CampaignKey) -> list[TrueFile]:
+        stream = self._config.calibrations[key.calibration].stream_path
+        before = self._window_end(key) - MARGIN
+        files = self._storage.of(stream, key.run)
+        return [f for f in files if f.lasts and f.settled_at < before]
+
+
+def _problems_of(summary: CampaignSummary) -> list[str]:
+    return list(problems(Status("soak", 0.0, 0, (), (summary,), ())))
+
+
+def _of(node: str, dag_id: str) -> bool:
+    return node.rpartition("/")[0] == dag_id
+
+
+def _id_in(file: Path) -> str:
+    match = re.search(r'^SET_JOB_ATTR CondorloopId = "([^"]*)"', file.read_text(), re.MULTILINE)
+    return match[1] if match else ""

@@ -1,0 +1,124 @@
+"""DAGs in their directories, and what jobs leave in them, for the tests of a DAG's own steps."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from condorloop.dagman.plan import plan_batch
+from condorloop.dagman.render import Renderer
+from condorloop.finishing import finish
+from condorloop.lumis import Lumis
+from condorloop.manifest import DagContext
+from condorloop.model import Batch, CampaignKey
+from condorloop.node import choose_inputs
+from condorloop.rundir import JOB_REPORT, MADE, read_json
+from condorloop.testbed.cmssw.rootfile import write_trees
+from tests.unit.examples import config, raw_file
+
+ROOT = "PromptCalibProdEcalPedestals.root"
+REPORT = """<FrameworkJobReport>
+<InputFile><PFN>root://eos/f.root</PFN><EventsRead>{events}</EventsRead>
+<Runs><Run ID="398600">{lumis}</Run><Run ID="1"><LumiSection ID="77"/></Run></Runs></InputFile>
+</FrameworkJobReport>
+"""
+
+
+def report(lumis: str, events: int) -> str:
+    """A job report that tells these LS."""
+    rows = "".join(f'<LumiSection ID="{n}"/>' for n in Lumis.parse(lumis))
+    return REPORT.format(events=events, lumis=rows)
+
+
+@cache
+def root_bytes(name: str = "a") -> bytes:
+    """A whole ROOT file as the testbed's cmsRun writes it; each name has another content."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.root"
+        write_trees(path, {"Events": {"run": np.ones(3, np.uint32)}}, {"Name": name})
+        return path.read_bytes()
+
+
+def make_dag(folder: Path, number: int = 0, first_job: int = 0, files: int = 1) -> DagContext:
+    """A DAG of one RECO and one ALCA node, in its directory, with nothing run yet."""
+    loaded = config(folder)
+    key = CampaignKey("EcalPedestals", 398600)
+    first = 5 * number + 1
+    batch = Batch(
+        number, tuple(raw_file(files * number + i, first, first + 4) for i in range(files))
+    )
+    calibration = loaded.calibrations["EcalPedestals"]
+    plan = plan_batch(key, calibration, batch, number, first_job)
+    made = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent
+    return DagContext(made, read_json(made / "manifest.json"))
+
+
+def leave(
+    dag: DagContext,
+    name: str,
+    files: Mapping[str, bytes],
+    lumis: str = "1-5",
+    events: int = 100,
+    listed: bool = True,
+) -> Path:
+    """Leave what a job's file transfer leaves, over what may be there."""
+    made = dag.directory / name
+    made.mkdir(exist_ok=True)
+    texts = {JOB_REPORT: report(lumis, events).encode(), **files}
+    if listed:
+        lines = (f"{len(content)} {file}\n" for file, content in texts.items())
+        texts = {**texts, MADE: "".join(lines).encode()}
+    for file, content in texts.items():
+        (made / file).write_bytes(content)
+    for stream in ("out", "err"):
+        (dag.directory / f"{name}.{stream}").write_text("")
+    return made
+
+
+def leave_reco(dag: DagContext, lumis: str = "1-5") -> str:
+    """Leave what a RECO job that went well leaves; give the name of its output."""
+    output: str = dag.manifest["nodes"]["RECO_0000"]["output"]
+    files = {f"{output}.root": root_bytes(), f"{output}.py": b"py", f"{output}.log": b"log\n"}
+    leave(dag, "RECO_0000", files, lumis)
+    return output
+
+
+def leave_alca(dag: DagContext, lumis: str = "1-5", events: int = 100) -> None:
+    """Leave what an ALCA job that went well leaves."""
+    leave(dag, "ALCA_0000", {ROOT: root_bytes()}, lumis, events)
+
+
+def run_alca(dag: DagContext, lumis: str = "1-5", events: int = 100) -> int:
+    """Let an ALCA node go well."""
+    leave_alca(dag, lumis, events)
+    return finish(dag, "ALCA_0000", 0)
+
+
+def payload(since: int = 398600) -> bytes:
+    """A conditions file with one IOV."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.db"
+        db = sqlite3.connect(path)
+        db.execute("CREATE TABLE IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME)")
+        db.execute("INSERT INTO IOV VALUES ('EcalPedestals_NGTDemonstrator', ?, 'abc', 0)", [since])
+        db.commit()
+        db.close()
+        return path.read_bytes()
+
+
+def leave_harvest(dag: DagContext, lumis: str = "", data: bytes | None = None) -> None:
+    """Leave what a HARVEST job leaves; without data it made no payload."""
+    files = {} if data is None else {"promptCalibConditions.db": data}
+    leave(dag, "HARVEST", files, lumis, 0)
+
+
+def run_harvest(dag: DagContext, since: int | None = 398600, lumis: str = "") -> int:
+    """Let HARVEST go well."""
+    choose_inputs(dag)
+    leave_harvest(dag, lumis, None if since is None else payload(since))
+    return finish(dag, "HARVEST", 0)

@@ -1,0 +1,56 @@
+"""When a held job is released: the expression, as ClassAds evaluate it."""
+
+import classad2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.calibration import Holds
+from condorloop.dagman.jobs import release_expression
+
+NOW = 1_790_000_000
+
+
+def released(holds=None, *, code, subcode=0, count=1, since=0.0, by_person=None):
+    """Whether a job is released: held `count` times, the last time `since` seconds ago."""
+    expression = release_expression(holds or Holds()).replace("time()", str(NOW))
+    ad = classad2.ClassAd(
+        {
+            "HoldReasonCode": code,
+            "HoldReasonSubCode": subcode,
+            "NumHolds": count,
+            "EnteredCurrentStatus": NOW - int(since),
+        }
+    )
+    if by_person is not None:
+        ad["NumHoldsByReason"] = classad2.ClassAd({"UserRequest": by_person})
+    ad["Released"] = classad2.ExprTree(expression)
+    return ad.eval("Released")
+
+
+def test_waits_double_until_the_releases_are_used_up():
+    waits = {1: 60, 2: 120, 3: 240}
+    for count, wait in waits.items():
+        assert released(code=12, count=count, since=wait) is True
+        assert released(code=12, count=count, since=wait - 1) is False
+    assert released(code=12, count=4, since=10**6) is False
+
+
+def test_without_releases_a_hold_stays():
+    assert released(Holds(releases=0), code=12, since=10**6) is False
+
+
+@pytest.mark.parametrize(("code", "subcode"), [(1, 0), (21, 102), (34, 102), (47, 0), (3, 47)])
+@given(st.integers(0, 9), st.integers(0, 10**6))
+def test_some_holds_stay_however_often_and_long(code, subcode, count, since):
+    assert released(code=code, subcode=subcode, count=count, since=since) is False
+
+
+@pytest.mark.parametrize(("code", "subcode"), [(0, 0), (3, 0), (34, 104), (13, 102), (12, 47)])
+def test_others_are_released(code, subcode):
+    assert released(code=code, subcode=subcode, since=60) is True
+
+
+def test_the_holds_of_a_person_use_nothing_up():
+    assert released(code=12, count=6, since=60, by_person=5) is True
+    assert released(code=12, count=6, since=60, by_person=0) is False

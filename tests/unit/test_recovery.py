@@ -1,0 +1,142 @@
+"""A damaged or deleted ledger is kept aside, and rebuilt from the run directories."""
+
+from dataclasses import replace
+
+import pytest
+
+from condorloop.dagman.plan import plan_batch, plan_harvest
+from condorloop.dagman.render import Renderer
+from condorloop.launcher import planned_nodes
+from condorloop.ledger import Ledger, LedgerError
+from condorloop.model import (
+    Batch,
+    CampaignKey,
+    CampaignState,
+    DagState,
+    FileState,
+    Probe,
+)
+from condorloop.recovery import open_ledger
+from tests.unit.examples import KEY, RUN, START, config, raw_file
+
+FILES = tuple(raw_file(i, i + 1, i + 1) for i in range(4))
+LATER = START + 3600
+
+
+@pytest.fixture
+def site(tmp_path):
+    return config(tmp_path)
+
+
+@pytest.fixture
+def path(site):
+    site.site.work_dir.mkdir(exist_ok=True)
+    return site.site.work_dir / "condorloop.db"
+
+
+def reopened(site, path):
+    return open_ledger(path, site.calibrations, LATER)
+
+
+def write_dag(site, ledger, plan, cluster):
+    renderer = Renderer(site, site.site.work_dir, ledger.id)
+    if not renderer.run_dir(plan.key).exists():
+        renderer.begin_run(plan.key, RUN.start)
+    [campaign] = ledger.campaigns_of(plan.key.run, plan.key.calibration)
+    ledger.plan_dag(campaign.id, plan.batch, plan.number, planned_nodes(plan), "", START)
+    file = renderer.write(plan)
+    if cluster:
+        log = file.with_name(f"{file.name}.dagman.log")
+        log.write_text(f"000 ({cluster}.000.000) 2026-09-21 14:13:20 Job submitted\n...\n")
+
+
+@pytest.fixture
+def ledger_id(site, path):
+    """A ledger with a submitted batch, a harvest that was never submitted, and another run."""
+    calibration = site.calibrations[KEY.calibration]
+    with Ledger(path) as ledger:
+        for run in (RUN.number, RUN.number - 1):
+            key = CampaignKey(KEY.calibration, run)
+            ledger.latch(key, calibration.stream_path, replace(RUN, number=run), "", START)
+        stream, run = calibration.stream_path, RUN.number
+        ledger.add_files(stream, run, {f.path: f.size for f in FILES}, START)
+        for file in FILES:
+            probe = Probe(file.lumis, file.events)
+            ledger.record_probe(file.path, FileState.GOOD, probe, START)
+        batch = plan_batch(KEY, calibration, Batch(0, FILES[:3]), 0, 0)
+        write_dag(site, ledger, batch, cluster=17)
+        write_dag(site, ledger, plan_harvest(KEY, 1), cluster=None)
+        return ledger.id
+
+
+def damage(path):
+    path.write_bytes(b"\xff" * 5000)
+
+
+def delete(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize("lose", [damage, delete])
+def test_every_dag_and_file_is_found_again(site, path, ledger_id, lose):
+    lose(path)
+    with reopened(site, path) as ledger:
+        assert ledger.id == ledger_id
+        [campaign] = ledger.campaigns({})
+        assert (campaign.key, campaign.state) == (KEY, CampaignState.ACTIVE)
+        assert campaign.run_start == RUN.start
+        assert campaign.waiting == ()
+        states = {d.label: (d.state, d.cluster) for d in campaign.dags}
+        assert states == {"b000": (DagState.ACTIVE, 17), "harvest001": (DagState.PLANNED, None)}
+        stream = site.calibrations[KEY.calibration].stream_path
+        assert ledger.files(stream, RUN.number) == {f.path: f.size for f in FILES[:3]}
+        assert ledger.next_numbers(campaign.id) == (2, 1, 1)
+
+
+def test_a_damaged_ledger_is_kept_aside(site, path, ledger_id):
+    damage(path)
+    reopened(site, path).close()
+    [kept] = path.parent.glob("condorloop.db.damaged-*")
+    assert kept.read_bytes() == b"\xff" * 5000
+
+
+def test_a_whole_ledger_is_left_as_it_is(site, path, ledger_id):
+    with reopened(site, path) as ledger:
+        assert len(ledger.campaigns({})) == 2
+    assert not list(path.parent.glob("*damaged*"))
+
+
+def test_without_run_directories_a_new_ledger_is_made(site, path):
+    damage(path)
+    with reopened(site, path) as ledger:
+        assert ledger.campaigns({}) == []
+
+
+def test_a_rebuilding_that_was_interrupted_begins_again(site, path, ledger_id):
+    delete(path)
+    (path.parent / "condorloop.db.rebuilding").write_text("half of it")
+    with reopened(site, path) as ledger:
+        assert ledger.id == ledger_id
+
+
+def test_a_directory_that_cannot_be_understood_does_not_keep_the_others_from_being_found(
+    site, path, ledger_id
+):
+    odd = site.site.work_dir / "EcalPedestals" / f"run{RUN.number}" / "dag007"
+    odd.mkdir()
+    (odd / "manifest.json").write_text('{"nodes": [')
+    delete(path)
+    with reopened(site, path) as ledger:
+        assert len(ledger.campaigns({})[0].dags) == 2
+
+
+def test_a_ledger_that_cannot_be_used_for_another_reason_is_not_thrown_away(site, path):
+    Ledger(path).close()
+    import sqlite3
+
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    db.close()
+    with pytest.raises(LedgerError, match="schema version 99"):
+        reopened(site, path)
+    assert path.exists()

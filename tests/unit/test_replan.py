@@ -1,0 +1,93 @@
+"""A plan comes back from its manifest, and goes on without what was taken from it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.dagman.plan import plan_batch
+from condorloop.dagman.render import Renderer
+from condorloop.dagman.replan import plan_of, without
+from condorloop.model import Batch, NodeKind
+from condorloop.rundir import MANIFEST, dag_dir, dag_file, read_json
+from tests.unit.examples import KEY, calibration, config, raw_file
+
+FILES = tuple(raw_file(i, 2 * i + 1, 2 * i + 2) for i in range(23))
+PLAN = plan_batch(KEY, calibration(), Batch(3, FILES), 4, 7)
+
+
+def manifest_of(tmp_path):
+    renderer = Renderer(config(tmp_path), tmp_path / "work", "0123456789ab")
+    renderer.write(PLAN)
+    return renderer, dag_dir(renderer.run_dir(KEY), PLAN.number) / MANIFEST
+
+
+def test_a_plan_comes_back_as_it_was(tmp_path):
+    _, manifest = manifest_of(tmp_path)
+    assert plan_of(read_json(manifest)) == PLAN
+
+
+def test_a_node_goes_on_without_a_file_and_no_other_is_touched(tmp_path):
+    renderer, manifest = manifest_of(tmp_path)
+    file = dag_file(renderer.run_dir(KEY), PLAN.number)
+    before = file.read_text().splitlines()
+    [victim, *_] = PLAN.of_kind(NodeKind.RECO)[1].files
+    for _ in range(2):
+        renderer.take_out(KEY, PLAN.number, {"RECO_0001": frozenset([victim.path])})
+        after = file.read_text().splitlines()
+        changed = [b for b, a in zip(before, after, strict=True) if a != b]
+        assert [line.split()[:2] for line in changed] == [["VARS", "RECO_0001"]]
+        assert victim.path not in file.read_text()
+        node = read_json(manifest)["nodes"]["RECO_0001"]
+        assert victim.path not in node["files"]
+        assert len(node["files"]) == len(PLAN.of_kind(NodeKind.RECO)[1].files) - 1
+    assert read_json(manifest)["id"] == renderer.dag_id(KEY, PLAN.number)
+
+
+def test_a_node_without_inputs_counts_as_done_and_is_not_read_by_the_next_one(tmp_path):
+    renderer, manifest = manifest_of(tmp_path)
+    reco = PLAN.of_kind(NodeKind.RECO)[0]
+    renderer.take_out(KEY, PLAN.number, {reco.name: frozenset(f.path for f in reco.files)})
+    text = dag_file(renderer.run_dir(KEY), PLAN.number).read_text()
+    assert "JOB RECO_0000 RECO DONE" in text
+    assert f"{reco.output}.root" not in text
+    assert reco.output not in read_json(manifest)["nodes"]["ALCA_0000"]["inputs"]
+
+
+@given(st.sets(st.sampled_from(FILES)))
+def test_what_is_taken_out_is_gone_and_the_rest_is_in_one_node_each(taken):
+    dropped = {
+        node.name: frozenset(f.path for f in node.files if f in taken) for node in PLAN.nodes
+    }
+    left = without(PLAN, dropped)
+    files = [f for node in left.nodes for f in node.files]
+    assert sorted(f.path for f in files) == sorted(f.path for f in set(FILES) - taken)
+    made = {n.output for n in left.of_kind(NodeKind.RECO) if not n.is_empty}
+    assert {i for n in left.of_kind(NodeKind.ALCA) for i in n.inputs} == made
+
+
+@pytest.mark.parametrize("damage", [{}, {"nodes": 1}, {"files": [1]}, {"nodes": {"X": {}}}])
+def test_what_is_no_manifest_is_refused(tmp_path, damage):
+    _, manifest = manifest_of(tmp_path)
+    told = read_json(manifest) | damage if damage else {}
+    with pytest.raises(ValueError, match="not the manifest of a DAG"):
+        plan_of(told)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+    )
+)
+def test_no_value_in_a_manifest_makes_a_traceback(value):
+    told = {
+        *("calibration", "run", "dag", "batch", "files", "nodes"),
+    }
+    for key in told:
+        manifest = {"calibration": "X", "run": 1, "dag": 0, "batch": 0, "files": [], "nodes": {}}
+        try:
+            plan_of(json.loads(json.dumps(manifest | {key: value})))
+        except ValueError:
+            continue

@@ -1,0 +1,234 @@
+"""The UPLOAD job against the conditions service: killed, terminated, hung, without room."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from condorloop import node
+from condorloop.finishing import finish
+from condorloop.manifest import DagContext
+from condorloop.rundir import MANIFEST, UPLOAD_LOCK, UPLOAD_RECORD, read_json, write_json
+from condorloop.testbed import conddb
+from condorloop.testbed.conditions_service import (
+    NETRC_MACHINE,
+    ConditionsMode,
+    ConditionsService,
+    TagSpec,
+)
+from condorloop.uploading import upload
+from tests import boundaries
+from tests.unit.examples import TOP
+from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
+
+TAG = "EcalPedestals_NGTDemonstrator"
+SETUP = """\
+scramv1() {
+    case $1 in
+    project) mkdir -p "$3/src" ;;
+    runtime) echo "export CMSSW_VERSION=\\"$CONDORLOOP_RELEASE\\";" ;;
+    esac
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    tags = {TAG: TagSpec("any", "Run", "EcalPedestals")}
+    folder = tmp_path_factory.mktemp("conditions")
+    service = ConditionsService(folder, {"me": "right"}, lambda: 1, tags, hang=30)
+    service.start()
+    yield service
+    service.stop()
+
+
+def harvested(folder, service, content, timeout=30):
+    """A DAG whose HARVEST made a payload, at a site with this service."""
+    folder.mkdir()
+    dag = make_dag(folder)
+    (folder / "setup.sh").write_text(SETUP)
+    netrc = folder / ".netrc"
+    netrc.write_text(f"machine {NETRC_MACHINE} login me password right\n")
+    netrc.chmod(0o600)
+    tool = [
+        "env",
+        f"PYTHONPATH={TOP}",
+        sys.executable,
+        "-m",
+        "condorloop.testbed.upload_conditions",
+    ]
+    dag.manifest["conditions"] = {
+        "command": [*tool, "-u", service.url_template],
+        "auth_path": str(folder),
+        "timeout": timeout,
+    }
+    dag.manifest["cmssw"] |= {"setup": str(folder / "setup.sh"), "folder": str(folder)}
+    write_json(dag.directory / MANIFEST, dag.manifest)
+    run_alca(dag)
+    choose_inputs(dag)
+    database = folder / "payload.db"
+    conddb.write(database, TAG, "Run", "EcalPedestals", "any", [(398600, content.encode())])
+    leave_harvest(dag, data=database.read_bytes())
+    finish(dag, "HARVEST", 0)
+    return dag
+
+
+def step(dag):
+    def take():
+        os.chdir(dag.directory)
+        return node.main(["upload"])
+
+    return take
+
+
+def record(dag):
+    return read_json(dag.run_dir / "harvestJob000" / UPLOAD_RECORD)
+
+
+def iovs_in(service):
+    return len(service.store.uploads()), len(conddb.iovs(service.store.path, TAG, hidden=True))
+
+
+def one_more(known):
+    return known[0] + 1, known[1] + 1
+
+
+def test_an_upload_that_dies_anywhere_is_taken_up_and_goes_in_once(tmp_path, service):
+    undisturbed = boundaries.run(step(harvested(tmp_path / "0", service, "0")))
+    assert undisturbed.exit_code == 0, undisturbed.output
+    assert "subprocess.Popen" in {e.site.event for e in undisturbed.effects}
+    for site, number in boundaries.one_of_each_site(undisturbed.effects).items():
+        dag = harvested(tmp_path / str(number), service, str(number))
+        known = iovs_in(service)
+        assert boundaries.run(step(dag), die_before=number).died, site
+        again = boundaries.run(step(dag))
+        assert (again.exit_code, record(dag)["outcome"]) == (0, "uploaded"), f"{site}: {again}"
+        assert iovs_in(service) == one_more(known), site
+        assert not list((dag.run_dir / "harvestJob000").glob(".*"))
+
+
+def test_an_upload_on_a_full_disk_fails_in_a_line_and_then_goes_in_once(tmp_path, service):
+    undisturbed = boundaries.run(step(harvested(tmp_path / "0", service, "full 0")))
+    for site, number in boundaries.one_of_each_site(undisturbed.effects).items():
+        dag = harvested(tmp_path / str(number), service, f"full {number}")
+        known = iovs_in(service)
+        ended = boundaries.run(step(dag), fail_before=number)
+        assert "Traceback" not in ended.output
+        if ended.exit_code:
+            assert "No space left on device" in ended.output.splitlines()[-1], site
+        else:
+            assert record(dag)["outcome"] == "uploaded", site
+        again = boundaries.run(step(dag))
+        assert (again.exit_code, record(dag)["outcome"]) == (0, "uploaded"), f"{site}: {again}"
+        assert iovs_in(service) == one_more(known), site
+
+
+def start(dag):
+    command = [sys.executable, "-m", "condorloop.node", "upload"]
+    environment = os.environ | {"PYTHONPATH": str(TOP)}
+    return subprocess.Popen(command, cwd=dag.directory, env=environment, stdout=subprocess.PIPE)
+
+
+def wait_until(condition, timeout=20.0):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
+
+
+def tools_of(dag):
+    """The processes that work in a harvest's folder."""
+    folder = dag.run_dir / "harvestJob000"
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found += [int(process.name)] * ((process / "cwd").readlink() == folder)
+    return found
+
+
+def asking(dag, service):
+    """Start an upload, and wait until the service was asked and hangs."""
+    service.faults.inject(ConditionsMode.HANG)
+    process = start(dag)
+    wait_until(lambda: not service.faults.armed)
+    return process
+
+
+def test_an_upload_that_is_vacated_leaves_no_lie_and_no_tool(tmp_path, service):
+    dag = harvested(tmp_path / "dag", service, "vacated")
+    process = asking(dag, service)
+    process.terminate()
+    assert process.wait(20) == -signal.SIGTERM
+    wait_until(lambda: not tools_of(dag))
+    told = record(dag)
+    assert (told["outcome"], told["unanswered"]) == ("no answer", True)
+    known = iovs_in(service)
+    assert upload(dag) == 0
+    assert iovs_in(service) == one_more(known)
+
+
+def test_a_tool_that_outlives_its_upload_keeps_others_from_asking(tmp_path, service):
+    dag = harvested(tmp_path / "dag", service, "orphan", timeout=0.1)
+    process = asking(harvested_with_time(dag), service)
+    process.kill()
+    process.wait()
+    assert tools_of(dag), "the tool is still at work"
+    assert upload(dag) == 1
+    assert record(dag)["answer"] == "the service has not answered"
+    for tool in tools_of(dag):
+        os.kill(tool, signal.SIGKILL)
+    wait_until(lambda: not tools_of(dag))
+    known = iovs_in(service)
+    assert upload(harvested_with_time(dag)) == 0
+    assert iovs_in(service) == one_more(known)
+
+
+def harvested_with_time(dag):
+    """The same DAG at a site whose tool has more time."""
+    manifest = json.loads(json.dumps(dag.manifest))
+    manifest["conditions"]["timeout"] = 30
+    write_json(dag.directory / MANIFEST, manifest)
+    return DagContext(dag.directory, manifest)
+
+
+def test_a_tool_that_hangs_is_ended_with_all_that_it_started(tmp_path, service):
+    dag = harvested(tmp_path / "dag", service, "hung", timeout=0.2)
+    dag.manifest["conditions"]["command"] = ["sh", "-c", "sleep 60 & sleep 60"]
+    assert upload(dag) == 1
+    assert not tools_of(dag)
+    told = record(dag)
+    assert told["outcome"] == "no answer"
+    assert "took more than 0.2 s" in told["answer"]
+
+
+def test_an_answer_that_was_lost_is_found_given(tmp_path, service):
+    dag = harvested(tmp_path / "dag", service, "lost")
+    known = iovs_in(service)
+    service.faults.inject(ConditionsMode.LOST_ANSWER)
+    assert [upload(dag), upload(dag)] == [1, 0]
+    assert record(dag)["outcome"] == "uploaded"
+    assert iovs_in(service) == one_more(known)
+
+
+def test_a_wrong_password_is_told_as_such(tmp_path, service):
+    dag = harvested(tmp_path / "dag", service, "wrong")
+    netrc = tmp_path / "dag" / ".netrc"
+    netrc.write_text(netrc.read_text().replace("right", "wrong"))
+    assert upload(dag) == 1
+    assert record(dag)["outcome"] == "no answer"
+    assert "wrong user or password in the netrc file" in record(dag)["answer"]
+
+
+def test_an_environment_that_cannot_be_entered_is_no_answer(tmp_path, service):
+    dag = harvested(tmp_path / "dag", service, "nowhere")
+    (tmp_path / "dag" / "setup.sh").unlink()
+    assert upload(dag) == 1
+    told = record(dag)
+    assert (told["outcome"], told["unanswered"]) == ("no answer", False)
+    assert (dag.run_dir / UPLOAD_LOCK).exists()
