@@ -9,6 +9,18 @@ from condorloop.testbed.stack import Stack
 from tests.loop import Loop
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--long"):
+        return
+    late = [item for item in items if item.get_closest_marker("long")]
+    items[:] = [item for item in items if item not in late]
+    config.hook.pytest_deselected(items=late)
+
+
 @pytest.fixture(scope="session")
 def prefix(pytestconfig):
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")

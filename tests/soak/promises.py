@@ -129,7 +129,7 @@ class Promises:
         for key, book in self._books.items():
             if not any(self._run_dir(key).glob(f"dag*/{MANIFEST}")):
                 book.latched = 0
-                book.state = None
+                book.state = book.shown_since = None
             if book.was_deleted:
                 self._service.forgotten.add(key)
 

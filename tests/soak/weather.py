@@ -71,13 +71,20 @@ OFF: frozenset[str] = frozenset()
 """Kinds that are left out of every day: each waits for a change of the product."""
 
 
+NOT_BOTH = (
+    frozenset({"delete the ledger", "damage the ledger"}),
+    frozenset({"delete a DAG's directory"}),
+)
+"""A day has one or the other: with both, nothing is left that tells what an ALCARECO holds."""
+
+
 class Weather:
     """Which faults last at this moment."""
 
     def __init__(self, agenda: Agenda, rng: Random, kinds: frozenset[str]) -> None:
         self._agenda = agenda
         self._rng = rng
-        self._kinds = kinds - OFF
+        self._kinds = kinds - OFF - rng.choice(NOT_BOTH)
         self._lasting: dict[str, int] = {}
 
     def __getitem__(self, kind: str) -> bool:
