@@ -98,14 +98,9 @@ class Submitter:
                 next_poll = time.monotonic() + self._config.site.poll_interval
             try:
                 self._take_up_configuration()
-                self.cycle(poll=poll)
-                self._ledger_service.good(self._clock())
+                self.attempt(poll=poll)
             except Stopped:
                 break
-            except LedgerDamaged:
-                raise
-            except LedgerError as error:
-                self._ledger_service.failed(error, self._clock())
             if not self._interruption.wished:
                 self._bell.wait(next_poll - time.monotonic())
         log.info("condorloop stops; DAGs that were submitted go on")
@@ -163,6 +158,22 @@ class Submitter:
     def close(self) -> None:
         """Start nothing more."""
         self._world.close()
+
+    def attempt(self, *, poll: bool = True) -> None:
+        """Make a cycle; one that cannot be written down is a service that fails for a while.
+
+        Raises
+        ------
+        LedgerDamaged
+            The ledger cannot be gone on with.
+        """
+        try:
+            self.cycle(poll=poll)
+            self._ledger_service.good(self._clock())
+        except LedgerDamaged:
+            raise
+        except LedgerError as error:
+            self._ledger_service.failed(error, self._clock())
 
     def cycle(self, *, poll: bool = True) -> None:
         """Observe, decide, act; once.

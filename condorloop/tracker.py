@@ -105,6 +105,9 @@ class Tracker:
         if answered and dag.state is DagState.ACTIVE and queued is None:
             self._ended(campaign, dag, now)
             return
+        if queued and not dag_file(observed.runs, dag.number).exists():
+            self._withdraw(queued)
+            return
         observe_dag(self._ledger, observed)
         if queued:
             self._observe_queued(observed, dag, queued, now)
@@ -198,12 +201,16 @@ class Tracker:
                 continue
             if queued := self.queue.get(self.renderer.dag_id(key, number)):
                 busy = True
-                with self._interruption.outside():
-                    self._schedd.remove(queued.cluster, "its run directory was deleted")
+                self._withdraw(queued)
             else:
                 self._lose(key, dag_id, number, now)
         if not busy:
             self.renderer.begin_run(key, campaign.run_start)
+
+    def _withdraw(self, queued: QueuedDag) -> None:
+        """Take a DAG out of the queue that works in what is no longer there."""
+        with self._interruption.outside():
+            self._schedd.remove(queued.cluster, "its directory was deleted")
 
     def _lose(self, key: CampaignKey, dag_id: int, number: int, now: float) -> None:
         runs = self.renderer.run_dir(key)

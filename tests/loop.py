@@ -8,21 +8,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import requests
 import yaml
 
 from condorloop import config, logs
 from condorloop.ledger import Ledger
+from condorloop.ledger_requests import Requests
 from condorloop.ledger_view import LedgerView
-from condorloop.model import CampaignState
+from condorloop.model import CampaignState, RequestKind
 from condorloop.rundir import read_json
 from condorloop.submitter import Submitter
 from condorloop.testbed import conddb
 from condorloop.testbed.assay import Verdict, appeared, assay
+from condorloop.testbed.faults import Faults
 from condorloop.testbed.scenario import Scenario
 from condorloop.testbed.stack import Stack
 from condorloop.testbed.truth import Truth
@@ -49,9 +55,14 @@ class Played:
 
 
 class Loop:
-    """A site of its own on the session's testbed."""
+    """A site of its own on the session's testbed.
 
-    def __init__(self, stack: Stack, folder: Path, name: str) -> None:
+    `settings` are of its site file: they go before the usual ones, section by section.
+    """
+
+    def __init__(
+        self, stack: Stack, folder: Path, name: str, settings: Mapping[str, Any] | None = None
+    ) -> None:
         self.stack = stack
         self.folder = folder
         self.work_dir = folder / "work"
@@ -61,6 +72,7 @@ class Loop:
         site["defaults"]["closing"] = {"quiet_time": 2, "settle_time": 4}
         site["defaults"]["batching"] = {"batch_window": 2, "max_files_per_job": 8}
         site["defaults"]["rescues"] = {"wait": 1}
+        _merge(site, settings or {})
         self._site = site
         self._write_site()
         self._calibrations: list[str] = []
@@ -97,6 +109,10 @@ class Loop:
         """Run the submitter in this process until so many campaigns are closed."""
         self._site["defaults"]["rescues"]["max_rescues"] = rescues
         self._write_site()
+        self.run_until(lambda: self.closed() == campaigns)
+
+    def run_until(self, over: Callable[[], bool]) -> None:
+        """Run the submitter in this process until a condition holds."""
 
         def act(submitter: Submitter) -> None:
             running = threading.Event()
@@ -104,7 +120,7 @@ class Loop:
 
             def watch() -> None:
                 try:
-                    self.wait(lambda: self._closed() == campaigns, running.is_set)
+                    self.wait(over, running.is_set)
                 finally:
                     submitter.stop()
 
@@ -171,8 +187,9 @@ class Loop:
             "condor_rm", "-constraint", f'CondorloopSite == "{self._site["name"]}"', check=False
         )
 
-    def _closed(self) -> int:
-        return sum(not state.open for state in self.states().values())
+    def closed(self) -> int:
+        """How many campaigns are closed."""
+        return sum(not CampaignState(c["state"]).open for c in self.campaigns())
 
     def status(self) -> dict[str, list[dict[str, object]]]:
         """What status.json holds."""
@@ -204,12 +221,69 @@ class Loop:
         return self.history(f"{constraint} && CondorloopKind =?= undefined")
 
     def assert_nothing_was_done_twice(self, run: int) -> None:
-        """Make sure that no DAG ran twice, and that each payload was better than the last one."""
-        ids = [ad["CondorloopId"] for ad in self.dagmans(f"CondorloopRun == {run}")]
-        assert len(ids) == len(set(ids)), sorted(map(str, ids))
+        """Make sure that no DAG ran beside itself or again after it had succeeded.
+
+        And that each payload in the database was better than the one before it.
+        """
+        of_dag: dict[object, list[dict[str, Any]]] = {}
+        for ad in self.dagmans(f"CondorloopRun == {run}"):
+            of_dag.setdefault(ad["CondorloopId"], []).append(ad)
+        for dag, ads in of_dag.items():
+            for before, after in pairwise(sorted(ads, key=lambda ad: ad["ClusterId"])):
+                assert before["EnteredCurrentStatus"] <= after["QDate"], f"{dag} ran beside itself"
+                assert before.get("ExitCode") != 0, f"{dag} had succeeded, and ran again"
         for calibration in self._calibrations:
             sizes = self.payload_sizes(calibration, run)
             assert sizes == sorted(set(sizes)), (calibration, sizes)
+
+    def campaigns(self) -> list[dict[str, Any]]:
+        """The campaigns of status.json."""
+        return self.status().get("campaigns", [])
+
+    def campaign(self, calibration: str, run: int) -> dict[str, Any]:
+        """A campaign of status.json; the empty one if it is not there."""
+        key = (calibration, run)
+        found = (c for c in self.campaigns() if (c["calibration"], c["run"]) == key)
+        return next(found, {})
+
+    def problems(self) -> list[str]:
+        """The problems of status.json."""
+        return [str(p) for p in self.status().get("problems", [])]
+
+    def job_faults(self) -> Faults:
+        """The faults of jobs that wait."""
+        return Faults(self.stack.folder / "faults")
+
+    def service_faults(self, *, clear: bool = False) -> list[dict[str, Any]]:
+        """The faults of OMS and the conditions service that wait."""
+        ports = read_json(self.stack.folder / "services.json").values()
+        urls = [f"http://127.0.0.1:{port}/_testbed/faults" for port in ports]
+        method = "DELETE" if clear else "GET"
+        return [f for url in urls for f in requests.request(method, url, timeout=20).json()]
+
+    def jobs(self, run: int) -> Counter[tuple[str, str]]:
+        """How many jobs of each node have left the queue, by its DAG's directory and name."""
+        ads = self.history(f"CondorloopRun == {run} && CondorloopKind =!= undefined")
+        names = ((str(ad["Iwd"]).rpartition("/work/")[2], str(ad["DAGNodeName"])) for ad in ads)
+        return Counter(names)
+
+    def ask_to_resubmit(self, run: int, *, everything: bool = False) -> int:
+        """Leave a request in the ledger, as a person's command does."""
+        with Requests(self.work_dir / "condorloop.db") as ledger:
+            return ledger.ask(
+                RequestKind.RESUBMIT,
+                run,
+                None,
+                node=None,
+                everything=everything,
+                made_by="a test",
+                now=time.time(),
+            )
+
+    def answer_to(self, request: int) -> tuple[bool, str] | None:
+        """Whether a request was granted, and the words for it; None as long as it waits."""
+        with Requests(self.work_dir / "condorloop.db") as ledger:
+            return ledger.answer_to(request)
 
     def payload_sizes(self, calibration: str, run: int) -> list[tuple[int, int]]:
         """The LS and events of each payload of a run that was ever uploaded, in order.
@@ -232,6 +306,14 @@ class Loop:
         self.wait(
             lambda: file.exists() and text in file.read_text(), lambda: process.poll() is None
         )
+
+    def output(self) -> str:
+        """All that submitters of processes of their own have printed."""
+        return (self.folder / "submitter.log").read_text(errors="replace")
+
+    def wait_for_output(self, text: str, process: subprocess.Popen[bytes]) -> None:
+        """Wait until a submitter has printed a text."""
+        self.wait(lambda: text in self.output(), lambda: process.poll() is None)
 
     def wait_for_files(self, run: int, count: int) -> None:
         """Wait until so many files of a run have appeared."""
@@ -282,3 +364,11 @@ class Loop:
             assert possible() or condition(), f"can no longer happen: {self.status()}"
             assert time.monotonic() < deadline, f"not in {TIMEOUT:g} s: {self.status()}"
             tick.wait(0.05)
+
+
+def _merge(site: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and isinstance(site.get(name), dict):
+            _merge(site[name], value)
+        else:
+            site[name] = value

@@ -15,7 +15,7 @@ from condorloop.site import Site
 MB_PER_THREAD = 2000
 """What a CMSSW thread of reconstruction needs."""
 
-DEFAULT_RETRIES = {NodeKind.RECO: 3, NodeKind.ALCA: 3, NodeKind.HARVEST: 2, NodeKind.UPLOAD: 2}
+DEFAULT_RETRIES = {NodeKind.RECO: 3, NodeKind.ALCA: 3, NodeKind.HARVEST: 3, NodeKind.UPLOAD: 2}
 
 DEFAULT_TIME_LIMIT = {
     NodeKind.RECO: 4 * 3600,

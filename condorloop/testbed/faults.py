@@ -198,6 +198,11 @@ class Faults:
             with self._locked():
                 self._write([])
 
+    @property
+    def armed(self) -> list[Armed]:
+        """What waits to be used."""
+        return self._read()
+
     def due(
         self,
         target: str,

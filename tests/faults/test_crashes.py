@@ -7,69 +7,69 @@ came before that effect has happened, what comes after has not.
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
-from condorloop import logs
-from condorloop.dagman.schedd import Schedd
-from condorloop.ledger import Ledger
 from condorloop.model import CampaignState
-from condorloop.recovery import open_ledger
-from condorloop.submitter import Submitter
 from tests import boundaries
 from tests.boundaries import Effect, Site
+from tests.faults.driven import cycle_until
 from tests.faults.scenarios import run_of
 
-
-class ToldSchedd(Schedd):
-    """A schedd that tells before it is told something."""
-
-    def submit(self, dag_file: Path, batch_name: str) -> int:
-        boundaries.here("submit", dag_file.name)
-        return super().submit(dag_file, batch_name)
-
-    def remove(self, cluster: int, why: str) -> None:
-        boundaries.here("remove", str(cluster))
-        super().remove(cluster, why)
+ECAL = "EcalPedestals"
 
 
-def tell_of_commits(ledger: Ledger) -> None:
-    def told(sql: str) -> None:
-        if sql == "COMMIT":
-            boundaries.here("commit")
-
-    connection: sqlite3.Connection = ledger._db
-    connection.set_trace_callback(told)
-
-
-def test_the_manager_may_die_before_any_of_its_effects(loop, monkeypatch):
-    play = loop.play(run_of(398800, ["EcalPedestals"], lumisections=8))
+def die_everywhere(loop, monkeypatch, over) -> set[Site]:
+    """Run the submitter again and again, each time until it dies where it has never died."""
     died_at: set[Site] = set()
-
-    def until_closed() -> None:
-        monkeypatch.setattr("condorloop.world.Schedd", ToldSchedd)
-        config = loop.config()
-        loop.work_dir.mkdir(exist_ok=True)
-        logs.start(loop.work_dir, config.calibrations)
-        ledger = open_ledger(loop.work_dir / "condorloop.db", config.calibrations, 0.0)
-        tell_of_commits(ledger)
-        submitter = Submitter(config, ledger)
-        while not loop.states() or any(state.open for state in loop.states().values()):
-            submitter.cycle()
-            loop.tick()
 
     def is_new(effect: Effect) -> bool:
         return effect.site not in died_at
 
-    for _ in range(200):
-        ended = boundaries.run(until_closed, die_before=1, only=is_new, timeout=120)
+    while True:
+        ended = boundaries.run(
+            lambda: cycle_until(loop, over, monkeypatch), die_before=1, only=is_new, timeout=120
+        )
         if not ended.died:
-            break
+            assert ended.exit_code == 0, ended.output
+            return died_at
         died_at.add(ended.effects[-1].site)
-    assert ended.exit_code == 0, ended.output
-    events = {site.event for site in died_at}
-    assert events >= {"commit", "submit", "open", "os.rename", "os.mkdir"}
-    verdict = play.assay("EcalPedestals", 398800)
-    assert verdict.faults == ()
-    assert loop.states() == {"EcalPedestals": CampaignState.COMPLETE}
+        assert len(died_at) < 300, "it dies at ever new places"
+
+
+def functions(sites: set[Site]) -> set[str]:
+    return {frame.partition(":")[0].rpartition(".")[2] for s in sites for frame in s.stack}
+
+
+def test_the_manager_may_die_before_any_effect_of_a_run_that_goes_well(loop, monkeypatch):
+    play = loop.play(run_of(398800, [ECAL], lumisections=8))
+    died_at = die_everywhere(loop, monkeypatch, lambda: loop.closed() == 1)
+    assert {s.event for s in died_at} >= {"commit", "submit", "open", "os.rename", "os.mkdir"}
+    assert play.assay(ECAL, 398800).faults == ()
+    assert loop.states() == {ECAL: CampaignState.COMPLETE}
     loop.assert_nothing_was_done_twice(398800)
+
+
+def test_the_manager_may_die_before_any_effect_of_rescues_quarantine_and_reopening(
+    loop, monkeypatch
+):
+    """A crashing file is quarantined, a late one reopens the campaign, a person asks for more."""
+    stream = {"stream": "TestEnablesEcalHcal"}
+    crashing = {**stream, "ls": 1, "fault": "crashes"}
+    late = {**stream, "ls": 9, "late": 20}
+    loop.play(run_of(398801, [ECAL], lumisections=12, files=[crashing, late]))
+    asked: list[int] = []
+
+    def over() -> bool:
+        if loop.closed() and not asked:
+            asked.append(loop.ask_to_resubmit(398801))
+        [campaign] = loop.campaigns() or [None]
+        return bool(
+            campaign
+            and loop.closed()
+            and campaign["lumis"]["in_payload"] == "5-12"
+            and loop.answer_to(asked[0])
+        )
+
+    died_at = die_everywhere(loop, monkeypatch, over)
+    assert functions(died_at) >= {"plan_rescue", "take_out", "answer"}
+    [campaign] = loop.campaigns()
+    assert campaign["state"] == CampaignState.COMPLETE or "1-4" in campaign["reason"]
+    loop.assert_nothing_was_done_twice(398801)

@@ -93,7 +93,7 @@ def cases(pool, tmp_path_factory):
                 "request_memory_mb": 64,
                 "max_memory_mb": 200,
                 "request_disk_mb": 1,
-                "time_limit": 12,
+                "time_limit": 20,
             }
         },
     )
@@ -102,6 +102,9 @@ def cases(pool, tmp_path_factory):
     for case, commands in CASES.items():
         script += f"{node(case)}) {commands.format(**places)} ;;\n"
     dag = site.batch([f"/eos/{i}" for i in range(len(CASES))], reco=script + "esac\n")
+    # at once, before it has run for too long
+    wait(lambda: node("held by a person") in dag.ads("ClusterId"))
+    tool("condor_hold", dag.ads("ClusterId")[node("held by a person")]["ClusterId"])
     yield Case(dag, folder)
     site.close()
 
@@ -117,13 +120,10 @@ def test_a_job_whose_starter_is_killed_runs_again_by_itself(cases):
 
 
 def test_a_job_that_a_person_holds_is_seen_as_that_and_left_alone(cases):
-    wait(lambda: cases.attribute("held by a person", "JobStatus") == "2")
-    job = cases.attribute("held by a person", "ClusterId")
-    tool("condor_hold", job)
     wait(lambda: cases.held("held by a person"))
     held = cases.held("held by a person")
     assert (held.code, held.by_person, held.dag_id) == (HELD_BY_PERSON, True, cases.dag.id)
-    assert held.job_id == f"{job}.0"
+    assert held.job_id == f"{cases.attribute('held by a person', 'ClusterId')}.0"
 
 
 def test_a_job_out_of_memory_gets_more_and_succeeds(cases):

@@ -3,6 +3,7 @@
 The DAGs are the templates' own, with scripts that wait for the test.
 """
 
+import os
 import signal
 
 import pytest
@@ -44,7 +45,9 @@ def bereft(pool, tmp_path_factory):
 
 @pytest.fixture
 def site(tmp_path, pool):
-    site = Site(tmp_path, pool, holds={"releases": 2, "wait": 1})
+    # little memory: claims of a schedd that was killed stay at the machine for many minutes
+    small = {"HARVEST": {"request_memory_mb": 64}}
+    site = Site(tmp_path, pool, holds={"releases": 2, "wait": 1}, nodes=small)
     yield site
     site.close()
 
@@ -203,7 +206,9 @@ def test_a_dag_that_waits_for_an_owners_turn_is_idle(pool, dag, site):
 
 def test_the_process_with_the_bindings_can_die_and_is_replaced(dag, site):
     [worker] = [
-        p for p in daemon.everything() if "condorloop.dagman.bindings" in daemon.command_line(p.pid)
+        p
+        for p in daemon.everything()
+        if p.parent == os.getpid() and "condorloop.dagman.bindings" in daemon.command_line(p.pid)
     ]
     worker.signal(signal.SIGKILL)
     wait(lambda: not worker.is_running())

@@ -29,7 +29,9 @@ from condorloop.interruption import Stopped
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_requests import Requests
-from condorloop.model import HELD_BY_PERSON, RequestKind
+from condorloop.ledger_summary import LedgerSummary
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import HELD_BY_PERSON, CampaignKey, RequestKind
 from condorloop.recovery import open_ledger
 from condorloop.rundir import MANIFEST, read_json
 from condorloop.submitter import Submitter
@@ -107,6 +109,7 @@ class Day:
         self._submitter: Submitter | None = None
         self._ledger: Ledger | None = None
         self._starts = 0
+        self._calm_since = self._end
         self._to_come = ""
         self._looks = False
         self.cycles = 0
@@ -163,7 +166,7 @@ class Day:
             self.agenda.go_on_until(self.agenda.now + 300)
         if self._ledger is None:
             raise Violation("no submitter runs at the end of the day")
-        self._promises.at_the_end(self._ledger, self._end)
+        self._promises.at_the_end(self._ledger, self._calm_since)
         self._close()
 
     def _start(self) -> None:
@@ -171,6 +174,7 @@ class Day:
         if self._submitter is not None:
             return
         self._starts += 1
+        self._calm_since = max(self._calm_since, self.agenda.now)
         self.agenda.tell("the submitter starts")
         try:
             with self._wire.deadly(self._rng.randint(1, 40) if self._rng.random() < 0.1 else 0):
@@ -274,11 +278,11 @@ class Day:
                 return
             case "hold a DAG":
                 dag.hold_dag(HELD_BY_PERSON)
-                self.agenda.after(self._rng.uniform(60, 3600), dag.release_dag)
+                self._later(dag.release_dag)
             case "hold a job" if jobs := [j for j in dag.jobs if j.state == "idle"]:
                 job = self._rng.choice(jobs)
                 dag.hold(job, HELD_BY_PERSON)
-                self.agenda.after(self._rng.uniform(60, 3600), lambda: dag.release(job))
+                self._later(lambda: dag.release(job))
             case "remove a DAG":
                 self._pool.remove(dag, "via condor_rm (by user alice)")
             case "DAGMan is killed" if dag.held_code is None:
@@ -292,6 +296,12 @@ class Day:
                 with unwatched():
                     shutil.rmtree(dag.file.parent, ignore_errors=True)
         self.agenda.tell(f"-- {what}" + (f": {dag.name}" if dag else ""))
+
+    def _later(self, release: Callable[[], None]) -> None:
+        """Let a person come back to what was held."""
+        at = self.agenda.now + self._rng.uniform(60, 3600)
+        self._calm_since = max(self._calm_since, at)
+        self.agenda.at(at, release)
 
     def _befall_ledger(self, what: str) -> None:
         """Delete the ledger under a submitter, or damage it while none runs."""
@@ -317,9 +327,18 @@ class Day:
             return
         key = self._rng.choice(keys)
         self.agenda.tell(f"-- delete a run directory: {key}")
-        self._promises.run_directory_deleted(key)
+        self._promises.run_directory_deleted(key, self._uploaded(key))
         with unwatched():
             shutil.rmtree(self._config.site.work_dir / key.calibration / f"run{key.run}")
+
+    def _uploaded(self, key: CampaignKey) -> Lumis:
+        """What the ledger knows of a campaign's last payload."""
+        try:
+            with unwatched(), LedgerSummary(self._path) as ledger:
+                found = {s.key: s.in_payload for s in ledger.summaries(0.0)}
+        except LedgerError:
+            return EMPTY
+        return found.get(key, EMPTY)
 
     def _operate(self, everything: bool = False) -> None:
         """Be the operator: look at status.json, and ask for what failed."""

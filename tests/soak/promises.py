@@ -107,9 +107,12 @@ class Promises:
         if witness.is_file() and witness.stat().st_mtime > self._agenda.now + 1:
             os.utime(witness, (self._agenda.now, self._agenda.now))
 
-    def run_directory_deleted(self, key: CampaignKey) -> None:
-        """All that was made of a campaign is gone."""
+    def run_directory_deleted(self, key: CampaignKey, known: Lumis) -> None:
+        """All that was made of a campaign is gone, but for what the ledger knew at that moment."""
         book = self._book(key)
+        taken = self._service.taken.get(key)
+        if taken and taken[-1].lumis != known:
+            self._service.forgotten.add(key)
         book.reco_of.clear()
         book.was_deleted = True
 

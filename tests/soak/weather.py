@@ -67,9 +67,16 @@ MOMENTS: Mapping[str, float] = {
 }
 """Faults of a moment, and how often they come in an hour."""
 
-OFF: frozenset[str] = frozenset()
-"""Kinds that are left out of every day: each waits for a change of the product."""
+OFF = frozenset({"delete a DAG's directory"})
+"""Kinds that are left out of every day: each waits for a change of the product.
 
+A DAG whose directory is deleted while it runs stays in the queue with jobs on hold, and its files
+are not processed again before its campaign's window is over.
+"""
+
+
+STORMS = (0.5, 1.0, 2.0, 4.0)
+"""How many times as often as told the faults of a day come."""
 
 NOT_BOTH = (
     frozenset({"delete the ledger", "damage the ledger"}),
@@ -85,6 +92,7 @@ class Weather:
         self._agenda = agenda
         self._rng = rng
         self._kinds = kinds - OFF - rng.choice(NOT_BOTH)
+        self._storm = rng.choice(STORMS)
         self._lasting: dict[str, int] = {}
 
     def __getitem__(self, kind: str) -> bool:
@@ -113,7 +121,7 @@ class Weather:
         )
 
     def _times(self, name: str, an_hour: float, start: float, end: float) -> list[float]:
-        expected = an_hour * (end - start) / 3600
+        expected = an_hour * self._storm * (end - start) / 3600
         number = int(expected) + (self._rng.random() < expected % 1)
         times = [self._rng.uniform(start, end) for _ in range(number)]
         return times if name in self._kinds else []

@@ -74,7 +74,7 @@ def test_why_a_job_failed_is_read_from_a_report_that_is_cut(written):
     assert read_error(written(failed.replace("8021", "many"))).code == 0
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(at=st.integers(0, len(WHOLE)), junk=st.binary(max_size=12), cut=st.booleans())
 def test_any_damage_is_told_or_harmless(tmp_path_factory, at, junk, cut):
     content = WHOLE.encode()

@@ -1,0 +1,68 @@
+"""A submitter that a test drives in a watched child process, effect by effect.
+
+What raises no audit event tells of itself here: the ledger's commits and what the schedd is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from condorloop import logs
+from condorloop.dagman.schedd import Schedd
+from condorloop.ledger_file import LEDGER, LedgerError
+from condorloop.recovery import open_ledger
+from condorloop.submitter import Submitter
+from condorloop.world import World
+from tests import boundaries
+from tests.loop import Loop
+
+
+class ToldSchedd(Schedd):
+    """A schedd that tells before it is told something."""
+
+    def submit(self, dag_file: Path, batch_name: str) -> int:
+        boundaries.here("submit", dag_file.name)
+        return super().submit(dag_file, batch_name)
+
+    def remove(self, cluster: int, why: str) -> None:
+        boundaries.here("remove", str(cluster))
+        super().remove(cluster, why)
+
+
+class ToldConnection(sqlite3.Connection):
+    """A connection that tells before it commits, and fails if it is made to."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            try:
+                boundaries.here("commit")
+            except OSError as error:
+                raise sqlite3.OperationalError("database or disk is full") from error
+        return super().execute(sql, parameters)
+
+
+def cycle_until(loop: Loop, over: Callable[[], bool], monkeypatch: Any) -> None:
+    """Make cycles as the submitter does, until a test has seen enough."""
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        "condorloop.ledger_file.sqlite3.connect",
+        lambda *args, **more: connect(*args, factory=ToldConnection, **more),
+    )
+    config = loop.config()
+    loop.work_dir.mkdir(exist_ok=True)
+    logs.start(loop.work_dir, config.calibrations)
+    ledger = None
+    while ledger is None:
+        with contextlib.suppress(LedgerError, OSError):
+            ledger = open_ledger(loop.work_dir / LEDGER, config.calibrations, time.time())
+    world = World.of(config.site, lambda: submitter._cmssw, lambda: None)
+    told = World(world.oms, world.storage, ToldSchedd(config.site.pool, config.site.name))
+    submitter = Submitter(config, ledger, world=told)
+    while not over():
+        submitter.attempt()
+        loop.tick()

@@ -1,0 +1,179 @@
+"""A submitter that runs beside a test, and storage in which a test meddles at a chosen moment."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from condorloop import logs
+from condorloop.contents import Contents
+from condorloop.dagman.outcome import HistoryEnd
+from condorloop.model import HeldJob, QueuedDag
+from condorloop.recovery import open_ledger
+from condorloop.submitter import Submitter
+from condorloop.world import Files, Pool, World
+from tests.loop import Loop
+
+Meddler = Callable[[], None]
+
+
+@contextmanager
+def running(
+    loop: Loop,
+    *,
+    clock: Callable[[], float] = time.time,
+    around: Callable[[World], World] = lambda world: world,
+) -> Iterator[None]:
+    """Run the submitter in a thread of this process; what ends it wrongly is raised here.
+
+    Parameters
+    ----------
+    clock
+        The submitter's.
+    around
+        Gives the world that it sees from the real one.
+    """
+    config = loop.config()
+    loop.work_dir.mkdir(exist_ok=True)
+    logs.start(loop.work_dir, config.calibrations)
+    made: list[Submitter] = []
+
+    def run() -> None:
+        file = loop.work_dir / "condorloop.db"
+        with open_ledger(file, config.calibrations, clock()) as ledger:
+            site = config.site
+            world = World.of(site, lambda: submitter._cmssw, lambda: submitter._bell.ring())
+            submitter = Submitter(config, ledger, clock, around(world))
+            made.append(submitter)
+            try:
+                submitter.run()
+            finally:
+                submitter.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        ran = pool.submit(run)
+        try:
+            loop.wait(lambda: bool(made), lambda: not ran.done())
+            yield
+        finally:
+            for submitter in made:
+                submitter.stop()
+        ran.result()
+
+
+class MeddledFiles:
+    """Storage where something happens to a file, once, at a point of its life.
+
+    Parameters
+    ----------
+    files
+        The real one.
+    before_probe, when_good
+        What happens by the file's name: when it has been listed and is about to be probed; when
+        the submitter has heard what is in it.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        before_probe: Mapping[str, Meddler],
+        when_good: Mapping[str, Meddler],
+    ) -> None:
+        self._files = files
+        self._before_probe = dict(before_probe)
+        self._when_good = dict(when_good)
+
+    def list_run(self, stream: str, run: int) -> Mapping[str, int]:
+        """As storage does."""
+        return self._files.list_run(stream, run)
+
+    def odd_lines(self, stream: str, run: int) -> tuple[str, ...]:
+        """As storage does."""
+        return self._files.odd_lines(stream, run)
+
+    def start_probe(self, path: str) -> None:
+        """Meddle, then probe."""
+        _once(self._before_probe, path)
+        self._files.start_probe(path)
+
+    def probed(self) -> Mapping[str, Contents]:
+        """As storage does."""
+        return self._files.probed()
+
+    def forget(self, path: str) -> None:
+        """Forget, then meddle."""
+        self._files.forget(path)
+        _once(self._when_good, path)
+
+    @property
+    def probing(self) -> int:
+        """As storage does."""
+        return self._files.probing
+
+    def close(self) -> None:
+        """As storage does."""
+        self._files.close()
+
+
+class MeddledPool:
+    """A schedd before which something happens to the files of a DAG that is about to be submitted.
+
+    Parameters
+    ----------
+    pool
+        The real one.
+    in_dag
+        What happens by the file's name.
+    """
+
+    def __init__(self, pool: Pool, in_dag: Mapping[str, Meddler]) -> None:
+        self._pool = pool
+        self._in_dag = dict(in_dag)
+
+    def dags(self) -> Mapping[str, QueuedDag]:
+        """As the schedd does."""
+        return self._pool.dags()
+
+    def held_jobs(self) -> Collection[HeldJob]:
+        """As the schedd does."""
+        return self._pool.held_jobs()
+
+    def submit(self, dag_file: Path, batch_name: str) -> int:
+        """Meddle, then submit."""
+        manifest = json.loads((dag_file.parent / "manifest.json").read_text())
+        for file in manifest["files"]:
+            _once(self._in_dag, file["path"])
+        return self._pool.submit(dag_file, batch_name)
+
+    def remove(self, cluster: int, why: str) -> None:
+        """As the schedd does."""
+        self._pool.remove(cluster, why)
+
+    def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
+        """As the schedd does."""
+        return self._pool.history(cluster, after)
+
+    def close(self) -> None:
+        """As the schedd does."""
+        self._pool.close()
+
+
+def _once(happens: dict[str, Meddler], path: str) -> None:
+    if meddle := happens.pop(path.rpartition("/")[2], None):
+        meddle()
+
+
+def problems(loop: Loop) -> str:
+    """What status.json says is wrong, as one text."""
+    return "\n".join(map(str, loop.status().get("problems", [])))
+
+
+def note_change(loop: Loop, path: str, change: str, *, good: bool) -> None:
+    """Put on the player's record what a test did to a file, as the player does itself."""
+    line = {"time": time.time(), "path": path, "change": change, "good": good}
+    with (loop.stack.folder / "appeared.jsonl").open("a") as record:
+        record.write(json.dumps(line) + "\n")

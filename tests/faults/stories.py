@@ -1,0 +1,76 @@
+"""A play that several tests look at: what the loop did, and what its status said meanwhile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from condorloop.model import CampaignState
+from tests.loop import Loop, Played
+
+ECAL, STRIPS, SPOT = ALL = ("EcalPedestals", "SiStripBad", "BeamSpot")
+
+
+@dataclass
+class Story:
+    """A scenario that is played, and its submitter.
+
+    Attributes
+    ----------
+    said
+        Every problem that the status ever told.
+    moments
+        What a test wants to know of a time that is over.
+    """
+
+    loop: Loop
+    play: Played
+    said: set[str] = field(default_factory=set, repr=False)
+    moments: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def run_until(self, over: Callable[[], bool]) -> None:
+        """Run the submitter in this process until a condition holds."""
+        self.loop.run_until(lambda: self.listen() and over())
+
+    def run_until_closed(self, campaigns: int) -> None:
+        """Run the submitter in this process until so many campaigns are closed."""
+        self.run_until(lambda: self.loop.closed() == campaigns)
+
+    def listen(self) -> bool:
+        """Note what the status says now."""
+        self.said |= set(self.loop.problems())
+        return True
+
+    def has_said(self, *words: str) -> bool:
+        """Whether a problem had all these words."""
+        return any(all(word in problem for word in words) for problem in self.said)
+
+    def campaign(self, calibration: str, run: int, moment: str = "") -> dict[str, Any]:
+        """A campaign of the status, as it is or as it was at a moment."""
+        if not moment:
+            return self.loop.campaign(calibration, run)
+        found = self.moments[moment]["campaigns"]
+        [campaign] = [c for c in found if (c["calibration"], c["run"]) == (calibration, run)]
+        return dict(campaign)
+
+    def is_complete(self) -> bool:
+        """Whether every campaign is complete."""
+        states = [c["state"] for c in self.loop.campaigns()]
+        return bool(states) and set(states) == {CampaignState.COMPLETE}
+
+    def jobs(self, run: int) -> Counter[tuple[str, str]]:
+        """How many jobs each node of a run has had; its DAG as ``EcalPedestals dag000``."""
+        return Counter(
+            {
+                (f"{dag.split('/')[0]} {dag.rpartition('/')[2]}", node): count
+                for (dag, node), count in self.loop.jobs(run).items()
+            }
+        )
+
+    def assert_whole(self, run: int, *calibrations: str) -> None:
+        """Make sure that a run's payloads are as they would be if nothing had gone wrong."""
+        faults = {name: self.play.assay(name, run).faults for name in calibrations}
+        assert faults == dict.fromkeys(calibrations, ())
+        self.loop.assert_nothing_was_done_twice(run)
