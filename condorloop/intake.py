@@ -139,7 +139,7 @@ class Intake:
         lumis, error = contents.lumis(run), contents.error
         if not error and not lumis.ranges:
             error = f"no lumisection of run {run}"
-        tries = self._ledger.files_to_probe(*found).get(path, 0) + 1
+        tries = self._ledger.tries(path) + 1
         state = file_state(error, contents.transient, tries)
         events = sum(contents.events.get(run, {}).values())
         self._ledger.record_probe(path, state, Probe(lumis, events, error), now)

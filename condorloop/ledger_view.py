@@ -85,6 +85,13 @@ class LedgerView(LedgerFile):
         )
         return {r["path"]: r["probes"] for r in rows}
 
+    def tries(self, path: str) -> int:
+        """How often a RAW file was probed that is not known to be good or bad."""
+        return self._number(
+            "SELECT MAX(probes) FROM raw_file WHERE path = ? AND state IN ('new', 'unreadable')",
+            path,
+        )
+
     def next_numbers(self, campaign_id: int) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers of a campaign."""
         dag = self._all(

@@ -209,7 +209,11 @@ class Submitter:
         except OmsUnavailable as error:
             self._oms_service.failed(error, now)
             return []
-        self._oms_service.good(now)
+        if hidden := sorted(set(known) - {run.number for run in runs}):
+            named = ", ".join(map(str, hidden))
+            self._oms_service.failed(f"it does not show run {named}, which it has shown", now)
+        else:
+            self._oms_service.good(now)
         self._ledger.update_runs(runs)
         return runs
 

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from condorloop import failures
+from condorloop.lumis import Lumis
 from condorloop.model import CampaignState
+from condorloop.rundir import read_json
 from tests.loop import Loop, Played
 
 ECAL, STRIPS, SPOT = ALL = ("EcalPedestals", "SiStripBad", "BeamSpot")
@@ -68,6 +71,22 @@ class Story:
                 for (dag, node), count in self.loop.jobs(run).items()
             }
         )
+
+    def node(self, calibration: str, run: int, ls: int, kind: str = "RECO") -> tuple[str, str]:
+        """The node of a kind that reads a lumisection, as in `jobs`."""
+        runs = self.loop.work_dir / calibration / f"run{run}"
+        for manifest in sorted(runs.glob("dag*/manifest.json")):
+            for name, node in read_json(manifest)["nodes"].items():
+                if node["kind"] == kind and ls in Lumis.parse(node["lumis"]):
+                    return f"{calibration} {manifest.parent.name}", name
+        raise LookupError(f"no {kind} node reads LS {ls}")
+
+    def failures(self, run: int, node: tuple[str, str]) -> list[str]:
+        """Why the attempts of a node failed."""
+        dag, name = node
+        calibration, _, folder = dag.partition(" ")
+        directory = self.loop.work_dir / calibration / f"run{run}" / folder
+        return [attempt.words for attempt in failures.read(directory, name)]
 
     def assert_whole(self, run: int, *calibrations: str) -> None:
         """Make sure that a run's payloads are as they would be if nothing had gone wrong."""
