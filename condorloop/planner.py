@@ -182,7 +182,10 @@ def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterat
 def _to_quarantine(
     campaign: Campaign, dag: Dag, calibration: Calibration
 ) -> dict[str, tuple[str, ...]]:
-    """The inputs that have made their node fail often enough; none while storage is silent."""
+    """The inputs that have made their node fail often enough; none while storage is silent.
+
+    A HARVEST leaves out by itself what keeps failing.
+    """
     if not _storage_answered(campaign, dag):
         return {}
     spent = dag.rescues >= calibration.rescues.max_rescues
@@ -190,7 +193,9 @@ def _to_quarantine(
     return {
         node: guilty
         for node, blames in dag.blames.items()
-        if enough and (guilty := tuple(i for i, n in sorted(blames.items()) if n >= enough))
+        if enough
+        and not node.startswith(NodeKind.HARVEST)
+        and (guilty := tuple(i for i, n in sorted(blames.items()) if n >= enough))
     }
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 
 from condorloop import planner
@@ -174,6 +175,8 @@ class Submitter:
             raise
         except LedgerError as error:
             self._ledger_service.failed(error, self._clock())
+            with suppress(LedgerError):
+                self._write_status(self._clock())
 
     def cycle(self, *, poll: bool = True) -> None:
         """Observe, decide, act; once.
@@ -220,13 +223,18 @@ class Submitter:
     def _say_why_not_latched(
         self, now: float, runs: list[Run], known: frozenset[CampaignKey]
     ) -> None:
+        if not runs:
+            return
+        told, self._not_latched = self._not_latched, {}
         for run in runs:
             for name, calibration in self._config.calibrations.items():
                 key = CampaignKey(name, run.number)
                 reason = planner.why_not_latch(now, run, calibration)
-                if reason and key not in known and self._not_latched.get(key) != reason:
+                if key in known or not reason:
+                    continue
+                self._not_latched[key] = reason
+                if told.get(key) != reason:
                     say(key, f"not latched: {reason}")
-                    self._not_latched[key] = reason
 
     def _act(self, action: Action, now: float) -> None:
         key = action.key if isinstance(action, Latch) else action.campaign.key

@@ -35,6 +35,10 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=160, soft_wrap=False)
 
 
+SILENT = 300.0
+"""Seconds without a cycle after which something is wrong with a submitter that runs."""
+
+
 def print_status(data: Mapping[str, Any]) -> None:
     """Print what ``status.json`` holds."""
     console().print(status_view(data, time.time()))
@@ -48,6 +52,9 @@ def status_view(data: Mapping[str, Any], now: float) -> RenderableType:
     problems = [_text(f"! {p}", "red") for p in data["problems"]]
     if data.get("submitter", "") is None:
         problems.insert(0, _text("! no submitter runs: condorloop run", "red"))
+    elif now - data["time"] > SILENT:
+        silent = "! a submitter runs and writes nothing: is the disk full? see its log"
+        problems.insert(0, _text(silent, "red"))
     return Group(
         _text(f"{head}; last answers: {', '.join(answers)}"),
         *problems,
@@ -72,7 +79,7 @@ def campaign_table(campaigns: list[Mapping[str, Any]], now: float) -> Table:
             _text(_seen(c)),
             _text(_covered(c)),
             _text(_counts(c["files"], ("good", "new", "bad", "unreadable"))),
-            _text(_counts(c["dags"], ("active", "planned", "failed", "done"))),
+            _text(_counts(c["dags"], ("active", "planned", "failed", "removed", "lost", "done"))),
             _text(_counts(c["jobs"], ("running", "idle", "held"))),
             _text(f"{c['uploads']}, {_age(c['last_upload_at'], now)} ago" if c["uploads"] else ""),
         )

@@ -37,6 +37,10 @@ class Story:
         """Run the submitter in this process until a condition holds."""
         self.loop.run_until(lambda: self.listen() and over())
 
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition while a submitter of a process of its own runs."""
+        self.loop.wait(lambda: self.listen() and condition())
+
     def run_until_closed(self, campaigns: int) -> None:
         """Run the submitter in this process until so many campaigns are closed."""
         self.run_until(lambda: self.loop.closed() == campaigns)
@@ -71,6 +75,13 @@ class Story:
                 for (dag, node), count in self.loop.jobs(run).items()
             }
         )
+
+    def queue(self, constraint: str) -> list[dict[str, Any]]:
+        """The ads of node jobs in the queue."""
+        import htcondor2
+
+        ads = htcondor2.Schedd().query(f"{constraint} && CondorloopKind =!= undefined")
+        return [dict(ad) for ad in ads]
 
     def node(self, calibration: str, run: int, ls: int, kind: str = "RECO") -> tuple[str, str]:
         """The node of a kind that reads a lumisection, as in `jobs`."""

@@ -112,6 +112,28 @@ def test_spoiled_nodes_leave_no_trace_in_the_payloads(spoiled):
     spoiled.assert_whole(SPOILED, ECAL, STRIPS)
 
 
+def running(story, lumis):
+    """The job of RECO of these lumisections that runs and has met its fault; None if none does."""
+    armed = {a.fault.ls for a in story.loop.job_faults().armed}
+    jobs = story.queue(f'CondorloopLumis =?= "{lumis}" && JobStatus == 2')
+    return None if int(lumis.partition("-")[0]) in armed or not jobs else jobs[0]
+
+
+def starter_of(pool, job):
+    """The process on the execution point that looks after a job."""
+    for process in pool.processes("starter"):
+        ad = pool.folder / "execute" / f"dir_{process.pid}" / ".job.ad"
+        if ad.exists() and f"\nClusterId = {job['ClusterId']}\n" in ad.read_text():
+            return process
+    raise LookupError(f"no starter of {job['ClusterId']}")
+
+
+def stuck(story):
+    """The jobs of the run that are on hold, by their lumisections or kind."""
+    jobs = story.queue(f"CondorloopRun == {HELD} && JobStatus == 5")
+    return {job.get("CondorloopLumis", job["CondorloopKind"]): job for job in jobs}
+
+
 @pytest.fixture(scope="module")
 def held(stack, tmp_path_factory):
     """A run whose jobs are held, evicted, killed, and lose their machine."""
@@ -132,23 +154,83 @@ def held(stack, tmp_path_factory):
         "holds": {"releases": RELEASES, "wait": 1},
         "nodes": {"RECO": {"time_limit": 20}, "HARVEST": {"time_limit": 15}},
     }
+    policy = {**MEMORY_POLICY, "SYSTEM_PERIODIC_HOLD": 'CondorloopLumis =?= "21-24"'}
     loop = Loop(stack, tmp_path_factory.mktemp("held"), "held", {"defaults": settings})
-    pool = stack.pool
-    policy = {
-        **MEMORY_POLICY,
-        "SYSTEM_PERIODIC_HOLD": 'JobStatus < 3 && CondorloopLumis =?= "21-24"',
-    }
     with closing(loop):
-        with pool.reconfigured(policy):
-            story = Story(loop, loop.play(scenario))
+        story = Story(loop, loop.play(scenario))
+        with stack.pool.reconfigured(policy):
             loop.start()
-            story.wait(lambda: story.hangs(13))
-            evicted = story.job(HELD, "13-16")
-            loop.tool("condor_vacate_job", evicted["id"])
-            story.wait(lambda: story.hangs(17))
-            killed = story.job(HELD, "17-20")
-            starter(pool, killed["id"]).signal(signal.SIGKILL)
-            stuck = {story.node(ECAL, HELD, ls) for ls in (5, 9, 21)}
-            story.wait(lambda: len(story.held(HELD)) == 4 and story.jobs_held("21-24") > RELEASES)
-            story.wait(lambda: story.campaign(ECAL, HELD)["lumis"]["in_payload"] == "1-4,13-20,25-28")
-            story.moments |= {"held": loop.status(), "jobs": story.held(HELD)}
+            story.wait(lambda: running(story, "13-16") is not None)
+            loop.tool("condor_vacate_job", str(running(story, "13-16")["ClusterId"]))
+            story.wait(lambda: running(story, "17-20") is not None)
+            starter_of(stack.pool, running(story, "17-20")).signal(signal.SIGKILL)
+            story.wait(lambda: set(stuck(story)) == {"5-8", "9-12", "21-24", "HARVEST"})
+            story.wait(lambda: stuck(story)["21-24"]["NumHolds"] > RELEASES)
+            others = "1-4,13-20,25-28"
+            story.wait(lambda: story.campaign(ECAL, HELD)["lumis"]["in_payload"] == others)
+            story.moments |= {"held": loop.status(), "stuck": stuck(story)}
+        loop.job_faults().clear()
+        loop.tool("condor_release", "-constraint", f"CondorloopRun == {HELD}")
+        which = f"CondorloopRun == {HELD} && JobStatus == 2 && JobUniverse == 5"
+        story.wait(lambda: bool(story.queue(which)))
+        story.moments["on the machine"] = [job["ClusterId"] for job in story.queue(which)]
+        stack.pool.kill("startd")
+        story.wait(story.is_complete)
+        yield story
+
+
+def ad_of(story, lumis):
+    [ad] = story.loop.history(
+        f'CondorloopRun == {HELD} && CondorloopLumis == "{lumis}" && CondorloopKind == "RECO"'
+    )
+    return ad
+
+
+def test_a_job_out_of_memory_gets_more_and_succeeds(held):
+    assert 200 < ad_of(held, "1-4")["RequestMemory"] <= 400
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        pytest.param("5-8", "memory", id="out of all memory that it may have"),
+        pytest.param("9-12", "execute duration", id="beyond its time"),
+        pytest.param("HARVEST", "execute duration", id="HARVEST beyond its time"),
+        pytest.param("21-24", "SYSTEM_PERIODIC_HOLD", id="another reason, after its releases"),
+    ],
+)
+def test_a_job_that_stays_held_is_shown_with_the_reason(held, which, words):
+    job = held.moments["stuck"][which]
+    assert words in job["HoldReason"]
+    assert held.has_said(f"(job {job['ClusterId']}.0) is held: ", words)
+
+
+def test_a_job_held_for_another_reason_is_released_so_often(held):
+    holds = {which: job["NumHolds"] for which, job in held.moments["stuck"].items()}
+    assert holds["21-24"] == RELEASES + 1
+    assert (holds["9-12"], holds["HARVEST"]) == (1, 1)
+
+
+def test_held_jobs_stop_neither_the_other_nodes_nor_the_harvest_of_what_is_complete(held):
+    """The DAGs of the held jobs wait; HARVEST and UPLOAD of what is complete do not."""
+    ecal = held.campaign(ECAL, HELD, "held")
+    assert ecal["lumis"]["in_payload"] == "1-4,13-20,25-28"
+    assert ecal["state"] in (CampaignState.ACTIVE, CampaignState.CLOSING)
+    assert ecal["failed_nodes"] == []
+
+
+def test_an_evicted_job_and_one_whose_starter_is_killed_run_again_by_themselves(held):
+    assert ad_of(held, "13-16")["NumJobStarts"] == 2
+    assert ad_of(held, "17-20")["NumJobStarts"] == 2
+
+
+def test_jobs_of_a_machine_that_is_lost_run_again_elsewhere(held):
+    assert held.moments["on the machine"]
+    for cluster in held.moments["on the machine"]:
+        [ad] = held.loop.history(f"ClusterId == {cluster}")
+        assert ad["NumJobStarts"] + ad.get("NumShadowStarts", 0) >= 2
+
+
+def test_released_jobs_make_the_campaign_whole(held):
+    held.assert_whole(HELD, ECAL, STRIPS)
+    assert "is rescued" not in held.loop.output()

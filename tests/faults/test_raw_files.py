@@ -52,10 +52,10 @@ def files_of(loop: Loop, run: int) -> dict[int, Appeared]:
     return {f.lumis.first: f for f in record if f.run == run}
 
 
-def appears(loop: Loop, play: Played, run: int, ls: int) -> None:
+def appears(loop: Loop, play: Played, run: int, ls: int, name: str) -> None:
     """Let a lumisection's file appear, whenever a test likes."""
     other = files_of(loop, run)[1]
-    path = str(Path(other.path).with_name("after-closing.root"))
+    path = str(Path(other.path).with_name(name))
     lumis, truth = Lumis.of([ls]), Truth(play.scenario.seed)
     write_raw_file(loop.stack.xrootd.localroot / path[1:], Stream.ECAL, run, lumis, truth)
     line = {"time": 0, "path": path, "run": run, "stream": ECAL, "ls": str(lumis), "fault": None}
@@ -102,7 +102,7 @@ def story(stack, tmp_path_factory, quick_probes):
         with running(loop):
             loop.wait(lambda: loop.closed() == 1)
             first = loop.states()["EcalPedestals"]
-            appears(loop, play, run, last)
+            appears(loop, play, run, last, "after-closing.root")
             loop.wait(lambda: last in play.assay("EcalPedestals", run).in_payload)
             loop.wait(lambda: loop.closed() == 1)
         by_ls = files_of(loop, run)
@@ -125,7 +125,7 @@ def test_bad_files_stop_no_other_file(story):
         (3, "autorecovered"),
         (4, "appears to be missing"),
         (5, "edmFileUtil, exit 1: "),
-        (8, "Could not open file"),
+        (8, "could not be opened"),
         (9, "no lumisection of run 399200"),
     ],
     ids=["truncated", "not closed", "no events", "empty", "never readable", "another run's"],
@@ -176,7 +176,7 @@ def test_a_file_that_comes_after_closing_reopens_the_campaign_and_is_in_its_payl
 
 
 def test_good_files_are_probed_once(story):
-    steady = set(story.files) - {6, 7, 8}
+    steady = set(story.files) - {2, 5, 6, 7, 8}  # those may be on their way, or storage's fault
     assert {story.probes(ls) for ls in steady} == {1}
 
 
@@ -184,7 +184,12 @@ def test_good_files_are_probed_once(story):
 def meddled(stack, tmp_path_factory, quick_probes):
     """Files vanish or are replaced at chosen moments of their way."""
     run, last = 399201, 20
-    settings = {"defaults": {"nodes": {"RECO": {"retries": 0}}, "batching": {"batch_window": 3}}}
+    settings = {
+        "defaults": {
+            "nodes": {"RECO": {"retries": 0}},
+            "batching": {"batch_window": 30, "max_active_dags": 1},
+        }
+    }
     loop = Loop(stack, tmp_path_factory.mktemp("meddled"), "meddled-files", settings)
     named = {
         4: "vanishes-before-it-is-probed",
@@ -195,6 +200,8 @@ def meddled(stack, tmp_path_factory, quick_probes):
         14: "replaced-in-a-dag",
     }
     files = [{"stream": ECAL, "ls": ls, "name": f"{name}.root"} for ls, name in named.items()]
+    for file in files:
+        file["late"] = 9999.0 if file["ls"] in (8, 10) else 0.0
     script = run_of(run, ["EcalPedestals"], lumisections=last, layout=ONE_EACH, files=files)
     play = loop.play(script)
     folder = f"{loop.config().calibrations['EcalPedestals'].stream_path}/000/399/201/00000"
@@ -213,14 +220,20 @@ def meddled(stack, tmp_path_factory, quick_probes):
         write_raw_file(on_disk(ls), Stream.ECAL, run, Lumis.of([ls]), truth, events_per_ls=events)
         note_change(loop, f"{folder}/{named[ls]}.root", "replaced", good=True)
 
+    def vanish_and_let_others_wait(ls: int) -> None:
+        """What appears now waits: there is a DAG, and there may be only one."""
+        vanish(ls)
+        for waiting in (8, 10):
+            appears(loop, play, run, waiting, f"{named[waiting]}.root")
+
     def of(meddle, *lumis):
         return {f"{named[ls]}.root": lambda ls=ls: meddle(ls) for ls in lumis}
 
     def around(world):
         before_probe = of(vanish, 4) | of(replace_it, 9)
         storage = MeddledFiles(world.storage, before_probe, of(vanish, 8) | of(replace_it, 10))
-        pool = MeddledPool(world.pool, of(vanish, 1) | of(replace_it, 14))
-        return replace(world, storage=storage, pool=pool)
+        in_dag = of(vanish_and_let_others_wait, 1) | of(replace_it, 14)
+        return replace(world, storage=storage, pool=MeddledPool(world.pool, in_dag))
 
     try:
         with running(loop, around=around):

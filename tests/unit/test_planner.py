@@ -432,3 +432,10 @@ def test_a_closed_campaign_reopens_for_news_inside_the_window_and_never_after(ch
     [action] = act(replace(CLOSED, **change), at=HOUR)
     assert action.state is CampaignState.ACTIVE
     assert act(replace(CLOSED, **change), at=8 * HOUR) == []
+
+
+def test_a_harvest_leaves_out_by_itself_what_keeps_failing():
+    failed = dag(0, DagState.FAILED, failed=("HARVEST",), ended_at=START, rescues=2)
+    failed = replace(failed, blames={"HARVEST": {"apJob000": 9}})
+    [action] = act(campaign(dags=(failed,)), at=HOUR)
+    assert action.without == {}
