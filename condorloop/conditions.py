@@ -17,6 +17,7 @@ from pathlib import Path
 
 from condorloop import processes
 from condorloop.model import UploadOutcome
+from condorloop.private import why_not_private
 
 NETRC_MACHINE = "ConditionUploader"
 _REASON = "..."
@@ -69,7 +70,8 @@ def iovs(path: Path) -> list[Iov]:
 def missing_credentials(auth_path: Path | None) -> str | None:
     """Say what is wrong with the netrc that uploadConditions.py will read; None if nothing is.
 
-    Without it the tool asks on the terminal, which a job does not have.
+    Without it the tool asks on the terminal, which a job does not have. One that everybody may
+    read is not used.
     """
     try:
         file = (auth_path or Path.home()) / ".netrc"
@@ -77,13 +79,14 @@ def missing_credentials(auth_path: Path | None) -> str | None:
         return "no netrc file: there is no home directory"
     try:
         found = netrc.netrc(str(file)).authenticators(NETRC_MACHINE)
+        open_to_all = why_not_private(file)
     except OSError as error:
         return f"{file}: {error.strerror}"
     except netrc.NetrcParseError as error:
         return f"{file}: not a netrc file: {error.msg}"
     except ValueError as error:
         return f"{file}: not a netrc file: {error}"
-    return None if found else f"{file}: no entry for machine {NETRC_MACHINE}"
+    return open_to_all if found else f"{file}: no entry for machine {NETRC_MACHINE}"
 
 
 def upload(

@@ -30,6 +30,7 @@ from condorloop.rundir import (
     PERMANENT,
     UPLOAD_RECORD,
     Witness,
+    let_group_write,
     read_json,
     remove_unfinished,
     write_json,
@@ -293,12 +294,7 @@ def _share(dag: DagContext, name: str) -> None:
     """Let the group write what HTCondor's file transfer has made."""
     made = dag.directory / name
     streams = (dag.directory / f"{name}.{stream}" for stream in ("out", "err"))
-    for path in (made, *made.rglob("*"), *streams):
-        with suppress(FileNotFoundError, PermissionError):
-            mode = path.lstat().st_mode & 0o777
-            wanted = mode | (0o070 if path.is_dir() else 0o060)
-            if mode != wanted and not path.is_symlink():
-                path.chmod(wanted)
+    let_group_write((made, *made.rglob("*"), *streams))
 
 
 def _forget_inputs(dag: DagContext, kind: NodeKind) -> None:

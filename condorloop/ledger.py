@@ -10,6 +10,7 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from condorloop.ledger_dags import DagLedger
@@ -36,6 +37,9 @@ class Ledger(DagLedger):
 
     def __init__(self, path: Path, ledger_id: str | None = None) -> None:
         self._new_id = ledger_id or uuid.uuid4().hex[:12]
+        if not path.exists():
+            with suppress(OSError):  # which SQLite will tell
+                path.touch()  # as the umask has it: SQLite would not let the group write
         super().__init__(path)
 
     def _prepare(self) -> None:

@@ -7,7 +7,6 @@ Every method is one transaction.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 
 from condorloop.ledger_summary import LedgerSummary
@@ -115,20 +114,6 @@ class DagLedger(LedgerSummary):
             if not left and node["child"]:
                 self._drop(dag_id, node["child"], [node["output"]])
 
-    def _inputs_of(self, node: sqlite3.Row) -> set[str]:
-        if node["kind"] == NodeKind.RECO:
-            rows = self._all(
-                "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
-                " WHERE dag_id = ? AND node = ?",
-                *(node["dag_id"], node["name"]),
-            )
-        else:
-            rows = self._all(
-                "SELECT output FROM node WHERE dag_id = ? AND child = ?",
-                *(node["dag_id"], node["name"]),
-            )
-        return {r[0] for r in rows}
-
     def dag_ended(
         self, dag_id: int, failed: Iterable[FailedNode] | None, now: float, removed_by: str = ""
     ) -> None:
@@ -219,13 +204,14 @@ class DagLedger(LedgerSummary):
         with self._transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, inputs, lumis, events,"
-                " harvested_at, outcome, answer, tag, hash, since, answered_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " harvested_at, outcome, answer, tag, hash, since, answered_at, left_out)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(dag_id, campaign_id, json.dumps(sorted(record.inputs))),
                     *(str(record.lumis), record.events),
                     *(record.harvested_at, record.outcome, record.answer, record.tag),
                     *(record.hash, record.since, record.answered_at),
+                    json.dumps(sorted(record.left_out)),
                 ),
             )
             if record.harvested_at is None:

@@ -78,7 +78,8 @@ CREATE TABLE payload (
     campaign_id INTEGER NOT NULL REFERENCES campaign (id),
     inputs TEXT NOT NULL, lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     harvested_at REAL, outcome TEXT, answer TEXT NOT NULL DEFAULT '',
-    tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER, answered_at REAL);
+    tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER, answered_at REAL,
+    left_out TEXT NOT NULL DEFAULT '[]');
 CREATE INDEX payload_campaign ON payload (campaign_id);
 {_OF_2}"""
 
@@ -97,6 +98,7 @@ ALTER TABLE node ADD COLUMN exit_code INTEGER;
 ALTER TABLE node ADD COLUMN error TEXT NOT NULL DEFAULT '';
 ALTER TABLE node ADD COLUMN blames TEXT NOT NULL DEFAULT '{{}}';
 ALTER TABLE node ADD COLUMN dropped TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE payload ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]';
 {_OF_2}"""
 
 MIGRATIONS = {1: _TO_2}

@@ -5,6 +5,7 @@ Knows how a campaign's rows are summed up; the loop decides nothing from it.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from condorloop.ledger_view import LedgerView
@@ -16,6 +17,7 @@ from condorloop.model import (
     UploadOutcome,
     dag_label,
 )
+from condorloop.rundir import alcareco_name
 
 
 class LedgerSummary(LedgerView):
@@ -69,6 +71,8 @@ class LedgerSummary(LedgerView):
         )
         uploaded = [p for p in payloads if p["outcome"] == UploadOutcome.UPLOADED]
         answered = [p for p in payloads if p["outcome"]]
+        harvests = [p for p in payloads if p["harvested_at"] is not None]
+        last = max(harvests, key=lambda p: float(p["harvested_at"]), default=None)
         return CampaignSummary(
             key=CampaignKey(row["calibration"], row["run"]),
             state=CampaignState(row["state"]),
@@ -92,6 +96,7 @@ class LedgerSummary(LedgerView):
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
             errors={_name(f): _why(f) for f in failed if f["error"]},
             removed={dag_label(r["number"], r["batch"]): r["removed_by"] for r in removed},
+            left_out=tuple(map(alcareco_name, json.loads(last["left_out"]))) if last else (),
         )
 
 

@@ -235,11 +235,34 @@ class LedgerView(LedgerFile):
         )
 
     def quarantined(self, campaign_id: int) -> tuple[str, ...]:
-        """The inputs that nodes of a campaign went on without."""
+        """The inputs that nodes of a campaign went on without, but for what was never made."""
         rows = self._all(
-            "SELECT dropped FROM node WHERE campaign_id = ? AND dropped <> '[]'", campaign_id
+            "SELECT output, state, dropped FROM node WHERE campaign_id = ? AND dropped <> '[]'",
+            campaign_id,
         )
-        return tuple(sorted(i for r in rows for i in json.loads(r["dropped"])))
+        unmade = {r["output"] for r in rows if r["state"] == "dropped"}
+        return tuple(sorted({i for r in rows for i in json.loads(r["dropped"])} - unmade))
+
+    def _inputs_of(self, node: sqlite3.Row) -> set[str]:
+        """What a RECO or ALCA node was planned to read, but for what waits for another DAG."""
+        if node["kind"] == NodeKind.RECO:
+            rows = self._all(
+                "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+                " WHERE dag_id = ? AND node = ?",
+                *(node["dag_id"], node["name"]),
+            )
+        else:
+            rows = self._all(
+                "SELECT output FROM node WHERE dag_id = ? AND child = ?",
+                *(node["dag_id"], node["name"]),
+            )
+        return {r[0] for r in rows}
+
+    def _blames(self, node: sqlite3.Row) -> dict[str, int]:
+        """Whom a node's failed attempts blame, of the inputs that it still has."""
+        told: dict[str, int] = json.loads(node["blames"])
+        left = self._inputs_of(node) - set(json.loads(node["dropped"])) if told else set()
+        return {each: count for each, count in told.items() if each in left}
 
     def dags(self, campaign_id: int) -> list[Dag]:
         """The DAGs of a campaign that are neither done nor lost."""
@@ -251,7 +274,7 @@ class LedgerView(LedgerFile):
             campaign_id,
         ):
             failed = self._all(
-                "SELECT name, blames FROM node WHERE dag_id = ? AND state = 'failed'", row["id"]
+                "SELECT * FROM node WHERE dag_id = ? AND state = 'failed'", row["id"]
             )
             dags.append(
                 Dag(
@@ -268,7 +291,7 @@ class LedgerView(LedgerFile):
                     else frozenset(json.loads(row["inputs"])),
                     upload=UploadOutcome(row["outcome"]) if row["outcome"] else None,
                     held=bool(row["held"]),
-                    blames={f["name"]: json.loads(f["blames"]) for f in failed},
+                    blames={f["name"]: self._blames(f) for f in failed},
                     removed_by=row["removed_by"],
                 )
             )
@@ -325,4 +348,5 @@ def _harvest_record(row: sqlite3.Row) -> HarvestRecord:
         hash=row["hash"],
         since=row["since"],
         answered_at=row["answered_at"],
+        left_out=frozenset(json.loads(row["left_out"])),
     )

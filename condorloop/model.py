@@ -237,6 +237,7 @@ class CampaignSummary:
     `in_payload` are the LS of the last payload that was uploaded. `quarantined` are inputs that
     their nodes went on without; `lacking` has the LS that a node's inputs had and its job did not
     read, `errors` why a node failed, `removed` who removed a DAG: each by label and node.
+    `left_out` are the ALCARECO that the last harvest found unusable.
     """
 
     key: CampaignKey
@@ -261,6 +262,7 @@ class CampaignSummary:
     lacking: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from condorloop.bounded import in_time
 from condorloop.model import Run
 from condorloop.oms_row import run_of
 from condorloop.plain import one_line, shown
+from condorloop.private import why_not_private
 from condorloop.site import OmsSite
 
 PAGE_ROWS = 100
@@ -215,6 +216,8 @@ class _Client:
         if self._site.login == "oidc":
             if self._site.client_secret_file is None:
                 raise OmsUnavailable(f"{self._url}: login oidc needs the file with its secret")
+            if problem := why_not_private(self._site.client_secret_file):
+                raise OmsUnavailable(problem)
             token = OMSAPIOAuth(
                 self._site.client_id,
                 self._site.client_secret_file.read_text().strip(),

@@ -182,11 +182,16 @@ def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterat
 def _to_quarantine(
     campaign: Campaign, dag: Dag, calibration: Calibration
 ) -> dict[str, tuple[str, ...]]:
-    """The inputs that have made their node fail often enough; none while storage is silent.
+    """The inputs that are given up; none while storage is silent."""
+    return _guilty(dag, calibration) if _storage_answered(campaign, dag) else {}
+
+
+def _guilty(dag: Dag, calibration: Calibration) -> dict[str, tuple[str, ...]]:
+    """The inputs that have made their node fail often enough, by node.
 
     A HARVEST leaves out by itself what keeps failing.
     """
-    if not _storage_answered(campaign, dag):
+    if dag.state is not DagState.FAILED:
         return {}
     spent = dag.rescues >= calibration.rescues.max_rescues
     enough = 1 if spent else BLAMED if dag.rescues else None
@@ -345,6 +350,8 @@ def _final_state(
     if any(d.moves if over else d.in_flight for d in campaign.dags):
         return None
     if any(can_rescue(now, campaign, d, calibration) for d in campaign.dags):
+        return None
+    if not over and any(_guilty(d, calibration) for d in campaign.dags):
         return None
     if campaign.waiting or (campaign.probing and not over):
         return None

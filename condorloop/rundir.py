@@ -181,6 +181,16 @@ def write_whole(path: Path, text: str) -> None:
     _sync_folder(path.parent)
 
 
+def let_group_write(paths: Iterable[Path]) -> None:
+    """Let the group write what HTCondor has made with modes of its own; links are left alone."""
+    for path in paths:
+        with suppress(FileNotFoundError, PermissionError):
+            mode = path.lstat().st_mode & 0o777
+            wanted = mode | (0o070 if path.is_dir() else 0o060)
+            if mode != wanted and not path.is_symlink():
+                path.chmod(wanted)
+
+
 def remove_unfinished(path: Path) -> None:
     """Remove what writers of a file have left that were killed; no one else may be writing it."""
     for temporary in path.parent.glob(f".{glob.escape(path.name)}.*"):

@@ -98,6 +98,8 @@ def _of_campaign(campaign: CampaignSummary) -> Iterable[str]:
         yield f"{key}: {dag} was removed by {who}; condorloop resubmit {key.run} runs it again"
     for path in campaign.quarantined:
         yield f"{key}: {path.rpartition('/')[2]} is quarantined: it kept failing"
+    for name in campaign.left_out:
+        yield f"{key}: {name} was left out of the harvest: it cannot be used"
     for node, lumis in campaign.lacking.items():
         yield f"{key}: {node} did not read LS {lumis} of its input"
     if campaign.last_outcome in _BAD_UPLOADS:
@@ -133,6 +135,7 @@ def _campaign(campaign: CampaignSummary, jobs: Mapping[str, int]) -> dict[str, A
         "removed": dict(campaign.removed),
         "quarantined": list(campaign.quarantined),
         "lacking": dict(campaign.lacking),
+        "left_out": list(campaign.left_out),
         "uploads": campaign.uploads,
         "last_upload_at": campaign.last_upload_at,
         "last_outcome": campaign.last_outcome,

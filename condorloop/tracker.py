@@ -29,7 +29,7 @@ from condorloop.model import (
     QueuedDag,
 )
 from condorloop.progress import Observed, observe_dag
-from condorloop.rundir import MANIFEST, RUN_START, dag_dir, dag_file, read_json
+from condorloop.rundir import MANIFEST, RUN_START, dag_dir, dag_file, let_group_write, read_json
 from condorloop.services import Service
 from condorloop.world import Pool
 
@@ -155,7 +155,7 @@ class Tracker:
     def _ended(self, campaign: Campaign, dag: Dag, now: float) -> None:
         observed = self._observed(campaign, dag)
         file = dag_file(observed.runs, dag.number)
-        ended = how_ended(file, dag.cluster or 0)
+        ended = how_ended(file, dag.cluster or 0) or self._told_by_history(file, dag, now)
         observe_dag(self._ledger, observed)
         if not file.exists():
             self._lose(campaign.key, dag.id, dag.number, now)
@@ -165,8 +165,9 @@ class Tracker:
         if ended is None:
             if now - self._missed.setdefault(dag.id, now) < LOST_AFTER:
                 return
-            ended = self._last_resort(dag)
+            ended = Ended(False, ())
         self._missed.pop(dag.id, None)
+        let_group_write(file.parent.iterdir())
         if ended.success:
             self._ledger.dag_ended(dag.id, None, now)
             say(campaign.key, f"{dag.label} is done")
@@ -179,14 +180,17 @@ class Tracker:
             failed = ", ".join(ended.failed_nodes) or "it left the queue without a result"
             say(campaign.key, f"{dag.label} failed: {failed}", logging.WARNING)
 
-    def _last_resort(self, dag: Dag) -> Ended:
-        """Ask history how a DAG ended whose own files do not tell; failed if nobody knows."""
+    def _told_by_history(self, file: Path, dag: Dag, now: float) -> Ended | None:
+        """Ask history how a DAG ended whose own files do not tell; None if it does not, either."""
         try:
             with self._interruption.outside():
-                ended = self._schedd.history(dag.cluster or 0, self._missed[dag.id] - DAY)
+                told = self._schedd.history(dag.cluster or 0, now - DAY)
         except ScheddUnavailable:
-            ended = None
-        return Ended(False, (), ended.removed_by if ended else "")
+            return None
+        if told is None:
+            return None
+        failed = () if told.exit_code is None else failed_nodes(file)
+        return Ended(told.exit_code == 0, failed, told.removed_by)
 
     def _restore_run_directory(self, campaign: Campaign, answered: bool, now: float) -> None:
         """Begin again where a person has deleted the run directory under a campaign.

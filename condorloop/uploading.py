@@ -23,6 +23,7 @@ from condorloop.rundir import (
     PERMANENT,
     UPLOAD_LOCK,
     UPLOAD_RECORD,
+    iso_time,
     read_json,
     read_lumis,
     remove_unfinished,
@@ -51,6 +52,8 @@ def upload(dag: DagContext) -> int:
         before = read_json(harvest / UPLOAD_RECORD)
         outcome = outcome_in(before)
         wanted = outcome is UploadOutcome.REFUSED and (harvest / ASK_AGAIN).exists()
+        if wanted:
+            _tell_apart(dag, harvest)
         if outcome in OPEN or wanted:
             outcome, answer = _upload(dag, harvest, bool(before.get("unanswered")), lock)
             print(f"{outcome}: {answer}")
@@ -59,6 +62,15 @@ def upload(dag: DagContext) -> int:
     if outcome is UploadOutcome.REFUSED:
         return PERMANENT
     return 1 if outcome in OPEN else 0
+
+
+def _tell_apart(dag: DagContext, harvest: Path) -> None:
+    """Word what goes with a payload anew: the service takes no file twice, not one it refused."""
+    settings = dag.manifest["upload"]
+    metadata = dict(settings["metadata"])
+    said = str(metadata.get("userText", ""))
+    metadata["userText"] = f"{said} (asked again at {iso_time(time.time())})".lstrip()
+    write_json(harvest / settings["metadata_filename"], metadata)
 
 
 def outcome_in(record: Mapping[str, Any]) -> UploadOutcome:

@@ -75,6 +75,7 @@ class Loop:
         _merge(site, settings or {})
         self._site = site
         self._write_site()
+        self.calibrations = config.shipped("calibrationYAML")
         self._calibrations: list[str] = []
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -92,7 +93,7 @@ class Loop:
 
     def config(self) -> config.Config:
         """The site's configuration, of the scenario's calibrations."""
-        return config.load(self.site, config.shipped("calibrationYAML"), self._calibrations)
+        return config.load(self.site, self.calibrations, self._calibrations)
 
     def _submitting(self, act: Callable[[Submitter], None], ledger: type[Ledger] = Ledger) -> None:
         loaded = self.config()
@@ -155,6 +156,7 @@ class Loop:
     def start(self) -> subprocess.Popen[bytes]:
         """Start the submitter as a process of its own."""
         command = [sys.executable, "-m", "condorloop", "run", "--site", str(self.site)]
+        command += ["--calibrations", str(self.calibrations)]
         for name in self._calibrations:
             command += ["-c", name]
         with (self.folder / "submitter.log").open("ab") as log:
@@ -260,6 +262,12 @@ class Loop:
         urls = [f"http://127.0.0.1:{port}/_testbed/faults" for port in ports]
         method = "DELETE" if clear else "GET"
         return [f for url in urls for f in requests.request(method, url, timeout=20).json()]
+
+    def fail_conditions(self, mode: str, **more: Any) -> None:
+        """Let the next requests to the conditions service fail."""
+        port = read_json(self.stack.folder / "services.json")["conditions_port"]
+        url = f"http://127.0.0.1:{port}/_testbed/faults"
+        requests.post(url, json={"mode": mode, **more}, timeout=20).raise_for_status()
 
     def jobs(self, run: int) -> Counter[tuple[str, str]]:
         """How many jobs of each node have left the queue, by its DAG's directory and name."""

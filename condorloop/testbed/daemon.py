@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 POLL = 0.05
@@ -15,10 +15,13 @@ POLL = 0.05
 
 @dataclass(frozen=True)
 class Process:
-    """A process, told from a later one of the same pid by its start time in clock ticks."""
+    """A process, told from a later one of the same pid by its start time in clock ticks.
+
+    It stays the same when its parent ends and it gets another.
+    """
 
     pid: int
-    parent: int
+    parent: int = field(compare=False)
     started: int
 
     def is_running(self) -> bool:

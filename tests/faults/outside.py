@@ -12,11 +12,15 @@ from pathlib import Path
 from condorloop import logs
 from condorloop.contents import Contents
 from condorloop.dagman.outcome import HistoryEnd
+from condorloop.lumis import Lumis
 from condorloop.model import HeldJob, QueuedDag
 from condorloop.recovery import open_ledger
 from condorloop.submitter import Submitter
+from condorloop.testbed.assay import Appeared, appeared
+from condorloop.testbed.raw import Stream, write_raw_file
+from condorloop.testbed.truth import Truth
 from condorloop.world import Files, Pool, World
-from tests.loop import Loop
+from tests.loop import Loop, Played
 
 Meddler = Callable[[], None]
 
@@ -177,3 +181,23 @@ def note_change(loop: Loop, path: str, change: str, *, good: bool) -> None:
     line = {"time": time.time(), "path": path, "change": change, "good": good}
     with (loop.stack.folder / "appeared.jsonl").open("a") as record:
         record.write(json.dumps(line) + "\n")
+
+
+def files_of(loop: Loop, run: int) -> dict[int, Appeared]:
+    """The files of a run that have appeared, by their first lumisection."""
+    record = appeared(loop.stack.folder / "appeared.jsonl")
+    return {f.lumis.first: f for f in record if f.run == run}
+
+
+def appears(loop: Loop, play: Played, run: int, ls: int, name: str) -> None:
+    """Let the file of a lumisection of TestEnablesEcalHcal appear, whenever a test likes.
+
+    Another file of the run must have appeared; it is put beside that.
+    """
+    other = next(iter(files_of(loop, run).values()))
+    path = str(Path(other.path).with_name(name))
+    lumis, truth = Lumis.of([ls]), Truth(play.scenario.seed)
+    write_raw_file(loop.stack.xrootd.localroot / path[1:], Stream.ECAL, run, lumis, truth)
+    known = {"path": path, "run": run, "stream": Stream.ECAL.value, "ls": str(lumis)}
+    with (loop.stack.folder / "appeared.jsonl").open("a") as record:
+        record.write(json.dumps({**known, "time": time.time(), "fault": None}) + "\n")

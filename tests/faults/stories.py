@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from condorloop import failures
+from condorloop.failures import Attempt
 from condorloop.lumis import Lumis
 from condorloop.model import CampaignState
 from condorloop.rundir import read_json
@@ -94,10 +95,18 @@ class Story:
 
     def failures(self, run: int, node: tuple[str, str]) -> list[str]:
         """Why the attempts of a node failed."""
+        return [attempt.words for attempt in self._attempts(run, node)]
+
+    def blamed(self, run: int, node: tuple[str, str]) -> set[str]:
+        """The names of the inputs that made attempts of a node fail."""
+        paths = [path for attempt in self._attempts(run, node) for path in attempt.blames]
+        return {path.rpartition("/")[2] for path in paths}
+
+    def _attempts(self, run: int, node: tuple[str, str]) -> tuple[Attempt, ...]:
         dag, name = node
         calibration, _, folder = dag.partition(" ")
         directory = self.loop.work_dir / calibration / f"run{run}" / folder
-        return [attempt.words for attempt in failures.read(directory, name)]
+        return failures.read(directory, name)
 
     def assert_whole(self, run: int, *calibrations: str) -> None:
         """Make sure that a run's payloads are as they would be if nothing had gone wrong."""

@@ -23,6 +23,8 @@ SCHEDD_RUN, REBOOT_RUN = 399110, 399111
 CALIBRATIONS = ["EcalPedestals", "BeamSpot"]
 COMPLETE = dict.fromkeys(CALIBRATIONS, CampaignState.COMPLETE)
 FOUR_LS = {stream: {"ls_per_file": 4} for stream in ("TestEnablesEcalHcal", "ExpressPhysics")}
+SHORT_LEASE = {"submit": ["job_lease_duration = 10"]}
+"""How long the schedd waits for a machine with its job; it is 10 minutes if nobody says."""
 PLACEHOLDER = "executable = /bin/true\nuniverse = local\nhold = true\nqueue\n"
 
 
@@ -146,7 +148,9 @@ def test_a_schedd_that_was_killed_or_restarted_makes_no_dag_fail(story):
 
 @pytest.fixture(scope="module")
 def reboot(stack, tmp_path_factory):
-    loop = Loop(stack, tmp_path_factory.mktemp("reboot"), "reboot", {"pool": {"timeout": 5}})
+    leases = {"nodes": dict.fromkeys(("RECO", "ALCA", "HARVEST"), SHORT_LEASE)}
+    settings = {"pool": {"timeout": 5}, "defaults": leases}
+    loop = Loop(stack, tmp_path_factory.mktemp("reboot"), "reboot", settings)
     scenario = run_of(REBOOT_RUN, CALIBRATIONS, lumisections=16, end_after=8, layout=FOUR_LS)
     story = Story(loop, loop.play(scenario), {})
     submitter = loop.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +12,20 @@ from condorloop import intake
 from condorloop.lumis import Lumis
 from condorloop.model import CampaignState
 from condorloop.rundir import MANIFEST, read_json
-from condorloop.testbed.assay import Appeared, Verdict, appeared
+from condorloop.testbed.assay import Appeared, Verdict
 from condorloop.testbed.raw import Stream, write_raw_file
 from condorloop.testbed.truth import Truth
-from tests.faults.outside import MeddledFiles, MeddledPool, note_change, problems, running
+from tests.faults.outside import (
+    MeddledFiles,
+    MeddledPool,
+    appears,
+    files_of,
+    note_change,
+    problems,
+    running,
+)
 from tests.faults.scenarios import run_of
-from tests.loop import Loop, Played
+from tests.loop import Loop
 
 ECAL = "TestEnablesEcalHcal"
 ONE_EACH = {ECAL: {"ls_per_file": 1}}
@@ -45,22 +52,6 @@ class Story:
     def probes(self, ls: int) -> int:
         """How often the file of a lumisection was probed."""
         return self.loop.probes()[self.files[ls].path]
-
-
-def files_of(loop: Loop, run: int) -> dict[int, Appeared]:
-    record = appeared(loop.stack.folder / "appeared.jsonl")
-    return {f.lumis.first: f for f in record if f.run == run}
-
-
-def appears(loop: Loop, play: Played, run: int, ls: int, name: str) -> None:
-    """Let a lumisection's file appear, whenever a test likes."""
-    other = files_of(loop, run)[1]
-    path = str(Path(other.path).with_name(name))
-    lumis, truth = Lumis.of([ls]), Truth(play.scenario.seed)
-    write_raw_file(loop.stack.xrootd.localroot / path[1:], Stream.ECAL, run, lumis, truth)
-    line = {"time": 0, "path": path, "run": run, "stream": ECAL, "ls": str(lumis), "fault": None}
-    with (loop.stack.folder / "appeared.jsonl").open("a") as record:
-        record.write(json.dumps(line) + "\n")
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +198,7 @@ def meddled(stack, tmp_path_factory, quick_probes):
     folder = f"{loop.config().calibrations['EcalPedestals'].stream_path}/000/399/201/00000"
 
     def on_disk(ls: int) -> Path:
-        return stack.xrootd.localroot / folder[1:] / f"{named[ls]}.root"
+        return Path(stack.xrootd.localroot, folder[1:], f"{named[ls]}.root")
 
     def vanish(ls: int) -> None:
         on_disk(ls).unlink()
@@ -275,9 +266,13 @@ def test_a_file_that_is_replaced_in_a_dag_is_named(meddled):
     assert said in meddled.problems
 
 
-def test_ten_thousand_files_of_one_run_are_planned_once_each(stack, tmp_path):
+@pytest.mark.parametrize(
+    ("run", "parts"), [(399202, 10), pytest.param(399203, 100, marks=pytest.mark.long)]
+)
+def test_thousands_of_files_of_one_run_are_probed_and_planned_once_each(
+    stack, tmp_path, run, parts
+):
     """What edmFileUtil would take, 0.1 s a file, is left out: a script tells what is in a file."""
-    run, parts = 399202, 100
     tool = tmp_path / "edmFileUtil"
     tool.write_text(
         '#!/bin/sh\necho "$2" >>"$0.probed"\nls=${2##*/LS}\n'
@@ -287,11 +282,12 @@ def test_ten_thousand_files_of_one_run_are_planned_once_each(stack, tmp_path):
     settings = {
         "storage": {"edm_file_util": str(tool)},
         "pool": {"condor_config": str(tmp_path / "not-there")},
+        "defaults": {"batching": {"max_active_dags": 100}},
     }
     loop = Loop(stack, tmp_path, "many-files", settings)
     loop.play(run_of(run, ["EcalPedestals"], lumisections=1, end_after="never"))
     stream = loop.config().calibrations["EcalPedestals"].stream_path
-    folder = stack.xrootd.localroot / f"{stream[1:]}/000/399/202"
+    folder = stack.xrootd.localroot / f"{stream[1:]}/000/399/{run % 1000}"
     names = [f"LS{ls}_{part}.root" for ls in range(1, 101) for part in range(parts)]
     for i, name in enumerate(names):
         block = folder / f"{i // 1000:05d}"

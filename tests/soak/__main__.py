@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
-from pathlib import Path
 
+import tests.soak
 from tests.soak.day import Day
+from tests.soak.place import place
 from tests.soak.story import Violation
-from tests.soak.weather import ALL
-
-MEMORY = Path("/dev/shm")
+from tests.soak.weather import ALL, BAD_FILES
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.soak", description=__doc__)
+    """Live through days; 1 if a promise was broken in one of them."""
+    parser = argparse.ArgumentParser(
+        prog="tests.soak",
+        description=tests.soak.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--repeat", type=int, default=1, help="so many days, of seeds from N on")
@@ -27,25 +29,29 @@ def main() -> int:
     parser.add_argument("--tell", action="store_true", help="print the whole story")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a broken day")
     options = parser.parse_args()
-    kinds = frozenset(options.only or ALL | {"files"}) - set(options.without)
-    broken = 0
-    for seed in range(options.seed, options.seed + options.repeat):
-        folder = Path(tempfile.mkdtemp(prefix="soak", dir=MEMORY if MEMORY.is_dir() else None))
-        day = Day(seed, options.hours, folder, frozenset() if options.calm else kinds)
+    kinds = frozenset(options.only or ALL | BAD_FILES) - set(options.without)
+    if options.calm:
+        kinds = frozenset()
+    seeds = range(options.seed, options.seed + options.repeat)
+    broken = sum(not _live(seed, kinds, options) for seed in seeds)
+    return 1 if broken else 0
+
+
+def _live(seed: int, kinds: frozenset[str], options: argparse.Namespace) -> bool:
+    with place(keep=options.keep) as folder:
+        day = Day(seed, options.hours, folder / "day", kinds)
         if options.tell:
             day.agenda.story.listener = print
         began = time.monotonic()
         try:
             digest = day.run()
-            print(f"seed {seed}: {day}; {digest}; {time.monotonic() - began:.0f} s", flush=True)
-            shutil.rmtree(folder)
         except Violation as violation:
-            broken += 1
-            print(*day.agenda.story.last, sep="\n")
-            print(f"seed {seed}: BROKEN: {violation}\n  {day}", flush=True)
-            if not options.keep:
-                shutil.rmtree(folder)
-    return 1 if broken else 0
+            if not options.tell:
+                print(*day.agenda.story.last, sep="\n")
+            print(f"seed {seed}, {options.hours:g} h: BROKEN: {violation}\n  {day}", flush=True)
+            return False
+        print(f"seed {seed}: {day}; {digest}; {time.monotonic() - began:.0f} s", flush=True)
+        return True
 
 
 if __name__ == "__main__":

@@ -6,45 +6,36 @@ The submitter, the ledger and what runs on the access point are real; see `tests
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shutil
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
-from unittest.mock import patch
 
-from jinja2 import BytecodeCache, Environment
-from jinja2.bccache import Bucket
-
-from condorloop import conditions, finishing, uploading
-from condorloop import ledger as ledger_module
 from condorloop.cmssw import CmsswError
 from condorloop.config import Config, load
-from condorloop.dagman import render
 from condorloop.interruption import Stopped
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.ledger_file import LEDGER
-from condorloop.ledger_requests import Requests
 from condorloop.ledger_summary import LedgerSummary
 from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import HELD_BY_PERSON, CampaignKey, RequestKind
+from condorloop.model import HELD_BY_PERSON, CampaignKey
 from condorloop.recovery import open_ledger
 from condorloop.rundir import MANIFEST, read_json
 from condorloop.submitter import Submitter
 from condorloop.world import World
 from tests.soak.detector import SimulatedOms, runs_of_a_day
 from tests.soak.jobs import Jobs
+from tests.soak.operator import Operator
 from tests.soak.pool import SimulatedPool
 from tests.soak.promises import Promises
 from tests.soak.service import SimulatedService
+from tests.soak.stage import stand_ins
 from tests.soak.storage import SimulatedFiles, SimulatedStorage, files_of_a_run
 from tests.soak.story import Agenda, Violation, hours
 from tests.soak.tripwire import Killed, Tripwire, armed, unwatched
-from tests.soak.weather import ALL, Weather
+from tests.soak.weather import ALL, BAD_FILES, Weather
 
 START = 1_790_000_000.0
 TOP = Path(__file__).resolve().parents[2]
@@ -59,6 +50,8 @@ defaults: {{closing: {{buffer: {buffer} h}}}}
 """
 SPANS = {"TestEnablesEcalHcal": (10, 60), "ExpressPhysics": (2, 5)}
 POLL = (9.0, 25.0)
+QUIET_LOOKS = 5
+"""Every 5 minutes it is looked whether all is closed: an operator who looks every 10 has looked."""
 
 
 class Day:
@@ -77,7 +70,7 @@ class Day:
     """
 
     def __init__(
-        self, seed: int, length: float, folder: Path, kinds: frozenset[str] = ALL
+        self, seed: int, length: float, folder: Path, kinds: frozenset[str] = ALL | BAD_FILES
     ) -> None:
         self._rng = Random(f"{seed} day")
         self.agenda = Agenda(START)
@@ -94,7 +87,7 @@ class Day:
             file
             for run in runs
             for stream in streams
-            for file in files_of_a_run(rng, run, stream, _spans(stream), "files" in kinds)
+            for file in files_of_a_run(rng, run, stream, _spans(stream), kinds >= BAD_FILES)
         ]
         self._storage = SimulatedStorage(self.agenda, self._weather, files)
         self._service = SimulatedService(self.agenda, Random(f"{seed} service"), self._weather)
@@ -128,6 +121,16 @@ class Day:
         return config
 
     @property
+    def payloads(self) -> int:
+        """How many payloads the conditions service took."""
+        return sum(map(len, self._service.taken.values()))
+
+    @property
+    def faults(self) -> int:
+        """How many faults that last for a while have begun."""
+        return self._weather.begun
+
+    @property
     def _path(self) -> Path:
         return self._config.site.work_dir / LEDGER
 
@@ -139,31 +142,34 @@ class Day:
         Violation
             A promise was broken.
         """
-        with self._stand_ins(), armed(self._wire):
+        work_dir = self._config.site.work_dir
+        ids = Random(f"{self._rng.random()} ids")
+        stands_in = stand_ins(self.agenda, self._service, ids, self._environment, self._heard)
+        with stands_in, armed(self._wire), contextlib.ExitStack() as at_the_end:
+            at_the_end.callback(self._close)
             self._weather.forecast(START, self._end)
             for at, what in self._weather.moments(START, self._end):
-                self.agenda.at(at, lambda what=what: self._befall(what))
+                self.agenda.at(at, partial(self._befall, what))
             self._start()
-            self._operate()
+            Operator(
+                *(self.agenda, self._rng, work_dir, self._promises),
+                lambda: self._submitter is not None,
+                self._end,
+            ).look()
             self.agenda.go_on_until(self._end)
             self.agenda.tell("the faults are over")
             self._come_to_an_end()
         return self.agenda.story.digest
 
     def _come_to_an_end(self) -> None:
-        """Wait until all is closed; ask for everything again; wait again."""
+        """Wait until all is closed, and nobody asks for anything any more."""
         buffers = [c.closing.buffer for c in self._config.calibrations.values()]
         last = self._end + max(buffers) + 4 * 3600
-        for _ in range(3):
-            quiet = 0
-            while quiet < 3 and self.agenda.now < last:
-                self.agenda.go_on_until(self.agenda.now + 300)
-                busy = self._pool.queue or self._promises.open_or_missing()
-                quiet = 0 if busy or self._submitter is None else quiet + 1
-            self._operate(everything=True)
-            self.agenda.go_on_until(self.agenda.now + 600)
-        while (self._pool.queue or self._promises.open_or_missing()) and self.agenda.now < last:
+        quiet = 0
+        while quiet < QUIET_LOOKS and self.agenda.now < last:
             self.agenda.go_on_until(self.agenda.now + 300)
+            busy = self._pool.queue or self._promises.open_or_missing() or not self._submitter
+            quiet = 0 if busy else quiet + 1
         if self._ledger is None:
             raise Violation("no submitter runs at the end of the day")
         self._promises.at_the_end(self._ledger, self._calm_since)
@@ -208,7 +214,7 @@ class Day:
         if self._submitter is not None and start == self._starts:
             self._cycle(poll=True)
             if self._submitter is not None:
-                self.agenda.after(self._rng.uniform(*POLL), lambda: self._poll(start))
+                self.agenda.after(self._rng.uniform(*POLL), partial(self._poll, start))
 
     def _look_soon(self) -> None:
         if not self._looks:
@@ -305,7 +311,7 @@ class Day:
 
     def _befall_ledger(self, what: str) -> None:
         """Delete the ledger under a submitter, or damage it while none runs."""
-        parts = [p for p in sorted(self._path.parent.glob(f"{LEDGER}*")) if "." not in p.name[14:]]
+        parts = [self._path.with_name(LEDGER + part) for part in ("", "-wal", "-shm")]
         if what == "damage the ledger":
             self._close()
             if self._path.exists():
@@ -340,68 +346,11 @@ class Day:
             return EMPTY
         return found.get(key, EMPTY)
 
-    def _operate(self, everything: bool = False) -> None:
-        """Be the operator: look at status.json, and ask for what failed."""
-        if not everything and self.agenda.now < self._end:
-            self.agenda.after(self._rng.uniform(1200, 5400), self._operate)
-        status = read_json(self._config.site.work_dir / "status.json")
-        for campaign in status.get("campaigns", []):
-            troubled = campaign["failed_nodes"] or campaign["removed"] or campaign["quarantined"]
-            if (troubled or campaign["state"] == "incomplete") and self._path.exists():
-                if everything or self._rng.random() < 0.5:
-                    self._ask(campaign["run"], everything or self._rng.random() < 0.5)
-
-    def _ask(self, run: int, everything: bool) -> None:
-        try:
-            with unwatched(), Requests(self._path) as requests:
-                requests.ask(
-                    RequestKind.RESUBMIT,
-                    run,
-                    None,
-                    node=None,
-                    everything=everything,
-                    made_by="alice",
-                    now=self.agenda.now,
-                )
-        except LedgerError:
-            return
-        self.agenda.tell(f"-- run {run} is asked for again")
-        self._promises.resubmitted(run)
-
     def _tell(self, text: str) -> None:
         plain = text.replace(str(self._folder), "").replace(f".{os.getpid()}", ".pid")
         self.agenda.tell(plain)
 
-    @contextlib.contextmanager
-    def _stand_ins(self) -> Iterator[None]:
-        """Put the simulated world in the place of the real one, for as long as the day lasts."""
-        ids = Random(f"{self._rng.random()} ids")
-        clock = SimpleNamespace(time=self.agenda, monotonic=self.agenda, sleep=_sleepless)
-        uuids = SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=f"{ids.getrandbits(128):032x}"))
-        compiled = _Compiled()
-        cwd, umask = Path.cwd(), os.umask(0o002)
-        logger = logging.getLogger("condorloop")
-        before = logger.level, logger.propagate, logger.handlers
-        logger.setLevel(logging.INFO)
-        logger.propagate, logger.handlers = False, [_Listener(self._heard)]
-        try:
-            with (
-                patch.object(finishing, "time", clock),
-                patch.object(uploading, "time", clock),
-                patch.object(conditions, "processes", self._service),
-                patch.object(uploading.Cmssw, "environment", self._environment),
-                patch.object(ledger_module, "uuid", uuids),
-                patch.object(render, "Environment", partial(Environment, bytecode_cache=compiled)),
-            ):
-                yield
-        finally:
-            logger.setLevel(before[0])
-            logger.propagate, logger.handlers = before[1], before[2]
-            os.chdir(cwd)
-            os.umask(umask)
-            self._close()
-
-    def _environment(self, timeout: float = 300.0) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         if self._weather["CVMFS is down"]:
             raise CmsswError("CMSSW cannot be entered")
         return {}
@@ -413,38 +362,10 @@ class Day:
     def __str__(self) -> str:
         now = hours(self.agenda.now - START)
         return (
-            f"{self.runs} runs, {self.files} RAW files, {self.cycles} cycles, {self._starts} starts,"
+            f"{self.runs} runs, {self.files} RAW files, {self.cycles} cycles, {self._starts} starts"
+            f" of the submitter, {self.faults} lasting faults, {self.payloads} payloads,"
             f" {self.agenda.story.told} events, {now} h"
         )
-
-
-class _Listener(logging.Handler):
-    """Hears what the submitter logs; what it raises is not swallowed."""
-
-    def __init__(self, hear: Callable[[str], None]) -> None:
-        super().__init__()
-        self._hear = hear
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._hear(record.getMessage())
-
-
-class _Compiled(BytecodeCache):
-    """Keeps compiled templates from one DAG to the next: they are half of what a day costs."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._known:
-            bucket.bytecode_from_string(self._known[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._known[bucket.key] = bucket.bytecode_to_string()
-
-
-def _sleepless(seconds: float) -> None:
-    raise Violation(f"something sleeps for {seconds} s")
 
 
 def _spans(stream: str) -> tuple[int, int]:

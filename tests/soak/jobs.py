@@ -16,12 +16,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from condorloop import node
 from condorloop.lumis import Lumis
-from condorloop.manifest import DagContext
+from condorloop.manifest import DagContext, NodeError
 from condorloop.rundir import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB, read_json
+from condorloop.uploading import upload
 from tests.soak.storage import SimulatedStorage
 from tests.soak.story import Agenda
 
@@ -173,7 +175,7 @@ class Jobs:
         name: str,
         raw: Raw,
         root: str = "",
-        texts: Mapping[str, str] = {},  # noqa: B006
+        texts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         made = directory / name
         made.mkdir(exist_ok=True)
@@ -196,10 +198,10 @@ class Jobs:
         os.chdir(directory)
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             try:
-                return node.upload(DagContext.here())
-            except (node.NodeError, OSError):
+                return upload(DagContext.here())
+            except (NodeError, OSError):
                 return 1
-        
+
 
 def on_access_point(directory: Path, *arguments: str) -> int:
     """Run a script of a DAG: ``inputs`` or ``finish NODE EXITCODE``."""

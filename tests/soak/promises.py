@@ -116,14 +116,20 @@ class Promises:
         book.reco_of.clear()
         book.was_deleted = True
 
-    def dag_directory_deleted(self, dag: DagMan, manifest: Mapping[str, Mapping[str, object]]) -> None:
+    def dag_directory_deleted(
+        self, dag: DagMan, manifest: Mapping[str, Mapping[str, object]]
+    ) -> None:
         """What RECO made for ALCA nodes that are not done is made again."""
         book, done = self._book(dag.key), set()
         for node in manifest["nodes"].values():
             assert isinstance(node, Mapping)
             if node["kind"] == "ALCA" and (dag.file.parents[1] / str(node["witness"])).exists():
                 done |= set(node["parents"])
-        again = [p for p, n in book.reco_of.items() if _of(n, dag.id) and n.rpartition("/")[2] not in done]
+        again = [
+            p
+            for p, n in book.reco_of.items()
+            if _of(n, dag.id) and n.rpartition("/")[2] not in done
+        ]
         for path in again:
             del book.reco_of[path]
 
@@ -226,9 +232,9 @@ class Promises:
         whole = Lumis.span(1, self._runs[key.run].last_ls)
         hole = whole - covered
         named = Lumis.span(1, max(summary.last_ls or 0, summary.seen.last)) - summary.in_payload
-        if summary.in_payload != covered and last and key not in self._service.forgotten:
-            if not self._lost_answer(key, summary):
-                raise Violation(f"{key}: LS {covered} in the database, told {summary.in_payload}")
+        surely = key not in self._service.forgotten and not self._lost_answer(key, summary)
+        if last and surely and summary.in_payload != covered:
+            raise Violation(f"{key}: LS {covered} in the database, told {summary.in_payload}")
         if hole - named:
             raise Violation(f"{key}: LS {hole - named} are in no payload, and not named: {words}")
 
@@ -239,7 +245,7 @@ class Promises:
 
     def _good_files(self, key: CampaignKey) -> list[TrueFile]:
         stream = self._config.calibrations[key.calibration].stream_path
-        before = self._window_end(key) - MARGIN
+        before = min(self._window_end(key), self._agenda.now) - MARGIN
         files = self._storage.of(stream, key.run)
         return [f for f in files if f.lasts and f.settled_at < before]
 

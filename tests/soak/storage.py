@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from condorloop.lumis import Lumis
@@ -86,9 +87,7 @@ def files_of_a_run(
         ls = last + 1
 
 
-def _troubled(
-    rng: Random, name: str, at: float, size: int
-) -> tuple[str, tuple[Stage, ...], str]:
+def _troubled(rng: Random, name: str, at: float, size: int) -> tuple[str, tuple[Stage, ...], str]:
     later = at + 30 * 120 ** rng.random()
     good = (Stage(at, size, "good"),)
     match rng.randrange(11):
@@ -199,7 +198,7 @@ class SimulatedFiles:
             self._running += 1
             path = self._queue.pop(0)
             contents = self._contents(path)
-            self._agenda.after(self._rng.uniform(0.5, 4.0), lambda p=path, c=contents: self._end(p, c))
+            self._agenda.after(self._rng.uniform(0.5, 4.0), partial(self._end, path, contents))
 
     def _end(self, path: str, contents: Contents) -> None:
         if not self._closed:

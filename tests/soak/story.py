@@ -15,8 +15,8 @@ from itertools import count
 LAST_EVENTS = 40
 
 
-class Violation(AssertionError):
-    """A promise was broken, or what the simulation takes for one."""
+class Violation(BaseException):
+    """A promise was broken, or what the simulation takes for one; nobody else catches it."""
 
 
 class Story:

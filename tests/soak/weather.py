@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from tests.soak.story import Agenda
@@ -67,6 +68,11 @@ MOMENTS: Mapping[str, float] = {
 }
 """Faults of a moment, and how often they come in an hour."""
 
+BAD_FILES = frozenset({"bad files"})
+"""RAW files that are bad, late to be readable, replaced, or gone again."""
+
+ALL = frozenset(LASTING) | frozenset(MOMENTS)
+
 OFF = frozenset({"delete a DAG's directory"})
 """Kinds that are left out of every day: each waits for a change of the product.
 
@@ -94,6 +100,7 @@ class Weather:
         self._kinds = kinds - OFF - rng.choice(NOT_BOTH)
         self._storm = rng.choice(STORMS)
         self._lasting: dict[str, int] = {}
+        self.begun = 0
 
     def __getitem__(self, kind: str) -> bool:
         return self._lasting.get(kind, 0) > 0
@@ -108,9 +115,9 @@ class Weather:
         for name, kind in LASTING.items():
             for at in self._times(name, kind.an_hour, start, end):
                 stretch = (kind.longest / kind.shortest) ** self._rng.random()
-                self._agenda.at(at, lambda name=name: self.begin(name))
+                self._agenda.at(at, partial(self.begin, name))
                 over = min(at + kind.shortest * stretch, end)
-                self._agenda.at(over, lambda name=name: self.end(name))
+                self._agenda.at(over, partial(self.end, name))
 
     def moments(self, start: float, end: float) -> list[tuple[float, str]]:
         """The faults of a moment, and when they come."""
@@ -129,12 +136,10 @@ class Weather:
     def begin(self, kind: str) -> None:
         """Let a fault begin."""
         self._lasting[kind] = self._lasting.get(kind, 0) + 1
+        self.begun += 1
         self._agenda.tell(f"-- {kind}")
 
     def end(self, kind: str) -> None:
         """Let a fault end."""
         self._lasting[kind] -= 1
         self._agenda.tell(f"-- no longer: {kind}")
-
-
-ALL = frozenset(LASTING) | frozenset(MOMENTS)

@@ -6,6 +6,7 @@ The processes here are plain ones with the names and arguments that HTCondor's h
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,6 +120,13 @@ def test_a_crash_ends_everything_at_once_and_twice_is_as_good(pool: Pool) -> Non
     assert not any(process.is_running() for process in everything)
     assert not pool.is_running()
     pool.crash()
+
+
+def test_a_process_whose_parent_has_ended_is_still_the_same(pool: Pool) -> None:
+    master, *orphans = daemon.with_descendants([pool.process("master")])
+    assert daemon.end([master], signal.SIGKILL, 10)
+    assert all(orphan.is_running() for orphan in orphans)
+    assert daemon.end(orphans, signal.SIGKILL, 10)
 
 
 def test_settings_of_templates_and_plain_ones_are_written_as_htcondor_reads_them() -> None:

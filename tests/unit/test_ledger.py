@@ -1,5 +1,6 @@
 """The ledger gives back what was written into it, after a restart too."""
 
+import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,17 @@ def test_a_file_waits_until_it_is_in_a_batch(ledger):
     assert [w.file.path for w in only(ledger).waiting] == ["/b"]
 
 
+def test_the_tries_of_a_file_are_counted_until_it_is_good(ledger):
+    latch(ledger)
+    ledger.add_files(STREAM, RUN.number, {"a": 1}, START)
+    assert ledger.tries("a") == ledger.tries("never seen") == 0
+    for tries in (1, 2):
+        ledger.record_probe("a", FileState.NEW, Probe(EMPTY, 0, "on its way"), START + tries)
+        assert ledger.tries("a") == tries
+    ledger.record_probe("a", FileState.GOOD, GOOD, START + 3)
+    assert ledger.tries("a") == 0
+
+
 def test_a_bad_file_never_waits(ledger):
     latch(ledger)
     add_good(ledger, "/a", probe=Probe(EMPTY, 0, "broken"))
@@ -183,7 +195,8 @@ def test_a_dag_goes_from_planned_to_done(ledger):
 
 def test_failed_nodes_are_remembered_until_they_are_rescued(ledger):
     latch(ledger)
-    dag_id = plan(ledger, [reco(), ALCA])
+    add_good(ledger, "/a")
+    dag_id = plan(ledger, [reco("/a"), ALCA])
     ledger.dag_submitted(dag_id, 17, START)
     why = FailedNode("RECO_0000", 84, "cannot be read", {"/a": 3})
     ledger.dag_ended(dag_id, [why], START)
@@ -229,12 +242,23 @@ def test_a_node_goes_on_without_a_quarantined_file(ledger):
     }
 
 
+def test_a_file_is_not_blamed_for_a_node_that_goes_on_without_it(ledger):
+    dag_id = two_recos_and_their_alca(ledger)
+    why = FailedNode("RECO_0000", 84, "cannot be read", {"/a": 3, "/b": 1})
+    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    ledger.dag_ended(dag_id, [why], START)
+    assert only(ledger).dags[0].blames == {"RECO_0000": {"/b": 1}}
+    ledger.retry_files(only(ledger).id)
+    assert only(ledger).dags[0].blames == {"RECO_0000": {"/b": 1}}
+
+
 def test_a_node_that_has_no_input_left_is_not_waited_for(ledger):
     dag_id = two_recos_and_their_alca(ledger)
     ledger.plan_rescue(dag_id, {"RECO_0001": ["/c"]})
     assert {n.name for n in ledger.unfinished_nodes(dag_id)} == {"RECO_0000", "ALCA_0000"}
     ledger.plan_rescue(dag_id, {"RECO_0000": ["/a", "/b"]})
     assert ledger.unfinished_nodes(dag_id) == []
+    assert only(ledger).quarantined == ("/a", "/b", "/c")
 
 
 def test_files_that_were_given_up_get_another_try_when_a_person_asks(ledger):
@@ -377,9 +401,12 @@ def test_a_summary_tells_the_last_upload(ledger):
         harvested_at=START,
         outcome=UploadOutcome.UPLOADED,
         answered_at=START + 9,
+        left_out=frozenset([7]),
     )
     ledger.record_harvest(dag_id, only(ledger).id, record)
     assert ledger.harvest_record(dag_id) == record
+    [summary] = ledger.summaries(0)
+    assert summary.left_out == ("apJob007",)
     [summary] = ledger.summaries(0)
     assert (summary.uploads, summary.last_upload_at) == (1, START + 9)
     assert summary.in_payload == Lumis.span(1, 5)
@@ -471,3 +498,14 @@ def test_a_ledger_of_another_version_is_refused(ledger, path):
     db.close()
     with pytest.raises(LedgerError, match="schema version 99"):
         Ledger(path)
+
+
+def test_the_group_may_write_the_ledger_where_the_umask_lets_it(tmp_path):
+    before = os.umask(0o002)
+    try:
+        with Ledger(tmp_path / "l.db") as ledger:
+            latch(ledger)
+            modes = {p.name: p.stat().st_mode & 0o777 for p in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("l.db", "l.db-wal", "l.db-shm"), 0o664)

@@ -290,6 +290,7 @@ def test_a_token_that_expires_is_renewed_within_the_poll(
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s3cret\n")
+    secret.chmod(0o600)
     with plain_server() as server:
         monkeypatch.setattr("omsapi.cern_api_url", f"{server.url}/token")
         server.body = json.dumps({"data": [{"id": "1", "attributes": row(398600)}]}).encode()

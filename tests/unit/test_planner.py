@@ -334,6 +334,14 @@ def test_after_the_last_rescue_one_failure_is_enough_to_save_the_others_of_the_n
     assert action.without
 
 
+def test_nothing_is_closed_over_a_file_that_is_about_to_be_given_up():
+    closing = {"state": CampaignState.CLOSING, "run_end": START, "last_ls": 10}
+    silent = campaign(dags=(failed_reco(rescues=3, blamed=1),), listed_at=START, **closing)
+    assert act(silent, at=HOUR) == []
+    [action] = act(silent, at=9 * HOUR)
+    assert action.state is CampaignState.INCOMPLETE
+
+
 def test_while_storage_is_silent_no_file_is_blamed_and_no_rescue_spent():
     silent = campaign(dags=(failed_reco(rescues=1, blamed=9),), listed_at=START)
     assert act(silent, at=HOUR) == []

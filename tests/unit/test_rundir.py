@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condorloop.lumis import Lumis
-from condorloop.rundir import Witness, read_json, remove_unfinished, write_lines
+from condorloop.rundir import (
+    Witness,
+    let_group_write,
+    read_json,
+    remove_unfinished,
+    write_lines,
+)
 from condorloop.uploading import goodness, outcome_in
 from tests import boundaries
 
@@ -82,3 +88,14 @@ def test_a_writer_that_was_killed_or_had_no_room_leaves_the_old_file(tmp_path):
         with pytest.raises(AssertionError, match="No space left on device"):
             boundaries.run(write, fail_before=number, error=errno.ENOSPC)
     assert ([p.name for p in tmp_path.iterdir()], path.read_text()) == ([path.name], "old\n")
+
+
+def test_the_group_is_let_write_and_links_and_what_has_gone_are_left_alone(tmp_path):
+    file, folder, link = tmp_path / "file", tmp_path / "folder", tmp_path / "link"
+    file.touch(0o600)
+    folder.mkdir(0o700)
+    link.symlink_to(file)
+    let_group_write([link, tmp_path / "gone"])
+    assert file.stat().st_mode & 0o777 == 0o600
+    let_group_write([file, folder])
+    assert [p.stat().st_mode & 0o777 for p in (file, folder)] == [0o660, 0o770]

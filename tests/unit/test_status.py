@@ -48,6 +48,11 @@ def printed(shown, width=120, now=START + 130):
     return console.file.getvalue()
 
 
+def test_an_alcareco_that_a_harvest_left_out_is_a_problem():
+    [said] = [p for p in problems(status(summary(left_out=("apJob007",)))) if "apJob" in p]
+    assert said.startswith("EcalPedestals run398600: apJob007 was left out of the harvest")
+
+
 def test_missing_lumisections_are_named_by_number():
     [campaign] = status(summary()).to_json()["campaigns"]
     assert campaign["lumis"] == {

@@ -14,7 +14,15 @@ import pytest
 from condorloop import node
 from condorloop.finishing import finish
 from condorloop.manifest import DagContext
-from condorloop.rundir import MANIFEST, UPLOAD_LOCK, UPLOAD_RECORD, read_json, write_json
+from condorloop.rundir import (
+    ASK_AGAIN,
+    MANIFEST,
+    PERMANENT,
+    UPLOAD_LOCK,
+    UPLOAD_RECORD,
+    read_json,
+    write_json,
+)
 from condorloop.testbed import conddb
 from condorloop.testbed.conditions_service import (
     NETRC_MACHINE,
@@ -232,3 +240,15 @@ def test_an_environment_that_cannot_be_entered_is_no_answer(tmp_path, service):
     told = record(dag)
     assert (told["outcome"], told["unanswered"]) == ("no answer", False)
     assert (dag.run_dir / UPLOAD_LOCK).exists()
+
+
+def test_a_refused_payload_that_is_asked_for_again_gets_in(tmp_path, service):
+    """The service has seen the file before, and would take the same one no more."""
+    dag = harvested(tmp_path / "dag", service, "refused at first")
+    known = len(conddb.iovs(service.store.path, TAG, hidden=True))
+    service.faults.inject("too_late")
+    assert upload(dag) == PERMANENT
+    (dag.run_dir / "harvestJob000" / ASK_AGAIN).touch()
+    assert upload(dag) == 0
+    assert record(dag)["outcome"] == "uploaded"
+    assert len(conddb.iovs(service.store.path, TAG, hidden=True)) == known + 1

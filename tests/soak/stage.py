@@ -1,0 +1,90 @@
+"""The simulated world put in the place of the real one, where the product takes it from modules.
+
+Knows which modules ask the time, run the upload tool, enter CMSSW, or make up an id.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from unittest.mock import patch
+
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
+
+from condorloop import cmssw, conditions, finishing, uploading
+from condorloop import ledger as ledger_module
+from condorloop.dagman import render
+from tests.soak.service import SimulatedService
+from tests.soak.story import Agenda, Violation
+
+
+@contextmanager
+def stand_ins(
+    agenda: Agenda,
+    service: SimulatedService,
+    ids: Random,
+    environment: Callable[[], dict[str, str]],
+    heard: Callable[[str], None],
+) -> Iterator[None]:
+    """Let the day's clock, service, CMSSW and listener be those of this process."""
+    clock = SimpleNamespace(time=agenda, monotonic=agenda, sleep=_sleepless)
+    uuids = SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=f"{ids.getrandbits(128):032x}"))
+    enter = lambda self, timeout=300.0: environment()  # noqa: E731
+    cwd, umask = Path.cwd(), os.umask(0o002)
+    logger = logging.getLogger("condorloop")
+    before = logger.level, logger.propagate, logger.handlers
+    logger.setLevel(logging.INFO)
+    logger.propagate, logger.handlers = False, [_Listener(heard)]
+    try:
+        with ExitStack() as stack:
+            for owner, name, stand_in in (
+                (finishing, "time", clock),
+                (uploading, "time", clock),
+                (conditions, "processes", service),
+                (cmssw.Cmssw, "environment", enter),
+                (ledger_module, "uuid", uuids),
+                (render, "Environment", partial(Environment, bytecode_cache=_Compiled())),
+            ):
+                stack.enter_context(patch.object(owner, name, stand_in))
+            yield
+    finally:
+        logger.setLevel(before[0])
+        logger.propagate, logger.handlers = before[1], before[2]
+        os.chdir(cwd)
+        os.umask(umask)
+
+
+class _Listener(logging.Handler):
+    """Hears what the submitter logs; what it raises is not swallowed."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        super().__init__()
+        self._hear = hear
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._hear(record.getMessage())
+
+
+class _Compiled(BytecodeCache):
+    """Keeps compiled templates from one DAG to the next: they are half of what a day costs."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._known:
+            bucket.bytecode_from_string(self._known[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key] = bucket.bytecode_to_string()
+
+
+def _sleepless(seconds: float) -> None:
+    raise Violation(f"something sleeps for {seconds} s")
