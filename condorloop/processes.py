@@ -6,14 +6,36 @@ Knows processes and nothing else.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _PIPES = 5.0
 """Seconds for the output of a command that was ended; what left its session may hold it open."""
+
+_SETPRIV = 10.0
+"""Seconds for util-linux's setpriv to do nothing."""
+
+
+@cache
+def tied() -> tuple[str, ...]:
+    """Give the words before a command that let it end with the thread that starts it.
+
+    There are none where setpriv of util-linux is missing, or older than this option.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return ()
+    words = (setpriv, "--pdeathsig", "KILL", "--")
+    try:
+        done = subprocess.run([*words, "true"], capture_output=True, timeout=_SETPRIV, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return () if done.returncode else words
 
 
 def run(

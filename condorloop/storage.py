@@ -6,8 +6,10 @@ from an empty folder: xrdfs's own exit codes and messages do so.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -16,6 +18,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
+from condorloop import processes
 from condorloop.cmssw import CmsswError
 from condorloop.contents import Contents, parse_contents
 from condorloop.plain import one_line
@@ -262,12 +265,17 @@ class Storage:
     def _run(
         self, command: list[str], env: Mapping[str, str], timeout: float
     ) -> tuple[int, bytes, bytes]:
-        """Run a command in a process group of its own; at the time limit all of it is ended."""
+        """Run a command in a process group of its own; at the time limit all of it is ended.
+
+        Should this process be killed, the command ends too.
+        """
+        if shutil.which(command[0], path=env.get("PATH")) is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
         with self._lock:
             if self._closed:
                 raise OSError(0, "storage is closed")
             process = subprocess.Popen(
-                command,
+                [*processes.tied(), *command],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from condorloop import config
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger_summary import LedgerSummary
 from condorloop.model import CampaignState, CampaignSummary
 from condorloop.rundir import read_json
 from condorloop.testbed import daemon
@@ -300,7 +300,7 @@ def window(stack, tmp_path_factory):
 
 def summaries(loop: Loop) -> dict[str, CampaignSummary]:
     """All campaigns that the ledger has; `status` leaves out those whose window is over."""
-    with LedgerView(loop.work_dir / "condorloop.db") as ledger:
+    with LedgerSummary(loop.work_dir / "condorloop.db") as ledger:
         return {c.key.calibration: c for c in ledger.summaries(since=0.0)}
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import signal
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from condorloop.model import CampaignState
-from condorloop.testbed.faults import Fault
 from condorloop.testbed.pool_config import MEMORY_POLICY
 from tests.faults.scenarios import job_fault, run_of
 from tests.faults.stories import ECAL, SPOT, STRIPS, Story
@@ -40,19 +38,33 @@ def spoiled(stack, tmp_path_factory):
     scenario = run_of(
         *(SPOILED, [ECAL, STRIPS, SPOT]),
         *(hits(SPOILED, "step2", m, ls=ls, **more) for ls, (m, more) in GONE_WRONG.items()),
+        hits(SPOILED, "step2", "hang", ls=29),
         hits(SPOILED, "step3", "no_output", STRIPS),
         hits(SPOILED, "step3", "cut_report", STRIPS),
         hits(SPOILED, "step4", "truncated_output", STRIPS),
         hits(SPOILED, "step2", "lost_lumi", SPOT, ls=5),
         hits(SPOILED, "step4", "cut_report", SPOT),
-        lumisections=28,
+        lumisections=32,
         every=0.1,
-        layout={"TestEnablesEcalHcal": {"ls_per_file": 4}, "ExpressPhysics": {"ls_per_file": 28}},
+        layout={"TestEnablesEcalHcal": {"ls_per_file": 4}, "ExpressPhysics": {"ls_per_file": 32}},
     )
-    settings = {"defaults": {"batching": {"max_files_per_job": 1}}}
-    loop = Loop(stack, tmp_path_factory.mktemp("spoiled"), "spoiled", settings)
+    settings = {
+        "batching": {"max_files_per_job": 1},
+        "nodes": {"RECO": {"submit": ["job_lease_duration = 20"]}},
+    }
+    loop = Loop(stack, tmp_path_factory.mktemp("spoiled"), "spoiled", {"defaults": settings})
     with closing(loop):
         story = Story(loop, loop.play(scenario))
+
+        def only_one_job_is_left() -> bool:
+            jobs = [
+                job.get("CondorloopLumis") for job in story.queue(f"CondorloopRun == {SPOILED}")
+            ]
+            return loop.closed() == 2 and jobs == ["29-32"]
+
+        story.run_until(only_one_job_is_left)
+        story.moments["lost"] = running(story, "29-32")
+        stack.pool.kill("startd")
         story.run_until_closed(3)
         yield story
 
@@ -104,10 +116,18 @@ def test_a_lumisection_that_the_job_report_lacks_is_missing_and_named(spoiled):
     assert campaign["lacking"] == {"b000 RECO_0000": "5"}
     assert spoiled.has_said(f"{SPOT} run{SPOILED}: b000 RECO_0000 did not read LS 5 of its input")
     assert campaign["lumis"]["missing"] == "5"
-    assert "1 of 28 LS missing (5)" in campaign["reason"]
+    assert "1 of 32 LS missing (5)" in campaign["reason"]
     assert spoiled.play.assay(SPOT, SPOILED).faults == (
         "LS 5 had good files and are not in the payload",
     )
+
+
+def test_a_job_whose_machine_is_lost_runs_again(spoiled):
+    """After its lease, for its machine might still be at work on it."""
+    lost = spoiled.moments["lost"]
+    [ad] = spoiled.loop.history(f"ClusterId == {lost['ClusterId']}")
+    assert ad["NumShadowStarts"] > lost["NumShadowStarts"]
+    assert spoiled.jobs(SPOILED)[spoiled.node(ECAL, SPOILED, 29)] == 1
 
 
 def test_spoiled_nodes_leave_no_trace_in_the_payloads(spoiled):
@@ -145,7 +165,7 @@ def released(story, job):
 
 @pytest.fixture(scope="module")
 def held(stack, tmp_path_factory):
-    """A run whose jobs are held, evicted, killed, and lose their machine."""
+    """A run whose jobs are held, evicted and killed."""
     scenario = run_of(
         *(HELD, [ECAL, STRIPS]),
         hits(HELD, "step2", "memory", ls=1, memory_mb=320, seconds=8),
@@ -158,7 +178,7 @@ def held(stack, tmp_path_factory):
         every=0.1,
         layout={"TestEnablesEcalHcal": {"ls_per_file": 4}, "ExpressPhysics": {"ls_per_file": 28}},
     )
-    job = {"request_memory_mb": 300, "submit": ["job_lease_duration = 20"]}
+    job = {"request_memory_mb": 300}
     settings = {
         "batching": {"max_files_per_job": 1, "reco_per_alca": 1},
         "holds": {"releases": RELEASES, "wait": 1},
@@ -186,17 +206,13 @@ def held(stack, tmp_path_factory):
             releases = {which: released(story, job) for which, job in jobs.items()}
             story.moments |= {"held": loop.status(), "stuck": jobs, "releases": releases}
         loop.job_faults().clear()
-        long = Fault("cmsrun", "hang", seconds=10, calibration=ECAL, run=HELD, step="step2", ls=9)
-        loop.job_faults().arm([long], time.time())
         loop.tool("condor_release", "-constraint", f"CondorloopRun == {HELD}")
-        story.wait(lambda: running(story, "9-12") is not None)
-        story.moments["on the machine"] = running(story, "9-12")
-        stack.pool.kill("startd")
         story.wait(story.is_complete)
         yield story
 
 
 def ad_of(story, lumis):
+    """A job of RECO of the run that has left the queue."""
     reco = f'CondorloopKind == "RECO" && CondorloopLumis == "{lumis}"'
     [ad] = story.loop.history(f"CondorloopRun == {HELD} && {reco}")
     return ad
@@ -239,13 +255,6 @@ def test_held_jobs_stop_neither_the_other_nodes_nor_the_harvest_of_what_is_compl
 def test_an_evicted_job_and_one_whose_starter_is_killed_run_again_by_themselves(held):
     assert ad_of(held, "13-16")["NumJobStarts"] == 2
     assert ad_of(held, "17-20")["NumJobStarts"] == 2
-
-
-def test_jobs_of_a_machine_that_is_lost_run_again_elsewhere(held):
-    before = held.moments["on the machine"]
-    after = ad_of(held, "9-12")
-    assert after["ClusterId"] == before["ClusterId"]
-    assert after["NumShadowStarts"] > before["NumShadowStarts"]
 
 
 def test_released_jobs_make_the_campaign_whole(held):

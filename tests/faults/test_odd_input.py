@@ -123,6 +123,8 @@ def story(stack, tmp_path_factory):
             loop.wait(lambda: loop.closed() == 1)
             asked = ask_in_odd_words(loop)
             loop.wait(lambda: loop.answer_to(asked) is not None)
+            cycle = loop.status()["time"]
+            loop.wait(lambda: loop.status()["time"] > cycle)
             loop.wait(lambda: f"run{HOSTILE_MODE}: not latched" in loop.log("EcalPedestals"))
             loop.wait(lambda: loop.closed() == 1)
         port = read_json(stack.folder / "services.json")["conditions_port"]

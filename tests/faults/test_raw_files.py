@@ -179,6 +179,7 @@ def meddled(stack, tmp_path_factory, quick_probes):
         "defaults": {
             "nodes": {"RECO": {"retries": 0}},
             "batching": {"batch_window": 30, "max_active_dags": 1},
+            "rescues": {"max_rescues": 1},
         }
     }
     loop = Loop(stack, tmp_path_factory.mktemp("meddled"), "meddled-files", settings)

@@ -25,7 +25,7 @@ from condorloop.manifest import DagContext, NodeError
 from condorloop.rundir import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB, read_json
 from condorloop.uploading import upload
 from tests.soak.storage import SimulatedStorage
-from tests.soak.story import Agenda
+from tests.soak.story import Agenda, Violation
 
 FEWEST_EVENTS = 10_000
 """From fewer no payload is made."""
@@ -60,7 +60,10 @@ def raw_in(file: Path) -> Raw:
     """The RAW files that a file of ours was made from."""
     data = file.read_bytes()
     content = data[_BEGIN + _NAME + _KEYS.size : -3 * 16]
-    return [(path, lumis, events) for path, lumis, events in json.loads(content)]
+    try:
+        return [(path, lumis, events) for path, lumis, events in json.loads(content)]
+    except ValueError:
+        raise Violation(f"{file.name} is read, though it came back in part") from None
 
 
 class Jobs:

@@ -232,7 +232,9 @@ class Promises:
         whole = Lumis.span(1, self._runs[key.run].last_ls)
         hole = whole - covered
         named = Lumis.span(1, max(summary.last_ls or 0, summary.seen.last)) - summary.in_payload
-        surely = key not in self._service.forgotten and not self._lost_answer(key, summary)
+        in_time = self._window_end(key) > faults_ended + 3 * MARGIN
+        surely = in_time or not self._lost_answer(key, summary)
+        surely = surely and key not in self._service.forgotten
         if last and surely and summary.in_payload != covered:
             raise Violation(f"{key}: LS {covered} in the database, told {summary.in_payload}")
         if hole - named:
