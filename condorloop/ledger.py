@@ -148,6 +148,8 @@ class Ledger(DagLedger):
                 " VALUES (?, ?, ?, ?, ?, 'new')",
                 (path, stream, run, size, now),
             )
+        elif known["size"] < 0:  # rebuilt from what does not tell sizes
+            self._db.execute("UPDATE raw_file SET size = ? WHERE id = ?", (size, known["id"]))
         elif self._db.execute(
             "SELECT 1 FROM campaign_file WHERE file_id = ? AND dag_id IS NOT NULL", (known["id"],)
         ).fetchone():

@@ -222,7 +222,7 @@ class DagLedger(LedgerSummary):
             )
             self._widen(campaign_id, "harvested", record.lumis)
             if record.outcome is UploadOutcome.UPLOADED:
-                self._note_payload(campaign_id, record)
+                self._note_payload(campaign_id, record.lumis, record.events)
 
     def _widen(self, campaign_id: int, column: str, lumis: Lumis) -> None:
         row = self._all(f"SELECT {column} FROM campaign WHERE id = ?", campaign_id)[0]
@@ -231,10 +231,15 @@ class DagLedger(LedgerSummary):
                 f"UPDATE campaign SET {column} = ? WHERE id = ?", (str(lumis), campaign_id)
             )
 
-    def _note_payload(self, campaign_id: int, record: HarvestRecord) -> None:
-        known, events = self.uploaded(campaign_id)
-        if (len(record.lumis), record.events) > (len(known), events):
+    def note_payload(self, campaign_id: int, lumis: Lumis, events: int) -> None:
+        """Write down that a payload of these LS is in the database, unless a better one is."""
+        with self._transaction():
+            self._note_payload(campaign_id, lumis, events)
+
+    def _note_payload(self, campaign_id: int, lumis: Lumis, events: int) -> None:
+        known, known_events = self.uploaded(campaign_id)
+        if (len(lumis), events) > (len(known), known_events):
             self._db.execute(
                 "UPDATE campaign SET in_payload = ?, events_in_payload = ? WHERE id = ?",
-                (str(record.lumis), record.events, campaign_id),
+                (str(lumis), events, campaign_id),
             )

@@ -1,36 +1,34 @@
 """The ledger opened, or rebuilt: from the run directories when it is damaged or gone.
 
-Knows what a run directory tells of campaigns, DAGs and files; what they have come to is seen
+Knows how what is left of a campaign becomes rows of a ledger; what its DAGs have come to is seen
 again by the tracker, as after any start. A damaged ledger is kept aside, never deleted.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from condorloop.calibration import Calibration
 from condorloop.dagman.outcome import last_cluster
 from condorloop.dagman.plan import DagPlan
-from condorloop.dagman.replan import plan_of
 from condorloop.launcher import planned_nodes
 from condorloop.ledger import Ledger, LedgerDamaged
 from condorloop.logs import say
-from condorloop.model import CampaignKey, FileState, Probe, RawFile, Run
-from condorloop.rundir import MANIFEST, RUN_START, dag_file, read_json
+from condorloop.model import FileState, NodeKind, Probe, Run
+from condorloop.remains import Remains, owner_of, remains_of
 from condorloop.xrdfs import run_folder
 
 log = logging.getLogger(__name__)
 
 _PARTS = ("", "-wal", "-shm")
+_WHY = "found in its run directory"
 
 
 def open_ledger(path: Path, calibrations: Mapping[str, Calibration], now: float) -> Ledger:
-    """Open the ledger of a work_dir; rebuild it if it is damaged, or gone while its DAGs are there.
+    """Open the ledger of a work_dir; rebuild it if it is damaged, or gone while its runs are there.
 
     Raises
     ------
@@ -45,10 +43,7 @@ def open_ledger(path: Path, calibrations: Mapping[str, Calibration], now: float)
         except LedgerDamaged as error:
             kept = _set_aside(path, now)
             log.critical("the ledger is damaged, kept as %s, and rebuilt: %s", kept, error)
-    found = _found(path.parent)
-    if not found:
-        return Ledger(path)
-    return _rebuild(path, found, calibrations, now)
+    return _rebuild(path, calibrations, now)
 
 
 def _set_aside(path: Path, now: float) -> Path:
@@ -61,47 +56,15 @@ def _set_aside(path: Path, now: float) -> Path:
     return kept
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A DAG that a run directory holds: whose it is, its plan, and its DAG description."""
-
-    owner: str
-    plan: DagPlan
-    file: Path
-    written_at: float
-
-
-def _found(work_dir: Path) -> list[_Found]:
-    """The DAGs of the ledger that wrote the newest one, in the order in which it did."""
-    found = []
-    for manifest in work_dir.glob(f"*/run*/dag*/{MANIFEST}"):
-        told = read_json(manifest)
-        try:
-            plan = plan_of(told)
-        except ValueError as error:
-            log.error("%s cannot be taken up: %s", manifest.parent, error)
-            continue
-        owner = str(told.get("id", "")).partition("/")[0]
-        file = dag_file(manifest.parent.parent, plan.number)
-        found.append(_Found(owner, plan, file, manifest.stat().st_mtime))
-    if not found:
-        return []
-    newest = max(found, key=lambda f: f.written_at).owner
-    ours = [f for f in found if f.owner == newest and f.file.exists()]
-    return sorted(ours, key=lambda f: (f.plan.key.run, f.plan.key.calibration, f.plan.number))
-
-
-def _rebuild(
-    path: Path, found: Iterable[_Found], calibrations: Mapping[str, Calibration], now: float
-) -> Ledger:
+def _rebuild(path: Path, calibrations: Mapping[str, Calibration], now: float) -> Ledger:
     """Write a ledger beside its place, and rename it when it holds all that was found."""
-    found = list(found)
+    owner = owner_of(path.parent)
     beside = path.with_name(f"{path.name}.rebuilding")
     for part in _PARTS:
         beside.with_name(beside.name + part).unlink(missing_ok=True)
-    with Ledger(beside, found[0].owner) as ledger:
-        for key in dict.fromkeys(f.plan.key for f in found):
-            _restore(ledger, key, [f for f in found if f.plan.key == key], calibrations, now)
+    with Ledger(beside, owner) as ledger:
+        for remains in remains_of(path.parent, owner):
+            _restore(ledger, remains, calibrations, now)
     for part in _PARTS[1:]:
         path.with_name(path.name + part).unlink(missing_ok=True)
     beside.replace(path)
@@ -109,51 +72,51 @@ def _rebuild(
 
 
 def _restore(
-    ledger: Ledger,
-    key: CampaignKey,
-    found: list[_Found],
-    calibrations: Mapping[str, Calibration],
-    now: float,
+    ledger: Ledger, remains: Remains, calibrations: Mapping[str, Calibration], now: float
 ) -> None:
-    run_dir = found[0].file.parent.parent
-    files = {file.path: file for f in found for node in f.plan.nodes for file in node.files}
-    stream = _stream(key, files, calibrations)
-    if stream is None:
-        say(key, f"{run_dir} cannot be taken up: no such calibration", logging.ERROR)
+    key, files = remains.key, remains.files
+    stream = _stream(remains, calibrations)
+    start = remains.start or min((f.written_at for f in remains.dags), default=None)
+    if start is None or (remains.closed and not remains.dags):
         return
-    start = _run_start(run_dir) or min(f.written_at for f in found)
+    if stream is None:
+        say(key, f"{remains.folder} cannot be taken up: no such calibration", logging.ERROR)
+        return
     run = Run(key.run, None, start, None, None, None, None, stable_beam=False)
-    ledger.latch(key, stream, run, "found in its run directory", now)
+    ledger.latch(key, stream, run, _WHY, now)
     [campaign] = ledger.campaigns_of(key.run, key.calibration)
     ledger.add_files(stream, key.run, {p: f.size for p, f in files.items()}, now)
     for file in files.values():
-        _note_good(ledger, file, now)
-    for f in found:
-        nodes = planned_nodes(f.plan)
-        reason = "found in its run directory"
-        dag_id = ledger.plan_dag(campaign.id, f.plan.batch, f.plan.number, nodes, reason, now)
-        if cluster := last_cluster(f.file):
+        good = Probe(file.lumis, file.events)
+        ledger.record_probe(file.path, FileState.GOOD, good, now)
+    for plan in remains.lost:
+        _restore_lost(ledger, campaign.id, plan, now)
+    for found in remains.dags:
+        dag_id = _plan(ledger, campaign.id, found.plan, now)
+        if cluster := last_cluster(found.file):
             ledger.dag_submitted(dag_id, cluster, now)
-    say(key, f"rebuilt from {run_dir}: {len(found)} DAGs, {len(files)} RAW files")
+    ledger.note_payload(campaign.id, *remains.uploaded)
+    say(key, f"rebuilt from {remains.folder}: {len(remains.dags)} DAGs, {len(files)} RAW files")
 
 
-def _note_good(ledger: Ledger, file: RawFile, now: float) -> None:
-    ledger.record_probe(file.path, FileState.GOOD, Probe(file.lumis, file.events), now)
+def _plan(ledger: Ledger, campaign_id: int, plan: DagPlan, now: float) -> int:
+    nodes = planned_nodes(plan)
+    return ledger.plan_dag(campaign_id, plan.batch, plan.number, nodes, _WHY, now)
 
 
-def _stream(
-    key: CampaignKey, files: Mapping[str, Any], calibrations: Mapping[str, Calibration]
-) -> str | None:
+def _restore_lost(ledger: Ledger, campaign_id: int, plan: DagPlan, now: float) -> None:
+    """A DAG without its directory: what its ALCARECO hold counts, and is not processed again."""
+    dag_id = _plan(ledger, campaign_id, plan, now)
+    for node in plan.nodes:
+        ledger.node_done(dag_id, node.name, node.lumis, 0, now)
+    kept = frozenset(n.name for n in plan.of_kind(NodeKind.ALCA))
+    ledger.lose_dag(dag_id, kept, now)
+
+
+def _stream(remains: Remains, calibrations: Mapping[str, Calibration]) -> str | None:
     """The stream that a campaign reads: as configured, or as its files' paths tell."""
+    key = remains.key
     if key.calibration in calibrations:
         return calibrations[key.calibration].stream_path
     folder = run_folder("", key.run)
-    return next((p.partition(folder)[0] for p in files if folder in p), None)
-
-
-def _run_start(run_dir: Path) -> float | None:
-    try:
-        text = (run_dir / RUN_START).read_text(encoding="utf-8").strip()
-        return datetime.fromisoformat(text).timestamp()
-    except (OSError, ValueError):
-        return None
+    return next((p.partition(folder)[0] for p in remains.files if folder in p), None)

@@ -95,6 +95,12 @@ class Stops:
         return all(time.time() - f.stat().st_mtime > 1.5 for f in files if f.exists())
 
 
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a submitter: it would take up the runs of the next story, too."""
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=SOON) == 0
+
+
 def children(process: subprocess.Popen[bytes]) -> list[daemon.Process]:
     """All that a process has started."""
     itself = [p for p in daemon.everything() if p.pid == process.pid]
@@ -141,6 +147,7 @@ def stops(stack, tmp_path_factory):
         stops.end("SIGKILL, XRootD", signal.SIGKILL, runs("xrdfs"), stack.xrootd.paused())
         last = loop.start()
         loop.wait(lambda: loop.closed() == 1, lambda: last.poll() is None)
+        stop(last)
         yield stops
     finally:
         loop.close()
@@ -187,9 +194,10 @@ def configured(stack, tmp_path_factory):
     settings = {"defaults": {"batching": {"max_active_dags": 8, "max_files_per_job": 8}}}
     loop = Loop(stack, folder, "configured", settings)
     loop.calibrations = folder / "calibrationYAML"
-    shutil.copytree(config.shipped("calibrationYAML"), loop.calibrations)
+    shipped = config.shipped("calibrationYAML")
+    shutil.copytree(shipped, loop.calibrations)
     parameters = folder / "ngtParameters.jsn"
-    shutil.copy(config.shipped("ngtParameters.jsn"), parameters)
+    shutil.copy(shipped.with_name(parameters.name), parameters)
     layout = {"TestEnablesEcalHcal": {"ls_per_file": 12, "files_per_ls": 2}}
     scenario = run_of(CONFIGURED_RUN, [ECAL], lumisections=60, every=0.4, layout=layout)
     play = loop.play(scenario)
@@ -220,6 +228,7 @@ def configured(stack, tmp_path_factory):
         edit(yaml_file, changed, "configuration read anew, for new DAGs: ")
         edited_after = len(list(runs.glob("dag*/manifest.json")))
         loop.wait(lambda: loop.closed() == 1, alive)
+        stop(submitter)
         manifests = [read_json(m) for m in sorted(runs.glob("dag*/manifest.json"))]
         yield Configured(loop, play, submitter.pid, refused, manifests, edited_after)
     finally:
@@ -371,14 +380,16 @@ def forgotten(stack, tmp_path_factory):
         return f"rebuilt from {loop.work_dir / ECAL}"
 
     try:
-        submitter = start("submitted as")
+        submitter = loop.start()
+        for name in (ECAL, SPOT):
+            first = f"{name} run{FORGOTTEN_RUN}: b000 submitted as "
+            loop.wait_for_output(first, submitter)
         submitter.kill()
         submitter.wait()
         for part in parts():
             part.write_bytes(b"not a ledger" * 100)
         submitter = start("the ledger is damaged, kept as ")
-        submitter.send_signal(signal.SIGTERM)
-        assert submitter.wait(timeout=SOON) == 0
+        stop(submitter)
 
         for part in parts():
             part.unlink()
@@ -391,13 +402,13 @@ def forgotten(stack, tmp_path_factory):
 
         submitter = loop.start()
         loop.wait(lambda: loop.closed() == 2, lambda: submitter.poll() is None)
-        submitter.send_signal(signal.SIGTERM)
-        assert submitter.wait(timeout=SOON) == 0
+        stop(submitter)
         dags = len(loop.dagmans(f"CondorloopRun == {FORGOTTEN_RUN}"))
         for part in parts():
             part.unlink()
         submitter = start(rebuilds())
         loop.wait(lambda: loop.closed() == 2, lambda: submitter.poll() is None)
+        stop(submitter)
         yield Forgotten(loop, play, ended, said, dags)
     finally:
         loop.close()

@@ -17,7 +17,7 @@ from condorloop.ledger import Ledger
 from condorloop.lumis import Lumis
 from condorloop.model import CampaignKey, CampaignState, CampaignSummary
 from condorloop.planner import why_not_latch
-from condorloop.rundir import MANIFEST, read_json, run_dir
+from condorloop.rundir import MANIFEST, RUN_END, RUN_START, read_json, run_dir
 from condorloop.status import Status, problems
 from tests.soak.detector import SimulatedOms, TrueRun
 from tests.soak.jobs import FEWEST_EVENTS, raw_in
@@ -136,10 +136,11 @@ class Promises:
     def ledger_lost(self) -> None:
         """The ledger is gone: campaigns that have left nothing are latched again."""
         for key, book in self._books.items():
-            if not any(self._run_dir(key).glob(f"dag*/{MANIFEST}")):
+            left = self._run_dir(key)
+            if not (left / RUN_START).exists() or (left / RUN_END).exists():
                 book.latched = 0
                 book.state = book.shown_since = None
-            if book.was_deleted:
+            if book.was_deleted and not any(left.glob(f"dag*/{MANIFEST}")):
                 self._service.forgotten.add(key)
 
     def open_campaign(self, folder: Path) -> CampaignKey | None:

@@ -73,22 +73,8 @@ BAD_FILES = frozenset({"bad files"})
 
 ALL = frozenset(LASTING) | frozenset(MOMENTS)
 
-OFF = frozenset({"delete a DAG's directory"})
-"""Kinds that are left out of every day: each waits for a change of the product.
-
-A DAG whose directory is deleted while it runs stays in the queue with jobs on hold, and its files
-are not processed again before its campaign's window is over.
-"""
-
-
 STORMS = (0.5, 1.0, 2.0, 4.0)
 """How many times as often as told the faults of a day come."""
-
-NOT_BOTH = (
-    frozenset({"delete the ledger", "damage the ledger"}),
-    frozenset({"delete a DAG's directory"}),
-)
-"""A day has one or the other: with both, nothing is left that tells what an ALCARECO holds."""
 
 
 class Weather:
@@ -97,7 +83,7 @@ class Weather:
     def __init__(self, agenda: Agenda, rng: Random, kinds: frozenset[str]) -> None:
         self._agenda = agenda
         self._rng = rng
-        self._kinds = kinds - OFF - rng.choice(NOT_BOTH)
+        self._kinds = kinds
         self._storm = rng.choice(STORMS)
         self._lasting: dict[str, int] = {}
         self.begun = 0

@@ -1,22 +1,27 @@
 """A damaged or deleted ledger is kept aside, and rebuilt from the run directories."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
+from condorloop.dagman.replan import plan_of
 from condorloop.launcher import planned_nodes
 from condorloop.ledger import Ledger, LedgerError
+from condorloop.lumis import Lumis
 from condorloop.model import (
     Batch,
     CampaignKey,
     CampaignState,
     DagState,
     FileState,
+    NodeKind,
     Probe,
 )
 from condorloop.recovery import open_ledger
+from condorloop.rundir import Witness, read_json
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 FILES = tuple(raw_file(i, i + 1, i + 1) for i in range(4))
@@ -44,7 +49,7 @@ def write_dag(site, ledger, plan, cluster):
         renderer.begin_run(plan.key, RUN.start)
     [campaign] = ledger.campaigns_of(plan.key.run, plan.key.calibration)
     ledger.plan_dag(campaign.id, plan.batch, plan.number, planned_nodes(plan), "", START)
-    file = renderer.write(plan)
+    file = renderer.write(plan, ledger.uploaded(campaign.id))
     if cluster:
         log = file.with_name(f"{file.name}.dagman.log")
         log.write_text(f"000 ({cluster}.000.000) 2026-09-21 14:13:20 Job submitted\n...\n")
@@ -82,7 +87,7 @@ def test_every_dag_and_file_is_found_again(site, path, ledger_id, lose):
     lose(path)
     with reopened(site, path) as ledger:
         assert ledger.id == ledger_id
-        [campaign] = ledger.campaigns({})
+        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
         assert (campaign.key, campaign.state) == (KEY, CampaignState.ACTIVE)
         assert campaign.run_start == RUN.start
         assert campaign.waiting == ()
@@ -91,6 +96,50 @@ def test_every_dag_and_file_is_found_again(site, path, ledger_id, lose):
         stream = site.calibrations[KEY.calibration].stream_path
         assert ledger.files(stream, RUN.number) == {f.path: f.size for f in FILES[:3]}
         assert ledger.next_numbers(campaign.id) == (2, 1, 1)
+
+
+def campaign_of(ledger):
+    [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+    return campaign
+
+
+def test_a_campaign_that_has_no_dag_yet_is_found_again(site, path, ledger_id):
+    shutil.rmtree(site.site.work_dir / KEY.calibration / f"run{KEY.run}" / "dag000")
+    shutil.rmtree(site.site.work_dir / KEY.calibration / f"run{KEY.run}" / "dag001")
+    delete(path)
+    with reopened(site, path) as ledger:
+        assert campaign_of(ledger).run_start == RUN.start
+        assert campaign_of(ledger).state is CampaignState.ACTIVE
+
+
+def test_what_is_known_to_be_in_the_database_is_not_forgotten(site, path, ledger_id):
+    with Ledger(path) as ledger:
+        ledger.note_payload(campaign_of(ledger).id, Lumis.span(1, 40), 4000)
+        write_dag(site, ledger, plan_harvest(KEY, 2), cluster=19)
+    delete(path)
+    with reopened(site, path) as ledger:
+        assert ledger.uploaded(campaign_of(ledger).id) == (Lumis.span(1, 40), 4000)
+
+
+def test_an_alcareco_whose_dag_was_deleted_is_not_made_again(site, path, ledger_id):
+    runs = site.site.work_dir / KEY.calibration / f"run{KEY.run}"
+    plan = plan_of(read_json(runs / "dag000" / "manifest.json"))
+    dag_id = f"{ledger_id}/{KEY.calibration}/{KEY.run}/0"
+    for node in (*plan.of_kind(NodeKind.RECO), *plan.of_kind(NodeKind.ALCA)):
+        (runs / node.witness).parent.mkdir(exist_ok=True)
+        read = tuple(f.path for f in node.files) or node.inputs
+        Witness(node.name, dag_id, node.lumis, 10, read).write(runs / node.witness)
+    shutil.rmtree(runs / "dag000")
+    delete(path)
+    with reopened(site, path) as ledger:
+        campaign = campaign_of(ledger)
+        assert campaign.waiting == ()
+        assert list(campaign.unharvested) == [0]
+        assert campaign.seen == Lumis.span(1, 3)
+        stream = site.calibrations[KEY.calibration].stream_path
+        ledger.add_files(stream, KEY.run, {f.path: f.size for f in FILES[:3]}, LATER)
+        assert ledger.summaries(0)[0].bad_files == {}
+        assert ledger.next_numbers(campaign.id)[1:] == (1, 1)
 
 
 def test_a_damaged_ledger_is_kept_aside(site, path, ledger_id):
@@ -127,7 +176,7 @@ def test_a_directory_that_cannot_be_understood_does_not_keep_the_others_from_bei
     (odd / "manifest.json").write_text('{"nodes": [')
     delete(path)
     with reopened(site, path) as ledger:
-        assert len(ledger.campaigns({})[0].dags) == 2
+        assert len(campaign_of(ledger).dags) == 2
 
 
 def test_a_ledger_that_cannot_be_used_for_another_reason_is_not_thrown_away(site, path):

@@ -1,0 +1,209 @@
+"""What run directories tell of campaigns, when nothing else does.
+
+Knows manifests, witnesses and run directories; knows nothing of the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from condorloop.dagman.plan import DagPlan, Node
+from condorloop.dagman.replan import plan_of
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import CampaignKey, NodeKind, RawFile
+from condorloop.rundir import (
+    MANIFEST,
+    RUN_END,
+    RUN_START,
+    Witness,
+    alcareco_job,
+    dag_file,
+    read_json,
+    read_lumis,
+)
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_SIZE = -1
+"""The size of a RAW file that was read, and of which nobody has told how large it was."""
+
+_NO_WITNESSES = frozenset({".root", ".py", ".log", ".xml"})
+_RUN = re.compile(r"run([0-9]{1,9})")
+_BATCH = re.compile(r"_b([0-9]+)_[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A DAG that has its directory: the ledger that made it, its plan and DAG description.
+
+    `uploaded` are the LS and events of the best payload that the ledger knew of then.
+    """
+
+    owner: str
+    plan: DagPlan
+    file: Path
+    written_at: float
+    uploaded: tuple[Lumis, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is left of one campaign.
+
+    `lost` are the plans of DAGs whose directories are gone and whose ALCARECO are not: only the
+    nodes that left those. `start` is when the run began, seconds since the epoch.
+    """
+
+    key: CampaignKey
+    folder: Path
+    start: float | None
+    closed: bool
+    dags: tuple[Found, ...]
+    lost: tuple[DagPlan, ...]
+
+    @property
+    def files(self) -> dict[str, RawFile]:
+        """The RAW files that its DAGs read, by path."""
+        plans = [*self.lost, *(found.plan for found in self.dags)]
+        return {f.path: f for plan in plans for node in plan.nodes for f in node.files}
+
+    @property
+    def uploaded(self) -> tuple[Lumis, int]:
+        """The LS and events of the best payload that is known to be in the database."""
+        told = (found.uploaded for found in self.dags)
+        return max(told, key=lambda u: (len(u[0]), u[1]), default=(EMPTY, 0))
+
+
+def owner_of(work_dir: Path) -> str | None:
+    """The id of the ledger that wrote the newest DAG; None if there is no DAG."""
+    manifests = work_dir.glob(f"*/run*/dag*/{MANIFEST}")
+    told = ((m.stat().st_mtime, _owner(str(read_json(m).get("id", "")))) for m in manifests)
+    return max((t for t in told if t[1]), default=(0.0, None))[1]
+
+
+def remains_of(work_dir: Path, owner: str | None) -> Iterator[Remains]:
+    """Read what is left of each campaign of the ledger `owner`, in the order of runs."""
+    folders = ((_run_of(folder), folder) for folder in work_dir.glob("*/run*"))
+    for run, folder in sorted((run, folder) for run, folder in folders if run):
+        found = [f for f in map(_found, folder.glob(f"dag*/{MANIFEST}")) if f and f.owner == owner]
+        found.sort(key=lambda f: f.plan.number)
+        numbers = {f.plan.number for f in found}
+        key = CampaignKey(folder.parent.name, run)
+        yield Remains(
+            key=key,
+            folder=folder,
+            start=_run_start(folder),
+            closed=(folder / RUN_END).exists(),
+            dags=tuple(found),
+            lost=tuple(_lost(key, folder, owner, numbers)),
+        )
+
+
+def _owner(dag_id: str) -> str:
+    return dag_id.partition("/")[0]
+
+
+def _run_of(folder: Path) -> int | None:
+    match = _RUN.fullmatch(folder.name)
+    return int(match[1]) if match and folder.is_dir() else None
+
+
+def _run_start(folder: Path) -> float | None:
+    try:
+        text = (folder / RUN_START).read_text(encoding="utf-8").strip()
+        return datetime.fromisoformat(text).timestamp()
+    except (OSError, ValueError):
+        return None
+
+
+def _found(manifest: Path) -> Found | None:
+    told = read_json(manifest)
+    try:
+        plan = plan_of(told)
+    except ValueError as error:
+        log.error("%s cannot be taken up: %s", manifest.parent, error)
+        return None
+    file = dag_file(manifest.parent.parent, plan.number)
+    if not file.exists():
+        return None
+    owner = _owner(str(told.get("id", "")))
+    return Found(owner, plan, file, manifest.stat().st_mtime, _uploaded(told.get("uploaded")))
+
+
+def _uploaded(told: object) -> tuple[Lumis, int]:
+    if not isinstance(told, dict):
+        return EMPTY, 0
+    try:
+        return read_lumis(told["lumis"]), int(told["events"])
+    except (KeyError, TypeError, ValueError):
+        return EMPTY, 0
+
+
+def _lost(key: CampaignKey, folder: Path, owner: str | None, known: set[int]) -> Iterator[DagPlan]:
+    """Put together the plans of DAGs that are known by their witnesses only."""
+    recos = {path.name: made for path, made in _witnesses(folder.glob("run*"))}
+    by_number: dict[int, list[Node]] = {}
+    for path, made in _witnesses(folder.glob("apJob*/*")):
+        number = _number(made, owner)
+        if number is None or number in known:
+            continue
+        if nodes := _alca_and_recos(path, made, recos):
+            by_number.setdefault(number, []).extend(nodes)
+        else:
+            log.error("%s cannot be taken up: what it was made of is not told", path.parent)
+    for number, found in sorted(by_number.items()):
+        yield DagPlan(key, number, _batch(found), tuple(found))
+
+
+def _witnesses(paths: Iterable[Path]) -> Iterator[tuple[Path, Witness]]:
+    for path in sorted(paths):
+        if path.is_file() and path.suffix not in _NO_WITNESSES and (made := Witness.read(path)):
+            yield path, made
+
+
+def _number(witness: Witness, owner: str | None) -> int | None:
+    if _owner(witness.dag_id) != owner:
+        return None
+    number = witness.dag_id.rpartition("/")[2]
+    return int(number) if number.isdecimal() else None
+
+
+def _alca_and_recos(
+    path: Path, witness: Witness, recos: Mapping[str, Witness]
+) -> list[Node] | None:
+    """The nodes that made an ALCARECO; None if the witness of one is gone."""
+    parents = []
+    for output in witness.files:
+        name = next((n for n in recos if n.startswith(output)), None)
+        if name is None:
+            return None
+        made = recos[name]
+        raw = tuple(RawFile(p, UNKNOWN_SIZE, made.lumis, 0) for p in made.files)
+        parents.append(Node(made.node, NodeKind.RECO, (), output, name, made.lumis, raw))
+    try:
+        job = alcareco_job(path.parent.name)
+    except ValueError:
+        return None
+    return [
+        *parents,
+        Node(
+            name=witness.node,
+            kind=NodeKind.ALCA,
+            parents=tuple(p.name for p in parents),
+            output=path.parent.name,
+            witness=f"{path.parent.name}/{path.name}",
+            lumis=witness.lumis,
+            inputs=witness.files,
+            job=job,
+        ),
+    ]
+
+
+def _batch(nodes: Iterable[Node]) -> int | None:
+    found = (_BATCH.search(node.output) for node in nodes)
+    return next((int(match[1]) for match in found if match), None)
