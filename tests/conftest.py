@@ -2,11 +2,26 @@
 
 import os
 
+import hypothesis
 import pytest
 
 from condorloop.testbed import prefix as prefixes
 from condorloop.testbed.stack import Stack
 from tests.loop import Loop
+
+# How long an example takes says something about the machine only.
+hypothesis.settings.register_profile("condorloop", deadline=None)
+hypothesis.settings.load_profile("condorloop")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Let what a test has printed reach another process, lone surrogates and all."""
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
 
 
 def pytest_addoption(parser):

@@ -35,6 +35,7 @@ ECAL, STRIPS, SPOT = "EcalPedestals", "SiStripBad", "BeamSpot"
 COMPLETE, INCOMPLETE = CampaignState.COMPLETE, CampaignState.INCOMPLETE
 STREAMS = ("TestEnablesEcalHcal", "ExpressPhysics")
 FOUR_LS = {stream: {"ls_per_file": 4} for stream in STREAMS}
+OLD_TAG, NEW_TAG = "160X_dataRun3_ExpressNGT_v0", "160X_dataRun3_ExpressNGT_v1"
 LAST_WORDS = "condorloop stops; DAGs that were submitted go on"
 LONG = 100.0
 """The time limit of whatever a submitter waits for when it is told to end."""
@@ -185,7 +186,7 @@ class Configured:
     pid: int
     refused: subprocess.CompletedProcess[str]
     manifests: list[dict[str, Any]]
-    edited_after: int
+    written_before: int
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +199,8 @@ def configured(stack, tmp_path_factory):
     shutil.copytree(shipped, loop.calibrations)
     parameters = folder / "ngtParameters.jsn"
     shutil.copy(shipped.with_name(parameters.name), parameters)
-    layout = {"TestEnablesEcalHcal": {"ls_per_file": 12, "files_per_ls": 2}}
-    scenario = run_of(CONFIGURED_RUN, [ECAL], lumisections=60, every=0.4, layout=layout)
+    layout = {"TestEnablesEcalHcal": {"ls_per_file": 8, "files_per_ls": 2}}
+    scenario = run_of(CONFIGURED_RUN, [ECAL], lumisections=40, every=0.4, layout=layout)
     play = loop.play(scenario)
     yaml_file = loop.calibrations / f"{ECAL}.yaml"
     runs = loop.work_dir / ECAL / f"run{CONFIGURED_RUN}"
@@ -223,14 +224,14 @@ def configured(stack, tmp_path_factory):
         loop.site.write_text(site)
         written = len(list(runs.glob("dag*/manifest.json")))
         loop.wait(lambda: len(list(runs.glob("dag*/manifest.json"))) > written, alive)
-        parameters.write_text(parameters.read_text().replace("ExpressNGT_v0", "ExpressNGT_v1"))
+        parameters.write_text(parameters.read_text().replace(OLD_TAG, NEW_TAG))
         changed = f"{good}batching: {{max_files_per_job: 1}}\n"
+        written = len(list(runs.glob("dag*/manifest.json")))
         edit(yaml_file, changed, "configuration read anew, for new DAGs: ")
-        edited_after = len(list(runs.glob("dag*/manifest.json")))
         loop.wait(lambda: loop.closed() == 1, alive)
         stop(submitter)
         manifests = [read_json(m) for m in sorted(runs.glob("dag*/manifest.json"))]
-        yield Configured(loop, play, submitter.pid, refused, manifests, edited_after)
+        yield Configured(loop, play, submitter.pid, refused, manifests, written)
     finally:
         loop.close()
 
@@ -249,17 +250,18 @@ def test_configuration_that_cannot_be_used_is_told_and_changes_nothing(configure
         if "not taken up" in line and f"{ECAL}.yaml" in line
     ]
     assert "batching.max_files_per_job: 'many'" in told
-    before = configured.manifests[: configured.edited_after]
+    before = configured.manifests[: configured.written_before]
     assert len(before) > 1
-    assert {m["global_tag"] for m in before} == {"160X_dataRun3_ExpressNGT_v0"}
+    assert {m["global_tag"] for m in before} == {OLD_TAG}
 
 
 def test_changed_configuration_holds_for_new_dags_and_no_others(configured):
-    after = configured.manifests[configured.edited_after :]
-    of_batches = [m for m in after if m["files"]]
-    assert of_batches
-    assert {m["global_tag"] for m in after} == {"160X_dataRun3_ExpressNGT_v1"}
-    for manifest in of_batches:
+    tags = [m["global_tag"] for m in configured.manifests]
+    assert tags == sorted(tags)
+    assert set(tags) == {OLD_TAG, NEW_TAG}
+    changed = [m for m in configured.manifests if m["global_tag"] == NEW_TAG]
+    assert any(m["files"] for m in changed)
+    for manifest in changed:
         assert all(len(node["files"]) <= 1 for node in manifest["nodes"].values())
     assert configured.play.assay(ECAL, CONFIGURED_RUN).faults == ()
     assert configured.loop.states() == {ECAL: COMPLETE}
@@ -366,7 +368,7 @@ def forgotten(stack, tmp_path_factory):
     scenario = run_of(FORGOTTEN_RUN, [ECAL, SPOT], hang, end_after=8, layout=FOUR_LS)
     play = loop.play(scenario)
 
-    def start(words: str) -> subprocess.Popen[bytes]:
+    def start(words):
         """Start a submitter and wait until it says something."""
         process = loop.start()
         loop.wait_for_output(words, process)

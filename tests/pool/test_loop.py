@@ -198,16 +198,6 @@ def test_sigterm_ends_the_submitter_and_leaves_its_dags(loop):
     assert loop.states() == {"EcalPedestals": COMPLETE}
 
 
-def test_a_second_submitter_is_refused_in_one_line(loop):
-    loop.play(scenario(398711, ["EcalPedestals"]))
-    submitter = loop.start()
-    loop.wait_for_log("EcalPedestals", "latched", submitter)
-    refused = loop.condorloop("run", check=False)
-    assert refused.returncode == 1
-    assert f"pid {submitter.pid}" in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
-
-
 @pytest.mark.parametrize("command", [["status"], ["validate"], ["once"]])
 def test_the_commands_end_well_on_the_testbed(loop, command):
     loop.play(scenario(398712, ["EcalPedestals"]))

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.conditions import (
@@ -60,7 +60,6 @@ def test_the_outcome_follows_from_exit_code_and_words(exit_code, line, outcome, 
     assert said in words
 
 
-@settings(deadline=None)
 @given(st.integers(-64, 255), st.text())
 def test_every_log_has_an_outcome_and_words(exit_code, log):
     outcome, words = judge(exit_code, log)
@@ -148,7 +147,6 @@ def test_a_payload_file_whose_iovs_read_well_may_be_damaged_all_the_same(tmp_pat
         iovs(path)
 
 
-@settings(deadline=None)
 @given(cut=st.integers(0, 20000), flipped=st.integers(0, 20000), value=st.binary(max_size=9))
 def test_no_damage_to_a_payload_file_is_more_than_a_payload_error(whole, cut, flipped, value):
     content = bytearray(whole.read_bytes())

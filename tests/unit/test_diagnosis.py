@@ -1,7 +1,7 @@
 """Why a job failed and which input is to blame, from cmsRun's report, log and exit code."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.diagnosis import blamed, relevant, words
@@ -79,7 +79,6 @@ def test_a_log_of_millions_of_events_is_not_kept():
     assert relevant(log) == [OPENED, CLOSED]
 
 
-@settings(deadline=None)
 @given(st.integers(-2000, 300), st.text(), st.lists(st.text(max_size=40), max_size=5))
 def test_every_failure_has_its_words_in_a_line_and_blames_inputs_only(exit_code, text, log):
     for found in (None, FrameworkError(8001, text)):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.failures import Attempt, add, file_of, read, shell_code, words_of
@@ -39,7 +39,6 @@ LINES = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(LINES, max_size=6), st.booleans())
 def test_whatever_is_in_the_file_an_attempt_can_be_told_and_read(tmp_path_factory, lines, ended):
     folder = tmp_path_factory.mktemp("dag")

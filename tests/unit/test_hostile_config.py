@@ -184,7 +184,7 @@ def one_folder(tmp_path_factory):
     return a_folder(tmp_path_factory.mktemp("hostile"))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(sorted(places(SHIPPED), key=str)), values, st.sampled_from([json, yaml]), texts
 )

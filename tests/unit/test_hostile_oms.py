@@ -121,7 +121,7 @@ bodies = (
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(bodies.map(json.dumps) | texts)
 def test_over_http_any_answer_is_runs_that_can_be_kept_or_one_clear_line(said, text):
     said.body = text.encode(errors="surrogatepass")

@@ -333,7 +333,7 @@ def plain() -> Iterator[PlainServer]:
         yield server
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(body=bodies)
 def test_whatever_comes_back_is_either_runs_or_an_outage(plain: PlainServer, body: bytes) -> None:
     plain.body = body

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.dagman.outcome import (
@@ -128,7 +128,6 @@ def test_a_dag_that_was_removed_before_it_ran_has_no_failed_nodes_of_its_own(dag
     assert how_ended(dag, 7) == Ended(False, (), "alice")
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_files_that_are_cut_tell_the_truth_or_nothing(folder, data):
     dag = folder / "x.dag"
@@ -143,7 +142,6 @@ def test_files_that_are_cut_tell_the_truth_or_nothing(folder, data):
     assert last_cluster(dag) in (None, 7)
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=200), min_size=3, max_size=3), st.data())
 def test_damaged_files_are_no_error(folder, junk, data):
     dag = folder / "x.dag"

@@ -17,7 +17,7 @@ awkward = st.text(st.sampled_from("$()\"'\\ `{}aDOLLAR%;#=ü"))
 """Text of what means something to a shell, to ClassAds or to a submit description."""
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         awkward | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),

@@ -64,7 +64,7 @@ def test_a_file_of_more_than_2_gb_is_read_by_its_wider_header(tmp_path):
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_file_that_is_cut_at_any_byte_is_not_whole(raw, tmp_path_factory, data):
     content = raw.read_bytes()
@@ -72,7 +72,7 @@ def test_a_file_that_is_cut_at_any_byte_is_not_whole(raw, tmp_path_factory, data
     assert judged(tmp_path_factory.getbasetemp(), content[:cut])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_file_whose_end_is_zeros_is_not_whole(raw, tmp_path_factory, data):
     content = raw.read_bytes()
@@ -84,7 +84,6 @@ def test_a_file_that_was_left_open_is_not_whole(raw, tmp_path):
     assert "was not closed" in judged(tmp_path, tfile.left_open(raw.read_bytes()))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.booleans())
 def test_no_content_is_more_than_not_whole(tmp_path_factory, content, rooted):
     assert judged(tmp_path_factory.getbasetemp(), b"root" * rooted + content)

@@ -4,7 +4,7 @@ import errno
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.lumis import Lumis
@@ -46,7 +46,6 @@ def test_a_hostile_file_is_no_witness(tmp_path, content):
     assert goodness(read_json(path)) == (0, 0) or b"99999" not in content
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES) | VALUES)
 def test_any_json_is_a_witness_or_none(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "x.json"
@@ -58,7 +57,6 @@ def test_any_json_is_a_witness_or_none(tmp_path_factory, value):
     assert goodness(record) >= (0, 0) or record["events"] < 0
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_json_object_or_an_empty_one(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "x.json"
