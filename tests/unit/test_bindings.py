@@ -16,8 +16,9 @@ from pathlib import Path
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
 from condorloop.site import PoolSite
 
+schedd = Schedd(PoolSite(condor_config=Path(sys.argv[1])), "nowhere")
 try:
-    Schedd(PoolSite(condor_config=Path(sys.argv[1])), "nowhere").dags()
+    schedd.dags()
 except ScheddUnavailable:
     print("asked", flush=True)
 """
