@@ -13,7 +13,7 @@ NAMED = sorted(
 )
 
 
-def tests_in(file):
+def functions_of(file):
     tree = ast.parse(file.read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
@@ -22,7 +22,7 @@ def tests_in(file):
 def test_a_test_that_the_reliability_page_names_is_there(file, name):
     path = TOP / "tests" / file
     assert path.exists()
-    assert not name or name in tests_in(path)
+    assert not name or name in functions_of(path)
 
 
 @pytest.mark.parametrize(
