@@ -216,7 +216,10 @@ class Loop:
         import htcondor2
 
         whole = f'{constraint} && CondorloopSite == "{self._site["name"]}"'
-        return list(htcondor2.Schedd().history(whole, [], -1))
+        try:
+            return list(htcondor2.Schedd().history(whole, [], -1))
+        except htcondor2.HTCondorException:  # as the first time after a schedd was restarted
+            return list(htcondor2.Schedd().history(whole, [], -1))
 
     def dagmans(self, constraint: str) -> list[dict[str, object]]:
         """The ads of DAGMan jobs that have left the queue."""

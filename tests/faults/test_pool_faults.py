@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from condorloop.model import CampaignState
+from condorloop.testbed.daemon import Process
 from condorloop.testbed.pool import Pool
 from tests.faults.outside import running
 from tests.faults.scenarios import job_fault, run_of
@@ -102,14 +103,25 @@ def live(story: Story, pool: Pool) -> Story:
             story.note("hangs")
         loop.wait(lambda: not loop.problems())
         story.note("answers again")
-        killed = pool.process("schedd")
+        killed = only_schedd(loop, pool)
         pool.kill("schedd")
-        loop.wait(lambda: pool.processes("schedd") not in ([], [killed]))
-        restarted = pool.process("schedd")
+        restarted = only_schedd(loop, pool, killed)
         loop.tool("condor_restart", "-daemon", "schedd")
-        loop.wait(lambda: pool.processes("schedd") not in ([], [restarted]))
+        only_schedd(loop, pool, restarted)
         loop.wait(lambda: loop.closed() == len(CALIBRATIONS))
     return story
+
+
+def only_schedd(loop: Loop, pool: Pool, other_than: Process | None = None) -> Process:
+    """Wait for a schedd that is another one, and that starts nothing at the moment."""
+    found: list[Process] = []
+
+    def one() -> bool:
+        found[:] = pool.processes("schedd")
+        return len(found) == 1 and found != [other_than]
+
+    loop.wait(one)
+    return found[0]
 
 
 def test_a_dag_that_the_schedd_refuses_is_no_dag_that_was_submitted(story):
