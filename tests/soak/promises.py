@@ -227,13 +227,13 @@ class Promises:
         if sum(f.events for f in good) < FEWEST_EVENTS:
             return
         words = " ".join([summary.reason, *_problems_of(summary)])
-        if lost and self._window_end(key) > faults_ended + 3 * MARGIN:
+        in_time = self._window_end(key) > faults_ended + 3 * MARGIN + self._to_find_out(summary)
+        if lost and in_time:
             names = ", ".join(f"{f.name} (LS {f.lumis})" for f in lost[:10])
             raise Violation(f"{key}: {len(lost)} good files are in no payload: {names}: {words}")
         whole = Lumis.span(1, self._runs[key.run].last_ls)
         hole = whole - covered
         named = Lumis.span(1, max(summary.last_ls or 0, summary.seen.last)) - summary.in_payload
-        in_time = self._window_end(key) > faults_ended + 3 * MARGIN
         surely = in_time or not self._lost_answer(key, summary)
         surely = surely and key not in self._service.forgotten
         if last and surely and summary.in_payload != covered:
@@ -245,6 +245,12 @@ class Promises:
         """Whether the database may have more than is known: an answer was lost for good."""
         known = {str(t.lumis) for t in self._service.taken.get(key, ())} | {""}
         return str(summary.in_payload) in known and "no answer" in str(summary.last_outcome)
+
+    def _to_find_out(self, summary: CampaignSummary) -> float:
+        """How long it may take to find the files that make a node fail, one after another."""
+        rescues = self._config.calibrations[summary.key.calibration].rescues
+        suspects = len(summary.quarantined) + len(summary.failed_nodes)
+        return suspects * rescues.wait * 2.0 ** (rescues.max_rescues + 1)
 
     def _good_files(self, key: CampaignKey) -> list[TrueFile]:
         stream = self._config.calibrations[key.calibration].stream_path

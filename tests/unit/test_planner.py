@@ -430,7 +430,7 @@ def test_quarantined_files_are_named_when_a_campaign_closes():
     assert "quarantined: bad.root" in action.reason
 
 
-CLOSED = replace(campaign(**ENDED), state=CampaignState.COMPLETE)
+CLOSED = replace(campaign(run_end=START + 100, last_ls=50), state=CampaignState.COMPLETE)
 
 
 @pytest.mark.parametrize(
