@@ -86,7 +86,7 @@ def _of_the_queue(status: Status) -> Iterable[str]:
         if dag.id not in told and (held := dag.counts.get("JobsHeld")):
             yield f"{names[dag.id]} has {held} held jobs; see condor_q -hold"
     if status.idle_dags:
-        yield f"{status.idle_dags} DAGs wait for the schedd to start them: its limit is reached"
+        yield f"DAGs that the schedd does not start, for its limit is reached: {status.idle_dags}"
 
 
 def _of_campaign(campaign: CampaignSummary) -> Iterable[str]:

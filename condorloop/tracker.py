@@ -172,7 +172,7 @@ class Tracker:
             self._ledger.dag_ended(dag.id, None, now)
             say(campaign.key, f"{dag.label} is done")
             return
-        told = _told(file.parent, ended.failed_nodes)
+        told = [] if ended.removed_by else _told(file.parent, ended.failed_nodes)
         self._ledger.dag_ended(dag.id, told, now, ended.removed_by)
         if ended.removed_by:
             say(campaign.key, f"{dag.label} was removed by {ended.removed_by}", logging.WARNING)

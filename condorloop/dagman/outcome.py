@@ -21,6 +21,7 @@ _EVENT = re.compile(
     r"^(?P<code>\d{3}) \((?P<cluster>[0-9]{1,18})\.\d+\.\d+\) (?P<text>.*?)^\.\.\.$", re.M | re.S
 )
 _SUBMITTED = re.compile(r"^000 \(([0-9]{1,18})\.", re.MULTILINE)
+_CLUSTER = re.compile(r"[0-9]{1,18}")
 _EXECUTES, _TERMINATED, _ABORTED = "001", "005", "009"
 _RETURN_VALUE = re.compile(r"Normal termination \(return value (\d{1,3})\)")
 
@@ -122,7 +123,10 @@ def failed_nodes(dag_file: Path) -> tuple[str, ...]:
 def last_cluster(dag_file: Path) -> int | None:
     """The cluster id under which a DAG was last submitted; None if it never was."""
     clusters = _SUBMITTED.findall(_text(f"{dag_file}.dagman.log"))
-    return int(clusters[-1]) if clusters else None
+    if clusters:
+        return int(clusters[-1])
+    told = str(read_json(Path(f"{dag_file}.metrics")).get("dagman_id", ""))
+    return int(told) if _CLUSTER.fullmatch(told) else None
 
 
 def _text(path: str) -> str:

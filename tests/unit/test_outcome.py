@@ -181,3 +181,11 @@ def test_the_history_tells_an_end_from_a_removal():
 )
 def test_a_strange_ad_is_no_error(ad):
     assert history_end(ad).removed_by == ""
+
+
+@pytest.mark.parametrize(
+    ("told", "cluster"), [('{"dagman_id": "17"}', 17), ('{"dagman_id": "x"}', None), ("{", None)]
+)
+def test_a_dag_whose_event_log_is_gone_is_known_by_its_metrics(tmp_path, told, cluster):
+    (tmp_path / "x.dag.metrics").write_text(told)
+    assert last_cluster(tmp_path / "x.dag") == cluster
