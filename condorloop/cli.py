@@ -107,7 +107,7 @@ def once(
     site: Path | None, calibrations: Path | None, only: tuple[str, ...], verbose: bool
 ) -> None:
     """Make one pass of observe, decide, act, and end."""
-    with _submitter(_load(site, calibrations, only), verbose) as submitter:
+    with _submitter(_load(site, calibrations, only), verbose, one_pass=True) as submitter:
         submitter.once()
 
 
@@ -140,7 +140,7 @@ def resubmit(
         for name in only or [None]
     ]
     refused = []
-    for granted, words in asking.ask(loaded, wishes, lambda: _submitter(loaded, verbose=False)):
+    for granted, words in asking.ask(loaded, wishes, lambda: _submitter(loaded, one_pass=True)):
         click.echo(words, err=not granted)
         refused += [words] if not granted else []
     if refused:
@@ -205,10 +205,12 @@ def validate(site: Path | None, calibrations: Path | None, only: tuple[str, ...]
 
 
 @contextmanager
-def _submitter(loaded: Config, verbose: bool) -> Iterator[Submitter]:
+def _submitter(
+    loaded: Config, verbose: bool = False, *, one_pass: bool = False
+) -> Iterator[Submitter]:
     work_dir = loaded.site.work_dir
     work_dir.mkdir(parents=True, exist_ok=True)
-    with sole_submitter(work_dir):
+    with sole_submitter(work_dir, one_pass=one_pass):
         logs.start(work_dir, loaded.calibrations, verbose=verbose)
         path = work_dir / LEDGER
         with open_ledger(path, loaded.calibrations, time.time()) as ledger:

@@ -8,12 +8,20 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 LOCK = "condorloop.lock"
+
+
+PATIENCE = 60.0
+"""Seconds for which a submitter waits for a command that holds the lock for one pass only."""
+
+_ONE_PASS = ", for one pass"
 
 
 class AlreadyRunning(Exception):
@@ -21,8 +29,13 @@ class AlreadyRunning(Exception):
 
 
 @contextmanager
-def sole_submitter(work_dir: Path) -> Iterator[None]:
+def sole_submitter(work_dir: Path, *, one_pass: bool = False) -> Iterator[None]:
     """Hold the lock of a work_dir.
+
+    Parameters
+    ----------
+    one_pass
+        It is held for a moment. Who wants it for longer waits for that; who does not, does not.
 
     Raises
     ------
@@ -30,18 +43,28 @@ def sole_submitter(work_dir: Path) -> Iterator[None]:
         Another process holds it.
     """
     path = work_dir / LOCK
+    deadline = time.monotonic() + (0.0 if one_pass else PATIENCE)
     with path.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _taken(lock):
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
-            raise AlreadyRunning(f"{path}: a submitter is running: {holder}") from None
+            if not holder.endswith(_ONE_PASS) or time.monotonic() >= deadline:
+                raise AlreadyRunning(f"{path}: a submitter is running: {holder}")
+            time.sleep(0.1)
         since = datetime.now(UTC).isoformat(timespec="seconds")
+        briefly = _ONE_PASS if one_pass else ""
         lock.truncate(0)
-        lock.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {since}\n")
+        lock.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {since}{briefly}\n")
         lock.flush()
         yield
+
+
+def _taken(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def running_submitter(work_dir: Path) -> str | None:

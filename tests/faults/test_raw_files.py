@@ -140,7 +140,7 @@ def test_a_file_that_cannot_be_read_for_a_while_is_taken_when_it_can(story):
 
 def test_a_file_with_another_runs_lumisections_too_gives_those_of_its_run(story):
     assert 10 in story.verdict.in_payload
-    manifests = (story.loop.work_dir / "EcalPedestals").rglob(MANIFEST)
+    manifests = (story.loop.work_dir / "EcalPedestals").glob(f"run*/dag*/{MANIFEST}")
     files = [f for m in manifests for f in read_json(m)["files"]]
     assert [f["lumis"] for f in files if f["path"] == story.files[10].path] == ["10"]
 
@@ -257,7 +257,7 @@ def test_a_file_that_vanishes_from_a_dag_is_quarantined_and_the_dag_goes_on(medd
 @pytest.mark.parametrize("ls", [9, 10], ids=["while it is probed", "while it waits"])
 def test_a_file_that_is_replaced_before_it_is_read_is_probed_again_and_read_whole(meddled, ls):
     assert meddled.name(ls) not in meddled.problems
-    manifests = (meddled.loop.work_dir / "EcalPedestals").rglob(MANIFEST)
+    manifests = (meddled.loop.work_dir / "EcalPedestals").glob(f"run*/dag*/{MANIFEST}")
     files = [f for m in manifests for f in read_json(m)["files"]]
     assert [f["events"] for f in files if f["path"] == meddled.files[ls].path] == [80]
 
@@ -296,7 +296,7 @@ def test_thousands_of_files_of_one_run_are_probed_and_planned_once_each(
         (block / name).write_bytes(b"x")
 
     def planned() -> list[str]:
-        manifests = (loop.work_dir / "EcalPedestals").rglob(MANIFEST)
+        manifests = (loop.work_dir / "EcalPedestals").glob(f"run*/dag*/{MANIFEST}")
         return [f["path"].rpartition("/")[2] for m in manifests for f in read_json(m)["files"]]
 
     with running(loop):

@@ -1,6 +1,7 @@
 """One submitter a work_dir."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -20,3 +21,17 @@ def test_a_lock_file_that_is_left_over_blocks_nobody(tmp_path):
     (tmp_path / "condorloop.lock").write_text("host gone, pid 1, since long\n")
     with sole_submitter(tmp_path):
         assert f"pid {os.getpid()}" in (tmp_path / "condorloop.lock").read_text()
+
+
+def test_who_comes_to_stay_waits_for_who_is_there_for_one_pass(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        with sole_submitter(tmp_path, one_pass=True):
+            staying = pool.submit(lambda: sole_submitter(tmp_path).__enter__())
+            with pytest.raises(TimeoutError):
+                staying.result(timeout=0.3)
+            with (
+                pytest.raises(AlreadyRunning, match="for one pass"),
+                sole_submitter(tmp_path, one_pass=True),
+            ):
+                pass
+        staying.result(timeout=30)
