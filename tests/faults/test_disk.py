@@ -53,16 +53,16 @@ def test_each_write_may_fail_for_want_of_a_disk(loop, monkeypatch, run, error):
 @contextlib.contextmanager
 def read_only(folder: Path):
     """Take the right to write from a folder and all below it."""
-    folders = [folder, *(p for p in folder.rglob("*") if p.is_dir())]
-    modes = {f: f.stat().st_mode for f in folders}
+    folders = [Path(found) for found, _, _ in os.walk(folder)]
     try:
         for f in folders:
-            f.chmod(0o555)
+            with contextlib.suppress(FileNotFoundError):
+                f.chmod(0o555)
         yield
     finally:
-        for f, mode in modes.items():
-            if f.exists():
-                f.chmod(mode)
+        for f in folders:
+            with contextlib.suppress(FileNotFoundError):
+                f.chmod(0o775)
 
 
 def test_a_work_dir_that_is_read_only_for_a_while_costs_time_and_nothing_else(loop):
