@@ -93,7 +93,7 @@ def live(story: Story, pool: Pool) -> Story:
             loop.wait(lambda: is_told(loop, "submission of DAGs"))
             story.note("full")
         with running(loop):
-            loop.wait(lambda: is_told(loop, "wait for the schedd to start them"))
+            loop.wait(lambda: is_told(loop, "the schedd does not start"))
             story.note("all turns taken")
     with running(loop):
         loop.wait(lambda: not loop.problems())
@@ -132,7 +132,9 @@ def test_a_dag_that_the_schedd_refuses_is_no_dag_that_was_submitted(story):
 
 
 def test_dags_that_wait_for_their_turn_are_told_and_stay_what_they_are(story):
-    assert "schedd to start them: its limit is reached" in story.problems("all turns taken")
+    assert "the schedd does not start, for its limit is reached: " in story.problems(
+        "all turns taken"
+    )
     for dags in story.dags("all turns taken").values():
         assert set(dags) <= {"active", "planned", "done"}
 
