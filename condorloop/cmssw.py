@@ -31,7 +31,8 @@ cd "$CONDORLOOP_FOLDER"
 area=$CONDORLOOP_RELEASE
 
 enter() {{
-    runtime=$(cd "$area/src" && scramv1 runtime -sh) || return 1
+    # SCRAM does not tell what a variable has already, as in a shell that entered this release
+    runtime=$(unset CMSSW_VERSION && cd "$area/src" && scramv1 runtime -sh) || return 1
     case $runtime in
         *CMSSW_VERSION="$area"* | *CMSSW_VERSION=?"$area"*) ;;
         *) echo "$area: scramv1 runtime does not tell this release" >&2; return 1 ;;

@@ -43,7 +43,10 @@ class PayloadError(Exception):
 
 
 def iovs(path: Path) -> list[Iov]:
-    """Read the IOVs of a conditions SQLite file, the earliest first; none if it is not there.
+    """Read the IOVs of a conditions SQLite file, the earliest first.
+
+    None if it is not there, or nothing was ever written into it: CMSSW opens it at once, and makes
+    its tables with the first payload.
 
     Raises
     ------
@@ -55,6 +58,8 @@ def iovs(path: Path) -> list[Iov]:
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
+            if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                return []
             sound = db.execute("PRAGMA integrity_check(1)").fetchone()
             rows = db.execute("SELECT TAG_NAME, SINCE, PAYLOAD_HASH FROM IOV ORDER BY 2").fetchall()
         finally:

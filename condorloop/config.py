@@ -180,7 +180,8 @@ def _expanded(data: Any, file: Path, mistakes: list[Mistake], key: str = "") -> 
         return data
 
     def value(match: re.Match[str]) -> str:
-        if (found := os.environ.get(match[1])) is not None:
+        found = os.environ.get(match[1])
+        if found or (found is not None and match[2] is None):
             return found
         if match[2] is None:
             expected = f"the environment variable {match[1]} to be set"

@@ -36,7 +36,8 @@ class Contents:
         return Lumis.of(self.events.get(run, {}))
 
 
-_NOT_OPENED = ("Could not open file", "category 'FileOpenError'")
+_FINAL = ("autorecovered", "appears to be missing", "Not a valid collection")
+"""What edmFileUtil says of a file that it has read, and that is no good."""
 
 
 def parse_contents(output: str, exit_code: int) -> Contents:
@@ -53,7 +54,7 @@ def parse_contents(output: str, exit_code: int) -> Contents:
         return Contents(
             {},
             f"edmFileUtil, exit {exit_code}: {told}",
-            transient=any(sign in output for sign in _NOT_OPENED) or exit_code > 125,
+            transient=not any(sign in output for sign in _FINAL),
             answered=exit_code not in _NOT_STARTED,
         )
     events: dict[int, dict[int, int]] = {}

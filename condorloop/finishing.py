@@ -38,8 +38,9 @@ from condorloop.rundir import (
 )
 from condorloop.uploading import OPEN, outcome_in
 
-TRANSIENT = frozenset({1, 50, 81, 84, 85, 92, 137, 147, 151, 195, 243})
-"""Exit codes worth another try (dmwm/CRABServer, RetryJob.py)."""
+TRANSIENT = frozenset({1, 50, 81, 84, 85, 92, 137, 147, 151, 195, 243, 40, 126, 127, 132, 135})
+"""Exit codes worth another try: those of dmwm/CRABServer's RetryJob.py, and those of a machine that
+is not fit (a tool that is not there, a wrong CPU, a disk that fails) or wants the job to end."""
 
 
 def finish(dag: DagContext, name: str, exit_code: int) -> int:

@@ -84,6 +84,8 @@ def _why_not_harvest(dag: DagContext, witness: Path, target: Path, blames: int) 
             return f"{source.name}: {reason}"
         os.link(source, target)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        if isinstance(error, PermissionError) and os.access(source, os.R_OK):
+            raise  # a file system that takes no links
         return f"{source.name}: {error.strerror}"
     return None
 
@@ -115,7 +117,7 @@ def main(arguments: list[str]) -> int:
                 return finish(DagContext.here(), name, int(code))
             case ["upload"]:
                 return _upload_until_terminated(DagContext.here())
-    except (NodeError, OSError) as error:
+    except (NodeError, OSError, LookupError, ValueError) as error:
         print(f"condorloop.node {' '.join(arguments)}: {error}", file=sys.stderr)
         return 1
     print(f"condorloop.node: not a request: {arguments}", file=sys.stderr)

@@ -318,12 +318,12 @@ def heard(*dags, **more):
 
 
 def test_a_file_that_keeps_failing_is_left_out_of_its_node():
-    [action] = act(heard(failed_reco(rescues=1, blamed=3)), at=1)
+    [action] = act(heard(failed_reco(rescues=2, blamed=3)), at=1)
     assert action.without == {"RECO_0001": ("/eos/a.root",)}
     assert "a.root" in action.reason
 
 
-@pytest.mark.parametrize(("rescues", "blamed"), [(0, 9), (1, 2), (2, 1)])
+@pytest.mark.parametrize(("rescues", "blamed"), [(0, 9), (1, 9), (2, 2)])
 def test_no_file_is_given_up_at_once(rescues, blamed):
     for action in act(heard(failed_reco(rescues, blamed)), at=1):
         assert not action.without
@@ -343,7 +343,7 @@ def test_nothing_is_closed_over_a_file_that_is_about_to_be_given_up():
 
 
 def test_while_storage_is_silent_no_file_is_blamed_and_no_rescue_spent():
-    silent = campaign(dags=(failed_reco(rescues=1, blamed=9),), listed_at=START)
+    silent = campaign(dags=(failed_reco(rescues=2, blamed=9),), listed_at=START)
     assert act(silent, at=HOUR) == []
 
 
