@@ -112,6 +112,11 @@ def test_a_file_that_is_no_database_is_told_from_none(tmp_path):
         iovs(file)
 
 
+def test_a_payload_file_that_nothing_was_written_into_is_no_payload(tmp_path):
+    (tmp_path / "promptCalibConditions.db").touch()
+    assert iovs(tmp_path / "promptCalibConditions.db") == []
+
+
 def payload_file(path, since=398600):
     db = sqlite3.connect(path)
     db.execute("CREATE TABLE IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME)")

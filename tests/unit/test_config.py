@@ -213,6 +213,8 @@ def test_a_site_takes_values_from_the_environment(folder, monkeypatch):
     assert loaded(folder, site).site.name == "fallback"
     monkeypatch.setenv("NODE", "ngtcalfu")
     assert loaded(folder, site).site.name == "ngtcalfu"
+    monkeypatch.setenv("NODE", "")
+    assert loaded(folder, site).site.name == "fallback"
 
 
 def test_a_variable_that_is_not_set_is_a_mistake(folder, monkeypatch):

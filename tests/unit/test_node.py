@@ -71,7 +71,16 @@ def test_a_finish_that_was_cut_short_is_taken_up(dag):
 
 @pytest.mark.parametrize(
     ("exit_code", "told"),
-    [(84, 84), (1, 1), (65, PERMANENT), (90, PERMANENT), (-9, 1), (-1002, 1), (137, 137)],
+    [
+        (84, 84),
+        (1, 1),
+        (65, PERMANENT),
+        (90, PERMANENT),
+        (-9, 1),
+        (-1002, 1),
+        (137, 137),
+        (127, 127),
+    ],
 )
 def test_only_failures_that_may_pass_are_tried_again(dag, exit_code, told):
     assert finish(dag(), "RECO_0000", exit_code) == told

@@ -99,6 +99,7 @@ def test_contents_are_events_by_run_and_lumisection():
         ("root://eos/f.root\nERR Could not open file root://eos/f.root\n", True),
         ("f.root\nf.root appears not to have been closed correctly and has been autorecovered \n"
          "Stopping. Use --allowRecovery to try ignoring this\n", False),
+        ("cms::Exception caught in EdmFileUtil\nAn exception of category 'FileReadError'\n", True),
         ("f.root\nTree Events appears to be missing. Not a valid collection\nExiting\n", False),
     ],
 )  # fmt: skip
