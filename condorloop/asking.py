@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from condorloop.config import Config
+from condorloop.interruption import Stopped
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.ledger_requests import Requests
 from condorloop.lock import AlreadyRunning
@@ -86,6 +87,8 @@ def _do_it_ourselves(submitter: Callable[[], AbstractContextManager[Submitter]])
     except AlreadyRunning:
         time.sleep(0.1)
         return False
+    except Stopped:
+        raise LedgerError("ended before the answer; the request stays") from None
 
 
 def _user() -> str:

@@ -113,7 +113,7 @@ def once(
 
 @cli.command()
 @_options
-@click.argument("run_number", metavar="RUN", type=click.IntRange(min=1))
+@click.argument("run_number", metavar="RUN", type=click.IntRange(1, 10**9 - 1))
 @click.option(
     "--node",
     help="Only where this failed: a node or a DAG as status names it, RECO_0001, b003, "
@@ -169,7 +169,7 @@ def status(
 
 @cli.command()
 @_options
-@click.argument("run_number", metavar="RUN", type=click.IntRange(min=1))
+@click.argument("run_number", metavar="RUN", type=click.IntRange(1, 10**9 - 1))
 @click.option(
     "-o",
     "--output",

@@ -55,8 +55,8 @@ class Interruption:
         Stopped
             The process is to end.
         """
-        self._outside = True
         try:
+            self._outside = True
             if self.wished:
                 raise Stopped
             yield

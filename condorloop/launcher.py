@@ -35,6 +35,7 @@ class Launcher:
         self.renderer = renderer
         self._schedd = schedd
         self._interruption = interruption
+        self._silent_at: float | None = None
 
     def carry_out(self, campaign: Campaign, plan: DagPlan, reason: str, now: float) -> None:
         """Write a plan into the ledger, then onto the disk, then submit it.
@@ -86,14 +87,16 @@ class Launcher:
         self._submit(key, dag.id, dag.number, dag.label, now)
 
     def _submit(self, key: CampaignKey, dag_id: int, number: int, label: str, now: float) -> None:
-        if self.service.failed_at == now:
-            return  # the schedd took none a moment ago: no use to wait for it for each DAG
+        if self._silent_at == now:
+            return  # no use to wait for the schedd for each DAG
         file = dag_file(self.renderer.run_dir(key), number)
         try:
             with self._interruption.outside():
                 cluster = self._schedd.submit(file, f"{key} {label}")
         except ScheddUnavailable as error:
             self.service.failed(error, now)
+            if isinstance(error.__cause__, TimeoutError):
+                self._silent_at = now
             return
         self.service.good(now)
         self._ledger.dag_submitted(dag_id, cluster, now)

@@ -199,8 +199,8 @@ class Ledger(DagLedger):
         )
         self._db.executemany(
             "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE campaign_id = ?"
-            " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
-            [(campaign_id, path) for path in paths],
+            " AND dag_id = ? AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
+            [(campaign_id, dag_id, path) for path in paths],
         )
 
     def record_probe(self, path: str, state: FileState, probe: Probe, now: float) -> None:

@@ -144,7 +144,8 @@ class DagLedger(LedgerSummary):
                 if alca in kept or (not alca and kept):
                     continue
                 self._db.execute(
-                    "UPDATE node SET state = 'dropped' WHERE dag_id = ? AND name = ?",
+                    "UPDATE node SET state = 'dropped', dropped = '[]'"
+                    " WHERE dag_id = ? AND name = ?",
                     (dag_id, node["name"]),
                 )
                 self._db.execute(

@@ -29,6 +29,8 @@ from condorloop.model import (
     WaitingFile,
 )
 
+_KINDS = frozenset(RequestKind)
+
 
 class LedgerView(LedgerFile):
     """What the loop reads of the ledger."""
@@ -110,6 +112,12 @@ class LedgerView(LedgerFile):
         """The ALCA nodes of a DAG, whatever became of them."""
         return self._nodes("dag_id = ? AND kind = 'ALCA'", dag_id)
 
+    def unharvested_nodes(self, campaign_id: int) -> list[PlannedNode]:
+        """The ALCA nodes of a campaign that are done, and that no successful harvest read."""
+        return self._nodes(
+            "campaign_id = ? AND kind = 'ALCA' AND state = 'done' AND harvested = 0", campaign_id
+        )
+
     def _nodes(self, which: str, *values: object) -> list[PlannedNode]:
         rows = self._all(
             f"SELECT name, kind, job, output, witness, child FROM node WHERE {which}", *values
@@ -154,6 +162,7 @@ class LedgerView(LedgerFile):
                 made_at=r["made_at"],
             )
             for r in self._all("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")
+            if r["kind"] in _KINDS
         ]
 
     def harvest_record(self, dag_id: int) -> HarvestRecord | None:
@@ -161,13 +170,17 @@ class LedgerView(LedgerFile):
         rows = self._all("SELECT * FROM payload WHERE dag_id = ?", dag_id)
         return _harvest_record(rows[0]) if rows else None
 
-    def campaigns(self, listed: Mapping[tuple[str, int], float]) -> list[Campaign]:
+    def campaigns(
+        self, listed: Mapping[tuple[str, int], float], since: float = 0.0
+    ) -> list[Campaign]:
         """The campaigns with work to do, older runs first.
 
         Parameters
         ----------
         listed
             When storage last listed each (stream, run), seconds since the epoch.
+        since
+            Of runs that started before, closed ones are left alone unless a DAG is in flight.
         """
         rows = self._all(
             "SELECT * FROM campaign WHERE id IN ("
@@ -176,8 +189,11 @@ class LedgerView(LedgerFile):
             " UNION SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')"
             " UNION SELECT id FROM campaign WHERE state IN ('complete', 'incomplete')"
             " AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
-            " AND state IN ('active', 'closing', 'complete', 'incomplete')"
-            " ORDER BY run, calibration"
+            " AND (state IN ('active', 'closing') OR state IN ('complete', 'incomplete')"
+            " AND (run_start >= ? OR id IN"
+            " (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active'))))"
+            " ORDER BY run, calibration",
+            since,
         )
         return [self._campaign(row, listed) for row in rows]
 

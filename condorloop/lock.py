@@ -21,6 +21,9 @@ LOCK = "condorloop.lock"
 PATIENCE = 60.0
 """Seconds for which a submitter waits for a command that holds the lock for one pass only."""
 
+_MOMENT = 1.0
+"""Seconds in which somebody may just be looking who holds the lock."""
+
 _ONE_PASS = ", for one pass"
 
 
@@ -43,12 +46,13 @@ def sole_submitter(work_dir: Path, *, one_pass: bool = False) -> Iterator[None]:
         Another process holds it.
     """
     path = work_dir / LOCK
-    deadline = time.monotonic() + (0.0 if one_pass else PATIENCE)
+    began = time.monotonic()
     with path.open("a+", encoding="utf-8") as lock:
         while not _taken(lock):
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
-            if not holder.endswith(_ONE_PASS) or time.monotonic() >= deadline:
+            waits = _MOMENT if not holder.endswith(_ONE_PASS) else 0.0 if one_pass else PATIENCE
+            if time.monotonic() >= began + waits:
                 raise AlreadyRunning(f"{path}: a submitter is running: {holder}")
             time.sleep(0.1)
         since = datetime.now(UTC).isoformat(timespec="seconds")

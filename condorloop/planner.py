@@ -356,7 +356,7 @@ def _final_state(
         return None
     if not over and any(_guilty(d, calibration) for d in campaign.dags):
         return None
-    if campaign.waiting or (campaign.probing and not over):
+    if not over and (campaign.waiting or campaign.probing):
         return None
     if not campaign.dag_count and over:
         return CampaignState.EXPIRED, "the window ended before anything was done"

@@ -57,6 +57,7 @@ def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
     dag = observed.dag
     record = read_json(observed.runs / node.witness)
     if made := _made(record, observed.dag_id):
+        made = replace(made, left_out=made.left_out | _gone_alcareco(ledger, observed))
         for job in sorted(made.left_out):
             log.warning("%s: %s was left out of the harvest", observed.dag_id, alcareco_name(job))
         ledger.record_harvest(dag.id, observed.campaign_id, made)
@@ -70,6 +71,16 @@ def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
         return
     if inputs != dag.harvest_inputs:
         ledger.record_harvest(dag.id, observed.campaign_id, HarvestRecord(inputs, EMPTY, 0))
+
+
+def _gone_alcareco(ledger: Ledger, observed: Observed) -> frozenset[int]:
+    """The ALCARECO that no harvest can read any more, because their witnesses are gone."""
+    alca = ledger.unharvested_nodes(observed.campaign_id)
+    return frozenset(n.job for n in alca if n.job is not None and not _is_there(observed, n))
+
+
+def _is_there(observed: Observed, node: PlannedNode) -> bool:
+    return (observed.runs / node.witness).exists()
 
 
 def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:

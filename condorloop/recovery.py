@@ -37,7 +37,7 @@ def open_ledger(path: Path, calibrations: Mapping[str, Calibration], now: float)
     OSError
         The work_dir cannot be read or written.
     """
-    if path.exists():
+    if path.exists() and path.stat().st_size:
         try:
             return Ledger(path)
         except LedgerDamaged as error:
@@ -77,7 +77,7 @@ def _restore(
     key, files = remains.key, remains.files
     stream = _stream(remains, calibrations)
     start = remains.start or min((f.written_at for f in remains.dags), default=None)
-    if start is None or (remains.closed and not remains.dags):
+    if start is None or (remains.closed and not (remains.dags or remains.lost)):
         return
     if stream is None:
         say(key, f"{remains.folder} cannot be taken up: no such calibration", logging.ERROR)

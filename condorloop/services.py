@@ -21,13 +21,12 @@ class Service:
     answered_at: float | None = None
     error: str = ""
     failing_since: float | None = None
-    failed_at: float | None = None
 
     def good(self, now: float) -> None:
         """Note a good answer."""
         if self.error:
             log.info("%s answers again", self.name)
-        self.answered_at, self.error, self.failing_since, self.failed_at = now, "", None, None
+        self.answered_at, self.error, self.failing_since = now, "", None
 
     def failed(self, error: Exception | str, now: float) -> None:
         """Note a failure; the log says it once as long as it stays the same."""
@@ -35,6 +34,5 @@ class Service:
         if said != self.error:
             log.warning("%s gives no answer, the last known state stands: %s", self.name, said)
         self.error = said
-        self.failed_at = now
         if self.failing_since is None:
             self.failing_since = now

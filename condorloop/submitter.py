@@ -191,7 +191,7 @@ class Submitter:
             self._grant(request, now)
         known = self._ledger.known(runs[0].number) if runs else frozenset()
         self._say_why_not_latched(now, runs, known)
-        campaigns = self._ledger.campaigns(self._intake.listed)
+        campaigns = self._ledger.campaigns(self._intake.listed, now - self._window)
         for action in planner.decide(now, runs, known, campaigns, self._config.calibrations):
             self._act(action, now)
         if poll:
@@ -201,7 +201,8 @@ class Submitter:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
         runs = self._observe_oms(now)
         self._intake.observe(self._ledger.watched(now - self._window), now)
-        self._tracker.observe(self._ledger.campaigns(self._intake.listed), now)
+        campaigns = self._ledger.campaigns(self._intake.listed, now - self._window)
+        self._tracker.observe(campaigns, now)
         return runs
 
     def _observe_oms(self, now: float) -> list[Run]:
@@ -275,6 +276,8 @@ class Submitter:
 
     def _resubmit(self, wanted: Resubmission, made_by: str, now: float) -> str:
         campaign, key = wanted.campaign, wanted.campaign.key
+        if wanted.files and not campaign.state.open:
+            self._set_state(campaign, CampaignState.ACTIVE, f"asked for by {made_by}", now)
         files = self._ledger.retry_files(campaign.id) if wanted.files else 0
         if not wanted.dags and not files:
             return ""
@@ -282,7 +285,7 @@ class Submitter:
         if files:
             what = ", ".join(filter(None, (what, f"{files} files that were given up")))
         text = f"{what} again, asked for by {made_by}"
-        if not campaign.state.open:
+        if not campaign.state.open and not wanted.files:
             self._set_state(campaign, CampaignState.ACTIVE, text, now)
         for dag in wanted.dags:
             say(key, f"{dag.label} is submitted again, asked for by {made_by}")

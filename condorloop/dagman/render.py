@@ -35,6 +35,7 @@ from condorloop.rundir import (
     iso_time,
     read_json,
     run_dir,
+    sync_folder,
     write_json,
     write_whole,
 )
@@ -114,13 +115,14 @@ class Renderer:
         for name in _TEMPLATES:
             text = environment.get_template(f"{name}.j2").render(context)
             file = temporary / (dag_file(runs, plan.number).name if name == "dag" else name)
-            file.write_text(text, encoding="utf-8")
+            write_whole(file, text)
             if name in _SCRIPTS:
                 file.chmod(0o775)
         lumis, events = uploaded
         known = {"uploaded": {"lumis": str(lumis), "events": events}}
         write_json(temporary / MANIFEST, self._manifest(plan) | known)
         temporary.replace(final)
+        sync_folder(runs)
         return dag_file(runs, plan.number)
 
     def take_out(self, key: CampaignKey, number: int, dropped: Dropped) -> None:

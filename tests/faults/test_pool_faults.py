@@ -170,7 +170,8 @@ def reboot(stack, tmp_path_factory):
     submitter = loop.start()
 
     def works() -> bool:
-        return all(c["jobs"]["running"] for c in loop.campaigns()) and bool(loop.campaigns())
+        at_work = [c for c in loop.campaigns() if c["dags"].get("active")]
+        return len(at_work) == len(CALIBRATIONS) and bool(stack.pool.processes("starter"))
 
     try:
         loop.wait(works, lambda: submitter.poll() is None)

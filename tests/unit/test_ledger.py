@@ -292,6 +292,24 @@ def test_the_files_of_a_dag_that_was_deleted_wait_again_unless_an_alcareco_holds
     assert ledger.all_dags(only(ledger).id) == []
 
 
+def test_a_quarantined_file_of_a_dag_that_was_deleted_is_not_processed_twice(ledger):
+    dag_id = two_recos_and_their_alca(ledger)
+    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    ledger.lose_dag(dag_id, frozenset(), START)
+    assert only(ledger).quarantined == ()
+    plan(ledger, [reco("/a", "/b", "/c")], number=1)
+    assert ledger.retry_files(only(ledger).id) == 0
+    assert only(ledger).waiting == ()
+
+
+def test_a_closed_campaign_of_long_ago_is_left_alone(ledger):
+    latch(ledger)
+    ledger.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
+    add_good(ledger, "/late")
+    assert ledger.campaigns({}, since=RUN.start)
+    assert ledger.campaigns({}, since=RUN.start + 1) == []
+
+
 def test_what_a_lost_harvest_read_is_harvested_again_unless_it_was_uploaded(ledger):
     latch(ledger)
     first = plan(ledger, [ALCA])

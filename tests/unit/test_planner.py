@@ -447,3 +447,9 @@ def test_a_harvest_leaves_out_by_itself_what_keeps_failing():
     failed = replace(failed, blames={"HARVEST": {"apJob000": 9}})
     [action] = act(campaign(dags=(failed,)), at=HOUR)
     assert action.without == {}
+
+
+def test_held_dags_and_waiting_files_keep_no_campaign_open_beyond_its_window():
+    stuck = tuple(held(i) for i in range(16))
+    [action] = act(campaign(**CLOSING, dags=stuck, waiting=waiting(1)), at=8 * HOUR)
+    assert action.state is CampaignState.INCOMPLETE

@@ -82,7 +82,11 @@ def delete(path):
     path.unlink()
 
 
-@pytest.mark.parametrize("lose", [damage, delete])
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("lose", [damage, delete, empty])
 def test_every_dag_and_file_is_found_again(site, path, ledger_id, lose):
     lose(path)
     with reopened(site, path) as ledger:
