@@ -12,23 +12,35 @@ from contextlib import contextmanager
 from condorloop.ledger_file import LedgerError
 from condorloop.logs import say
 from condorloop.model import CampaignKey
+from condorloop.plain import one_line
 
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def one_campaign_only(key: CampaignKey) -> Iterator[None]:
-    """Log what goes wrong with a campaign, and go on with the next one.
+class Isolation:
+    """What has gone wrong with single campaigns since it was last forgotten."""
 
-    Raises
-    ------
-    LedgerError
-        The ledger cannot be used: that concerns all campaigns.
-    """
-    try:
-        yield
-    except LedgerError:
-        raise
-    except Exception as error:
-        say(key, f"{type(error).__name__}: {error}", logging.ERROR)
-        log.debug("%s", key, exc_info=True)
+    def __init__(self) -> None:
+        self.errors: dict[CampaignKey, str] = {}
+
+    @contextmanager
+    def one_campaign_only(self, key: CampaignKey) -> Iterator[None]:
+        """Log what goes wrong with a campaign, and go on with the next one.
+
+        Raises
+        ------
+        LedgerError
+            The ledger cannot be used: that concerns all campaigns.
+        """
+        try:
+            yield
+        except LedgerError:
+            raise
+        except Exception as error:
+            self.errors[key] = one_line(f"{type(error).__name__}: {error}")
+            say(key, self.errors[key], logging.ERROR)
+            log.debug("%s", key, exc_info=True)
+
+    def forget(self) -> None:
+        """Begin anew: what still goes wrong will show."""
+        self.errors = {}

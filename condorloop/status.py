@@ -6,11 +6,11 @@ Knows the fields of ``status.json``; it talks to nothing and decides nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignSummary, HeldJob, QueuedDag, UploadOutcome
+from condorloop.model import CampaignKey, CampaignSummary, HeldJob, QueuedDag, UploadOutcome
 from condorloop.services import Service
 
 SCHEMA = 1
@@ -29,6 +29,7 @@ class Status:
     held_jobs: tuple[HeldJob, ...] = ()
     idle_dags: int = 0
     odd_lines: tuple[str, ...] = ()
+    errors: Mapping[CampaignKey, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Write as the object that ``status.json`` holds."""
@@ -62,6 +63,8 @@ def problems(status: Status) -> Iterable[str]:
     for service in status.services:
         if service.error:
             yield f"{service.name} does not answer: {service.error}"
+    for key, error in status.errors.items():
+        yield f"{key}: cannot go on: {error}"
     for line in status.odd_lines:
         yield f"storage lists what nobody understands: {line}"
     yield from _of_the_queue(status)

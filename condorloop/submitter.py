@@ -22,7 +22,7 @@ from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.intake import Intake
 from condorloop.interruption import Interruption, Stopped
-from condorloop.isolation import one_campaign_only
+from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.logs import say
@@ -76,7 +76,10 @@ class Submitter:
         self._renderer = Renderer(config, config.site.work_dir, ledger.id)
         pool, renderer = self._world.pool, self._renderer
         self._launcher = Launcher(ledger, renderer, pool, self._interruption)
-        self._tracker = Tracker(ledger, renderer, pool, self._launcher, self._interruption)
+        self._isolation = Isolation()
+        self._tracker = Tracker(
+            ledger, renderer, pool, self._launcher, self._interruption, self._isolation
+        )
 
     @cached_property
     def _cmssw(self) -> Mapping[str, str]:
@@ -186,6 +189,8 @@ class Submitter:
         now = self._clock()
         self._ledger.check_in_place()
         self._intake.take_probes(now)
+        if poll:
+            self._isolation.forget()
         runs = self._poll(now) if poll else []
         for request in self._ledger.requests():
             self._grant(request, now)
@@ -239,7 +244,7 @@ class Submitter:
 
     def _act(self, action: Action, now: float) -> None:
         key = action.key if isinstance(action, Latch) else action.campaign.key
-        with one_campaign_only(key):
+        with self._isolation.one_campaign_only(key):
             match action:
                 case Latch(run=run, reason=reason):
                     self._latch(key, run, reason, now)
@@ -267,7 +272,7 @@ class Submitter:
         campaigns = self._ledger.campaigns_of(request.run, request.calibration)
         done = []
         for wanted in resubmission(request, campaigns):
-            with one_campaign_only(wanted.campaign.key):
+            with self._isolation.one_campaign_only(wanted.campaign.key):
                 done.append(self._resubmit(wanted, request.made_by, now))
         granted = [text for text in done if text]
         nothing = "nothing of it failed" if campaigns else "no campaign of it is known here"
@@ -326,6 +331,7 @@ class Submitter:
             held_jobs=self._tracker.held_jobs,
             idle_dags=self._tracker.idle_dags(now),
             odd_lines=self._intake.odd_lines(),
+            errors=self._isolation.errors,
         )
         try:
             write_json(self._config.site.work_dir / "status.json", status.to_json())

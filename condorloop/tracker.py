@@ -15,7 +15,7 @@ from condorloop.dagman.outcome import Ended, failed_nodes, how_ended, last_clust
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.interruption import Interruption
-from condorloop.isolation import one_campaign_only
+from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
 from condorloop.logs import say
@@ -52,6 +52,7 @@ class Tracker:
         schedd: Pool,
         launcher: Launcher,
         interruption: Interruption,
+        isolation: Isolation,
     ) -> None:
         self.service = Service("schedd")
         self.queue: Mapping[str, QueuedDag] = {}
@@ -61,6 +62,7 @@ class Tracker:
         self._schedd = schedd
         self._launcher = launcher
         self._interruption = interruption
+        self._isolation = isolation
         self._missed: dict[int, float] = {}
         self._idle_since: dict[str, float] = {}
 
@@ -68,7 +70,7 @@ class Tracker:
         """Look at the queue once, and at what the DAGs in flight have left."""
         answered = self._ask_queue(now)
         for campaign in campaigns:
-            with one_campaign_only(campaign.key):
+            with self._isolation.one_campaign_only(campaign.key):
                 if campaign.dag_count and not self._run_start(campaign.key).exists():
                     self._restore_run_directory(campaign, answered, now)
                     continue

@@ -1,22 +1,23 @@
-"""One campaign's trouble is its own; the ledger's is everybody's."""
-
-import logging
+"""What goes wrong with one campaign is told, and stops no other."""
 
 import pytest
 
-from condorloop.isolation import one_campaign_only
+from condorloop.isolation import Isolation
 from condorloop.ledger import LedgerError
+from condorloop.status import Status, problems
 from tests.unit.examples import KEY
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyError("x"), ValueError("y")])
-def test_what_goes_wrong_with_a_campaign_is_logged_with_its_name(error, caplog):
-    with caplog.at_level(logging.ERROR), one_campaign_only(KEY):
-        raise error
-    assert str(KEY) in caplog.text
-    assert type(error).__name__ in caplog.text
+def test_an_error_of_one_campaign_is_told_in_status_as_long_as_it_lasts():
+    isolation = Isolation()
+    with isolation.one_campaign_only(KEY):
+        raise PermissionError(13, "Permission denied", "/data/ngt/EcalPedestals")
+    [problem] = problems(Status("example", 0.0, 1, (), (), (), errors=isolation.errors))
+    assert problem.startswith(f"{KEY}: cannot go on: PermissionError: ")
+    isolation.forget()
+    assert isolation.errors == {}
 
 
-def test_a_ledger_that_cannot_be_used_is_no_campaigns_matter():
-    with pytest.raises(LedgerError), one_campaign_only(KEY):
+def test_what_is_wrong_with_the_ledger_concerns_all():
+    with pytest.raises(LedgerError), Isolation().one_campaign_only(KEY):
         raise LedgerError("disk full")
