@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,7 +127,9 @@ class Stack:
         TestbedError
             They do not take it up.
         """
-        play = Play(str(scenario.absolute()), time.time() + after, speed)
+        played = self.folder / "scenario.yaml"
+        shutil.copyfile(scenario, played)
+        play = Play(str(played), time.time() + after, speed)
         play.write(self.folder)
         if not daemon.wait_until(lambda: Play.of(self.folder, PLAYING) == play, START_TIMEOUT):
             said = daemon.last_lines(self.folder / "services.log")

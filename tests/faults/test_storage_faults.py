@@ -16,8 +16,8 @@ from tests.loop import Loop
 
 ECAL = "TestEnablesEcalHcal"
 RUN, LAST = 399230, 12
-SETTLE_TIME = 4
-"""Of every site of `Loop`."""
+SETTLE_TIME = 10
+"""Longer than a busy machine takes from the end of the run to the outage."""
 
 
 def eos_problem(loop: Loop) -> str:
@@ -55,7 +55,10 @@ class Story:
 def story(stack, tmp_path_factory):
     settings = {
         "storage": {"timeout": 3},
-        "defaults": {"nodes": {"RECO": {"retries": 0}}},
+        "defaults": {
+            "nodes": {"RECO": {"retries": 0}},
+            "closing": {"quiet_time": 2, "settle_time": SETTLE_TIME},
+        },
     }
     loop = Loop(stack, tmp_path_factory.mktemp("storage"), "storage-faults", settings)
     said: dict[str, str] = {}

@@ -139,8 +139,8 @@ def test_an_outage_of_oms_changes_nothing(loop):
 
 
 def test_an_outage_of_storage_is_no_end_of_files(loop):
-    play = loop.play(scenario(398713, ["EcalPedestals"]))
-    loop.run_and_kill_after(2)
+    play = loop.play(scenario(398713, ["EcalPedestals"], of_run={"end_after": 8}))
+    loop.run_and_kill_after(4)
     loop.stack.xrootd.stop()
     try:
         loop.run_and_kill_after(12)
