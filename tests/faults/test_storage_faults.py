@@ -17,7 +17,7 @@ from tests.loop import Loop
 ECAL = "TestEnablesEcalHcal"
 RUN, LAST = 399230, 12
 SETTLE_TIME = 10
-"""Longer than a busy machine takes from the end of the run to the outage."""
+"""Longer than a busy machine takes to list, probe and submit a file."""
 
 
 def eos_problem(loop: Loop) -> str:
@@ -57,7 +57,7 @@ def story(stack, tmp_path_factory):
         "storage": {"timeout": 3},
         "defaults": {
             "nodes": {"RECO": {"retries": 0}},
-            "closing": {"quiet_time": 2, "settle_time": SETTLE_TIME},
+            "closing": {"quiet_time": SETTLE_TIME, "settle_time": SETTLE_TIME},
         },
     }
     loop = Loop(stack, tmp_path_factory.mktemp("storage"), "storage-faults", settings)
