@@ -30,6 +30,7 @@ from condorloop.model import (
 )
 
 _KINDS = frozenset(RequestKind)
+_UNHARVESTED = "campaign_id = ? AND kind = 'ALCA' AND state = 'done' AND harvested = 0"
 
 
 class LedgerView(LedgerFile):
@@ -114,9 +115,7 @@ class LedgerView(LedgerFile):
 
     def unharvested_nodes(self, campaign_id: int) -> list[PlannedNode]:
         """The ALCA nodes of a campaign that are done, and that no successful harvest read."""
-        return self._nodes(
-            "campaign_id = ? AND kind = 'ALCA' AND state = 'done' AND harvested = 0", campaign_id
-        )
+        return self._nodes(_UNHARVESTED, campaign_id)
 
     def _nodes(self, which: str, *values: object) -> list[PlannedNode]:
         rows = self._all(
@@ -214,11 +213,7 @@ class LedgerView(LedgerFile):
             " WHERE campaign_id = ? AND dag_id IS NULL AND gone = 0",
             row["id"],
         )
-        unharvested = self._all(
-            "SELECT job, done_at FROM node WHERE campaign_id = ? AND kind = 'ALCA'"
-            " AND state = 'done' AND harvested = 0",
-            row["id"],
-        )
+        unharvested = self._all(f"SELECT job, done_at FROM node WHERE {_UNHARVESTED}", row["id"])
         return Campaign(
             id=row["id"],
             key=CampaignKey(row["calibration"], row["run"]),

@@ -17,7 +17,6 @@ from typing import TextIO
 
 LOCK = "condorloop.lock"
 
-
 PATIENCE = 60.0
 """Seconds for which a submitter waits for a command that holds the lock for one pass only."""
 
@@ -51,8 +50,7 @@ def sole_submitter(work_dir: Path, *, one_pass: bool = False) -> Iterator[None]:
         while not _taken(lock):
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
-            waits = _MOMENT if not holder.endswith(_ONE_PASS) else 0.0 if one_pass else PATIENCE
-            if time.monotonic() >= began + waits:
+            if time.monotonic() >= began + _patience_with(holder, one_pass):
                 raise AlreadyRunning(f"{path}: a submitter is running: {holder}")
             time.sleep(0.1)
         since = datetime.now(UTC).isoformat(timespec="seconds")
@@ -61,6 +59,13 @@ def sole_submitter(work_dir: Path, *, one_pass: bool = False) -> Iterator[None]:
         lock.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {since}{briefly}\n")
         lock.flush()
         yield
+
+
+def _patience_with(holder: str, one_pass: bool) -> float:
+    """How many seconds to wait for a holder of the lock."""
+    if not holder.endswith(_ONE_PASS):
+        return _MOMENT
+    return 0.0 if one_pass else PATIENCE
 
 
 def _taken(lock: TextIO) -> bool:

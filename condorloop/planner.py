@@ -77,8 +77,8 @@ Action = Latch | SubmitBatch | SubmitHarvest | Rescue | SetState
 BLAMED = 3
 """After how many failed attempts that it caused an input is given up."""
 
-PATIENT = 2
-"""How many rescues come first: a disk server that is down for minutes makes good files fail."""
+RESCUES_FIRST = 2
+"""How many rescues come before that: while a disk server is down, good files fail, too."""
 
 HELD_ROOM = 4
 """How many times `max_active_dags` there may be with the DAGs that held jobs keep from moving."""
@@ -197,7 +197,7 @@ def _guilty(dag: Dag, calibration: Calibration) -> dict[str, tuple[str, ...]]:
     if dag.state is not DagState.FAILED:
         return {}
     spent = dag.rescues >= calibration.rescues.max_rescues
-    enough = 1 if spent else BLAMED if dag.rescues >= PATIENT else None
+    enough = 1 if spent else BLAMED if dag.rescues >= RESCUES_FIRST else None
     return {
         node: guilty
         for node, blames in dag.blames.items()

@@ -281,21 +281,18 @@ class Submitter:
 
     def _resubmit(self, wanted: Resubmission, made_by: str, now: float) -> str:
         campaign, key = wanted.campaign, wanted.campaign.key
-        if wanted.files and not campaign.state.open:
-            self._set_state(campaign, CampaignState.ACTIVE, f"asked for by {made_by}", now)
-        files = self._ledger.retry_files(campaign.id) if wanted.files else 0
-        if not wanted.dags and not files:
+        if not wanted.dags and not wanted.files:
             return ""
-        what = ", ".join(d.label for d in wanted.dags)
-        if files:
-            what = ", ".join(filter(None, (what, f"{files} files that were given up")))
-        text = f"{what} again, asked for by {made_by}"
-        if not campaign.state.open and not wanted.files:
+        what = [d.label for d in wanted.dags]
+        if not campaign.state.open:
+            text = f"{', '.join(what) or 'files that were given up'} again, asked for by {made_by}"
             self._set_state(campaign, CampaignState.ACTIVE, text, now)
+        if wanted.files and (files := self._ledger.retry_files(campaign.id)):
+            what.append(f"{files} files that were given up")
         for dag in wanted.dags:
             say(key, f"{dag.label} is submitted again, asked for by {made_by}")
             self._launcher.resubmit(key, dag, now)
-        return f"{key}: {what}"
+        return f"{key}: {', '.join(what)}" if what else ""
 
     def _set_state(self, campaign: Campaign, state: CampaignState, reason: str, now: float) -> None:
         if state.open:

@@ -7,6 +7,7 @@ nothing about what is to be done next. No answer of the schedd leaves everything
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,7 +34,8 @@ from condorloop.rundir import MANIFEST, RUN_START, dag_dir, dag_file, let_group_
 from condorloop.services import Service
 from condorloop.world import Pool
 
-DAY = 86400.0
+HISTORY = 86400.0
+"""Seconds for which history is searched for a DAG that has left the queue without a word."""
 
 IDLE_LONG = 60.0
 """Seconds after which a DAGMan that was not started waits for a limit of the schedd."""
@@ -118,7 +120,7 @@ class Tracker:
 
     def _observe_queued(self, observed: Observed, dag: Dag, queued: QueuedDag, now: float) -> None:
         self._missed.pop(dag.id, None)
-        held = bool(queued.hold_reason or queued.counts.get("JobsHeld"))
+        held = queued.held or bool(queued.counts.get("JobsHeld"))
         if held != dag.held:
             self._ledger.set_held(dag.id, held)
         if dag.state is DagState.ACTIVE and queued.cluster != dag.cluster:
@@ -186,7 +188,7 @@ class Tracker:
         """Ask history how a DAG ended whose own files do not tell; None if it does not, either."""
         try:
             with self._interruption.outside():
-                told = self._schedd.history(dag.cluster or 0, now - DAY)
+                told = self._schedd.history(dag.cluster or 0, now - HISTORY)
         except ScheddUnavailable:
             return None
         if told is None:
@@ -235,8 +237,5 @@ def _told(directory: Path, names: tuple[str, ...]) -> list[FailedNode]:
 def _failed_node(name: str, attempts: tuple[failures.Attempt, ...]) -> FailedNode:
     if not attempts:
         return FailedNode(name)
-    blames: dict[str, int] = {}
-    for attempt in attempts:
-        for guilty in attempt.blames:
-            blames[guilty] = blames.get(guilty, 0) + 1
+    blames = Counter(guilty for attempt in attempts for guilty in attempt.blames)
     return FailedNode(name, attempts[-1].exit_code, attempts[-1].words, blames)

@@ -275,7 +275,10 @@ class Loop:
     def jobs(self, run: int) -> Counter[tuple[str, str]]:
         """How many jobs of each node have left the queue, by its DAG's directory and name."""
         ads = self.history(f"CondorloopRun == {run} && CondorloopKind =!= undefined")
-        names = ((str(ad["Iwd"]).rpartition("/work/")[2], str(ad["DAGNodeName"])) for ad in ads)
+        names = (
+            (str(Path(str(ad["Iwd"])).relative_to(self.work_dir)), str(ad["DAGNodeName"]))
+            for ad in ads
+        )
         return Counter(names)
 
     def ask_to_resubmit(self, run: int, *, everything: bool = False) -> int:

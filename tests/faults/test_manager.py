@@ -43,6 +43,11 @@ SOON = 30.0
 """Within which it must have ended all the same."""
 
 
+def runs_still(process: subprocess.Popen[bytes]) -> Callable[[], bool]:
+    """Tell at any time whether a submitter still runs."""
+    return lambda: process.poll() is None
+
+
 @dataclass
 class End:
     """How a submitter ended: what it had started, and what was left of that."""
@@ -80,7 +85,7 @@ class Stops:
         starts = loop.output().count(words) if self.ends else 0
         with hangs or contextlib.nullcontext():
             process = loop.start()
-            alive = lambda: process.poll() is None  # noqa: E731
+            alive = runs_still(process)
             loop.wait(lambda: loop.output().count(words) > starts, alive)
             loop.wait(lambda: waits_for(commands(children(process))), alive)
             started = children(process)
@@ -205,7 +210,7 @@ def configured(stack, tmp_path_factory):
     yaml_file = loop.calibrations / f"{ECAL}.yaml"
     runs = loop.work_dir / ECAL / f"run{CONFIGURED_RUN}"
     submitter = loop.start()
-    alive = lambda: submitter.poll() is None  # noqa: E731
+    alive = runs_still(submitter)
 
     def edit(file: Path, text: str, answer: str) -> None:
         file.write_text(text)

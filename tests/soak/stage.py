@@ -36,7 +36,10 @@ def stand_ins(
     """Let the day's clock, service, CMSSW and listener be those of this process."""
     clock = SimpleNamespace(time=agenda, monotonic=agenda, sleep=_sleepless)
     uuids = SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=f"{ids.getrandbits(128):032x}"))
-    enter = lambda self, timeout=300.0: environment()  # noqa: E731
+
+    def enter(_: cmssw.Cmssw, timeout: float = 300.0) -> dict[str, str]:
+        return environment()
+
     cwd, umask = Path.cwd(), os.umask(0o002)
     logger = logging.getLogger("condorloop")
     before = logger.level, logger.propagate, logger.handlers

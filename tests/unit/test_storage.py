@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -310,7 +311,7 @@ def test_closing_ends_the_probes_and_lets_the_process_end(tmp_path):
 
 def is_alive(pid):
     try:
-        with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
