@@ -104,7 +104,7 @@ import sys
 config = configparser.ConfigParser()
 config.read(sys.argv[1])
 extras = config["options.extras_require"]
-for group in (config["options"]["install_requires"], extras["testbed"], extras["test"]):
+for group in (config["options"]["install_requires"], *extras.values()):
     for requirement in group.split("\n"):
         if requirement and not requirement.startswith("condorloop["):
             print(requirement)

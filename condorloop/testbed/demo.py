@@ -25,13 +25,14 @@ from condorloop import config
 from condorloop.ledger_view import LedgerView
 from condorloop.model import CampaignState
 from condorloop.rundir import read_json
-from condorloop.tables import console, status_view
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import Verdict, assay
 from condorloop.testbed.scenario import Scenario
 from condorloop.testbed.services import Play
 from condorloop.testbed.stack import Stack
 from condorloop.testbed.truth import Truth
+from condorloop.views.status import status_view
+from condorloop.views.terminal import console
 
 SCENARIO = "demo.yaml"
 LIMIT = 230.0

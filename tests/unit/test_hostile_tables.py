@@ -8,7 +8,8 @@ from rich.console import Console
 
 from condorloop.services import Service
 from condorloop.status import Status
-from condorloop.tables import print_config, status_view
+from condorloop.views.configuration import print_config
+from condorloop.views.status import status_view
 from tests.unit.examples import START, config
 from tests.unit.hostile import SPECIMENS
 from tests.unit.test_status import summary

@@ -10,7 +10,7 @@ from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import CampaignKey, CampaignState, CampaignSummary, QueuedDag, UploadOutcome
 from condorloop.services import Service
 from condorloop.status import Status, problems
-from condorloop.tables import status_view
+from condorloop.views.status import status_view
 from tests.unit.examples import START
 
 

@@ -1,0 +1,1 @@
+"""What people see on the terminal: each view lays out data that others made."""
