@@ -11,12 +11,14 @@ from condorloop.cmssw import CmsswError
 from condorloop.commands.render import render
 from condorloop.commands.resubmit import resubmit
 from condorloop.commands.run import once, run
+from condorloop.commands.schema import schema
 from condorloop.commands.status import status
 from condorloop.commands.validate import validate
 from condorloop.config import ConfigError
 from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.ledger import LedgerError
 from condorloop.lock import AlreadyRunning
+from condorloop.status import StatusError
 from condorloop.storage import StorageUnavailable
 
 _OUTSIDE = (
@@ -25,6 +27,7 @@ _OUTSIDE = (
     ConfigError,
     LedgerError,
     ScheddUnavailable,
+    StatusError,
     StorageUnavailable,
 )
 
@@ -35,7 +38,7 @@ def cli() -> None:
     """Calibration loops on HTCondor: from runs in OMS to payloads in the conditions database."""
 
 
-for _command in (once, render, resubmit, run, status, validate):
+for _command in (once, render, resubmit, run, schema, status, validate):
     cli.add_command(_command)
 
 

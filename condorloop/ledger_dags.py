@@ -1,13 +1,14 @@
 """What the ledger is told of DAGs, their nodes and payloads.
 
-Knows the tables `dag`, `node` and `payload`, and which RAW files a DAG holds; it decides nothing.
-Every method is one transaction.
+Knows the tables `dag`, `node`, `job` and `payload`, and which RAW files a DAG holds; it decides
+nothing. Every method is one transaction.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 
 from condorloop.ledger_summary import LedgerSummary
 from condorloop.lumis import EMPTY, Lumis
@@ -15,6 +16,7 @@ from condorloop.model import (
     DagState,
     FailedNode,
     HarvestRecord,
+    JobRecord,
     NodeKind,
     PlannedNode,
     UploadOutcome,
@@ -164,6 +166,16 @@ class DagLedger(LedgerSummary):
             self._db.executemany(
                 "UPDATE node SET harvested = 0 WHERE campaign_id = ? AND job = ?",
                 [(payload["campaign_id"], job) for job in json.loads(payload["inputs"])],
+            )
+
+    def record_jobs(self, dag_id: int, jobs: Iterable[JobRecord]) -> None:
+        """Write down the jobs of a DAG as its events tell; those of earlier runs of it stay."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO job (dag_id, node, job_id, submitted_at, host, started_at,"
+                " ended_at, exit_code, cpu_time, memory_used, memory_asked, starts, holds,"
+                " hold_reason, removed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(dag_id, *astuple(job)) for job in jobs],
             )
 
     def set_held(self, dag_id: int, held: bool) -> None:

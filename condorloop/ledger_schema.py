@@ -4,7 +4,7 @@ Times are seconds since the epoch; lumisections are text such as ``1-40,42``; na
 are those of the model. The partial indices keep a cycle's queries as cheap as what is new.
 """
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _OF_2 = """
 CREATE INDEX campaign_revised ON campaign (id) WHERE state IN ('complete', 'incomplete')
     AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls);
@@ -18,6 +18,21 @@ CREATE TABLE request (
     answered_at REAL, answer TEXT NOT NULL DEFAULT '', granted INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX request_open ON request (id) WHERE answered_at IS NULL;
 """
+_OF_3 = """
+CREATE TABLE job (
+    dag_id INTEGER NOT NULL REFERENCES dag (id), node TEXT NOT NULL, job_id TEXT NOT NULL,
+    submitted_at REAL NOT NULL, host TEXT NOT NULL, started_at REAL, ended_at REAL,
+    exit_code INTEGER, cpu_time REAL, memory_used INTEGER, memory_asked INTEGER,
+    starts INTEGER NOT NULL, holds INTEGER NOT NULL, hold_reason TEXT, removed INTEGER NOT NULL,
+    PRIMARY KEY (dag_id, node, job_id)) WITHOUT ROWID;
+CREATE INDEX job_id ON job (job_id);
+CREATE TABLE told (
+    about TEXT PRIMARY KEY, text TEXT NOT NULL, since REAL NOT NULL, told_at REAL);
+CREATE INDEX dag_cluster ON dag (cluster);
+CREATE INDEX payload_hash ON payload (hash) WHERE hash <> '';
+CREATE INDEX campaign_fill ON campaign (fill);
+CREATE INDEX campaign_start ON campaign (run_start);
+"""
 
 SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -30,6 +45,7 @@ CREATE TABLE campaign (
     seen TEXT NOT NULL DEFAULT '', harvested TEXT NOT NULL DEFAULT '',
     in_payload TEXT NOT NULL DEFAULT '', events_in_payload INTEGER NOT NULL DEFAULT 0,
     judged_end REAL, judged_ls INTEGER,
+    held_by TEXT NOT NULL DEFAULT '', cleaned TEXT NOT NULL DEFAULT '',
     UNIQUE (run, calibration));
 CREATE INDEX campaign_state ON campaign (state);
 CREATE INDEX campaign_stream ON campaign (stream, run);
@@ -81,7 +97,7 @@ CREATE TABLE payload (
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER, answered_at REAL,
     left_out TEXT NOT NULL DEFAULT '[]');
 CREATE INDEX payload_campaign ON payload (campaign_id);
-{_OF_2}"""
+{_OF_2}{_OF_3}"""
 
 _TO_2 = f"""
 ALTER TABLE campaign ADD COLUMN events_in_payload INTEGER NOT NULL DEFAULT 0;
@@ -101,5 +117,10 @@ ALTER TABLE node ADD COLUMN dropped TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE payload ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]';
 {_OF_2}"""
 
-MIGRATIONS = {1: _TO_2}
+_TO_3 = f"""
+ALTER TABLE campaign ADD COLUMN held_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE campaign ADD COLUMN cleaned TEXT NOT NULL DEFAULT '';
+{_OF_3}"""
+
+MIGRATIONS = {1: _TO_2, 2: _TO_3}
 """What turns the ledger of a schema version into one of the next."""

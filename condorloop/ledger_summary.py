@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 
+from condorloop.fates import FileFate, fates
 from condorloop.ledger_view import LedgerView
 from condorloop.lumis import Lumis
 from condorloop.model import (
-    CampaignKey,
     CampaignState,
-    CampaignSummary,
+    DagState,
     UploadOutcome,
     dag_label,
 )
 from condorloop.rundir import alcareco_name
+from condorloop.status import CampaignStatus, LumiSets
 
 
 class LedgerSummary(LedgerView):
     """A ledger that can be summed up."""
 
-    def summaries(self, since: float) -> list[CampaignSummary]:
+    def summaries(self, since: float) -> list[CampaignStatus]:
         """What people want to know of the campaigns that are open or were latched after `since`."""
         rows = self._all(
             "SELECT * FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
@@ -32,7 +34,7 @@ class LedgerSummary(LedgerView):
         )
         return [self._summary(row) for row in rows]
 
-    def _summary(self, row: sqlite3.Row) -> CampaignSummary:
+    def _summary(self, row: sqlite3.Row) -> CampaignStatus:
         files = {
             r["state"]: r["n"]
             for r in self._all(
@@ -73,17 +75,30 @@ class LedgerSummary(LedgerView):
         answered = [p for p in payloads if p["outcome"]]
         harvests = [p for p in payloads if p["harvested_at"] is not None]
         last = max(harvests, key=lambda p: float(p["harvested_at"]), default=None)
-        return CampaignSummary(
-            key=CampaignKey(row["calibration"], row["run"]),
-            state=CampaignState(row["state"]),
-            reason=row["reason"],
+        seen, in_payload = Lumis.parse(row["seen"]), Lumis.parse(row["in_payload"])
+        harvested = Lumis.parse(row["harvested"])
+        last_ls = max(row["last_ls"] or 0, seen.last)
+        state = CampaignState(row["state"])
+        return CampaignStatus(
+            calibration=row["calibration"],
+            run=row["run"],
             fill=row["fill"],
+            state=state,
+            reason=row["reason"],
+            state_since=row["state_since"],
+            held_by=row["held_by"],
+            latched_at=row["latched_at"],
             run_start=row["run_start"],
             run_end=row["run_end"],
             last_ls=row["last_ls"],
-            seen=Lumis.parse(row["seen"]),
-            harvested=Lumis.parse(row["harvested"]),
-            in_payload=Lumis.parse(row["in_payload"]),
+            lumis=LumiSets(seen, harvested, in_payload, Lumis.span(1, last_ls) - in_payload),
+            fates=fates(
+                self._files(row["id"]),
+                harvested=harvested,
+                in_payload=in_payload,
+                last=last_ls,
+                is_open=state.open,
+            ),
             files=files,
             bad_files={b["path"]: _GONE if b["gone"] else b["error"] for b in bad},
             dags=dags,
@@ -98,6 +113,32 @@ class LedgerSummary(LedgerView):
             removed={dag_label(r["number"], r["batch"]): r["removed_by"] for r in removed},
             left_out=tuple(map(alcareco_name, json.loads(last["left_out"]))) if last else (),
         )
+
+    def _files(self, campaign_id: int) -> Iterator[FileFate]:
+        """What became of the good RAW files of a campaign."""
+        for row in self._all(
+            "SELECT path, raw_file.lumis, gone, dag.state AS dag, reco.output,"
+            " reco.state AS reco, reco.dropped AS reco_dropped, reco.lacking,"
+            " alca.state AS alca, alca.dropped AS alca_dropped"
+            " FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            " LEFT JOIN dag ON dag.id = campaign_file.dag_id"
+            " LEFT JOIN node AS reco"
+            " ON reco.dag_id = campaign_file.dag_id AND reco.name = campaign_file.node"
+            " LEFT JOIN node AS alca ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
+            " WHERE campaign_file.campaign_id = ? ORDER BY path",
+            campaign_id,
+        ):
+            given_up = row["path"] in json.loads(row["reco_dropped"] or "[]")
+            given_up |= row["output"] in json.loads(row["alca_dropped"] or "[]")
+            yield FileFate(
+                lumis=Lumis.parse(row["lumis"]),
+                gone=bool(row["gone"]),
+                dag=DagState(row["dag"]) if row["dag"] else None,
+                reco=row["reco"] or "",
+                alca=row["alca"] or "",
+                given_up=given_up,
+                lacking=Lumis.parse(row["lacking"] or ""),
+            )
 
 
 _GONE = "storage does not list it any more"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import fields
 
 from condorloop.ledger_file import LedgerFile
 from condorloop.lumis import Lumis
@@ -19,6 +20,7 @@ from condorloop.model import (
     Dag,
     DagState,
     HarvestRecord,
+    JobRecord,
     NodeKind,
     PlannedNode,
     ProcessedOutputs,
@@ -163,6 +165,12 @@ class LedgerView(LedgerFile):
             for r in self._all("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")
             if r["kind"] in _KINDS
         ]
+
+    def jobs(self, dag_id: int) -> list[JobRecord]:
+        """The jobs of a DAG's runs that have ended, in the order of their submission."""
+        rows = self._all("SELECT * FROM job WHERE dag_id = ? ORDER BY submitted_at", dag_id)
+        names = [f.name for f in fields(JobRecord)]
+        return [JobRecord(**{name: row[name] for name in names}) for row in rows]
 
     def harvest_record(self, dag_id: int) -> HarvestRecord | None:
         """How far HARVEST and UPLOAD of a DAG have come, as it was last written down."""

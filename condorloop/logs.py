@@ -25,7 +25,7 @@ log = logging.getLogger("condorloop.campaign")
 
 def say(key: CampaignKey, message: str, level: int = logging.INFO) -> None:
     """Log what was decided or seen of a campaign."""
-    log.log(level, "%s: %s", key, message, extra={"calibration": key.calibration})
+    log.log(level, "%s: %s", key, message, extra={"calibration": key.calibration, "run": key.run})
 
 
 class _Utc(logging.Formatter):

@@ -229,43 +229,6 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignSummary:
-    """What people want to know of a campaign.
-
-    `files` counts RAW files by state (``new``, ``good``, ``bad``, ``unreadable``), `dags` DAGs by
-    state; `bad_files` are those that are bad or unreadable, with the reason.
-    `in_payload` are the LS of the last payload that was uploaded. `quarantined` are inputs that
-    their nodes went on without; `lacking` has the LS that a node's inputs had and its job did not
-    read, `errors` why a node failed, `removed` who removed a DAG: each by label and node.
-    `left_out` are the ALCARECO that the last harvest found unusable.
-    """
-
-    key: CampaignKey
-    state: CampaignState
-    reason: str
-    fill: int | None
-    run_start: float
-    run_end: float | None
-    last_ls: int | None
-    seen: Lumis
-    harvested: Lumis
-    in_payload: Lumis
-    files: Mapping[str, int]
-    bad_files: Mapping[str, str]
-    dags: Mapping[str, int]
-    failed_nodes: tuple[str, ...]
-    uploads: int
-    last_upload_at: float | None
-    last_outcome: UploadOutcome | None
-    last_answer: str
-    quarantined: tuple[str, ...] = ()
-    lacking: Mapping[str, str] = field(default_factory=dict)
-    errors: Mapping[str, str] = field(default_factory=dict)
-    removed: Mapping[str, str] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ProcessedOutputs:
     """Names of what a campaign has processed, as the run directory's log files list them."""
 
@@ -273,6 +236,31 @@ class ProcessedOutputs:
     expected: tuple[str, ...]
     reco: tuple[str, ...]
     alcareco: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job of a node, as its events tell; times are seconds since the epoch.
+
+    What is not known, or has not happened yet, is None. `exit_code` is the job's as DAGMan tells
+    it, negative for a signal; `cpu_time` is in seconds of one core, memory in MB; `hold_reason` is
+    that of a job that is on hold.
+    """
+
+    node: str
+    job_id: str
+    submitted_at: float
+    host: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    cpu_time: float | None = None
+    memory_used: int | None = None
+    memory_asked: int | None = None
+    starts: int = 0
+    holds: int = 0
+    hold_reason: str | None = None
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +368,12 @@ class QueuedDag:
     counts: Mapping[str, int]
     idle: bool = False
     hold_code: int | None = None
+    batch: int | None = None
+
+    @property
+    def label(self) -> str:
+        """How people and `condor_q` call it."""
+        return dag_label(self.number, self.batch)
 
     @property
     def held(self) -> bool:

@@ -1,146 +1,246 @@
 """The state of the loop as data: what ``status.json`` holds and every view shows.
 
-Knows the fields of ``status.json``; it talks to nothing and decides nothing.
+Knows the fields of ``status.json`` and how they are written and read; it decides nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, CampaignSummary, HeldJob, QueuedDag, UploadOutcome
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
+
+from condorloop.fates import LumiState
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import CampaignKey, CampaignState, QueuedDag, UploadOutcome
+from condorloop.rundir import write_json
 from condorloop.services import Service
 
-SCHEMA = 1
+STATUS = "status.json"
+"""Its name in the work_dir."""
+
+
+def _lumis(given: object) -> Lumis:
+    return given if isinstance(given, Lumis) else Lumis.parse(str(given))
+
+
+LumiText = Annotated[
+    Lumis,
+    PlainValidator(_lumis),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+(-\d+)?(,\d+(-\d+)?)*)?$"}),
+]
+"""Lumisections as text, such as ``1-40,42``."""
+
+
+class ProblemKind(StrEnum):
+    """What a problem is about."""
+
+    SERVICE = "service"
+    """A service gives no answer."""
+    CAMPAIGN = "campaign"
+    """A campaign cannot go on."""
+    INCOMPLETE = "incomplete"
+    """A campaign was closed without all that it should have."""
+    STORAGE = "storage"
+    """Storage lists what nobody understands."""
+    HELD = "held"
+    """A DAG or a job is on hold."""
+    FULL = "full"
+    """The schedd starts no more DAGs."""
+    BAD_FILE = "bad file"
+    """A RAW file cannot be used."""
+    FAILED = "failed"
+    """A node failed."""
+    REMOVED = "removed"
+    """A person removed a DAG."""
+    QUARANTINED = "quarantined"
+    """A node goes on without an input."""
+    LEFT_OUT = "left out"
+    """A harvest went on without an ALCARECO."""
+    LACKING = "lacking"
+    """A job did not read all of its input."""
+    UPLOAD = "upload"
+    """The last payload is not in the database."""
+    DISK = "disk"
+    """The work_dir is nearly full."""
+    TICKET = "ticket"
+    """The Kerberos ticket ends soon."""
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """All that is shown of the loop at one time."""
+class Problem:
+    """Something that is wrong, and what to type.
 
+    `command` is empty where nothing can be typed; `calibration` and `run` are None for what
+    concerns all campaigns; `since` is None if nobody knows.
+    """
+
+    kind: ProblemKind
+    text: str
+    command: str = ""
+    calibration: str | None = None
+    run: int | None = None
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A line of the log: what was decided or seen, and of which campaign, if of one."""
+
+    time: float
+    level: str
+    text: str
+    calibration: str | None = None
+    run: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LumiSets:
+    """The lumisections of a campaign: in good files, in its largest harvest, in its last payload.
+
+    `missing` are those up to the last one that are not in its payload, whatever became of them.
+    """
+
+    seen: LumiText = EMPTY
+    harvested: LumiText = EMPTY
+    in_payload: LumiText = EMPTY
+    missing: LumiText = EMPTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStatus:
+    """What people want to know of a campaign; times are seconds since the epoch.
+
+    `held_by` is the person who holds it, empty if nobody does; `window_ends` is when its data
+    leave the buffer. `fates` has each LS in the one state that it is in. `files` counts RAW files
+    by state (``new``, ``good``, ``bad``, ``unreadable``), `dags` DAGs and `jobs` node jobs in the
+    queue (``idle``, ``running``, ``held``); `bad_files` are those that are bad or unreadable, with
+    the reason. `quarantined` are inputs that their nodes went on without; `lacking` has the LS
+    that a node's inputs had and its job did not read, `errors` why a node failed, `removed` who
+    removed a DAG: each by label and node. `left_out` are the ALCARECO that the last harvest found
+    unusable.
+    """
+
+    calibration: str
+    run: int
+    fill: int | None
+    state: CampaignState
+    reason: str
+    state_since: float
+    held_by: str = ""
+    latched_at: float
+    run_start: float
+    run_end: float | None
+    window_ends: float = 0.0
+    last_ls: int | None
+    lumis: LumiSets
+    fates: Mapping[LumiState, LumiText]
+    files: Mapping[str, int]
+    bad_files: Mapping[str, str]
+    dags: Mapping[str, int]
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    failed_nodes: tuple[str, ...] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+    removed: Mapping[str, str] = field(default_factory=dict)
+    quarantined: tuple[str, ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    uploads: int = 0
+    last_upload_at: float | None = None
+    last_outcome: UploadOutcome | None = None
+    last_answer: str = ""
+
+    @property
+    def key(self) -> CampaignKey:
+        """Which campaign it is."""
+        return CampaignKey(self.calibration, self.run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All that is shown of the loop at one time, as of the submitter's last cycle.
+
+    `poll_interval` and `cycle_time` are seconds: between two cycles, and what the last one took.
+    """
+
+    schema: Literal[2] = 2
     site: str
     time: float
     pid: int
-    services: tuple[Service, ...]
-    campaigns: tuple[CampaignSummary, ...]
-    dags: tuple[QueuedDag, ...]
-    held_jobs: tuple[HeldJob, ...] = ()
-    idle_dags: int = 0
-    odd_lines: tuple[str, ...] = ()
-    errors: Mapping[CampaignKey, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Write as the object that ``status.json`` holds."""
-        return {
-            "schema": SCHEMA,
-            "site": self.site,
-            "time": self.time,
-            "pid": self.pid,
-            "services": [
-                {
-                    "name": s.name,
-                    "answered_at": s.answered_at,
-                    "error": s.error,
-                    "failing_since": s.failing_since,
-                }
-                for s in self.services
-            ],
-            "problems": list(problems(self)),
-            "campaigns": [_campaign(c, self._jobs(c)) for c in self.campaigns],
-        }
-
-    def _jobs(self, campaign: CampaignSummary) -> dict[str, int]:
-        """The node jobs of a campaign in the queue, by state."""
-        counts = [d.counts for d in self.dags if d.key == campaign.key]
-        states = ("Idle", "Running", "Held")
-        return {s.lower(): sum(c.get(f"Jobs{s}", 0) for c in counts) for s in states}
+    poll_interval: float
+    cycle_time: float = 0.0
+    services: tuple[Service, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    campaigns: tuple[CampaignStatus, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
 
-def problems(status: Status) -> Iterable[str]:
-    """Say what is wrong, the services first; nothing if all is well."""
-    for service in status.services:
-        if service.error:
-            yield f"{service.name} does not answer: {service.error}"
-    for key, error in status.errors.items():
-        yield f"{key}: cannot go on: {error}"
-    for line in status.odd_lines:
-        yield f"storage lists what nobody understands: {line}"
-    yield from _of_the_queue(status)
-    bad = {p: (c.key.run, e) for c in status.campaigns for p, e in c.bad_files.items()}
-    for path, (run, error) in bad.items():
-        yield f"run {run}: bad file {path.rpartition('/')[2]}: {error}"
-    for campaign in status.campaigns:
-        yield from _of_campaign(campaign)
+def jobs_in_queue(key: CampaignKey, dags: Iterable[QueuedDag]) -> dict[str, int]:
+    """Count the node jobs of a campaign in the queue: ``idle``, ``running``, ``held``."""
+    counts = [dag.counts for dag in dags if dag.key == key]
+    states = ("Idle", "Running", "Held")
+    return {s.lower(): sum(c.get(f"Jobs{s}", 0) for c in counts) for s in states}
 
 
-def _of_the_queue(status: Status) -> Iterable[str]:
-    names = {dag.id: f"{dag.key}: DAG {dag.number}" for dag in status.dags}
-    for dag in status.dags:
-        if dag.hold_reason:
-            yield f"{names[dag.id]} (job {dag.cluster}) is held: {dag.hold_reason}"
-    told = set()
-    for job in status.held_jobs:
-        told.add(job.dag_id)
-        whose = names.get(job.dag_id, job.dag_id)
-        yield f"{whose} {job.node} (job {job.job_id}) is held: {job.reason}"
-    for dag in status.dags:
-        if dag.id not in told and (held := dag.counts.get("JobsHeld")):
-            yield f"{names[dag.id]} has {held} held jobs; see condor_q -hold"
-    if status.idle_dags:
-        yield f"DAGs that the schedd does not start, for its limit is reached: {status.idle_dags}"
+def only(status: Status, calibrations: Iterable[str]) -> Status:
+    """Give what concerns these calibrations, and what concerns all."""
+    names = {None, *calibrations}
+    return replace(
+        status,
+        problems=tuple(p for p in status.problems if p.calibration in names),
+        campaigns=tuple(c for c in status.campaigns if c.calibration in names),
+    )
 
 
-def _of_campaign(campaign: CampaignSummary) -> Iterable[str]:
-    key = campaign.key
-    for node in campaign.failed_nodes:
-        error = campaign.errors.get(node)
-        yield f"{key}: {node} failed" + (f": {error}" if error else "")
-    for dag, who in campaign.removed.items():
-        yield f"{key}: {dag} was removed by {who}; condorloop resubmit {key.run} runs it again"
-    for path in campaign.quarantined:
-        yield f"{key}: {path.rpartition('/')[2]} is quarantined: it kept failing"
-    for name in campaign.left_out:
-        yield f"{key}: {name} was left out of the harvest: it cannot be used"
-    for node, lumis in campaign.lacking.items():
-        yield f"{key}: {node} did not read LS {lumis} of its input"
-    if campaign.last_outcome in _BAD_UPLOADS:
-        yield f"{key}: upload {campaign.last_outcome}: {campaign.last_answer}"
+class StatusError(Exception):
+    """``status.json`` cannot be used; the message says what to do."""
 
 
-_BAD_UPLOADS = (UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
+_ADAPTER: TypeAdapter[Status] = TypeAdapter(Status)
 
 
-def _campaign(campaign: CampaignSummary, jobs: Mapping[str, int]) -> dict[str, Any]:
-    last = max(campaign.last_ls or 0, campaign.seen.last)
-    return {
-        "calibration": campaign.key.calibration,
-        "run": campaign.key.run,
-        "fill": campaign.fill,
-        "state": campaign.state,
-        "reason": campaign.reason,
-        "run_start": campaign.run_start,
-        "run_end": campaign.run_end,
-        "last_ls": campaign.last_ls,
-        "lumis": {
-            "seen": str(campaign.seen),
-            "harvested": str(campaign.harvested),
-            "in_payload": str(campaign.in_payload),
-            "missing": str(Lumis.span(1, last) - campaign.in_payload),
-        },
-        "files": dict(campaign.files),
-        "bad_files": dict(campaign.bad_files),
-        "dags": dict(campaign.dags),
-        "jobs": dict(jobs),
-        "failed_nodes": list(campaign.failed_nodes),
-        "errors": dict(campaign.errors),
-        "removed": dict(campaign.removed),
-        "quarantined": list(campaign.quarantined),
-        "lacking": dict(campaign.lacking),
-        "left_out": list(campaign.left_out),
-        "uploads": campaign.uploads,
-        "last_upload_at": campaign.last_upload_at,
-        "last_outcome": campaign.last_outcome,
-        "last_answer": campaign.last_answer,
-    }
+def to_json(status: Status) -> dict[str, Any]:
+    """Give the object that ``status.json`` holds."""
+    data: dict[str, Any] = _ADAPTER.dump_python(status, mode="json")
+    return data
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema of ``status.json``."""
+    return _ADAPTER.json_schema(mode="serialization")
+
+
+def write(work_dir: Path, status: Status) -> None:
+    """Write ``status.json``, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    write_json(work_dir / STATUS, to_json(status))
+
+
+def read(work_dir: Path) -> Status:
+    """Read ``status.json``.
+
+    Raises
+    ------
+    StatusError
+        It is not there, or it is not of this version.
+    """
+    path = work_dir / STATUS
+    try:
+        return _ADAPTER.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise StatusError(f"{path}: no submitter has run here yet: condorloop run") from None
+    except OSError as error:
+        raise StatusError(f"{path}: {error.strerror}") from None
+    except ValidationError:
+        raise StatusError(
+            f"{path}: not of this version of condorloop; the next cycle of its submitter writes it"
+        ) from None

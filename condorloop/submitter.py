@@ -12,14 +12,16 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 
-from condorloop import planner
+from condorloop import planner, problems
 from condorloop.bell import Bell
 from condorloop.cmssw import Cmssw
 from condorloop.config import Config, ConfigError
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
+from condorloop.decisions import Decisions
 from condorloop.intake import Intake
 from condorloop.interruption import Interruption, Stopped
 from condorloop.isolation import Isolation
@@ -27,13 +29,14 @@ from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.logs import say
 from condorloop.model import Batch, Campaign, CampaignKey, CampaignState, Request, Run
+from condorloop.notify import Notifier
 from condorloop.oms import OmsUnavailable
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.resubmission import Resubmission, resubmission
-from condorloop.rundir import RUN_END, iso_time, write_json, write_lines, write_whole
+from condorloop.rundir import RUN_END, iso_time, write_lines, write_whole
 from condorloop.services import Service
 from condorloop.site import Site
-from condorloop.status import Status
+from condorloop.status import CampaignStatus, Status, jobs_in_queue, write
 from condorloop.tracker import Tracker
 from condorloop.world import World
 
@@ -66,6 +69,8 @@ class Submitter:
         self._clock = clock
         self._bell = Bell()
         self._interruption = Interruption(self._bell)
+        self._notify = Notifier.of(os.environ)
+        self._status: Status | None = None
         self._world = world or World.of(config.site, lambda: self._cmssw, self._bell.ring)
         self._oms_service = Service("OMS")
         self._ledger_service = Service("ledger")
@@ -77,6 +82,8 @@ class Submitter:
         pool, renderer = self._world.pool, self._renderer
         self._launcher = Launcher(ledger, renderer, pool, self._interruption)
         self._isolation = Isolation()
+        self._decisions = Decisions()
+        logging.getLogger("condorloop").addHandler(self._decisions)
         self._tracker = Tracker(
             ledger, renderer, pool, self._launcher, self._interruption, self._isolation
         )
@@ -105,8 +112,10 @@ class Submitter:
                 self.attempt(poll=poll)
             except Stopped:
                 break
+            self._notify.cycled(self._status)
             if not self._interruption.wished:
                 self._bell.wait(next_poll - time.monotonic())
+        self._notify.stopping()
         log.info("condorloop stops; DAGs that were submitted go on")
 
     def once(self) -> None:
@@ -139,6 +148,7 @@ class Submitter:
         read, self._reload = self._reload, None
         if read is None:
             return
+        self._notify.reloading()
         try:
             config = read()
         except ConfigError as error:
@@ -161,6 +171,7 @@ class Submitter:
 
     def close(self) -> None:
         """Start nothing more."""
+        logging.getLogger("condorloop").removeHandler(self._decisions)
         self._world.close()
 
     def attempt(self, *, poll: bool = True) -> None:
@@ -315,25 +326,42 @@ class Submitter:
         write_whole(runs / RUN_END, iso_time(now))
 
     def _write_status(self, now: float) -> None:
-        status = Status(
+        campaigns = tuple(map(self._shown, self._ledger.summaries(since=now - self._window)))
+        services = (
+            *(self._oms_service, self._intake.service, self._tracker.service),
+            *(self._intake.probing, self._launcher.service, self._ledger_service),
+        )
+        tracker = self._tracker
+        self._status = status = Status(
             site=self._config.site.name,
             time=now,
             pid=os.getpid(),
-            services=(
-                *(self._oms_service, self._intake.service, self._tracker.service),
-                *(self._intake.probing, self._launcher.service, self._ledger_service),
+            poll_interval=self._config.site.poll_interval,
+            cycle_time=self._clock() - now,
+            services=services,
+            problems=(
+                *problems.of_services(services),
+                *problems.of_errors(self._isolation.errors),
+                *problems.of_listing(self._intake.odd_lines()),
+                *problems.of_queue(
+                    tracker.queue.values(), tracker.held_jobs, tracker.idle_dags(now)
+                ),
+                *problems.of_campaigns(campaigns),
             ),
-            campaigns=tuple(self._ledger.summaries(since=now - self._window)),
-            dags=tuple(self._tracker.queue.values()),
-            held_jobs=self._tracker.held_jobs,
-            idle_dags=self._tracker.idle_dags(now),
-            odd_lines=self._intake.odd_lines(),
-            errors=self._isolation.errors,
+            campaigns=campaigns,
+            decisions=self._decisions.recent(),
         )
         try:
-            write_json(self._config.site.work_dir / "status.json", status.to_json())
+            write(self._config.site.work_dir, status)
         except OSError as error:
             log.error("status.json cannot be written: %s", error)
+
+    def _shown(self, campaign: CampaignStatus) -> CampaignStatus:
+        """Add to a campaign what the ledger does not know: its jobs and the end of its window."""
+        jobs = jobs_in_queue(campaign.key, self._tracker.queue.values())
+        calibration = self._config.calibrations.get(campaign.calibration)
+        window = calibration.closing.buffer if calibration else self._window
+        return replace(campaign, jobs=jobs, window_ends=campaign.run_start + window)
 
 
 def _apart_from_defaults(site: Site) -> Site:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from condorloop import failures
+from condorloop.dagman.events import jobs_of
 from condorloop.dagman.outcome import Ended, failed_nodes, how_ended, last_cluster
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import ScheddUnavailable
@@ -172,6 +173,7 @@ class Tracker:
             ended = Ended(False, ())
         self._missed.pop(dag.id, None)
         let_group_write(file.parent.iterdir())
+        self._ledger.record_jobs(dag.id, jobs_of(file))
         if ended.success:
             self._ledger.dag_ended(dag.id, None, now)
             say(campaign.key, f"{dag.label} is done")

@@ -252,8 +252,8 @@ class Loop:
         return next(found, {})
 
     def problems(self) -> list[str]:
-        """The problems of status.json."""
-        return [str(p) for p in self.status().get("problems", [])]
+        """The problems of status.json, in words."""
+        return [str(p["text"]) for p in self.status().get("problems", [])]
 
     def job_faults(self) -> Faults:
         """The faults of jobs that wait."""

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 
 import click
 
+from condorloop import status as states
 from condorloop.commands.options import Given, options
 from condorloop.lock import running_submitter
-from condorloop.rundir import read_json
-from condorloop.views.status import print_status
+from condorloop.views.status import status_view
+from condorloop.views.terminal import console
 
 
 @click.command()
 @options
-@click.option("--json", "as_json", is_flag=True, help="Print status.json as it is.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, as docs/status.md says.")
 def status(given: Given, as_json: bool) -> None:
     """Show campaigns, services and problems, as of the submitter's last cycle."""
     loaded = given.load()
-    path = loaded.site.work_dir / "status.json"
-    data = read_json(path)
-    if not data:
-        raise click.ClickException(f"{path}: no submitter has run here yet")
-    data["submitter"] = running_submitter(loaded.site.work_dir)
-    data["campaigns"] = [c for c in data["campaigns"] if c["calibration"] in loaded.calibrations]
+    work_dir = loaded.site.work_dir
+    shown = states.only(states.read(work_dir), loaded.calibrations)
+    submitter = running_submitter(work_dir)
     if as_json:
-        click.echo(json.dumps(data, indent=1))
+        click.echo(json.dumps(states.to_json(shown) | {"submitter": submitter}, indent=1))
     else:
-        print_status(data)
+        console().print(status_view(shown, time.time(), submitter=submitter))

@@ -33,6 +33,7 @@ _DAG = [
     "CondorloopCalibration",
     "CondorloopRun",
     "CondorloopDag",
+    "CondorloopBatch",
     "JobStatus",
     *_HOLD,
     *_COUNTS,
@@ -219,6 +220,7 @@ def _queued_dag(ad: Mapping[str, Any]) -> QueuedDag | None:
     counts = {
         name.removeprefix("DAG_"): ad[name] for name in _COUNTS if isinstance(ad.get(name), int)
     }
+    batch = ad.get("CondorloopBatch")
     try:
         held = ad["JobStatus"] == _HELD
         return QueuedDag(
@@ -230,6 +232,7 @@ def _queued_dag(ad: Mapping[str, Any]) -> QueuedDag | None:
             counts=counts,
             idle=ad["JobStatus"] == _IDLE,
             hold_code=int(ad.get("HoldReasonCode", 0)) if held else None,
+            batch=batch if isinstance(batch, int) else None,
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -23,8 +23,7 @@ from rich.text import Text
 
 from condorloop import config
 from condorloop.ledger_view import LedgerView
-from condorloop.model import CampaignState
-from condorloop.rundir import read_json
+from condorloop.status import Status, StatusError, read
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import Verdict, assay
 from condorloop.testbed.scenario import Scenario
@@ -150,7 +149,7 @@ def _watch(
         while True:
             now = time.time()
             elapsed = now - play.started_at
-            status = read_json(stack.work_dir / "status.json")
+            status = _status(stack)
             live.update(_view(status, elapsed, duration, now))
             submitter.check()
             if kill_at is not None and elapsed >= kill_at:
@@ -163,20 +162,25 @@ def _watch(
             if elapsed > duration and _closed(status, scenario):
                 return
             if elapsed > LIMIT:
-                states = [
-                    f"{c['calibration']} {c['run']} {c['state']}" for c in status["campaigns"]
-                ]
+                campaigns = status.campaigns if status else ()
+                states = [f"{c.calibration} {c.run} {c.state}" for c in campaigns]
                 raise DemoError(f"not closed after {LIMIT:.0f} s: {', '.join(states)}")
             time.sleep(REFRESH)
 
 
-def _closed(status: dict[str, Any], scenario: Scenario) -> bool:
+def _status(stack: Stack) -> Status | None:
+    with suppress(StatusError):
+        return read(stack.work_dir)
+    return None
+
+
+def _closed(status: Status | None, scenario: Scenario) -> bool:
     expected = sum(len(run.calibrations) for run in scenario.runs)
-    states = [CampaignState(c["state"]) for c in status.get("campaigns", ())]
+    states = [c.state for c in status.campaigns] if status else []
     return len(states) == expected and not any(s.open for s in states)
 
 
-def _view(status: dict[str, Any], elapsed: float, duration: float, now: float) -> RenderableType:
+def _view(status: Status | None, elapsed: float, duration: float, now: float) -> RenderableType:
     bar = ProgressBar(total=duration, completed=max(0.0, min(elapsed, duration)), width=40)
     line = Table.grid(padding=(0, 1))
     what = "data taking" if elapsed < duration else "data taking is over, work goes on"
@@ -193,14 +197,14 @@ def _report(stack: Stack, scenario: Scenario) -> bool:
         for run in scenario.runs
         for name in run.calibrations
     ]
-    status = read_json(stack.work_dir / "status.json")
+    status = read(stack.work_dir)
     terminal = console()
     terminal.print(status_view(status, time.time()))
     terminal.print()
     terminal.print(_verdict_table(verdicts))
     with LedgerView(stack.work_dir / "condorloop.db") as ledger:
         probes = ledger.probes()
-        bad = {path for c in status["campaigns"] for path in c["bad_files"]}
+        bad = {path for c in status.campaigns for path in c.bad_files}
     again = {path: n for path, n in probes.items() if n != 1}
     terminal.print(
         f"{len(probes)} RAW files, {len(probes) - len(again)} probed exactly once; "

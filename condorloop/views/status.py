@@ -1,22 +1,23 @@
 """The state of the loop on the terminal.
 
-Knows how ``status.json`` is shown to people; it reads and decides nothing.
+Knows how `condorloop.status` is shown to people; it reads and decides nothing.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from condorloop.lumis import Lumis
+from condorloop.fates import LumiState
 from condorloop.model import CampaignState
-from condorloop.views.terminal import age, console, counts, shortened, text
+from condorloop.services import Service
+from condorloop.status import CampaignStatus, Problem, Status
+from condorloop.views.terminal import age, counts, duration, shortened, text
 
-_STYLES = {
+CAMPAIGN_STYLES: Mapping[CampaignState, str] = {
     CampaignState.ACTIVE: "cyan",
     CampaignState.CLOSING: "blue",
     CampaignState.COMPLETE: "green",
@@ -25,67 +26,107 @@ _STYLES = {
     CampaignState.ABANDONED: "red",
 }
 
-
 SILENT = 300.0
 """Seconds without a cycle after which something is wrong with a submitter that runs."""
 
 
-def print_status(data: Mapping[str, Any]) -> None:
-    """Print what ``status.json`` holds."""
-    console().print(status_view(data, time.time()))
+def status_view(status: Status, now: float, *, submitter: str | None = "") -> RenderableType:
+    """Lay out the state of the loop.
 
-
-def status_view(data: Mapping[str, Any], now: float) -> RenderableType:
-    """Lay out what ``status.json`` holds; ages are as of `now`, seconds since the epoch."""
-    head = f"{data['site']}: last cycle {age(data['time'], now)} ago"
-    asked = [s for s in data["services"] if s["answered_at"] or s["error"]]
-    answers = [f"{s['name']} {age(s['answered_at'], now)}" for s in asked]
-    problems = [text(f"! {p}", "red") for p in data["problems"]]
-    if data.get("submitter", "") is None:
-        problems.insert(0, text("! no submitter runs: condorloop run", "red"))
-    elif now - data["time"] > SILENT:
-        silent = "! a submitter runs and writes nothing: is the disk full? see its log"
-        problems.insert(0, text(silent, "red"))
+    Parameters
+    ----------
+    now
+        What ages are counted to, seconds since the epoch.
+    submitter
+        Who runs; None if nobody does, empty if that was not asked.
+    """
     return Group(
-        text(f"{head}; last answers: {', '.join(answers)}"),
-        *problems,
-        campaign_table(data["campaigns"], now),
+        *_head(status, now, submitter),
+        *(line for problem in status.problems for line in _problem(problem, now)),
+        campaign_table(status.campaigns, now),
     )
 
 
-def campaign_table(campaigns: list[Mapping[str, Any]], now: float) -> Table:
+def _head(status: Status, now: float, submitter: str | None) -> Iterator[Text]:
+    late = now - status.time
+    if submitter is None:
+        yield text("! no submitter runs: condorloop run", "bold red")
+    elif late > SILENT:
+        silent = "! a submitter runs and writes nothing: is the disk full? see its log"
+        yield text(silent, "bold red")
+    asked = [s for s in status.services if s.answered_at or s.error]
+    cycle = f"{status.site}: last cycle {age(status.time, now)} ago"
+    head = text(f"{cycle}; last answers: " if asked else cycle)
+    for number, service in enumerate(asked):
+        head.append(", " if number else "")
+        head.append_text(_service(service, now))
+    yield head
+
+
+def _service(service: Service, now: float) -> Text:
+    return text(
+        f"{service.name} {age(service.answered_at, now)}", "red" if service.error else "green"
+    )
+
+
+def _problem(problem: Problem, now: float) -> Iterator[Text]:
+    since = f" (for {age(problem.since, now)})" if problem.since else ""
+    yield text(f"! {problem.text}{since}", "red")
+    if problem.command:
+        yield text(f"    {problem.command}", "bold")
+
+
+def campaign_table(campaigns: tuple[CampaignStatus, ...], now: float) -> Table:
     """Lay out campaigns, one a row."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("run", "calibration", "state"):
         table.add_column(title, no_wrap=True)
     table.add_column("LS seen", justify="right", no_wrap=True)
-    for title in ("in payload", "files", "DAGs", "jobs", "uploads"):
+    for title in ("in payload", "files", "DAGs", "jobs", "uploads", "left"):
         table.add_column(title)
     for c in campaigns:
-        style = _STYLES[CampaignState(c["state"])]
         table.add_row(
-            text(str(c["run"])),
-            text(c["calibration"]),
-            text(c["state"], style),
+            text(str(c.run)),
+            text(c.calibration),
+            text(f"{c.state}{', held' if c.held_by else ''}", CAMPAIGN_STYLES[c.state]),
             text(_seen(c)),
             text(_covered(c)),
-            text(counts(c["files"], ("good", "new", "bad", "unreadable"))),
-            text(counts(c["dags"], ("active", "planned", "failed", "removed", "lost", "done"))),
-            text(counts(c["jobs"], ("running", "idle", "held"))),
-            text(f"{c['uploads']}, {age(c['last_upload_at'], now)} ago" if c["uploads"] else ""),
+            text(counts(c.files, ("good", "new", "bad", "unreadable"))),
+            text(counts(c.dags, ("active", "planned", "failed", "removed", "lost", "done"))),
+            text(counts(c.jobs, ("running", "idle", "held"))),
+            text(f"{c.uploads}, {age(c.last_upload_at, now)} ago" if c.uploads else ""),
+            text(_left(c, now)),
         )
     return table
 
 
-def _seen(campaign: Mapping[str, Any]) -> str:
-    seen = len(Lumis.parse(campaign["lumis"]["seen"]))
-    last = "?" if campaign["last_ls"] is None else campaign["last_ls"]
-    return f"{seen}/{last}" + ("" if campaign["run_end"] else "+")
+def _seen(campaign: CampaignStatus) -> str:
+    last = "?" if campaign.last_ls is None else campaign.last_ls
+    return f"{len(campaign.lumis.seen)}/{last}" + ("" if campaign.run_end else "+")
 
 
-def _covered(campaign: Mapping[str, Any]) -> str:
+def _covered(campaign: CampaignStatus) -> str:
     """How many LS are in the payload; of a closed campaign, which are not."""
-    lumis, closed = campaign["lumis"], not CampaignState(campaign["state"]).open
-    covered = len(Lumis.parse(lumis["in_payload"]))
-    missing = lumis["missing"] if covered and closed else ""
+    lumis, closed = campaign.lumis, not campaign.state.open
+    covered = len(lumis.in_payload)
+    missing = str(lumis.missing) if covered and closed else ""
     return f"{covered}" + (f" (not {shortened(missing)})" if missing else "")
+
+
+def _left(campaign: CampaignStatus, now: float) -> str:
+    """How long the campaign's data stay in the buffer."""
+    left = campaign.window_ends - now
+    return duration(left) if left > 0 else "over"
+
+
+LUMI_STYLES: Mapping[LumiState, str] = {
+    LumiState.IN_PAYLOAD: "green",
+    LumiState.HARVESTED: "bright_blue",
+    LumiState.IN_WORK: "cyan",
+    LumiState.GOOD: "white",
+    LumiState.FAILED: "red",
+    LumiState.BAD_FILE: "magenta",
+    LumiState.AWAITED: "bright_black",
+    LumiState.MISSING: "yellow",
+}
+"""How a lumisection's state looks on the terminal, wherever it is shown."""

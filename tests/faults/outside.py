@@ -173,7 +173,7 @@ def _once(happens: dict[str, Meddler], path: str) -> None:
 
 def problems(loop: Loop) -> str:
     """What status.json says is wrong, as one text."""
-    return "\n".join(map(str, loop.status().get("problems", [])))
+    return "\n".join(loop.problems())
 
 
 def note_change(loop: Loop, path: str, change: str, *, good: bool) -> None:

@@ -22,8 +22,9 @@ import yaml
 
 from condorloop import config
 from condorloop.ledger_summary import LedgerSummary
-from condorloop.model import CampaignState, CampaignSummary
+from condorloop.model import CampaignState
 from condorloop.rundir import read_json
+from condorloop.status import CampaignStatus
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import appeared
 from tests.faults.outside import running
@@ -314,10 +315,10 @@ def window(stack, tmp_path_factory):
         loop.close()
 
 
-def summaries(loop: Loop) -> dict[str, CampaignSummary]:
+def summaries(loop: Loop) -> dict[str, CampaignStatus]:
     """All campaigns that the ledger has; `status` leaves out those whose window is over."""
     with LedgerSummary(loop.work_dir / "condorloop.db") as ledger:
-        return {c.key.calibration: c for c in ledger.summaries(since=0.0)}
+        return {c.calibration: c for c in ledger.summaries(since=0.0)}
 
 
 def log_of(loop: Loop, calibration: str) -> str:

@@ -160,7 +160,7 @@ def test_files_of_odd_names_are_listed_probed_read_and_in_the_payload(story):
 
 
 def test_a_name_that_cannot_be_used_is_named_with_the_reason_and_stops_nothing(story):
-    said = [str(problem) for problem in story.loop.status()["problems"]]
+    said = story.loop.problems()
     for name, reason in UNUSABLE.items():
         part = name.removeprefix("\x1b").partition("\n")[0].removesuffix(".root")
         assert any(part in problem and reason in problem for problem in said), name

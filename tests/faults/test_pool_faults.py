@@ -43,7 +43,7 @@ class Story:
 
     def problems(self, when: str) -> str:
         """What was wrong at a point, as one text."""
-        return "\n".join(self.said[when]["problems"])
+        return "\n".join(problem["text"] for problem in self.said[when]["problems"])
 
     def dags(self, when: str) -> dict[str, dict[str, int]]:
         """The DAGs of each calibration by state, at a point."""

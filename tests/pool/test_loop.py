@@ -54,7 +54,7 @@ def test_a_run_becomes_a_payload_of_each_calibration(loop):
     assert set(loop.probes().values()) == {1}
     [bad_file] = [f.path for f in appeared(loop.stack.folder / "appeared.jsonl")
                   if f.run == 398700 and not f.good]  # fmt: skip
-    assert any(bad_file.rpartition("/")[2] in problem for problem in loop.status()["problems"])
+    assert any(bad_file.rpartition("/")[2] in problem for problem in loop.problems())
 
 
 def test_the_queue_can_be_asked_for_a_run(loop):
@@ -144,7 +144,7 @@ def test_an_outage_of_storage_is_no_end_of_files(loop):
     loop.stack.xrootd.stop()
     try:
         loop.run_and_kill_after(12)
-        assert any("EOS does not answer" in p for p in loop.status()["problems"])
+        assert any("EOS does not answer" in p for p in loop.problems())
         assert loop.states() == {"EcalPedestals": CampaignState.ACTIVE}
     finally:
         loop.stack.xrootd.start()

@@ -341,7 +341,7 @@ class Day:
         """What the ledger knows of a campaign's last payload."""
         try:
             with unwatched(), LedgerSummary(self._path) as ledger:
-                found = {s.key: s.in_payload for s in ledger.summaries(0.0)}
+                found = {s.key: s.lumis.in_payload for s in ledger.summaries(0.0)}
         except LedgerError:
             return EMPTY
         return found.get(key, EMPTY)

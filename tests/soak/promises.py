@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from condorloop.config import Config
 from condorloop.ledger import Ledger
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, CampaignState, CampaignSummary
+from condorloop.model import CampaignKey, CampaignState
 from condorloop.planner import why_not_latch
+from condorloop.problems import of_campaigns
 from condorloop.rundir import MANIFEST, RUN_END, RUN_START, read_json, run_dir
-from condorloop.status import Status, problems
+from condorloop.status import CampaignStatus
 from tests.soak.detector import SimulatedOms, TrueRun
 from tests.soak.jobs import FEWEST_EVENTS, raw_in
 from tests.soak.service import SimulatedService
@@ -185,7 +186,9 @@ class Promises:
         status = read_json(self._config.site.work_dir / "status.json")
         if status.get("time") == now:
             for name, at in failed.items():
-                told = [p for p in status["problems"] if p.startswith(f"{name} does not answer")]
+                told = [
+                    p for p in status["problems"] if p["text"].startswith(f"{name} does not answer")
+                ]
                 if at == now and not told:
                     raise Violation(f"{name} gave no answer, and status.json does not say so")
 
@@ -218,7 +221,7 @@ class Promises:
         for key, summary in summaries.items():
             self._judge(key, summary, faults_ended)
 
-    def _judge(self, key: CampaignKey, summary: CampaignSummary, faults_ended: float) -> None:
+    def _judge(self, key: CampaignKey, summary: CampaignStatus, faults_ended: float) -> None:
         good = self._good_files(key)
         taken = self._service.taken.get(key, [])
         last = taken[-1] if taken else None
@@ -233,22 +236,25 @@ class Promises:
             raise Violation(f"{key}: {len(lost)} good files are in no payload: {names}: {words}")
         whole = Lumis.span(1, self._runs[key.run].last_ls)
         hole = whole - covered
-        named = Lumis.span(1, max(summary.last_ls or 0, summary.seen.last)) - summary.in_payload
+        named = (
+            Lumis.span(1, max(summary.last_ls or 0, summary.lumis.seen.last))
+            - summary.lumis.in_payload
+        )
         surely = in_time or not self._lost_answer(key, summary)
         surely = surely and key not in self._service.forgotten
-        if last and surely and summary.in_payload != covered:
-            raise Violation(f"{key}: LS {covered} in the database, told {summary.in_payload}")
+        if last and surely and summary.lumis.in_payload != covered:
+            raise Violation(f"{key}: LS {covered} in the database, told {summary.lumis.in_payload}")
         if hole - named:
             raise Violation(f"{key}: LS {hole - named} are in no payload, and not named: {words}")
 
-    def _lost_answer(self, key: CampaignKey, summary: CampaignSummary) -> bool:
+    def _lost_answer(self, key: CampaignKey, summary: CampaignStatus) -> bool:
         """Whether the database may have more than is known: an answer was lost for good."""
         known = {str(t.lumis) for t in self._service.taken.get(key, ())} | {""}
-        return str(summary.in_payload) in known and "no answer" in str(summary.last_outcome)
+        return str(summary.lumis.in_payload) in known and "no answer" in str(summary.last_outcome)
 
-    def _to_find_out(self, summary: CampaignSummary) -> float:
+    def _to_find_out(self, summary: CampaignStatus) -> float:
         """How long it may take to find the files that make a node fail, one after another."""
-        rescues = self._config.calibrations[summary.key.calibration].rescues
+        rescues = self._config.calibrations[summary.calibration].rescues
         suspects = len(summary.quarantined) + len(summary.failed_nodes)
         return suspects * rescues.wait * 2.0 ** (rescues.max_rescues + 1)
 
@@ -259,8 +265,8 @@ class Promises:
         return [f for f in files if f.lasts and f.settled_at < before]
 
 
-def _problems_of(summary: CampaignSummary) -> list[str]:
-    return list(problems(Status("soak", 0.0, 0, (), (summary,), ())))
+def _problems_of(summary: CampaignStatus) -> list[str]:
+    return [problem.text for problem in of_campaigns([summary])]
 
 
 def _of(node: str, dag_id: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from condorloop.calibration import Calibration
 from condorloop.config import Config, load
+from condorloop.fates import LumiState
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import (
     Campaign,
@@ -17,8 +18,10 @@ from condorloop.model import (
     DagState,
     RawFile,
     Run,
+    UploadOutcome,
     WaitingFile,
 )
+from condorloop.status import CampaignStatus, LumiSets, Status
 
 TOP = Path(__file__).resolve().parents[2]
 START = 1_790_000_000.0
@@ -123,3 +126,42 @@ def campaign(
 def waiting(count: int, since: float = START) -> tuple[WaitingFile, ...]:
     """So many good files that wait, of one lumisection each."""
     return tuple(WaitingFile(raw_file(i, i + 1, i + 1), since) for i in range(count))
+
+
+def campaign_status(**changes):
+    """A campaign in the middle of its run: 38 of 40 LS seen, 20 in its payload."""
+    fields = {
+        "calibration": KEY.calibration,
+        "run": KEY.run,
+        "fill": 10900,
+        "state": CampaignState.ACTIVE,
+        "reason": "running",
+        "state_since": START,
+        "latched_at": START,
+        "run_start": START,
+        "run_end": None,
+        "window_ends": START + 8 * 3600,
+        "last_ls": 40,
+        "lumis": LumiSets(
+            Lumis.span(1, 38), Lumis.span(1, 30), Lumis.span(1, 20), Lumis.span(21, 40)
+        ),
+        "fates": {
+            LumiState.IN_PAYLOAD: Lumis.span(1, 20),
+            LumiState.HARVESTED: Lumis.span(21, 30),
+            LumiState.IN_WORK: Lumis.span(31, 38),
+            LumiState.AWAITED: Lumis.span(39, 40),
+        },
+        "files": {"good": 8},
+        "bad_files": {},
+        "dags": {"active": 1, "done": 2},
+        "uploads": 2,
+        "last_upload_at": START + 60,
+        "last_outcome": UploadOutcome.UPLOADED,
+    }
+    return CampaignStatus(**(fields | changes))
+
+
+def loop_status(*campaigns, **changes):
+    """The state of a loop with these campaigns."""
+    fields = {"site": "here", "time": START + 100, "pid": 1, "poll_interval": 10.0}
+    return Status(**(fields | {"campaigns": campaigns} | changes))

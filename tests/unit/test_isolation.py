@@ -4,7 +4,7 @@ import pytest
 
 from condorloop.isolation import Isolation
 from condorloop.ledger import LedgerError
-from condorloop.status import Status, problems
+from condorloop.problems import of_errors
 from tests.unit.examples import KEY
 
 
@@ -12,8 +12,8 @@ def test_an_error_of_one_campaign_is_told_in_status_as_long_as_it_lasts():
     isolation = Isolation()
     with isolation.one_campaign_only(KEY):
         raise PermissionError(13, "Permission denied", "/data/ngt/EcalPedestals")
-    [problem] = problems(Status("example", 0.0, 1, (), (), (), errors=isolation.errors))
-    assert problem.startswith(f"{KEY}: cannot go on: PermissionError: ")
+    [problem] = of_errors(isolation.errors)
+    assert problem.text.startswith(f"{KEY}: cannot go on: PermissionError: ")
     isolation.forget()
     assert isolation.errors == {}
 

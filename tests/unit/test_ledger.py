@@ -427,7 +427,7 @@ def test_a_summary_tells_the_last_upload(ledger):
     assert summary.left_out == ("apJob007",)
     [summary] = ledger.summaries(0)
     assert (summary.uploads, summary.last_upload_at) == (1, START + 9)
-    assert summary.in_payload == Lumis.span(1, 5)
+    assert summary.lumis.in_payload == Lumis.span(1, 5)
 
 
 @given(st.lists(st.sets(st.integers(1, 50), min_size=1), max_size=6))

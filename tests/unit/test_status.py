@@ -1,77 +1,81 @@
-"""status.json and its table say what is, and what is wrong."""
+"""status.json and its table say what is."""
 
 import io
 import json
 
 import pytest
+from jsonschema import validate
 from rich.console import Console
 
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import CampaignKey, CampaignState, CampaignSummary, QueuedDag, UploadOutcome
+from condorloop.lumis import EMPTY
+from condorloop.model import CampaignKey, CampaignState, QueuedDag
 from condorloop.services import Service
-from condorloop.status import Status, problems
+from condorloop.status import (
+    LumiSets,
+    Problem,
+    ProblemKind,
+    StatusError,
+    jobs_in_queue,
+    json_schema,
+    only,
+    read,
+    to_json,
+    write,
+)
 from condorloop.views.status import status_view
-from tests.unit.examples import START
+from tests.unit.examples import START, campaign_status, loop_status
 
 
-def summary(**changes):
-    fields = {
-        "key": CampaignKey("EcalPedestals", 398600),
-        "state": CampaignState.ACTIVE,
-        "reason": "running",
-        "fill": 10900,
-        "run_start": START,
-        "run_end": None,
-        "last_ls": 40,
-        "seen": Lumis.span(1, 38),
-        "harvested": Lumis.span(1, 30),
-        "in_payload": Lumis.span(1, 20),
-        "files": {"good": 8, "bad": 1},
-        "bad_files": {"/eos/cms/x.root": "edmFileUtil, exit 1: broken"},
-        "dags": {"active": 1, "done": 2},
-        "failed_nodes": (),
-        "uploads": 2,
-        "last_upload_at": START + 60,
-        "last_outcome": UploadOutcome.UPLOADED,
-        "last_answer": "",
-    }
-    return CampaignSummary(**(fields | changes))
-
-
-def status(*campaigns, services=(), dags=()):
-    return Status("here", START + 100, 1, tuple(services), campaigns, tuple(dags))
-
-
-def printed(shown, width=120, now=START + 130):
+def printed(shown, width=140, now=START + 130):
     console = Console(file=io.StringIO(), width=width)
-    console.print(status_view(json.loads(json.dumps(shown.to_json())), now))
+    console.print(status_view(shown, now))
     return console.file.getvalue()
 
 
-def test_an_alcareco_that_a_harvest_left_out_is_a_problem():
-    [said] = [p for p in problems(status(summary(left_out=("apJob007",)))) if "apJob" in p]
-    assert said.startswith("EcalPedestals run398600: apJob007 was left out of the harvest")
+def test_what_is_written_is_read_back(tmp_path):
+    service = Service("OMS")
+    service.failed("refused", START)
+    problem = Problem(ProblemKind.SERVICE, "OMS does not answer", "condorloop doctor", since=START)
+    shown = loop_status(campaign_status(), services=(service,), problems=(problem,))
+    write(tmp_path, shown)
+    assert read(tmp_path) == shown
 
 
-def test_missing_lumisections_are_named_by_number():
-    [campaign] = status(summary()).to_json()["campaigns"]
-    assert campaign["lumis"] == {
-        "seen": "1-38",
-        "harvested": "1-30",
-        "in_payload": "1-20",
-        "missing": "21-40",
+def test_status_json_is_as_its_published_schema_says():
+    validate(json.loads(json.dumps(to_json(loop_status(campaign_status())))), json_schema())
+
+
+def test_lumisections_are_text_in_json():
+    [campaign] = to_json(loop_status(campaign_status()))["campaigns"]
+    assert campaign["lumis"]["missing"] == "21-40"
+    assert campaign["fates"] == {
+        "in payload": "1-20",
+        "harvested": "21-30",
+        "in work": "31-38",
+        "awaited": "39-40",
     }
 
 
-def test_a_row_tells_seen_covered_and_uploaded():
-    text = printed(status(summary()))
-    assert "38/40+" in text
-    assert "2, 70 s ago" in text
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"schema": 1}', "\x00"])
+def test_what_is_no_status_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "status.json").write_text(text)
+    with pytest.raises(StatusError, match=r"status\.json: not of this version"):
+        read(tmp_path)
 
 
-def test_a_closed_campaign_names_what_is_not_in_its_payload():
-    closed = summary(state=CampaignState.INCOMPLETE, run_end=START + 90)
-    assert "20 (not 21-40)" in printed(status(closed))
+def test_where_no_submitter_has_run_the_command_to_start_one_is_named(tmp_path):
+    with pytest.raises(StatusError, match=r"no submitter has run here yet: condorloop run"):
+        read(tmp_path)
+
+
+def test_a_choice_of_calibrations_keeps_what_concerns_all():
+    ours = Problem(ProblemKind.FAILED, "ours", calibration="EcalPedestals")
+    theirs = Problem(ProblemKind.FAILED, "theirs", calibration="BeamSpot")
+    of_all = Problem(ProblemKind.SERVICE, "of all")
+    both = (campaign_status(), campaign_status(calibration="BeamSpot"))
+    shown = only(loop_status(*both, problems=(ours, theirs, of_all)), ["EcalPedestals"])
+    assert shown.problems == (ours, of_all)
+    assert [c.calibration for c in shown.campaigns] == ["EcalPedestals"]
 
 
 def test_jobs_in_the_queue_are_counted_for_their_campaign():
@@ -79,34 +83,25 @@ def test_jobs_in_the_queue_are_counted_for_their_campaign():
     counts = {"JobsIdle": 2, "JobsRunning": 3, "JobsHeld": 0}
     mine = QueuedDag("x", key, 0, 1, None, counts)
     other = QueuedDag("y", CampaignKey("EcalPedestals", 1), 0, 2, None, counts)
-    shown = status(summary(), dags=[mine, other]).to_json()
-    assert shown["campaigns"][0]["jobs"] == {"idle": 2, "running": 3, "held": 0}
+    assert jobs_in_queue(key, [mine, other]) == {"idle": 2, "running": 3, "held": 0}
 
 
-def test_a_bad_file_of_a_shared_stream_is_named_once():
-    shown = status(summary(), summary(key=CampaignKey("BeamSpot", 398600)))
-    assert list(problems(shown)) == ["run 398600: bad file x.root: edmFileUtil, exit 1: broken"]
+def test_a_row_tells_seen_covered_and_uploaded():
+    text = printed(loop_status(campaign_status()))
+    assert "38/40+" in text
+    assert "2, 70 s ago" in text
 
 
-def test_an_outage_a_held_dag_a_failed_node_and_a_refusal_are_problems():
-    service = Service("OMS")
-    service.failed("refused", START)
-    held = QueuedDag("x", CampaignKey("BeamSpot", 398600), 3, 17, "via condor_hold", {})
-    bad = summary(
-        bad_files={},
-        failed_nodes=("b001 RECO_0002",),
-        last_outcome=UploadOutcome.REFUSED,
-        last_answer="too late",
-    )
-    found = list(problems(status(bad, services=[service], dags=[held])))
-    assert [p.split(":")[0] for p in found] == [
-        "OMS does not answer",
-        "BeamSpot run398600",
-        "EcalPedestals run398600",
-        "EcalPedestals run398600",
-    ]
-    assert "b001 RECO_0002 failed" in found[2]
-    assert "too late" in found[3]
+def test_a_closed_campaign_names_what_is_not_in_its_payload():
+    closed = campaign_status(state=CampaignState.INCOMPLETE, run_end=START + 90)
+    assert "20 (not 21-40)" in printed(loop_status(closed))
+
+
+def test_a_problem_is_shown_with_the_command_to_type():
+    problem = Problem(ProblemKind.FAILED, "b001 RECO_0002 failed", "condorloop analyze 398600")
+    lines = printed(loop_status(campaign_status(), problems=(problem,))).splitlines()
+    at = next(i for i, line in enumerate(lines) if "b001 RECO_0002 failed" in line)
+    assert lines[at + 1].strip() == "condorloop analyze 398600"
 
 
 def test_an_outage_is_remembered_from_its_beginning_and_told_once(caplog):
@@ -122,6 +117,7 @@ def test_an_outage_is_remembered_from_its_beginning_and_told_once(caplog):
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_a_narrow_terminal_still_shows_run_and_state(width):
-    text = printed(status(summary(seen=EMPTY, uploads=0, last_upload_at=None)), width)
+    nothing = LumiSets(EMPTY, EMPTY, EMPTY, EMPTY)
+    text = printed(loop_status(campaign_status(lumis=nothing, fates={}, uploads=0)), width)
     assert "398600" in text
     assert "active" in text

@@ -1,0 +1,130 @@
+"""What is wrong with the loop, in words, and what to type about it.
+
+Knows the signs of trouble and the commands; it talks to nothing and changes nothing. It is pure.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+
+from condorloop.model import CampaignKey, CampaignState, HeldJob, QueuedDag, UploadOutcome
+from condorloop.services import Service
+from condorloop.status import CampaignStatus, Problem, ProblemKind
+
+
+def of_services(services: Iterable[Service]) -> Iterator[Problem]:
+    """Name the services that give no answer."""
+    for service in services:
+        if service.error:
+            text = f"{service.name} does not answer: {service.error}"
+            yield Problem(
+                ProblemKind.SERVICE, text, "condorloop doctor", since=service.failing_since
+            )
+
+
+def of_errors(errors: Mapping[CampaignKey, str]) -> Iterator[Problem]:
+    """Name the campaigns that cannot go on."""
+    for key, error in errors.items():
+        yield _problem(ProblemKind.CAMPAIGN, key, f"cannot go on: {error}", "condorloop doctor")
+
+
+def of_listing(odd_lines: Iterable[str]) -> Iterator[Problem]:
+    """Name what storage lists and nobody understands."""
+    for line in odd_lines:
+        yield Problem(ProblemKind.STORAGE, f"storage lists what nobody understands: {line}")
+
+
+def of_queue(
+    dags: Iterable[QueuedDag], held_jobs: Iterable[HeldJob], idle_dags: int
+) -> Iterator[Problem]:
+    """Name what is on hold in the queue, and how many DAGs the schedd does not start."""
+    known = {dag.id: dag for dag in dags}
+    told = set()
+    for dag in known.values():
+        if dag.hold_reason:
+            text = f"{dag.label} (job {dag.cluster}) is held: {dag.hold_reason}"
+            release = _command("release", dag.key, dag.label)
+            yield _problem(ProblemKind.HELD, dag.key, text, release)
+    for job in held_jobs:
+        told.add(job.dag_id)
+        owner = known.get(job.dag_id)
+        if owner is None:
+            text = f"{job.dag_id} {job.node} (job {job.job_id}) is held: {job.reason}"
+            release = f"condor_release {job.job_id}"
+            yield Problem(ProblemKind.HELD, text, release, since=job.since)
+            continue
+        text = f"{owner.label} {job.node} (job {job.job_id}) is held: {job.reason}"
+        analyze = _command("analyze", owner.key, f"{owner.label}/{job.node}")
+        yield _problem(ProblemKind.HELD, owner.key, text, analyze, job.since)
+    for dag in known.values():
+        if dag.id not in told and (held := dag.counts.get("JobsHeld")):
+            text = f"{dag.label} has {held} held jobs"
+            yield _problem(ProblemKind.HELD, dag.key, text, _command("analyze", dag.key, dag.label))
+    if idle_dags:
+        text = f"DAGs that the schedd does not start, for its limit is reached: {idle_dags}"
+        yield Problem(ProblemKind.FULL, text, "condorloop doctor")
+
+
+def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
+    """Name what is wrong with campaigns; a bad file of a shared stream once."""
+    all_of_them = tuple(campaigns)
+    bad = {path: (c.run, why) for c in all_of_them for path, why in c.bad_files.items()}
+    for path, (run, why) in bad.items():
+        name = path.rpartition("/")[2]
+        text = f"run {run}: bad file {name}: {why}"
+        find = f"condorloop find {shlex.quote(name)}"
+        yield Problem(ProblemKind.BAD_FILE, text, find, run=run)
+    for campaign in all_of_them:
+        yield from _of_campaign(campaign)
+
+
+def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
+    key = campaign.key
+    if campaign.state in (CampaignState.INCOMPLETE, CampaignState.EXPIRED):
+        text = f"{campaign.state}: {campaign.reason}"
+        kind, since = ProblemKind.INCOMPLETE, campaign.state_since
+        yield _problem(kind, key, text, _command("show", key), since)
+    for node in campaign.failed_nodes:
+        error = campaign.errors.get(node)
+        text = f"{node} failed" + (f": {error}" if error else "")
+        analyze = _command("analyze", key, node.replace(" ", "/"))
+        yield _problem(ProblemKind.FAILED, key, text, analyze)
+    for dag, who in campaign.removed.items():
+        resubmit = _command("resubmit", key, dag)
+        yield _problem(ProblemKind.REMOVED, key, f"{dag} was removed by {who}", resubmit)
+    for path in campaign.quarantined:
+        text = f"{path.rpartition('/')[2]} is quarantined: it kept failing"
+        again = f"{_command('resubmit', key)} --all"
+        yield _problem(ProblemKind.QUARANTINED, key, text, again)
+    for name in campaign.left_out:
+        text = f"{name} was left out of the harvest: it cannot be used"
+        yield _problem(ProblemKind.LEFT_OUT, key, text, _command("show", key))
+    for node, lumis in campaign.lacking.items():
+        text = f"{node} did not read LS {lumis} of its input"
+        analyze = _command("analyze", key, node.replace(" ", "/"))
+        yield _problem(ProblemKind.LACKING, key, text, analyze)
+    if campaign.last_outcome in _REMEDIES:
+        text = f"upload {campaign.last_outcome}: {campaign.last_answer}"
+        verb = _REMEDIES[campaign.last_outcome]
+        yield _problem(ProblemKind.UPLOAD, key, text, _command(verb, key))
+
+
+_REMEDIES = {
+    UploadOutcome.REFUSED: "show",
+    UploadOutcome.NO_ANSWER: "doctor",
+    UploadOutcome.FAILED: "analyze",
+}
+
+
+def _problem(
+    kind: ProblemKind, key: CampaignKey, text: str, command: str, since: float | None = None
+) -> Problem:
+    return Problem(kind, f"{key}: {text}", command, key.calibration, key.run, since)
+
+
+def _command(verb: str, key: CampaignKey, node: str = "") -> str:
+    if verb == "doctor":
+        return "condorloop doctor"
+    what = f" --node {shlex.quote(node)}" if node else ""
+    return f"condorloop {verb} {key.run} -c {shlex.quote(key.calibration)}{what}"

@@ -1,0 +1,105 @@
+"""JSON Schemas of the files that people write, for their editors, and of ``status.json``.
+
+Knows how a model becomes a schema; it opens no file, and what a key means stands in its model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import AliasChoices
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from condorloop import status
+from condorloop.calibration import Calibration
+from condorloop.site import Site
+
+_VARIABLE = {
+    "description": "Text with variables of the environment, ${NAME} or ${NAME:-default}.",
+    "type": "string",
+    "pattern": r"\$\{\w+(:-[^}]*)?\}",
+}
+_REFERENCE = {"$ref": "#/$defs/Variable"}
+_ANY_TEXT = {"type", "format", "description", "default"}
+"""What the schema of a text may have that takes a variable of the environment as it is."""
+
+
+def _calibration() -> dict[str, Any]:
+    return Calibration.model_json_schema(schema_generator=_Generator)
+
+
+def _site() -> dict[str, Any]:
+    schema = Site.model_json_schema(schema_generator=_Generator)
+    schema["$defs"] = {
+        name: _or_variable(value) if value["type"] == "object" else value
+        for name, value in schema["$defs"].items()
+    } | {"Variable": _VARIABLE}
+    return _or_variable(schema)
+
+
+_MADE: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "calibration": _calibration,
+    "site": _site,
+    "status": status.json_schema,
+}
+NAMES = tuple(_MADE)
+"""The files that have a schema: a calibration's YAML file, a site file, ``status.json``."""
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Give the schema of a file, by one of `NAMES`."""
+    made: dict[str, Any] = _tidied(_MADE[name]())
+    return {"$schema": GenerateJsonSchema.schema_dialect} | made
+
+
+class _Generator(GenerateJsonSchema):
+    """Schemas with every spelling of a key."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        for field in schema["cls"].__pydantic_fields__.values():
+            if isinstance(field.validation_alias, AliasChoices):
+                first, *others = map(str, field.validation_alias.choices)
+                for other in others:
+                    said = {"description": f"Another spelling of {first}.", "deprecated": True}
+                    made["properties"][other] = made["properties"][first] | said
+        return made
+
+
+def _tidied(schema: Any) -> Any:
+    """Put each text on one line, however it is broken in the source."""
+    if isinstance(schema, list):
+        return [_tidied(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: " ".join(value.split())
+        if key == "description" and isinstance(value, str)
+        else _tidied(value)
+        for key, value in schema.items()
+    }
+
+
+def _or_variable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Let each single value be a variable of the environment, too."""
+    if "anyOf" in schema:
+        return schema | {"anyOf": [*schema["anyOf"], _REFERENCE]}
+    if "properties" in schema:
+        inner = {name: _or_variable(value) for name, value in schema["properties"].items()}
+        return schema | {"properties": inner}
+    if "items" in schema:
+        return schema | {"items": _or_variable(schema["items"])}
+    if schema.get("type") in (None, "object") or _takes_any_text(schema):
+        return schema
+    said = {key: schema[key] for key in ("description", "default") if key in schema}
+    value = {key: schema[key] for key in schema if key not in said}
+    return {"anyOf": [value, _REFERENCE]} | said
+
+
+def _takes_any_text(schema: Mapping[str, Any]) -> bool:
+    return schema["type"] == "string" and schema.keys() <= _ANY_TEXT

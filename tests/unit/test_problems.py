@@ -1,0 +1,104 @@
+"""What is wrong is named, once, with the command that helps."""
+
+from condorloop import problems
+from condorloop.model import CampaignKey, CampaignState, HeldJob, QueuedDag, UploadOutcome
+from condorloop.services import Service
+from condorloop.status import ProblemKind
+from tests.unit.examples import KEY, START, campaign_status
+
+SPOT = CampaignKey("BeamSpot", 398600)
+OURS = f"-c {KEY.calibration}"
+
+
+def told(found):
+    return [(p.kind, p.text, p.command) for p in found]
+
+
+def test_an_outage_is_named_since_when_it_lasts():
+    service = Service("OMS")
+    service.failed("refused", START)
+    [problem] = problems.of_services([service, Service("EOS")])
+    assert (problem.text, problem.since) == ("OMS does not answer: refused", START)
+
+
+def test_a_held_dag_is_named_as_condor_q_names_it():
+    held = QueuedDag("x", SPOT, 4, 17, "via condor_hold", {}, hold_code=1, batch=3)
+    assert told(problems.of_queue([held], [], 0)) == [
+        (
+            ProblemKind.HELD,
+            "BeamSpot run398600: b003 (job 17) is held: via condor_hold",
+            "condorloop release 398600 -c BeamSpot --node b003",
+        )
+    ]
+
+
+def test_a_held_job_is_named_once_with_its_node():
+    dag = QueuedDag("x", SPOT, 4, 17, None, {"JobsHeld": 1}, batch=3)
+    job = HeldJob("x", "RECO_0001", "18.0", 47, 0, "ran too long", START)
+    assert told(problems.of_queue([dag], [job], 0)) == [
+        (
+            ProblemKind.HELD,
+            "BeamSpot run398600: b003 RECO_0001 (job 18.0) is held: ran too long",
+            "condorloop analyze 398600 -c BeamSpot --node b003/RECO_0001",
+        )
+    ]
+
+
+def test_held_jobs_that_the_schedd_did_not_name_are_counted():
+    dag = QueuedDag("x", SPOT, 4, 17, None, {"JobsHeld": 2}, batch=3)
+    [problem] = problems.of_queue([dag], [], 0)
+    assert problem.text == "BeamSpot run398600: b003 has 2 held jobs"
+
+
+def test_a_bad_file_of_a_shared_stream_is_named_once():
+    bad = {"/eos/cms/x.root": "edmFileUtil, exit 1: broken"}
+    both = (campaign_status(bad_files=bad), campaign_status(calibration="BeamSpot", bad_files=bad))
+    assert told(problems.of_campaigns(both)) == [
+        (
+            ProblemKind.BAD_FILE,
+            "run 398600: bad file x.root: edmFileUtil, exit 1: broken",
+            "condorloop find x.root",
+        )
+    ]
+
+
+def test_a_failed_node_is_named_with_its_error_and_the_command_that_explains_it():
+    campaign = campaign_status(
+        failed_nodes=("b001 RECO_0002",), errors={"b001 RECO_0002": "exit 84: no such file"}
+    )
+    assert told(problems.of_campaigns([campaign])) == [
+        (
+            ProblemKind.FAILED,
+            f"{KEY}: b001 RECO_0002 failed: exit 84: no such file",
+            f"condorloop analyze {KEY.run} {OURS} --node b001/RECO_0002",
+        )
+    ]
+
+
+def test_a_refused_upload_and_an_incomplete_campaign_are_named():
+    campaign = campaign_status(
+        state=CampaignState.INCOMPLETE,
+        reason="20 of 40 LS missing (21-40)",
+        last_outcome=UploadOutcome.REFUSED,
+        last_answer="too late",
+    )
+    show = f"condorloop show {KEY.run} {OURS}"
+    assert told(problems.of_campaigns([campaign])) == [
+        (ProblemKind.INCOMPLETE, f"{KEY}: incomplete: 20 of 40 LS missing (21-40)", show),
+        (ProblemKind.UPLOAD, f"{KEY}: upload refused: too late", show),
+    ]
+
+
+def test_an_alcareco_that_a_harvest_left_out_is_named():
+    [problem] = problems.of_campaigns([campaign_status(left_out=("apJob007",))])
+    assert problem.text.startswith(f"{KEY}: apJob007 was left out of the harvest")
+
+
+def test_a_name_with_blanks_is_quoted_in_the_command_to_type():
+    bad = {"/eos/cms/a b$(reboot).root": "broken"}
+    [problem] = problems.of_campaigns([campaign_status(bad_files=bad)])
+    assert problem.command == "condorloop find 'a b$(reboot).root'"
+
+
+def test_a_campaign_that_is_well_has_no_problem():
+    assert not list(problems.of_campaigns([campaign_status()]))
