@@ -91,6 +91,7 @@ def live(story: Story, pool: Pool) -> Story:
     with pool.reconfigured({"MAX_RUNNING_SCHEDULER_JOBS_PER_OWNER": "1"}):
         with full_queue(loop, pool), running(loop):
             loop.wait(lambda: is_told(loop, "submission of DAGs"))
+            loop.wait(lambda: all(campaign["dags"] for campaign in loop.campaigns()))
             story.note("full")
         with running(loop):
             loop.wait(lambda: is_told(loop, "the schedd does not start"))

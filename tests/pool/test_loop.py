@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -183,7 +184,8 @@ def test_a_rendered_dag_can_be_submitted_by_hand(loop, tmp_path):
     cluster = int(submitted.stdout.partition("submitted to cluster ")[2].split(".")[0])
     selected = loop.tool("condor_q", "-constraint", "CondorloopRun == 398709", "-af", "ClusterId")
     assert str(cluster) in selected.stdout.split()
-    assert f"DAG {cluster}" in loop.tool("htcondor", "dag", "status", str(cluster)).stderr
+    told = partial(loop.tool, "htcondor", "dag", "status", str(cluster), check=False)
+    loop.wait(lambda: f"DAG {cluster}" in told().stderr)  # not before DAGMan has started
     loop.wait_until_gone(cluster)
     assert (dag.parent.parent / "harvestJob000" / "upload.json").exists()
 
