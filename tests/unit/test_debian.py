@@ -1,5 +1,7 @@
 """Which archive and which packages are chosen from what apt says, and how its failures read."""
 
+import pytest
+
 from condorloop.testbed import debian
 
 INDEXTARGETS = """\
@@ -47,6 +49,42 @@ def test_interpreters_are_left_out_and_libraries_are_kept():
         "libcrypt1": "1:4.5.2+20251210-1",
         "condor": "25.14.1+dfsg-1",
     }
+
+
+def test_what_is_wanted_by_name_is_never_left_out():
+    assert "perl-base" not in debian.chosen(SIMULATION)
+    assert debian.chosen(SIMULATION, ["perl-base"])["perl-base"] == "5.42.3-1"
+
+
+def test_a_package_that_is_done_without_needs_nothing_either():
+    shown = (
+        "Package: xdg-utils\nVersion: 1.1.3\nPre-Depends: dpkg (>= 1.15.6~)\n"
+        "Depends: debianutils,\n x11-common\nProvides: opener\n\n"
+        "Package: libc6\nVersion: 2.36\nDepends: libgcc-s1\n"
+    )
+    assert debian.as_installed(shown) == (
+        "Package: xdg-utils\nStatus: install ok installed\nVersion: 1.1.3\nProvides: opener\n\n"
+        "Package: libc6\nStatus: install ok installed\nVersion: 2.36\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "release",
+    [
+        {"ID": "fedora", "PRETTY_NAME": "Fedora 42", "VERSION_CODENAME": ""},
+        {"ID": "ubuntu", "PRETTY_NAME": "Ubuntu 24.04", "VERSION_CODENAME": "noble"},
+        {},
+    ],
+)
+def test_only_debian_has_a_suite_of_its_own(monkeypatch, release):
+    monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)
+    with pytest.raises(debian.ArchiveError, match="not Debian"):
+        debian.own_suite()
+    monkeypatch.setattr(
+        "platform.freedesktop_os_release",
+        lambda: {"ID": "debian", "VERSION_CODENAME": "bookworm"},
+    )
+    assert debian.own_suite() == "bookworm"
 
 
 def test_a_missing_network_and_a_missing_suite_are_told_apart_in_one_line():

@@ -2,11 +2,14 @@
 
 import json
 import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from condorloop.testbed import daemon, elf
 from condorloop.testbed import prefix as prefixes
+from condorloop.testbed.copies import Copies, PrefixError
 
 TOOLS = {"usr/sbin": ["condor_master", "condor_schedd"], "usr/libexec/condor": ["curl_plugin"]}
 TOOLS["usr/bin"] = ["condor_dagman", "condor_submit", "condor_q", "xrootd", "xrdfs"]
@@ -47,7 +50,7 @@ def test_a_copy_that_was_moved_is_not_used(cache, tmp_path):
 def test_a_missing_tool_is_named(cache):
     found = prefixes.find(cache)
     assert found is not None
-    with pytest.raises(prefixes.PrefixError, match="condor_squid"):
+    with pytest.raises(PrefixError, match="condor_squid"):
         found.tool("condor_squid")
 
 
@@ -61,9 +64,31 @@ def test_the_copy_comes_first_on_path_and_once(cache):
 def test_a_foreign_machine_is_refused_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(prefixes, "_folder_on_path", lambda tools: None)
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    with pytest.raises(prefixes.PrefixError, match="x86_64") as error:
+    with pytest.raises(PrefixError, match="x86_64") as error:
         prefixes.ensure(cache=tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_who_has_to_wait_for_another_fetch_is_told_and_then_goes_on(tmp_path):
+    copies = Copies(tmp_path, "Chromium")
+    told, go_on = threading.Event(), threading.Event()
+    lines = []
+
+    def tell(line):
+        lines.append(line)
+        told.set()
+
+    def second():
+        with copies.locked(tell):
+            return go_on.is_set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with copies.locked(pytest.fail):
+            waiting = pool.submit(second)
+            assert told.wait(10)
+            go_on.set()
+        assert waiting.result(10)
+    assert lines == ["waiting for another process that is fetching Chromium"]
 
 
 def elf_file(*segment_types):
