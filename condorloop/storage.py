@@ -113,6 +113,21 @@ class Storage:
             )
         return dict(listing.files)
 
+    def folders(self, path: str) -> tuple[str, ...] | None:
+        """List the folders in a folder; None if it is not there.
+
+        Raises
+        ------
+        StorageUnavailable
+            The server did not answer, or refused.
+        """
+        answer = self._ask(time.monotonic() + self._site.timeout, "ls", "-l", path)
+        if answer.not_there:
+            return None
+        if answer.code:
+            raise StorageUnavailable(f"{self._server}: ls {path}: {answer}")
+        return parse_listing(answer.out, path).folders
+
     def odd_lines(self, stream: str, run: int) -> tuple[str, ...]:
         """What the last listing of a run had that is no file that can be told by a name."""
         return self._odd.get((stream, run), ())

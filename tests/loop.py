@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -90,6 +91,18 @@ class Loop:
         self._calibrations = sorted({c for run in loaded.runs for c in run.calibrations})
         self.stack.play(file, after=0.5)
         return Played(self, loaded)
+
+    def edit(self, calibration: str, sections: Mapping[str, Any]) -> None:
+        """Change sections of a calibration's YAML file, in a copy of the shipped ones."""
+        shipped, own = config.shipped("calibrationYAML"), self.folder / "calibrationYAML"
+        if not own.exists():
+            shutil.copytree(shipped, own)
+            shutil.copy(shipped.with_name("ngtParameters.jsn"), self.folder)
+        file = own / f"{calibration}.yaml"
+        data = yaml.safe_load(file.read_text())
+        _merge(data, sections)
+        file.write_text(yaml.safe_dump(data, allow_unicode=True))
+        self.calibrations = own
 
     def config(self) -> config.Config:
         """The site's configuration, of the scenario's calibrations."""
@@ -282,10 +295,14 @@ class Loop:
         return Counter(names)
 
     def ask_to_resubmit(self, run: int, *, everything: bool = False) -> int:
+        """Ask for what failed of a run again."""
+        return self.ask(RequestKind.RESUBMIT, run, everything=everything)
+
+    def ask(self, kind: RequestKind, run: int, *, everything: bool = False) -> int:
         """Leave a request in the ledger, as a person's command does."""
         with Requests(self.work_dir / "condorloop.db") as ledger:
             return ledger.ask(
-                RequestKind.RESUBMIT,
+                kind,
                 run,
                 None,
                 node=None,

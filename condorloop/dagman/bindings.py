@@ -18,10 +18,13 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from condorloop.dagman import matchmaking
+
 _PR_SET_PDEATHSIG = 1
+_IDLE = ("ClusterId", "ProcId", "CondorloopId", "DAGNodeName", "EnteredCurrentStatus")
 _PLAIN = (bool, int, float, str)
 
-Ad = dict[str, bool | int | float | str]
+Ad = dict[str, Any]
 
 
 class Bindings:
@@ -42,6 +45,18 @@ class Bindings:
         """Give attributes of the youngest job of the history that fits; look back to `since`."""
         return self._twice(lambda schedd: schedd.history(constraint, projection, 1, since or None))
 
+    def why_idle(self, constraint: str, most: int) -> list[Ad]:
+        """Give for each of at most so many idle jobs what `matchmaking.explain` counts."""
+        jobs = self._schedd().query(constraint, [], limit=most)
+        # Dynamic slots are parts of partitionable ones, whose totals count.
+        slots = self._htcondor.Collector().query(
+            self._htcondor.AdType.Startd, 'SlotType =!= "Dynamic"'
+        )
+        return [
+            {name: job[name] for name in _IDLE if name in job} | matchmaking.explain(job, slots)
+            for job in jobs
+        ]
+
     def submit(self, dag_file: str, options: dict[str, str | bool], initialdir: str) -> int:
         """Submit a DAG; give its cluster id."""
         description = self._htcondor.Submit.from_dag(dag_file, options)
@@ -54,11 +69,58 @@ class Bindings:
         done = self._schedd().act(self._htcondor.JobAction.Remove, f"{cluster}.0", (reason, 0))
         return int(done["TotalSuccess"])
 
+    def version(self) -> str:
+        """Give the version of the bindings."""
+        return str(self._htcondor.version())
+
+    def configured(self, names: list[str]) -> Ad:
+        """Give settings of this process's configuration, which is DAGMan's, too."""
+        values = {name: self._htcondor.param.get(name) for name in names}
+        return {k: v for k, v in values.items() if type(v) in _PLAIN}
+
+    def schedd(self, names: list[str]) -> Ad:
+        """Give attributes of the schedd, evaluated, as it has made them known itself."""
+        ad = self._location()
+        return self._plain([{name: ad.eval(name) for name in names if name in ad}])[0]
+
+    def schedd_settings(self, names: list[str]) -> Ad:
+        """Give settings of the schedd's own configuration."""
+        settings = self._htcondor.RemoteParam(self._location())
+        return {name: str(settings[name]) for name in names if name in settings}
+
+    def writer(self) -> str:
+        """Log in to the schedd as who submits a job, and submit none; give who that is.
+
+        Nothing comes if the schedd does not let him submit.
+        """
+        ad = self._htcondor.ping(self._location(), "WRITE")
+        return str(ad.get("MyRemoteUserName", "")) if ad.get("AuthorizationSucceeded") else ""
+
+    def users(self, constraint: str, projection: list[str]) -> list[Ad]:
+        """Give what the schedd has on those who have submitted jobs."""
+        return self._twice(lambda schedd: schedd.queryUserAds(constraint, projection))
+
+    def machines(self, constraint: str, projection: list[str]) -> list[Ad]:
+        """Ask the collector for slots of execution points."""
+        kind = self._htcondor.AdType.Startd
+        return self._plain(self._htcondor.Collector().query(kind, constraint, projection))
+
+    def hold(self, constraint: str, reason: str) -> int:
+        """Put jobs on hold; give how many."""
+        done = self._schedd().act(self._htcondor.JobAction.Hold, constraint, (reason, 0))
+        return int(done["TotalSuccess"])
+
+    def release(self, constraint: str, reason: str) -> int:
+        """Release jobs that are on hold; give how many."""
+        done = self._schedd().act(self._htcondor.JobAction.Release, constraint, (reason, 0))
+        return int(done["TotalSuccess"])
+
     def _schedd(self) -> Any:
-        if not self._name:
-            return self._htcondor.Schedd()
-        ad = self._htcondor.Collector().locate(self._htcondor.DaemonType.Schedd, self._name)
-        return self._htcondor.Schedd(ad)
+        return self._htcondor.Schedd(self._location()) if self._name else self._htcondor.Schedd()
+
+    def _location(self) -> Any:
+        kind = self._htcondor.DaemonType.Schedd
+        return self._htcondor.Collector().locate(kind, self._name or None)
 
     def _twice(self, question: Callable[[Any], Sequence[Any]]) -> list[Ad]:
         """Ask, and once more: the session with a schedd that was restarted fails once."""
@@ -66,6 +128,10 @@ class Bindings:
             ads = question(self._schedd())
         except (self._htcondor.HTCondorException, OSError):
             ads = question(self._schedd())
+        return self._plain(ads)
+
+    @staticmethod
+    def _plain(ads: Sequence[Any]) -> list[Ad]:
         return [{k: v for k, v in ad.items() if type(v) in _PLAIN} for ad in ads]
 
 

@@ -6,22 +6,23 @@ to a process of their own. No answer of the schedd is told from an empty queue.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from condorloop.dagman.outcome import HistoryEnd, history_end, our_reason
 from condorloop.dagman.quoting import classad
-from condorloop.model import CampaignKey, HeldJob, QueuedDag
+from condorloop.dagman.worker import ScheddUnavailable, Worker
+from condorloop.model import CampaignKey, HeldJob, Jobs, QueuedDag
 from condorloop.site import PoolSite
+from condorloop.waiting import IdleJob, why
+
+__all__ = ["Schedd", "ScheddUnavailable"]
 
 _IDLE = 1
 _HELD = 5
+_IN_WORK = "1,2,6,7"
+"""The job states idle, running, transferring output, suspended."""
 _COUNTS = [
     *(f"DAG_Nodes{n}" for n in ("Total", "Done", "Failed", "Futile", "Queued")),
     *(f"DAG_Jobs{n}" for n in ("Idle", "Running", "Held")),
@@ -49,10 +50,6 @@ _END = [
 ]
 
 
-class ScheddUnavailable(Exception):
-    """The schedd did not answer, or would not do as it was told: it says nothing of the queue."""
-
-
 class Schedd:
     """The schedd of a site.
 
@@ -65,9 +62,8 @@ class Schedd:
     """
 
     def __init__(self, site: PoolSite, name: str) -> None:
-        self._site = site
         self._ours = f"CondorloopSite =?= {classad(name)}"
-        self._worker: _Worker | None = None
+        self._worker = Worker(site)
         self._some_held = False
 
     def dags(self) -> dict[str, QueuedDag]:
@@ -79,7 +75,7 @@ class Schedd:
             There was no answer.
         """
         constraint = f"{self._ours} && CondorloopKind =?= undefined"
-        ads = self._ask("schedd", "query", constraint=constraint, projection=_DAG)
+        ads = self._worker.ask("schedd", "query", constraint=constraint, projection=_DAG)
         dags = {dag.id: dag for dag in map(_queued_dag, ads) if dag}
         self._some_held = any(d.held or d.counts.get("JobsHeld") for d in dags.values())
         return dags
@@ -98,8 +94,22 @@ class Schedd:
         if not self._some_held:
             return []
         constraint = f"{self._ours} && CondorloopKind =!= undefined && JobStatus == {_HELD}"
-        ads = self._ask("schedd", "query", constraint=constraint, projection=_NODE_JOB)
+        ads = self._worker.ask("schedd", "query", constraint=constraint, projection=_NODE_JOB)
         return [job for job in map(_held_job, ads) if job]
+
+    def idle_jobs(self, run: int, most: int = 20) -> list[IdleJob]:
+        """Ask why node jobs of a run do not start; of at most so many.
+
+        Raises
+        ------
+        ScheddUnavailable
+            There was no answer.
+        """
+        of_run = f"CondorloopRun == {run} && CondorloopKind =!= undefined"
+        vanilla = f"JobStatus == {_IDLE} && JobUniverse == 5"
+        constraint = f"{self._ours} && {of_run} && {vanilla}"
+        told = self._worker.ask("idle jobs", "why_idle", constraint=constraint, most=most)
+        return [job for job in map(_idle_job, told) if job]
 
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Submit a DAG; from its newest rescue file, if it has one.
@@ -116,7 +126,7 @@ class Schedd:
             and the next answer of `dags` tells.
         """
         return int(
-            self._ask(
+            self._worker.ask(
                 f"submitting {dag_file.name}",
                 "submit",
                 dag_file=str(dag_file),
@@ -133,7 +143,49 @@ class Schedd:
         ScheddUnavailable
             There was no answer.
         """
-        self._ask(f"removing {cluster}", "remove", cluster=cluster, reason=our_reason(why))
+        self._worker.ask(f"removing {cluster}", "remove", cluster=cluster, reason=our_reason(why))
+
+    def hold(self, jobs: Jobs, why: str) -> int:
+        """Put jobs on hold, and say how many; `why` is recorded.
+
+        A job that runs on a machine is stopped there, and begins anew when it is released.
+
+        Raises
+        ------
+        ScheddUnavailable
+            There was no answer.
+        """
+        that_wait = f"JobStatus == {_IDLE}"
+        all_of_them = f"stringListIMember(string(JobStatus), {classad(_IN_WORK)})"
+        states = all_of_them if jobs.dagman or jobs.running else that_wait
+        which = f"{self._these(jobs)} && {states}"
+        reason = our_reason(why)
+        told = self._worker.ask("holding jobs", "hold", constraint=which, reason=reason)
+        return int(told)
+
+    def release(self, jobs: Jobs, why: str) -> int:
+        """Release jobs that are on hold for whatever reason, and say how many.
+
+        Raises
+        ------
+        ScheddUnavailable
+            There was no answer.
+        """
+        which = f"{self._these(jobs)} && JobStatus == {_HELD}"
+        reason = our_reason(why)
+        told = self._worker.ask("releasing jobs", "release", constraint=which, reason=reason)
+        return int(told)
+
+    def _these(self, jobs: Jobs) -> str:
+        of_nodes = "=?=" if jobs.dagman else "=!="
+        which = [
+            self._ours,
+            f"CondorloopId =?= {classad(jobs.dag_id)}",
+            f"CondorloopKind {of_nodes} undefined",
+        ]
+        if jobs.node is not None:
+            which.append(f"DAGNodeName =?= {classad(jobs.node)}")
+        return " && ".join(which)
 
     def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
         """Ask the history how a DAGMan job ended; None if it does not know.
@@ -145,7 +197,7 @@ class Schedd:
         ScheddUnavailable
             There was no answer.
         """
-        ads = self._ask(
+        ads = self._worker.ask(
             f"history of {cluster}",
             "history",
             constraint=f"ClusterId == {cluster} && ProcId == 0",
@@ -156,64 +208,7 @@ class Schedd:
 
     def close(self) -> None:
         """End the process that has the bindings; the next question starts another."""
-        worker, self._worker = self._worker, None
-        if worker:
-            worker.end()
-
-    def _ask(self, about: str, name: str, **arguments: object) -> Any:
-        try:
-            if self._worker is None or not self._worker.is_running():
-                self.close()
-                self._worker = _Worker(self._site)
-            good, value = self._worker.ask((name, arguments), self._site.timeout)
-        except (OSError, EOFError, TimeoutError) as error:
-            self.close()
-            reason = str(error) or "the process that asks it ended"
-            raise ScheddUnavailable(f"{about}: {reason}") from error
-        except BaseException:
-            # An answer that nobody waited for would be taken for that of the next question.
-            self.close()
-            raise
-        if not good:
-            raise ScheddUnavailable(f"{about}: {value}")
-        return value
-
-
-class _Worker:
-    """The process that has the bindings."""
-
-    def __init__(self, site: PoolSite) -> None:
-        self._pipe: Connection
-        self._pipe, theirs = Pipe()
-        configured = {"CONDOR_CONFIG": str(site.condor_config)} if site.condor_config else {}
-        module = "condorloop.dagman.bindings"
-        arguments = [str(theirs.fileno()), str(os.getpid()), site.schedd or ""]
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, **configured},
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-
-    def is_running(self) -> bool:
-        return self._process.poll() is None
-
-    def ask(self, request: tuple[str, Mapping[str, object]], timeout: float) -> tuple[bool, Any]:
-        self._pipe.send(request)
-        if not self._pipe.poll(timeout):
-            raise TimeoutError(f"no answer in {timeout:g} s")
-        good, value = self._pipe.recv()
-        return bool(good), value
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._pipe.close()
+        self._worker.end()
 
 
 def _queued_dag(ad: Mapping[str, Any]) -> QueuedDag | None:
@@ -248,6 +243,19 @@ def _held_job(ad: Mapping[str, Any]) -> HeldJob | None:
             subcode=int(ad.get("HoldReasonSubCode", 0)),
             reason=str(ad.get("HoldReason", "held")),
             since=float(ad["EnteredCurrentStatus"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _idle_job(told: Mapping[str, Any]) -> IdleJob | None:
+    try:
+        return IdleJob(
+            str(told["CondorloopId"]),
+            str(told["DAGNodeName"]),
+            f"{int(told['ClusterId'])}.{int(told['ProcId'])}",
+            float(told["EnteredCurrentStatus"]),
+            *why(told),
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -15,6 +15,7 @@ from typing import Any
 from condorloop import logs
 from condorloop.dagman.schedd import Schedd
 from condorloop.ledger_file import LEDGER, LedgerError
+from condorloop.model import Jobs
 from condorloop.recovery import open_ledger
 from condorloop.submitter import Submitter
 from condorloop.world import World
@@ -32,6 +33,14 @@ class ToldSchedd(Schedd):
     def remove(self, cluster: int, why: str) -> None:
         boundaries.here("remove", str(cluster))
         super().remove(cluster, why)
+
+    def hold(self, jobs: Jobs, why: str) -> int:
+        boundaries.here("hold", jobs.dag_id)
+        return super().hold(jobs, why)
+
+    def release(self, jobs: Jobs, why: str) -> int:
+        boundaries.here("release", jobs.dag_id)
+        return super().release(jobs, why)
 
 
 class ToldConnection(sqlite3.Connection):

@@ -7,11 +7,13 @@ came before that effect has happened, what comes after has not.
 
 from __future__ import annotations
 
-from condorloop.model import CampaignState
+import sqlite3
+
+from condorloop.model import CampaignState, RequestKind
 from tests import boundaries
 from tests.boundaries import Effect, Site
 from tests.faults.driven import cycle_until
-from tests.faults.scenarios import run_of
+from tests.faults.scenarios import job_fault, run_of
 
 ECAL = "EcalPedestals"
 
@@ -73,3 +75,38 @@ def test_the_manager_may_die_before_any_effect_of_rescues_quarantine_and_reopeni
     [campaign] = loop.campaigns()
     assert campaign["state"] == CampaignState.COMPLETE or "1-4" in campaign["reason"]
     loop.assert_nothing_was_done_twice(398801)
+
+
+WISHES = (
+    *(RequestKind.HOLD, RequestKind.RELEASE, RequestKind.HOLD),
+    *(RequestKind.ABANDON, RequestKind.RESUBMIT),
+)
+
+
+def test_the_manager_may_die_before_any_effect_of_what_a_person_asks_for(loop, monkeypatch):
+    """A run is held, released, held, abandoned while its first job hangs, and taken up again."""
+    hangs = job_fault("hang", 398802, "step2", seconds=100)
+    play = loop.play(run_of(398802, [ECAL], hangs, lumisections=8))
+
+    def over() -> bool:
+        campaign = loop.campaign(ECAL, 398802)
+        asked = answers(loop)
+        begun = asked or campaign.get("dags", {}).get("active")
+        if begun and len(asked) < len(WISHES) and None not in asked:
+            loop.ask(WISHES[len(asked)], 398802)
+        return asked == [1] * len(WISHES) and campaign["state"] == CampaignState.COMPLETE
+
+    died_at = die_everywhere(loop, monkeypatch, over)
+    assert {s.event for s in died_at} >= {"hold", "release", "remove", "submit", "commit"}
+    assert functions(died_at) >= {"set_held_by", "withdraw_dags", "_write_closing_records"}
+    assert play.assay(ECAL, 398802).faults == ()
+
+
+def answers(loop) -> list[int | None]:
+    """Whether each request was granted, in their order; None for one that waits."""
+    path = loop.work_dir / "condorloop.db"
+    if not path.exists():
+        return []
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as ledger:
+        rows = ledger.execute("SELECT answered_at, granted FROM request ORDER BY id").fetchall()
+    return [None if answered_at is None else granted for answered_at, granted in rows]

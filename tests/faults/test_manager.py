@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 import yaml
 
-from condorloop import config
 from condorloop.ledger_summary import LedgerSummary
 from condorloop.model import CampaignState
 from condorloop.rundir import read_json
@@ -200,11 +199,8 @@ def configured(stack, tmp_path_factory):
     folder = tmp_path_factory.mktemp("configured")
     settings = {"defaults": {"batching": {"max_active_dags": 8, "max_files_per_job": 8}}}
     loop = Loop(stack, folder, "configured", settings)
-    loop.calibrations = folder / "calibrationYAML"
-    shipped = config.shipped("calibrationYAML")
-    shutil.copytree(shipped, loop.calibrations)
+    loop.edit(ECAL, {})
     parameters = folder / "ngtParameters.jsn"
-    shutil.copy(shipped.with_name(parameters.name), parameters)
     layout = {"TestEnablesEcalHcal": {"ls_per_file": 8, "files_per_ls": 2}}
     scenario = run_of(CONFIGURED_RUN, [ECAL], lumisections=40, every=0.4, layout=layout)
     play = loop.play(scenario)

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-import yaml
 
-from condorloop import config
 from condorloop.ledger_requests import Requests
 from condorloop.lumis import Lumis
 from condorloop.model import CampaignState, RequestKind
@@ -64,18 +60,6 @@ USER_TEXT = (
 _LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING|ERROR) +\S.*")
 
 
-def odd_calibrations(folder: Path) -> Path:
-    """The shipped calibrations, with an odd text for the conditions database."""
-    copied = folder / "calibrationYAML"
-    shutil.copytree(config.shipped("calibrationYAML"), copied)
-    shutil.copy(config.shipped("calibrationYAML").parent / "ngtParameters.jsn", folder)
-    file = copied / "EcalPedestals.yaml"
-    data = yaml.safe_load(file.read_text())
-    data["step_4_config"]["upload_metadata"]["userText"] = USER_TEXT
-    file.write_text(yaml.safe_dump(data, allow_unicode=True))
-    return copied
-
-
 @dataclass
 class Story:
     """What became of a run whose files have odd names."""
@@ -91,7 +75,7 @@ class Story:
 def story(stack, tmp_path_factory):
     folder = tmp_path_factory.mktemp("odd")
     loop = Loop(stack, folder, "odd-input")
-    loop.calibrations = odd_calibrations(folder)
+    loop.edit("EcalPedestals", {"step_4_config": {"upload_metadata": {"userText": USER_TEXT}}})
     names = dict(enumerate([*USABLE, *UNUSABLE], start=1))
     script: dict[str, Any] = run_of(
         RUN,

@@ -1,0 +1,297 @@
+"""What failed, is held or does not run in a campaign: why, and what to type.
+
+Knows how a story and the queue become findings; reads nothing, and decides nothing for the loop.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from condorloop.codes import exit_words, hold_words
+from condorloop.failures import Attempt, shell_code
+from condorloop.model import CampaignKey, HeldJob, QueuedDag, UploadOutcome
+from condorloop.story import DagStory, NodeState, NodeStory, PayloadStory, Story
+from condorloop.waiting import IdleJob
+
+
+class Sign(StrEnum):
+    """What is wrong with a node or a DAG."""
+
+    FAILED = "failed"
+    """It was given up."""
+    TRIED_AGAIN = "tried again"
+    """An attempt failed, and another is under way or to come."""
+    HELD = "held"
+    """It is on hold."""
+    IDLE = "idle"
+    """It is in the queue, and nothing runs it."""
+    REMOVED = "removed"
+    """A person took it out of the queue."""
+    NOT_UPLOADED = "not uploaded"
+    """Its payload is not in the database."""
+    LACKING = "lacking"
+    """It did not read all of its input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is wrong with a node of a DAG, or with a DAG as a whole (`node` is empty).
+
+    Attributes
+    ----------
+    job_id, host
+        Of its last job.
+    exit_code
+        Of its last failed attempt, as a shell sees it.
+    meaning
+        What exit code, hold or wait mean, in words.
+    reason
+        The line that matters: of the log, of HTCondor, or of the conditions service.
+    attempts
+        Those that failed, the first one first.
+    inputs, blamed
+        What it was to read, and which of that was the cause.
+    log, log_end
+        Where its log is, and the end of it without the lines that only count events.
+    advice, commands
+        What to do, and what to type.
+    """
+
+    calibration: str
+    run: int
+    dag: str
+    node: str = ""
+    kind: str = ""
+    sign: Sign
+    job_id: str = ""
+    host: str = ""
+    since: float | None = None
+    exit_code: int | None = None
+    meaning: str = ""
+    reason: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    inputs: tuple[str, ...] = ()
+    blamed: tuple[str, ...] = ()
+    log: str = ""
+    log_end: tuple[str, ...] = ()
+    advice: str = ""
+    commands: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> CampaignKey:
+        """Whose it is."""
+        return CampaignKey(self.calibration, self.run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What ``condorloop analyze --json`` prints; `silent` says why the queue was not asked."""
+
+    schema: Literal[1] = 1
+    run: int
+    findings: tuple[Finding, ...]
+    silent: str = ""
+
+
+_ADAPTER: TypeAdapter[Analysis] = TypeAdapter(Analysis)
+
+
+def to_json(analysis: Analysis) -> dict[str, Any]:
+    """Give the object that ``condorloop analyze --json`` prints."""
+    data: dict[str, Any] = _ADAPTER.dump_python(analysis, mode="json")
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What the schedd says of DAGs, and of their jobs that are held or idle."""
+
+    dags: tuple[QueuedDag, ...] = ()
+    held: tuple[HeldJob, ...] = ()
+    idle: tuple[IdleJob, ...] = ()
+
+
+def findings(stories: Iterable[Story], queue: Queue, node: str | None = None) -> list[Finding]:
+    """Find what is wrong with campaigns, DAG by DAG.
+
+    Parameters
+    ----------
+    node
+        Only this node or DAG: ``RECO_0001``, ``b003`` or ``b003/RECO_0001``.
+    """
+    return [
+        found
+        for story in stories
+        for dag in story.dags
+        for found in _of_dag(story, dag, queue)
+        if _is_meant(found, node)
+    ]
+
+
+def _is_meant(found: Finding, node: str | None) -> bool:
+    if node is None or node == found.dag:
+        return True
+    label, _, name = node.rpartition("/")
+    return label in ("", found.dag) and name == found.node
+
+
+def _of_dag(story: Story, dag: DagStory, queue: Queue) -> Iterator[Finding]:
+    campaign = story.campaign
+    if dag.removed_by:
+        yield Finding(
+            calibration=campaign.calibration,
+            run=campaign.run,
+            dag=dag.label,
+            sign=Sign.REMOVED,
+            job_id=str(dag.cluster or ""),
+            since=dag.ended_at,
+            meaning=f"{dag.removed_by} removed it with condor_rm",
+            advice="nothing runs it again until somebody asks for it",
+            commands=(_command("resubmit", campaign.key, dag.label),),
+        )
+    for queued in queue.dags:
+        if queued.id == dag.id and queued.held:
+            yield _held_dag(campaign.key, dag, queued)
+    held = {h.node: h for h in queue.held if h.dag_id == dag.id}
+    idle = {i.node: i for i in queue.idle if i.dag_id == dag.id}
+    payload = next((p for p in story.payloads if p.dag == dag.label), None)
+    for node in dag.nodes:
+        if node.name in held and dag.in_flight:
+            yield _held(campaign.key, dag, node, held[node.name])
+        elif node.name in idle and dag.in_flight:
+            yield _idle(campaign.key, dag, node, idle[node.name])
+        elif node.state is NodeState.FAILED:
+            yield _failed(campaign.key, dag, node, payload)
+        elif node.attempts and dag.in_flight and node.state is not NodeState.DONE:
+            yield _tried_again(campaign.key, dag, node)
+        elif node.lacking:
+            yield _lacking(campaign.key, dag, node)
+
+
+def _told(key: CampaignKey, dag: DagStory, node: NodeStory) -> dict[str, Any]:
+    """What every finding about a node tells."""
+    job = node.last_job
+    return {
+        "calibration": key.calibration,
+        "run": key.run,
+        "dag": dag.label,
+        "node": node.name,
+        "kind": node.kind.value,
+        "job_id": job.job_id if job else "",
+        "host": job.host if job else "",
+        "attempts": node.attempts,
+        "inputs": node.files or node.parents,
+        "blamed": tuple(dict.fromkeys(b for a in node.attempts for b in a.blames)),
+    }
+
+
+def _failed(
+    key: CampaignKey, dag: DagStory, node: NodeStory, payload: PayloadStory | None
+) -> Finding:
+    told = _told(key, dag, node)
+    code = _code(node)
+    meaning, advice = exit_words(node.kind, code) if code is not None else ("no exit code", "")
+    again = _command("resubmit", key, f"{dag.label}/{node.name}")
+    sign, reason = Sign.FAILED, node.attempts[-1].words if node.attempts else node.error
+    if payload and node.kind.value == "UPLOAD" and payload.outcome in _NOT_UPLOADED:
+        sign, reason = Sign.NOT_UPLOADED, payload.answer or reason
+        meaning = f"{payload.outcome}: {meaning}" if code != 1 else str(payload.outcome)
+    commands = [f"condorloop find {shlex.quote(b.rpartition('/')[2])}" for b in told["blamed"][:3]]
+    if told["blamed"]:
+        advice = "a file is the cause: it is given up after some tries, and the rest goes on"
+    return Finding(
+        **told,
+        sign=sign,
+        since=node.attempts[-1].time if node.attempts else dag.ended_at,
+        exit_code=code,
+        meaning=meaning,
+        reason=reason,
+        advice=advice,
+        commands=(*commands, again),
+    )
+
+
+_NOT_UPLOADED = (UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
+
+
+def _code(node: NodeStory) -> int | None:
+    if node.attempts:
+        return node.attempts[-1].exit_code
+    if node.exit_code is not None:
+        return node.exit_code
+    job = node.last_job
+    return shell_code(job.exit_code) if job and job.exit_code is not None else None
+
+
+def _tried_again(key: CampaignKey, dag: DagStory, node: NodeStory) -> Finding:
+    last = node.attempts[-1]
+    meaning, _ = exit_words(node.kind, last.exit_code)
+    return Finding(
+        **_told(key, dag, node),
+        sign=Sign.TRIED_AGAIN,
+        since=last.time,
+        exit_code=last.exit_code,
+        meaning=meaning,
+        reason=last.words,
+        advice="nothing: DAGMan tries it again by itself",
+    )
+
+
+def _held(key: CampaignKey, dag: DagStory, node: NodeStory, held: HeldJob) -> Finding:
+    meaning, advice = hold_words(held.code, held.subcode)
+    return Finding(
+        **_told(key, dag, node) | {"job_id": held.job_id},
+        sign=Sign.HELD,
+        since=held.since,
+        meaning=meaning,
+        reason=held.reason,
+        advice=advice,
+        commands=(_command("release", key, f"{dag.label}/{node.name}"),),
+    )
+
+
+def _held_dag(key: CampaignKey, dag: DagStory, queued: QueuedDag) -> Finding:
+    meaning, advice = hold_words(queued.hold_code or 0)
+    return Finding(
+        calibration=key.calibration,
+        run=key.run,
+        dag=dag.label,
+        sign=Sign.HELD,
+        job_id=f"{queued.cluster}.0",
+        meaning=f"DAGMan itself: {meaning}; no further node of it starts",
+        reason=queued.hold_reason or "",
+        advice=advice,
+        commands=(_command("release", key, dag.label),),
+    )
+
+
+def _idle(key: CampaignKey, dag: DagStory, node: NodeStory, idle: IdleJob) -> Finding:
+    return Finding(
+        **_told(key, dag, node) | {"job_id": idle.job_id, "host": ""},
+        sign=Sign.IDLE,
+        since=idle.since,
+        meaning=idle.words,
+        advice=idle.advice,
+        commands=(f"condor_q -better-analyze {idle.job_id}",),
+    )
+
+
+def _lacking(key: CampaignKey, dag: DagStory, node: NodeStory) -> Finding:
+    return Finding(
+        **_told(key, dag, node),
+        sign=Sign.LACKING,
+        since=node.done_at,
+        meaning=f"its job ended well, and did not read LS {node.lacking} of its input",
+        advice="look into its log: cmsRun skipped events, or the file ends early",
+    )
+
+
+def _command(verb: str, key: CampaignKey, node: str) -> str:
+    calibration = shlex.quote(key.calibration)
+    return f"condorloop {verb} {key.run} -c {calibration} --node {shlex.quote(node)}"

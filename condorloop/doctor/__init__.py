@@ -1,0 +1,1 @@
+"""What must be right on a calibration node: a module for each subject, each with its checks."""

@@ -1,0 +1,56 @@
+"""Exit codes and hold codes are told in words, with what to do."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.codes import exit_words, hold_words
+from condorloop.dagman.jobs import HELD_FOR_TIME
+from condorloop.finishing import TRANSIENT
+from condorloop.model import HELD_BY_PERSON, NodeKind
+
+CMSSW_KINDS = (NodeKind.RECO, NodeKind.ALCA, NodeKind.HARVEST)
+
+
+@pytest.mark.parametrize("kind", CMSSW_KINDS)
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (65, "8001"),
+        (84, "8020"),
+        (85, "8021"),
+        (92, "8028"),
+        (134, "SIGABRT"),
+        (137, "memory"),
+        (139, "SIGSEGV"),
+    ],
+)
+def test_the_codes_of_cmsrun_are_told_by_their_names(kind, code, words):
+    assert words in exit_words(kind, code)[0]
+
+
+def test_the_codes_of_an_upload_are_those_of_its_tool():
+    assert "sign-in" in exit_words(NodeKind.UPLOAD, 254)[0]
+    assert "refused" in exit_words(NodeKind.UPLOAD, 66)[0]
+    assert "C++" in exit_words(NodeKind.RECO, 66)[0]
+
+
+def test_exit_0_of_a_failed_node_is_no_success():
+    assert "not whole" in exit_words(NodeKind.RECO, 0)[0]
+
+
+@given(st.sampled_from(NodeKind), st.integers(-1100, 400))
+def test_every_code_has_words_and_advice(kind, code):
+    assert all(exit_words(kind, code))
+    assert all(hold_words(code))
+
+
+@pytest.mark.parametrize("code", sorted(TRANSIENT & set(range(128, 140))))
+def test_a_signal_that_is_tried_again_is_told_as_what_it_is(code):
+    assert "which no list" not in exit_words(NodeKind.RECO, code)[0]
+
+
+def test_the_holds_that_the_loop_sets_itself_are_told():
+    assert "time limit" in hold_words(HELD_FOR_TIME)[0]
+    assert hold_words(3, HELD_FOR_TIME) == hold_words(HELD_FOR_TIME)
+    assert "a person" in hold_words(HELD_BY_PERSON)[0]
