@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, PositiveInt, StringConstraints, model_validator
 
-from condorloop.fields import FileName, Line, Seconds, Section
+from condorloop.fields import Age, FileName, Line, Seconds, Section, Variables
 from condorloop.model import NodeKind
 
 
@@ -17,49 +17,76 @@ class RecoStep(Section):
     """`step_2_config`: which runs to latch, and how RAW becomes RECO."""
 
     filltype: str
+    """The fill type of the runs to latch, as OMS calls it (`fill_type_runtime`)."""
     l1hltmode: str
+    """The L1/HLT mode of the runs to latch, as OMS calls it (`l1_hlt_mode`)."""
     min_ls: PositiveInt = Field(50, alias="minLsToProcess")
+    """A run that has ended with fewer lumisections is not latched."""
     stable_beam: bool = False
+    """Whether only runs with stable beams are latched."""
     step: Line
+    """The steps of RECO: cmsDriver's `-s`."""
     proc_modifier: Line | None = Field(None, alias="procModifier")
+    """A process modifier of RECO: cmsDriver's `--procModifier`."""
     scenario: Line
+    """The scenario of RECO: cmsDriver's `--scenario`."""
     datatier: Line
+    """The data tier of RECO: cmsDriver's `--datatier`."""
     eventcontent: Line
+    """The event content of RECO: cmsDriver's `--eventcontent`."""
     process: Line
+    """The process name of RECO: cmsDriver's `--process`."""
     era: Line
+    """The era of RECO: cmsDriver's `--era`."""
     threads: PositiveInt = Field(
         8, alias="nThreads", validation_alias=AliasChoices("nThreads", "nThraeds")
     )
+    """Threads of a RECO or ALCA job, and the cores it asks for if `nodes` says nothing else."""
     streams: PositiveInt = Field(8, alias="nStreams")
+    """Streams of a RECO or ALCA job: cmsDriver's `--nStreams`."""
     affix: FileName = Field(alias="output_filename_affix")
+    """What the names of RECO files end with, before `.root`."""
 
 
 class AlcaDriver(Section):
     """`step_3_config.cms_driver`: the cmsDriver.py call that makes ALCARECO from RECO."""
 
     step: Line
+    """The steps of ALCA: cmsDriver's `-s`."""
     python_affix: FileName = Field(alias="python_filename_affix")
+    """What the name of the job's configuration ends with, after `run<N>` and before `.py`."""
     trigger_results_process: Line = Field(alias="triggerResultsProcess")
+    """The process whose trigger results ALCA reads: cmsDriver's option of that name."""
     witness: FileName = Field(alias="step_3_witness_suffix")
+    """The name of the file that marks an ALCARECO as whole."""
     cleanup_command: str = ""
+    """Shell lines that the job runs at its end, in the folder of its output."""
     config_mods: tuple[Line, ...] = Field((), alias="python_config_mods")
+    """Lines that are appended to the job's configuration, as they are."""
 
 
 class AlcaStep(Section):
     """`step_3_config`: how RECO becomes ALCARECO."""
 
     root_suffix: FileName = Field(alias="step_2_root_suffix")
+    """The end of the RECO files' names; `output_filename_affix` with `.root` must end with it."""
     witness_suffix: FileName = Field(alias="step_2_witness_suffix")
+    """The end of the names of the files that mark RECO files as whole."""
     cms_driver: AlcaDriver
+    """The call of cmsDriver.py."""
 
 
 class HarvestDriver(Section):
     """`step_4_config.cms_driver`: the cmsDriver.py call that harvests."""
 
     step: Line
+    """The steps of HARVEST: cmsDriver's `-s`."""
     scenario: Line
+    """The scenario of HARVEST: cmsDriver's `--scenario`."""
     python_affix: FileName = Field(alias="python_filename_affix")
+    """What the name of the job's configuration ends with, after `run<N>` and before `.py`."""
     config_mods: tuple[Line, ...] = Field((), alias="python_config_mods")
+    """Lines that are appended to the job's configuration, as they are."""
 
 
 class UploadMetadata(Section):
@@ -70,31 +97,47 @@ class UploadMetadata(Section):
     """
 
     database: Line = Field(alias="destinationDatabase")
+    """The database that the payload goes to."""
     tags: dict[str, dict[str, Any]] = Field(alias="destinationTags", min_length=1)
+    """The tags that the payload goes to, each with its options for uploadConditions.py."""
     input_tag: Line = Field(alias="inputTag")
+    """The tag that the payload has in the file that HARVEST makes."""
     user_text: str = Field(alias="userText")
+    """The text that the upload is logged with."""
     since: Literal["run", "iov"] | None = None
+    """Whether the payload's since is the run, or each IOV keeps its own."""
 
 
 class HarvestStep(Section):
     """`step_4_config`: how ALCARECO becomes a payload, and where that goes."""
 
     witness: FileName = Field(alias="step_3_witness_suffix")
+    """The same as `step_3_config.cms_driver.step_3_witness_suffix`."""
     root_filename: FileName = Field(alias="step_3_root_filename")
+    """The name of the file that ALCA makes and HARVEST reads."""
     cmssw_base_path: str | None = None
+    """A folder with a release area that HARVEST enters before condorloop's own is tried."""
     cms_driver: HarvestDriver
+    """The call of cmsDriver.py."""
     upload: UploadMetadata = Field(alias="upload_metadata")
+    """What uploadConditions.py is told."""
     metadata_filename: FileName
+    """The name of the text file that goes up with the payload."""
     final_db_name: FileName
+    """The name under which the payload file goes up."""
 
 
 class Batching(Section):
     """When new files become a DAG, and how they are spread over its nodes."""
 
     max_files_per_job: PositiveInt = 5
+    """RAW files that one RECO job reads, at most."""
     reco_per_alca: PositiveInt = 4
+    """RECO outputs that one ALCA job reads, at most."""
     batch_window: Seconds = 60.0
+    """How long the first new file waits for others while DAGs of its campaign are at work."""
     max_active_dags: PositiveInt = 4
+    """DAGs of one campaign that may be at work at a time."""
 
     @property
     def full_dag(self) -> int:
@@ -106,16 +149,24 @@ class Closing(Section):
     """When a campaign is over."""
 
     quiet_time: Seconds = 60.0
+    """How long nothing new must have come before a run whose lumisections are all covered is
+    closed.
+    """
     settle_time: Seconds = 1800.0
+    """How long nothing new must have come before any other run that has ended is closed."""
     buffer: Seconds = 8 * 3600.0
+    """The window from the start of a run in which its payload is of use."""
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.04
+    """The fraction of lumisections that may be missing from a complete campaign."""
 
 
 class Rescues(Section):
     """How often a failed DAG is run again from its rescue file; the wait doubles each time."""
 
     max_rescues: Annotated[int, Field(ge=0)] = 3
+    """How often a failed DAG is run again by itself."""
     wait: Seconds = 120.0
+    """How long the first rescue waits; each one after it waits twice as long."""
 
 
 class Resources(Section):
@@ -125,12 +176,25 @@ class Resources(Section):
     """
 
     request_cpus: PositiveInt | None = None
+    """Cores; `nThreads` for RECO and ALCA and 1 for HARVEST, if not given."""
     request_memory_mb: PositiveInt | None = None
+    """Memory in MB; 2000 a core, if not given."""
     max_memory_mb: PositiveInt | None = None
+    """Memory in MB that a job which ran out of it may get; twice the request, if not given."""
     request_disk_mb: PositiveInt | None = None
+    """Disk in MB; what HTCondor estimates, if not given."""
     retries: Annotated[int, Field(ge=0)] | None = None
+    """How often DAGMan runs a failed node again at once; 3, and 2 for UPLOAD, if not given."""
     time_limit: Annotated[Seconds, Field(gt=0)] | None = None
+    """How long a job may run before it is held; 4 h for RECO, 2 h for ALCA and HARVEST, 1 h
+    for UPLOAD, if not given.
+    """
+    environment: Variables = Field(default_factory=dict)
+    """Environment variables of the jobs, such as `KRB5CCNAME`: paths of credentials, never
+    secrets.
+    """
     submit: tuple[Line, ...] = ()
+    """Lines for the submit description, as they are."""
 
     @model_validator(mode="after")
     def _cap_is_no_less(self) -> Self:
@@ -138,6 +202,15 @@ class Resources(Section):
         if asked is not None and most is not None and most < asked:
             raise ValueError(
                 f"max_memory_mb {most} must not be less than request_memory_mb {asked}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _environment_is_given_once(self) -> Self:
+        commands = {line.partition("=")[0].strip().lower() for line in self.submit}
+        if self.environment and commands & {"environment", "env"}:
+            raise ValueError(
+                "environment is given twice, by the key and by a submit line, which would win"
             )
         return self
 
@@ -149,7 +222,9 @@ class Holds(Section):
     """
 
     releases: Annotated[int, Field(ge=0)] = 3
+    """How often a held job is released by itself."""
     wait: Seconds = 60.0
+    """How long the first release waits; each one after it waits twice as long."""
 
 
 class Uploads(Section):
@@ -159,29 +234,67 @@ class Uploads(Section):
     """
 
     retries: Annotated[int, Field(ge=0)] = 5
+    """How often an upload that failed is tried again by itself."""
     wait: Seconds = 60.0
+    """How long the next try waits; each one after it waits twice as long."""
     longest_wait: Seconds = 600.0
+    """The longest wait between two tries."""
+
+
+class Retention(Section):
+    """How long what a campaign leaves is kept after it was closed; for ever if not given.
+
+    Nothing is removed of a campaign that is open or inside its window, and nothing that a DAG in
+    the queue reads. Payloads, what was uploaded of them, witnesses and manifests stay as long as
+    the run directory does.
+    """
+
+    reco: Age | None = None
+    """RECO files; only those whose lumisections are all in a payload that was uploaded."""
+    alcareco: Age | None = None
+    """ALCARECO files; without them nothing can be harvested again."""
+    logs: Age | None = None
+    """What jobs printed, their configurations and job reports."""
+    dags: Age | None = None
+    """The directories of DAGs, but for manifests, descriptions and how they ended; without them
+    nothing can be run again.
+    """
+    runs: Age | None = None
+    """The whole run directory, with its payloads."""
 
 
 class Tuning(Section):
     """The optional sections that are condorloop's own, of a calibration or of a whole site."""
 
     batching: Batching = Batching()
+    """When new files become a DAG, and how they are spread over its nodes."""
     closing: Closing = Closing()
+    """When a campaign is over."""
     rescues: Rescues = Rescues()
+    """How often a failed DAG is run again."""
     holds: Holds = Holds()
+    """How often a held job is released."""
     uploads: Uploads = Uploads()
+    """How often a failed upload is tried again."""
+    retention: Retention = Retention()
+    """How long what a campaign leaves is kept after it was closed."""
     nodes: dict[NodeKind, Resources] = Field(default_factory=dict)
+    """What the jobs ask of the pool, by node kind: RECO, ALCA, HARVEST, UPLOAD."""
 
 
 class Calibration(Tuning):
     """One calibration: a file of `calibrationYAML/`, with the 2025 and 2026 loops' keys."""
 
     name: FileName = Field(alias="calibration_name")
+    """The calibration's name in commands, logs and paths; no two files of a folder share one."""
     file_in_path: Annotated[str, StringConstraints(pattern=r"^/.*[^/]/+000/*$")]
+    """The folder on EOS of a stream's RAW files, down to the `000/` above the run's digits."""
     reco: RecoStep = Field(alias="step_2_config")
+    """Which runs to latch, and how RAW becomes RECO."""
     alca: AlcaStep = Field(alias="step_3_config")
+    """How RECO becomes ALCARECO."""
     harvest: HarvestStep = Field(alias="step_4_config")
+    """How ALCARECO becomes a payload, and where that goes."""
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

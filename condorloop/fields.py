@@ -10,18 +10,22 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*(s|min|h)")
-_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*(s|min|h|d)")
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 500 * 3600.0
+_OLDEST = 10_000 * 86400.0
 _LARGEST = 2**31 - 1
 
 
@@ -29,16 +33,38 @@ def _seconds(value: object) -> object:
     if isinstance(value, str):
         match = _DURATION.fullmatch(value.strip())
         if not match:
-            raise ValueError("a duration such as '30 s', '2 min' or '8 h'")
+            raise ValueError("a duration such as '30 s', '2 min', '8 h' or '7 d'")
         return float(match[1]) * _SECONDS[match[2]]
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=_LONGEST, allow_inf_nan=False)]
-"""A duration; in YAML a number of seconds, or text such as ``30 s``, ``2 min``, ``8 h``.
+def _schema(longest: float) -> dict[str, Any]:
+    return {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": longest},
+            {"type": "string", "pattern": rf"^\s*{_DURATION.pattern}\s*$"},
+        ]
+    }
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    Field(ge=0, le=_LONGEST, allow_inf_nan=False),
+    WithJsonSchema(_schema(_LONGEST)),
+]
+"""A duration; in YAML a number of seconds, or text such as ``30 s``, ``2 min``, ``8 h``, ``7 d``.
 
 At most 500 h: the system's own waits can take no more than 596 h.
 """
+
+Age = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    Field(ge=0, le=_OLDEST, allow_inf_nan=False),
+    WithJsonSchema(_schema(_OLDEST)),
+]
+"""A duration that nobody waits for, written like `Seconds`; at most 10 000 days."""
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$")]
 """A name, or a part of one, that is used for files."""
@@ -46,11 +72,51 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$")]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\r\n\v\f\x85\u2028\u2029]*$", min_length=1)]
 """Text of one line."""
 
+SECRET = "secret"
+"""The type of the error of a value that is not to be shown."""
+
+_SECRET_NAME = re.compile(r"PASSW|PASSPHRASE|SECRET|TOKEN|PRIVATE_?KEY|API_?KEY", re.IGNORECASE)
+_FILE = re.compile(r"(?:(?:FILE|DIR):)?/.+")
+
+
+def _without_secrets(variables: object) -> object:
+    if isinstance(variables, dict):
+        for name, value in variables.items():
+            if _SECRET_NAME.search(str(name)) and not _FILE.fullmatch(str(value)):
+                raise PydanticCustomError(
+                    SECRET,
+                    "{name}: the path of a file that only its owner may read, not the secret"
+                    " itself: others can read a job's environment",
+                    {"name": str(name)},
+                )
+    return variables
+
+
+def _carried_by_htcondor(text: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
+        raise ValueError("text without line ends, tabs and other control characters")
+    if "$(dollar)" in text.lower():
+        raise ValueError("text without $(DOLLAR), which HTCondor takes for a $")
+    return text
+
+
+Variables = Annotated[
+    dict[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")],
+        Annotated[str, AfterValidator(_carried_by_htcondor)],
+    ],
+    BeforeValidator(_without_secrets),
+    Field(json_schema_extra={"additionalProperties": False}),
+]
+"""Environment variables, none of which holds a secret: a job's can be read in the queue."""
+
 
 class Section(BaseModel):
     """A mapping of a configuration file; a key that is not known is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod

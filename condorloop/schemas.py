@@ -5,6 +5,7 @@ Knows how a model becomes a schema; it opens no file, and what a key means stand
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,13 +15,14 @@ from pydantic_core import core_schema
 
 from condorloop import status
 from condorloop.calibration import Calibration
-from condorloop.site import Site
+from condorloop.site import Parameters, Site
 
 _VARIABLE = {
     "description": "Text with variables of the environment, ${NAME} or ${NAME:-default}.",
     "type": "string",
     "pattern": r"\$\{\w+(:-[^}]*)?\}",
 }
+_ATTRIBUTES = "\nAttributes\n----------\n"
 _REFERENCE = {"$ref": "#/$defs/Variable"}
 _ANY_TEXT = {"type", "format", "description", "default"}
 """What the schema of a text may have that takes a variable of the environment as it is."""
@@ -39,13 +41,38 @@ def _site() -> dict[str, Any]:
     return _or_variable(schema)
 
 
+def _parameters() -> dict[str, Any]:
+    return Parameters.model_json_schema(schema_generator=_Generator)
+
+
+def _status() -> dict[str, Any]:
+    schema = status.json_schema()
+    for section in (schema, *schema["$defs"].values()):
+        section["description"], attributes = _attributes(section.get("description", ""))
+        for name, said in attributes.items():
+            section["properties"][name]["description"] = said
+    return schema
+
+
+def _attributes(docstring: str) -> tuple[str, dict[str, str]]:
+    """Take a numpydoc docstring apart: the text, and what it says of each attribute.
+
+    What Python calls None is null in JSON.
+    """
+    text, _, attributes = docstring.replace("None", "null").partition(_ATTRIBUTES)
+    parts = re.split(r"^(\w[\w, ]*)\n(?=    )", attributes, flags=re.MULTILINE)
+    said = zip(parts[1::2], parts[2::2], strict=True)
+    return text, {name: what for names, what in said for name in names.split(", ")}
+
+
 _MADE: Mapping[str, Callable[[], dict[str, Any]]] = {
     "calibration": _calibration,
     "site": _site,
-    "status": status.json_schema,
+    "parameters": _parameters,
+    "status": _status,
 }
 NAMES = tuple(_MADE)
-"""The files that have a schema: a calibration's YAML file, a site file, ``status.json``."""
+"""The files that have one: calibration YAML, site file, ``ngtParameters.jsn``, ``status.json``."""
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -7,10 +7,14 @@ import json
 import click
 
 from condorloop import schemas
+from condorloop.commands.group import examples
 
 
-@click.command()
+@click.command(epilog=examples("condorloop schema site > site.schema.json"))
 @click.argument("name", metavar="NAME", type=click.Choice(schemas.NAMES))
 def schema(name: str) -> None:
-    """Print a JSON Schema, for editors and programs: NAME is calibration, site or status."""
+    """Print a JSON Schema, for editors and programs.
+
+    NAME says of what: calibration, site, parameters (ngtParameters.jsn) or status (status.json).
+    """
     click.echo(json.dumps(schemas.schema(name), indent=2))

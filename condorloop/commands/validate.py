@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from condorloop.commands.options import Given, options
-from condorloop.views.configuration import print_config
+from condorloop import comparison
+from condorloop.commands.group import examples
+from condorloop.commands.options import RUN, Given, options
+from condorloop.views.comparison import print_comparisons
+from condorloop.views.configuration import config_json, print_config
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "condorloop validate --calibrations calibrationYAML",
+        "condorloop validate --diff",
+        "condorloop validate --diff 398600 -c EcalPedestals",
+    )
+)
 @options
-def validate(
-    given: Given,
-) -> None:
+@click.argument("run_number", metavar="[RUN]", type=RUN, required=False)
+@click.option(
+    "--diff",
+    "differences",
+    is_flag=True,
+    help="Show what it would change in the next DAG: compare with the newest one, of RUN if given.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def validate(given: Given, run_number: int | None, differences: bool, as_json: bool) -> None:
     """Check all configuration files, and say what they mean."""
+    if run_number is not None and not differences:
+        raise click.UsageError("RUN goes with --diff")
     loaded = given.load()
-    print_config(loaded)
+    if differences:
+        found = list(comparison.compare(loaded, run_number))
+        if as_json:
+            click.echo(json.dumps(comparison.to_json(found), indent=1))
+        else:
+            print_comparisons(found)
+    elif as_json:
+        click.echo(json.dumps(config_json(loaded), indent=1))
+    else:
+        print_config(loaded)

@@ -5,8 +5,11 @@ Knows how calibrations and a site are shown to people; it reads and checks nothi
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.table import Table
 
+from condorloop.comparison import own_settings
 from condorloop.config import Config
 from condorloop.views.terminal import console, text
 
@@ -41,4 +44,39 @@ def print_config(config: Config) -> None:
             text(f"{', '.join(calibration.harvest.upload.tags)}, since: {since}"),
         )
     terminal.print(table)
+    for whose, settings in _not_the_default(config).items():
+        said = ", ".join(f"{key} {value}" for key, value in settings)
+        terminal.print(text(f"not the default, {whose}: {said}"), soft_wrap=True)
     terminal.print("all configuration is valid")
+
+
+def config_json(config: Config) -> dict[str, Any]:
+    """Give a checked configuration as ``condorloop validate --json`` prints it, defaults and all.
+
+    Times are in seconds.
+    """
+    return {
+        "schema": 1,
+        "site": config.site.model_dump(mode="json", by_alias=True, exclude={"defaults"}),
+        "parameters": config.parameters.model_dump(mode="json", by_alias=True),
+        "calibrations": {
+            name: calibration.model_dump(mode="json", by_alias=True)
+            for name, calibration in config.calibrations.items()
+        },
+    }
+
+
+def _not_the_default(config: Config) -> dict[str, list[tuple[str, str]]]:
+    """Give the settings that are not the default, by whose they are: those of all come first."""
+    settings = {
+        name: [(key, _value(value)) for key, value in own_settings(calibration).items()]
+        for name, calibration in config.calibrations.items()
+    }
+    first, *others = settings.values()
+    shared = [setting for setting in first if all(setting in other for other in others)]
+    own = {name: [s for s in mine if s not in shared] for name, mine in settings.items()}
+    return {whose: some for whose, some in {"all": shared, **own}.items() if some}
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

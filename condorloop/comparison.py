@@ -1,0 +1,161 @@
+"""What the present configuration would change in a DAG that was written before.
+
+Knows the files of a DAG's directory and how they are made; it writes nothing and asks nobody.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from condorloop.calibration import Calibration, Tuning
+from condorloop.config import Config
+from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
+from condorloop.dagman.render import TAKEN_OUT, Renderer
+from condorloop.dagman.replan import plan_of
+from condorloop.model import Batch, NodeKind
+from condorloop.rundir import MANIFEST, read_json
+from condorloop.yaml_file import dotted
+
+CONTEXT = 2
+"""Lines around a change that are shown with it."""
+
+_NOT_CONFIGURED = frozenset({"id", "templates", "uploaded"})
+"""What a manifest has from the ledger and the version of condorloop."""
+
+_PYTHON = re.compile(r"^exec .+(?= -m condorloop\.node )", re.MULTILINE)
+_NUMBER = re.compile(r"(?:run|dag)([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A calibration's newest DAG, and what a next one with the same files would have otherwise.
+
+    `dag` is the directory of that DAG, None if there is none; `changes` has the lines of a unified
+    diff for each file that would change.
+    """
+
+    calibration: str
+    dag: Path | None = None
+    changes: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
+    """Compare, for each calibration, its newest DAG with the one that it would be now.
+
+    Parameters
+    ----------
+    run
+        Look at this run only.
+
+    Raises
+    ------
+    OSError
+        A run directory cannot be read.
+    """
+    for name, calibration in config.calibrations.items():
+        found = _newest(config.site.work_dir / name, run)
+        if found is None:
+            yield Comparison(name)
+            continue
+        folder, manifest = found
+        plan = planned_anew(plan_of(manifest), calibration)
+        renderer = Renderer(config, config.site.work_dir, str(manifest["id"]).partition("/")[0])
+        after = renderer.texts(plan)
+        before = {file: _text(folder / file) for file in after}
+        before[MANIFEST], after[MANIFEST] = _told(manifest), _told(renderer.manifest(plan))
+        yield Comparison(name, folder, changes(before, after))
+
+
+def planned_anew(plan: DagPlan, calibration: Calibration) -> DagPlan:
+    """Plan a DAG of the same number and the same files again."""
+    if plan.batch is None:
+        return plan_harvest(plan.key, plan.number)
+    files = tuple(file for node in plan.nodes for file in node.files)
+    jobs = [node.job for node in plan.of_kind(NodeKind.ALCA) if node.job is not None]
+    batch = Batch(plan.batch, files)
+    return plan_batch(plan.key, calibration, batch, plan.number, min(jobs, default=0))
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[str]]:
+    r"""Give the unified diff of each file that is not the same before and after.
+
+    Which Python runs the DAG's scripts is no matter of configuration, and not compared.
+
+    >>> changes({"dag": "RETRY 3\n"}, {"dag": "RETRY 5\n"})
+    {'dag': ['@@ -1,2 +1,2 @@', '-RETRY 3', '+RETRY 5', ' ']}
+    """
+    found = {}
+    for file, text in after.items():
+        old, new = (_PYTHON.sub("exec python", t).split("\n") for t in (before[file], text))
+        lines = list(difflib.unified_diff(old, new, n=CONTEXT, lineterm=""))
+        if lines:
+            found[file] = lines[2:]
+    return found
+
+
+def to_json(comparisons: Iterable[Comparison]) -> dict[str, Any]:
+    """Give comparisons as the object that ``condorloop validate --diff --json`` prints."""
+    told = {
+        c.calibration: {"dag": str(c.dag) if c.dag else None, "changes": dict(c.changes)}
+        for c in comparisons
+    }
+    return {"schema": 1, "calibrations": told}
+
+
+def own_settings(calibration: Calibration) -> dict[str, object]:
+    """Give the settings of condorloop's own sections that are not the default, by dotted key."""
+    own = set(Tuning.model_fields)
+    return dict(_flat(calibration.model_dump(mode="json", include=own, exclude_defaults=True)))
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, dotted(above, key))
+        else:
+            yield dotted(above, key), value
+
+
+def _newest(folder: Path, run: int | None) -> tuple[Path, dict[str, Any]] | None:
+    """Find the newest DAG that is as it was planned, with its manifest.
+
+    One of a batch tells more than one of HARVEST and UPLOAD alone.
+    """
+    runs = "run*" if run is None else f"run{run}"
+    harvest = None
+    for path in sorted(folder.glob(f"{runs}/dag*/{MANIFEST}"), key=_age, reverse=True):
+        manifest = read_json(path)
+        try:
+            plan = plan_of(manifest)
+        except ValueError:
+            continue
+        if manifest.get(TAKEN_OUT) or "id" not in manifest:
+            continue
+        if plan.batch is not None:
+            return path.parent, manifest
+        harvest = harvest or (path.parent, manifest)
+    return harvest
+
+
+def _age(manifest: Path) -> tuple[int, ...]:
+    """Sort the manifests of a calibration by run and DAG."""
+    names = manifest.parts[-3:-1]
+    return tuple(int(m[1]) if (m := _NUMBER.fullmatch(name)) else -1 for name in names)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _told(manifest: Mapping[str, Any]) -> str:
+    told = {key: value for key, value in manifest.items() if key not in _NOT_CONFIGURED}
+    return json.dumps(told, indent=1, sort_keys=True)
