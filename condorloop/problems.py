@@ -6,7 +6,7 @@ Knows the signs of trouble and the commands; it talks to nothing and changes not
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from condorloop.model import CampaignKey, CampaignState, HeldJob, QueuedDag, UploadOutcome
 from condorloop.services import Service
@@ -36,17 +36,26 @@ def of_listing(odd_lines: Iterable[str]) -> Iterator[Problem]:
 
 
 def of_queue(
-    dags: Iterable[QueuedDag], held_jobs: Iterable[HeldJob], idle_dags: int
+    dags: Iterable[QueuedDag],
+    held_jobs: Iterable[HeldJob],
+    idle_dags: int,
+    held_campaigns: Collection[CampaignKey] = (),
 ) -> Iterator[Problem]:
-    """Name what is on hold in the queue, and how many DAGs the schedd does not start."""
+    """Name what is on hold in the queue, and how many DAGs the schedd does not start.
+
+    What a person put on hold with a whole campaign, one of `held_campaigns`, is no problem.
+    """
     known = {dag.id: dag for dag in dags}
-    told = set()
+    on_purpose = {i for i, dag in known.items() if dag.on_request and dag.key in held_campaigns}
+    told = set(on_purpose)
     for dag in known.values():
-        if dag.hold_reason:
+        if dag.hold_reason and dag.id not in on_purpose:
             text = f"{dag.label} (job {dag.cluster}) is held: {dag.hold_reason}"
             release = _command("release", dag.key, dag.label)
             yield _problem(ProblemKind.HELD, dag.key, text, release)
     for job in held_jobs:
+        if job.on_request and job.dag_id in on_purpose:
+            continue
         told.add(job.dag_id)
         owner = known.get(job.dag_id)
         if owner is None:
@@ -55,8 +64,9 @@ def of_queue(
             yield Problem(ProblemKind.HELD, text, release, since=job.since)
             continue
         text = f"{owner.label} {job.node} (job {job.job_id}) is held: {job.reason}"
-        analyze = _command("analyze", owner.key, f"{owner.label}/{job.node}")
-        yield _problem(ProblemKind.HELD, owner.key, text, analyze, job.since)
+        verb = "release" if job.on_request else "analyze"
+        command = _command(verb, owner.key, f"{owner.label}/{job.node}")
+        yield _problem(ProblemKind.HELD, owner.key, text, command, job.since)
     for dag in known.values():
         if dag.id not in told and (held := dag.counts.get("JobsHeld")):
             text = f"{dag.label} has {held} held jobs"
@@ -64,6 +74,20 @@ def of_queue(
     if idle_dags:
         text = f"DAGs that the schedd does not start, for its limit is reached: {idle_dags}"
         yield Problem(ProblemKind.FULL, text, "condorloop doctor")
+
+
+def of_disk(warning: str, not_cleaned: Mapping[CampaignKey, str]) -> Iterator[Problem]:
+    """Name a disk that gets full, and what cannot be removed from it."""
+    if warning:
+        yield Problem(ProblemKind.DISK, warning, "condorloop cleanup --dry-run")
+    for key, error in not_cleaned.items():
+        yield _problem(ProblemKind.DISK, key, f"cannot be cleaned up: {error}", "condorloop doctor")
+
+
+def of_ticket(warning: str, command: str) -> Iterator[Problem]:
+    """Name a ticket that ends soon, or is not there."""
+    if warning:
+        yield Problem(ProblemKind.TICKET, warning, command)
 
 
 def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
@@ -81,6 +105,8 @@ def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
 
 def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
     key = campaign.key
+    if campaign.state is CampaignState.ABANDONED:
+        return
     if campaign.state in (CampaignState.INCOMPLETE, CampaignState.EXPIRED):
         text = f"{campaign.state}: {campaign.reason}"
         kind, since = ProblemKind.INCOMPLETE, campaign.state_since

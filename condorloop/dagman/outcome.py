@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from condorloop.model import OURS
 from condorloop.rundir import read_json
 
 _NODE = re.compile(r'Node = "([^"]*)";\s*NodeStatus = (\d{1,3});')
@@ -25,7 +26,6 @@ _CLUSTER = re.compile(r"[0-9]{1,18}")
 _EXECUTES, _TERMINATED, _ABORTED = "001", "005", "009"
 _RETURN_VALUE = re.compile(r"Normal termination \(return value (\d{1,3})\)")
 
-_OURS = "condorloop: "
 _BY_USER = re.compile(r"\(by user ([^()\s]+)\)\s*$")
 _REMOVED = 3
 
@@ -59,8 +59,8 @@ class HistoryEnd:
 
 
 def our_reason(why: str) -> str:
-    """Write a reason so that a removal by condorloop is told from one by a person."""
-    return f"{_OURS}{' '.join(why.split())}"
+    """Write a reason so that what condorloop does is told from what a person does."""
+    return f"{OURS}{' '.join(why.split())}"
 
 
 def removed_by(reason: str) -> str:
@@ -72,7 +72,7 @@ def removed_by(reason: str) -> str:
     ''
     """
     match = _BY_USER.search(reason)
-    return match[1] if match and not reason.startswith(_OURS) else ""
+    return match[1] if match and not reason.startswith(OURS) else ""
 
 
 def history_end(ad: Mapping[str, Any]) -> HistoryEnd:
@@ -120,11 +120,16 @@ def failed_nodes(dag_file: Path) -> tuple[str, ...]:
     return tuple(name for name, status in found if int(status) == _ERROR)
 
 
+def clusters(dag_file: Path) -> tuple[int, ...]:
+    """The cluster ids under which a DAG was submitted, the first one first."""
+    told = map(int, _SUBMITTED.findall(_text(f"{dag_file}.dagman.log")))
+    return tuple(dict.fromkeys(told))
+
+
 def last_cluster(dag_file: Path) -> int | None:
     """The cluster id under which a DAG was last submitted; None if it never was."""
-    clusters = _SUBMITTED.findall(_text(f"{dag_file}.dagman.log"))
-    if clusters:
-        return int(clusters[-1])
+    if known := clusters(dag_file):
+        return known[-1]
     told = str(read_json(Path(f"{dag_file}.metrics")).get("dagman_id", ""))
     return int(told) if _CLUSTER.fullmatch(told) else None
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from condorloop.analysis import Analysis, Finding, Sign
@@ -23,6 +22,8 @@ _STYLES: Mapping[Sign, str] = {
     Sign.HELD: "bold magenta",
     Sign.REMOVED: "bold yellow",
     Sign.LACKING: "yellow",
+    Sign.BAD_FILE: "red",
+    Sign.QUARANTINED: "yellow",
     Sign.IDLE: "cyan",
     Sign.TRIED_AGAIN: "cyan",
 }
@@ -44,7 +45,9 @@ def analysis_view(analysis: Analysis, stories: Collection[Story], now: float) ->
             )
         )
         mine = [f for f in analysis.findings if f.key == campaign.key]
-        parts += [Padding(Group(*_lines(f, now)), (0, 0, 1, 2)) for f in mine]
+        for finding in mine:
+            parts += [Text.assemble("  ", line) for line in _lines(finding, now)]
+            parts.append(Text())
         if not mine:
             parts.append(text("  nothing failed, is held or waits for long", "green"))
     if analysis.silent:
@@ -53,7 +56,7 @@ def analysis_view(analysis: Analysis, stories: Collection[Story], now: float) ->
 
 
 def _lines(finding: Finding, now: float) -> Iterator[Text]:
-    name = f"{finding.dag} {finding.node}".strip()
+    name = f"{finding.dag} {finding.node}".strip() or finding.inputs[0].rpartition("/")[2]
     since = f" {age(finding.since, now)} ago" if finding.since else ""
     head = Text.assemble((f"{name} {finding.sign}", _STYLES[finding.sign]), text(since))
     job = f"job {finding.job_id}" if finding.job_id else ""
@@ -94,7 +97,7 @@ def _inputs(finding: Finding) -> Iterator[Text]:
     if finding.blamed:
         names = ", ".join(path.rpartition("/")[2] for path in finding.blamed)
         yield text(f"  the cause: {names}")
-    if finding.inputs:
+    if finding.inputs and finding.node:
         names = ", ".join(path.rpartition("/")[2] for path in finding.inputs[:_SHOWN_INPUTS])
         more = len(finding.inputs) - _SHOWN_INPUTS
         rest = f" and {more} more" if more > 0 else ""

@@ -5,16 +5,16 @@ Knows how `condorloop.status` is shown to people; it reads and decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from condorloop.fates import LumiState
 from condorloop.model import CampaignState
 from condorloop.services import Service
-from condorloop.status import CampaignStatus, Problem, Status
+from condorloop.status import CampaignStatus, Status
+from condorloop.views.problems import problem_lines
+from condorloop.views.table import Column, FittingTable
 from condorloop.views.terminal import age, counts, duration, shortened, text
 
 CAMPAIGN_STYLES: Mapping[CampaignState, str] = {
@@ -40,14 +40,16 @@ def status_view(status: Status, now: float, *, submitter: str | None = "") -> Re
     submitter
         Who runs; None if nobody does, empty if that was not asked.
     """
+    problems = [line for lines in problem_lines(status.problems, now) for line in lines]
     return Group(
-        *_head(status, now, submitter),
-        *(line for problem in status.problems for line in _problem(problem, now)),
+        *head(status, now, submitter),
+        *([*problems, Text()] if problems else []),
         campaign_table(status.campaigns, now),
     )
 
 
-def _head(status: Status, now: float, submitter: str | None) -> Iterator[Text]:
+def head(status: Status, now: float, submitter: str | None) -> Iterator[Text]:
+    """Lay out who runs, and when which service last answered."""
     late = now - status.time
     if submitter is None:
         yield text("! no submitter runs: condorloop run", "bold red")
@@ -56,48 +58,48 @@ def _head(status: Status, now: float, submitter: str | None) -> Iterator[Text]:
         yield text(silent, "bold red")
     asked = [s for s in status.services if s.answered_at or s.error]
     cycle = f"{status.site}: last cycle {age(status.time, now)} ago"
-    head = text(f"{cycle}; last answers: " if asked else cycle)
+    line = text(f"{cycle}; last answers: " if asked else cycle)
     for number, service in enumerate(asked):
-        head.append(", " if number else "")
-        head.append_text(_service(service, now))
-    yield head
+        line.append(", " if number else "")
+        line.append_text(_service(service, now))
+    yield line
 
 
 def _service(service: Service, now: float) -> Text:
-    return text(
-        f"{service.name} {age(service.answered_at, now)}", "red" if service.error else "green"
+    said = f"{service.name} {age(service.answered_at, now)}"
+    return text(f"{said}!" if service.error else said, "red" if service.error else "green")
+
+
+def campaign_table(campaigns: Sequence[CampaignStatus], now: float) -> RenderableType:
+    """Lay out campaigns, one a row; where there is little room, what matters most of them."""
+    if not campaigns:
+        return text("no campaign is open, and none was latched lately")
+
+    return FittingTable(
+        campaigns,
+        (
+            Column("run", lambda c: text(str(c.run))),
+            Column("calibration", lambda c: text(c.calibration)),
+            Column("state", _state),
+            Column("LS seen", lambda c: text(_seen(c)), 3, right=True),
+            Column("in payload", lambda c: text(_covered(c))),
+            Column("files", lambda c: text(counts(c.files, _FILES)), 6),
+            Column("DAGs", lambda c: text(counts(c.dags, _DAGS)), 5),
+            Column("jobs", lambda c: text(counts(c.jobs, _JOBS)), 2),
+            Column("uploads", lambda c: text(_uploads(c, now)), 4),
+            Column("left", lambda c: text(_left(c, now)), 1),
+        ),
     )
 
 
-def _problem(problem: Problem, now: float) -> Iterator[Text]:
-    since = f" (for {age(problem.since, now)})" if problem.since else ""
-    yield text(f"! {problem.text}{since}", "red")
-    if problem.command:
-        yield text(f"    {problem.command}", "bold")
+_FILES = ("good", "new", "bad", "unreadable")
+_DAGS = ("active", "planned", "failed", "removed", "lost", "done")
+_JOBS = ("running", "idle", "held")
 
 
-def campaign_table(campaigns: tuple[CampaignStatus, ...], now: float) -> Table:
-    """Lay out campaigns, one a row."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("run", "calibration", "state"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("LS seen", justify="right", no_wrap=True)
-    for title in ("in payload", "files", "DAGs", "jobs", "uploads", "left"):
-        table.add_column(title)
-    for c in campaigns:
-        table.add_row(
-            text(str(c.run)),
-            text(c.calibration),
-            text(f"{c.state}{', held' if c.held_by else ''}", CAMPAIGN_STYLES[c.state]),
-            text(_seen(c)),
-            text(_covered(c)),
-            text(counts(c.files, ("good", "new", "bad", "unreadable"))),
-            text(counts(c.dags, ("active", "planned", "failed", "removed", "lost", "done"))),
-            text(counts(c.jobs, ("running", "idle", "held"))),
-            text(f"{c.uploads}, {age(c.last_upload_at, now)} ago" if c.uploads else ""),
-            text(_left(c, now)),
-        )
-    return table
+def _state(campaign: CampaignStatus) -> Text:
+    held = ", held" if campaign.held_by else ""
+    return text(f"{campaign.state}{held}", CAMPAIGN_STYLES[campaign.state])
 
 
 def _seen(campaign: CampaignStatus) -> str:
@@ -113,20 +115,13 @@ def _covered(campaign: CampaignStatus) -> str:
     return f"{covered}" + (f" (not {shortened(missing)})" if missing else "")
 
 
+def _uploads(campaign: CampaignStatus, now: float) -> str:
+    if not campaign.uploads:
+        return ""
+    return f"{campaign.uploads}, {age(campaign.last_upload_at, now)} ago"
+
+
 def _left(campaign: CampaignStatus, now: float) -> str:
     """How long the campaign's data stay in the buffer."""
     left = campaign.window_ends - now
     return duration(left) if left > 0 else "over"
-
-
-LUMI_STYLES: Mapping[LumiState, str] = {
-    LumiState.IN_PAYLOAD: "green",
-    LumiState.HARVESTED: "bright_blue",
-    LumiState.IN_WORK: "cyan",
-    LumiState.GOOD: "white",
-    LumiState.FAILED: "red",
-    LumiState.BAD_FILE: "magenta",
-    LumiState.AWAITED: "bright_black",
-    LumiState.MISSING: "yellow",
-}
-"""How a lumisection's state looks on the terminal, wherever it is shown."""

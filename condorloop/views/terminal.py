@@ -6,18 +6,33 @@ markup nor a terminal's escapes take effect.
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
+from condorloop.amounts import duration as duration
 from condorloop.plain import plain
+
+_NO_TERMINAL = 2000
+"""Characters of a line that is not folded anywhere."""
 
 
 def console() -> Console:
     """The terminal; a line of a file or a pipe is as long as it needs to be."""
-    return Console() if sys.stdout.isatty() else Console(width=160, soft_wrap=False)
+    folded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if folded else _NO_TERMINAL, highlight=False)
+
+
+def as_text(shown: RenderableType) -> str:
+    """Give what would be shown, as the text of a file."""
+    file = io.StringIO()
+    Console(file=file, width=_NO_TERMINAL, highlight=False).print(shown)
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
 
 
 def text(said: str, style: str = "") -> Text:
@@ -48,13 +63,17 @@ def age(then: float | None, now: float) -> str:
     return "never" if then is None else duration(max(0.0, now - then))
 
 
-def duration(seconds: float) -> str:
-    """Say how long a time is, in the unit that gives two digits or so.
+def clock(then: float | None, now: float) -> str:
+    """Say when something was, in UTC; with the date if that was not today.
 
-    >>> duration(119.0), duration(600.0), duration(3 * 86400.0)
-    ('119 s', '10 min', '3 d')
+    >>> clock(36610.0, 80000.0), clock(36610.0, 2e5), clock(None, 0.0)
+    ('10:10:10', '1970-01-01 10:10', '?')
     """
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    if then is None:
+        return "?"
+    try:
+        told, today = datetime.fromtimestamp(then, UTC), datetime.fromtimestamp(now, UTC)
+    except (ValueError, OverflowError, OSError):
+        return "?"
+    same = told.date() == today.date()
+    return f"{told:%H:%M:%S}" if same else f"{told:%Y-%m-%d %H:%M}"

@@ -44,6 +44,38 @@ def test_a_held_job_is_named_once_with_its_node():
     ]
 
 
+ON_REQUEST = "condorloop: held by alice@node (by user ngt)"
+
+
+def test_what_a_person_held_with_a_whole_campaign_is_no_problem():
+    dag = QueuedDag("x", SPOT, 4, 17, ON_REQUEST, {"JobsHeld": 2}, hold_code=1, batch=3)
+    job = HeldJob("x", "RECO_0001", "18.0", 1, 0, ON_REQUEST, START)
+    hangs = HeldJob("x", "RECO_0002", "19.0", 47, 0, "ran too long", START)
+    assert told(problems.of_queue([dag], [job], 0, held_campaigns={SPOT})) == []
+    [problem] = problems.of_queue([dag], [job, hangs], 0, held_campaigns={SPOT})
+    assert "RECO_0002 (job 19.0) is held: ran too long" in problem.text
+
+
+def test_what_a_person_held_alone_is_named_so_that_it_is_not_forgotten():
+    dag = QueuedDag("x", SPOT, 4, 17, None, {"JobsHeld": 2}, batch=3)
+    jobs = [HeldJob("x", f"RECO_000{i}", f"{i}.0", 1, 0, ON_REQUEST, START) for i in (1, 2)]
+    assert [p.command for p in problems.of_queue([dag], jobs, 0)] == [
+        f"condorloop release 398600 -c BeamSpot --node b003/RECO_000{i}" for i in (1, 2)
+    ]
+
+
+def test_an_abandoned_campaign_has_no_problem():
+    given_up = campaign_status(state=CampaignState.ABANDONED, removed={"b000": "alice@node"})
+    assert not list(problems.of_campaigns([given_up]))
+
+
+def test_a_disk_that_gets_full_is_named_with_what_shows_what_can_go():
+    [full, stuck] = problems.of_disk("the disk is nearly full", {SPOT: "/x: it is a link"})
+    assert (full.kind, full.command) == (ProblemKind.DISK, "condorloop cleanup --dry-run")
+    assert stuck.text == "BeamSpot run398600: cannot be cleaned up: /x: it is a link"
+    assert not list(problems.of_disk("", {}))
+
+
 def test_held_jobs_that_the_schedd_did_not_name_are_counted():
     dag = QueuedDag("x", SPOT, 4, 17, None, {"JobsHeld": 2}, batch=3)
     [problem] = problems.of_queue([dag], [], 0)

@@ -1,0 +1,23 @@
+"""`condorloop watch`: the state of the loop, live."""
+
+from __future__ import annotations
+
+import click
+
+from condorloop.commands.group import examples
+from condorloop.commands.options import Given, options
+from condorloop.views.terminal import console
+from condorloop.views.watch import WatchView
+from condorloop.watching import watch as watch_until_ended
+
+
+@click.command(epilog=examples("condorloop watch -c EcalPedestals"))
+@options
+def watch(given: Given) -> None:
+    """Show campaigns, services, problems and the last decisions, live; q ends it.
+
+    What does not fit the screen is counted. The state is that of the submitter's last cycle; times
+    are UTC.
+    """
+    loaded = given.load()
+    watch_until_ended(loaded.site.work_dir, loaded.calibrations, console(), WatchView)

@@ -1,0 +1,72 @@
+"""What a DAG's directory tells of it: what its jobs were made with, its jobs, and failed attempts.
+
+Knows the manifest, the event log and the files of failures. Whatever is gone or damaged there is
+no word, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from condorloop import failures
+from condorloop.dagman import events, outcome
+from condorloop.failures import Attempt
+from condorloop.model import JobRecord
+from condorloop.rundir import MANIFEST, read_json
+from condorloop.story import Software
+
+
+@dataclass(frozen=True, slots=True)
+class DagRecords:
+    """What a DAG's directory tells.
+
+    `tags` are those that its payload goes to; `clusters` the job ids of its DAGMans; `attempts` has
+    the failed ones by node.
+    """
+
+    there: bool = False
+    software: Software | None = None
+    tags: tuple[str, ...] = ()
+    clusters: tuple[int, ...] = ()
+    jobs: tuple[JobRecord, ...] = ()
+    attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
+
+
+def read(dag_file: Path, *, jobs: bool) -> DagRecords:
+    """Read the directory of a DAG description; its event log only if `jobs` are wanted."""
+    folder = dag_file.parent
+    if not folder.is_dir():
+        return DagRecords()
+    manifest = read_json(folder / MANIFEST)
+    return DagRecords(
+        there=True,
+        software=_software(manifest),
+        tags=_tags(manifest),
+        clusters=outcome.clusters(dag_file),
+        jobs=events.jobs_of(dag_file) if jobs else (),
+        attempts={p.stem: failures.read(folder, p.stem) for p in folder.glob("*.failures")},
+    )
+
+
+def _software(manifest: Mapping[str, Any]) -> Software | None:
+    if "release" not in manifest:
+        return None
+    cmssw, templates = manifest.get("cmssw"), manifest.get("templates")
+    return Software(
+        release=str(manifest["release"]),
+        scram_arch=str(cmssw.get("scram_arch", "")) if isinstance(cmssw, dict) else "",
+        global_tag=str(manifest.get("global_tag", "")),
+        templates={str(k): str(v) for k, v in templates.items()}
+        if isinstance(templates, dict)
+        else {},
+    )
+
+
+def _tags(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, manifest["upload"]["metadata"]["destinationTags"]))
+    except (KeyError, TypeError):
+        return ()

@@ -1,0 +1,135 @@
+"""Searching the ledger: which campaigns a file, a job, a DAG or a payload belongs to.
+
+Knows the indices, and what each search costs; what became of the thing is a story's to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from condorloop.ledger_story import LedgerStories
+from condorloop.model import CampaignKey
+from condorloop.story import Story
+
+_DAG = "SELECT calibration, run, number FROM dag JOIN campaign ON campaign.id = campaign_id"
+_END = "\U0010ffff"
+"""Comes after every character of a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class DagKey:
+    """Which DAG: its campaign and its number there."""
+
+    campaign: CampaignKey
+    number: int
+
+
+class LedgerSearch(LedgerStories):
+    """A ledger that can be searched."""
+
+    def story(self, key: CampaignKey) -> Story | None:
+        """The story of a campaign; None if it is not known."""
+        return next(iter(self.stories(key.run, (key.calibration,))), None)
+
+    def campaigns_of_run(self, run: int) -> list[CampaignKey]:
+        """The campaigns of a run, by its index."""
+        return self._keys("run = ? ORDER BY calibration", run)
+
+    def campaigns_of_fill(self, fill: int) -> list[CampaignKey]:
+        """The campaigns of a fill, by its index."""
+        return self._keys("fill = ? ORDER BY run, calibration", fill)
+
+    def campaigns_of_stream(self, stream: str, run: int) -> list[CampaignKey]:
+        """The campaigns that read a stream of a run, by its index."""
+        return self._keys("stream = ? AND run = ? ORDER BY calibration", stream, run)
+
+    def _keys(self, which: str, *values: object) -> list[CampaignKey]:
+        rows = self._all(f"SELECT calibration, run FROM campaign WHERE {which}", *values)
+        return [CampaignKey(r["calibration"], r["run"]) for r in rows]
+
+    def dags_of_cluster(self, cluster: int) -> list[DagKey]:
+        """The DAGs whose last DAGMan had a job id, by its index."""
+        return self._dag_keys(f"{_DAG} WHERE cluster = ?", cluster)
+
+    def dags_of_job(self, job_id: str) -> list[DagKey]:
+        """The DAGs that have had a node job, by its index: ``12`` and ``12.0`` mean the same.
+
+        Jobs of a DAG in flight are in its event log only: see `dags_in_flight`.
+        """
+        cluster, _, process = job_id.partition(".")
+        return self._dag_keys(
+            f"{_DAG} WHERE dag.id IN (SELECT dag_id FROM job WHERE job_id = ?)",
+            f"{cluster}.{process or 0}",
+        )
+
+    def dags_in_flight(self) -> list[DagKey]:
+        """The DAGs that run or are about to: few, and an index of their own."""
+        return self._dag_keys(f"{_DAG} WHERE dag.state IN ('planned', 'active')")
+
+    def rescued_dags(self, most: int) -> list[DagKey]:
+        """The newest DAGs that were rescued: they have had DAGMans of other job ids.
+
+        No index helps: the DAGs are read from the newest on.
+        """
+        return self._dag_keys(f"{_DAG} WHERE rescues > 0 ORDER BY dag.id DESC LIMIT ?", most)
+
+    def dags_of_batch(self, batch: int, most: int, only: Collection[str] = ()) -> list[DagKey]:
+        """The newest DAGs with a number of a batch; nearly every campaign has one."""
+        return self._newest("batch = ?", batch, most, only)
+
+    def harvest_dags(self, number: int, most: int, only: Collection[str] = ()) -> list[DagKey]:
+        """The newest DAGs of a number that only harvest."""
+        return self._newest("number = ? AND batch IS NULL", number, most, only)
+
+    def _newest(self, which: str, number: int, most: int, only: Collection[str]) -> list[DagKey]:
+        of = f" AND calibration IN ({','.join('?' * len(only))})" if only else ""
+        sql = f"{_DAG} WHERE {which}{of} ORDER BY dag.id DESC LIMIT ?"
+        return self._dag_keys(sql, number, *only, most)
+
+    def dags_of_payload(self, beginning: str, most: int) -> list[DagKey]:
+        """The DAGs that made payloads whose hash begins so, by its index."""
+        return self._dag_keys(
+            f"{_DAG} WHERE dag.id IN (SELECT dag_id FROM payload"
+            " WHERE hash <> '' AND hash >= ? AND hash < ? LIMIT ?)",
+            *(beginning, beginning + _END, most),
+        )
+
+    def _dag_keys(self, sql: str, *values: object) -> list[DagKey]:
+        return [
+            DagKey(CampaignKey(r["calibration"], r["run"]), r["number"])
+            for r in self._all(sql, *values)
+        ]
+
+    def files_named(self, what: str) -> list[str]:
+        """The paths of RAW files with exactly this path or this last part of it.
+
+        A path is one look into its index. For a last part, the index is asked for it once in each
+        folder, and for the next folder after that: two looks for each folder that ever held RAW
+        files, not one for each file. A folder that holds files beside other folders is not seen
+        through; `files_like` finds those too.
+        """
+        if self.stream_and_run(what):
+            return [what]
+        if "/" in what:
+            return []
+        paths = (f"{folder}{what}" for folder in self._folders())
+        return [path for path in paths if self.stream_and_run(path)]
+
+    def _folders(self) -> Iterator[str]:
+        """The folders of RAW files, each with its slash, in the order of their paths."""
+        after = ""
+        while rows := self._all(
+            "SELECT path FROM raw_file WHERE path > ? ORDER BY path LIMIT 1", after
+        ):
+            folder = rows[0]["path"].rpartition("/")[0] + "/"
+            yield folder
+            after = folder + _END
+
+    def files_like(self, part: str, most: int) -> list[str]:
+        """The paths of RAW files that contain a text: every path of the ledger is looked at.
+
+        That takes a second or so for five million files.
+        """
+        rows = self._all("SELECT path FROM raw_file WHERE instr(path, ?) LIMIT ?", part, most)
+        return [r["path"] for r in rows]

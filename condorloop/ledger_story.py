@@ -1,0 +1,239 @@
+"""The stories of campaigns, as far as the ledger knows them.
+
+Knows how a campaign's rows become a story; what DAG directories tell more is added by
+`condorloop.telling`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+
+from condorloop.fates import FileFate, LumiState, state_of
+from condorloop.ledger_summary import LedgerSummary
+from condorloop.ledger_view import job_record
+from condorloop.lumis import Lumis
+from condorloop.model import (
+    CampaignState,
+    DagState,
+    FileState,
+    JobRecord,
+    NodeKind,
+    UploadOutcome,
+    dag_label,
+)
+from condorloop.rundir import alcareco_name, harvest_name
+from condorloop.story import DagStory, FileStory, NodeStory, PayloadStory, Story, node_state
+
+
+class LedgerStories(LedgerSummary):
+    """A ledger that tells the stories of its campaigns."""
+
+    def stories(self, run: int, calibrations: Collection[str] = ()) -> tuple[Story, ...]:
+        """The stories of a run's campaigns; of these calibrations, or of all if there are none."""
+        rows = self._all("SELECT * FROM campaign WHERE run = ? ORDER BY calibration", run)
+        wanted = (r for r in rows if not calibrations or r["calibration"] in calibrations)
+        return tuple(map(self._story, wanted))
+
+    def newest_runs(self, most: int) -> list[int]:
+        """The highest numbers of runs that have campaigns, the highest first."""
+        rows = self._all("SELECT DISTINCT run FROM campaign ORDER BY run DESC LIMIT ?", most)
+        return [r["run"] for r in rows]
+
+    def _story(self, row: sqlite3.Row) -> Story:
+        payloads = tuple(self._payloads(row["id"]))
+        dags = tuple(self._dags(row))
+        return Story(
+            campaign=self._summary(row),
+            stream=row["stream"],
+            folder="",
+            cleaned=tuple(filter(None, row["cleaned"].split(","))),
+            files=tuple(self._all_files(row, dags, payloads)),
+            dags=dags,
+            payloads=payloads,
+        )
+
+    def _dags(self, campaign: sqlite3.Row) -> Iterator[DagStory]:
+        of = "dag.campaign_id = ?"
+        nodes = self._by_dag(
+            f"SELECT node.* FROM dag CROSS JOIN node ON node.dag_id = dag.id WHERE {of}"
+            " ORDER BY kind = 'UPLOAD', kind = 'HARVEST', kind = 'ALCA', name",
+            campaign["id"],
+        )
+        jobs = self._by_dag(
+            f"SELECT job.* FROM dag CROSS JOIN job ON job.dag_id = dag.id WHERE {of}"
+            " ORDER BY submitted_at, job_id",
+            campaign["id"],
+        )
+        files: dict[tuple[int, str], list[str]] = {}
+        for row in self._all(
+            "SELECT dag_id, node, path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE campaign_file.campaign_id = ? AND dag_id IS NOT NULL ORDER BY path",
+            campaign["id"],
+        ):
+            files.setdefault((row["dag_id"], row["node"]), []).append(row["path"])
+        key = f"{self.id}/{campaign['calibration']}/{campaign['run']}"
+        for row in self._all(f"SELECT dag.* FROM dag WHERE {of} ORDER BY number", campaign["id"]):
+            mine: dict[str, list[JobRecord]] = {}
+            for job in jobs.get(row["id"], ()):
+                mine.setdefault(job["node"], []).append(job_record(job))
+            told = nodes.get(row["id"], [])
+            state = DagState(row["state"])
+            yield DagStory(
+                label=dag_label(row["number"], row["batch"]),
+                number=row["number"],
+                batch=row["batch"],
+                id=f"{key}/{row['number']}",
+                state=state,
+                reason=row["reason"],
+                cluster=row["cluster"],
+                planned_at=row["planned_at"],
+                submitted_at=row["submitted_at"],
+                ended_at=row["ended_at"],
+                rescues=row["rescues"],
+                held=bool(row["held"]),
+                removed_by=row["removed_by"],
+                nodes=tuple(
+                    _node(n, told, files, state, tuple(mine.get(n["name"], ()))) for n in told
+                ),
+            )
+
+    def _by_dag(self, sql: str, campaign_id: int) -> dict[int, list[sqlite3.Row]]:
+        found: dict[int, list[sqlite3.Row]] = {}
+        for row in self._all(sql, campaign_id):
+            found.setdefault(row["dag_id"], []).append(row)
+        return found
+
+    def _payloads(self, campaign_id: int) -> Iterator[PayloadStory]:
+        rows = self._all(
+            "SELECT payload.*, number, batch FROM payload JOIN dag ON dag.id = dag_id"
+            " WHERE payload.campaign_id = ? ORDER BY number",
+            campaign_id,
+        )
+        uploaded = [r for r in rows if r["outcome"] == UploadOutcome.UPLOADED]
+        last = max(uploaded, key=lambda r: r["answered_at"] or 0.0, default=None)
+        for row in rows:
+            yield PayloadStory(
+                harvest=harvest_name(row["number"]),
+                dag=dag_label(row["number"], row["batch"]),
+                inputs=tuple(map(alcareco_name, json.loads(row["inputs"]))),
+                left_out=tuple(map(alcareco_name, json.loads(row["left_out"]))),
+                lumis=Lumis.parse(row["lumis"]),
+                events=row["events"],
+                harvested_at=row["harvested_at"],
+                outcome=UploadOutcome(row["outcome"]) if row["outcome"] else None,
+                answer=row["answer"],
+                tag=row["tag"],
+                hash=row["hash"],
+                since=row["since"] if isinstance(row["since"], int) else None,
+                answered_at=row["answered_at"],
+                in_force=row is last,
+            )
+
+    def _all_files(
+        self,
+        campaign: sqlite3.Row,
+        dags: tuple[DagStory, ...],
+        payloads: tuple[PayloadStory, ...],
+    ) -> Iterator[FileStory]:
+        """The RAW files of a campaign's stream and run, good or not, in the order of their LS."""
+        readers = {(dag.number, n.name): n for dag in dags for n in dag.nodes}
+        merges = {(d.number, p): n for d in dags for n in d.nodes for p in n.parents}
+        by_number = {dag.number: dag for dag in dags}
+        rows = self._all(
+            "SELECT raw_file.*, dag.number, campaign_file.node FROM raw_file"
+            " LEFT JOIN campaign_file ON file_id = raw_file.id AND campaign_file.campaign_id = ?"
+            " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.stream = ? AND raw_file.run = ?",
+            *(campaign["id"], campaign["stream"], campaign["run"]),
+        )
+        harvested = {name for p in payloads if p.harvested_at is not None for name in p.inputs}
+        in_force = {name for p in payloads if p.in_force for name in p.inputs}
+        is_open = CampaignState(campaign["state"]).open
+        for row in sorted(rows, key=lambda r: (Lumis.parse(r["lumis"]).ranges, r["path"])):
+            dag, at = by_number.get(row["number"]), (row["number"], row["node"])
+            reco, alca = readers.get(at), merges.get(at)
+            yield FileStory(
+                path=row["path"],
+                size=row["size"],
+                state=FileState(row["state"]),
+                fate=_later(_fate(row, dag, reco, alca, is_open), alca, harvested, in_force),
+                lumis=Lumis.parse(row["lumis"]),
+                events=row["events"],
+                seen_at=row["seen_at"],
+                probed_at=row["probed_at"],
+                probes=row["probes"],
+                error=row["error"],
+                gone=bool(row["gone"]),
+                dag=dag.label if dag else "",
+                node=row["node"] or "",
+            )
+
+
+def _node(
+    row: sqlite3.Row,
+    others: list[sqlite3.Row],
+    files: Mapping[tuple[int, str], list[str]],
+    dag: DagState,
+    jobs: tuple[JobRecord, ...],
+) -> NodeStory:
+    kind = NodeKind(row["kind"])
+    return NodeStory(
+        name=row["name"],
+        kind=kind,
+        state=node_state(row["state"], dag, jobs[-1] if jobs else None),
+        output=row["output"],
+        parents=tuple(_parents(kind, row["name"], others)),
+        files=tuple(files.get((row["dag_id"], row["name"]), ())),
+        lumis=Lumis.parse(row["lumis"]),
+        events=row["events"],
+        done_at=row["done_at"],
+        exit_code=row["exit_code"],
+        error=row["error"],
+        lacking=Lumis.parse(row["lacking"]),
+        dropped=tuple(json.loads(row["dropped"])),
+        jobs=jobs,
+    )
+
+
+def _parents(kind: NodeKind, name: str, nodes: list[sqlite3.Row]) -> list[str]:
+    if kind is NodeKind.ALCA:
+        return [n["name"] for n in nodes if n["child"] == name]
+    before = {NodeKind.HARVEST: NodeKind.ALCA, NodeKind.UPLOAD: NodeKind.HARVEST}.get(kind)
+    return [n["name"] for n in nodes if n["kind"] == before]
+
+
+def _fate(
+    row: sqlite3.Row,
+    dag: DagStory | None,
+    reco: NodeStory | None,
+    alca: NodeStory | None,
+    is_open: bool,
+) -> LumiState:
+    """What became of a RAW file up to its ALCARECO, by the same rules as of lumisections."""
+    if row["state"] != FileState.GOOD:
+        waits = row["state"] == FileState.NEW and is_open and not row["gone"]
+        return LumiState.AWAITED if waits else LumiState.BAD_FILE
+    given_up = reco is not None and row["path"] in reco.dropped
+    given_up |= reco is not None and alca is not None and reco.output in alca.dropped
+    return state_of(
+        FileFate(
+            lumis=Lumis.parse(row["lumis"]),
+            gone=bool(row["gone"]),
+            dag=dag.state if dag else None,
+            reco=reco.state if reco else "",
+            alca=alca.state if alca else "",
+            given_up=given_up,
+        )
+    )
+
+
+def _later(
+    fate: LumiState, alca: NodeStory | None, harvested: set[str], in_force: set[str]
+) -> LumiState:
+    """What became of a RAW file when harvests and the payload in force are counted in."""
+    if fate is not LumiState.IN_WORK or alca is None:
+        return fate
+    if alca.output in in_force:
+        return LumiState.IN_PAYLOAD
+    return LumiState.HARVESTED if alca.output in harvested else fate

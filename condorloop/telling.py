@@ -1,0 +1,130 @@
+"""Telling stories: what the ledger knows of campaigns, with what their directories tell.
+
+Knows where both are; asks no service, and works where no submitter runs and where directories are
+gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from condorloop.conditions import Iov
+from condorloop.config import Config
+from condorloop.dagman.records import DagRecords, read
+from condorloop.ledger_file import LEDGER, LedgerError
+from condorloop.ledger_story import LedgerStories
+from condorloop.model import JobRecord
+from condorloop.rundir import HARVEST_RECORD, dag_file, read_json, run_dir
+from condorloop.story import DagStory, NodeState, NodeStory, PayloadStory, Story, node_state
+
+_IN_QUEUE = (NodeState.IDLE, NodeState.RUNNING, NodeState.HELD)
+
+
+def ledger_of(work_dir: Path) -> Path:
+    """Where the ledger is.
+
+    Raises
+    ------
+    LedgerError
+        There is none.
+    """
+    path = work_dir / LEDGER
+    if not path.exists():
+        raise LedgerError(f"{path}: no submitter has run here yet: condorloop run")
+    return path
+
+
+def tell(config: Config, run: int, only: Collection[str] = ()) -> tuple[Story, ...]:
+    """Tell the stories of a run's campaigns; of all, or `only` of these calibrations.
+
+    Raises
+    ------
+    LedgerError
+        The ledger cannot be used, or knows no such campaign.
+    """
+    path = ledger_of(config.site.work_dir)
+    with LedgerStories(path) as ledger:
+        stories = ledger.stories(run, only)
+        newest = ledger.newest_runs(5)
+    if not stories:
+        of = f" of {', '.join(only)}" if only else ""
+        known = f"the newest are {', '.join(map(str, newest))}" if newest else "it has none at all"
+        raise LedgerError(f"{path}: no campaign{of} for run {run}; {known}")
+    return tuple(completed(story, config) for story in stories)
+
+
+def completed(story: Story, config: Config, *, in_flight_only: bool = False) -> Story:
+    """Add to a story what its configuration and its directories tell.
+
+    Parameters
+    ----------
+    in_flight_only
+        Of DAGs that have ended, leave the directories alone.
+    """
+    campaign = story.campaign
+    folder = run_dir(config.site.work_dir, campaign.calibration, campaign.run)
+    calibration = config.calibrations.get(campaign.calibration)
+    window = campaign.run_start + calibration.closing.buffer if calibration else 0.0
+    dags, payloads = [], {p.dag: p for p in story.payloads}
+    for dag in story.dags:
+        if in_flight_only and not dag.in_flight:
+            dags.append(dag)
+            continue
+        file = dag_file(folder, dag.number)
+        records = read(file, jobs=dag.in_flight or not any(n.jobs for n in dag.nodes))
+        dags.append(_with_records(dag, file.parent, records))
+        if payload := payloads.get(dag.label):
+            payloads[dag.label] = _with_iovs(payload, folder, dag.id, records)
+    states = [n.state for d in dags if d.in_flight for n in d.nodes]
+    jobs = {state.value: states.count(state) for state in _IN_QUEUE}
+    return replace(
+        story,
+        campaign=replace(campaign, jobs=jobs, window_ends=window),
+        folder=str(folder),
+        dags=tuple(dags),
+        payloads=tuple(payloads.values()),
+    )
+
+
+def _with_records(dag: DagStory, directory: Path, records: DagRecords) -> DagStory:
+    jobs: dict[str, dict[str, JobRecord]] = {}
+    for job in records.jobs:
+        jobs.setdefault(job.node, {})[job.job_id] = job
+    nodes = tuple(_with_jobs(node, dag, jobs.get(node.name, {}), records) for node in dag.nodes)
+    return replace(
+        dag,
+        nodes=nodes,
+        directory=str(directory),
+        there=records.there,
+        software=records.software,
+        clusters=records.clusters or tuple(filter(None, [dag.cluster])),
+    )
+
+
+def _with_jobs(
+    node: NodeStory, dag: DagStory, told: dict[str, JobRecord], records: DagRecords
+) -> NodeStory:
+    known = {job.job_id: job for job in node.jobs} | told
+    jobs = tuple(sorted(known.values(), key=lambda job: job.submitted_at))
+    state = node.state
+    if dag.in_flight and state in (NodeState.WAITING, *_IN_QUEUE):
+        state = node_state("waiting", dag.state, jobs[-1] if jobs else None)
+    return replace(node, jobs=jobs, state=state, attempts=records.attempts.get(node.name, ()))
+
+
+def _with_iovs(
+    payload: PayloadStory, folder: Path, dag_id: str, records: DagRecords
+) -> PayloadStory:
+    record = read_json(folder / payload.harvest / HARVEST_RECORD)
+    iovs = tuple(_iovs(record.get("iovs"))) if record.get("dag_id") == dag_id else ()
+    return replace(payload, iovs=iovs, tags=records.tags)
+
+
+def _iovs(told: object) -> Iterator[Iov]:
+    for each in told if isinstance(told, list) else ():
+        try:
+            yield Iov(str(each["tag"]), int(each["since"]), str(each["hash"]))
+        except (KeyError, TypeError, ValueError):
+            continue

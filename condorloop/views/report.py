@@ -1,0 +1,45 @@
+"""A report on the terminal.
+
+Knows how the tables of `condorloop.report_tables` are laid out; what stands in them is theirs.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from condorloop.report import Report
+from condorloop.report_tables import ReportTable, heading, tables
+from condorloop.views.table import Column, FittingTable
+from condorloop.views.terminal import text
+
+
+def report_view(report: Report) -> RenderableType:
+    """Lay out a report."""
+    parts: list[RenderableType] = [text(heading(report))]
+    for table in tables(report):
+        parts += [Text(), text(table.title, "bold"), _table(table)]
+        if table.note:
+            parts.append(text(table.note, "bright_black"))
+    return Group(*parts)
+
+
+def _table(table: ReportTable) -> FittingTable:
+    return FittingTable(
+        table.rows,
+        [
+            Column(
+                title,
+                partial(_cell, at),
+                rank=max(0, at - table.names + 1),
+                right=at >= table.names,
+            )
+            for at, title in enumerate(table.columns)
+        ],
+    )
+
+
+def _cell(at: int, row: tuple[str, ...]) -> Text:
+    return text(row[at])

@@ -1,0 +1,194 @@
+"""A campaign with something of everything, written down as the submitter does it.
+
+EcalPedestals of run 398600: LS 1-8 are in a payload, the job of LS 9-12 has failed, LS 13-16 are in
+a DAG that runs, LS 17-20 wait, one file is bad. SiStripBad has read nothing yet.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from condorloop import failures
+from condorloop.config import Config
+from condorloop.failures import Attempt
+from condorloop.ledger import Ledger
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import (
+    CampaignKey,
+    FailedNode,
+    FileState,
+    HarvestRecord,
+    JobRecord,
+    NodeKind,
+    PlannedNode,
+    Probe,
+    UploadOutcome,
+)
+from condorloop.rundir import dag_file, run_dir
+from tests.unit.examples import KEY, RUN, START, config
+
+STREAM = "/eos/cms/RAW"
+FOLDER = f"{STREAM}/000/398/600/00000"
+BAD = f"{FOLDER}/bad.root"
+HASH = "8fae12cd" * 5
+MANIFEST = {
+    "release": "CMSSW_16_0_7",
+    "global_tag": "160X_dataRun3_v1",
+    "cmssw": {"scram_arch": "el8_amd64_gcc13"},
+    "templates": {"reco.sh": "a83da621921c"},
+    "upload": {"metadata": {"destinationTags": {"EcalPedestals_hlt": {}}}},
+}
+RUNNING = """\
+000 (0070.000.000) 2026-09-21 14:14:00Z Job submitted from host: <127.0.0.1:1>
+    DAG Node: RECO_0000
+...
+001 (0070.000.000) 2026-09-21 14:14:05Z Job executing on host: <127.0.0.1:1>
+\tSlotName: slot1@wn07
+...
+"""
+
+
+def path(name: str) -> str:
+    """Where the RAW file of a name is."""
+    return f"{FOLDER}/{name}.root"
+
+
+def nodes(batch: int, *groups: tuple[str, ...]) -> list[PlannedNode]:
+    """The nodes of a batch's DAG: a RECO node for each group of files, and one ALCA node."""
+    recos = [
+        PlannedNode(
+            f"RECO_{i:04d}",
+            NodeKind.RECO,
+            f"reco{batch}{i}",
+            f"reco{batch}{i}_job.txt",
+            paths=tuple(map(path, group)),
+            child="ALCA_0000",
+        )
+        for i, group in enumerate(groups)
+    ]
+    made = f"apJob{batch:03d}"
+    alca = PlannedNode("ALCA_0000", NodeKind.ALCA, made, f"{made}/w.txt", job=batch)
+    return [*recos, alca, *harvest(batch)]
+
+
+def harvest(number: int) -> list[PlannedNode]:
+    """The HARVEST and UPLOAD nodes of a DAG."""
+    folder = f"harvestJob{number:03d}"
+    return [
+        PlannedNode("HARVEST", NodeKind.HARVEST, folder, f"{folder}/harvest.json"),
+        PlannedNode("UPLOAD", NodeKind.UPLOAD, folder, f"{folder}/upload.json"),
+    ]
+
+
+def job(node: str, job_id: str, exit_code: int = 0) -> JobRecord:
+    """A job that has ended."""
+    return JobRecord(
+        node,
+        job_id,
+        submitted_at=START + 10,
+        host="wn01",
+        started_at=START + 11,
+        ended_at=START + 60,
+        exit_code=exit_code,
+        starts=1,
+    )
+
+
+def written(folder: Path) -> Config:
+    """Write the ledger and the DAGs' directories; return the configuration of their site."""
+    found = config(folder)
+    shutil.copytree(_once(), found.site.work_dir)
+    return found
+
+
+@cache
+def _once() -> Path:
+    """The work_dir, written once: a ledger waits for the disk at each step."""
+    work_dir = Path(mkdtemp())
+    atexit.register(shutil.rmtree, work_dir, ignore_errors=True)
+    with Ledger(work_dir / "condorloop.db") as ledger:
+        _fill(ledger, run_dir(work_dir, KEY.calibration, KEY.run))
+    return work_dir
+
+
+def _fill(ledger: Ledger, runs: Path) -> None:
+    ledger.latch(KEY, STREAM, RUN, "running", START)
+    ledger.latch(CampaignKey("SiStripBad", RUN.number), STREAM, RUN, "running", START)
+    names = {"a": (1, 4), "b": (5, 8), "c": (9, 12), "d": (13, 16), "e": (17, 20)}
+    sizes = {path(name): 3_000_000 for name in names} | {BAD: 10}
+    ledger.add_files(STREAM, RUN.number, sizes, START + 1)
+    for name, (first, last) in names.items():
+        good = Probe(Lumis.span(first, last), 100)
+        ledger.record_probe(path(name), FileState.GOOD, good, START + 2)
+    ledger.record_probe(BAD, FileState.BAD, Probe(EMPTY, 0, "exit 1: it is no file"), START + 2)
+    [campaign] = ledger.campaigns_of(RUN.number, KEY.calibration)
+    _first(ledger, campaign.id, runs)
+    _second(ledger, campaign.id, runs)
+    _third(ledger, campaign.id, runs)
+
+
+def _first(ledger: Ledger, campaign: int, runs: Path) -> None:
+    """A DAG that is done, its payload in the database."""
+    dag = ledger.plan_dag(campaign, 0, 0, nodes(0, ("a",), ("b",)), "two files", START + 3)
+    ledger.dag_submitted(dag, 40, START + 4)
+    for name, first, last in (("RECO_0000", 1, 4), ("RECO_0001", 5, 8), ("ALCA_0000", 1, 8)):
+        ledger.node_done(dag, name, Lumis.span(first, last), 25 * (last - first + 1), START + 70)
+    record = HarvestRecord(
+        frozenset({0}),
+        Lumis.span(1, 8),
+        200,
+        harvested_at=START + 80,
+        outcome=UploadOutcome.UPLOADED,
+        answer="tag EcalPedestals_hlt successfully uploaded",
+        tag="EcalPedestals_hlt",
+        hash=HASH,
+        since=RUN.number,
+        answered_at=START + 90,
+    )
+    ledger.record_harvest(dag, campaign, record)
+    for name in ("HARVEST", "UPLOAD"):
+        ledger.node_done(dag, name, Lumis.span(1, 8), 200, START + 90)
+    ids = ("41.0", "42.0", "43.0", "44.0", "45.0")
+    names = ("RECO_0000", "RECO_0001", "ALCA_0000", "HARVEST", "UPLOAD")
+    ledger.record_jobs(dag, [job(n, i) for n, i in zip(names, ids, strict=True)])
+    ledger.dag_ended(dag, None, START + 91)
+    _directory(runs, 0)
+    made = runs / "harvestJob000"
+    made.mkdir()
+    iov = {"tag": "EcalPedestals_hlt", "since": RUN.number, "hash": HASH}
+    told = {"dag_id": f"{ledger.id}/{KEY.calibration}/{KEY.run}/0", "iovs": [iov]}
+    (made / "harvest.json").write_text(json.dumps(told))
+
+
+def _second(ledger: Ledger, campaign: int, runs: Path) -> None:
+    """A DAG whose job has failed twice."""
+    dag = ledger.plan_dag(campaign, 1, 1, nodes(1, ("c",)), "one file", START + 5)
+    ledger.dag_submitted(dag, 50, START + 6)
+    ledger.record_jobs(dag, [job("RECO_0000", "51.0", 84), job("RECO_0000", "52.0", 84)])
+    why = FailedNode("RECO_0000", 84, "FileReadError: broken basket", {path("c"): 2})
+    ledger.dag_ended(dag, [why], START + 60)
+    directory = _directory(runs, 1)
+    for number in (1, 2):
+        attempt = Attempt(84, "FileReadError: broken basket", (path("c"),), START + 20 * number)
+        failures.add(directory, "RECO_0000", attempt)
+
+
+def _third(ledger: Ledger, campaign: int, runs: Path) -> None:
+    """A DAG that runs."""
+    dag = ledger.plan_dag(campaign, 2, 2, nodes(2, ("d",)), "one file", START + 7)
+    ledger.dag_submitted(dag, 60, START + 8)
+    _directory(runs, 2)
+    dag_file(runs, 2).with_name(f"{dag_file(runs, 2).name}.nodes.log").write_text(RUNNING)
+
+
+def _directory(runs: Path, number: int) -> Path:
+    file = dag_file(runs, number)
+    file.parent.mkdir(parents=True)
+    file.write_text("# a DAG\n")
+    (file.parent / "manifest.json").write_text(json.dumps(MANIFEST))
+    return file.parent
