@@ -1,0 +1,156 @@
+"""What a report needs of the ledger, one campaign at a time.
+
+Knows in which tables a campaign's way through the loop is written down; sums up nothing. A campaign
+costs what it has done, and one of a run before the period costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from condorloop.latency import RunTimes
+from condorloop.ledger_uploads import LedgerUploads
+from condorloop.lumis import Lumis
+from condorloop.model import (
+    CampaignKey,
+    CampaignState,
+    DagState,
+    JobRecord,
+    NodeKind,
+    UploadOutcome,
+)
+from condorloop.period import Period
+from condorloop.ways import CampaignFacts, FileFacts, NodeFacts
+
+_IN_FLIGHT = (DagState.PLANNED, DagState.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedCampaign:
+    """A campaign as a report finds it in the ledger."""
+
+    id: int
+    key: CampaignKey
+    fill: int | None
+    state: CampaignState
+    run_start: float
+    run_end: float | None
+    last_ls: int | None
+    seen: Lumis
+    in_payload: Lumis
+
+
+class LedgerReport(LedgerUploads):
+    """A ledger that can be reported on."""
+
+    def reported(
+        self, period: Period, calibrations: Collection[str] = ()
+    ) -> Iterator[ReportedCampaign]:
+        """Give the campaigns of a period, older runs first.
+
+        Parameters
+        ----------
+        calibrations
+            Whose campaigns; of all if empty.
+        """
+        bounds = {
+            "run_start >= ?": period.since,
+            "run_start < ?": period.until,
+            "run >= ?": period.first,
+            "run <= ?": period.last,
+        }
+        given = {sql: value for sql, value in bounds.items() if value is not None}
+        rows = self._all(
+            f"SELECT id, calibration FROM campaign WHERE {' AND '.join(given) or 'TRUE'}"
+            f" ORDER BY {'run' if period.since is None else 'run_start, run'}, calibration",
+            *given.values(),
+        )
+        for row in rows:
+            if not calibrations or row["calibration"] in calibrations:
+                yield self._reported(row["id"])
+
+    def _reported(self, campaign_id: int) -> ReportedCampaign:
+        [row] = self._all("SELECT * FROM campaign WHERE id = ?", campaign_id)
+        return ReportedCampaign(
+            id=campaign_id,
+            key=CampaignKey(row["calibration"], row["run"]),
+            fill=row["fill"],
+            state=CampaignState(row["state"]),
+            run_start=row["run_start"],
+            run_end=row["run_end"],
+            last_ls=row["last_ls"],
+            seen=Lumis.parse(row["seen"]),
+            in_payload=Lumis.parse(row["in_payload"]),
+        )
+
+    def facts(
+        self, campaign: ReportedCampaign, jobs_in_flight: Callable[[int], Iterable[JobRecord]]
+    ) -> CampaignFacts:
+        """Give what is known, at one moment, of a campaign's files, nodes, jobs and payloads.
+
+        Parameters
+        ----------
+        jobs_in_flight
+            Gives the jobs of the DAG of a number that has not ended: the ledger has them later.
+        """
+        self._all("BEGIN")
+        try:
+            return self._facts(campaign, jobs_in_flight)
+        finally:
+            self._all("ROLLBACK")
+
+    def _facts(
+        self, campaign: ReportedCampaign, jobs_in_flight: Callable[[int], Iterable[JobRecord]]
+    ) -> CampaignFacts:
+        mine = campaign.id
+        over = campaign.run_end is not None and campaign.last_ls
+        seen = {} if over else self.first_seen(mine)
+        jobs, submitted = {}, {}
+        for dag in self._all(
+            "SELECT id, number, state, submitted_at FROM dag WHERE campaign_id = ?", mine
+        ):
+            of_dag = {job.job_id: job for job in self.jobs(dag["id"])}
+            if dag["state"] in _IN_FLIGHT:
+                of_dag |= {job.job_id: job for job in jobs_in_flight(dag["number"])}
+            jobs[dag["id"]] = list(of_dag.values())
+            submitted[dag["id"]] = dag["submitted_at"]
+        payloads = self._all(
+            "SELECT dag_id, inputs, outcome FROM payload WHERE campaign_id = ?", mine
+        )
+        return CampaignFacts(
+            times=RunTimes(campaign.run_start, campaign.run_end, campaign.last_ls, seen),
+            files=self._files_of(mine),
+            nodes=self._nodes_of(mine),
+            jobs=jobs,
+            submitted=submitted,
+            inputs={p["dag_id"]: frozenset(json.loads(p["inputs"])) for p in payloads},
+            uploads=self.uploads(mine),
+            outcomes=Counter(UploadOutcome(p["outcome"]) for p in payloads if p["outcome"]),
+        )
+
+    def _files_of(self, campaign_id: int) -> list[FileFacts]:
+        rows = self._all(
+            "SELECT lumis, seen_at, dag_id, node FROM campaign_file"
+            " JOIN raw_file ON raw_file.id = file_id WHERE campaign_id = ?",
+            campaign_id,
+        )
+        return [
+            FileFacts(Lumis.parse(r["lumis"]), r["seen_at"], r["dag_id"], r["node"] or "")
+            for r in rows
+        ]
+
+    def _nodes_of(self, campaign_id: int) -> list[NodeFacts]:
+        rows = self._all(
+            "SELECT dag_id, name, kind, child, job, done_at FROM dag"
+            " JOIN node ON dag_id = dag.id WHERE dag.campaign_id = ?",
+            campaign_id,
+        )
+        return [
+            NodeFacts(
+                r["dag_id"], r["name"], NodeKind(r["kind"]), r["child"], r["job"], r["done_at"]
+            )
+            for r in rows
+        ]

@@ -1,0 +1,73 @@
+"""What the ledger knows of uploads, for latencies that are shown while the loop runs.
+
+Knows which campaigns have a payload in the database, and when their lumisections came there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from condorloop.latency import LatencyPoint, RunTimes, Upload, latency_point
+from condorloop.ledger_view import LedgerView
+from condorloop.lumis import Lumis
+from condorloop.model import UploadOutcome
+
+
+class LedgerUploads(LedgerView):
+    """A ledger that can be asked what was uploaded when."""
+
+    def campaigns_with_uploads(self, since: float) -> list[sqlite3.Row]:
+        """What tells whether a campaign's latencies have changed; of runs that started `since`."""
+        return self._all(
+            "SELECT id, calibration, run, run_start, run_end, in_payload, events_in_payload,"
+            " CASE WHEN run_end IS NOT NULL THEN last_ls END AS last_ls"
+            " FROM campaign INDEXED BY campaign_start"
+            " WHERE run_start >= ? AND in_payload <> '' ORDER BY run_start, run, calibration",
+            since,
+        )
+
+    def uploads(self, campaign_id: int) -> list[Upload]:
+        """The payloads of a campaign that were uploaded, in the order of their DAGs."""
+        rows = self._all(
+            "SELECT dag_id, lumis, answered_at FROM payload WHERE campaign_id = ?"
+            " AND outcome = ? AND answered_at IS NOT NULL ORDER BY dag_id",
+            *(campaign_id, UploadOutcome.UPLOADED),
+        )
+        return [Upload(r["dag_id"], Lumis.parse(r["lumis"]), r["answered_at"]) for r in rows]
+
+    def first_seen(self, campaign_id: int) -> dict[int, float]:
+        """When the first good RAW file of each lumisection of a campaign was seen."""
+        seen: dict[int, float] = {}
+        for row in self._all(
+            "SELECT lumis, seen_at FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE campaign_id = ?",
+            campaign_id,
+        ):
+            for lumi in Lumis.parse(row["lumis"]):
+                seen[lumi] = min(row["seen_at"], seen.get(lumi, row["seen_at"]))
+        return seen
+
+
+class RecentLatencies:
+    """The latencies of recent campaigns, each computed anew only when something has changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[tuple[object, ...], LatencyPoint | None]] = {}
+
+    def of(self, ledger: LedgerUploads, since: float) -> tuple[LatencyPoint, ...]:
+        """Give the latencies of the campaigns whose runs started after `since`, by run."""
+        found = {}
+        for row in ledger.campaigns_with_uploads(since):
+            state = tuple(row)
+            before, point = self._known.get(row["id"], ((), None))
+            if state != before:
+                point = _point(ledger, row)
+            found[row["id"]] = (state, point)
+        self._known = found
+        return tuple(point for _, point in found.values() if point)
+
+
+def _point(ledger: LedgerUploads, row: sqlite3.Row) -> LatencyPoint | None:
+    seen = {} if row["run_end"] and row["last_ls"] else ledger.first_seen(row["id"])
+    times = RunTimes(row["run_start"], row["run_end"], row["last_ls"], seen)
+    return latency_point(row["calibration"], row["run"], times, ledger.uploads(row["id"]))
