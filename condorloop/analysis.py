@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from condorloop.codes import exit_words, hold_words
 from condorloop.failures import Attempt, shell_code
-from condorloop.model import CampaignKey, HeldJob, QueuedDag, UploadOutcome
-from condorloop.story import DagStory, NodeState, NodeStory, PayloadStory, Story
+from condorloop.model import CampaignKey, FileState, HeldJob, NodeKind, QueuedDag, UploadOutcome
+from condorloop.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory, Story
 from condorloop.waiting import IdleJob
 
 
@@ -37,11 +37,15 @@ class Sign(StrEnum):
     """Its payload is not in the database."""
     LACKING = "lacking"
     """It did not read all of its input."""
+    QUARANTINED = "quarantined"
+    """It went on without an input that kept failing."""
+    BAD_FILE = "bad file"
+    """A RAW file that no node has read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that is wrong with a node of a DAG, or with a DAG as a whole (`node` is empty).
+    """Something that is wrong with a node, a DAG (`node` is empty) or a file (`dag` is, too).
 
     Attributes
     ----------
@@ -65,7 +69,7 @@ class Finding:
 
     calibration: str
     run: int
-    dag: str
+    dag: str = ""
     node: str = ""
     kind: str = ""
     sign: Sign
@@ -125,13 +129,15 @@ def findings(stories: Iterable[Story], queue: Queue, node: str | None = None) ->
     node
         Only this node or DAG: ``RECO_0001``, ``b003`` or ``b003/RECO_0001``.
     """
-    return [
-        found
-        for story in stories
-        for dag in story.dags
-        for found in _of_dag(story, dag, queue)
-        if _is_meant(found, node)
-    ]
+    return [found for story in stories for found in _of(story, queue) if _is_meant(found, node)]
+
+
+def _of(story: Story, queue: Queue) -> Iterator[Finding]:
+    for dag in story.dags:
+        yield from _of_dag(story, dag, queue)
+    for file in story.files:
+        if file.gone or file.state in (FileState.BAD, FileState.UNREADABLE):
+            yield _bad_file(story.campaign.key, file)
 
 
 def _is_meant(found: Finding, node: str | None) -> bool:
@@ -172,6 +178,43 @@ def _of_dag(story: Story, dag: DagStory, queue: Queue) -> Iterator[Finding]:
             yield _tried_again(campaign.key, dag, node)
         elif node.lacking:
             yield _lacking(campaign.key, dag, node)
+        if node.dropped:
+            yield _quarantined(campaign.key, dag, node)
+
+
+def _bad_file(key: CampaignKey, file: FileStory) -> Finding:
+    again = f"condorloop resubmit {key.run} -c {shlex.quote(key.calibration)} --all"
+    if file.gone:
+        meaning, advice = "storage does not list it any more", "it is read if it comes back"
+    elif file.state is FileState.UNREADABLE:
+        meaning = f"it could not be opened, {file.probes} times"
+        advice = "it is tried again until the window ends"
+    else:
+        meaning, advice = "it cannot be used", "it is looked at again when its size changes"
+    return Finding(
+        calibration=key.calibration,
+        run=key.run,
+        sign=Sign.BAD_FILE,
+        since=file.probed_at,
+        meaning=meaning,
+        reason=file.error,
+        inputs=(file.path,),
+        advice=advice,
+        commands=(f"condorloop find {shlex.quote(file.name)}", again),
+    )
+
+
+def _quarantined(key: CampaignKey, dag: DagStory, node: NodeStory) -> Finding:
+    names = ", ".join(path.rpartition("/")[2] for path in node.dropped)
+    return Finding(
+        **_told(key, dag, node),
+        sign=Sign.QUARANTINED,
+        since=node.done_at,
+        meaning=f"it went on without {names}, which kept failing",
+        reason=node.attempts[-1].words if node.attempts else "",
+        advice="the rest of its input is in; another try of the file is made if you ask for it",
+        commands=(f"condorloop resubmit {key.run} -c {shlex.quote(key.calibration)} --all",),
+    )
 
 
 def _told(key: CampaignKey, dag: DagStory, node: NodeStory) -> dict[str, Any]:
@@ -186,7 +229,7 @@ def _told(key: CampaignKey, dag: DagStory, node: NodeStory) -> dict[str, Any]:
         "job_id": job.job_id if job else "",
         "host": job.host if job else "",
         "attempts": node.attempts,
-        "inputs": node.files or node.parents,
+        "inputs": node.files or (node.parents if node.kind is NodeKind.ALCA else ()),
         "blamed": tuple(dict.fromkeys(b for a in node.attempts for b in a.blames)),
     }
 
@@ -199,7 +242,7 @@ def _failed(
     meaning, advice = exit_words(node.kind, code) if code is not None else ("no exit code", "")
     again = _command("resubmit", key, f"{dag.label}/{node.name}")
     sign, reason = Sign.FAILED, node.attempts[-1].words if node.attempts else node.error
-    if payload and node.kind.value == "UPLOAD" and payload.outcome in _NOT_UPLOADED:
+    if payload and node.kind is NodeKind.UPLOAD and payload.outcome in _NOT_UPLOADED:
         sign, reason = Sign.NOT_UPLOADED, payload.answer or reason
         meaning = f"{payload.outcome}: {meaning}" if code != 1 else str(payload.outcome)
     commands = [f"condorloop find {shlex.quote(b.rpartition('/')[2])}" for b in told["blamed"][:3]]

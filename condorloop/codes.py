@@ -14,7 +14,7 @@ from condorloop.dagman.jobs import HELD_FOR_TIME
 from condorloop.failures import FROM_DAGMAN, words_of
 from condorloop.model import NodeKind
 
-_READ = "look at the file (condorloop find FILE, xrdfs); a rescue tries it again"
+_READ = "look at the file (condorloop find, xrdfs); a rescue tries it again"
 _CONFIGURE = "correct the calibration's YAML or the release (condorloop validate --diff), resubmit"
 _CODE = "a fault of the release or of its configuration: tell its experts, with the log"
 _MEMORY = "give the node kind more request_memory_mb in the calibration's YAML, then resubmit"
@@ -59,18 +59,21 @@ SHELL: Mapping[int, tuple[str, str]] = {
 """What a shell's exit codes mean, and what to do."""
 
 UPLOAD: Mapping[int, tuple[str, str]] = {
-    66: ("the service refused the payload for good", "read its answer: condorloop show RUN"),
-    251: ("the payload file did not pass the check", "harvest it again: condorloop resubmit RUN"),
+    66: (
+        "the service refused the payload for good",
+        "a later payload of more LS is uploaded by itself; else resubmit",
+    ),
+    251: ("the payload file did not pass the check", "resubmit: it is harvested again"),
     252: ("the payload file has no IOV, or its metadata cannot be read", _UPLOAD),
-    253: ("there is no payload file", "harvest it again: condorloop resubmit RUN"),
+    253: ("there is no payload file", "resubmit: it is harvested again"),
     254: ("the sign-in failed: wrong or missing credentials", _UPLOAD),
     255: ("the service could not be reached, or answered with an error", _UPLOAD),
 }
 """What the exit codes of uploadConditions.py mean, and what to do."""
 
 HOLDS: Mapping[int, tuple[str, str]] = {
-    1: ("a person held it", "condorloop release RUN, when its reason is over"),
-    3: ("a rule of the job held it", "read the reason; condorloop release RUN"),
+    1: ("a person held it", "release it when that reason is over"),
+    3: ("a rule of the job held it", "read the reason, then release it"),
     6: ("its executable could not be started", _MACHINE),
     7: ("its standard streams could not be opened", "look at rights and room of the work_dir"),
     12: ("its output could not be brought back", "look at rights and room of the work_dir"),
@@ -120,5 +123,5 @@ def hold_words(code: int, subcode: int = 0) -> tuple[str, str]:
     """
     if (code, subcode) == (3, HELD_FOR_TIME):  # an UPLOAD's, in the local universe
         code = HELD_FOR_TIME
-    fallback = (f"HTCondor held it, code {code}", "read the reason; condorloop release RUN")
+    fallback = (f"HTCondor held it, code {code}", "read the reason, then release it")
     return HOLDS.get(code, fallback)

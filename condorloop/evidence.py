@@ -33,8 +33,6 @@ def with_log(finding: Finding, directory: Path) -> Finding:
 
 def _logs(directory: Path, node: str) -> Iterator[Path]:
     """The logs of a node, the one that tells most first: cmsRun's of the last failed attempt."""
-    if not node:
-        return
     aside = [path for path in directory.glob(f"{node}.failed*") if _ATTEMPT.search(path.name)]
     newest = sorted(aside, key=lambda path: int(path.name.rpartition("failed")[2]), reverse=True)
     for folder in (*newest[:1], directory / node):

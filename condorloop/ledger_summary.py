@@ -18,7 +18,9 @@ from condorloop.model import (
     UploadOutcome,
     dag_label,
 )
+from condorloop.plain import one_line
 from condorloop.rundir import alcareco_name
+from condorloop.services import Service
 from condorloop.status import CampaignStatus, LumiSets
 
 
@@ -33,6 +35,27 @@ class LedgerSummary(LedgerView):
             *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
         )
         return [self._summary(row) for row in rows]
+
+    def conditions(self, since: float) -> Service:
+        """How the conditions service answered the uploads of runs that started after `since`.
+
+        A refusal is an answer, too.
+        """
+        answers = self._all(
+            "SELECT outcome, answer, answered_at FROM campaign"
+            " JOIN payload ON campaign_id = campaign.id WHERE run_start >= ?"
+            " AND outcome IN (?, ?, ?) ORDER BY answered_at",
+            *(since, UploadOutcome.UPLOADED, UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER),
+        )
+        service = Service("conditions")
+        for row in answers:
+            if row["outcome"] != UploadOutcome.NO_ANSWER:
+                service = Service("conditions", row["answered_at"])
+            else:
+                first = service.failing_since or row["answered_at"]
+                error = one_line(row["answer"]) or "no reason given"
+                service = Service("conditions", service.answered_at, error, first)
+        return service
 
     def _summary(self, row: sqlite3.Row) -> CampaignStatus:
         files = {

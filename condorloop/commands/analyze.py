@@ -37,7 +37,8 @@ def analyze(given: Given, run_number: int, node: str | None, as_json: bool) -> N
     queue, silent = _queue(loaded, run_number)
     folders = {(s.campaign.key, d.label): Path(d.directory) for s in stories for d in s.dags}
     found = tuple(
-        with_log(f, folders[f.key, f.dag]) for f in analysis.findings(stories, queue, node)
+        with_log(f, folders[f.key, f.dag]) if f.node else f
+        for f in analysis.findings(stories, queue, node)
     )
     told = Analysis(run=run_number, findings=found, silent=silent)
     if as_json:

@@ -26,6 +26,7 @@ from condorloop.model import (
     RequestKind,
     UploadOutcome,
 )
+from condorloop.services import Service
 from tests.unit.examples import KEY, RUN, START
 
 STREAM = "/eos/cms/RAW"
@@ -430,6 +431,26 @@ def test_a_summary_tells_the_last_upload(ledger):
     assert summary.lumis.in_payload == Lumis.span(1, 5)
 
 
+def answered(ledger, outcome, at, answer=""):
+    """A DAG whose upload got an answer."""
+    record = HarvestRecord(
+        frozenset(), EMPTY, 1, START, outcome=outcome, answer=answer, answered_at=at
+    )
+    number = ledger.next_numbers(only(ledger).id)[0]
+    ledger.record_harvest(plan(ledger, [], number), only(ledger).id, record)
+
+
+def test_a_refusal_is_an_answer_of_the_conditions_service_and_silence_is_none(ledger):
+    latch(ledger)
+    answered(ledger, UploadOutcome.UPLOADED, START + 1)
+    answered(ledger, UploadOutcome.REFUSED, START + 2, "too late")
+    assert ledger.conditions(0) == Service("conditions", START + 2)
+    answered(ledger, UploadOutcome.NO_ANSWER, START + 3, "HTTP 503")
+    answered(ledger, UploadOutcome.NO_ANSWER, START + 4, "HTTP 502")
+    assert ledger.conditions(0) == Service("conditions", START + 2, "HTTP 502", START + 3)
+    assert ledger.conditions(START + 1) == Service("conditions")
+
+
 @given(st.lists(st.sets(st.integers(1, 50), min_size=1), max_size=6))
 def test_seen_is_the_union_of_the_good_files(tmp_path_factory, sets):
     with Ledger(tmp_path_factory.mktemp("ledger") / "condorloop.db") as ledger:
@@ -443,7 +464,7 @@ def test_a_file_that_is_no_ledger_is_told_from_a_ledger_that_cannot_be_used(path
     path.write_text("something else, and long enough to be looked at" * 10)
     with pytest.raises(LedgerDamaged, match=r"condorloop\.db: file is not a database"):
         Ledger(path)
-    with pytest.raises(LedgerError, match="unable to open") as refused:
+    with pytest.raises(LedgerError, match="no submitter has run here") as refused:
         LedgerView(path.parent / "none.db")
     assert not isinstance(refused.value, LedgerDamaged)
 

@@ -1,0 +1,54 @@
+"""The Kerberos tickets that the loop works with, watched: a person is told long before one ends.
+
+Knows which caches are configured, and looks at them now and then.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from condorloop import accounts, kerberos
+from condorloop.amounts import duration
+from condorloop.config import Config
+from condorloop.doctor.kerberos import why_not_needed
+from condorloop.kerberos import NoTicket
+from condorloop.status import Problem, ProblemKind
+
+EVERY = 600.0
+"""Seconds between two looks: tickets last for hours."""
+
+
+class TicketWatch:
+    """Looks at the tickets; `problems` are those that end soon, or are not there and must be."""
+
+    def __init__(self) -> None:
+        self.problems: tuple[Problem, ...] = ()
+        self._looked_at: float | None = None
+
+    def look(self, config: Config, now: float) -> None:
+        """Look, if it is time to."""
+        if self._looked_at is not None and 0 <= now - self._looked_at < EVERY:
+            return
+        self._looked_at = now
+        caches = accounts.caches(config)
+        if why_not_needed(config.site) is None:
+            caches = {"": (accounts.SUBMITTER,)} | caches
+        found = (_problem(cache, users, now) for cache, users in caches.items())
+        self.problems = tuple(problem for problem in found if problem)
+
+
+def _problem(cache: str, users: tuple[str, ...], now: float) -> Problem | None:
+    whose = f"the Kerberos ticket of {', '.join(users)}"
+    kinit = f"KRB5CCNAME={shlex.quote(cache)} kinit" if cache else "kinit"
+    try:
+        ticket = kerberos.look({**os.environ, accounts.CACHE: cache} if cache else None)
+    except NoTicket as error:
+        # Without a cache of its own the loop may work by other means, as storage's answers tell.
+        return Problem(ProblemKind.TICKET, f"{whose}: none: {error}", kinit) if cache else None
+    if not ticket.ends_soon(now):
+        return None
+    left = ticket.left(now)
+    when = f"ends in {duration(left)}" if left > 0 else f"ended {duration(-left)} ago"
+    command = f"{kinit} -R" if ticket.renewable(now) else kinit
+    return Problem(ProblemKind.TICKET, f"{whose} ({ticket.principal}) {when}", command)
