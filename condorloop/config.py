@@ -18,11 +18,17 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from condorloop.calibration import Calibration
+from condorloop.fields import SECRET
 from condorloop.plain import one_line, plain, shown
 from condorloop.site import Parameters, Site
 from condorloop.yaml_file import dotted, odd_texts, read_json, read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def variables_of(text: str) -> list[str]:
+    """Name the environment variables that the text of a file asks for, in order."""
+    return list(dict.fromkeys(match[1] for match in _VARIABLE.finditer(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ def _checked(model: type[_Model], file: Path, data: Any, mistakes: list[Mistake]
             expected = e["msg"].removeprefix("Value error, ")
             if e["type"] == "string_type":
                 expected = "text; what YAML takes for something else needs quotes"
-            value = None if e["type"] == "missing" else e["input"]
+            value = {"missing": None, SECRET: "…"}.get(e["type"], e["input"])
             if e["type"] == "extra_forbidden":
                 expected = "no such key is known here"
             mistakes.append(Mistake(file, key, value, expected))

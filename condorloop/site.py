@@ -20,6 +20,7 @@ from pydantic import (
 
 from condorloop.calibration import Tuning
 from condorloop.fields import FileName, Seconds, Section, Variables
+from condorloop.status import ProblemKind
 
 
 def _plain_path(path: Path) -> Path:
@@ -30,6 +31,23 @@ def _plain_path(path: Path) -> Path:
 
 WorkDir = Annotated[Path, AfterValidator(_plain_path)]
 """Where everything is written."""
+
+
+def _port(address: str) -> str:
+    if not 0 < int(address.rpartition(":")[2]) < 1 << 16:
+        raise ValueError("an address of this machine and a port, such as 127.0.0.1:9105")
+    return address
+
+
+Address = Annotated[
+    str,
+    StringConstraints(pattern=r"^(\[[0-9a-fA-F:]{2,39}\]|[0-9.]{7,15}|localhost):[0-9]{1,5}$"),
+    AfterValidator(_port),
+]
+"""An address of this machine and a port, such as ``127.0.0.1:9105`` or ``[::1]:9105``."""
+
+MailAddress = Annotated[str, StringConstraints(pattern=r"^[!#-'*+./0-9=?A-Z^-~-]+@[A-Za-z0-9.-]+$")]
+"""An address of mail, without a name."""
 
 
 class Parameters(Section):
@@ -138,6 +156,65 @@ class PoolSite(Section):
     """How long the schedd may take to answer."""
 
 
+class MetricsSite(Section):
+    """Where Prometheus gets its numbers; without a key it gets none."""
+
+    listen: Address | None = None
+    """The address that answers `GET /metrics`, such as `127.0.0.1:9105`; whoever reaches it may
+    read.
+    """
+    textfile: Path | None = None
+    """A file for the textfile collector of node_exporter, written anew at each cycle; its name
+    ends in `.prom`.
+    """
+
+    @model_validator(mode="after")
+    def _textfile_is_collected(self) -> Self:
+        if self.textfile and (self.textfile.suffix != ".prom" or not self.textfile.is_absolute()):
+            raise ValueError("textfile: an absolute path that ends in .prom; others are not read")
+        return self
+
+
+class MailSite(Section):
+    """To whom messages are mailed, and by which server; it is asked for no login."""
+
+    to: Annotated[tuple[MailAddress, ...], Field(min_length=1)]
+    """Who gets them."""
+    sender: MailAddress = Field(alias="from")
+    """Whom they are from."""
+    server: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$")] = "localhost"
+    """The host that takes mail."""
+    port: Annotated[int, Field(gt=0, lt=1 << 16)] = 25
+    """Its port."""
+
+
+class MessagesSite(Section):
+    """Who is told of problems while nobody looks, and when."""
+
+    webhook_file: Path | None = None
+    """The file with the address of an incoming webhook of Mattermost or Slack, which is a secret:
+    only its owner and group may read it.
+    """
+    mail: MailSite | None = None
+    """To whom messages are mailed."""
+    after: Seconds = 300.0
+    """How long a problem must last before it is told, and be over before that is told."""
+    reminder: Annotated[Seconds, Field(gt=0)] = 4 * 3600.0
+    """How long after a message its problems are told again if they last."""
+    kinds: tuple[ProblemKind, ...] = (
+        *(ProblemKind.SERVICE, ProblemKind.CAMPAIGN, ProblemKind.INCOMPLETE, ProblemKind.HELD),
+        *(ProblemKind.FULL, ProblemKind.FAILED, ProblemKind.UPLOAD, ProblemKind.DISK),
+        ProblemKind.TICKET,
+    )
+    """The kinds of problems that are told."""
+
+    @model_validator(mode="after")
+    def _has_a_way(self) -> Self:
+        if not self.webhook_file and not self.mail:
+            raise ValueError("messages need webhook_file or mail")
+        return self
+
+
 class Site(Section):
     """A site file: all that differs between a calibration node and the testbed."""
 
@@ -165,5 +242,9 @@ class Site(Section):
     """When a person is told that the disk gets full."""
     pool: PoolSite = PoolSite()
     """The HTCondor pool."""
+    metrics: MetricsSite = MetricsSite()
+    """Where Prometheus gets its numbers."""
+    messages: MessagesSite | None = None
+    """Who is told of problems while nobody looks; nobody, if not given."""
     defaults: Tuning = Tuning()
     """Sections that hold for all calibrations; a calibration's own file wins, key by key."""

@@ -15,16 +15,14 @@ from functools import wraps
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
-from condorloop import config, logs
+from condorloop import completion, config, logs
 from condorloop.config import Config
 from condorloop.ledger_file import LEDGER
 from condorloop.lock import sole_submitter
 from condorloop.recovery import open_ledger
 from condorloop.submitter import Submitter
-
-RUN = click.IntRange(1, 10**9 - 1)
-"""The number of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +33,67 @@ class Given:
     calibrations: Path | None
     only: tuple[str, ...]
 
-    def load(self) -> Config:
-        """Read the configuration, and let this process and its children see the site's tools.
+    @property
+    def site_file(self) -> Path:
+        """The site file: the one that was named, or the shipped one."""
+        return self.site or config.shipped("sites") / "calibration-node.yaml"
+
+    def again(self) -> tuple[str, ...]:
+        """The same, as the options of another command that may run in any folder."""
+        files = {"--site": self.site, "--calibrations": self.calibrations}
+        named = [(k, str(v.absolute())) for k, v in files.items() if v]
+        return tuple(w for pair in (*named, *(("-c", name) for name in self.only)) for w in pair)
+
+    def read(self) -> Config:
+        """Read the configuration.
 
         Raises
         ------
         ConfigError
             Anything in it is wrong.
         """
-        loaded = config.load(
-            self.site or config.shipped("sites") / "calibration-node.yaml",
-            self.calibrations or config.shipped("calibrationYAML"),
-            self.only,
-        )
+        folder = self.calibrations or config.shipped("calibrationYAML")
+        return config.load(self.site_file, folder, self.only)
+
+    def load(self) -> Config:
+        """Read the configuration; this process and its children get the site's environment.
+
+        Raises
+        ------
+        ConfigError
+            Anything in it is wrong.
+        """
+        loaded = self.read()
+        os.environ.update(loaded.site.environment)
         tools = map(str, loaded.site.path)
         before = os.environ.get("PATH", os.defpath).split(os.pathsep)
         os.environ["PATH"] = os.pathsep.join(dict.fromkeys([*tools, *before]))
         os.umask(0o002)
         return loaded
+
+
+def _so_far(ctx: click.Context) -> Given:
+    """What the options say on a command line that is not at its end."""
+    return Given(ctx.params.get("site"), ctx.params.get("calibrations"), ())
+
+
+class _Run(click.IntRange):
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        found = completion.runs(_so_far(ctx).read).items()
+        return [CompletionItem(run, help=what) for run, what in found if run.startswith(incomplete)]
+
+
+RUN = _Run(1, 10**9 - 1)
+"""The number of a run."""
+
+
+def _calibrations(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    found = completion.calibrations(_so_far(ctx).read)
+    return [CompletionItem(name) for name in found if name.startswith(incomplete)]
 
 
 def options(command: Callable[..., None]) -> Callable[..., None]:
@@ -75,6 +116,7 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
         "--calibration",
         "only",
         multiple=True,
+        shell_complete=_calibrations,
         help="Only this calibration; may be given several times.",
     )
     @wraps(command)
@@ -88,7 +130,11 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def submitter(
-    loaded: Config, verbose: bool = False, *, one_pass: bool = False
+    loaded: Config,
+    verbose: bool = False,
+    form: logs.Format = logs.Format.PLAIN,
+    *,
+    one_pass: bool = False,
 ) -> Iterator[Submitter]:
     """Open the ledger and a submitter on it, the only one of its work_dir.
 
@@ -102,7 +148,7 @@ def submitter(
     work_dir = loaded.site.work_dir
     work_dir.mkdir(parents=True, exist_ok=True)
     with sole_submitter(work_dir, one_pass=one_pass):
-        logs.start(work_dir, loaded.calibrations, verbose=verbose)
+        logs.start(work_dir, loaded.calibrations, verbose=verbose, form=form)
         path = work_dir / LEDGER
         with open_ledger(path, loaded.calibrations, time.time()) as ledger:
             ours = Submitter(loaded, ledger)

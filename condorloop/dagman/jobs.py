@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from condorloop.calibration import Calibration, Holds, Resources
+from condorloop.dagman import quoting
 from condorloop.model import HELD_BY_PERSON, NodeKind
 from condorloop.site import Site
 
@@ -68,6 +69,7 @@ def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
             ("periodic_hold_subcode", HELD_FOR_TIME),
             ("periodic_hold_reason", f'"The job ran longer than {limit} s"'),
             ("periodic_release", release),
+            *_environment(asked),
         ]
         return JobKind(kind, "local", "node.sh", "upload", commands, submit, retries, release)
     inputs = {
@@ -95,6 +97,7 @@ def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
         ("allowed_execute_duration", limit),
         ("job_lease_duration", LEASE),
         ("periodic_release", release),
+        *_environment(asked),
     ]
     if asked.request_disk_mb:
         commands.append(("request_disk", f"{asked.request_disk_mb}M"))
@@ -102,6 +105,11 @@ def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
         commands.append(("My.CondorloopLumis", '"$(lumis)"'))
     script = f"{kind.lower()}.sh"
     return JobKind(kind, "vanilla", script, arguments, commands, submit, retries, release)
+
+
+def _environment(asked: Resources) -> list[tuple[str, object]]:
+    words = [f"{name}={value}" for name, value in asked.environment.items()]
+    return [("environment", f'"{quoting.arguments(words)}"')] if words else []
 
 
 def release_expression(holds: Holds) -> str:

@@ -50,7 +50,7 @@ def _dollars(found: re.Match[str]) -> str:
 
 
 def arguments(values: object) -> str:
-    """Join words to what stands between the double quotes of ``arguments``.
+    """Join words to what stands between the double quotes of ``arguments`` or ``environment``.
 
     >>> arguments(["a b", "it's"])
     "'a b' 'it''s'"

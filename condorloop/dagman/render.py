@@ -17,6 +17,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from condorloop import accounts
 from condorloop.calibration import Calibration
 from condorloop.cmssw import Cmssw
 from condorloop.config import Config, shipped
@@ -42,6 +43,9 @@ from condorloop.rundir import (
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
 _TEMPLATES = (*_SCRIPTS, "dagman.config", "dag")
+
+TAKEN_OUT = "taken_out"
+"""In a manifest: inputs were taken out of the DAG since it was planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +114,25 @@ class Renderer:
         temporary = final.with_name(f".{final.name}.partial")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        environment = self._environment(runs)
-        context = self._context(plan, runs)
-        for name in _TEMPLATES:
-            text = environment.get_template(f"{name}.j2").render(context)
-            file = temporary / (dag_file(runs, plan.number).name if name == "dag" else name)
+        for name, text in self.texts(plan).items():
+            file = temporary / name
             write_whole(file, text)
             if name in _SCRIPTS:
                 file.chmod(0o775)
-        lumis, events = uploaded
-        known = {"uploaded": {"lumis": str(lumis), "events": events}}
-        write_json(temporary / MANIFEST, self._manifest(plan) | known)
+        write_json(temporary / MANIFEST, self.manifest(plan, uploaded))
         temporary.replace(final)
         sync_folder(runs)
         return dag_file(runs, plan.number)
+
+    def texts(self, plan: DagPlan) -> dict[str, str]:
+        """What stands in the files of a DAG's directory, by name, but for the manifest."""
+        runs = self.run_dir(plan.key)
+        environment, context = self._environment(runs), self._context(plan, runs)
+        files = {"dag": dag_file(runs, plan.number).name}
+        return {
+            files.get(name, name): environment.get_template(f"{name}.j2").render(context)
+            for name in _TEMPLATES
+        }
 
     def take_out(self, key: CampaignKey, number: int, dropped: Dropped) -> None:
         """Take inputs out of a DAG that has been written; it can be done again.
@@ -146,7 +155,7 @@ class Renderer:
             return
         template = self._environment(runs).get_template("dag.j2")
         write_whole(file, template.render(self._context(plan, runs)))
-        write_json(manifest, told | _manifest_of_nodes(plan))
+        write_json(manifest, told | _manifest_of_nodes(plan) | {TAKEN_OUT: True})
 
     def _environment(self, runs: Path) -> Environment:
         templates = FileSystemLoader(shipped("templates"))
@@ -199,11 +208,13 @@ class Renderer:
             "harvest_mods": calibration.harvest.cms_driver.config_mods,
         }
 
-    def _manifest(self, plan: DagPlan) -> dict[str, Any]:
+    def manifest(self, plan: DagPlan, uploaded: tuple[Lumis, int] = (EMPTY, 0)) -> dict[str, Any]:
+        """What stands in the manifest of a DAG; `uploaded` as `write` takes it."""
         site, parameters = self.config.site, self.config.parameters
         calibration = self.config.calibrations[plan.key.calibration]
         cmssw = Cmssw.of(self.config)
         conditions = site.conditions
+        netrc_folder = accounts.auth_path(calibration, site)
         return {
             "calibration": plan.key.calibration,
             "run": plan.key.run,
@@ -221,7 +232,7 @@ class Renderer:
             },
             "conditions": {
                 "command": [conditions.upload_conditions, *conditions.options],
-                "auth_path": str(conditions.auth_path) if conditions.auth_path else None,
+                "auth_path": str(netrc_folder) if netrc_folder else None,
                 "timeout": conditions.timeout,
             },
             "alca": {
@@ -234,6 +245,7 @@ class Renderer:
                 "final_db_name": calibration.harvest.final_db_name,
             },
             **_manifest_of_nodes(plan),
+            "uploaded": {"lumis": str(uploaded[0]), "events": uploaded[1]},
         }
 
 

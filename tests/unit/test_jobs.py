@@ -1,12 +1,20 @@
-"""When a held job is released: the expression, as ClassAds evaluate it."""
+"""How jobs are submitted: read as HTCondor reads it, and as ClassAds evaluate it."""
+
+import re
 
 import classad2
+import htcondor2
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.calibration import Holds
-from condorloop.dagman.jobs import release_expression
+from condorloop.calibration import Holds, Resources
+from condorloop.dagman.jobs import job_kind, release_expression
+from condorloop.model import NodeKind
+from condorloop.site import Site
+from tests.unit import examples
+from tests.unit.test_quoting import arguments_v2, awkward, matched, printable
 
 NOW = 1_790_000_000
 
@@ -54,3 +62,29 @@ def test_others_are_released(code, subcode):
 def test_the_holds_of_a_person_use_nothing_up():
     assert released(code=12, count=6, since=60, by_person=5) is True
     assert released(code=12, count=6, since=60, by_person=0) is False
+
+
+SITE = Site.model_validate(yaml.safe_load(examples.SITE.format(work_dir="/work")))
+
+names = st.from_regex(r"[A-H_][A-H_a-h0-9]{0,9}", fullmatch=True)
+texts = (printable | awkward).filter(
+    lambda text: not re.search(r"[\u2028\u2029]|\$\(dollar\)", text, re.IGNORECASE)
+)
+
+
+def submitted(kind, **asked):
+    """The submit commands of a node kind, as HTCondor reads them."""
+    nodes = {kind: Resources(**asked)}
+    made = job_kind(kind, examples.calibration().model_copy(update={"nodes": nodes}), SITE)
+    return htcondor2.Submit({name: str(value) for name, value in made.commands})
+
+
+@given(st.sampled_from(NodeKind), st.dictionaries(names, texts, min_size=1, max_size=4))
+def test_a_job_sees_the_environment_that_was_configured(kind, environment):
+    read = submitted(kind, environment=environment).expand("environment")
+    assert dict(word.split("=", 1) for word in arguments_v2(matched(read))) == environment
+
+
+@pytest.mark.parametrize("kind", NodeKind)
+def test_without_an_environment_none_is_asked_for(kind):
+    assert "environment" not in submitted(kind)
