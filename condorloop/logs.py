@@ -1,4 +1,4 @@
-"""Where log lines go: the terminal, and the seed's five files of each calibration.
+"""Where log lines go: the terminal or journal, and the seed's five files of each calibration.
 
 Knows handlers and formats. A record with a `calibration` goes to that calibration's files,
 one without to all. No log line raises: where one cannot be written, the loop goes on.
@@ -6,13 +6,17 @@ one without to all. No log line raises: where one cannot be written, the loop go
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from copy import copy
+from enum import StrEnum
 from pathlib import Path
+from typing import TextIO
 
 from condorloop.model import CampaignKey
 from condorloop.plain import plain, shown
@@ -28,7 +32,32 @@ def say(key: CampaignKey, message: str, level: int = logging.INFO) -> None:
     log.log(level, "%s: %s", key, message, extra={"calibration": key.calibration, "run": key.run})
 
 
-class _Utc(logging.Formatter):
+class Format(StrEnum):
+    """How a line reads on the terminal and in the journal; the files are always plain."""
+
+    PLAIN = "plain"
+    """Time, level and text."""
+    JSON = "json"
+    """An object: time, level, logger, message, and calibration and run where there is one."""
+
+
+_PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+"""The journal's, by our levels: sd-daemon(3)."""
+
+
+class _OneLine(logging.Formatter):
+    """Makes one printable line of a record, whatever is in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        try:
+            return plain(super().format(record))
+        except Exception:  # arguments that do not fit the message
+            told = copy(record)
+            told.msg, told.args = f"{shown(record.msg, 300)} % {shown(record.args, 300)}", ()
+            return plain(super().format(told))
+
+
+class _Utc(_OneLine):
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
@@ -36,12 +65,47 @@ class _Utc(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-8s %(message)s")
         self.converter = time.gmtime
 
+
+class _Json(_OneLine):
     def format(self, record: logging.LogRecord) -> str:
-        try:
-            return plain(super().format(record))
-        except Exception:  # arguments that do not fit the message
-            head = f"{self.formatTime(record)} {record.levelname:<8}"
-            return f"{head} {shown(record.msg, 300)} % {shown(record.args, 300)}"
+        line = {
+            "time": _Utc().formatTime(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": super().format(record),
+        }
+        found = {name: getattr(record, name, None) for name in ("calibration", "run")}
+        return json.dumps(
+            line | {name: value for name, value in found.items() if value is not None}
+        )
+
+
+class _Journal(logging.Formatter):
+    """Puts before a line what the journal takes for its level; the journal has its own time."""
+
+    def __init__(self, line: logging.Formatter) -> None:
+        super().__init__()
+        self._line = line
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"<{_PRIORITIES.get(record.levelname, 6)}>{self._line.format(record)}"
+
+
+def complain(text: str) -> None:
+    """Say on standard error why a command ends; in the journal, too, that is an error."""
+    head = f"<{_PRIORITIES['ERROR']}>" if _is_journal(sys.stderr, os.environ) else ""
+    with suppress(OSError, ValueError, AttributeError):
+        for line in text.splitlines():
+            sys.stderr.write(f"{head}{line}\n")
+
+
+def _is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether a stream ends in the journal, and not just its process's first one did."""
+    try:
+        there = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return environment.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
 
 
 class _OfCalibration(logging.Filter):
@@ -57,9 +121,13 @@ class _OfCalibration(logging.Filter):
         return self._level in (None, record.levelno)
 
 
-class _Terminal(logging.StreamHandler):  # type: ignore[type-arg]
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Do nothing: where the terminal is gone, there is nobody to be told."""
+class _Terminal(logging.Handler):
+    """Standard error; where it is gone, there is nobody to be told."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(Exception):
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
 
 
 class _File(logging.Handler):
@@ -70,11 +138,14 @@ class _File(logging.Handler):
     path
         The file.
     failing
-        The files of all handlers that cannot be written. The first one is told on the terminal.
+        The files of all handlers that cannot be written.
+    terminal
+        Where the first one of them is told.
     """
 
-    def __init__(self, path: Path, failing: set[Path]) -> None:
+    def __init__(self, path: Path, failing: set[Path], terminal: logging.Handler) -> None:
         super().__init__()
+        self._terminal = terminal
         self._path = path
         self._failing = failing
         self._descriptor: int | None = None
@@ -122,31 +193,48 @@ class _File(logging.Handler):
 
     def _tell(self, error: OSError) -> None:
         if not self._failing:
-            reason = f"{plain(str(self._path))}: {error.strerror or error}"
-            with suppress(OSError, ValueError, AttributeError):
-                print(f"condorloop: log lines cannot be written: {reason}", file=sys.stderr)
+            line = "log lines cannot be written: %s: %s"
+            told = (self._path, error.strerror or error)
+            self._terminal.handle(
+                logging.LogRecord(__name__, logging.ERROR, __file__, 0, line, told, None)
+            )
         self._failing.add(self._path)
 
 
-def start(work_dir: Path | None, calibrations: Iterable[str], *, verbose: bool = False) -> None:
+def start(
+    work_dir: Path | None,
+    calibrations: Iterable[str],
+    *,
+    verbose: bool = False,
+    form: Format = Format.PLAIN,
+) -> None:
     """Send log lines to the terminal and, with a `work_dir`, to the calibrations' files.
 
-    A file that cannot be written is told once on the terminal, and written again when it can be.
+    Where the terminal is systemd's journal, lines have the journal's levels and no time. A file
+    that cannot be written is told once on the terminal, and written again when it can be.
     """
     root = logging.getLogger("condorloop")
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
     root.propagate = False
-    handlers: list[logging.Handler] = [_Terminal()]
+    terminal = _Terminal()
+    terminal.setFormatter(_terminal_format(form))
+    handlers: list[logging.Handler] = [terminal]
     failing: set[Path] = set()
     for name in calibrations if work_dir else ():
         folder = (work_dir or Path()) / name
         for level in ("ALL", *_LEVELS):
-            file = _File(folder / f"condorloop_{level}.log", failing)
+            file = _File(folder / f"condorloop_{level}.log", failing, terminal)
             number = None if level == "ALL" else logging.getLevelNamesMapping()[level]
             file.addFilter(_OfCalibration(name, number))
+            file.setFormatter(_Utc())
             handlers.append(file)
-    for handler in handlers:
-        handler.setFormatter(_Utc())
     for old in root.handlers:
         old.close()
     root.handlers = handlers
+
+
+def _terminal_format(form: Format) -> logging.Formatter:
+    journal = _is_journal(sys.stderr, os.environ)
+    if form is Format.JSON:
+        return _Journal(_Json()) if journal else _Json()
+    return _Journal(_OneLine("%(message)s")) if journal else _Utc()

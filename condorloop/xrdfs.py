@@ -127,9 +127,9 @@ def unusable_name(path: str) -> str | None:
         (",", "a comma in its name: cmsDriver.py takes it for two files"),
         ("?", "a question mark in its name: XRootD takes what follows for options"),
         ("#", "a # in its name: ROOT takes what follows for a member of an archive"),
-        ("$(DOLLAR)", "a $(DOLLAR) in its name: HTCondor takes it for a $"),
+        ("$(dollar)", "a $(DOLLAR) in its name: HTCondor takes it for a $"),
     ):
-        if character in path:
+        if character in path.lower():
             return reason
     return None
 

@@ -8,10 +8,16 @@ from pathlib import Path
 import click
 
 from condorloop import dry_run
+from condorloop.commands.group import examples
 from condorloop.commands.options import RUN, Given, options
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "condorloop render 398600 -c EcalPedestals",
+        "condorloop render 398600 --output /tmp/look",
+    )
+)
 @options
 @click.argument("run_number", metavar="RUN", type=RUN)
 @click.option(

@@ -8,13 +8,19 @@ import time
 import click
 
 from condorloop import status as states
+from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
 from condorloop.lock import running_submitter
 from condorloop.views.status import status_view
 from condorloop.views.terminal import console
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "condorloop status",
+        "condorloop status --json | jq -r '.problems[].text'",
+    )
+)
 @options
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, as docs/status.md says.")
 def status(given: Given, as_json: bool) -> None:

@@ -1,7 +1,9 @@
 """Log lines go where people of the earlier loops look for them."""
 
+import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 
 from condorloop import logs
 from condorloop.model import CampaignKey
+from tests.unit.examples import TOP
 from tests.unit.hostile import SPECIMENS
 
 
@@ -179,3 +182,111 @@ def test_a_disk_that_is_full_is_one_line_on_the_terminal(tmp_path):
     said = [line for line in done.stderr.splitlines() if " line " not in line]
     assert len(said) == 1
     assert "No space left on device" in said[0]
+
+
+def started(code, folder, *, journal=False, **more):
+    """What a process of its own has written to its standard error, line by line."""
+    file = folder / "stderr"
+    with file.open("wb") as stderr:
+        there = os.fstat(stderr.fileno())
+        environment = {"JOURNAL_STREAM": f"{there.st_dev}:{there.st_ino}"} if journal else more
+        subprocess.run(
+            [sys.executable, "-c", f"{PREAMBLE}\n{code}", str(folder)],
+            stderr=stderr,
+            env=os.environ | environment,
+            check=True,
+        )
+    return file.read_text().splitlines()
+
+
+PREAMBLE = """
+import logging, sys
+from pathlib import Path
+from condorloop import logs
+from condorloop.model import CampaignKey
+
+def start(form="plain"):
+    logs.start(Path(sys.argv[1]), ["BeamSpot"], verbose=True, form=logs.Format(form))
+"""
+
+EVERY_LEVEL = """
+for name in ("debug", "info", "warning", "error", "critical"):
+    getattr(logging.getLogger("condorloop.x"), name)("a line of %s", name)
+"""
+
+
+def test_the_journal_gets_levels_and_no_time(tmp_path):
+    assert started(f"start()\n{EVERY_LEVEL}", tmp_path, journal=True) == [
+        "<7>a line of debug",
+        "<6>a line of info",
+        "<4>a line of warning",
+        "<3>a line of error",
+        "<2>a line of critical",
+    ]
+    assert lines(tmp_path, "BeamSpot", "INFO")[0].endswith("Z INFO     a line of info")
+
+
+@pytest.mark.parametrize("stream", ["", "1:2", "nonsense"])
+def test_a_terminal_whose_parent_writes_to_the_journal_is_a_terminal(tmp_path, stream):
+    [line] = started('start()\nlogs.log.info("told")', tmp_path, JOURNAL_STREAM=stream)
+    assert line.endswith("Z INFO     told")
+
+
+JSON = """
+start("json")
+logs.say(CampaignKey("BeamSpot", 398600), "latched", logging.WARNING)
+logging.getLogger("condorloop.x").info("OMS answers again")
+"""
+
+
+def test_json_lines_have_the_fields_that_are_documented(tmp_path):
+    campaign, other = map(json.loads, started(JSON, tmp_path))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", campaign.pop("time"))
+    assert campaign == {
+        "level": "warning",
+        "logger": "condorloop.campaign",
+        "message": "BeamSpot run398600: latched",
+        "calibration": "BeamSpot",
+        "run": 398600,
+    }
+    assert other.keys() == {"time", "level", "logger", "message"}
+    page = (TOP / "docs" / "service.md").read_text()
+    assert all(f"| `{name}` |" in page for name in ["time", *campaign])
+
+
+def test_json_lines_in_the_journal_have_levels(tmp_path):
+    levels = [(line[:3], json.loads(line[3:])) for line in started(JSON, tmp_path, journal=True)]
+    assert [level for level, _ in levels] == ["<4>", "<6>"]
+
+
+HOSTILE = """
+import json
+start("json")
+for text in json.loads(Path(sys.argv[1], "specimens").read_text()):
+    logs.say(CampaignKey("BeamSpot", 398600), f"file {text}")
+logging.getLogger("condorloop.x").warning("%d files", "seven\\n")
+try:
+    1 / 0
+except ZeroDivisionError:
+    logging.getLogger("condorloop.x").debug("why", exc_info=True)
+"""
+
+
+@pytest.mark.parametrize("journal", [False, True])
+def test_hostile_text_is_one_object_on_one_line(tmp_path, journal):
+    (tmp_path / "specimens").write_text(json.dumps(SPECIMENS))
+    found = started(HOSTILE, tmp_path, journal=journal)
+    objects = [json.loads(line.partition("{")[1] + line.partition("{")[2]) for line in found]
+    assert len(objects) == len(SPECIMENS) + 2
+    assert all(o["message"].isprintable() for o in objects)
+    assert "%d files" in objects[-2]["message"]
+    assert "seven" in objects[-2]["message"]
+    assert "ZeroDivisionError" in objects[-1]["message"]
+
+
+def test_what_cannot_be_written_is_an_object_too(tmp_path):
+    (tmp_path / "BeamSpot").write_text("a file where the folder would be")
+    [line] = started('start("json")', tmp_path)
+    told = json.loads(line)
+    assert told["level"] == "error"
+    assert "log lines cannot be written" in told["message"]

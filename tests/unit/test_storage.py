@@ -74,7 +74,8 @@ def test_a_listing_that_is_cut_is_no_listing():
 
 
 @pytest.mark.parametrize(
-    "name", ["a,b", "a\nb", "a\rb", "a\x1b[1mb", "a?b", "a#b", "a\0b", "\udcff"]
+    "name",
+    ["a,b", "a\nb", "a\rb", "a\x1b[1mb", "a?b", "a#b", "a\0b", "\udcff", "a$(DOLLAR)", "$(dollar)"],
 )
 def test_a_name_that_breaks_a_step_on_its_way_is_unusable(name):
     reason = unusable_name(f"/eos/{name}.root")

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.unit.examples import TOP
 
@@ -35,3 +36,6 @@ def test_an_installed_wheel_finds_what_ships_with_it(tmp_path):
     said = run(environment / "bin/condorloop", "validate", cwd=empty)
     assert "all configuration is valid" in said
     assert "EcalPedestals" in said
+    for kind in ("jobs", "dags"):
+        file = run(environment / "bin/condorloop", "print-format", kind, cwd=empty).strip()
+        assert "Calibration" in Path(file).read_text()
