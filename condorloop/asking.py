@@ -1,6 +1,7 @@
 """Asking the submitter for something: by a request in its ledger, answered in its next cycle.
 
-Knows how to wait for an answer, and that whoever asks does it himself where no submitter runs.
+Knows how to say beforehand what it would do, how to wait for its answer, and that whoever asks
+does it himself where no submitter runs.
 """
 
 from __future__ import annotations
@@ -14,15 +15,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from condorloop.config import Config
+from condorloop.granting import subjects
 from condorloop.interruption import Stopped
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.ledger_requests import Requests
+from condorloop.ledger_view import LedgerView
 from condorloop.lock import AlreadyRunning
-from condorloop.model import RequestKind
+from condorloop.model import Request, RequestKind
 from condorloop.submitter import Submitter
+from condorloop.wishes import Plan, plan
 
 PATIENCE = 60.0
-"""Seconds to wait for the submitter's answer, beyond two of its polls."""
+"""Seconds to wait for what is done at once."""
+
+LONG = 3600.0
+"""Seconds to wait for what is done a part a cycle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,39 @@ class Wish:
     kind: RequestKind
     run: int
     calibration: str | None
-    node: str | None
-    everything: bool
+    node: str | None = None
+    everything: bool = False
+    reason: str = ""
+
+
+def preview(config: Config, wish: Wish) -> Plan:
+    """Say what the submitter would do; nothing is changed.
+
+    Raises
+    ------
+    LedgerError
+        There is no ledger.
+    """
+    request = Request(
+        id=0,
+        kind=wish.kind,
+        run=wish.run,
+        calibration=wish.calibration,
+        node=wish.node,
+        everything=wish.everything,
+        made_by=asker(),
+        made_at=time.time(),
+        reason=wish.reason,
+    )
+    with LedgerView(config.site.work_dir / LEDGER) as ledger:
+        return plan(request, subjects(ledger, wish.run), ledger.latest_runs())
 
 
 def ask(
     config: Config,
     wishes: Iterable[Wish],
     submitter: Callable[[], AbstractContextManager[Submitter]],
+    patience: float = PATIENCE,
 ) -> Iterator[tuple[bool, str]]:
     """Leave wishes and give what became of each: whether it was granted, and the words for it.
 
@@ -47,6 +79,8 @@ def ask(
     ----------
     submitter
         Opens one of our own; used if none runs.
+    patience
+        Seconds to wait for the answers, beyond two of the submitter's polls.
 
     Raises
     ------
@@ -55,7 +89,6 @@ def ask(
     """
     path = config.site.work_dir / LEDGER
     with Requests(path) as requests:
-        who = f"{_user()}@{socket.gethostname()}"
         asked = [
             requests.ask(
                 wish.kind,
@@ -63,36 +96,39 @@ def ask(
                 wish.calibration,
                 node=wish.node,
                 everything=wish.everything,
-                made_by=who,
+                made_by=asker(),
                 now=time.time(),
+                reason=wish.reason,
             )
             for wish in wishes
         ]
-        deadline = time.monotonic() + PATIENCE + 2 * config.site.poll_interval
+        deadline = time.monotonic() + patience + 2 * config.site.poll_interval
         for number in asked:
             while (answer := requests.answer_to(number)) is None:
-                if not _do_it_ourselves(submitter) and time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise LedgerError(
-                        f"{path}: the running submitter has not answered; the request stays"
+                        "it could not be done yet; the request stays, and is carried out as soon "
+                        "as it can be: condorloop status says what is wrong"
                     )
+                _do_it_ourselves(submitter)  # or wait for the one that runs
             yield answer
 
 
-def _do_it_ourselves(submitter: Callable[[], AbstractContextManager[Submitter]]) -> bool:
-    """Make one cycle with a submitter of our own; wait a moment if another one runs."""
+def _do_it_ourselves(submitter: Callable[[], AbstractContextManager[Submitter]]) -> None:
+    """Do what was asked for with a submitter of our own; wait a moment if another one runs."""
     try:
         with submitter() as ours:
-            ours.cycle()
-        return True
+            ours.grant()
     except AlreadyRunning:
         time.sleep(0.1)
-        return False
     except Stopped:
         raise LedgerError("ended before the answer; the request stays") from None
 
 
-def _user() -> str:
+def asker() -> str:
+    """Who asks, such as ``alice@node``."""
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

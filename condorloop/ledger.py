@@ -16,8 +16,9 @@ from pathlib import Path
 from condorloop.ledger_dags import DagLedger
 from condorloop.ledger_file import LedgerDamaged, LedgerError
 from condorloop.ledger_schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
+from condorloop.ledger_view import BEGUN
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, CampaignState, FileState, Probe, Run
+from condorloop.model import CampaignKey, CampaignState, FileState, Kept, Probe, Run
 
 __all__ = ["Ledger", "LedgerDamaged", "LedgerError"]
 
@@ -119,11 +120,28 @@ class Ledger(DagLedger):
 
     def set_state(self, campaign_id: int, state: CampaignState, reason: str, now: float) -> None:
         """Move a campaign to another state; at its closing, with what OMS says of the run."""
-        judged = "" if state.open else ", judged_end = run_end, judged_ls = last_ls"
+        changed = "cleaned = ''" if state.open else "judged_end = run_end, judged_ls = last_ls"
         with self._transaction():
             self._db.execute(
-                f"UPDATE campaign SET state = ?, reason = ?, state_since = ?{judged} WHERE id = ?",
+                f"UPDATE campaign SET state = ?, reason = ?, state_since = ?, {changed}"
+                " WHERE id = ?",
                 (state, reason, now, campaign_id),
+            )
+
+    def set_held_by(self, campaign_id: int, who: str) -> None:
+        """Write down who holds a campaign; empty if nobody does any more."""
+        with self._transaction():
+            self._db.execute("UPDATE campaign SET held_by = ? WHERE id = ?", (who, campaign_id))
+
+    def set_cleaned(self, campaign_id: int, kept: Kept, *, begun: bool = False) -> None:
+        """Write down that something a campaign left is removed, or is `begun` to be."""
+        with self._transaction():
+            row = self._all("SELECT cleaned FROM campaign WHERE id = ?", campaign_id)[0]
+            names = {n for n in row["cleaned"].split(",") if n and n.rstrip(BEGUN) != kept}
+            names.add(f"{kept}{BEGUN if begun else ''}")
+            self._db.execute(
+                "UPDATE campaign SET cleaned = ? WHERE id = ?",
+                (",".join(sorted(names)), campaign_id),
             )
 
     def add_files(self, stream: str, run: int, files: Mapping[str, int], now: float) -> None:
@@ -219,6 +237,11 @@ class Ledger(DagLedger):
                 *(files[0]["stream"], files[0]["run"]),
             ):
                 self._attach(campaign["id"], files)
+
+    def begin(self, request_id: int, words: str) -> None:
+        """Write down what is about to be done because a person asked for it."""
+        with self._transaction():
+            self._db.execute("UPDATE request SET answer = ? WHERE id = ?", (words, request_id))
 
     def answer(self, request_id: int, granted: bool, answer: str, now: float) -> None:
         """Write down what became of a person's request."""

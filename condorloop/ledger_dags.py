@@ -10,7 +10,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
+from condorloop.ledger_retention import LedgerRetention
 from condorloop.ledger_summary import LedgerSummary
+from condorloop.ledger_told import LedgerTold
+from condorloop.ledger_uploads import LedgerUploads
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import (
     DagState,
@@ -23,7 +26,7 @@ from condorloop.model import (
 )
 
 
-class DagLedger(LedgerSummary):
+class DagLedger(LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold):
     """A ledger that DAGs can be written down in."""
 
     def plan_dag(
@@ -176,6 +179,15 @@ class DagLedger(LedgerSummary):
                 " ended_at, exit_code, cpu_time, memory_used, memory_asked, starts, holds,"
                 " hold_reason, removed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [(dag_id, *astuple(job)) for job in jobs],
+            )
+
+    def withdraw_dags(self, dag_ids: Iterable[int], who: str) -> None:
+        """Write down that a person wants DAGs out of the queue, and those that failed left so."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE dag SET removed_by = ?, state = CASE state WHEN 'failed' THEN 'removed'"
+                " ELSE state END WHERE id = ? AND removed_by = ''",
+                [(who, dag_id) for dag_id in dag_ids],
             )
 
     def set_held(self, dag_id: int, held: bool) -> None:

@@ -58,6 +58,9 @@ class LedgerFile:
             uri = f"{path.absolute().as_uri()}?mode={self._mode}"
             self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
         except sqlite3.Error as error:
+            if not path.exists() and path.parent.exists():
+                missing = f"{path}: no submitter has run here yet: condorloop run"
+                raise LedgerError(missing) from None
             raise ledger_error(path, error) from error
         self._db.row_factory = sqlite3.Row
         try:

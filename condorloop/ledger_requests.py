@@ -26,6 +26,7 @@ class Requests(LedgerFile):
         everything: bool,
         made_by: str,
         now: float,
+        reason: str = "",
     ) -> int:
         """Leave a request, and return its number.
 
@@ -36,9 +37,9 @@ class Requests(LedgerFile):
         """
         try:
             cursor = self._db.execute(
-                "INSERT INTO request (kind, run, calibration, node, everything, made_by, made_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (kind, run, calibration, node, int(everything), made_by, now),
+                "INSERT INTO request (kind, run, calibration, node, everything, made_by, made_at,"
+                " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (kind, run, calibration, node, int(everything), made_by, now, reason),
             )
         except sqlite3.Error as error:
             raise ledger_error(self.path, error) from error

@@ -28,6 +28,7 @@ CREATE TABLE job (
 CREATE INDEX job_id ON job (job_id);
 CREATE TABLE told (
     about TEXT PRIMARY KEY, text TEXT NOT NULL, since REAL NOT NULL, told_at REAL);
+ALTER TABLE request ADD COLUMN reason TEXT NOT NULL DEFAULT '';
 CREATE INDEX dag_cluster ON dag (cluster);
 CREATE INDEX payload_hash ON payload (hash) WHERE hash <> '';
 CREATE INDEX campaign_fill ON campaign (fill);

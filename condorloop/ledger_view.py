@@ -18,9 +18,11 @@ from condorloop.model import (
     CampaignKey,
     CampaignState,
     Dag,
+    DagOutline,
     DagState,
     HarvestRecord,
     JobRecord,
+    Kept,
     NodeKind,
     PlannedNode,
     ProcessedOutputs,
@@ -29,9 +31,13 @@ from condorloop.model import (
     RequestKind,
     UploadOutcome,
     WaitingFile,
+    dag_label,
 )
 
 _KINDS = frozenset(RequestKind)
+BEGUN = "?"
+"""What follows the name of something in a campaign's `cleaned` that is still being removed."""
+
 _UNHARVESTED = "campaign_id = ? AND kind = 'ALCA' AND state = 'done' AND harvested = 0"
 
 
@@ -161,6 +167,8 @@ class LedgerView(LedgerFile):
                 everything=bool(r["everything"]),
                 made_by=r["made_by"],
                 made_at=r["made_at"],
+                reason=r["reason"],
+                begun=r["answer"],
             )
             for r in self._all("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")
             if r["kind"] in _KINDS
@@ -169,8 +177,7 @@ class LedgerView(LedgerFile):
     def jobs(self, dag_id: int) -> list[JobRecord]:
         """The jobs of a DAG's runs that have ended, in the order of their submission."""
         rows = self._all("SELECT * FROM job WHERE dag_id = ? ORDER BY submitted_at", dag_id)
-        names = [f.name for f in fields(JobRecord)]
-        return [JobRecord(**{name: row[name] for name in names}) for row in rows]
+        return [job_record(row) for row in rows]
 
     def harvest_record(self, dag_id: int) -> HarvestRecord | None:
         """How far HARVEST and UPLOAD of a DAG have come, as it was last written down."""
@@ -197,8 +204,8 @@ class LedgerView(LedgerFile):
             " UNION SELECT id FROM campaign WHERE state IN ('complete', 'incomplete')"
             " AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
             " AND (state IN ('active', 'closing') OR state IN ('complete', 'incomplete')"
-            " AND (run_start >= ? OR id IN"
-            " (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active'))))"
+            " AND run_start >= ? OR state IN ('complete', 'incomplete', 'abandoned') AND id IN"
+            " (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')))"
             " ORDER BY run, calibration",
             since,
         )
@@ -251,6 +258,9 @@ class LedgerView(LedgerFile):
             unharvested={u["job"]: u["done_at"] for u in unharvested},
             quarantined=self.quarantined(row["id"]),
             revised=_revised(row),
+            reason=row["reason"],
+            held_by=row["held_by"],
+            cleaned=cleaned_in(row["cleaned"]),
         )
 
     def quarantined(self, campaign_id: int) -> tuple[str, ...]:
@@ -316,6 +326,29 @@ class LedgerView(LedgerFile):
             )
         return dags
 
+    def outline(self, campaign_id: int) -> tuple[DagOutline, ...]:
+        """The DAGs of a campaign that are not lost, and their nodes, by name."""
+        names: dict[int, list[str]] = {}
+        rows = "SELECT dag_id, name FROM node WHERE campaign_id = ? ORDER BY dag_id, name"
+        for row in self._all(rows, campaign_id):
+            names.setdefault(row["dag_id"], []).append(row["name"])
+        return tuple(
+            DagOutline(
+                dag_label(r["number"], r["batch"]),
+                DagState(r["state"]),
+                tuple(names.get(r["id"], ())),
+            )
+            for r in self._all(
+                "SELECT * FROM dag WHERE campaign_id = ? AND state <> 'lost' ORDER BY number",
+                campaign_id,
+            )
+        )
+
+    def latest_runs(self, most: int = 5) -> list[int]:
+        """The latest runs that have campaigns."""
+        rows = self._all("SELECT DISTINCT run FROM campaign ORDER BY run DESC LIMIT ?", most)
+        return [r["run"] for r in rows]
+
     def all_dags(self, campaign_id: int) -> list[tuple[int, int]]:
         """The id and the number of every DAG of a campaign that is not lost."""
         rows = self._all(
@@ -348,11 +381,25 @@ class LedgerView(LedgerFile):
         )
 
 
+def cleaned_in(text: str) -> frozenset[Kept]:
+    """What is named in a campaign's `cleaned`: removed, or begun to be."""
+    return frozenset(Kept(name.rstrip(BEGUN)) for name in text.split(",") if name)
+
+
 def _revised(row: sqlite3.Row) -> str:
     """What OMS tells otherwise than when a campaign was closed, in words."""
     if (row["run_end"] is None) != (row["judged_end"] is None):
         return "the run goes on" if row["run_end"] is None else "the run has ended"
     return "" if row["last_ls"] == row["judged_ls"] else f"its last LS is {row['last_ls']}"
+
+
+_JOB_FIELDS = tuple(f.name for f in fields(JobRecord))
+
+
+def job_record(row: sqlite3.Row) -> JobRecord:
+    """Read a job from its row."""
+    told = {name: row[name] for name in _JOB_FIELDS}
+    return JobRecord(**told | {"removed": bool(row["removed"])})
 
 
 def _harvest_record(row: sqlite3.Row) -> HarvestRecord:

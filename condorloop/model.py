@@ -74,6 +74,21 @@ class DagState(StrEnum):
     """Its directory was deleted; files of it that no ALCARECO holds wait for another DAG."""
 
 
+class Kept(StrEnum):
+    """What a campaign leaves on the disk, as its retention has it."""
+
+    RECO = "reco"
+    """What RECO made, as far as an uploaded payload covers it."""
+    ALCARECO = "alcareco"
+    """What harvests read."""
+    LOGS = "logs"
+    """What jobs printed, and their configurations."""
+    DAGS = "dags"
+    """The directories of DAGs, but for the manifests."""
+    RUNS = "runs"
+    """The whole run directory."""
+
+
 class UploadOutcome(StrEnum):
     """What became of a payload."""
 
@@ -163,7 +178,7 @@ class Dag:
     `harvest_inputs` are the numbers of the ALCARECO (``apJob``) that its HARVEST took, None as
     long as that has not started. `held` says that jobs of it are held; `blames` counts, for each
     failed node, how many failed attempts an input was the cause of; `removed_by` tells who took it
-    out of the queue.
+    out of the queue, or wants it out.
     """
 
     id: int
@@ -197,6 +212,15 @@ class Dag:
 
 
 @dataclass(frozen=True, slots=True)
+class DagOutline:
+    """A DAG by name: its label, its state, and the names of its nodes."""
+
+    label: str
+    state: DagState
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """What is known of an open campaign; the ledger keeps it, the planner reads it.
 
@@ -205,7 +229,9 @@ class Campaign:
     which files there are, None if it has not yet. `dags` are those that are not done;
     `unharvested` has the complete ALCARECO that no successful harvest read, by number, and when
     each was complete. `quarantined` are inputs that their nodes went on without. `revised` says
-    what OMS tells otherwise than when the campaign was closed.
+    what OMS tells otherwise than when the campaign was closed. `held_by` is the person who holds
+    it, empty if nobody does; `cleaned` names what retention has removed, or begun to. `reason` is
+    why it is in its state.
     """
 
     id: int
@@ -226,6 +252,9 @@ class Campaign:
     unharvested: Mapping[int, float]
     quarantined: tuple[str, ...] = ()
     revised: str = ""
+    reason: str = ""
+    held_by: str = ""
+    cleaned: frozenset[Kept] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,14 +337,24 @@ class RequestKind(StrEnum):
 
     RESUBMIT = "resubmit"
     """Run again what failed."""
+    HOLD = "hold"
+    """Begin nothing new, until it is released."""
+    RELEASE = "release"
+    """Go on with what is on hold."""
+    ABANDON = "abandon"
+    """Give a campaign up."""
+    CLEANUP = "cleanup"
+    """Remove what the retention lets go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a person asked for, as it waits in the ledger.
 
-    `calibration` None means all of the run; `node` narrows to DAGs in which that node failed, as
-    ``RECO_0001`` or ``b003/RECO_0001``; `everything` gives files that were given up another try.
+    `calibration` None means all of the run, `run` 0 all runs; `node` narrows to a DAG or a node, as
+    ``b003``, ``RECO_0001`` or ``b003/RECO_0001``. With `everything` a resubmission gives files that
+    were given up another try, and a hold stops jobs that run. `reason` is a person's own words.
+    `begun` says in words what has been begun to be done, empty if nothing has.
     """
 
     id: int
@@ -326,6 +365,8 @@ class Request:
     everything: bool
     made_by: str
     made_at: float
+    reason: str = ""
+    begun: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +421,11 @@ class QueuedDag:
         """Whether DAGMan itself is on hold; its jobs go on, and its counts stand still."""
         return self.hold_code is not None or self.hold_reason is not None
 
+    @property
+    def on_request(self) -> bool:
+        """Whether `condorloop hold` put it on hold."""
+        return (self.hold_reason or "").startswith(HELD_ON_REQUEST)
+
 
 @dataclass(frozen=True, slots=True)
 class HeldJob:
@@ -398,6 +444,30 @@ class HeldJob:
         """Whether a person put it on hold; nothing else may release it then."""
         return self.code == HELD_BY_PERSON
 
+    @property
+    def on_request(self) -> bool:
+        """Whether `condorloop hold` put it on hold."""
+        return self.reason.startswith(HELD_ON_REQUEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Which jobs of a DAG in the queue are meant: its DAGMan, or those of its nodes.
+
+    `node` None means all nodes; without `running` only those that wait to be run.
+    """
+
+    dag_id: str
+    dagman: bool = False
+    node: str | None = None
+    running: bool = False
+
 
 HELD_BY_PERSON = 1
 """The HoldReasonCode of ``condor_hold``."""
+
+OURS = "condorloop: "
+"""What the reason of every removal and hold by condorloop begins with."""
+
+HELD_ON_REQUEST = f"{OURS}held by "
+"""What the reason of a hold begins with that a person has asked condorloop for."""

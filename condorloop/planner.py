@@ -129,13 +129,10 @@ def _decide_campaign(now: float, campaign: Campaign, calibration: Calibration) -
     if not campaign.state.open:
         reopened = None if is_over(now, campaign, calibration) else _why_reopen(campaign)
         return [SetState(campaign, CampaignState.ACTIVE, reopened)] if reopened else []
-    if rescues := list(_rescues(now, campaign, calibration)):
-        return rescues
-    if reason := _why_batch(now, campaign, calibration):
-        files = tuple(w.file for w in campaign.waiting)
-        return [SubmitBatch(campaign, files, reason)]
-    if reason := _why_harvest(now, campaign, calibration):
-        return [SubmitHarvest(campaign, reason)]
+    if not campaign.held_by and (work := _work(now, campaign, calibration)):
+        return work
+    if campaign.held_by and not is_over(now, campaign, calibration):
+        return []
     reason = why_closing(now, campaign, calibration)
     if campaign.state is CampaignState.ACTIVE:
         return [SetState(campaign, CampaignState.CLOSING, reason)] if reason else []
@@ -146,12 +143,26 @@ def _decide_campaign(now: float, campaign: Campaign, calibration: Calibration) -
     return []
 
 
+def _work(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:
+    """What is to be put into the queue: nothing of this is done while a person holds a campaign."""
+    if rescues := list(_rescues(now, campaign, calibration)):
+        return rescues
+    if reason := _why_batch(now, campaign, calibration):
+        files = tuple(w.file for w in campaign.waiting)
+        return [SubmitBatch(campaign, files, reason)]
+    if reason := _why_harvest(now, campaign, calibration):
+        return [SubmitHarvest(campaign, reason)]
+    return []
+
+
 def is_over(now: float, campaign: Campaign, calibration: Calibration) -> bool:
     """Whether the time in which a campaign's payload is of use has ended."""
     return now >= campaign.run_start + calibration.closing.buffer
 
 
 def _why_reopen(campaign: Campaign) -> str | None:
+    if campaign.state is CampaignState.ABANDONED or campaign.cleaned:
+        return None
     if campaign.waiting:
         return f"{len(campaign.waiting)} new files showed up after closing"
     if campaign.revised:
@@ -350,7 +361,7 @@ def _final_state(
     now: float, campaign: Campaign, calibration: Calibration
 ) -> tuple[CampaignState, str] | None:
     over = is_over(now, campaign, calibration)
-    if any(d.moves if over else d.in_flight for d in campaign.dags):
+    if any(_moves(campaign, d) if over else d.in_flight for d in campaign.dags):
         return None
     if any(can_rescue(now, campaign, d, calibration) for d in campaign.dags):
         return None
@@ -372,6 +383,11 @@ def _final_state(
     if not total or len(missing) > calibration.closing.tolerance * total:
         return CampaignState.INCOMPLETE, named
     return CampaignState.COMPLETE, named
+
+
+def _moves(campaign: Campaign, dag: Dag) -> bool:
+    """Whether a DAG will come to an end by itself; a held campaign submits none."""
+    return dag.moves and not (campaign.held_by and dag.state is DagState.PLANNED)
 
 
 def _unfinished(dag: Dag) -> Iterable[str]:

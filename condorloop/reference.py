@@ -127,7 +127,7 @@ class _Sections:
     def _section_in(self, value: Mapping[str, Any]) -> str:
         """Give the name of the section that a key holds, or many of; '' if it holds values."""
         inner = (value, value.get("items"), value.get("additionalProperties"))
-        for some in inner:
+        for some in (*inner, *value.get("anyOf", ())):
             name = _referred(some) if isinstance(some, dict) else ""
             if "properties" in self.definitions.get(name, ()):
                 return name
@@ -178,6 +178,8 @@ def _default(value: Mapping[str, Any]) -> str:
     if _is_duration(value):
         unit, size = next((u for u in _UNITS if default >= u[1] and not default % u[1]), ("s", 1))
         return f"`{default / size:g} {unit}`"
+    if isinstance(default, list):
+        return ", ".join(f"`{each}`" for each in default)
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 

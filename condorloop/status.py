@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from condorloop.fates import LumiState
+from condorloop.latency import LatencyPoint
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import CampaignKey, CampaignState, QueuedDag, UploadOutcome
 from condorloop.rundir import write_json
@@ -165,6 +166,9 @@ class Status:
     """All that is shown of the loop at one time, as of the submitter's last cycle.
 
     `poll_interval` and `cycle_time` are seconds: between two cycles, and what the last one took.
+    `latencies` has the campaigns of the last days that have uploaded a payload, older runs first.
+    `disk_free` is what is free on the work_dir's disk, in bytes; `ticket_ends` is the end of the
+    submitter's Kerberos ticket. Either is None if it is not known.
     """
 
     schema: Literal[2] = 2
@@ -177,6 +181,9 @@ class Status:
     problems: tuple[Problem, ...] = ()
     campaigns: tuple[CampaignStatus, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    latencies: tuple[LatencyPoint, ...] = ()
+    disk_free: int | None = None
+    ticket_ends: float | None = None
 
 
 def jobs_in_queue(key: CampaignKey, dags: Iterable[QueuedDag]) -> dict[str, int]:
@@ -193,6 +200,7 @@ def only(status: Status, calibrations: Iterable[str]) -> Status:
         status,
         problems=tuple(p for p in status.problems if p.calibration in names),
         campaigns=tuple(c for c in status.campaigns if c.calibration in names),
+        latencies=tuple(p for p in status.latencies if p.calibration in names),
     )
 
 

@@ -15,25 +15,30 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 
-from condorloop import planner, problems
+from condorloop import page, planner, problems
+from condorloop.announcing import Announcer
 from condorloop.bell import Bell
+from condorloop.cleaning import Cleaner
+from condorloop.closing import set_state
 from condorloop.cmssw import Cmssw
 from condorloop.config import Config, ConfigError
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.decisions import Decisions
+from condorloop.expiring import TicketWatch
+from condorloop.filling import DiskWatch
+from condorloop.granting import Granting
 from condorloop.intake import Intake
 from condorloop.interruption import Interruption, Stopped
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
+from condorloop.ledger_uploads import RecentLatencies
 from condorloop.logs import say
-from condorloop.model import Batch, Campaign, CampaignKey, CampaignState, Request, Run
+from condorloop.model import Batch, CampaignKey, Run
 from condorloop.notify import Notifier
 from condorloop.oms import OmsUnavailable
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
-from condorloop.resubmission import Resubmission, resubmission
-from condorloop.rundir import RUN_END, iso_time, write_lines, write_whole
 from condorloop.services import Service
 from condorloop.site import Site
 from condorloop.status import CampaignStatus, Status, jobs_in_queue, write
@@ -41,6 +46,9 @@ from condorloop.tracker import Tracker
 from condorloop.world import World
 
 log = logging.getLogger(__name__)
+
+LATENCIES_SHOWN = 3 * 86400.0
+"""Seconds from a run's start for which the status has the latencies of its campaigns."""
 
 
 class Submitter:
@@ -82,7 +90,15 @@ class Submitter:
         pool, renderer = self._world.pool, self._renderer
         self._launcher = Launcher(ledger, renderer, pool, self._interruption)
         self._isolation = Isolation()
+        self._cleaner = Cleaner(ledger)
+        self._granting = Granting(
+            *(ledger, self._launcher, pool, self._interruption, self._isolation, self._cleaner)
+        )
+        self._disk = DiskWatch(config.site.work_dir, config.site.disk)
+        self._ticket = TicketWatch(config.site)
+        self._announcer: Announcer | None = None
         self._decisions = Decisions()
+        self._latencies = RecentLatencies()
         logging.getLogger("condorloop").addHandler(self._decisions)
         self._tracker = Tracker(
             ledger, renderer, pool, self._launcher, self._interruption, self._isolation
@@ -102,6 +118,7 @@ class Submitter:
         """
         calibrations = ", ".join(self._config.calibrations)
         log.info("condorloop starts at site %s: %s", self._config.site.name, calibrations)
+        self._announcer = Announcer(self._config.site, self._ledger)
         next_poll = time.monotonic()
         while not self._interruption.wished:
             poll = time.monotonic() >= next_poll
@@ -126,6 +143,15 @@ class Submitter:
             self.cycle()
         except Stopped:
             log.info("condorloop stops; DAGs that were submitted go on")
+
+    def grant(self) -> None:
+        """Do what people have asked for, and nothing else: no run is latched, no DAG planned."""
+        now = self._clock()
+        self._ledger.check_in_place()
+        campaigns = self._ledger.campaigns(self._intake.listed, now - self._window)
+        self._tracker.observe(campaigns, now)
+        self._grant(now)
+        self._write_status(now)
 
     def stop(self) -> None:
         """End after the cycle that is under way; from any thread."""
@@ -172,6 +198,8 @@ class Submitter:
     def close(self) -> None:
         """Start nothing more."""
         logging.getLogger("condorloop").removeHandler(self._decisions)
+        if self._announcer:
+            self._announcer.close()
         self._world.close()
 
     def attempt(self, *, poll: bool = True) -> None:
@@ -203,15 +231,21 @@ class Submitter:
         if poll:
             self._isolation.forget()
         runs = self._poll(now) if poll else []
-        for request in self._ledger.requests():
-            self._grant(request, now)
+        self._grant(now)
         known = self._ledger.known(runs[0].number) if runs else frozenset()
         self._say_why_not_latched(now, runs, known)
         campaigns = self._ledger.campaigns(self._intake.listed, now - self._window)
         for action in planner.decide(now, runs, known, campaigns, self._config.calibrations):
             self._act(action, now)
         if poll:
+            self._cleaner.tidy(self._config, now)
+            self._disk.look(now)
+            self._ticket.look(now)
             self._write_status(now)
+
+    def _grant(self, now: float) -> None:
+        for request in self._ledger.requests():
+            self._granting.grant(request, now)
 
     def _poll(self, now: float) -> list[Run]:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
@@ -270,60 +304,13 @@ class Submitter:
                 case Rescue(dag=dag, reason=reason, without=without):
                     self._launcher.rescue(key, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
-                    self._set_state(campaign, state, reason, now)
+                    set_state(self._ledger, self._renderer, campaign, state, reason, now)
 
     def _latch(self, key: CampaignKey, run: Run, reason: str, now: float) -> None:
         self._renderer.begin_run(key, run.start)
         stream = self._config.calibrations[key.calibration].stream_path
         self._ledger.latch(key, stream, run, reason, now)
         say(key, f"latched: {reason}")
-
-    def _grant(self, request: Request, now: float) -> None:
-        """Do what a person asks for, and tell what was done; it can be repeated."""
-        campaigns = self._ledger.campaigns_of(request.run, request.calibration)
-        done = []
-        for wanted in resubmission(request, campaigns):
-            with self._isolation.one_campaign_only(wanted.campaign.key):
-                done.append(self._resubmit(wanted, request.made_by, now))
-        granted = [text for text in done if text]
-        nothing = "nothing of it failed" if campaigns else "no campaign of it is known here"
-        answer = "; ".join(granted) or f"run {request.run}: {nothing}"
-        self._ledger.answer(request.id, bool(granted), answer, now)
-
-    def _resubmit(self, wanted: Resubmission, made_by: str, now: float) -> str:
-        campaign, key = wanted.campaign, wanted.campaign.key
-        if not wanted.dags and not wanted.files:
-            return ""
-        what = [d.label for d in wanted.dags]
-        if not campaign.state.open:
-            text = f"{', '.join(what) or 'files that were given up'} again, asked for by {made_by}"
-            self._set_state(campaign, CampaignState.ACTIVE, text, now)
-        if wanted.files and (files := self._ledger.retry_files(campaign.id)):
-            what.append(f"{files} files that were given up")
-        for dag in wanted.dags:
-            say(key, f"{dag.label} is submitted again, asked for by {made_by}")
-            self._launcher.resubmit(key, dag, now)
-        return f"{key}: {', '.join(what)}" if what else ""
-
-    def _set_state(self, campaign: Campaign, state: CampaignState, reason: str, now: float) -> None:
-        if state.open:
-            (self._renderer.run_dir(campaign.key) / RUN_END).unlink(missing_ok=True)
-        else:
-            self._write_closing_records(campaign, now)
-        self._ledger.set_state(campaign.id, state, reason, now)
-        level = logging.WARNING if state is CampaignState.INCOMPLETE else logging.INFO
-        say(campaign.key, f"{state}: {reason}", level)
-
-    def _write_closing_records(self, campaign: Campaign, now: float) -> None:
-        runs = self._renderer.run_dir(campaign.key)
-        runs.mkdir(parents=True, exist_ok=True)
-        done = self._ledger.processed(campaign.id)
-        root = self._config.calibrations[campaign.key.calibration].harvest.root_filename
-        write_lines(runs / "allLSProcessed.log", done.raw_files)
-        write_lines(runs / "expectedOutputs.log", (f"file:{n}.root" for n in done.expected))
-        write_lines(runs / "allStep2FilesProcessed.log", (f"{n}.root" for n in done.reco))
-        write_lines(runs / "allStep3FilesProcessed.log", (f"{n}/{root}" for n in done.alcareco))
-        write_whole(runs / RUN_END, iso_time(now))
 
     def _write_status(self, now: float) -> None:
         campaigns = tuple(map(self._shown, self._ledger.summaries(since=now - self._window)))
@@ -344,17 +331,26 @@ class Submitter:
                 *problems.of_errors(self._isolation.errors),
                 *problems.of_listing(self._intake.odd_lines()),
                 *problems.of_queue(
-                    tracker.queue.values(), tracker.held_jobs, tracker.idle_dags(now)
+                    *(tracker.queue.values(), tracker.held_jobs, tracker.idle_dags(now)),
+                    held_campaigns={c.key for c in campaigns if c.held_by},
                 ),
                 *problems.of_campaigns(campaigns),
+                *problems.of_disk(self._disk.warning, self._cleaner.errors),
+                *problems.of_ticket(self._ticket.warning, self._ticket.command),
             ),
             campaigns=campaigns,
             decisions=self._decisions.recent(),
+            latencies=self._latencies.of(self._ledger, now - LATENCIES_SHOWN),
+            disk_free=self._disk.free_bytes,
+            ticket_ends=self._ticket.ends_at,
         )
         try:
             write(self._config.site.work_dir, status)
+            page.write(self._config.site.work_dir, status)
         except OSError as error:
             log.error("status.json cannot be written: %s", error)
+        if self._announcer:
+            self._announcer.tell(status)
 
     def _shown(self, campaign: CampaignStatus) -> CampaignStatus:
         """Add to a campaign what the ledger does not know: its jobs and the end of its window."""

@@ -28,12 +28,17 @@ from condorloop.model import (
     DagState,
     FailedNode,
     HeldJob,
+    Jobs,
+    Kept,
     QueuedDag,
 )
 from condorloop.progress import Observed, observe_dag
 from condorloop.rundir import MANIFEST, RUN_START, dag_dir, dag_file, let_group_write, read_json
 from condorloop.services import Service
 from condorloop.world import Pool
+
+DELETED = "its directory was deleted"
+"""Why a DAG is taken out of the queue that works in what is no longer there."""
 
 HISTORY = 86400.0
 """Seconds for which history is searched for a DAG that has left the queue without a word."""
@@ -74,7 +79,7 @@ class Tracker:
         answered = self._ask_queue(now)
         for campaign in campaigns:
             with self._isolation.one_campaign_only(campaign.key):
-                if campaign.dag_count and not self._run_start(campaign.key).exists():
+                if self._is_deleted(campaign):
                     self._restore_run_directory(campaign, answered, now)
                     continue
                 for dag in campaign.dags:
@@ -101,23 +106,28 @@ class Tracker:
         """How many DAGs the schedd has not started for long."""
         return sum(now - since >= IDLE_LONG for since in self._idle_since.values())
 
-    def _run_start(self, key: CampaignKey) -> Path:
-        return self.renderer.run_dir(key) / RUN_START
+    def _is_deleted(self, campaign: Campaign) -> bool:
+        """Whether a person has deleted the run directory; retention has not."""
+        if not campaign.dag_count or Kept.RUNS in campaign.cleaned:
+            return False
+        return not (self.renderer.run_dir(campaign.key) / RUN_START).exists()
 
     def _observe_dag(self, campaign: Campaign, dag: Dag, answered: bool, now: float) -> None:
         observed = self._observed(campaign, dag)
         queued = self.queue.get(observed.dag_id) if answered else None
+        if queued and dag.removed_by:
+            self._withdraw(queued, f"abandoned by {dag.removed_by}")
         if answered and dag.state is DagState.ACTIVE and queued is None:
             self._ended(campaign, dag, now)
             return
         if queued and not dag_file(observed.runs, dag.number).exists():
-            self._withdraw(queued)
+            self._withdraw(queued, DELETED)
             return
         observe_dag(self._ledger, observed)
         if queued:
             self._observe_queued(observed, dag, queued, now)
         if answered and dag.state is DagState.PLANNED:
-            self._reconcile(campaign.key, dag, queued, now)
+            self._reconcile(campaign, dag, queued, now)
 
     def _observe_queued(self, observed: Observed, dag: Dag, queued: QueuedDag, now: float) -> None:
         self._missed.pop(dag.id, None)
@@ -135,12 +145,17 @@ class Tracker:
         dag_id = self.renderer.dag_id(key, dag.number)
         return Observed(dag_id, self.renderer.run_dir(key), campaign.id, dag)
 
-    def _reconcile(self, key: CampaignKey, dag: Dag, queued: QueuedDag | None, now: float) -> None:
+    def _reconcile(
+        self, campaign: Campaign, dag: Dag, queued: QueuedDag | None, now: float
+    ) -> None:
         """Carry on where a submitter stopped between the ledger and the schedd."""
+        key = campaign.key
         runs = self.renderer.run_dir(key)
         file = dag_file(runs, dag.number)
         made_by = read_json(dag_dir(runs, dag.number) / MANIFEST).get("id")
         if queued:
+            if campaign.held_by and not dag.removed_by:
+                self._hold(queued, campaign.held_by)
             self._ledger.dag_submitted(dag.id, queued.cluster, now)
             say(key, f"{dag.label} is in the queue as {queued.cluster}: adopted")
         elif not file.exists() and dag.cluster is None:
@@ -154,8 +169,16 @@ class Tracker:
         elif (cluster := last_cluster(file)) and cluster != dag.cluster:
             self._ledger.dag_submitted(dag.id, cluster, now)
             say(key, f"{dag.label} has run as {cluster}: adopted")
-        else:
+        elif dag.removed_by:
+            self._ledger.dag_ended(dag.id, [], now, dag.removed_by)
+        elif not campaign.held_by:
             self._launcher.submit_planned(key, dag, now)
+
+    def _hold(self, queued: QueuedDag, who: str) -> None:
+        """Hold a DAG that got into the queue while somebody put its campaign on hold."""
+        with self._interruption.outside():
+            self._schedd.hold(Jobs(queued.id, dagman=True), f"held by {who}")
+            self._schedd.hold(Jobs(queued.id), f"held by {who}")
 
     def _ended(self, campaign: Campaign, dag: Dag, now: float) -> None:
         observed = self._observed(campaign, dag)
@@ -178,10 +201,11 @@ class Tracker:
             self._ledger.dag_ended(dag.id, None, now)
             say(campaign.key, f"{dag.label} is done")
             return
-        told = [] if ended.removed_by else _told(file.parent, ended.failed_nodes)
-        self._ledger.dag_ended(dag.id, told, now, ended.removed_by)
-        if ended.removed_by:
-            say(campaign.key, f"{dag.label} was removed by {ended.removed_by}", logging.WARNING)
+        who = ended.removed_by or dag.removed_by
+        told = [] if who else _told(file.parent, ended.failed_nodes)
+        self._ledger.dag_ended(dag.id, told, now, who)
+        if who:
+            say(campaign.key, f"{dag.label} was removed by {who}", logging.WARNING)
         else:
             failed = ", ".join(ended.failed_nodes) or "it left the queue without a result"
             say(campaign.key, f"{dag.label} failed: {failed}", logging.WARNING)
@@ -211,16 +235,16 @@ class Tracker:
                 continue
             if queued := self.queue.get(self.renderer.dag_id(key, number)):
                 busy = True
-                self._withdraw(queued)
+                self._withdraw(queued, DELETED)
             else:
                 self._lose(key, dag_id, number, now)
         if not busy:
             self.renderer.begin_run(key, campaign.run_start)
 
-    def _withdraw(self, queued: QueuedDag) -> None:
-        """Take a DAG out of the queue that works in what is no longer there."""
+    def _withdraw(self, queued: QueuedDag, why: str) -> None:
+        """Take a DAG out of the queue that has no use any more."""
         with self._interruption.outside():
-            self._schedd.remove(queued.cluster, "its directory was deleted")
+            self._schedd.remove(queued.cluster, why)
 
     def _lose(self, key: CampaignKey, dag_id: int, number: int, now: float) -> None:
         runs = self.renderer.run_dir(key)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.dagman.schedd import Schedd
-from condorloop.model import HeldJob, QueuedDag, Run
+from condorloop.model import HeldJob, Jobs, QueuedDag, Run
 from condorloop.oms import Oms
 from condorloop.site import Site
 from condorloop.storage import Contents, Storage
@@ -65,6 +65,12 @@ class Pool(Protocol):
 
     def remove(self, cluster: int, why: str) -> None:
         """Take a DAG out of the queue."""
+
+    def hold(self, jobs: Jobs, why: str) -> int:
+        """Put jobs on hold, and say how many."""
+
+    def release(self, jobs: Jobs, why: str) -> int:
+        """Release jobs that are on hold, and say how many."""
 
     def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
         """How a DAG that has left the queue ended; None if history does not know."""

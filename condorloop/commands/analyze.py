@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from condorloop import analysis
-from condorloop.analysis import Analysis, Queue
 from condorloop.commands.group import examples
 from condorloop.commands.options import RUN, Given, options
 from condorloop.config import Config
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
-from condorloop.evidence import with_log
-from condorloop.telling import tell
+from condorloop.stories import analysis
+from condorloop.stories.analysis import Analysis, Queue
+from condorloop.stories.evidence import with_log
+from condorloop.stories.telling import tell
 from condorloop.views.analysis import analysis_view
 from condorloop.views.terminal import console
 

@@ -7,9 +7,9 @@ import time
 
 import click
 
-from condorloop import finding
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
+from condorloop.stories import finding
 from condorloop.views.find import found_view, not_found
 from condorloop.views.terminal import console
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from condorloop import report_files
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
-from condorloop.period import EXPECTED, Period
-from condorloop.reporting import gather
+from condorloop.reporting import files as report_files
+from condorloop.reporting.gathering import gather
+from condorloop.reporting.period import EXPECTED, Period
 from condorloop.views.report import report_view
 from condorloop.views.terminal import as_text, console
 

@@ -7,9 +7,9 @@ import time
 
 import click
 
-from condorloop import provenance, story, telling
 from condorloop.commands.group import examples
 from condorloop.commands.options import RUN, Given, options
+from condorloop.stories import provenance, story, telling
 from condorloop.views.provenance import provenance_view
 from condorloop.views.show import story_view
 from condorloop.views.terminal import console

@@ -16,7 +16,7 @@ from condorloop.dagman import events, outcome
 from condorloop.failures import Attempt
 from condorloop.model import JobRecord
 from condorloop.rundir import MANIFEST, read_json
-from condorloop.story import Software
+from condorloop.stories.story import Software
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from typing import Any
 
 from condorloop.dagman.outcome import HistoryEnd, history_end, our_reason
 from condorloop.dagman.quoting import classad
+from condorloop.dagman.waiting import IdleJob, why
 from condorloop.dagman.worker import ScheddUnavailable, Worker
 from condorloop.model import CampaignKey, HeldJob, Jobs, QueuedDag
 from condorloop.site import PoolSite
-from condorloop.waiting import IdleJob, why
 
 __all__ = ["Schedd", "ScheddUnavailable"]
 

@@ -1,6 +1,6 @@
 """What became of something, in a short paragraph for each campaign, on the terminal.
 
-Knows how `condorloop.finding` is shown to people; it reads nothing. Times are UTC.
+Knows how `condorloop.stories.finding` is shown to people; it reads nothing. Times are UTC.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from rich.text import Text
 
 from condorloop.amounts import size
 from condorloop.failures import words_of
-from condorloop.finding import Found, Hit
-from condorloop.meanings import FORMS, Kind
 from condorloop.model import FileState, JobRecord
-from condorloop.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory
+from condorloop.stories.finding import Found, Hit
+from condorloop.stories.meanings import FORMS, Kind
+from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory
 from condorloop.views.bar import LUMI_STYLES
 from condorloop.views.show import DAG_STYLES, NODE_STYLES, number, outcome, since
 from condorloop.views.status import CAMPAIGN_STYLES

@@ -1,6 +1,6 @@
 """Where a payload comes from, as a tree on the terminal.
 
-Knows how `condorloop.provenance` is shown to people; it reads nothing. Times are UTC.
+Knows how `condorloop.stories.provenance` is shown to people; it reads nothing. Times are UTC.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from condorloop.amounts import size
-from condorloop.provenance import AlcarecoSource, Provenance, RecoSource
-from condorloop.story import FileStory, NodeStory, Software
+from condorloop.stories.provenance import AlcarecoSource, Provenance, RecoSource
+from condorloop.stories.story import FileStory, NodeStory, Software
 from condorloop.views.show import UPLOAD_STYLES, iov_since, number, outcome, since
 from condorloop.views.terminal import clock, text
 

@@ -1,6 +1,7 @@
 """A campaign's story on the terminal.
 
-Knows how `condorloop.story` is shown to people; it reads and decides nothing. Times are UTC.
+Knows how `condorloop.stories.story` is shown to people; it reads and decides nothing. Times are
+UTC.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from condorloop import problems
 from condorloop.amounts import size
 from condorloop.model import DagState, NodeKind, UploadOutcome
 from condorloop.status import Problem, ProblemKind
-from condorloop.story import DagStory, NodeState, NodeStory, PayloadStory, Story
+from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story
 from condorloop.views.bar import LumiBar
 from condorloop.views.problems import problem_lines
 from condorloop.views.status import CAMPAIGN_STYLES

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from condorloop.ledger_report import LedgerReport
 from condorloop.lumis import Lumis
-from condorloop.period import Period
+from condorloop.reporting.facts import LedgerReport
+from condorloop.reporting.period import Period
+from condorloop.reporting.ways import ways
 from condorloop.testbed import conddb
 from condorloop.testbed.assay import appeared
 from condorloop.testbed.services import Play
-from condorloop.ways import ways
 from tests.loop import Loop
 
 RUN = 398770

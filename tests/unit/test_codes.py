@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.codes import exit_words, hold_words
 from condorloop.dagman.jobs import HELD_FOR_TIME
 from condorloop.finishing import TRANSIENT
 from condorloop.model import HELD_BY_PERSON, NodeKind
+from condorloop.stories.codes import exit_words, hold_words
 
 CMSSW_KINDS = (NodeKind.RECO, NodeKind.ALCA, NodeKind.HARVEST)
 

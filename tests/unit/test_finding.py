@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from condorloop import finding
 from condorloop.fates import LumiState
 from condorloop.ledger import Ledger
-from condorloop.ledger_search import LedgerSearch
-from condorloop.meanings import Kind, meanings
+from condorloop.stories import finding
+from condorloop.stories.ledger_search import LedgerSearch
+from condorloop.stories.meanings import Kind, meanings
 from condorloop.views.find import found_view, not_found
 from tests.unit.examples import KEY, RUN, START
 from tests.unit.story_example import FOLDER, HASH, STREAM, path, written

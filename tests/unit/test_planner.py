@@ -453,3 +453,37 @@ def test_held_dags_and_waiting_files_keep_no_campaign_open_beyond_its_window():
     stuck = tuple(held(i) for i in range(16))
     [action] = act(campaign(**CLOSING, dags=stuck, waiting=waiting(1)), at=8 * HOUR)
     assert action.state is CampaignState.INCOMPLETE
+
+
+HELD = {"held_by": "alice@node"}
+
+
+def test_a_held_campaign_gets_no_batch_no_rescue_and_no_harvest():
+    failed = dag(0, DagState.FAILED, failed=("RECO_0001",), ended_at=START)
+    busy = campaign(waiting=waiting(50), dags=(failed,), unharvested=[0])
+    assert act(busy, at=HOUR)
+    assert act(replace(busy, **HELD), at=HOUR) == []
+
+
+@pytest.mark.parametrize("state", [DagState.PLANNED, DagState.ACTIVE])
+def test_a_held_campaign_is_closed_by_its_window_whatever_is_on_hold(state):
+    on_hold = replace(dag(0, state), held=state is DagState.ACTIVE)
+    held = replace(
+        campaign(state=CampaignState.CLOSING, waiting=waiting(3), dags=(on_hold,), last_ls=10),
+        **HELD,
+    )
+    assert act(held, at=7.9 * HOUR) == []
+    [action] = act(held, at=8 * HOUR)
+    assert isinstance(action, SetState)
+    assert action.state is CampaignState.INCOMPLETE
+    assert "b000 held" in action.reason
+
+
+def test_a_dag_of_a_held_campaign_that_was_released_alone_is_waited_for():
+    moves = replace(campaign(state=CampaignState.CLOSING, dags=(dag(0),)), **HELD)
+    assert act(moves, at=8 * HOUR) == []
+
+
+def test_an_abandoned_campaign_is_left_alone_whatever_shows_up():
+    late = campaign(state=CampaignState.ABANDONED, waiting=waiting(3), dags=(dag(0),))
+    assert act(replace(late, revised="the run goes on"), at=HOUR) == []

@@ -7,11 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop import drawings, plots
 from condorloop.model import CampaignState, NodeKind, UploadOutcome
-from condorloop.report import CalibrationReport, CampaignReport, KindReport, Report, Spread
-from condorloop.report_tables import PART_WORDS
-from condorloop.ways import Part
+from condorloop.reporting import drawings, plots
+from condorloop.reporting.report import (
+    CalibrationReport,
+    CampaignReport,
+    KindReport,
+    Report,
+    Spread,
+)
+from condorloop.reporting.tables import PART_WORDS
+from condorloop.reporting.ways import Part
 from tests.unit.examples import START
 
 HOUR = 3600.0

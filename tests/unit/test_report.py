@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import validate
 
-from condorloop import report_csv
 from condorloop.ledger import Ledger
-from condorloop.ledger_report import LedgerReport
 from condorloop.lumis import Lumis
 from condorloop.model import (
     CampaignKey,
@@ -25,13 +23,15 @@ from condorloop.model import (
     Probe,
     UploadOutcome,
 )
-from condorloop.period import Period
-from condorloop.report import Spread, json_schema, to_json
-from condorloop.report_tables import heading, span, tables
-from condorloop.reporting import gather
+from condorloop.reporting import csv_tables as report_csv
+from condorloop.reporting.facts import LedgerReport
+from condorloop.reporting.gathering import gather
+from condorloop.reporting.period import Period
+from condorloop.reporting.report import Spread, json_schema, to_json
+from condorloop.reporting.tables import heading, span, tables
+from condorloop.reporting.ways import Part
 from condorloop.views.report import report_view
 from condorloop.views.terminal import as_text
-from condorloop.ways import Part
 from tests.unit.examples import RUN, START, config
 
 STREAM = "/eos/cms/RAW"

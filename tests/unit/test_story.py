@@ -8,11 +8,11 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from condorloop import provenance, story, telling
 from condorloop.fates import LumiState
 from condorloop.ledger_file import LedgerError
 from condorloop.model import DagState, JobRecord
-from condorloop.story import NodeState, node_state
+from condorloop.stories import provenance, story, telling
+from condorloop.stories.story import NodeState, node_state
 from condorloop.views.provenance import provenance_view
 from condorloop.views.show import story_view
 from tests.unit.examples import KEY, START, config

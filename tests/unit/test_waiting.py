@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.dagman.matchmaking import clauses, explain
-from condorloop.waiting import why
+from condorloop.dagman.waiting import why
 
 NEEDS = (
     '(TARGET.Arch == "X86_64") && (TARGET.Cpus >= RequestCpus)'

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from condorloop.latency import RunTimes, Upload
 from condorloop.lumis import Lumis
 from condorloop.model import JobRecord, NodeKind
-from condorloop.ways import CampaignFacts, FileFacts, NodeFacts, Part, marks_of, split, ways
+from condorloop.reporting.ways import (
+    CampaignFacts,
+    FileFacts,
+    NodeFacts,
+    Part,
+    marks_of,
+    split,
+    ways,
+)
 from tests.unit.examples import START
 
 TIMES = RunTimes(START, START + 100, 10)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
-from condorloop import report_page
+from condorloop.reporting import page as report_page
 from tests.unit.test_plots import ECAL, EMPTY, REPORT
 from tests.web.viewer import Viewer
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from condorloop.model import NodeKind
 from condorloop.plain import plain
-from condorloop.report import CalibrationReport, CampaignReport, Report, Spread
-from condorloop.report_tables import PART_WORDS, span
-from condorloop.ways import Part
+from condorloop.reporting.report import CalibrationReport, CampaignReport, Report, Spread
+from condorloop.reporting.tables import PART_WORDS, span
+from condorloop.reporting.ways import Part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from condorloop.model import JobRecord, NodeKind
-from condorloop.report import KindReport, Spread
-from condorloop.ways import CampaignFacts, Part, ways
+from condorloop.reporting.report import KindReport, Spread
+from condorloop.reporting.ways import CampaignFacts, Part, ways
 
 
 @dataclass(slots=True)

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from condorloop.model import UploadOutcome
-from condorloop.report import CalibrationReport, CampaignReport, KindReport, Report, Spread
-from condorloop.ways import Part
+from condorloop.reporting.report import (
+    CalibrationReport,
+    CampaignReport,
+    KindReport,
+    Report,
+    Spread,
+)
+from condorloop.reporting.ways import Part
 
 CAMPAIGNS_SHOWN = 30
 """How many campaigns a table has at most; the others are in the CSV and JSON formats."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.model import NodeKind
-from condorloop.story import (
+from condorloop.stories.story import (
     DagStory,
     FileStory,
     NodeStory,

@@ -16,14 +16,14 @@ from condorloop.config import Config
 from condorloop.dagman import outcome
 from condorloop.dagman.events import jobs_of
 from condorloop.fates import LumiState
-from condorloop.ledger_search import DagKey, LedgerSearch
 from condorloop.lumis import EMPTY
-from condorloop.meanings import Kind, Meaning, meanings
 from condorloop.model import CampaignKey, JobRecord, NodeKind
 from condorloop.rundir import dag_file, run_dir
 from condorloop.status import CampaignStatus, LumiText
-from condorloop.story import DagStory, FileStory, NodeStory, PayloadStory, Story
-from condorloop.telling import completed, ledger_of
+from condorloop.stories.ledger_search import DagKey, LedgerSearch
+from condorloop.stories.meanings import Kind, Meaning, meanings
+from condorloop.stories.story import DagStory, FileStory, NodeStory, PayloadStory, Story
+from condorloop.stories.telling import completed, ledger_of
 
 MOST = 10
 """How many of one kind are given."""

@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from condorloop import plots, report_csv, report_page
-from condorloop.report import Report, to_json
+from condorloop.reporting import csv_tables, page, plots
+from condorloop.reporting.report import Report, to_json
 from condorloop.rundir import write_whole
 
 FORMATS = ("csv", "json", "html")
@@ -26,10 +26,10 @@ def texts(report: Report, form: str) -> dict[str, str]:
         The format needs plots, and what draws them is not installed.
     """
     if form == "csv":
-        return {f"{name}.csv": text for name, text in report_csv.tables(report).items()}
+        return {f"{name}.csv": text for name, text in csv_tables.tables(report).items()}
     if form == "json":
         return {"report.json": json.dumps(to_json(report), indent=1) + "\n"}
-    return {"report.html": report_page.render(report)}
+    return {"report.html": page.render(report)}
 
 
 def write(files: Mapping[str, str], output: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """The stories of campaigns, as far as the ledger knows them.
 
 Knows how a campaign's rows become a story; what DAG directories tell more is added by
-`condorloop.telling`.
+`condorloop.stories.telling`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from condorloop.model import (
     dag_label,
 )
 from condorloop.rundir import alcareco_name, harvest_name
-from condorloop.story import DagStory, FileStory, NodeStory, PayloadStory, Story, node_state
+from condorloop.stories.story import DagStory, FileStory, NodeStory, PayloadStory, Story, node_state
 
 
 class LedgerStories(LedgerSummary):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter
 
 from condorloop.model import CampaignState, NodeKind, UploadOutcome
-from condorloop.ways import Part
+from condorloop.reporting.ways import Part
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from condorloop.analysis import Finding
 from condorloop.diagnosis import relevant
 from condorloop.plain import plain
+from condorloop.stories.analysis import Finding
 
 LINES = 12
 """How many lines are shown."""

@@ -14,10 +14,10 @@ from condorloop.conditions import Iov
 from condorloop.config import Config
 from condorloop.dagman.records import DagRecords, read
 from condorloop.ledger_file import LEDGER, LedgerError
-from condorloop.ledger_story import LedgerStories
 from condorloop.model import JobRecord
 from condorloop.rundir import HARVEST_RECORD, dag_file, read_json, run_dir
-from condorloop.story import DagStory, NodeState, NodeStory, PayloadStory, Story, node_state
+from condorloop.stories.ledger_story import LedgerStories
+from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story, node_state
 
 _IN_QUEUE = (NodeState.IDLE, NodeState.RUNNING, NodeState.HELD)
 

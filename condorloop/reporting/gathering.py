@@ -15,13 +15,13 @@ from condorloop.calibration import Closing
 from condorloop.config import Config
 from condorloop.dagman.events import jobs_of
 from condorloop.ledger_file import LEDGER
-from condorloop.ledger_report import LedgerReport, ReportedCampaign
 from condorloop.model import JobRecord, UploadOutcome
-from condorloop.period import Period
-from condorloop.report import CalibrationReport, CampaignReport, Report, Spread
+from condorloop.reporting.facts import LedgerReport, ReportedCampaign
+from condorloop.reporting.period import Period
+from condorloop.reporting.report import CalibrationReport, CampaignReport, Report, Spread
+from condorloop.reporting.totals import Totals
+from condorloop.reporting.ways import CampaignFacts
 from condorloop.rundir import dag_file, run_dir
-from condorloop.totals import Totals
-from condorloop.ways import CampaignFacts
 
 
 def gather(config: Config, only: Collection[str], period: Period, now: float) -> Report:

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from condorloop import drawings
-from condorloop.report import Report
+from condorloop.reporting import drawings
+from condorloop.reporting.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from condorloop.ledger_story import LedgerStories
 from condorloop.model import CampaignKey
-from condorloop.story import Story
+from condorloop.stories.ledger_story import LedgerStories
+from condorloop.stories.story import Story
 
 _DAG = "SELECT calibration, run, number FROM dag JOIN campaign ON campaign.id = campaign_id"
 _END = "\U0010ffff"

@@ -22,8 +22,8 @@ from condorloop.model import (
     NodeKind,
     UploadOutcome,
 )
-from condorloop.period import Period
-from condorloop.ways import CampaignFacts, FileFacts, NodeFacts
+from condorloop.reporting.period import Period
+from condorloop.reporting.ways import CampaignFacts, FileFacts, NodeFacts
 
 _IN_FLIGHT = (DagState.PLANNED, DagState.ACTIVE)
 

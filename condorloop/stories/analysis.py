@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from condorloop.codes import exit_words, hold_words
+from condorloop.dagman.waiting import IdleJob
 from condorloop.failures import Attempt, shell_code
 from condorloop.model import CampaignKey, FileState, HeldJob, NodeKind, QueuedDag, UploadOutcome
-from condorloop.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory, Story
-from condorloop.waiting import IdleJob
+from condorloop.stories.codes import exit_words, hold_words
+from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory, Story
 
 
 class Sign(StrEnum):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from condorloop import plots
 from condorloop.page import template
-from condorloop.report import Report
-from condorloop.report_tables import heading, tables
+from condorloop.reporting import plots
+from condorloop.reporting.report import Report
+from condorloop.reporting.tables import heading, tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,276 @@
+"""What people ask for is done and told; what was cut short, or met a silent schedd, is repeated."""
+
+import pytest
+
+from condorloop.bell import Bell
+from condorloop.cleaning import Cleaner
+from condorloop.dagman.plan import plan_batch
+from condorloop.dagman.render import Renderer
+from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.granting import Granting
+from condorloop.interruption import Interruption
+from condorloop.isolation import Isolation
+from condorloop.launcher import Launcher
+from condorloop.ledger import Ledger
+from condorloop.ledger_requests import Requests
+from condorloop.model import (
+    Batch,
+    CampaignKey,
+    CampaignState,
+    DagState,
+    FileState,
+    Jobs,
+    Probe,
+    RequestKind,
+)
+from condorloop.rundir import RUN_END
+from tests.unit.examples import KEY, RUN, START, config, raw_file
+
+OTHER = CampaignKey("BeamSpot", KEY.run)
+HELD = "held by alice@node"
+ACTING = [k for k in RequestKind if k is not RequestKind.CLEANUP]
+
+
+class Queue:
+    """A pool that notes what it is told, and may be silent."""
+
+    def __init__(self):
+        self.told = []
+        self.silent = False
+
+    def _note(self, *words):
+        if self.silent:
+            raise ScheddUnavailable("no answer in 20 s")
+        self.told.append(words)
+        return 2
+
+    def hold(self, jobs, why):
+        return self._note("hold", jobs, why)
+
+    def release(self, jobs, why):
+        return self._note("release", jobs, why)
+
+    def remove(self, cluster, why):
+        self._note("remove", cluster, why)
+
+    def submit(self, dag_file, batch_name):
+        self._note("submit", batch_name)
+        return 99
+
+
+class Place:
+    """A ledger with one campaign that has a DAG in the queue, and who grants requests there."""
+
+    def __init__(self, folder):
+        self.config = config(folder)
+        work_dir = self.config.site.work_dir
+        work_dir.mkdir()
+        self.ledger = Ledger(work_dir / "condorloop.db", "ledger")
+        renderer = Renderer(self.config, work_dir, self.ledger.id)
+        stream = self.config.calibrations[KEY.calibration].stream_path
+        renderer.begin_run(KEY, START)
+        self.ledger.latch(KEY, stream, RUN, "running", START)
+        files = [raw_file(i, i + 1, i + 1) for i in range(3)]
+        self.ledger.add_files(stream, KEY.run, {f.path: f.size for f in files}, START)
+        for file in files:
+            good = Probe(file.lumis, file.events)
+            self.ledger.record_probe(file.path, FileState.GOOD, good, START)
+        self.pool = Queue()
+        interruption = Interruption(Bell())
+        self.launcher = Launcher(self.ledger, renderer, self.pool, interruption)
+        self.run_dir = renderer.run_dir(KEY)
+        self.isolation = Isolation()
+        self.others = (self.pool, interruption, self.isolation, Cleaner(self.ledger))
+        self.granting = Granting(self.ledger, self.launcher, *self.others)
+        plan = plan_batch(KEY, self.config.calibrations[KEY.calibration], Batch(0, files), 0, 0)
+        self.launcher.carry_out(self.campaign, plan, "a test", START)
+        self.pool.told.clear()
+
+    @property
+    def campaign(self):
+        [campaign] = self.ledger.campaigns_of(KEY.run, KEY.calibration)
+        return campaign
+
+    @property
+    def dag(self):
+        [dag] = self.campaign.dags
+        return dag
+
+    def ask(self, kind, node=None, *, calibration=None, everything=False, reason=""):
+        with Requests(self.ledger.path) as requests:
+            return requests.ask(
+                kind,
+                KEY.run,
+                calibration,
+                node=node,
+                everything=everything,
+                made_by="alice@node",
+                now=START,
+                reason=reason,
+            )
+
+    def grant(self):
+        for request in self.ledger.requests():
+            self.granting.grant(request, START + 60)
+
+    def answer(self, number):
+        with Requests(self.ledger.path) as requests:
+            return requests.answer_to(number)
+
+    def granted(self, *asked, **more):
+        number = self.ask(*asked, **more)
+        self.grant()
+        return self.answer(number)
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place(tmp_path)
+    yield place
+    place.ledger.close()
+
+
+ID = f"ledger/{KEY.calibration}/{KEY.run}/0"
+
+
+def test_hold_marks_the_campaign_and_holds_dagman_and_the_jobs_that_wait(place):
+    assert place.granted(RequestKind.HOLD) == (
+        True,
+        f"{KEY}: held by alice@node; 4 jobs of b000 put on hold",
+    )
+    assert place.campaign.held_by == "alice@node"
+    assert place.pool.told == [
+        ("hold", Jobs(ID, dagman=True), HELD),
+        ("hold", Jobs(ID), HELD),
+    ]
+
+
+def test_hold_of_a_node_leaves_the_campaign_and_dagman_alone(place):
+    assert place.granted(RequestKind.HOLD, "RECO_0000", everything=True)[0]
+    assert place.campaign.held_by == ""
+    assert place.pool.told == [("hold", Jobs(ID, node="RECO_0000", running=True), HELD)]
+
+
+def test_release_undoes_hold(place):
+    place.granted(RequestKind.HOLD)
+    place.pool.told.clear()
+    assert place.granted(RequestKind.RELEASE)[0]
+    assert place.campaign.held_by == ""
+    assert [(what, jobs) for what, jobs, _ in place.pool.told] == [
+        ("release", Jobs(ID)),
+        ("release", Jobs(ID, dagman=True)),
+    ]
+
+
+def test_abandon_removes_the_dag_and_closes_the_campaign(place):
+    granted, words = place.granted(RequestKind.ABANDON, reason="wrong menu")
+    assert granted
+    assert words == f"{KEY}: abandoned by alice@node: wrong menu; b000 removed"
+    assert place.campaign.state is CampaignState.ABANDONED
+    assert place.campaign.reason == "by alice@node: wrong menu"
+    assert (place.run_dir / RUN_END).exists()
+    assert place.pool.told == [("remove", 99, "abandoned by alice@node")]
+    assert place.dag.removed_by == "alice@node"
+
+
+def test_an_abandoned_campaign_is_followed_until_its_dags_have_left_the_queue(place):
+    place.granted(RequestKind.ABANDON)
+    assert [c.key for c in place.ledger.campaigns({}, START)] == [KEY]
+    place.ledger.dag_ended(place.dag.id, [], START + 70, "alice@node")
+    assert place.ledger.campaigns({}, START) == []
+
+
+def test_resubmit_of_an_abandoned_campaign_waits_until_its_dags_have_left_the_queue(place):
+    place.granted(RequestKind.ABANDON)
+    number = place.ask(RequestKind.RESUBMIT, "b000")
+    place.ledger.dag_ended(place.dag.id, [], START + 70, "alice@node")
+    place.grant()
+    assert place.answer(number)[0]
+    assert place.campaign.state is CampaignState.ACTIVE
+    assert not (place.run_dir / RUN_END).exists()
+    assert (place.dag.state, place.dag.removed_by) == (DagState.ACTIVE, "")
+
+
+def test_what_leaves_the_queue_must_be_gone_before_it_is_resubmitted(place):
+    place.granted(RequestKind.ABANDON)
+    number = place.ask(RequestKind.RESUBMIT)
+    place.grant()
+    assert place.answer(number) is None
+    assert place.campaign.state is CampaignState.ABANDONED
+
+
+def test_abandoning_a_failed_dag_leaves_it_so_and_the_campaign_open(place):
+    place.ledger.dag_ended(place.dag.id, [], START + 10)
+    assert place.granted(RequestKind.ABANDON, "b000")[0]
+    assert (place.dag.state, place.dag.removed_by) == (DagState.REMOVED, "alice@node")
+    assert place.campaign.state is CampaignState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    "kind", [RequestKind.HOLD, RequestKind.RELEASE, RequestKind.ABANDON], ids=str
+)
+def test_a_request_waits_for_a_schedd_that_does_not_answer(place, kind):
+    place.pool.silent = True
+    number = place.ask(kind)
+    place.grant()
+    place.grant()
+    assert place.answer(number) is None
+    place.pool.silent = False
+    place.grant()
+    assert place.answer(number)[0]
+
+
+@pytest.mark.parametrize("kind", ACTING, ids=str)
+def test_a_request_that_was_cut_short_before_its_answer_is_done_again_and_answered_alike(
+    place, kind, monkeypatch
+):
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    if kind is RequestKind.RESUBMIT:
+        place.ledger.dag_ended(place.dag.id, [], START + 10)
+    number = place.ask(kind)
+    with monkeypatch.context() as cut:
+        cut.setattr(place.ledger, "answer", dies)
+        with pytest.raises(KeyboardInterrupt):
+            place.grant()
+    if kind is RequestKind.ABANDON:
+        place.ledger.dag_ended(place.dag.id, [], START + 70, "alice@node")
+    again = Granting(place.ledger, place.launcher, *place.others)
+    for request in place.ledger.requests():
+        again.grant(request, START + 80)
+    assert place.answer(number)[0]
+
+
+def test_what_was_done_for_one_campaign_is_told_though_another_had_to_wait(place):
+    stream = place.config.calibrations[OTHER.calibration].stream_path
+    place.ledger.latch(OTHER, stream, RUN, "running", START)
+    place.pool.silent = True
+    number = place.ask(RequestKind.ABANDON)
+    place.grant()
+    assert place.answer(number) is None
+    place.pool.silent = False
+    place.grant()
+    granted, words = place.answer(number)
+    assert granted
+    by = "abandoned by alice@node"
+    assert words == f"{OTHER}: {by}; {KEY}: {by}; b000 removed"
+
+
+def test_trouble_with_one_campaign_is_told_and_stops_no_other(place):
+    stream = place.config.calibrations[OTHER.calibration].stream_path
+    place.ledger.latch(OTHER, stream, RUN, "running", START)
+    blocked = place.launcher.renderer.run_dir(OTHER)
+    blocked.parent.mkdir()
+    blocked.write_text("a file where a folder should be")
+    granted, words = place.granted(RequestKind.ABANDON)
+    assert granted
+    assert f"{KEY}: abandoned by alice@node" in words
+    assert f"{OTHER}: FileExistsError" in words
+    assert place.campaign.state is CampaignState.ABANDONED
+
+
+def test_an_unknown_name_is_refused_in_words(place):
+    granted, words = place.granted(RequestKind.HOLD, "b007")
+    assert not granted
+    assert words.startswith(f"{KEY}: no b007; there are b000 active, with RECO_0000")
