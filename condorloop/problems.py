@@ -84,12 +84,6 @@ def of_disk(warning: str, not_cleaned: Mapping[CampaignKey, str]) -> Iterator[Pr
         yield _problem(ProblemKind.DISK, key, f"cannot be cleaned up: {error}", "condorloop doctor")
 
 
-def of_ticket(warning: str, command: str) -> Iterator[Problem]:
-    """Name a ticket that ends soon, or is not there."""
-    if warning:
-        yield Problem(ProblemKind.TICKET, warning, command)
-
-
 def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
     """Name what is wrong with campaigns; a bad file of a shared stream once."""
     all_of_them = tuple(campaigns)

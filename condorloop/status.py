@@ -167,8 +167,8 @@ class Status:
 
     `poll_interval` and `cycle_time` are seconds: between two cycles, and what the last one took.
     `latencies` has the campaigns of the last days that have uploaded a payload, older runs first.
-    `disk_free` is what is free on the work_dir's disk, in bytes; `ticket_ends` is the end of the
-    submitter's Kerberos ticket. Either is None if it is not known.
+    `disk_free` is what is free on the work_dir's disk, in bytes; `ticket_ends` is when the first
+    Kerberos ticket ends that the loop works with. Either is None if it is not known.
     """
 
     schema: Literal[2] = 2

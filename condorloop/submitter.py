@@ -25,7 +25,6 @@ from condorloop.config import Config, ConfigError
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.decisions import Decisions
-from condorloop.expiring import TicketWatch
 from condorloop.filling import DiskWatch
 from condorloop.granting import Granting
 from condorloop.intake import Intake
@@ -42,6 +41,7 @@ from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, Sub
 from condorloop.services import Service
 from condorloop.site import Site
 from condorloop.status import CampaignStatus, Status, jobs_in_queue, write
+from condorloop.tickets import TicketWatch
 from condorloop.tracker import Tracker
 from condorloop.world import World
 
@@ -95,7 +95,7 @@ class Submitter:
             *(ledger, self._launcher, pool, self._interruption, self._isolation, self._cleaner)
         )
         self._disk = DiskWatch(config.site.work_dir, config.site.disk)
-        self._ticket = TicketWatch(config.site)
+        self._tickets = TicketWatch()
         self._announcer: Announcer | None = None
         self._decisions = Decisions()
         self._latencies = RecentLatencies()
@@ -240,7 +240,7 @@ class Submitter:
         if poll:
             self._cleaner.tidy(self._config, now)
             self._disk.look(now)
-            self._ticket.look(now)
+            self._tickets.look(self._config, now)
             self._write_status(now)
 
     def _grant(self, now: float) -> None:
@@ -336,13 +336,13 @@ class Submitter:
                 ),
                 *problems.of_campaigns(campaigns),
                 *problems.of_disk(self._disk.warning, self._cleaner.errors),
-                *problems.of_ticket(self._ticket.warning, self._ticket.command),
+                *self._tickets.problems,
             ),
             campaigns=campaigns,
             decisions=self._decisions.recent(),
             latencies=self._latencies.of(self._ledger, now - LATENCIES_SHOWN),
             disk_free=self._disk.free_bytes,
-            ticket_ends=self._ticket.ends_at,
+            ticket_ends=self._tickets.ends_at,
         )
         try:
             write(self._config.site.work_dir, status)

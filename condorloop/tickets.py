@@ -12,7 +12,7 @@ from condorloop import accounts, kerberos
 from condorloop.amounts import duration
 from condorloop.config import Config
 from condorloop.doctor.kerberos import why_not_needed
-from condorloop.kerberos import NoTicket
+from condorloop.kerberos import NoTicket, Ticket
 from condorloop.status import Problem, ProblemKind
 
 EVERY = 600.0
@@ -20,10 +20,14 @@ EVERY = 600.0
 
 
 class TicketWatch:
-    """Looks at the tickets; `problems` are those that end soon, or are not there and must be."""
+    """Looks at the tickets; `problems` are those that end soon, or are not there and must be.
+
+    `ends_at` is when the first of them ends, seconds since the epoch; None if there is none.
+    """
 
     def __init__(self) -> None:
         self.problems: tuple[Problem, ...] = ()
+        self.ends_at: float | None = None
         self._looked_at: float | None = None
 
     def look(self, config: Config, now: float) -> None:
@@ -34,18 +38,28 @@ class TicketWatch:
         caches = accounts.caches(config)
         if why_not_needed(config.site) is None:
             caches = {"": (accounts.SUBMITTER,)} | caches
-        found = (_problem(cache, users, now) for cache, users in caches.items())
+        tickets = {cache: _ticket(cache) for cache in caches}
+        found = (_problem(tickets[cache], cache, users, now) for cache, users in caches.items())
         self.problems = tuple(problem for problem in found if problem)
+        ends = (ticket.ends_at for ticket in tickets.values() if isinstance(ticket, Ticket))
+        self.ends_at = min(ends, default=None)
 
 
-def _problem(cache: str, users: tuple[str, ...], now: float) -> Problem | None:
+def _ticket(cache: str) -> Ticket | NoTicket:
+    try:
+        return kerberos.look({**os.environ, accounts.CACHE: cache} if cache else None)
+    except NoTicket as error:
+        return error
+
+
+def _problem(
+    ticket: Ticket | NoTicket, cache: str, users: tuple[str, ...], now: float
+) -> Problem | None:
     whose = f"the Kerberos ticket of {', '.join(users)}"
     kinit = f"KRB5CCNAME={shlex.quote(cache)} kinit" if cache else "kinit"
-    try:
-        ticket = kerberos.look({**os.environ, accounts.CACHE: cache} if cache else None)
-    except NoTicket as error:
+    if isinstance(ticket, NoTicket):
         # Without a cache of its own the loop may work by other means, as storage's answers tell.
-        return Problem(ProblemKind.TICKET, f"{whose}: none: {error}", kinit) if cache else None
+        return Problem(ProblemKind.TICKET, f"{whose}: none: {ticket}", kinit) if cache else None
     if not ticket.ends_soon(now):
         return None
     left = ticket.left(now)

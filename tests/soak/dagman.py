@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from condorloop.model import HELD_BY_PERSON, CampaignKey, HeldJob, QueuedDag
+from condorloop.model import HELD_BY_PERSON, CampaignKey, HeldJob, Jobs, QueuedDag
 from tests.soak.jobs import ON_HOLD, on_access_point, variables_of
 from tests.soak.tripwire import Killed, unwatched
 
@@ -207,6 +207,30 @@ class DagMan:
         if job.state == "held" and self.in_queue:
             job.state = "idle"
             self._pool.want_slot(self, job)
+
+    def hold_some(self, jobs: Jobs) -> int:
+        """Put jobs on hold because a person wants it; give how many."""
+        if jobs.dagman:
+            count = int(self.held_code is None)
+            self.held_code = HELD_BY_PERSON
+            return count
+        states = ("idle", "running") if jobs.running else ("idle",)
+        meant = [j for j in self.jobs if jobs.node in (None, j.node) and j.state in states]
+        for job in meant:
+            self.hold(job, HELD_BY_PERSON)
+        return len(meant)
+
+    def release_some(self, jobs: Jobs) -> int:
+        """Release jobs because a person wants it; give how many."""
+        if jobs.dagman:
+            held = self.held_code is not None
+            if held:
+                self.release_dag()
+            return int(held)
+        meant = [j for j in self.jobs if jobs.node in (None, j.node) and j.state == "held"]
+        for job in meant:
+            self.release(job)
+        return len(meant)
 
     def hold_dag(self, code: int) -> None:
         """Put DAGMan itself on hold: its jobs go on."""

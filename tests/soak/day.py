@@ -155,6 +155,7 @@ class Day:
                 *(self.agenda, self._rng, work_dir, self._promises),
                 lambda: self._submitter is not None,
                 self._end,
+                self._released,
             ).look()
             self.agenda.go_on_until(self._end)
             self.agenda.tell("the faults are over")
@@ -302,6 +303,10 @@ class Day:
                 with unwatched():
                     shutil.rmtree(dag.file.parent, ignore_errors=True)
         self.agenda.tell(f"-- {what}" + (f": {dag.name}" if dag else ""))
+
+    def _released(self) -> None:
+        """What a person held goes on from now."""
+        self._calm_since = max(self._calm_since, self.agenda.now)
 
     def _later(self, release: Callable[[], None]) -> None:
         """Let a person come back to what was held."""

@@ -1,10 +1,14 @@
-"""The operator: a person who looks at ``status.json`` now and then, and asks for what failed."""
+"""The operator: a person who looks at ``status.json`` now and then, and asks for this and that.
+
+He asks for what failed, holds runs for a while, and in the end releases all that is on hold.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from condorloop.ledger import LedgerError
 from condorloop.ledger_file import LEDGER
@@ -30,6 +34,7 @@ class Operator:
         promises: Promises,
         is_running: Callable[[], bool],
         end: float,
+        on_release: Callable[[], None],
     ) -> None:
         self._agenda = agenda
         self._rng = rng
@@ -37,26 +42,49 @@ class Operator:
         self._promises = promises
         self._is_running = is_running
         self._end = end
+        self._on_release = on_release
         self._asked_at_the_end: dict[int, int] = {}
 
     def look(self) -> None:
         """Look at what is wrong, and ask for some of it; when the faults are over, for all."""
         over = self._agenda.now >= self._end
         self._agenda.after(600 if over else self._rng.uniform(1200, 5400), self.look)
-        status = read_json(self._work_dir / "status.json")
-        for run in sorted({c["run"] for c in status.get("campaigns", []) if _is_troubled(c)}):
+        campaigns = read_json(self._work_dir / "status.json").get("campaigns", [])
+        held = sorted({c["run"] for c in campaigns if _is_held(c)})
+        for run in held:
+            if over or self._rng.random() < 0.5:
+                self._release(run)
+        for run in sorted({c["run"] for c in campaigns if _is_open(c)} - set(held)):
+            if not over and self._rng.random() < 0.1:
+                self._hold(run)
+        for run in sorted({c["run"] for c in campaigns if _is_troubled(c)} - set(held)):
             asked = self._asked_at_the_end.get(run, 0)
             if not over and self._rng.random() < 0.5:
-                self._ask(run, everything=self._rng.random() < 0.5)
+                self._resubmit(run, everything=self._rng.random() < 0.5)
             elif over and asked < AT_THE_END and self._is_running():
-                self._asked_at_the_end[run] = asked + self._ask(run, everything=True)
+                self._asked_at_the_end[run] = asked + self._resubmit(run, everything=True)
 
-    def _ask(self, run: int, everything: bool) -> bool:
+    def _resubmit(self, run: int, everything: bool) -> bool:
+        left = self._ask(RequestKind.RESUBMIT, run, everything)
+        if left:
+            self._promises.resubmitted(run)
+        return left
+
+    def _hold(self, run: int) -> None:
+        if self._ask(RequestKind.HOLD, run, self._rng.random() < 0.3):
+            self._promises.hold_asked(run)
+
+    def _release(self, run: int) -> None:
+        if self._ask(RequestKind.RELEASE, run):
+            self._promises.release_asked(run)
+            self._on_release()
+
+    def _ask(self, kind: RequestKind, run: int, everything: bool = False) -> bool:
         """Leave a request; whether it could be left."""
         try:
             with unwatched(), Requests(self._work_dir / LEDGER) as requests:
                 requests.ask(
-                    RequestKind.RESUBMIT,
+                    kind,
                     run,
                     None,
                     node=None,
@@ -66,9 +94,16 @@ class Operator:
                 )
         except LedgerError:
             return False
-        self._agenda.tell(f"-- run {run} is asked for again")
-        self._promises.resubmitted(run)
+        self._agenda.tell(f"-- {kind} {run} is asked for")
         return True
+
+
+def _is_open(campaign: dict[str, object]) -> bool:
+    return campaign["state"] in ("active", "closing")
+
+
+def _is_held(campaign: dict[str, Any]) -> bool:
+    return bool(campaign["held_by"] or campaign["jobs"].get("held"))
 
 
 def _is_troubled(campaign: dict[str, object]) -> bool:

@@ -11,9 +11,9 @@ from random import Random
 
 from condorloop.dagman.outcome import HistoryEnd, our_reason, removed_by
 from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.model import HeldJob, QueuedDag
+from condorloop.model import HeldJob, Jobs, QueuedDag
 from tests.soak.dagman import DagMan, Job
-from tests.soak.jobs import Jobs
+from tests.soak.jobs import Jobs as Machines
 from tests.soak.promises import Promises
 from tests.soak.story import Agenda
 from tests.soak.tripwire import Killed, Tripwire, unwatched
@@ -34,7 +34,7 @@ class SimulatedPool:
         agenda: Agenda,
         rng: Random,
         weather: Weather,
-        jobs: Jobs,
+        jobs: Machines,
         wire: Tripwire,
         promises: Promises,
     ) -> None:
@@ -204,6 +204,23 @@ class Schedd:
         self._answer()
         if dag := self._pool.queue.get(cluster):
             self._pool.remove(dag, our_reason(why))
+
+    def hold(self, jobs: Jobs, why: str) -> int:
+        """Put jobs on hold, and say how many."""
+        return self._act(jobs, lambda dag: dag.hold_some(jobs))
+
+    def release(self, jobs: Jobs, why: str) -> int:
+        """Release jobs that are on hold, and say how many."""
+        return self._act(jobs, lambda dag: dag.release_some(jobs))
+
+    def _act(self, jobs: Jobs, act: Callable[[DagMan], int]) -> int:
+        self._answer()
+        self._wire.effect()
+        dags = [d for d in self._pool.queue.values() if d.id == jobs.dag_id]
+        with unwatched():
+            count = sum(map(act, dags))
+        self._wire.effect()
+        return count
 
     def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
         """How a DAG that has left the queue ended; None if history does not know."""

@@ -43,6 +43,8 @@ class _Book:
     asked_for: bool = False
     shown_since: float | None = None
     was_deleted: bool = False
+    held: bool = False
+    hold_asked: bool = False
 
 
 class Promises:
@@ -85,6 +87,8 @@ class Promises:
         manifest = read_json(file.parent / MANIFEST)
         key = CampaignKey(manifest["calibration"], manifest["run"])
         book = self._book(key)
+        if book.held:
+            raise Violation(f"{dag_id} is submitted while a person holds {key}")
         closed = book.state is not None and not book.state.open
         if closed and not book.asked_for and self._agenda.now > self._window_end(key):
             raise Violation(f"{dag_id} is submitted after its window, of a closed campaign")
@@ -137,6 +141,7 @@ class Promises:
     def ledger_lost(self) -> None:
         """The ledger is gone: campaigns that have left nothing are latched again."""
         for key, book in self._books.items():
+            book.held = False
             left = self._run_dir(key)
             if not (left / RUN_START).exists() or (left / RUN_END).exists():
                 book.latched = 0
@@ -149,6 +154,18 @@ class Promises:
         key = CampaignKey(folder.parent.name, int(folder.name.removeprefix("run")))
         state = self._book(key).state
         return key if state is not None and state.open else None
+
+    def hold_asked(self, run: int) -> None:
+        """A person wants a run held."""
+        for name in self._config.calibrations:
+            self._book(CampaignKey(name, run)).hold_asked = True
+
+    def release_asked(self, run: int) -> None:
+        """A person wants a run to go on, its window over or not."""
+        for name in self._config.calibrations:
+            book = self._book(CampaignKey(name, run))
+            book.held = book.hold_asked = False
+            book.asked_for = True
 
     def resubmitted(self, run: int) -> None:
         """A person has asked for a run again."""
@@ -170,9 +187,10 @@ class Promises:
     def polled(self, ledger: Ledger, failed: Mapping[str, float]) -> None:
         """A whole cycle was made; `failed` tells when each service last gave no answer."""
         now = self._agenda.now
-        for row in ledger._all("SELECT calibration, run, state, reason FROM campaign"):
+        for row in ledger._all("SELECT * FROM campaign"):
             key, state = CampaignKey(row["calibration"], row["run"]), CampaignState(row["state"])
             book = self._book(key)
+            book.held = bool(row["held_by"]) and book.hold_asked
             if state is not book.state:
                 if not state.open:
                     self._closed(key, row["reason"])

@@ -90,7 +90,10 @@ def test_a_webhook_that_hangs_keeps_the_submitter_from_neither_cycling_nor_endin
         ({"messages": {"webhook_file": "/x", "kinds": ["bad_file"]}}, "messages.kinds.0"),
         ({"messages": {"webhook_file": "/x", "reminder": 0}}, "messages.reminder"),
         ({"messages": {"mail": {"to": [], "from": "a@b.ch"}}}, "messages.mail.to"),
-        ({"messages": {"mail": {"to": ["a@b.ch", "a\nb@c"], "from": "a@b.ch"}}}, "messages.mail.to.1"),
+        (
+            {"messages": {"mail": {"to": ["a@b.ch", "a\nb@c"], "from": "a@b.ch"}}},
+            "messages.mail.to.1",
+        ),
     ],
 )
 def test_a_key_that_makes_no_sense_is_named(tmp_path, keys, wrong):

@@ -39,6 +39,7 @@ def test_a_ticket_that_ends_soon_is_told_with_the_command_that_renews_it(tmp_pat
     assert problem.text == "the Kerberos ticket of submitter (ngt@CERN.CH) ends in 2 h"
     assert problem.command == f"KRB5CCNAME={CACHE} kinit -R"
     assert asked[0][accounts.CACHE] == CACHE
+    assert watch.ends_at == ticket.ends_at
 
 
 def test_a_ticket_that_cannot_be_renewed_any_more_needs_another(tmp_path, monkeypatch):
@@ -52,6 +53,7 @@ def test_a_configured_cache_without_a_ticket_is_told(tmp_path, monkeypatch):
     assert [p.text for p in watch.problems] == [
         "the Kerberos ticket of submitter: none: no such file"
     ]
+    assert watch.ends_at is None
 
 
 def test_a_ticket_that_lasts_is_no_problem_and_is_not_asked_for_all_the_time(tmp_path, monkeypatch):

@@ -1,0 +1,78 @@
+"""What the loop tells after each cycle to those who do not ask it: metrics and messages.
+
+Knows what the site file wants to be told, and that nothing of it may stop a cycle.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from condorloop import status as status_file
+from condorloop.courier import Courier, Remembers
+from condorloop.exporting import Endpoint, Textfile
+from condorloop.messages import Wanted
+from condorloop.messengers import ways
+from condorloop.metrics import Metrics
+from condorloop.plain import one_line
+from condorloop.site import Site
+from condorloop.status import Status, StatusError
+
+log = logging.getLogger(__name__)
+
+
+class Announcer:
+    """Tells what a site wants to be told; without such keys in the site file it tells nothing.
+
+    Parameters
+    ----------
+    site
+        Says what is told.
+    ledger
+        Remembers which problems were told.
+
+    Raises
+    ------
+    LedgerError
+        The ledger cannot be read.
+    """
+
+    def __init__(self, site: Site, ledger: Remembers) -> None:
+        listen, textfile = site.metrics.listen, site.metrics.textfile
+        self._metrics = Metrics(_last(site)) if listen or textfile else None
+        registry = self._metrics.registry if self._metrics else None
+        self._endpoint = Endpoint(listen, registry) if listen and registry else None
+        self._textfile = Textfile(textfile, registry) if textfile and registry else None
+        self._couriers: list[Courier] = []
+        if messages := site.messages:
+            wanted = Wanted(messages.after, messages.reminder, messages.kinds)
+            self._couriers = [Courier(way, wanted, ledger) for way in ways(messages)]
+        self._error = ""
+
+    def tell(self, status: Status) -> None:
+        """Tell how a cycle has ended."""
+        try:
+            if self._metrics:
+                self._metrics.take(status)
+            if self._endpoint:
+                self._endpoint.open()
+            if self._textfile:
+                self._textfile.write()
+            for courier in self._couriers:
+                courier.look(status)
+        # a mistake in here is no reason to leave runs alone
+        except Exception as error:
+            if (said := one_line(repr(error))) != self._error:
+                log.error("metrics and messages: %s", said)
+            self._error = said
+
+    def close(self) -> None:
+        """Tell nothing more; it waits for nobody."""
+        if self._endpoint:
+            self._endpoint.close()
+
+
+def _last(site: Site) -> Status | None:
+    try:
+        return status_file.read(site.work_dir)
+    except StatusError:
+        return None

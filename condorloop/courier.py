@@ -1,0 +1,111 @@
+"""A courier carries messages one way, and remembers what was told.
+
+Knows when a message was sent and when it is to be tried again; waits for no server: a message is
+on its way in a thread of its own, and the loop looks for it in its next cycles.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import Protocol
+
+from condorloop.bounded import in_time
+from condorloop.ledger_file import LedgerError
+from condorloop.messages import Memory, Message, Told, Wanted, due, noted, settled
+from condorloop.messengers import NotSent, Way
+from condorloop.plain import one_line
+from condorloop.status import Status
+
+LONGEST = 30.0
+"""Seconds that sending one message may take."""
+
+log = logging.getLogger(__name__)
+
+
+class Remembers(Protocol):
+    """What outlives the process; see `ledger_told.LedgerTold`."""
+
+    def told(self, way: str) -> dict[str, Told]:
+        """What is remembered of a way."""
+
+    def remember_told(self, way: str, memory: Memory) -> None:
+        """Remember this of a way."""
+
+
+class Courier:
+    """Carries messages one way.
+
+    Parameters
+    ----------
+    way
+        How a message is sent.
+    wanted
+        What is told, and when.
+    ledger
+        Remembers what was told.
+    """
+
+    def __init__(self, way: Way, wanted: Wanted, ledger: Remembers) -> None:
+        self._way = way
+        self._wanted = wanted
+        self._ledger = ledger
+        self._memory = self._remembered = ledger.told(way.name)
+        self._on_its_way: tuple[Message, Future[None]] | None = None
+        self._error = ""
+
+    def look(self, status: Status) -> None:
+        """See what became of the last message, and send what is to be told now.
+
+        A message that was not sent is put together anew, from what is wrong by then. One that was
+        sent when the process was killed may be sent again.
+        """
+        self._memory = noted(self._memory, status, self._wanted)
+        self._arrive()
+        if not self._on_its_way and (message := due(self._memory, status, self._wanted)):
+            self._on_its_way = message, in_background(lambda: self._send(message), self._way.name)
+        if self._memory != self._remembered:
+            try:
+                self._ledger.remember_told(self._way.name, self._memory)
+            except LedgerError:  # which the cycle tells; tried again in the next one
+                return
+            self._remembered = self._memory
+
+    def _arrive(self) -> None:
+        if not self._on_its_way or not self._on_its_way[1].done():
+            return
+        (message, sent), self._on_its_way = self._on_its_way, None
+        error = sent.exception()
+        if error is None:
+            self._memory = settled(self._memory, message)
+            if self._error:
+                log.info("messages are sent again by %s", self._way.name)
+            self._error = ""
+            return
+        said = str(error) if isinstance(error, NotSent | TimeoutError) else repr(error)
+        if (said := one_line(said)) != self._error:
+            log.warning(
+                "no message is sent by %s, it is tried again each cycle: %s", self._way.name, said
+            )
+        self._error = said
+
+    def _send(self, message: Message) -> None:
+        in_time(lambda: self._way.send(message), LONGEST, f"{self._way.name}-message")
+
+
+def in_background(call: Callable[[], None], name: str) -> Future[None]:
+    """Call in a thread that does not keep the process from ending."""
+    future: Future[None] = Future()
+
+    def work() -> None:
+        try:
+            call()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+
+    Thread(target=work, name=f"{name}-courier", daemon=True).start()
+    return future

@@ -1,0 +1,217 @@
+"""What people have asked for, done: in the ledger, in the queue, and told in words.
+
+Knows the order of effects, each of which can be repeated: a request is answered when all of it is
+done, so that one that was cut short, or met a schedd without an answer, is taken up again.
+"""
+
+from __future__ import annotations
+
+from condorloop import wishes
+from condorloop.cleaning import ON_REQUEST, Cleaner
+from condorloop.closing import set_state
+from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.interruption import Interruption
+from condorloop.isolation import Isolation
+from condorloop.launcher import Launcher
+from condorloop.leavings import Size
+from condorloop.ledger import Ledger
+from condorloop.ledger_view import LedgerView
+from condorloop.logs import say
+from condorloop.model import (
+    CampaignKey,
+    CampaignState,
+    Dag,
+    DagState,
+    Jobs,
+    Request,
+    RequestKind,
+)
+from condorloop.wishes import Abandon, Act, Hold, Release, Resubmit, Subject
+from condorloop.world import Pool
+
+
+class _NotYet(Exception):
+    """Something has to end first; the request waits."""
+
+
+class Granting:
+    """Carries out the requests of one ledger."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        launcher: Launcher,
+        pool: Pool,
+        interruption: Interruption,
+        isolation: Isolation,
+        cleaner: Cleaner,
+    ) -> None:
+        self._ledger = ledger
+        self._launcher = launcher
+        self._pool = pool
+        self._interruption = interruption
+        self._isolation = isolation
+        self._cleaner = cleaner
+        self._done: dict[int, dict[CampaignKey, str]] = {}
+        self._waiting: set[int] = set()
+        self._cleaned: dict[int, Size] = {}
+
+    def grant(self, request: Request, now: float) -> None:
+        """Do what a person asks for, and tell what was done."""
+        if request.kind is RequestKind.CLEANUP:
+            self._clean_up(request, now)
+            return
+        asked = wishes.plan(
+            request, subjects(self._ledger, request.run), self._ledger.latest_runs()
+        )
+        if request.begun and not asked.acts:  # all was done before it could be answered
+            self._ledger.answer(request.id, True, request.begun, now)
+            return
+        if asked.acts and not request.begun:
+            self._ledger.begin(request.id, "; ".join(map(str, asked.acts)))
+        done = self._done.setdefault(request.id, {})
+        failed = [r for r in asked.remarks if not any(r.startswith(f"{key}: ") for key in done)]
+        waits = False
+        for act in asked.acts:
+            key = act.campaign.key
+            if key in done:
+                continue
+            told = ""
+            with self._isolation.one_campaign_only(key):
+                try:
+                    told = self._carry_out(act, request.made_by, now)
+                except (ScheddUnavailable, _NotYet) as error:
+                    self._say_waits(request, key, error)
+                    waits = True
+                    continue
+            if told:
+                done[key] = f"{key}: {told}"
+            else:
+                failed.append(f"{key}: {self._isolation.errors.get(key, 'nothing of it failed')}")
+        if not waits:
+            answer = "; ".join([*done.values(), *failed])
+            self._ledger.answer(request.id, bool(done), answer, now)
+            del self._done[request.id]
+
+    def _clean_up(self, request: Request, now: float) -> None:
+        """Remove a part of what may go; what is left is for the next cycle."""
+        config = self._launcher.renderer.config
+        which = (request.run, request.calibration)
+        gone, finished = self._cleaner.clean(config, now, ON_REQUEST, *which)
+        total = self._cleaned.pop(request.id, Size()) + gone
+        if not finished:
+            self._cleaned[request.id] = total
+            return
+        errors = [f"{key}: {error}" for key, error in self._cleaner.errors.items()]
+        words = "; ".join([f"{total} removed", *errors])
+        self._ledger.answer(request.id, not errors, words, now)
+
+    def _say_waits(self, request: Request, key: CampaignKey, why: Exception) -> None:
+        if request.id not in self._waiting:
+            self._waiting.add(request.id)
+            say(key, f"{request.kind}, asked for by {request.made_by}, waits: {why}")
+
+    def _carry_out(self, act: Act, who: str, now: float) -> str:
+        match act:
+            case Resubmit():
+                return self._resubmit(act, who, now)
+            case Hold():
+                return self._hold(act, who)
+            case Release():
+                return self._release(act, who)
+            case Abandon():
+                return self._abandon(act, who, now)
+
+    def _resubmit(self, act: Resubmit, who: str, now: float) -> str:
+        campaign, key = act.campaign, act.campaign.key
+        if leaving := [d.label for d in campaign.dags if d.in_flight and d.removed_by]:
+            raise _NotYet(f"{', '.join(leaving)} must leave the queue first")
+        words = [f"{d.label} runs again" for d in act.dags]
+        if not campaign.state.open:
+            what = ", ".join(d.label for d in act.dags) or "what was given up"
+            reason = f"{what} again, asked for by {who}"
+            renderer = self._launcher.renderer
+            set_state(self._ledger, renderer, campaign, CampaignState.ACTIVE, reason, now)
+            words.append("it is active again")
+        if act.files and (files := self._ledger.retry_files(campaign.id)):
+            words.append(f"{files} files that were given up get another try")
+        for dag in act.dags:
+            say(key, f"{dag.label} is submitted again, asked for by {who}")
+            self._launcher.resubmit(key, dag, now)
+        return "; ".join(words)
+
+    def _hold(self, act: Hold, who: str) -> str:
+        campaign, key = act.campaign, act.campaign.key
+        words = []
+        if act.whole:
+            by = campaign.held_by or who
+            self._ledger.set_held_by(campaign.id, by)
+            words.append(f"held by {by}")
+        why = f"held by {who}"
+        held = 0
+        for target in act.targets:
+            dag_id = self._id_of(act, target.dag)
+            with self._interruption.outside():
+                if target.node is None:
+                    held += self._pool.hold(Jobs(dag_id, dagman=True), why)
+                nodes = Jobs(dag_id, node=target.node, running=act.running)
+                held += self._pool.hold(nodes, why)
+        if act.targets:
+            words.append(f"{_of(held, act)} put on hold")
+        say(key, f"{'; '.join(words)}, asked for by {who}")
+        return "; ".join(words)
+
+    def _release(self, act: Release, who: str) -> str:
+        campaign, key = act.campaign, act.campaign.key
+        words = []
+        released = 0
+        for target in act.targets:
+            dag_id = self._id_of(act, target.dag)
+            with self._interruption.outside():
+                nodes = Jobs(dag_id, node=target.node)
+                released += self._pool.release(nodes, f"released by {who}")
+                if target.node is None:
+                    dagman = Jobs(dag_id, dagman=True)
+                    released += self._pool.release(dagman, f"released by {who}")
+        if act.whole:
+            self._ledger.set_held_by(campaign.id, "")
+            words.append("it goes on")
+        if act.targets:
+            words.append(f"{_of(released, act)} released")
+        say(key, f"{'; '.join(words)}, asked for by {who}")
+        return "; ".join(words)
+
+    def _abandon(self, act: Abandon, who: str, now: float) -> str:
+        campaign, key = act.campaign, act.campaign.key
+        words = []
+        self._ledger.withdraw_dags([d.id for d in act.dags], who)
+        if act.whole:
+            reason = f"by {who}" + (f": {act.reason}" if act.reason else "")
+            words.append(f"abandoned {reason}")
+            if campaign.state is not CampaignState.ABANDONED:
+                renderer = self._launcher.renderer
+                self._ledger.set_held_by(campaign.id, "")
+                set_state(self._ledger, renderer, campaign, CampaignState.ABANDONED, reason, now)
+        for dag in act.dags:
+            if dag.state is DagState.ACTIVE and dag.cluster is not None:
+                with self._interruption.outside():
+                    self._pool.remove(dag.cluster, f"abandoned by {who}")
+        if act.dags:
+            words.append(f"{', '.join(d.label for d in act.dags)} removed")
+            say(key, f"{words[-1]}, asked for by {who}")
+        return "; ".join(words)
+
+    def _id_of(self, act: Act, dag: Dag) -> str:
+        return self._launcher.renderer.dag_id(act.campaign.key, dag.number)
+
+
+def _of(count: int, act: Hold | Release) -> str:
+    """How many jobs of what, DAGMan's counted."""
+    jobs = "1 job" if count == 1 else f"{count} jobs"
+    return f"{jobs} of {', '.join(map(str, act.targets))}"
+
+
+def subjects(ledger: LedgerView, run: int) -> list[Subject]:
+    """What the ledger knows of the campaigns of a run, for `wishes`."""
+    campaigns = ledger.campaigns_of(run, None)
+    return [Subject(c, ledger.outline(c.id)) for c in campaigns]

@@ -1,0 +1,45 @@
+"""What the ledger remembers of messages: which problems there are, and since when they are told.
+
+Knows the rows; what is told, and when, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from condorloop.ledger_file import LedgerFile
+from condorloop.messages import Told
+
+
+class LedgerTold(LedgerFile):
+    """A ledger that remembers what was told, each way of telling by itself."""
+
+    def told(self, way: str) -> dict[str, Told]:
+        """What is remembered of a way of telling, by what it is about."""
+        rows = self._all(
+            "SELECT * FROM told WHERE substr(about, 1, ?) = ?", len(way) + 1, f"{way} "
+        )
+        return {
+            row["about"][len(way) + 1 :]: Told(row["text"], row["since"], row["told_at"])
+            for row in rows
+        }
+
+    def remember_told(self, way: str, memory: Mapping[str, Told]) -> None:
+        """Remember this of a way of telling, and nothing else."""
+        before = self.told(way)
+        rows = {about: Told(t.text, t.since, t.told_at) for about, t in memory.items()}
+        if rows == before:
+            return
+        with self._transaction():
+            self._db.executemany(
+                "DELETE FROM told WHERE about = ?",
+                [(f"{way} {about}",) for about in before.keys() - rows.keys()],
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO told (about, text, since, told_at) VALUES (?, ?, ?, ?)",
+                [
+                    (f"{way} {about}", t.text, t.since, t.told_at)
+                    for about, t in rows.items()
+                    if before.get(about) != t
+                ],
+            )
