@@ -317,6 +317,7 @@ class Submitter:
         services = (
             *(self._oms_service, self._intake.service, self._tracker.service),
             *(self._intake.probing, self._launcher.service, self._ledger_service),
+            self._ledger.conditions(now - self._window),
         )
         tracker = self._tracker
         self._status = status = Status(

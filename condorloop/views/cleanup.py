@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from condorloop.amounts import duration, size
@@ -16,6 +15,7 @@ from condorloop.cleaning import Inventory, Leaving, going
 from condorloop.disk import DiskSpace
 from condorloop.model import Kept
 from condorloop.views.status import CAMPAIGN_STYLES
+from condorloop.views.table import Column, FittingTable
 from condorloop.views.terminal import age, text
 
 _TITLES = {Kept.RUNS: "all"}
@@ -29,21 +29,25 @@ def cleanup_view(
     found: Sequence[Inventory], space: DiskSpace | None, now: float, *, keeps_all: bool
 ) -> RenderableType:
     """Lay out what there is of each campaign, what goes now, and when the rest goes."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("run", "calibration", "state", "closed"):
-        table.add_column(title, no_wrap=True)
-    for kept in Kept:
-        table.add_column(_TITLES.get(kept, kept), justify="right")
-    for each in found:
-        table.add_row(
-            text(str(each.key.run)),
-            text(each.key.calibration),
-            text(each.state, CAMPAIGN_STYLES[each.state]),
-            text("" if each.closed_at is None else f"{age(each.closed_at, now)} ago"),
-            *(_cell(each.leavings.get(kept), now) for kept in Kept),
-        )
+    columns = [
+        Column[Inventory]("run", lambda each: text(str(each.key.run))),
+        Column("calibration", lambda each: text(each.key.calibration)),
+        Column("state", lambda each: text(each.state, CAMPAIGN_STYLES[each.state]), 2),
+        Column("closed", lambda each: text(_closed(each, now)), 1),
+        *(_column(kept, now) for kept in Kept),
+    ]
+    table = FittingTable(found, columns)
     sums = [f"goes now: {going(found)}"] + ([f"disk: {space}"] if space else [])
     return Group(table, text("; ".join(sums)), *([text(KEEPS_ALL)] if keeps_all else []))
+
+
+def _closed(each: Inventory, now: float) -> str:
+    return "" if each.closed_at is None else f"{age(each.closed_at, now)} ago"
+
+
+def _column(kept: Kept, now: float) -> Column[Inventory]:
+    title = _TITLES.get(kept, kept)
+    return Column(title, lambda each: _cell(each.leavings.get(kept), now), right=True)
 
 
 def _cell(leaving: Leaving | None, now: float) -> Text:

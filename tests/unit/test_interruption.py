@@ -14,7 +14,8 @@ def test_a_wait_for_an_answer_is_torn_away():
     before = signal.signal(signal.SIGUSR1, interruption.interrupt)
     never = threading.Event()
     try:
-        threading.Timer(0.05, signal.raise_signal, [signal.SIGUSR1]).start()
+        main = threading.main_thread().ident
+        threading.Timer(0.05, signal.pthread_kill, [main, signal.SIGUSR1]).start()
         with pytest.raises(Stopped), interruption.outside():
             never.wait(30)
     finally:
