@@ -29,8 +29,8 @@ def cleanup_view(
     found: Sequence[Inventory], space: DiskSpace | None, now: float, *, keeps_all: bool
 ) -> RenderableType:
     """Lay out what there is of each campaign, what goes now, and when the rest goes."""
-    columns = [
-        Column[Inventory]("run", lambda each: text(str(each.key.run))),
+    columns: list[Column[Inventory]] = [
+        Column("run", lambda each: text(str(each.key.run))),
         Column("calibration", lambda each: text(each.key.calibration)),
         Column("state", lambda each: text(each.state, CAMPAIGN_STYLES[each.state]), 2),
         Column("closed", lambda each: text(_closed(each, now)), 1),
