@@ -12,11 +12,9 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 
-from condorloop import page, planner, problems
-from condorloop.announcing import Announcer
+from condorloop import planner
 from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
 from condorloop.closing import set_state
@@ -24,31 +22,24 @@ from condorloop.cmssw import Cmssw
 from condorloop.config import Config, ConfigError
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.decisions import Decisions
-from condorloop.filling import DiskWatch
 from condorloop.granting import Granting
 from condorloop.intake import Intake
 from condorloop.interruption import Interruption, Stopped
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
-from condorloop.ledger_uploads import RecentLatencies
 from condorloop.logs import say
 from condorloop.model import Batch, CampaignKey, Run
 from condorloop.notify import Notifier
 from condorloop.oms import OmsUnavailable
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.services import Service
+from condorloop.showing import Seen, Showing
 from condorloop.site import Site
-from condorloop.status import CampaignStatus, Status, jobs_in_queue, write
-from condorloop.tickets import TicketWatch
 from condorloop.tracker import Tracker
 from condorloop.world import World
 
 log = logging.getLogger(__name__)
-
-LATENCIES_SHOWN = 3 * 86400.0
-"""Seconds from a run's start for which the status has the latencies of its campaigns."""
 
 
 class Submitter:
@@ -78,7 +69,6 @@ class Submitter:
         self._bell = Bell()
         self._interruption = Interruption(self._bell)
         self._notify = Notifier.of(os.environ)
-        self._status: Status | None = None
         self._world = world or World.of(config.site, lambda: self._cmssw, self._bell.ring)
         self._oms_service = Service("OMS")
         self._ledger_service = Service("ledger")
@@ -94,12 +84,7 @@ class Submitter:
         self._granting = Granting(
             *(ledger, self._launcher, pool, self._interruption, self._isolation, self._cleaner)
         )
-        self._disk = DiskWatch(config.site.work_dir, config.site.disk)
-        self._tickets = TicketWatch()
-        self._announcer: Announcer | None = None
-        self._decisions = Decisions()
-        self._latencies = RecentLatencies()
-        logging.getLogger("condorloop").addHandler(self._decisions)
+        self._showing = Showing(config, ledger)
         self._tracker = Tracker(
             ledger, renderer, pool, self._launcher, self._interruption, self._isolation
         )
@@ -118,7 +103,7 @@ class Submitter:
         """
         calibrations = ", ".join(self._config.calibrations)
         log.info("condorloop starts at site %s: %s", self._config.site.name, calibrations)
-        self._announcer = Announcer(self._config.site, self._ledger)
+        self._showing.announce(self._config)
         next_poll = time.monotonic()
         while not self._interruption.wished:
             poll = time.monotonic() >= next_poll
@@ -129,7 +114,7 @@ class Submitter:
                 self.attempt(poll=poll)
             except Stopped:
                 break
-            self._notify.cycled(self._status)
+            self._notify.cycled(self._showing.status)
             if not self._interruption.wished:
                 self._bell.wait(next_poll - time.monotonic())
         self._notify.stopping()
@@ -151,7 +136,7 @@ class Submitter:
         campaigns = self._ledger.campaigns(self._intake.listed, now - self._window)
         self._tracker.observe(campaigns, now)
         self._grant(now)
-        self._write_status(now)
+        self._show(now)
 
     def stop(self) -> None:
         """End after the cycle that is under way; from any thread."""
@@ -197,9 +182,7 @@ class Submitter:
 
     def close(self) -> None:
         """Start nothing more."""
-        logging.getLogger("condorloop").removeHandler(self._decisions)
-        if self._announcer:
-            self._announcer.close()
+        self._showing.close()
         self._world.close()
 
     def attempt(self, *, poll: bool = True) -> None:
@@ -218,7 +201,7 @@ class Submitter:
         except LedgerError as error:
             self._ledger_service.failed(error, self._clock())
             with suppress(LedgerError):
-                self._write_status(self._clock())
+                self._show(self._clock())
 
     def cycle(self, *, poll: bool = True) -> None:
         """Observe, decide, act; once.
@@ -239,9 +222,8 @@ class Submitter:
             self._act(action, now)
         if poll:
             self._cleaner.tidy(self._config, now)
-            self._disk.look(now)
-            self._tickets.look(self._config, now)
-            self._write_status(now)
+            self._showing.look(self._config, now)
+            self._show(now)
 
     def _grant(self, now: float) -> None:
         for request in self._ledger.requests():
@@ -312,53 +294,21 @@ class Submitter:
         self._ledger.latch(key, stream, run, reason, now)
         say(key, f"latched: {reason}")
 
-    def _write_status(self, now: float) -> None:
-        campaigns = tuple(map(self._shown, self._ledger.summaries(since=now - self._window)))
-        services = (
-            *(self._oms_service, self._intake.service, self._tracker.service),
-            *(self._intake.probing, self._launcher.service, self._ledger_service),
-            self._ledger.conditions(now - self._window),
-        )
+    def _show(self, now: float) -> None:
         tracker = self._tracker
-        self._status = status = Status(
-            site=self._config.site.name,
-            time=now,
-            pid=os.getpid(),
-            poll_interval=self._config.site.poll_interval,
-            cycle_time=self._clock() - now,
-            services=services,
-            problems=(
-                *problems.of_services(services),
-                *problems.of_errors(self._isolation.errors),
-                *problems.of_listing(self._intake.odd_lines()),
-                *problems.of_queue(
-                    *(tracker.queue.values(), tracker.held_jobs, tracker.idle_dags(now)),
-                    held_campaigns={c.key for c in campaigns if c.held_by},
-                ),
-                *problems.of_campaigns(campaigns),
-                *problems.of_disk(self._disk.warning, self._cleaner.errors),
-                *self._tickets.problems,
+        seen = Seen(
+            services=(
+                *(self._oms_service, self._intake.service, tracker.service),
+                *(self._intake.probing, self._launcher.service, self._ledger_service),
             ),
-            campaigns=campaigns,
-            decisions=self._decisions.recent(),
-            latencies=self._latencies.of(self._ledger, now - LATENCIES_SHOWN),
-            disk_free=self._disk.free_bytes,
-            ticket_ends=self._tickets.ends_at,
+            errors=self._isolation.errors,
+            not_cleaned=self._cleaner.errors,
+            odd_lines=tuple(self._intake.odd_lines()),
+            dags=tuple(tracker.queue.values()),
+            held_jobs=tracker.held_jobs,
+            idle_dags=tracker.idle_dags(now),
         )
-        try:
-            write(self._config.site.work_dir, status)
-            page.write(self._config.site.work_dir, status)
-        except OSError as error:
-            log.error("status.json cannot be written: %s", error)
-        if self._announcer:
-            self._announcer.tell(status)
-
-    def _shown(self, campaign: CampaignStatus) -> CampaignStatus:
-        """Add to a campaign what the ledger does not know: its jobs and the end of its window."""
-        jobs = jobs_in_queue(campaign.key, self._tracker.queue.values())
-        calibration = self._config.calibrations.get(campaign.calibration)
-        window = calibration.closing.buffer if calibration else self._window
-        return replace(campaign, jobs=jobs, window_ends=campaign.run_start + window)
+        self._showing.show(self._config, seen, now, self._clock() - now)
 
 
 def _apart_from_defaults(site: Site) -> Site:

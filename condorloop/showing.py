@@ -1,0 +1,144 @@
+"""What people are shown after each cycle: ``status.json``, the page, metrics and messages.
+
+Knows where each part of the state comes from, and that nothing of it may stop a cycle; it asks no
+service and decides nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from condorloop import page, problems
+from condorloop.announcing import Announcer
+from condorloop.config import Config
+from condorloop.decisions import Decisions
+from condorloop.filling import DiskWatch
+from condorloop.ledger import Ledger
+from condorloop.ledger_uploads import RecentLatencies
+from condorloop.model import CampaignKey, HeldJob, QueuedDag
+from condorloop.services import Service
+from condorloop.status import CampaignStatus, Status, jobs_in_queue, write
+from condorloop.tickets import TicketWatch
+
+log = logging.getLogger(__name__)
+
+LATENCIES_SHOWN = 3 * 86400.0
+"""Seconds from a run's start for which the status has the latencies of its campaigns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a cycle has seen, apart from what it wrote into the ledger.
+
+    Attributes
+    ----------
+    services
+        Those that were asked.
+    errors, not_cleaned
+        What goes wrong with a campaign, and with removing its files.
+    odd_lines
+        What storage lists and nobody understands.
+    dags, held_jobs, idle_dags
+        The queue: DAGs, held jobs of theirs, and how many DAGs the schedd does not start.
+    """
+
+    services: tuple[Service, ...]
+    errors: Mapping[CampaignKey, str]
+    not_cleaned: Mapping[CampaignKey, str]
+    odd_lines: tuple[str, ...]
+    dags: tuple[QueuedDag, ...]
+    held_jobs: tuple[HeldJob, ...]
+    idle_dags: int
+
+
+class Showing:
+    """Shows the state of a loop; `status` is what was shown last, None if nothing was yet."""
+
+    def __init__(self, config: Config, ledger: Ledger) -> None:
+        self.status: Status | None = None
+        self._ledger = ledger
+        self._disk = DiskWatch(config.site.work_dir, config.site.disk)
+        self._tickets = TicketWatch()
+        self._latencies = RecentLatencies()
+        self._announcer: Announcer | None = None
+        self._decisions = Decisions()
+        logging.getLogger("condorloop").addHandler(self._decisions)
+
+    def announce(self, config: Config) -> None:
+        """From now on tell also those who do not ask: by metrics and messages, as configured.
+
+        Raises
+        ------
+        LedgerError
+            The ledger cannot be read.
+        """
+        self._announcer = Announcer(config.site, self._ledger)
+
+    def close(self) -> None:
+        """Show nothing more."""
+        logging.getLogger("condorloop").removeHandler(self._decisions)
+        if self._announcer:
+            self._announcer.close()
+
+    def look(self, config: Config, now: float) -> None:
+        """Look at the disk and at tickets, if it is time to."""
+        self._disk.look(now)
+        self._tickets.look(config, now)
+
+    def show(self, config: Config, seen: Seen, now: float, took: float) -> None:
+        """Write and tell the state as of `now`, after a cycle that `took` so many seconds.
+
+        Raises
+        ------
+        LedgerError
+            The ledger cannot be read.
+        """
+        window = max(c.closing.buffer for c in config.calibrations.values())
+        services = (*seen.services, self._ledger.conditions(now - window))
+        campaigns = tuple(
+            _completed(campaign, config, seen.dags, window)
+            for campaign in self._ledger.summaries(since=now - window)
+        )
+        held = {campaign.key for campaign in campaigns if campaign.held_by}
+        self.status = Status(
+            site=config.site.name,
+            time=now,
+            pid=os.getpid(),
+            poll_interval=config.site.poll_interval,
+            cycle_time=took,
+            services=services,
+            problems=(
+                *problems.of_services(services),
+                *problems.of_errors(seen.errors),
+                *problems.of_listing(seen.odd_lines),
+                *problems.of_queue(seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held),
+                *problems.of_campaigns(campaigns),
+                *problems.of_disk(self._disk.warning, seen.not_cleaned),
+                *self._tickets.problems,
+            ),
+            campaigns=campaigns,
+            decisions=self._decisions.recent(),
+            latencies=self._latencies.of(self._ledger, now - LATENCIES_SHOWN),
+            disk_free=self._disk.free_bytes,
+            ticket_ends=self._tickets.ends_at,
+        )
+        try:
+            write(config.site.work_dir, self.status)
+            page.write(config.site.work_dir, self.status)
+        except OSError as error:
+            log.error("status.json cannot be written: %s", error)
+        if self._announcer:
+            self._announcer.tell(self.status)
+
+
+def _completed(
+    campaign: CampaignStatus, config: Config, dags: Iterable[QueuedDag], longest: float
+) -> CampaignStatus:
+    """Add to a campaign what the ledger does not know: its jobs and the end of its window."""
+    calibration = config.calibrations.get(campaign.calibration)
+    window = calibration.closing.buffer if calibration else longest
+    jobs = jobs_in_queue(campaign.key, dags)
+    return replace(campaign, jobs=jobs, window_ends=campaign.run_start + window)
