@@ -47,6 +47,7 @@ def told(stack, tmp_path_factory):
         story.moments["json"] = json.loads(loop.condorloop("analyze", str(RUN), "--json").stdout)
         story.moments["text"] = loop.condorloop("analyze", str(RUN)).stdout
         yield story
+        loop.service_faults(clear=True)
         loop.tool("condor_rm", "-constraint", f"CondorloopRun == {RUN}")
 
 
