@@ -88,6 +88,7 @@ def ask(
         There is no ledger, or nobody answered in time.
     """
     path = config.site.work_dir / LEDGER
+    wanted = tuple(wishes)
     with Requests(path) as requests:
         asked = [
             requests.ask(
@@ -100,9 +101,12 @@ def ask(
                 now=time.time(),
                 reason=wish.reason,
             )
-            for wish in wishes
+            for wish in wanted
         ]
         deadline = time.monotonic() + patience + 2 * config.site.poll_interval
+        # What waits, waits for others; of a cleanup each pass does a part.
+        cleans = any(wish.kind is RequestKind.CLEANUP for wish in wanted)
+        pause = 0.1 if cleans else min(1.0, config.site.poll_interval)
         for number in asked:
             while (answer := requests.answer_to(number)) is None:
                 if time.monotonic() > deadline:
@@ -111,6 +115,8 @@ def ask(
                         "as it can be: condorloop status says what is wrong"
                     )
                 _do_it_ourselves(submitter)  # or wait for the one that runs
+                if not requests.answer_to(number):
+                    time.sleep(pause)
             yield answer
 
 
@@ -120,7 +126,7 @@ def _do_it_ourselves(submitter: Callable[[], AbstractContextManager[Submitter]])
         with submitter() as ours:
             ours.grant()
     except AlreadyRunning:
-        time.sleep(0.1)
+        pass
     except Stopped:
         raise LedgerError("ended before the answer; the request stays") from None
 

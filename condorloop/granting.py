@@ -55,6 +55,8 @@ class Granting:
         self._done: dict[int, dict[CampaignKey, str]] = {}
         self._waiting: set[int] = set()
         self._cleaned: dict[int, Size] = {}
+        self._first: dict[CampaignKey, int] = {}
+        """The oldest request of a campaign that waits: no younger one overtakes it."""
 
     def grant(self, request: Request, now: float) -> None:
         """Do what a person asks for, and tell what was done."""
@@ -66,6 +68,7 @@ class Granting:
         )
         if request.begun and not asked.acts:  # all was done before it could be answered
             self._ledger.answer(request.id, True, request.begun, now)
+            self._forget(request.id)
             return
         if asked.acts and not request.begun:
             self._ledger.begin(request.id, "; ".join(map(str, asked.acts)))
@@ -76,12 +79,16 @@ class Granting:
             key = act.campaign.key
             if key in done:
                 continue
+            if self._first.get(key, request.id) < request.id:
+                waits = True
+                continue
             told = ""
             with self._isolation.one_campaign_only(key):
                 try:
                     told = self._carry_out(act, request.made_by, now)
                 except (ScheddUnavailable, _NotYet) as error:
                     self._say_waits(request, key, error)
+                    self._first.setdefault(key, request.id)
                     waits = True
                     continue
             if told:
@@ -91,7 +98,12 @@ class Granting:
         if not waits:
             answer = "; ".join([*done.values(), *failed])
             self._ledger.answer(request.id, bool(done), answer, now)
-            del self._done[request.id]
+            self._forget(request.id)
+
+    def _forget(self, request_id: int) -> None:
+        self._done.pop(request_id, None)
+        self._waiting.discard(request_id)
+        self._first = {key: first for key, first in self._first.items() if first != request_id}
 
     def _clean_up(self, request: Request, now: float) -> None:
         """Remove a part of what may go; what is left is for the next cycle."""
@@ -184,14 +196,14 @@ class Granting:
     def _abandon(self, act: Abandon, who: str, now: float) -> str:
         campaign, key = act.campaign, act.campaign.key
         words = []
-        self._ledger.withdraw_dags([d.id for d in act.dags], who)
         if act.whole:
             reason = f"by {who}" + (f": {act.reason}" if act.reason else "")
             words.append(f"abandoned {reason}")
             if campaign.state is not CampaignState.ABANDONED:
                 renderer = self._launcher.renderer
-                self._ledger.set_held_by(campaign.id, "")
                 set_state(self._ledger, renderer, campaign, CampaignState.ABANDONED, reason, now)
+            self._ledger.set_held_by(campaign.id, "")
+        self._ledger.withdraw_dags([d.id for d in act.dags], who)
         for dag in act.dags:
             if dag.state is DagState.ACTIVE and dag.cluster is not None:
                 with self._interruption.outside():

@@ -25,7 +25,9 @@ _HARVEST = re.compile(r"harvestJob\d+")
 _DAG = re.compile(r"dag\d+")
 _LOGS = frozenset({".log", ".py", ".xml"})
 _JOB_STREAMS = re.compile(r".*\.(out|err)(\.old)?")
-_TELLING = (".dag", ".dag.metrics", ".dag.dagman.log", ".dag.status", ".failures")
+_TELLING = (
+    *(".dag", ".dag.metrics", ".dag.dagman.log", ".dag.nodes.log", ".dag.status", ".failures"),
+)
 """The ends of the names of what tells of a DAG, and how it ended, when the rest is gone."""
 
 
@@ -75,6 +77,9 @@ def remove(run_dir: Path, kept: Kept, reco: Collection[str], most: int) -> tuple
     """
     if run_dir.is_symlink():
         raise OSError(errno.ELOOP, "it is a link, and left alone", str(run_dir))
+    aside = _aside(run_dir)
+    if kept is Kept.RUNS and os.path.lexists(aside) and not _is_folder(aside):
+        raise OSError(errno.EEXIST, "it is in the way", str(aside))
     if kept is Kept.RUNS and run_dir.exists() and not _aside(run_dir).exists():
         run_dir.rename(_aside(run_dir))
     gone = Size()
@@ -164,7 +169,10 @@ def _below(folder: Path) -> Iterator[Path]:
 def _all(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """All that is below a folder, but for folders; a link is itself."""
     for path in _entries(folder):
-        status = path.lstat()
+        try:
+            status = path.lstat()
+        except FileNotFoundError:  # of a campaign at work
+            continue
         if stat.S_ISDIR(status.st_mode):
             yield from _all(path)
         else:
@@ -178,7 +186,10 @@ def _folders(run_dir: Path, pattern: re.Pattern[str]) -> Iterable[Path]:
 
 def _entries(folder: Path) -> list[Path]:
     """What is in a folder, sorted; nothing if it is no folder, or a link to one."""
-    return sorted(folder.iterdir()) if _is_folder(folder) else []
+    try:
+        return sorted(folder.iterdir()) if _is_folder(folder) else []
+    except FileNotFoundError:
+        return []
 
 
 def _is_folder(path: Path) -> bool:

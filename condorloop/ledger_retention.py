@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from condorloop.ledger_view import BEGUN, LedgerView
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, CampaignState, Kept
+from condorloop.model import CampaignKey, CampaignState, Kept, UploadOutcome
 from condorloop.retention import Settled
 
 
@@ -49,11 +49,17 @@ class LedgerRetention(LedgerView):
         ]
 
     def covered_reco(self, settled: Settled) -> list[str]:
-        """The names of a campaign's RECO files whose LS are all in its last payload."""
+        """The names of a campaign's RECO files that went into a payload which was uploaded.
+
+        And whose LS are all in the last one; an LS can be in several files.
+        """
         rows = self._all(
-            "SELECT output, lumis FROM node WHERE campaign_id = ? AND kind = 'RECO'"
-            " AND state = 'done'",
-            settled.id,
+            "SELECT reco.output, reco.lumis FROM node AS reco JOIN node AS alca"
+            " ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
+            " WHERE reco.campaign_id = ?1 AND reco.kind = 'RECO' AND reco.state = 'done'"
+            " AND alca.state = 'done' AND alca.job IN (SELECT value FROM payload,"
+            " json_each(payload.inputs) WHERE payload.campaign_id = ?1 AND outcome = ?2)",
+            *(settled.id, UploadOutcome.UPLOADED),
         )
         return [
             f"{r['output']}.root"

@@ -24,6 +24,7 @@ from condorloop.logs import say
 from condorloop.model import (
     Campaign,
     CampaignKey,
+    CampaignState,
     Dag,
     DagState,
     FailedNode,
@@ -171,7 +172,7 @@ class Tracker:
             say(key, f"{dag.label} has run as {cluster}: adopted")
         elif dag.removed_by:
             self._ledger.dag_ended(dag.id, [], now, dag.removed_by)
-        elif not campaign.held_by:
+        elif not campaign.held_by and campaign.state is not CampaignState.ABANDONED:
             self._launcher.submit_planned(key, dag, now)
 
     def _hold(self, queued: QueuedDag, who: str) -> None:

@@ -33,7 +33,7 @@ AGES = {"reco": "1 d", "alcareco": "7 d", "logs": "20 d"}
 
 
 class Place:
-    """A closed campaign with a run directory, whose payload covers one of its two RECO files."""
+    """A closed campaign with a run directory, whose payload has one of its two RECO files."""
 
     def __init__(self, folder, retention):
         self.site = site_file(folder)
@@ -45,12 +45,19 @@ class Place:
         self.ledger = Ledger(self.work_dir / LEDGER, "ledger")
         self.ledger.latch(KEY, "/stream", RUN, "running", START)
         nodes = [
-            Node(f"RECO_{i:04d}", NodeKind.RECO, name.removesuffix(".root"), "witness")
+            node
             for i, name in enumerate([*RECO, UNCOVERED])
+            for node in (
+                Node(
+                    *(f"RECO_{i:04d}", NodeKind.RECO, name.removesuffix(".root"), "witness"),
+                    child=f"ALCA_{i:04d}",
+                ),
+                Node(f"ALCA_{i:04d}", NodeKind.ALCA, f"apJob{i:03d}", "witness", job=i),
+            )
         ]
         self.dag = self.ledger.plan_dag(self.campaign.id, 0, 0, nodes, "a test", START)
-        for i, lumis in enumerate(("1-4", "5-8")):
-            self.ledger.node_done(self.dag, f"RECO_{i:04d}", Lumis.parse(lumis), 10, START)
+        for name in ("RECO_0000", "RECO_0001", "ALCA_0000"):
+            self.ledger.node_done(self.dag, name, Lumis.parse("1-4"), 10, START)
         covered = HarvestRecord(
             *(frozenset([0]), Lumis.parse("1-4"), 10, START), outcome=UploadOutcome.UPLOADED
         )
@@ -86,7 +93,8 @@ def test_what_is_due_goes_and_the_ledger_remembers_it(place):
     assert place.campaign.cleaned == {Kept.RECO, Kept.ALCARECO}
 
 
-def test_reco_that_no_uploaded_payload_covers_stays(place):
+def test_reco_that_went_into_no_uploaded_payload_stays_even_if_its_ls_are_in_one(place):
+    """A stream may have several files of a lumisection: the rescue of one's ALCA needs its RECO."""
     place.close()
     place.clean()
     assert UNCOVERED not in place.gone()

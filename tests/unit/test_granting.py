@@ -199,6 +199,31 @@ def test_what_leaves_the_queue_must_be_gone_before_it_is_resubmitted(place):
     assert place.campaign.state is CampaignState.ABANDONED
 
 
+@pytest.mark.parametrize("later", [RequestKind.HOLD, RequestKind.ABANDON], ids=str)
+def test_a_later_wish_does_not_overtake_one_that_waits(place, later):
+    """What a person wished last holds in the end: the campaign is not reopened after that."""
+    place.granted(RequestKind.ABANDON)
+    first, second = place.ask(RequestKind.RESUBMIT), place.ask(later)
+    place.grant()
+    assert (place.answer(first), place.answer(second)) == (None, None)
+    place.ledger.dag_ended(place.dag.id, [], START + 70, "alice@node")
+    place.grant()
+    assert place.answer(first)[0]
+    assert place.answer(second)[0]
+    assert (place.campaign.state is CampaignState.ABANDONED) == (later is RequestKind.ABANDON)
+    assert bool(place.campaign.held_by) == (later is RequestKind.HOLD)
+
+
+def test_an_abandonment_that_cannot_be_written_down_removes_nothing(place, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("condorloop.granting.set_state", full)
+    assert not place.granted(RequestKind.ABANDON)[0]
+    assert place.dag.removed_by == ""
+    assert place.pool.told == []
+
+
 def test_abandoning_a_failed_dag_leaves_it_so_and_the_campaign_open(place):
     place.ledger.dag_ended(place.dag.id, [], START + 10)
     assert place.granted(RequestKind.ABANDON, "b000")[0]

@@ -23,7 +23,6 @@ KINDS = {
     ],
     Kept.DAGS: [
         "dag000/reco.sh",
-        "dag000/run398600_dag000.dag.nodes.log",
         "dag000/run398600_dag000.dag.rescue001",
         "dag000/RECO_0000.failed0/core.root",
         "dag000/RECO_0000.failed0/deeper/x.log",
@@ -46,6 +45,7 @@ STAYS = [
     "dag000/run398600_dag000.dag",
     "dag000/run398600_dag000.dag.metrics",
     "dag000/run398600_dag000.dag.dagman.log",
+    "dag000/run398600_dag000.dag.nodes.log",
     "dag000/run398600_dag000.dag.status",
     "dag000/RECO_0000.failures",
 ]
