@@ -26,6 +26,7 @@ _CLUSTER = re.compile(r"[0-9]{1,18}")
 _EXECUTES, _TERMINATED, _ABORTED = "001", "005", "009"
 _RETURN_VALUE = re.compile(r"Normal termination \(return value (\d{1,3})\)")
 
+_ABANDONED = re.compile(rf"{OURS}abandoned by (\S+)")
 _BY_USER = re.compile(r"\(by user ([^()\s]+)\)\s*$")
 _REMOVED = 3
 
@@ -68,9 +69,13 @@ def removed_by(reason: str) -> str:
 
     >>> removed_by("via condor_rm (by user alice)")
     'alice'
+    >>> removed_by("condorloop: abandoned by alice@node (by user ngt)")
+    'alice@node'
     >>> removed_by("The system macro SYSTEM_PERIODIC_REMOVE expression 'true' evaluated to TRUE")
     ''
     """
+    if match := _ABANDONED.match(reason):
+        return match[1]
     match = _BY_USER.search(reason)
     return match[1] if match and not reason.startswith(OURS) else ""
 
