@@ -1,0 +1,1 @@
+"""A digital twin: the planner against simulated OMS, storage and pool, a year in a minute."""

@@ -1,0 +1,240 @@
+"""A DAG that runs: which node is submitted when, how long its jobs take, and how they end.
+
+Knows DAGMan's order of things, retries and rescues, and the pool; knows nothing of why a DAG was
+planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Protocol
+
+from condorloop.dagman.plan import DagPlan, Node
+from condorloop.model import Dag, DagState, NodeKind, Statistics, UploadOutcome
+from condorloop.simulation.draws import Duration, Work
+from condorloop.simulation.engine import Engine
+from condorloop.simulation.outages import Outages, Target
+from condorloop.simulation.slots import Slots
+
+
+@dataclass(frozen=True, slots=True)
+class KindOfJob:
+    """What the jobs of a node kind of a calibration ask for, and how they go."""
+
+    cores: int
+    retries: int
+    time: Duration
+    fails: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """What HTCondor and DAGMan take besides the jobs; `pool_model.Overheads` says more."""
+
+    dag_start: Duration
+    match: Duration
+    between: Duration
+    dag_end: Duration
+    upload_start: Duration
+
+
+class Watcher(Protocol):
+    """The campaign of a DAG, as what happens in the pool changes it."""
+
+    def job_over(self, kind: NodeKind, cores: int, waited: float, ran: float, ok: bool) -> None:
+        """Note a job that has ended."""
+
+    def alca_done(self, run: DagRun, job: int, holds: Statistics) -> None:
+        """Note that an ALCARECO is complete."""
+
+    def inputs(self, run: DagRun) -> frozenset[int]:
+        """Choose what a HARVEST reads."""
+
+    def harvest_done(self, run: DagRun) -> None:
+        """Note that a HARVEST has ended well."""
+
+    def upload_over(self, run: DagRun, answered: bool) -> UploadOutcome:
+        """Note an attempt to upload, and say what became of it."""
+
+    def dag_over(self, run: DagRun) -> None:
+        """Note that a DAG has left the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facility:
+    """Where DAGs run: clock, cores, outages, and the delays of HTCondor."""
+
+    engine: Engine
+    slots: Slots
+    outages: Outages
+    random: Random
+    delays: Delays
+    storage_patience: float
+
+
+class DagRun:
+    """One DAG; its `known` fields are what the planner will be told of it."""
+
+    def __init__(
+        self,
+        facility: Facility,
+        kinds: Mapping[NodeKind, KindOfJob],
+        watcher: Watcher,
+        plan: DagPlan,
+        number: int,
+    ) -> None:
+        self.id = number
+        self.plan = plan
+        self.state = DagState.PLANNED
+        self.ended_at: float | None = None
+        self.rescues = 0
+        self.failed: tuple[str, ...] = ()
+        self.harvest_inputs: frozenset[int] | None = None
+        self.upload: UploadOutcome | None = None
+        self.holds = Statistics(plan.lumis, sum(f.events for n in plan.nodes for f in n.files))
+        self.reads: frozenset[int] = frozenset()
+        self.made = Statistics()
+        self._facility = facility
+        self._kinds = kinds
+        self._watcher = watcher
+        self._nodes = {node.name: node for node in plan.nodes}
+        self._events = {n.name: sum(f.events for f in n.files) for n in plan.nodes}
+        self._children: dict[str, list[Node]] = {}
+        for node in plan.nodes:
+            for parent in node.parents:
+                self._children.setdefault(parent, []).append(node)
+                if node.kind is NodeKind.ALCA:
+                    self._events[node.name] += self._events[parent]
+        self._done: set[str] = set()
+        self._failures: list[str] = []
+        self._going = 0
+
+    def as_dag(self) -> Dag:
+        """Give what is known of it."""
+        return Dag(
+            id=self.id,
+            number=self.plan.number,
+            batch=self.plan.batch,
+            state=self.state,
+            cluster=self.id,
+            ended_at=self.ended_at,
+            rescues=self.rescues,
+            failed_nodes=self.failed,
+            harvest_inputs=self.harvest_inputs,
+            upload=self.upload,
+            harvests=self.plan.harvests,
+            holds=self.holds,
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether every node is done."""
+        return len(self._done) == len(self._nodes)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The nodes that have failed."""
+        return tuple(self._failures)
+
+    def submit(self, time: float) -> None:
+        """Go into the queue at a time; of a DAG that has failed, only what failed runs again."""
+        self._failures.clear()
+        delay = self._draw(self._facility.delays.dag_start)
+        self._facility.engine.at(time + delay, self._begin)
+
+    def _draw(self, duration: Duration) -> float:
+        return duration.draw(self._facility.random)
+
+    def _begin(self) -> None:
+        for node in self._nodes.values():
+            if node.name not in self._done and self._is_ready(node):
+                self._submit_node(node)
+        self._end_if_over()
+
+    def _is_ready(self, node: Node) -> bool:
+        return all(parent in self._done for parent in node.parents)
+
+    def _submit_node(self, node: Node, attempt: int = 0) -> None:
+        self._going += 1
+        facility = self._facility
+        kind = node.kind
+        if kind is NodeKind.HARVEST:
+            self.reads = self._watcher.inputs(self)
+        now = facility.outages.back(Target.SCHEDD, facility.engine.now)
+        delays = facility.delays
+        delay = self._draw(delays.upload_start if kind is NodeKind.UPLOAD else delays.match)
+        facility.engine.at(now + delay, self._ask, node, attempt)
+
+    def _ask(self, node: Node, attempt: int) -> None:
+        asked = self._facility.engine.now
+        start = partial(self._start, node, attempt, asked)
+        if node.kind is NodeKind.UPLOAD:
+            start()
+        else:
+            self._facility.slots.ask(self._kinds[node.kind].cores, start)
+
+    def _start(self, node: Node, attempt: int, asked: float) -> None:
+        facility, kind = self._facility, self._kinds[node.kind]
+        start = facility.outages.back(Target.SCHEDD, facility.engine.now)
+        takes = kind.time.draw(facility.random, self._work(node, kind.cores))
+        ok = not kind.fails or facility.random.random() >= kind.fails
+        if not ok:
+            takes *= facility.random.random()
+        if node.kind is NodeKind.RECO:
+            silent = facility.outages.within(Target.EOS, start, start + takes)
+            if silent is not None:
+                ok, takes = False, silent - start + facility.storage_patience
+        facility.engine.at(start + takes, self._end, node, attempt, ok, start - asked, takes)
+
+    def _work(self, node: Node, cores: int) -> Work:
+        return Work(
+            files=len(node.files),
+            lumis=len(node.lumis),
+            events=self._events[node.name],
+            inputs=len(self.reads) if node.kind is NodeKind.HARVEST else len(node.inputs),
+            cores=cores,
+        )
+
+    def _end(self, node: Node, attempt: int, ok: bool, waited: float, ran: float) -> None:
+        facility, kind = self._facility, self._kinds[node.kind]
+        is_upload = node.kind is NodeKind.UPLOAD
+        if is_upload and ok:
+            silent = facility.outages.back(Target.CONDITIONS, facility.engine.now)
+            outcome = self._watcher.upload_over(self, silent == facility.engine.now)
+            ok = outcome is not UploadOutcome.NO_ANSWER
+        if not is_upload:
+            facility.slots.free(kind.cores)
+        self._watcher.job_over(node.kind, 0 if is_upload else kind.cores, waited, ran, ok)
+        seen = facility.outages.back(Target.SCHEDD, facility.engine.now)
+        after: Callable[..., None] = self._succeed if ok else self._fail
+        facility.engine.at(seen + self._draw(facility.delays.between), after, node, attempt)
+
+    def _succeed(self, node: Node, _: int) -> None:
+        self._done.add(node.name)
+        if node.kind is NodeKind.ALCA:
+            holds = Statistics(node.lumis, self._events[node.name])
+            self._watcher.alca_done(self, node.job or 0, holds)
+        elif node.kind is NodeKind.HARVEST:
+            self._watcher.harvest_done(self)
+        for child in self._children.get(node.name, ()):
+            if self._is_ready(child):
+                self._submit_node(child)
+        self._going -= 1
+        self._end_if_over()
+
+    def _fail(self, node: Node, attempt: int) -> None:
+        if attempt < self._kinds[node.kind].retries:
+            self._submit_node(node, attempt + 1)
+        else:
+            self._failures.append(node.name)
+        self._going -= 1
+        self._end_if_over()
+
+    def _end_if_over(self) -> None:
+        if not self._going:
+            facility = self._facility
+            at = facility.engine.now + self._draw(facility.delays.dag_end)
+            facility.engine.at(at, self._watcher.dag_over, self)

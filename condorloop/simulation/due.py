@@ -1,0 +1,52 @@
+"""When the planner is to be asked again although nothing has happened.
+
+Knows which of a campaign's times the planner compares with the clock, so that it need not be asked
+at every poll; it decides nothing. A test asks at every poll and compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from condorloop.calibration import Calibration
+from condorloop.model import Campaign, DagState
+from condorloop.rescuing import rescue_wait
+
+NEVER = float("inf")
+
+
+def due(
+    now: float,
+    campaign: Campaign,
+    calibration: Calibration,
+    listing: Callable[[float], float],
+) -> float:
+    """Give the next time at which the clock alone may change what the planner decides.
+
+    Parameters
+    ----------
+    listing
+        When storage is listed next, from a time on.
+    """
+    times = _times(campaign, calibration, listing)
+    return min((time for time in times if time > now), default=NEVER)
+
+
+def _times(
+    campaign: Campaign, calibration: Calibration, listing: Callable[[float], float]
+) -> Iterator[float]:
+    closing = calibration.closing
+    yield campaign.run_start + closing.buffer
+    if campaign.waiting:
+        yield min(w.since for w in campaign.waiting) + calibration.batching.batch_window
+    if campaign.unharvested:
+        oldest = min(made.done_at for made in campaign.unharvested.values())
+        yield oldest + calibration.harvesting.longest_wait
+    for dag in campaign.dags:
+        if dag.state is DagState.FAILED and dag.ended_at is not None:
+            yield dag.ended_at + rescue_wait(dag, calibration)
+            yield listing(dag.ended_at + 1e-3)
+    if campaign.run_end is not None:
+        quiet_since = max(campaign.last_new_at, campaign.run_end)
+        yield listing(quiet_since + closing.quiet_time)
+        yield listing(quiet_since + closing.settle_time)

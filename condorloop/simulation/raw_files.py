@@ -1,0 +1,86 @@
+"""The RAW files of a run as storage gets them, and their probes.
+
+Knows how a stream is cut into files and when they come; knows nothing of campaigns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heapreplace
+from random import Random
+
+from condorloop.calibration import Calibration
+from condorloop.lumis import Lumis
+from condorloop.model import RawFile
+from condorloop.simulation.beams import SimulatedRun
+from condorloop.simulation.pool_model import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class ComingFile:
+    """A RAW file, when storage lists it, and whether it can be used."""
+
+    file: RawFile
+    time: float
+    good: bool
+
+
+@dataclass(slots=True)
+class StreamOfRun:
+    """The files of a stream of one run: what is being probed, and what was found good."""
+
+    probing: int = 0
+    last_new_at: float | None = None
+    found: list[RawFile] = field(default_factory=list)
+
+
+def stream_name(calibration: Calibration) -> str:
+    """Name the primary dataset whose RAW files a calibration reads."""
+    return calibration.stream_path.split("/")[-3]
+
+
+def coming(
+    stream: Stream, name: str, run: SimulatedRun, data: float, seed: int
+) -> list[ComingFile]:
+    """Give the files of a stream of one run, in the order in which they come.
+
+    Parameters
+    ----------
+    data
+        How many times as much data there is: in more files, not in larger ones.
+    seed
+        The same files come for the same seed, whatever else is simulated.
+    """
+    random = Random(f"{seed} {run.number} {name}")
+    return sorted(_coming(stream, name, run, data, random), key=lambda c: c.time)
+
+
+def _coming(
+    stream: Stream, name: str, run: SimulatedRun, data: float, random: Random
+) -> Iterator[ComingFile]:
+    delay = stream.delay.duration()
+    parts = math.ceil(data)
+    for first in range(1, run.lumis + 1, stream.lumis_per_file):
+        last = min(run.lumis, first + stream.lumis_per_file - 1)
+        whole = last - first + 1 == stream.lumis_per_file
+        ready = run.end_of(last) if whole else run.end
+        lumis = Lumis.span(first, last)
+        events = round(stream.events_per_lumi * len(lumis) * data / parts)
+        for part in range(parts):
+            file = RawFile(f"{name}/{run.number}/{first:05d}-{part:03d}.root", 0, lumis, events)
+            yield ComingFile(file, ready + delay.draw(random), random.random() >= stream.bad)
+
+
+class Probes:
+    """Probes of RAW files: so many at a time, the others wait."""
+
+    def __init__(self, at_once: int) -> None:
+        self._free_at = [0.0] * at_once
+
+    def ends(self, now: float, takes: float) -> float:
+        """When a probe ends that is wanted now."""
+        end = max(now, self._free_at[0]) + takes
+        heapreplace(self._free_at, end)
+        return end

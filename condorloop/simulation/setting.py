@@ -1,0 +1,157 @@
+"""The setting of a simulation: calibrations, pool, runs and outages, with what is to be otherwise.
+
+Knows how a model, recorded times and changed settings become what a twin runs in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from pydantic import ValidationError
+
+from condorloop.calibration import Calibration, Tuning
+from condorloop.config import Config
+from condorloop.dagman.jobs import job_kind
+from condorloop.model import NodeKind
+from condorloop.simulation import beams
+from condorloop.simulation.beams import SimulatedRun
+from condorloop.simulation.dag_run import Delays, KindOfJob
+from condorloop.simulation.draws import Duration
+from condorloop.simulation.outages import Outage, Outages
+from condorloop.simulation.outcome import Outcome, outcome_of
+from condorloop.simulation.pool_model import PoolModel, Stream
+from condorloop.simulation.raw_files import stream_name
+from condorloop.simulation.twin import Surroundings, Twin
+
+SLOTS = "slots"
+DATA = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Times that past runs have had, by calibration and node kind; see `recorded`."""
+
+    jobs: Mapping[tuple[str, NodeKind], Duration]
+    delays: Delays | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is simulated; `runs` None makes the runs of so many days."""
+
+    config: Config
+    model: PoolModel
+    days: float = 7.0
+    seed: int = 1
+    runs: Sequence[SimulatedRun] | None = None
+    outages: tuple[Outage, ...] = ()
+    data: float = 1.0
+    recorded: Recorded | None = None
+
+    def with_value(self, key: str, value: str) -> Setting:
+        """Give the same with one thing otherwise: ``slots``, ``data`` or a calibrations' key.
+
+        Raises
+        ------
+        ValueError
+            There is no such key, or it cannot have this value.
+        """
+        if key == SLOTS:
+            return replace(self, model=self.model.model_copy(update={SLOTS: _number(key, value)}))
+        if key == DATA:
+            return replace(self, data=_number(key, value, whole=False))
+        calibrations = {
+            name: _changed(calibration, key, value)
+            for name, calibration in self.config.calibrations.items()
+        }
+        return replace(self, config=replace(self.config, calibrations=calibrations))
+
+
+def _number(key: str, value: str, *, whole: bool = True) -> Any:
+    try:
+        number = int(value) if whole else float(value)
+    except ValueError:
+        number = 0
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{key}: {value!r}: a {'whole ' * whole}number greater than 0")
+    return number
+
+
+def _changed(calibration: Calibration, key: str, value: str) -> Calibration:
+    """Give a calibration with a key of one of condorloop's own sections otherwise."""
+    section, _, field = key.partition(".")
+    if section not in Tuning.model_fields or section == "nodes":
+        known = ", ".join(n for n in Tuning.model_fields if n != "nodes")
+        raise ValueError(f"{key}: SECTION.KEY with a section of {known}; or {SLOTS}, {DATA}")
+    data = calibration.model_dump(by_alias=True)
+    if field not in data[section]:
+        raise ValueError(f"{key}: {section} has {', '.join(data[section])}")
+    data[section] = data[section] | {field: value}
+    try:
+        return Calibration.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(f"{key}: {value!r}: {error.errors()[0]['msg']}") from None
+
+
+def simulate(setting: Setting) -> Outcome:
+    """Let a setting happen, and sum up."""
+    made = twin(setting)
+    made.run()
+    return outcome_of(made)
+
+
+def twin(setting: Setting, *, attentive: bool = False) -> Twin:
+    """Make a twin that is ready to run."""
+    runs = setting.runs
+    if runs is None:
+        random = Random(f"{setting.seed} runs")
+        runs = beams.generate(setting.model.beams, setting.days, random)
+    return Twin(setting.config, _surroundings(setting), runs, setting.seed, attentive=attentive)
+
+
+def _surroundings(setting: Setting) -> Surroundings:
+    model, config, recorded = setting.model, setting.config, setting.recorded
+    over = model.overheads
+    delays = (recorded and recorded.delays) or Delays(
+        dag_start=over.dag_start.duration(),
+        match=over.match.duration(),
+        between=over.between.duration(),
+        dag_end=over.dag_end.duration(),
+        upload_start=over.upload_start.duration(),
+    )
+    return Surroundings(
+        slots=model.slots,
+        kinds={
+            name: {kind: _kind(kind, calibration, setting) for kind in NodeKind}
+            for name, calibration in config.calibrations.items()
+        },
+        delays=delays,
+        probe=over.probe.duration(),
+        streams={name: model.streams.get(name, _ANY) for name in _stream_names(config)},
+        storage_patience=model.storage_patience,
+        oms_delay=model.oms_delay,
+        outages=Outages(setting.outages),
+        data=setting.data,
+    )
+
+
+_ANY = Stream.model_validate({"delay": {"median": 0}})
+"""A stream of which the model says nothing: a file a lumisection, at once."""
+
+
+def _stream_names(config: Config) -> set[str]:
+    return {stream_name(calibration) for calibration in config.calibrations.values()}
+
+
+def _kind(kind: NodeKind, calibration: Calibration, setting: Setting) -> KindOfJob:
+    asked = job_kind(kind, calibration, setting.config.site)
+    cores = int(str(dict(asked.commands).get("request_cpus", 1)))
+    model, recorded = setting.model, setting.recorded
+    times = model.calibrations.get(calibration.name, {}).get(kind, model.nodes[kind])
+    time: Duration = times.duration()
+    if recorded and (known := recorded.jobs.get((calibration.name, kind))):
+        time = known
+    return KindOfJob(cores, asked.retries, time, model.failures.get(kind, 0.0))

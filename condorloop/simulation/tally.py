@@ -1,0 +1,80 @@
+"""What a simulation comes to, while it goes on: one for each calibration.
+
+Knows how to count; knows nothing of why things happen.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+
+from condorloop.lumis import Lumis
+from condorloop.model import CampaignState, NodeKind
+from condorloop.simulation.beams import SimulatedRun
+
+
+@dataclass(slots=True)
+class JobTally:
+    """The jobs of a node kind: how many, how many failed, and their seconds."""
+
+    jobs: int = 0
+    failed: int = 0
+    core_seconds: float = 0.0
+    ran: float = 0.0
+    waited: float = 0.0
+
+
+@dataclass(slots=True)
+class Queue:
+    """How many DAGs are in the queue, and how many there were at most."""
+
+    live: int = 0
+    most: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of a calibration; `delays` has each lumisection's time to its first payload."""
+
+    buffer: float
+    queue: Queue
+    delays: array[float] = field(default_factory=lambda: array("d"))
+    in_window: int = 0
+    kinds: dict[NodeKind, JobTally] = field(default_factory=dict)
+    files: int = 0
+    dags: int = 0
+    rescues: int = 0
+    harvests: int = 0
+    harvested_files: int = 0
+    uploads: int = 0
+    states: Counter[CampaignState] = field(default_factory=Counter)
+
+    def job(self, kind: NodeKind, cores: int, waited: float, ran: float, ok: bool) -> None:
+        """Count a job."""
+        of_kind = self.kinds.get(kind)
+        if of_kind is None:
+            of_kind = self.kinds[kind] = JobTally()
+        of_kind.jobs += 1
+        of_kind.failed += not ok
+        of_kind.core_seconds += cores * ran
+        of_kind.ran += ran
+        of_kind.waited += waited
+
+    def uploaded(self, run: SimulatedRun, new: Lumis, now: float) -> None:
+        """Count an upload, and the lumisections that no payload had before."""
+        self.uploads += 1
+        add, start, every = self.delays.append, run.start, run.every
+        for lumi in new:
+            add(max(0.0, now - start - lumi * every))
+        if now <= run.start + self.buffer:
+            self.in_window += len(new)
+
+    def submitted(self) -> None:
+        """Count a DAG that goes into the queue, for the first time or again."""
+        self.queue.live += 1
+        self.queue.most = max(self.queue.most, self.queue.live)
+
+    def dag_over(self) -> None:
+        """Count a DAG that leaves the queue."""
+        self.queue.live -= 1
