@@ -145,6 +145,22 @@ class Batching(Section):
         return self.max_files_per_job * self.reco_per_alca
 
 
+class Harvesting(Section):
+    """When complete ALCARECO are harvested: all of a campaign are read each time.
+
+    Whatever these say, they are harvested at once when no more of the run is to come.
+    """
+
+    statistic: Literal["lumisections", "events", "luminosity"] = "lumisections"
+    """What is counted: lumisections, events, or the luminosity that OMS says was recorded."""
+    growth: Annotated[float, Field(ge=0)] = 0.1
+    """The part by which the statistic must have grown since the last harvest; 0 harvests after
+    each batch.
+    """
+    longest_wait: Seconds = 900.0
+    """How long a complete ALCARECO waits at most for its harvest to begin."""
+
+
 class Closing(Section):
     """When a campaign is over."""
 
@@ -268,6 +284,8 @@ class Tuning(Section):
 
     batching: Batching = Batching()
     """When new files become a DAG, and how they are spread over its nodes."""
+    harvesting: Harvesting = Harvesting()
+    """When complete ALCARECO are harvested."""
     closing: Closing = Closing()
     """When a campaign is over."""
     rescues: Rescues = Rescues()

@@ -79,7 +79,8 @@ def planned_anew(plan: DagPlan, calibration: Calibration) -> DagPlan:
     files = tuple(file for node in plan.nodes for file in node.files)
     jobs = [node.job for node in plan.of_kind(NodeKind.ALCA) if node.job is not None]
     batch = Batch(plan.batch, files)
-    return plan_batch(plan.key, calibration, batch, plan.number, min(jobs, default=0))
+    job = min(jobs, default=0)
+    return plan_batch(plan.key, calibration, batch, plan.number, job, harvest=plan.harvests)
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[str]]:

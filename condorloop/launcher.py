@@ -48,7 +48,7 @@ class Launcher:
         nodes = planned_nodes(plan)
         dag_id = self._ledger.plan_dag(campaign.id, plan.batch, plan.number, nodes, reason, now)
         self.renderer.write(plan, self._ledger.uploaded(campaign.id))
-        detail = f"LS {plan.lumis}" if plan.batch is not None else "HARVEST and UPLOAD"
+        detail = _detail(plan)
         say(campaign.key, f"{plan.label} ({detail}): {reason}")
         self._submit(campaign.key, dag_id, plan.number, plan.label, now)
 
@@ -101,6 +101,12 @@ class Launcher:
         self.service.good(now)
         self._ledger.dag_submitted(dag_id, cluster, now)
         say(key, f"{label} submitted as {cluster}")
+
+
+def _detail(plan: DagPlan) -> str:
+    if plan.batch is None:
+        return "HARVEST and UPLOAD"
+    return f"LS {plan.lumis}" if plan.harvests else f"LS {plan.lumis}, no HARVEST"
 
 
 def planned_nodes(plan: DagPlan) -> list[PlannedNode]:

@@ -39,14 +39,16 @@ class DagLedger(LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold):
         now: float,
     ) -> int:
         """Write down a DAG before anything of it exists; its files wait no longer."""
+        planned = list(nodes)
+        harvests = any(node.kind is NodeKind.HARVEST for node in planned)
         with self._transaction():
             cursor = self._db.execute(
-                "INSERT INTO dag (campaign_id, number, batch, state, reason, planned_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (campaign_id, number, batch, DagState.PLANNED, reason, now),
+                "INSERT INTO dag (campaign_id, number, batch, state, reason, planned_at, harvests)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (campaign_id, number, batch, DagState.PLANNED, reason, now, int(harvests)),
             )
             dag_id = cursor.lastrowid or 0
-            for node in nodes:
+            for node in planned:
                 self._db.execute(
                     "INSERT INTO node (dag_id, name, campaign_id, kind, job, output, witness,"
                     " child, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting')",
@@ -60,7 +62,21 @@ class DagLedger(LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold):
                     " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
                     [(dag_id, node.name, campaign_id, path) for path in node.paths],
                 )
+            self._note_holdings(dag_id)
             return dag_id
+
+    def _note_holdings(self, dag_id: int) -> None:
+        """Write down what the RAW files of a DAG hold."""
+        files = self._all(
+            "SELECT lumis, events FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE dag_id = ?",
+            dag_id,
+        )
+        lumis = Lumis.union(Lumis.parse(f["lumis"]) for f in files)
+        self._db.execute(
+            "UPDATE dag SET lumis = ?, events = ? WHERE id = ?",
+            (str(lumis), sum(f["events"] for f in files), dag_id),
+        )
 
     def drop_dag(self, dag_id: int) -> None:
         """Forget a planned DAG of which nothing was made; its files are waiting again."""
@@ -245,15 +261,19 @@ class DagLedger(LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold):
                 "UPDATE node SET harvested = 1 WHERE campaign_id = ? AND job = ?",
                 [(campaign_id, job) for job in record.inputs | record.left_out],
             )
-            self._widen(campaign_id, "harvested", record.lumis)
+            self._note_harvest(campaign_id, record.lumis, record.events)
             if record.outcome is UploadOutcome.UPLOADED:
                 self._note_payload(campaign_id, record.lumis, record.events)
 
-    def _widen(self, campaign_id: int, column: str, lumis: Lumis) -> None:
-        row = self._all(f"SELECT {column} FROM campaign WHERE id = ?", campaign_id)[0]
-        if len(lumis) > len(Lumis.parse(row[column])):
+    def _note_harvest(self, campaign_id: int, lumis: Lumis, events: int) -> None:
+        [row] = self._all(
+            "SELECT harvested, events_harvested FROM campaign WHERE id = ?", campaign_id
+        )
+        known = (len(Lumis.parse(row["harvested"])), row["events_harvested"])
+        if (len(lumis), events) > known:
             self._db.execute(
-                f"UPDATE campaign SET {column} = ? WHERE id = ?", (str(lumis), campaign_id)
+                "UPDATE campaign SET harvested = ?, events_harvested = ? WHERE id = ?",
+                (str(lumis), events, campaign_id),
             )
 
     def note_payload(self, campaign_id: int, lumis: Lumis, events: int) -> None:

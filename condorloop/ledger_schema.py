@@ -4,7 +4,7 @@ Times are seconds since the epoch; lumisections are text such as ``1-40,42``; na
 are those of the model. The partial indices keep a cycle's queries as cheap as what is new.
 """
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _OF_2 = """
 CREATE INDEX campaign_revised ON campaign (id) WHERE state IN ('complete', 'incomplete')
     AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls);
@@ -34,6 +34,11 @@ CREATE INDEX payload_hash ON payload (hash) WHERE hash <> '';
 CREATE INDEX campaign_fill ON campaign (fill);
 CREATE INDEX campaign_start ON campaign (run_start);
 """
+_OF_4 = """
+CREATE TABLE luminosity (
+    run INTEGER NOT NULL, lumi INTEGER NOT NULL, recorded REAL NOT NULL,
+    PRIMARY KEY (run, lumi)) WITHOUT ROWID;
+"""
 
 SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -47,6 +52,7 @@ CREATE TABLE campaign (
     in_payload TEXT NOT NULL DEFAULT '', events_in_payload INTEGER NOT NULL DEFAULT 0,
     judged_end REAL, judged_ls INTEGER,
     held_by TEXT NOT NULL DEFAULT '', cleaned TEXT NOT NULL DEFAULT '',
+    events_harvested INTEGER NOT NULL DEFAULT 0,
     UNIQUE (run, calibration));
 CREATE INDEX campaign_state ON campaign (state);
 CREATE INDEX campaign_stream ON campaign (stream, run);
@@ -75,6 +81,8 @@ CREATE TABLE dag (
     planned_at REAL NOT NULL, submitted_at REAL, ended_at REAL,
     rescues INTEGER NOT NULL DEFAULT 0,
     held INTEGER NOT NULL DEFAULT 0, removed_by TEXT NOT NULL DEFAULT '',
+    harvests INTEGER NOT NULL DEFAULT 1,
+    lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     UNIQUE (campaign_id, number));
 CREATE TABLE node (
     dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
@@ -98,7 +106,7 @@ CREATE TABLE payload (
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER, answered_at REAL,
     left_out TEXT NOT NULL DEFAULT '[]');
 CREATE INDEX payload_campaign ON payload (campaign_id);
-{_OF_2}{_OF_3}"""
+{_OF_2}{_OF_3}{_OF_4}"""
 
 _TO_2 = f"""
 ALTER TABLE campaign ADD COLUMN events_in_payload INTEGER NOT NULL DEFAULT 0;
@@ -123,5 +131,14 @@ ALTER TABLE campaign ADD COLUMN held_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE campaign ADD COLUMN cleaned TEXT NOT NULL DEFAULT '';
 {_OF_3}"""
 
-MIGRATIONS = {1: _TO_2, 2: _TO_3}
+_TO_4 = f"""
+ALTER TABLE campaign ADD COLUMN events_harvested INTEGER NOT NULL DEFAULT 0;
+UPDATE campaign SET events_harvested = (SELECT COALESCE(MAX(events), 0) FROM payload
+    WHERE campaign_id = campaign.id AND harvested_at IS NOT NULL);
+ALTER TABLE dag ADD COLUMN harvests INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE dag ADD COLUMN lumis TEXT NOT NULL DEFAULT '';
+ALTER TABLE dag ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
+{_OF_4}"""
+
+MIGRATIONS = {1: _TO_2, 2: _TO_3, 3: _TO_4}
 """What turns the ledger of a schema version into one of the next."""

@@ -14,6 +14,7 @@ from dataclasses import fields
 from condorloop.ledger_file import LedgerFile
 from condorloop.lumis import Lumis
 from condorloop.model import (
+    Alcareco,
     Campaign,
     CampaignKey,
     CampaignState,
@@ -29,6 +30,7 @@ from condorloop.model import (
     RawFile,
     Request,
     RequestKind,
+    Statistics,
     UploadOutcome,
     WaitingFile,
     dag_label,
@@ -228,7 +230,9 @@ class LedgerView(LedgerFile):
             " WHERE campaign_id = ? AND dag_id IS NULL AND gone = 0",
             row["id"],
         )
-        unharvested = self._all(f"SELECT job, done_at FROM node WHERE {_UNHARVESTED}", row["id"])
+        unharvested = self._all(
+            f"SELECT job, done_at, lumis, events, dag_id FROM node WHERE {_UNHARVESTED}", row["id"]
+        )
         return Campaign(
             id=row["id"],
             key=CampaignKey(row["calibration"], row["run"]),
@@ -255,7 +259,10 @@ class LedgerView(LedgerFile):
             ),
             dags=tuple(self.dags(row["id"])),
             dag_count=self._number("SELECT COUNT(*) FROM dag WHERE campaign_id = ?", row["id"]),
-            unharvested={u["job"]: u["done_at"] for u in unharvested},
+            unharvested={
+                u["job"]: Alcareco(u["done_at"], _statistics(u), u["dag_id"]) for u in unharvested
+            },
+            events_harvested=row["events_harvested"],
             quarantined=self.quarantined(row["id"]),
             revised=_revised(row),
             reason=row["reason"],
@@ -322,6 +329,8 @@ class LedgerView(LedgerFile):
                     held=bool(row["held"]),
                     blames={f["name"]: self._blames(f) for f in failed},
                     removed_by=row["removed_by"],
+                    harvests=bool(row["harvests"]),
+                    holds=_statistics(row),
                 )
             )
         return dags
@@ -379,6 +388,10 @@ class LedgerView(LedgerFile):
             reco=tuple(n["output"] for n in reco if n["state"] == "done"),
             alcareco=tuple(n["output"] for n in nodes if n["harvested"]),
         )
+
+
+def _statistics(row: sqlite3.Row) -> Statistics:
+    return Statistics(Lumis.parse(row["lumis"]), row["events"])
 
 
 def cleaned_in(text: str) -> frozenset[Kept]:

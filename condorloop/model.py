@@ -131,6 +131,26 @@ class RawFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Statistics:
+    """How much data something holds: its lumisections, and the events in them."""
+
+    lumis: Lumis = EMPTY
+    events: int = 0
+
+    def __add__(self, other: Statistics) -> Statistics:
+        return Statistics(self.lumis | other.lumis, self.events + other.events)
+
+
+@dataclass(frozen=True, slots=True)
+class Alcareco:
+    """An ALCARECO that is complete: since when, in seconds since the epoch, and what it holds."""
+
+    done_at: float
+    holds: Statistics = Statistics()
+    dag_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The RAW files that one DAG processes."""
 
@@ -178,7 +198,8 @@ class Dag:
     `harvest_inputs` are the numbers of the ALCARECO (``apJob``) that its HARVEST took, None as
     long as that has not started. `held` says that jobs of it are held; `blames` counts, for each
     failed node, how many failed attempts an input was the cause of; `removed_by` tells who took it
-    out of the queue, or wants it out.
+    out of the queue, or wants it out. `harvests` says whether it has a HARVEST; `holds` is what its
+    RAW files hold.
     """
 
     id: int
@@ -194,6 +215,8 @@ class Dag:
     held: bool = False
     blames: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     removed_by: str = ""
+    harvests: bool = True
+    holds: Statistics = Statistics()
 
     @property
     def label(self) -> str:
@@ -227,11 +250,12 @@ class Campaign:
     `seen` are the lumisections of its good files, `harvested` those of its largest harvest,
     `in_payload` those of the last payload that was uploaded. `listed_at` is when storage last said
     which files there are, None if it has not yet. `dags` are those that are not done;
-    `unharvested` has the complete ALCARECO that no successful harvest read, by number, and when
-    each was complete. `quarantined` are inputs that their nodes went on without. `revised` says
-    what OMS tells otherwise than when the campaign was closed. `held_by` is the person who holds
-    it, empty if nobody does; `cleaned` names what retention has removed, or begun to. `reason` is
-    why it is in its state.
+    `unharvested` has the complete ALCARECO that no successful harvest read, by number.
+    `events_harvested` are the events of the largest harvest; `luminosity` has what OMS says was
+    recorded in each lumisection, in 1/pb, where the calibration counts that. `quarantined` are
+    inputs that their nodes went on without. `revised` says what OMS tells otherwise than when the
+    campaign was closed. `held_by` is the person who holds it, empty if nobody does; `cleaned` names
+    what retention has removed, or begun to. `reason` is why it is in its state.
     """
 
     id: int
@@ -249,7 +273,9 @@ class Campaign:
     probing: int
     dags: tuple[Dag, ...]
     dag_count: int
-    unharvested: Mapping[int, float]
+    unharvested: Mapping[int, Alcareco]
+    events_harvested: int = 0
+    luminosity: Mapping[int, float] = field(default_factory=dict)
     quarantined: tuple[str, ...] = ()
     revised: str = ""
     reason: str = ""

@@ -1,15 +1,18 @@
 """Decide what to do next, from what is known and the clock.
 
-Knows the rules of latching, batching, harvesting, rescuing and closing. It is pure: no input or
-output, no clock of its own; the same input gives the same actions.
+Knows the rules of latching, batching and closing, and the order of what is to be done; when to
+harvest and when to rescue have modules of their own. It is pure: no input or output, no clock of
+its own; the same input gives the same actions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from condorloop.calibration import Calibration
+from condorloop.harvesting import batch_harvests, why_harvest
 from condorloop.lumis import Lumis
 from condorloop.model import (
     Campaign,
@@ -17,11 +20,10 @@ from condorloop.model import (
     CampaignState,
     Dag,
     DagState,
-    NodeKind,
     RawFile,
     Run,
-    UploadOutcome,
 )
+from condorloop.rescuing import can_rescue, guilty_inputs, is_over, to_quarantine, why_rescue
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,12 @@ class Latch:
 
 @dataclass(frozen=True, slots=True)
 class SubmitBatch:
-    """Put files into a new DAG and submit it."""
+    """Put files into a new DAG and submit it; `harvest` says whether that ends with HARVEST."""
 
     campaign: Campaign
     files: tuple[RawFile, ...]
     reason: str
+    harvest: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,6 @@ class SetState:
 
 Action = Latch | SubmitBatch | SubmitHarvest | Rescue | SetState
 
-BLAMED = 3
-"""After how many failed attempts that it caused an input is given up."""
-
-RESCUES_FIRST = 2
-"""How many rescues come before that: while a disk server is down, good files fail, too."""
-
 HELD_ROOM = 4
 """How many times `max_active_dags` there may be with the DAGs that held jobs keep from moving."""
 
@@ -90,6 +87,7 @@ def decide(
     known: frozenset[CampaignKey],
     campaigns: Sequence[Campaign],
     calibrations: Mapping[str, Calibration],
+    guard: Callable[[CampaignKey], AbstractContextManager[object]] = nullcontext,
 ) -> list[Action]:
     """Decide what is to be done.
 
@@ -106,6 +104,9 @@ def decide(
         closed ones for which a file showed up within the window.
     calibrations
         The configured calibrations by name.
+    guard
+        Entered for each campaign while it is decided about: what it lets pass costs the others
+        nothing.
 
     Returns
     -------
@@ -121,7 +122,8 @@ def decide(
     for campaign in campaigns:
         if campaign.key.calibration in calibrations:
             configured = calibrations[campaign.key.calibration]
-            actions += _decide_campaign(now, campaign, configured)
+            with guard(campaign.key):
+                actions += _decide_campaign(now, campaign, configured)
     return actions
 
 
@@ -149,15 +151,10 @@ def _work(now: float, campaign: Campaign, calibration: Calibration) -> list[Acti
         return rescues
     if reason := _why_batch(now, campaign, calibration):
         files = tuple(w.file for w in campaign.waiting)
-        return [SubmitBatch(campaign, files, reason)]
-    if reason := _why_harvest(now, campaign, calibration):
+        return [SubmitBatch(campaign, files, reason, batch_harvests(campaign, calibration))]
+    if _room(campaign, calibration) > 0 and (reason := why_harvest(now, campaign, calibration)):
         return [SubmitHarvest(campaign, reason)]
     return []
-
-
-def is_over(now: float, campaign: Campaign, calibration: Calibration) -> bool:
-    """Whether the time in which a campaign's payload is of use has ended."""
-    return now >= campaign.run_start + calibration.closing.buffer
 
 
 def _why_reopen(campaign: Campaign) -> str | None:
@@ -184,45 +181,13 @@ def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterat
             return
         if dag.state is not DagState.FAILED or is_over(now, campaign, calibration):
             continue
-        if without := _to_quarantine(campaign, dag, calibration):
+        if without := to_quarantine(campaign, dag, calibration):
             given_up = ", ".join(p.rpartition("/")[2] for ps in without.values() for p in ps)
             reason = f"without {given_up}, which keeps failing"
-        elif not (reason := _why_rescue(now, campaign, dag, calibration) or ""):
+        elif not (reason := why_rescue(now, campaign, dag, calibration) or ""):
             continue
         room -= 1
         yield Rescue(campaign, dag, reason, without)
-
-
-def _to_quarantine(
-    campaign: Campaign, dag: Dag, calibration: Calibration
-) -> dict[str, tuple[str, ...]]:
-    """The inputs that are given up; none while storage is silent."""
-    return _guilty(dag, calibration) if _storage_answered(campaign, dag) else {}
-
-
-def _guilty(dag: Dag, calibration: Calibration) -> dict[str, tuple[str, ...]]:
-    """The inputs that have made their node fail often enough, by node.
-
-    A HARVEST leaves out by itself what keeps failing.
-    """
-    if dag.state is not DagState.FAILED:
-        return {}
-    spent = dag.rescues >= calibration.rescues.max_rescues
-    enough = 1 if spent else BLAMED if dag.rescues >= RESCUES_FIRST else None
-    return {
-        node: guilty
-        for node, blames in dag.blames.items()
-        if enough
-        and not node.startswith(NodeKind.HARVEST)
-        and (guilty := tuple(i for i, n in sorted(blames.items()) if n >= enough))
-    }
-
-
-def _storage_answered(campaign: Campaign, dag: Dag) -> bool:
-    """Whether storage has answered since a DAG ended: else a failure of RECO may be storage's."""
-    if not any(name.startswith(NodeKind.RECO) for name in dag.failed_nodes):
-        return True
-    return campaign.listed_at is not None and campaign.listed_at > (dag.ended_at or 0.0)
 
 
 def why_not_latch(now: float, run: Run, calibration: Calibration) -> str | None:
@@ -268,70 +233,6 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
     return None
 
 
-def _why_harvest(now: float, campaign: Campaign, calibration: Calibration) -> str | None:
-    """Say why complete ALCARECO need a harvest DAG: nobody has read them or is going to.
-
-    A harvest DAG that failed before it could choose its inputs will read them when it is rescued;
-    after its last rescue only ALCARECO that came later are worth another one.
-    """
-    if _room(campaign, calibration) <= 0:
-        return None
-    left = dict(campaign.unharvested)
-    for dag in campaign.dags:
-        started = dag.harvest_inputs
-        if started is None and _will_harvest(now, campaign, dag, calibration):
-            return None
-        if started is not None and dag.state is not DagState.REMOVED:
-            left = {job: at for job, at in left.items() if job not in started}
-        elif dag.batch is None:
-            left = {job: at for job, at in left.items() if at > (dag.ended_at or 0.0)}
-    if not left:
-        return None
-    return f"{len(left)} complete ALCARECO that no HARVEST has read or will read"
-
-
-def _will_harvest(now: float, campaign: Campaign, dag: Dag, calibration: Calibration) -> bool:
-    """Whether a HARVEST that has not started will do so by itself."""
-    if dag.in_flight:
-        return not dag.failed_nodes and (dag.moves or dag.batch is None)
-    return dag.batch is None and can_rescue(now, campaign, dag, calibration)
-
-
-def can_rescue(now: float, campaign: Campaign, dag: Dag, calibration: Calibration) -> bool:
-    """Whether the submitter will run a failed DAG again by itself.
-
-    A payload that got no answer is worth asking for as long as the campaign's window is open; a
-    refusal is final.
-    """
-    if dag.state is not DagState.FAILED or is_over(now, campaign, calibration):
-        return False
-    if dag.upload is UploadOutcome.REFUSED:
-        return False
-    if dag.upload is UploadOutcome.NO_ANSWER:
-        return True
-    if dag.upload is UploadOutcome.FAILED:
-        return dag.rescues < calibration.uploads.retries
-    return dag.rescues < calibration.rescues.max_rescues
-
-
-def rescue_wait(dag: Dag, calibration: Calibration) -> float:
-    """How long a failed DAG waits for its next rescue, in seconds; it doubles each time."""
-    doubled = 2.0 ** min(dag.rescues, 20)
-    if dag.upload in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED):
-        return min(calibration.uploads.wait * doubled, calibration.uploads.longest_wait)
-    return calibration.rescues.wait * doubled
-
-
-def _why_rescue(now: float, campaign: Campaign, dag: Dag, calibration: Calibration) -> str | None:
-    if not can_rescue(now, campaign, dag, calibration) or dag.ended_at is None:
-        return None
-    wait = rescue_wait(dag, calibration)
-    if now < dag.ended_at + wait or not _storage_answered(campaign, dag):
-        return None
-    failed = ", ".join(dag.failed_nodes) or "it ended without a result"
-    return f"failed ({failed}) {wait:.0f} s ago, rescue {dag.rescues + 1}"
-
-
 def why_closing(now: float, campaign: Campaign, calibration: Calibration) -> str | None:
     """Say why no more files are to be expected; None if they are.
 
@@ -365,7 +266,7 @@ def _final_state(
         return None
     if any(can_rescue(now, campaign, d, calibration) for d in campaign.dags):
         return None
-    if not over and any(_guilty(d, calibration) for d in campaign.dags):
+    if not over and any(guilty_inputs(d, calibration) for d in campaign.dags):
         return None
     if not over and (campaign.waiting or campaign.probing):
         return None

@@ -76,6 +76,13 @@ def of_queue(
         yield Problem(ProblemKind.FULL, text, "condorloop doctor")
 
 
+def of_room(put_off: int, most: int) -> Iterator[Problem]:
+    """Name the DAGs that wait for others to end, for a site may have so many at work."""
+    if put_off:
+        text = f"DAGs that wait for room, for pool.max_dags is {most}: {put_off}"
+        yield Problem(ProblemKind.FULL, text, "condorloop status")
+
+
 def of_disk(warning: str, not_cleaned: Mapping[CampaignKey, str]) -> Iterator[Problem]:
     """Name a disk that gets full, and what cannot be removed from it."""
     if warning:

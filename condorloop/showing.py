@@ -43,6 +43,8 @@ class Seen:
         What storage lists and nobody understands.
     dags, held_jobs, idle_dags
         The queue: DAGs, held jobs of theirs, and how many DAGs the schedd does not start.
+    put_off
+        How many DAGs wait for room under the site's own limit.
     """
 
     services: tuple[Service, ...]
@@ -52,6 +54,7 @@ class Seen:
     dags: tuple[QueuedDag, ...]
     held_jobs: tuple[HeldJob, ...]
     idle_dags: int
+    put_off: int = 0
 
 
 class Showing:
@@ -114,6 +117,7 @@ class Showing:
                 *problems.of_services(services),
                 *problems.of_errors(seen.errors),
                 *problems.of_listing(seen.odd_lines),
+                *problems.of_room(seen.put_off, config.site.pool.max_dags),
                 *problems.of_queue(seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held),
                 *problems.of_campaigns(campaigns),
                 *problems.of_disk(self._disk.warning, seen.not_cleaned),

@@ -154,6 +154,8 @@ class PoolSite(Section):
     """The accounting group of all jobs."""
     timeout: Annotated[Seconds, Field(gt=0)] = 20.0
     """How long the schedd may take to answer."""
+    max_dags: PositiveInt = 150
+    """DAGs of all campaigns that may be at work at a time; HTCondor's own limit is 200 an owner."""
 
 
 class MetricsSite(Section):

@@ -51,7 +51,7 @@ class ProblemKind(StrEnum):
     HELD = "held"
     """A DAG or a job is on hold."""
     FULL = "full"
-    """The schedd starts no more DAGs."""
+    """The schedd starts no more DAGs, or the site's own limit of them is reached."""
     BAD_FILE = "bad file"
     """A RAW file cannot be used."""
     FAILED = "failed"

@@ -34,6 +34,7 @@ from condorloop.notify import Notifier
 from condorloop.oms import OmsUnavailable
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.services import Service
+from condorloop.sharing import share
 from condorloop.showing import Seen, Showing
 from condorloop.site import Site
 from condorloop.tracker import Tracker
@@ -80,6 +81,7 @@ class Submitter:
         pool, renderer = self._world.pool, self._renderer
         self._launcher = Launcher(ledger, renderer, pool, self._interruption)
         self._isolation = Isolation()
+        self._put_off = 0
         self._cleaner = Cleaner(ledger)
         self._granting = Granting(
             *(ledger, self._launcher, pool, self._interruption, self._isolation, self._cleaner)
@@ -218,7 +220,13 @@ class Submitter:
         known = self._ledger.known(runs[0].number) if runs else frozenset()
         self._say_why_not_latched(now, runs, known)
         campaigns = self._ledger.campaigns(self._intake.listed, now - self._window)
-        for action in planner.decide(now, runs, known, campaigns, self._config.calibrations):
+        wanted = planner.decide(
+            *(now, runs, known, campaigns, self._config.calibrations),
+            guard=self._isolation.one_campaign_only,
+        )
+        shared = share(wanted, campaigns, self._config.site.pool.max_dags)
+        self._put_off = shared.put_off
+        for action in shared.actions:
             self._act(action, now)
         if poll:
             self._cleaner.tidy(self._config, now)
@@ -275,10 +283,11 @@ class Submitter:
             match action:
                 case Latch(run=run, reason=reason):
                     self._latch(key, run, reason, now)
-                case SubmitBatch(campaign=campaign, files=files, reason=reason):
+                case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
                     number, batch, job = self._ledger.next_numbers(campaign.id)
                     calibration = self._config.calibrations[key.calibration]
-                    plan = plan_batch(key, calibration, Batch(batch, files), number, job)
+                    batch_of = Batch(batch, files)
+                    plan = plan_batch(key, calibration, batch_of, number, job, harvest=harvest)
                     self._launcher.carry_out(campaign, plan, reason, now)
                 case SubmitHarvest(campaign=campaign, reason=reason):
                     number, _, _ = self._ledger.next_numbers(campaign.id)
@@ -307,6 +316,7 @@ class Submitter:
             dags=tuple(tracker.queue.values()),
             held_jobs=tracker.held_jobs,
             idle_dags=tracker.idle_dags(now),
+            put_off=self._put_off,
         )
         self._showing.show(self._config, seen, now, self._clock() - now)
 

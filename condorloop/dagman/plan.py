@@ -67,6 +67,11 @@ class DagPlan:
         return tuple(n for n in self.nodes if n.kind is kind)
 
     @property
+    def harvests(self) -> bool:
+        """Whether it has a HARVEST."""
+        return bool(self.of_kind(NodeKind.HARVEST))
+
+    @property
     def children(self) -> dict[str, str]:
         """The ALCA node that each RECO node feeds, by name."""
         return {parent: a.name for a in self.of_kind(NodeKind.ALCA) for parent in a.parents}
@@ -78,7 +83,13 @@ class DagPlan:
 
 
 def plan_batch(
-    key: CampaignKey, calibration: Calibration, batch: Batch, number: int, first_job: int
+    key: CampaignKey,
+    calibration: Calibration,
+    batch: Batch,
+    number: int,
+    first_job: int,
+    *,
+    harvest: bool = True,
 ) -> DagPlan:
     """Spread a batch over nodes: files in LS order, as evenly as the limits allow.
 
@@ -88,6 +99,8 @@ def plan_batch(
         The DAG's number in its campaign.
     first_job
         The number of its first ALCARECO in the campaign.
+    harvest
+        Whether HARVEST and UPLOAD follow.
     """
     batching: Batching = calibration.batching
     files = sorted(batch.files, key=lambda f: (f.lumis.first, f.lumis.last, f.path))
@@ -118,7 +131,7 @@ def plan_batch(
             job=job,
         )
         alcas.append(alca)
-    last = _harvest_and_upload(number, tuple(a.name for a in alcas))
+    last = _harvest_and_upload(number, tuple(a.name for a in alcas)) if harvest else ()
     return DagPlan(key, number, batch.number, (*recos, *alcas, *last))
 
 

@@ -191,6 +191,7 @@ class Renderer:
             "nodes": plan.nodes,
             "reco_nodes": plan.of_kind(NodeKind.RECO),
             "alca_nodes": plan.of_kind(NodeKind.ALCA),
+            "harvests": plan.harvests,
             "permanent": PERMANENT,
             "python": sys.executable,
             "setup": self.config.site.cmssw.setup,

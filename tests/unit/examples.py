@@ -11,6 +11,7 @@ from condorloop.config import Config, load
 from condorloop.fates import LumiState
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import (
+    Alcareco,
     Campaign,
     CampaignKey,
     CampaignState,
@@ -119,7 +120,7 @@ def campaign(
         probing=probing,
         dags=dags,
         dag_count=len(dags),
-        unharvested=dict.fromkeys(unharvested, START),
+        unharvested={job: Alcareco(START) for job in unharvested},
     )
 
 

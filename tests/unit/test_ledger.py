@@ -14,6 +14,7 @@ from condorloop.ledger_requests import Requests
 from condorloop.ledger_view import LedgerView
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import (
+    Alcareco,
     CampaignKey,
     CampaignState,
     DagState,
@@ -24,6 +25,7 @@ from condorloop.model import (
     PlannedNode,
     Probe,
     RequestKind,
+    Statistics,
     UploadOutcome,
 )
 from condorloop.services import Service
@@ -354,10 +356,12 @@ def test_an_alcareco_is_unharvested_until_a_harvest_of_it_succeeds(ledger):
     dag_id = plan(ledger, [ALCA])
     assert not only(ledger).unharvested
     ledger.node_done(dag_id, ALCA.name, Lumis.span(1, 5), 100, START)
-    assert only(ledger).unharvested == {0: START}
+    holds = Statistics(Lumis.span(1, 5), 100)
+    assert only(ledger).unharvested == {0: Alcareco(START, holds, dag_id)}
     started = HarvestRecord(frozenset([0]), EMPTY, 0)
     ledger.record_harvest(dag_id, only(ledger).id, started)
-    assert only(ledger).unharvested == {0: START}
+    holds = Statistics(Lumis.span(1, 5), 100)
+    assert only(ledger).unharvested == {0: Alcareco(START, holds, dag_id)}
     assert only(ledger).dags[0].harvest_inputs == frozenset([0])
     made = replace(started, lumis=Lumis.span(1, 5), events=100, harvested_at=START)
     ledger.record_harvest(dag_id, only(ledger).id, made)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignState, DagState, UploadOutcome
+from condorloop.model import Alcareco, CampaignState, DagState, UploadOutcome
 from condorloop.planner import Latch, Rescue, SetState, SubmitBatch, SubmitHarvest, decide
 from tests.unit.examples import KEY, RUN, START, calibration, campaign, dag, waiting
 
@@ -129,7 +129,9 @@ def test_a_harvest_dag_that_fails_before_it_chooses_its_inputs_is_not_repeated_f
 
 def test_after_the_last_rescue_a_later_alcareco_is_worth_another_harvest():
     given_up = campaign(dags=(harvest_dag(rescues=3),), unharvested=frozenset([0]))
-    [action] = act(replace(given_up, unharvested={0: START, 1: START + 50}), at=60)
+    [action] = act(
+        replace(given_up, unharvested={0: Alcareco(START), 1: Alcareco(START + 50)}), at=60
+    )
     assert isinstance(action, SubmitHarvest)
 
 

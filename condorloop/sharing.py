@@ -1,0 +1,72 @@
+"""Which DAGs go into the queue when there is not room for all that could.
+
+Knows the limit of a site and who comes first: the last harvests of runs that have ended, then the
+campaign with the fewest DAGs at work, then the older run. It is pure.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import TypeGuard
+
+from condorloop.model import Campaign
+from condorloop.planner import Action, Rescue, SubmitBatch, SubmitHarvest
+
+_Submission = SubmitBatch | SubmitHarvest | Rescue
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What is to be done, in its order, and how many DAGs wait for room."""
+
+    actions: tuple[Action, ...]
+    put_off: int
+
+
+def share(actions: Iterable[Action], campaigns: Sequence[Campaign], most: int) -> Shared:
+    """Put off the submissions for which there is no room.
+
+    Parameters
+    ----------
+    actions
+        What the planner wants; what puts no DAG into the queue is left as it is, before all else.
+    campaigns
+        Those that have DAGs in flight, or are to get some.
+    most
+        How many DAGs may be at work at a time. Those that held jobs keep from moving do not count:
+        they must not keep others from working.
+    """
+    at_work = {c.id: sum(d.moves for d in c.dags) for c in campaigns}
+    room = most - sum(at_work.values())
+    done: list[Action] = []
+    waiting: defaultdict[int, deque[_Submission]] = defaultdict(deque)
+    for action in actions:
+        if _is_submission(action):
+            waiting[action.campaign.id].append(action)
+        else:
+            done.append(action)
+    queue: list[tuple[tuple[bool, int, int], int]] = []
+    for number, of_campaign in waiting.items():
+        heappush(queue, (_rank(of_campaign[0], at_work[number]), number))
+    while queue and room > 0:
+        _, number = heappop(queue)
+        of_campaign = waiting[number]
+        done.append(of_campaign.popleft())
+        room -= 1
+        at_work[number] += 1
+        if of_campaign:
+            heappush(queue, (_rank(of_campaign[0], at_work[number]), number))
+    return Shared(tuple(done), sum(map(len, waiting.values())))
+
+
+def _is_submission(action: Action) -> TypeGuard[_Submission]:
+    return isinstance(action, _Submission)
+
+
+def _rank(action: _Submission, at_work: int) -> tuple[bool, int, int]:
+    campaign = action.campaign
+    is_last = isinstance(action, SubmitHarvest) and campaign.run_end is not None
+    return not is_last, at_work, campaign.key.run

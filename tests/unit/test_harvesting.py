@@ -1,0 +1,205 @@
+"""When complete ALCARECO are harvested, with a made-up clock."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.harvesting import Measure, batch_harvests, why_harvest
+from condorloop.lumis import EMPTY, Lumis
+from condorloop.model import Alcareco, CampaignState, DagState, RawFile, Statistics, WaitingFile
+from tests.unit.examples import START, calibration, campaign, dag
+
+WAIT = 900.0
+
+
+def counting(statistic="lumisections", growth=0.1, longest_wait=WAIT):
+    """A calibration that harvests like this."""
+    like_this = {"statistic": statistic, "growth": growth, "longest_wait": longest_wait}
+    told = calibration().model_dump(by_alias=True) | {"harvesting": like_this}
+    return type(calibration()).model_validate(told)
+
+
+def file_of(first, last, events=100):
+    return WaitingFile(RawFile(f"/eos/{first}.root", 1, Lumis.span(first, last), events), START)
+
+
+def made(first, last, events=100, at=START, dag_id=None):
+    return Alcareco(at, Statistics(Lumis.span(first, last), events), dag_id)
+
+
+def going(number, first, last, *, harvests, inputs=None):
+    holds = Statistics(Lumis.span(first, last), 100)
+    return replace(dag(number, inputs=inputs), harvests=harvests, holds=holds)
+
+
+def harvested(last, **more):
+    return replace(campaign(harvested=Lumis.span(1, last)), events_harvested=100 * last, **more)
+
+
+def test_the_first_batch_is_harvested():
+    assert batch_harvests(campaign(waiting=(file_of(1, 1),)), counting())
+
+
+@pytest.mark.parametrize(("new", "is_enough"), [(9, False), (10, True)])
+def test_a_batch_is_harvested_when_the_statistics_have_grown_by_the_set_part(new, is_enough):
+    grown = harvested(100, waiting=(file_of(101, 100 + new),))
+    assert batch_harvests(grown, counting()) is is_enough
+
+
+def test_what_other_dags_will_leave_unharvested_counts_as_growth():
+    grown = harvested(100, waiting=(file_of(106, 110),), dags=(going(7, 101, 105, harvests=False),))
+    assert batch_harvests(grown, counting())
+
+
+def test_what_a_harvest_that_is_on_its_way_will_read_counts_as_read():
+    dags = (going(7, 101, 110, harvests=False), going(8, 111, 120, harvests=True))
+    assert not batch_harvests(harvested(100, waiting=(file_of(121, 130),), dags=dags), counting())
+    assert batch_harvests(harvested(100, waiting=(file_of(121, 132),), dags=dags), counting())
+
+
+def test_what_a_harvest_that_has_started_did_not_take_counts_as_growth():
+    started = going(8, 101, 110, harvests=True, inputs=frozenset([3]))
+    taken = {3: made(101, 110, dag_id=8)}
+    reading = harvested(100, waiting=(file_of(111, 112),), dags=(started,), unharvested=taken)
+    assert not batch_harvests(reading, counting())
+    late = replace(reading, unharvested=taken | {4: made(113, 125, dag_id=5)})
+    assert batch_harvests(late, counting())
+
+
+def test_events_of_an_alcareco_whose_dag_goes_on_count_once():
+    half_done = harvested(
+        100,
+        waiting=(file_of(120, 120, events=1),),
+        dags=(replace(going(7, 101, 109, harvests=False), id=7),),
+        unharvested={3: made(101, 105, events=9900, dag_id=7)},
+    )
+    assert not batch_harvests(half_done, counting("events"))
+
+
+def test_when_the_run_has_ended_every_batch_is_harvested():
+    assert batch_harvests(harvested(100, waiting=(file_of(101, 101),), run_end=START), counting())
+
+
+def test_without_growth_every_batch_is_harvested():
+    assert batch_harvests(harvested(100, waiting=(file_of(100, 100),)), counting(growth=0))
+
+
+def test_complete_alcareco_wait_for_growth():
+    left = harvested(100, unharvested={7: made(101, 109)})
+    assert why_harvest(START + 1, left, counting()) is None
+    grown = replace(left, unharvested={7: made(101, 109), 8: made(110, 110)})
+    assert why_harvest(START + 1, grown, counting())
+
+
+def test_no_alcareco_waits_longer_than_the_longest_wait():
+    left = harvested(100, unharvested={7: made(101, 101)})
+    assert why_harvest(START + WAIT - 1, left, counting()) is None
+    assert "the first for 900 s" in why_harvest(START + WAIT, left, counting())
+
+
+def test_a_batch_that_takes_long_does_not_make_the_others_wait_longer():
+    slow = harvested(
+        100, dags=(going(9, 102, 130, harvests=True),), unharvested={7: made(101, 101)}
+    )
+    assert why_harvest(START + WAIT - 1, slow, counting()) is None
+    assert why_harvest(START + WAIT, slow, counting())
+    ordered = replace(slow, dags=(*slow.dags, replace(dag(10), batch=None)))
+    assert why_harvest(START + WAIT, ordered, counting()) is None
+
+
+def test_the_last_alcareco_of_a_run_are_harvested_at_once():
+    left = harvested(100, unharvested={7: made(101, 101)}, run_end=START)
+    assert why_harvest(START + 1, left, counting())
+    assert why_harvest(START + 1, replace(left, waiting=(file_of(102, 102),)), counting()) is None
+    assert why_harvest(START + 1, replace(left, probing=1), counting()) is None
+    at_work = (going(9, 102, 103, harvests=False),)
+    assert why_harvest(START + 1, replace(left, dags=at_work), counting()) is None
+
+
+def test_a_campaign_that_its_window_closes_harvests_what_is_left():
+    left = harvested(100, unharvested={7: made(101, 101)}, state=CampaignState.CLOSING)
+    assert why_harvest(START + 1, left, counting())
+
+
+def test_alcareco_that_hold_nothing_new_wait_no_longer_either():
+    left = harvested(100, unharvested={7: Alcareco(START)})
+    assert why_harvest(START + WAIT, left, counting())
+
+
+@pytest.mark.parametrize(
+    ("statistic", "luminosity", "amount"),
+    [
+        ("lumisections", {}, 4.0),
+        ("events", {}, 500.0),
+        ("luminosity", {1: 0.5, 2: 0.1, 3: 0.0, 4: 0.4}, 1.0),
+    ],
+)
+def test_statistics_are_counted_as_the_yaml_says(statistic, luminosity, amount):
+    counted = Measure(statistic, luminosity)(Statistics(Lumis.span(1, 4), 500))
+    assert counted == pytest.approx(amount)
+
+
+def test_luminosity_that_oms_has_not_told_is_taken_for_the_mean():
+    counted = Measure("luminosity", {1: 0.2, 2: 0.4})(Statistics(Lumis.span(1, 4)))
+    assert counted == pytest.approx(1.2)
+
+
+def test_without_any_luminosity_lumisections_count():
+    assert Measure("luminosity", {})(Statistics(Lumis.span(1, 4))) == 4.0
+
+
+def reads(batches, policy, every=60.0):
+    """How many ALCARECO are read by all harvests of a run of so many batches, one after another.
+
+    A DAG takes no time; the longest wait of an ALCARECO for its harvest is given too.
+    """
+    loop, read, left, longest = harvested(0), 0, {}, 0.0
+    for batch in range(batches):
+        now = START + batch * every
+        waits = replace(loop, waiting=(file_of(batch + 1, batch + 1),), unharvested=left)
+        harvest = batch_harvests(waits, policy)
+        left = left | {batch: made(batch + 1, batch + 1, at=now)}
+        last = batch == batches - 1
+        idle = replace(loop, unharvested=left, run_end=now if last else None)
+        if harvest or why_harvest(now, idle, policy):
+            longest = max([longest, *(now - a.done_at for a in left.values())])
+            read += batch + 1
+            loop, left = harvested(batch + 1), {}
+    return read, longest, left
+
+
+def test_harvests_read_far_less_than_the_square_of_a_run():
+    always, _, _ = reads(480, counting(growth=0))
+    assert always == 480 * 481 / 2
+    some, longest, left = reads(480, counting())
+    b_log_b = 480 * 8.9
+    assert some < 2.5 * b_log_b
+    assert longest <= WAIT
+    assert not left
+
+
+@given(
+    batches=st.integers(1, 150),
+    growth=st.floats(0, 2),
+    longest_wait=st.integers(0, 3000),
+)
+def test_every_alcareco_is_read_in_the_end_and_none_waits_longer_than_the_set_time(
+    batches, growth, longest_wait
+):
+    every = 60.0
+    _, longest, left = reads(batches, counting(growth=growth, longest_wait=longest_wait), every)
+    assert not left
+    assert longest <= longest_wait + every  # it is looked at once a batch here
+
+
+def test_a_harvest_that_was_removed_leaves_its_inputs_to_another():
+    removed = dag(0, DagState.REMOVED, inputs=frozenset([7]))
+    left = harvested(0, dags=(removed,), unharvested={7: made(1, 5)})
+    assert why_harvest(START + 1, left, counting())
+
+
+def test_nothing_is_harvested_where_nothing_is_left():
+    assert why_harvest(START + 10 * WAIT, harvested(100), counting()) is None
+    assert harvested(0).harvested == EMPTY

@@ -1,0 +1,83 @@
+"""Who gets the DAGs that a site may have at work."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.model import CampaignKey, CampaignState
+from condorloop.planner import Rescue, SetState, SubmitBatch, SubmitHarvest
+from condorloop.sharing import share
+from tests.unit.examples import START, campaign, dag
+
+
+def of_run(run, at_work=0, **more):
+    """A campaign of a run that has so many DAGs at work."""
+    dags = tuple(dag(i) for i in range(at_work))
+    key = CampaignKey("EcalPedestals", run)
+    return replace(campaign(dags=dags), id=run, key=key, **more)
+
+
+def batch(of):
+    return SubmitBatch(of, (), "files")
+
+
+def served(actions, campaigns, most):
+    return [a.campaign.key.run for a in share(actions, campaigns, most).actions]
+
+
+def test_where_there_is_room_nothing_is_put_off():
+    campaigns = [of_run(1, 2), of_run(2, 3)]
+    shared = share([batch(c) for c in campaigns], campaigns, most=7)
+    assert len(shared.actions) == 2
+    assert shared.put_off == 0
+
+
+def test_who_has_fewest_dags_comes_first_then_the_older_run():
+    campaigns = [of_run(3), of_run(1, 1), of_run(2)]
+    assert served([batch(c) for c in campaigns], campaigns, most=9) == [2, 3, 1]
+
+
+def test_the_last_harvest_of_a_run_comes_before_all_else():
+    young, ended = of_run(1), of_run(2, 3, run_end=START)
+    actions = [batch(young), SubmitHarvest(ended, "last")]
+    assert served(actions, [young, ended], most=4) == [2]
+
+
+def test_a_harvest_of_a_run_that_goes_on_waits_for_its_turn():
+    old, busy = of_run(1), of_run(2, 3)
+    assert served([SubmitHarvest(busy, "grown"), batch(old)], [old, busy], most=4) == [1]
+
+
+def test_one_campaign_does_not_take_all_the_room():
+    greedy, modest = of_run(1), of_run(2)
+    actions = [Rescue(greedy, dag(i), "failed") for i in range(5)] + [batch(modest)]
+    assert sorted(served(actions, [greedy, modest], most=3)) == [1, 1, 2]
+
+
+def test_dags_that_held_jobs_keep_from_moving_take_no_room_from_others():
+    stuck = replace(of_run(1), dags=tuple(replace(dag(i), held=True) for i in range(9)))
+    working = of_run(2)
+    assert served([batch(working)], [stuck, working], most=3) == [2]
+
+
+def test_what_needs_no_room_is_done_whatever_the_room():
+    full = of_run(1, 5)
+    closing = SetState(full, CampaignState.CLOSING, "over")
+    shared = share([batch(full), closing], [full], most=5)
+    assert shared.actions == (closing,)
+    assert shared.put_off == 1
+
+
+@given(
+    at_work=st.lists(st.integers(0, 6), min_size=1, max_size=20),
+    wanted=st.lists(st.integers(0, 19), max_size=60),
+    most=st.integers(1, 30),
+)
+def test_the_limit_is_kept_and_no_room_is_wasted(at_work, wanted, most):
+    campaigns = [of_run(i, n) for i, n in enumerate(at_work)]
+    actions = [batch(campaigns[i % len(campaigns)]) for i in wanted]
+    shared = share(actions, campaigns, most)
+    room = max(0, most - sum(at_work))
+    assert len(shared.actions) == min(room, len(actions))
+    assert len(shared.actions) + shared.put_off == len(actions)
