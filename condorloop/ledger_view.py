@@ -56,11 +56,11 @@ class LedgerView(LedgerFile):
         rows = self._all("SELECT calibration, run FROM campaign WHERE run >= ?", first_run)
         return frozenset(CampaignKey(r["calibration"], r["run"]) for r in rows)
 
-    def open_runs(self) -> list[int]:
-        """The runs that have an open campaign."""
+    def open_runs(self, since: float) -> list[int]:
+        """The runs that started since, and have an open campaign."""
         rows = self._all(
-            "SELECT DISTINCT run FROM campaign WHERE state IN (?, ?)",
-            *(CampaignState.ACTIVE, CampaignState.CLOSING),
+            "SELECT DISTINCT run FROM campaign WHERE state IN (?, ?) AND run_start >= ?",
+            *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
         )
         return [r["run"] for r in rows]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -59,24 +59,22 @@ class Oms:
         self._client = _Client(site)
         self._reported: set[str] = set()
 
-    def runs(self, since: float, known: Collection[int] = ()) -> list[Run]:
-        """Ask for all runs that started at or after `since`, and for the `known` ones.
+    def runs(self, since: float) -> list[Run]:
+        """Ask for all runs that started at or after `since`.
 
-        One request for up to 100 runs. Only where a known run started before `since` is there a
-        second one. Rows that cannot be read are left out, and reported once. OMS's clock may be
-        up to `CLOCK_MARGIN` behind ours: runs that began so much earlier are given too.
+        One request for up to 100 runs. Rows that cannot be read are left out, and reported once.
+        OMS's clock may be up to `CLOCK_MARGIN` behind ours: runs that began so much earlier are
+        given too.
 
         Parameters
         ----------
         since
             Seconds since the epoch; whole ones count, as in OMS.
-        known
-            Numbers of runs whose state is wanted however long ago they started.
 
         Returns
         -------
         list of Run
-            By run number. A known run that OMS does not show is not in it.
+            By run number.
 
         Raises
         ------
@@ -84,18 +82,18 @@ class Oms:
             Whatever else OMS did.
         """
         try:
-            return self._runs(since, known)
+            return self._runs(since)
         except _SignedOut:
             self._client = _Client(self._site)
             if self._site.login == "none":
                 raise
             log.info("OMS at %s wants a new login", self._url)
-            return self._runs(since, known)
+            return self._runs(since)
 
-    def _runs(self, since: float, known: Collection[int]) -> list[Run]:
+    def _runs(self, since: float) -> list[Run]:
         client, deadline = self._client, 2 * self._site.timeout
         try:
-            rows = in_time(lambda: client.rows(since - CLOCK_MARGIN, known), deadline, "oms")
+            rows = in_time(lambda: client.rows(since - CLOCK_MARGIN), deadline, "oms")
         except OmsUnavailable:
             raise
         except BaseException as error:
@@ -134,16 +132,10 @@ class _Client:
         self._query: Any = None
         self.url = f"{self._url}/{site.version}/runs"
 
-    def rows(self, since: float, known: Collection[int]) -> list[object]:
-        """Ask for the rows of all runs since then, and of the known ones."""
+    def rows(self, since: float) -> list[object]:
+        """Ask for the rows of all runs since then."""
         start = datetime.fromtimestamp(int(since), UTC).replace(tzinfo=None)
-        rows = self._ask(("start_time", "GE", f"{start.isoformat()}Z"))
-        if older := set(known) - set(map(_number, rows)):
-            between = self._ask(
-                ("run_number", "GE", str(min(older))), ("run_number", "LE", str(max(older)))
-            )
-            rows += [row for row in between if _number(row) in older]
-        return rows
+        return self._ask(("start_time", "GE", f"{start.isoformat()}Z"))
 
     def _ask(self, *filters: tuple[str, str, str]) -> list[object]:
         try:

@@ -246,10 +246,11 @@ class Submitter:
         return runs
 
     def _observe_oms(self, now: float) -> list[Run]:
-        known = self._ledger.open_runs()
+        since = now - self._window
+        known = self._ledger.open_runs(since)
         try:
             with self._interruption.outside():
-                runs = self._world.oms.runs(now - self._window, known)
+                runs = self._world.oms.runs(since)
         except OmsUnavailable as error:
             self._oms_service.failed(error, now)
             return []

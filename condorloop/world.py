@@ -21,8 +21,8 @@ from condorloop.storage import Contents, Storage
 class Runs(Protocol):
     """What tells of runs; see `condorloop.oms.Oms`."""
 
-    def runs(self, since: float, known: Collection[int] = ()) -> list[Run]:
-        """All runs that started since, and the known ones."""
+    def runs(self, since: float) -> list[Run]:
+        """All runs that started since."""
 
 
 class Files(Protocol):

@@ -5,7 +5,7 @@ Knows the truth of runs, and how OMS's answers differ from it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -73,8 +73,8 @@ class SimulatedOms:
         self.answer: list[Run] = []
         """What was told last."""
 
-    def runs(self, since: float, known: Collection[int] = ()) -> list[Run]:
-        """All runs that started since, and the known ones."""
+    def runs(self, since: float) -> list[Run]:
+        """All runs that started since."""
         now = self._agenda.now
         if self._weather["OMS is down"]:
             self.failed_at = now
@@ -82,7 +82,7 @@ class SimulatedOms:
         self.answer = []
         if not self._weather["OMS answers nothing"]:
             taken = (r for r in self._runs if r.start <= now)
-            self.answer = [self._told(r) for r in taken if r.start >= since or r.number in known]
+            self.answer = [self._told(r) for r in taken if r.start >= since]
         return list(self.answer)
 
     def _told(self, run: TrueRun) -> Run:

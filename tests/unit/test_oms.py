@@ -100,18 +100,10 @@ def test_a_clock_of_oms_that_is_minutes_behind_hides_no_run(shown: Shown, oms: O
     assert numbers(oms.runs(START)) == [398600]
 
 
-def test_a_known_run_is_asked_for_however_long_ago_it_started(
-    shown: Shown, server: OmsServer, oms: Oms
-) -> None:
-    shown.runs = [row(n, LONG_AGO) for n in (398001, 398002, 398003)] + [row(398600)]
-    assert numbers(oms.runs(START, known=[398001, 398003, 398600])) == [398001, 398003, 398600]
-    assert server.requests["runs"] == 2
-
-
 def test_a_poll_costs_one_request(shown: Shown, server: OmsServer, oms: Oms) -> None:
     shown.runs = [row(398600), row(398601)]
     for _ in range(3):
-        oms.runs(LONG_AGO, known=[398600])
+        oms.runs(LONG_AGO)
     assert server.requests == {"runs": 3, "runs/meta": 1}
 
 
@@ -167,8 +159,8 @@ def test_each_way_of_failing_is_an_outage_but_an_answer_without_rows(
 ) -> None:
     assert set(OmsMode) - set(FAILURES) == {OmsMode.EMPTY}
     shown.runs = [row(398600)]
-    server.faults.inject(OmsMode.EMPTY, resource="runs", times=2)
-    assert oms.runs(LONG_AGO, known=[398600]) == []
+    server.faults.inject(OmsMode.EMPTY, resource="runs")
+    assert oms.runs(LONG_AGO) == []
     assert numbers(oms.runs(LONG_AGO)) == [398600]
 
 
@@ -228,9 +220,9 @@ def test_a_port_where_nobody_listens_is_an_outage(
 def test_a_run_that_cannot_be_read_hides_no_other_and_is_reported_once(
     shown: Shown, oms: Oms, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shown.runs = [row(398600, start_time=None), row(398601, last_lumisection_number="x"), row(7)]
+    shown.runs = [row(398600, stable_beam="no"), row(398601, last_lumisection_number="x"), row(7)]
     with caplog.at_level(logging.WARNING):
-        polls = [numbers(oms.runs(LONG_AGO, known=[398600, 398601])) for _ in range(2)]
+        polls = [numbers(oms.runs(LONG_AGO)) for _ in range(2)]
     assert polls == [[7], [7]]
     assert sorted(text.partition(" id ")[2][:6] for text in caplog.messages) == ["398600", "398601"]
 
