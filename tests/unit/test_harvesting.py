@@ -6,19 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.harvesting import EVERY, harvest_run, harvesting
 from condorloop.harvesting import Measure, batch_harvests, why_harvest
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import Alcareco, CampaignState, DagState, RawFile, Statistics, WaitingFile
-from tests.unit.examples import START, calibration, campaign, dag
+from tests.unit.examples import START, campaign, dag
 
 WAIT = 900.0
 
 
 def counting(statistic="lumisections", growth=0.1, longest_wait=WAIT):
     """A calibration that harvests like this."""
-    like_this = {"statistic": statistic, "growth": growth, "longest_wait": longest_wait}
-    told = calibration().model_dump(by_alias=True) | {"harvesting": like_this}
-    return type(calibration()).model_validate(told)
+    return harvesting(growth, longest_wait, statistic)
 
 
 def file_of(first, last, events=100):
@@ -150,34 +149,13 @@ def test_without_any_luminosity_lumisections_count():
     assert Measure("luminosity", {})(Statistics(Lumis.span(1, 4))) == 4.0
 
 
-def reads(batches, policy, every=60.0):
-    """How many ALCARECO are read by all harvests of a run of so many batches, one after another.
-
-    A DAG takes no time; the longest wait of an ALCARECO for its harvest is given too.
-    """
-    loop, read, left, longest = harvested(0), 0, {}, 0.0
-    for batch in range(batches):
-        now = START + batch * every
-        waits = replace(loop, waiting=(file_of(batch + 1, batch + 1),), unharvested=left)
-        harvest = batch_harvests(waits, policy)
-        left = left | {batch: made(batch + 1, batch + 1, at=now)}
-        last = batch == batches - 1
-        idle = replace(loop, unharvested=left, run_end=now if last else None)
-        if harvest or why_harvest(now, idle, policy):
-            longest = max([longest, *(now - a.done_at for a in left.values())])
-            read += batch + 1
-            loop, left = harvested(batch + 1), {}
-    return read, longest, left
-
-
 def test_harvests_read_far_less_than_the_square_of_a_run():
-    always, _, _ = reads(480, counting(growth=0))
-    assert always == 480 * 481 / 2
-    some, longest, left = reads(480, counting())
+    assert harvest_run(480, counting(growth=0)).reads == 480 * 481 / 2
+    found = harvest_run(480, counting())
     b_log_b = 480 * 8.9
-    assert some < 2.5 * b_log_b
-    assert longest <= WAIT
-    assert not left
+    assert found.reads < 2.5 * b_log_b
+    assert found.longest <= WAIT
+    assert not found.left
 
 
 @given(
@@ -188,10 +166,9 @@ def test_harvests_read_far_less_than_the_square_of_a_run():
 def test_every_alcareco_is_read_in_the_end_and_none_waits_longer_than_the_set_time(
     batches, growth, longest_wait
 ):
-    every = 60.0
-    _, longest, left = reads(batches, counting(growth=growth, longest_wait=longest_wait), every)
-    assert not left
-    assert longest <= longest_wait + every  # it is looked at once a batch here
+    found = harvest_run(batches, counting(growth=growth, longest_wait=longest_wait))
+    assert not found.left
+    assert found.longest <= longest_wait + EVERY  # it is looked at once a batch here
 
 
 def test_a_harvest_that_was_removed_leaves_its_inputs_to_another():

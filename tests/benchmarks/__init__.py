@@ -1,0 +1,1 @@
+"""What benchmarks count, exactly; and that each of them works."""
