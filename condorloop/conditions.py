@@ -22,10 +22,8 @@ from condorloop.private import why_not_private
 NETRC_MACHINE = "ConditionUploader"
 _REASON = "..."
 _LOST = "Error from uploading"
-_TIMED_OUT = "uploadConditions.py took more than"
-_ENDED = re.compile(r"uploadConditions\.py, exit (-?\d+)")
+_SENDS = "Uploading file ("
 _CONNECTION, _SIGN_IN = 255, 254
-_NOT_ASKED = frozenset({251, 252, 253, _SIGN_IN, _CONNECTION})
 _LEVEL = re.compile(r"^\[[^\]]*\] (?:INFO|WARNING|ERROR|CRITICAL): ")
 
 
@@ -36,6 +34,19 @@ class Iov:
     tag: str
     since: int
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an upload, in the tool's own words.
+
+    `unanswered` says that the file may have been sent, and it is not known whether the service took
+    it.
+    """
+
+    outcome: UploadOutcome
+    words: str
+    unanswered: bool = False
 
 
 class PayloadError(Exception):
@@ -102,7 +113,7 @@ def upload(
     timeout: float,
     log: Path,
     holding: Sequence[int] = (),
-) -> tuple[UploadOutcome, str]:
+) -> Answer:
     """Run uploadConditions.py on a payload file whose metadata ``.txt`` stands beside it.
 
     `missing_credentials` is to be asked before.
@@ -122,10 +133,6 @@ def upload(
     holding
         As `processes.run` takes it.
 
-    Returns
-    -------
-    tuple of UploadOutcome and str
-        The outcome, and the tool's own words for it.
     """
     environment = dict(environment)
     if auth_path:
@@ -140,22 +147,30 @@ def upload(
             holding=holding,
         )
     except subprocess.TimeoutExpired:
-        return UploadOutcome.NO_ANSWER, f"{_TIMED_OUT} {timeout:g} s"
+        late = f"uploadConditions.py took more than {timeout:g} s"
+        return Answer(UploadOutcome.NO_ANSWER, late, unanswered=True)
     except OSError as error:
-        return UploadOutcome.FAILED, f"{command[0]}: {error.strerror}"
+        return Answer(UploadOutcome.FAILED, f"{command[0]}: {error.strerror}")
     output = done.stdout.decode(errors="replace")
     log.write_text(output, encoding="utf-8")
     return judge(done.returncode, output)
 
 
-def judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:
+def judge(exit_code: int, output: str) -> Answer:
     """Tell from an exit code and a log of uploadConditions.py what became of the upload.
 
     A positive code below 251 counts the files that have no tag that went well. With it, the tool
     reports a request that had no usable answer ("Error from uploading") as a failed tag too:
     only without that has the service answered, and its answer is final. From 251 on it was
-    not asked: from 254 on because it, or the login, did not answer as it should.
+    not asked, or could not be taken leave of: from 254 on because it, or the login, did not answer
+    as it should. The tool says "Uploading file" before it sends.
     """
+    outcome, words = _judge(exit_code, output)
+    is_open = outcome in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
+    return Answer(outcome, words, is_open and (_SENDS in output or words.startswith(_LOST)))
+
+
+def _judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:
     lines = [_LEVEL.sub("", line).strip() for line in output.splitlines() if line.strip()]
     if exit_code == 0:
         said = next((x for x in reversed(lines) if "successfully uploaded" in x), "uploaded")
@@ -174,17 +189,8 @@ def judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:
     return outcome, f"uploadConditions.py, exit {exit_code}: {last}"
 
 
-def is_unanswered(outcome: UploadOutcome, answer: str) -> bool:
-    """Whether the file may have been sent and it is not known whether the service took it."""
-    if outcome not in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED):
-        return False
-    ended = _ENDED.match(answer)
-    return answer.startswith((_LOST, _TIMED_OUT)) or (
-        ended is not None and int(ended[1]) not in _NOT_ASKED
-    )
-
-
-def is_known_already(outcome: UploadOutcome, answer: str) -> bool:
+def is_known_already(answer: Answer) -> bool:
     """Whether the service refuses a file because it has the very same one (HTTP 400)."""
-    known = re.search(r"before|already|duplicate", answer, re.IGNORECASE)
-    return outcome is UploadOutcome.NO_ANSWER and answer.startswith(_LOST) and known is not None
+    known = re.search(r"before|already|duplicate", answer.words, re.IGNORECASE)
+    lost = answer.outcome is UploadOutcome.NO_ANSWER and answer.words.startswith(_LOST)
+    return lost and known is not None

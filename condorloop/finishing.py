@@ -33,6 +33,8 @@ from condorloop.rundir import (
     let_group_write,
     read_json,
     remove_unfinished,
+    sync_files,
+    sync_folder,
     write_json,
     write_lines,
 )
@@ -176,10 +178,13 @@ def _finish_reco(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     report = _report(dag, made)
     moved = dag.run_dir / f"{output}.root"  # by a step that was cut short
     root = made / moved.name
-    _require_whole(made, moved if moved.exists() and not root.exists() else root)
+    whole = moved if moved.exists() and not root.exists() else root
+    _require_whole(made, whole)
+    sync_files([whole])
     for ending in (".py", ".log", ".root"):
         if (made / f"{output}{ending}").exists():
             (made / f"{output}{ending}").replace(dag.run_dir / f"{output}{ending}")
+    sync_folder(dag.run_dir)
     lacking = _lacking(name, lumis_of(node), report)
     read = Witness(name, dag.id, report.lumis, report.events, tuple(node["files"]), lacking)
     remove_unfinished(dag.run_dir / node["witness"])
@@ -188,7 +193,9 @@ def _finish_reco(dag: DagContext, name: str, node: dict[str, Any]) -> None:
 
 def _finish_alca(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     made, witness = dag.directory / name, dag.manifest["alca"]["witness"]
-    _require_whole(made, made / dag.manifest["alca"]["root"])
+    whole = made / dag.manifest["alca"]["root"]
+    _require_whole(made, whole)
+    sync_files([whole])
     report = _report(dag, made)
     lacking = _lacking(name, _lumis_of_reco(dag, node["inputs"]), report)
     read = Witness(name, dag.id, report.lumis, report.events, tuple(node["inputs"]), lacking)
@@ -206,6 +213,7 @@ def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     settings = dag.manifest["upload"]
     if iovs:
         shutil.copy(made / PAYLOAD_DB, made / settings["final_db_name"])
+        sync_files([made / PAYLOAD_DB, made / settings["final_db_name"]])
         write_json(made / settings["metadata_filename"], settings["metadata"])
     write_lines(made / INPUTS, inputs)
     known = Lumis.union(w.lumis for w in read)
@@ -289,6 +297,7 @@ def _take_place(dag: DagContext, name: str, node: dict[str, Any]) -> None:
             shutil.copy(dag.directory / f"{name}.{stream}", made / f"std{stream}.log")
     dag.set_aside(final)  # no witness is in it: nobody's
     made.replace(final)
+    sync_folder(dag.run_dir)
 
 
 def _share(dag: DagContext, name: str) -> None:

@@ -181,6 +181,19 @@ def write_whole(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
+def sync_files(paths: Iterable[Path]) -> None:
+    """Have files on the disk before anything says that they are whole; power may fail at any time.
+
+    Raises
+    ------
+    OSError
+        One is not there, or the disk does not take it.
+    """
+    for path in paths:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
 def let_group_write(paths: Iterable[Path]) -> None:
     """Let the group write what HTCondor has made with modes of its own; links are left alone."""
     for path in paths:

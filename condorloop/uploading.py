@@ -10,11 +10,13 @@ import fcntl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from condorloop import conditions
 from condorloop.cmssw import Cmssw, CmsswError
+from condorloop.conditions import Answer
 from condorloop.manifest import DagContext
 from condorloop.model import UploadOutcome
 from condorloop.rundir import (
@@ -55,8 +57,10 @@ def upload(dag: DagContext) -> int:
         if wanted:
             _tell_apart(dag, harvest)
         if outcome in OPEN or wanted:
-            outcome, answer = _upload(dag, harvest, bool(before.get("unanswered")), lock)
-            print(f"{outcome}: {answer}")
+            answer = _upload(dag, harvest, bool(before.get("unanswered")), wanted, lock)
+            _note(harvest, answer)
+            outcome = answer.outcome
+            print(f"{outcome}: {answer.words}")
         if outcome not in OPEN:
             (harvest / ASK_AGAIN).unlink(missing_ok=True)
     if outcome is UploadOutcome.REFUSED:
@@ -81,53 +85,80 @@ def outcome_in(record: Mapping[str, Any]) -> UploadOutcome:
         return UploadOutcome.FAILED
 
 
-def _upload(
-    dag: DagContext, harvest: Path, unanswered: bool, lock: int
-) -> tuple[UploadOutcome, str]:
-    """Upload and write down the outcome.
+def _upload(dag: DagContext, harvest: Path, unanswered: bool, wanted: bool, lock: int) -> Answer:
+    """Upload, if nothing speaks against it.
 
     If an earlier try was not answered, an answer that the file is known means that it was taken.
     """
-    outcome, answer = _why_not_upload(dag, harvest)
-    if outcome is None:
-        outcome, answer = _ask(dag, harvest, lock)
-        if unanswered and conditions.is_known_already(outcome, answer):
-            outcome, answer = UploadOutcome.UPLOADED, f"taken at an earlier try: {answer}"
-    still_unanswered = conditions.is_unanswered(outcome, answer) or (unanswered and outcome in OPEN)
-    _note(harvest, outcome, answer, still_unanswered)
-    return outcome, answer
+    answer = _why_not_upload(dag, harvest)
+    if answer is None and not (unanswered or wanted):
+        answer = _refused_before(dag, harvest)
+    answer = answer or _ask(dag, harvest, lock)
+    if unanswered and conditions.is_known_already(answer):
+        return Answer(UploadOutcome.UPLOADED, f"taken at an earlier try: {answer.words}")
+    return replace(answer, unanswered=answer.unanswered or (unanswered and answer.outcome in OPEN))
 
 
-def _note(harvest: Path, outcome: UploadOutcome, answer: str, unanswered: bool) -> None:
+def _note(harvest: Path, answer: Answer) -> None:
     record = {
-        "outcome": outcome,
-        "answer": answer,
-        "unanswered": unanswered,
+        "outcome": answer.outcome,
+        "answer": answer.words,
+        "unanswered": answer.unanswered,
         "time": time.time(),
     }
     write_json(harvest / UPLOAD_RECORD, record)
 
 
-def _why_not_upload(dag: DagContext, harvest: Path) -> tuple[UploadOutcome | None, str]:
+def _refused_before(dag: DagContext, harvest: Path) -> Answer | None:
+    """Give the refusal of the campaign's last payload of the same tag and since; None if none was.
+
+    What the service refused for good for one payload of a run, such as a since that is too late,
+    it refuses for each.
+    """
+    last: dict[str, Any] = {}
+    for file in dag.run_dir.glob(f"harvestJob*/{UPLOAD_RECORD}"):
+        told = read_json(file)
+        answered = outcome_in(told) in (UploadOutcome.REFUSED, UploadOutcome.UPLOADED)
+        alike = file.parent != harvest and _validity(file.parent) == _validity(harvest)
+        if answered and alike and _time(told) > _time(last):
+            last = told | {"by": file.parent.name}
+    if outcome_in(last) is not UploadOutcome.REFUSED:
+        return None
+    return Answer(UploadOutcome.REFUSED, f"as {last['by']}: {last.get('answer')}")
+
+
+def _validity(harvest: Path) -> tuple[object, object]:
+    """The tag and the first since of what a harvest made."""
+    iovs = read_json(harvest / HARVEST_RECORD).get("iovs")
+    first = iovs[0] if isinstance(iovs, list) and iovs else None
+    return (first.get("tag"), first.get("since")) if isinstance(first, dict) else (None, None)
+
+
+def _time(record: Mapping[str, Any]) -> float:
+    time_told = record.get("time")
+    return time_told if isinstance(time_told, float) else 0.0
+
+
+def _why_not_upload(dag: DagContext, harvest: Path) -> Answer | None:
     """Say what speaks against an upload; None if nothing does."""
     record = read_json(harvest / HARVEST_RECORD)
     if not isinstance(record.get("iovs"), list):
-        return UploadOutcome.FAILED, f"{HARVEST_RECORD}: gone or damaged"
+        return Answer(UploadOutcome.FAILED, f"{HARVEST_RECORD}: gone or damaged")
     if not record["iovs"]:
-        return UploadOutcome.NO_PAYLOAD, "too few events"
+        return Answer(UploadOutcome.NO_PAYLOAD, "too few events")
     known = dag.manifest.get("uploaded")
     if isinstance(known, dict) and goodness(known) >= goodness(record):
-        return UploadOutcome.SUPERSEDED, "the database holds as many LS"
+        return Answer(UploadOutcome.SUPERSEDED, "the database holds as many LS")
     for other in sorted(dag.run_dir.glob(f"harvestJob*/{UPLOAD_RECORD}")):
         told = read_json(other)
         may_be_in = outcome_in(told) is UploadOutcome.UPLOADED or told.get("unanswered")
         better = goodness(read_json(other.parent / HARVEST_RECORD)) >= goodness(record)
         if other.parent != harvest and may_be_in and better:
-            return UploadOutcome.SUPERSEDED, f"{other.parent.name} holds as many LS"
-    return None, ""
+            return Answer(UploadOutcome.SUPERSEDED, f"{other.parent.name} holds as many LS")
+    return None
 
 
-def _ask(dag: DagContext, harvest: Path, lock: int) -> tuple[UploadOutcome, str]:
+def _ask(dag: DagContext, harvest: Path, lock: int) -> Answer:
     """Ask the service; before, write down that it is being asked."""
     settings, area = dag.manifest["conditions"], dag.manifest["cmssw"]
     auth_path = Path(settings["auth_path"]) if settings["auth_path"] else None
@@ -135,10 +166,11 @@ def _ask(dag: DagContext, harvest: Path, lock: int) -> tuple[UploadOutcome, str]
     try:
         environment = cmssw.environment()
     except CmsswError as error:
-        return UploadOutcome.NO_ANSWER, str(error)
+        return Answer(UploadOutcome.NO_ANSWER, str(error))
     if problem := conditions.missing_credentials(auth_path):
-        return UploadOutcome.NO_ANSWER, problem
-    _note(harvest, UploadOutcome.NO_ANSWER, "the service has not answered", True)
+        return Answer(UploadOutcome.NO_ANSWER, problem)
+    silent = "the service has not answered"
+    _note(harvest, Answer(UploadOutcome.NO_ANSWER, silent, unanswered=True))
     return conditions.upload(
         database=harvest / dag.manifest["upload"]["final_db_name"],
         command=settings["command"],

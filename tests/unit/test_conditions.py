@@ -11,13 +11,13 @@ from condorloop.conditions import (
     Iov,
     PayloadError,
     iovs,
-    is_unanswered,
     judge,
     missing_credentials,
 )
 from condorloop.model import UploadOutcome
 
 CUT = "the connection was cut"
+SENT = "INFO: host: x: Uploading file (abc, size 9) to the online backend..."
 TIME = "[2026-11-23 20:00:00,000]"
 
 
@@ -55,35 +55,39 @@ TIME = "[2026-11-23 20:00:00,000]"
 )
 def test_the_outcome_follows_from_exit_code_and_words(exit_code, line, outcome, said):
     log = f"{TIME} INFO: begin\n{TIME} {line}\n{TIME} INFO: upload ended with code: {exit_code}\n"
-    told, words = judge(exit_code, log)
-    assert told is outcome
-    assert said in words
+    told = judge(exit_code, log)
+    assert told.outcome is outcome
+    assert said in told.words
 
 
 @given(st.integers(-64, 255), st.text())
 def test_every_log_has_an_outcome_and_words(exit_code, log):
-    outcome, words = judge(exit_code, log)
-    assert words
-    assert (outcome is UploadOutcome.UPLOADED) == (exit_code == 0)
+    told = judge(exit_code, log)
+    assert told.words
+    assert (told.outcome is UploadOutcome.UPLOADED) == (exit_code == 0)
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "line", "unanswered"),
+    ("exit_code", "lines", "unanswered"),
     [
-        (0, "INFO: tag T successfully uploaded", False),
-        (1, "ERROR: found tag T failed to upload. reason:\n ... \tlate", False),
-        (1, f"ERROR: Error from uploading: {CUT}\n ... \t{CUT}", True),
-        (1, "Traceback (most recent call last):\nKeyError: 'upload'", True),
-        (-9, "INFO: x", True),
-        (255, "ERROR: connection refused", False),
-        (254, "ERROR: sign-in failed", False),
-        (252, "ERROR: no IOV", False),
+        (0, [SENT, "INFO: tag T successfully uploaded"], False),
+        (1, [SENT, "ERROR: found tag T failed to upload. reason:\n ... \tlate"], False),
+        (1, [SENT, f"ERROR: Error from uploading: {CUT}\n ... \t{CUT}"], True),
+        (1, [SENT, "Traceback (most recent call last):\nKeyError: 'upload'"], True),
+        (-9, [SENT], True),
+        (255, [SENT, "ERROR: got HTTP error: signing out failed"], True),
+        (1, ["Traceback (most recent call last):\nImportError: requests"], False),
+        (-9, ["INFO: Checking x..."], False),
+        (255, ["ERROR: connection refused"], False),
+        (254, ["ERROR: sign-in failed"], False),
+        (252, ["ERROR: no IOV"], False),
     ],
 )
 def test_only_a_tool_that_may_have_sent_the_file_leaves_it_open_whether_it_was_taken(
-    exit_code, line, unanswered
+    exit_code, lines, unanswered
 ):
-    assert is_unanswered(*judge(exit_code, f"{TIME} {line}\n")) == unanswered
+    log = "".join(f"{TIME} {line}\n" for line in lines)
+    assert judge(exit_code, log).unanswered == unanswered
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """What a DAG does on the access point: judge nodes, choose harvest inputs, upload."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
 from condorloop import failures
+from condorloop.conditions import Answer
 from condorloop.finishing import finish
 from condorloop.lumis import Lumis
 from condorloop.manifest import DagContext, NodeError
@@ -208,7 +211,7 @@ def uploading(monkeypatch):
 
     def run(database, **_):
         ran.append(database.parent.name)
-        return UploadOutcome.UPLOADED, "tag X successfully uploaded"
+        return Answer(UploadOutcome.UPLOADED, "tag X successfully uploaded")
 
     monkeypatch.setattr("condorloop.conditions.upload", run)
     can_be_asked(monkeypatch)
@@ -242,8 +245,12 @@ def answers(monkeypatch):
     return given
 
 
-KNOWN = (UploadOutcome.NO_ANSWER, "Error from uploading: file abc was uploaded before")
-CUT = (UploadOutcome.NO_ANSWER, "Error from uploading: the connection was cut")
+KNOWN = Answer(
+    UploadOutcome.NO_ANSWER, "Error from uploading: file abc was uploaded before", unanswered=True
+)
+CUT = Answer(
+    UploadOutcome.NO_ANSWER, "Error from uploading: the connection was cut", unanswered=True
+)
 
 
 def outcome_of(context):
@@ -308,9 +315,9 @@ def test_without_a_netrc_nothing_is_asked_and_the_reason_is_written_down(
     assert ".netrc" in record["answer"]
 
 
-REFUSED = (UploadOutcome.REFUSED, "too late")
-UPLOADED = (UploadOutcome.UPLOADED, "tag X successfully uploaded")
-FAILED = (UploadOutcome.FAILED, "uploadConditions.py, exit 252: no metadata")
+REFUSED = Answer(UploadOutcome.REFUSED, "too late")
+UPLOADED = Answer(UploadOutcome.UPLOADED, "tag X successfully uploaded")
+FAILED = Answer(UploadOutcome.FAILED, "uploadConditions.py, exit 252: no metadata")
 
 
 def harvested(context):
@@ -331,6 +338,42 @@ def test_a_refusal_is_final_until_a_person_has_it_asked_again(dag, answers):
     assert upload(context) == 0
     assert outcome_of(context) == "uploaded"
     assert not (harvest / ASK_AGAIN).exists()
+
+
+@pytest.fixture
+def three_harvests(dag):
+    """Three DAGs of a campaign whose harvests have made ever better payloads."""
+    contexts = [dag(0, first_job=0), dag(1, first_job=1), dag(2, first_job=2)]
+    for context, lumis in zip(contexts, ("1-5", "6-10", "11-15"), strict=True):
+        run_alca(context, lumis)
+        run_harvest(context)
+    return contexts
+
+
+def test_what_was_refused_for_good_is_not_asked_with_each_better_payload(three_harvests, answers):
+    answers += [REFUSED]
+    assert [upload(context) for context in three_harvests] == [PERMANENT] * 3
+    record = read_json(three_harvests[2].run_dir / "harvestJob002" / UPLOAD_RECORD)
+    assert record["answer"].startswith("as harvestJob00")
+    assert record["answer"].endswith("too late")
+
+
+def test_after_a_payload_was_taken_better_ones_are_asked_for_again(three_harvests, answers):
+    first, second, third = three_harvests
+    answers += [REFUSED, UPLOADED, UPLOADED]
+    assert [upload(first), upload(second)] == [PERMANENT] * 2
+    (first.run_dir / "harvestJob001" / ASK_AGAIN).touch()
+    assert [upload(second), upload(third)] == [0, 0]
+    assert not answers
+
+
+def test_a_refusal_says_nothing_of_another_since(dag, answers):
+    early, late = dag(0, first_job=0), dag(1, first_job=1)
+    for context, lumis, since in ((early, "1-5", 398600), (late, "6-10", 398601)):
+        run_alca(context, lumis)
+        run_harvest(context, since=since)
+    answers += [REFUSED, UPLOADED]
+    assert [upload(early), upload(late)] == [PERMANENT, 0]
 
 
 def test_a_wish_to_ask_again_outlives_an_outage(dag, answers):
@@ -390,7 +433,7 @@ def test_an_upload_that_ended_without_an_outcome_is_no_success(dag, answers):
     with pytest.raises(NodeError, match="not written"):
         finish(context, "UPLOAD", 0)
     assert finish(context, "UPLOAD", 1) == 1
-    assert failures.read(context.directory, "UPLOAD")[-1].words == f"no answer: {CUT[1]}"
+    assert failures.read(context.directory, "UPLOAD")[-1].words == f"no answer: {CUT.words}"
     assert harvest.exists()
 
 
@@ -527,3 +570,30 @@ def test_a_folder_that_nobody_finished_does_not_stand_in_the_way(dag):
     (context.run_dir / "apJob000" / "junk").touch()
     assert run_alca(context) == 0
     assert (context.directory / "apJob000.failed0" / "junk").exists()
+
+
+def run_reco(context):
+    leave_reco(context)
+    return finish(context, "RECO_0000", 0)
+
+
+@pytest.mark.parametrize(
+    ("run", "made", "witness"),
+    [
+        (run_reco, "398600", "_job.txt"),
+        (run_alca, "PromptCalibProdEcalPedestals.root", "Step3_job.txt"),
+        (run_harvest, "promptCalibConditions.db", HARVEST_RECORD),
+    ],
+)
+def test_what_a_witness_vouches_for_is_on_the_disk_before_it(dag, monkeypatch, run, made, witness):
+    context, synced = dag(), []
+    if run is run_harvest:
+        run_alca(context)
+
+    def sync(descriptor):
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    run(context)
+    last = max(i for i, path in enumerate(synced) if witness in path)
+    assert any(made in path for path in synced[:last])
