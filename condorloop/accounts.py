@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from condorloop.calibration import Calibration, Resources
+from condorloop.calibration import Calibration
 from condorloop.config import Config
 from condorloop.model import NodeKind
+from condorloop.resources import Resources
 from condorloop.site import Site
 
 CACHE = "KRB5CCNAME"

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, PositiveInt, StringConstraints, model_validator
 
-from condorloop.fields import Age, FileName, Line, Seconds, Section, Variables
+from condorloop.fields import Age, FileName, Line, Seconds, Section
 from condorloop.model import NodeKind
+from condorloop.resources import Resources
 
 
 class RecoStep(Section):
@@ -185,52 +186,6 @@ class Rescues(Section):
     """How long the first rescue waits; each one after it waits twice as long."""
 
 
-class Resources(Section):
-    """What the jobs of one node kind ask of the pool; `submit` lines go in as they are.
-
-    A job that runs longer than `time_limit` is held, and only a person releases it.
-    """
-
-    request_cpus: PositiveInt | None = None
-    """Cores; `nThreads` for RECO and ALCA and 1 for HARVEST, if not given."""
-    request_memory_mb: PositiveInt | None = None
-    """Memory in MB; 2000 a core, if not given."""
-    max_memory_mb: PositiveInt | None = None
-    """Memory in MB that a job which ran out of it may get; twice the request, if not given."""
-    request_disk_mb: PositiveInt | None = None
-    """Disk in MB; what HTCondor estimates, if not given."""
-    retries: Annotated[int, Field(ge=0)] | None = None
-    """How often DAGMan runs a failed node again at once; 3, and 2 for UPLOAD, if not given."""
-    time_limit: Annotated[Seconds, Field(gt=0)] | None = None
-    """How long a job may run before it is held; 4 h for RECO, 2 h for ALCA and HARVEST, 1 h
-    for UPLOAD, if not given.
-    """
-    environment: Variables = Field(default_factory=dict)
-    """Environment variables of the jobs, such as `KRB5CCNAME`: paths of credentials, never
-    secrets.
-    """
-    submit: tuple[Line, ...] = ()
-    """Lines for the submit description, as they are."""
-
-    @model_validator(mode="after")
-    def _cap_is_no_less(self) -> Self:
-        asked, most = self.request_memory_mb, self.max_memory_mb
-        if asked is not None and most is not None and most < asked:
-            raise ValueError(
-                f"max_memory_mb {most} must not be less than request_memory_mb {asked}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _environment_is_given_once(self) -> Self:
-        commands = {line.partition("=")[0].strip().lower() for line in self.submit}
-        if self.environment and commands & {"environment", "env"}:
-            raise ValueError(
-                "environment is given twice, by the key and by a submit line, which would win"
-            )
-        return self
-
-
 class Holds(Section):
     """How often a job that HTCondor put on hold is released; the wait doubles each time.
 
@@ -298,6 +253,15 @@ class Tuning(Section):
     """How long what a campaign leaves is kept after it was closed."""
     nodes: dict[NodeKind, Resources] = Field(default_factory=dict)
     """What the jobs ask of the pool, by node kind: RECO, ALCA, HARVEST, UPLOAD."""
+
+    @model_validator(mode="after")
+    def _upload_asks_for_no_machine(self) -> Self:
+        upload = self.nodes.get(NodeKind.UPLOAD)
+        if upload and (asked := upload.needs_a_machine):
+            raise ValueError(
+                f"nodes.UPLOAD: without {', '.join(asked)}: it always runs on the access point"
+            )
+        return self
 
 
 class Calibration(Tuning):

@@ -72,6 +72,20 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$")]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\r\n\v\f\x85\u2028\u2029]*$", min_length=1)]
 """Text of one line."""
 
+
+def _is_classad(text: str) -> str:
+    import classad2
+
+    try:
+        classad2.ExprTree(text)
+    except (ValueError, classad2.ClassAdException) as error:
+        raise ValueError("a ClassAd expression, such as OpSysMajorVer == 9") from error
+    return text
+
+
+Expression = Annotated[Line, AfterValidator(_is_classad)]
+"""An expression of HTCondor's ClassAd language."""
+
 SECRET = "secret"
 """The type of the error of a value that is not to be shown."""
 

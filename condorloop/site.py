@@ -151,7 +151,9 @@ class PoolSite(Section):
     schedd: str | None = None
     """The name of the schedd; the one of this machine, if not given."""
     accounting_group: FileName | None = None
-    """The accounting group of all jobs."""
+    """The accounting group of all jobs, such as `group_ngt.prompt`."""
+    accounting_group_user: FileName | None = None
+    """Whom the accounting group's use is counted for; the account that submits, if not given."""
     timeout: Annotated[Seconds, Field(gt=0)] = 20.0
     """How long the schedd may take to answer."""
     max_dags: PositiveInt = 150

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from condorloop.calibration import Calibration, Holds, Resources
+from condorloop.calibration import Calibration, Holds
 from condorloop.dagman import quoting
 from condorloop.model import HELD_BY_PERSON, NodeKind
-from condorloop.site import Site
+from condorloop.resources import Resources
+from condorloop.site import PoolSite, Site
 
 MB_PER_THREAD = 2000
 """What a CMSSW thread of reconstruction needs."""
@@ -25,6 +26,9 @@ DEFAULT_TIME_LIMIT = {
     NodeKind.UPLOAD: 3600,
 }
 """Seconds, many times what a job takes: it is for jobs that hang."""
+
+DEFAULT_PRIORITY = {NodeKind.RECO: 0, NodeKind.ALCA: 10, NodeKind.HARVEST: 20}
+"""What is nearer to a payload goes first."""
 
 LEASE = 600
 """Seconds for which a job is left to a machine that cannot be reached; HTCondor's are 2400."""
@@ -57,9 +61,7 @@ def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
     """Say how the jobs of a node kind are submitted, and what they ask of the pool."""
     asked = calibration.nodes.get(kind, Resources())
     retries = DEFAULT_RETRIES[kind] if asked.retries is None else asked.retries
-    submit = asked.submit
-    if group := site.pool.accounting_group:
-        submit = (f"accounting_group = {group}", *submit)
+    submit = (*_accounting(site.pool), *asked.submit)
     limit = math.ceil(asked.time_limit or DEFAULT_TIME_LIMIT[kind])
     release = release_expression(calibration.holds)
     if kind is NodeKind.UPLOAD:
@@ -97,14 +99,34 @@ def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
         ("allowed_execute_duration", limit),
         ("job_lease_duration", LEASE),
         ("periodic_release", release),
+        ("priority", DEFAULT_PRIORITY[kind] if asked.priority is None else asked.priority),
+        *_wishes(asked),
         *_environment(asked),
     ]
-    if asked.request_disk_mb:
-        commands.append(("request_disk", f"{asked.request_disk_mb}M"))
     if kind is not NodeKind.HARVEST:
         commands.append(("My.CondorloopLumis", '"$(lumis)"'))
     script = f"{kind.lower()}.sh"
     return JobKind(kind, "vanilla", script, arguments, commands, submit, retries, release)
+
+
+def _accounting(pool: PoolSite) -> tuple[str, ...]:
+    said = {
+        "accounting_group": pool.accounting_group,
+        "accounting_group_user": pool.accounting_group_user,
+    }
+    return tuple(f"{name} = {value}" for name, value in said.items() if value)
+
+
+def _wishes(asked: Resources) -> list[tuple[str, object]]:
+    """What of the machine a job needs, if it was configured."""
+    wishes: dict[str, object] = {
+        "request_disk": asked.request_disk_mb and f"{asked.request_disk_mb}M",
+        "request_gpus": asked.request_gpus,
+        "requirements": asked.requirements,
+        "concurrency_limits": ", ".join(asked.concurrency_limits),
+        "container_image": asked.container_image,
+    }
+    return [(name, value) for name, value in wishes.items() if value]
 
 
 def _environment(asked: Resources) -> list[tuple[str, object]]:

@@ -187,6 +187,8 @@ class Renderer:
             "dag_name": dag_file(runs, plan.number).name,
             "config_file": dag_dir(runs, plan.number) / "dagman.config",
             "attributes": self.attributes(plan),
+            # Among jobs of equal priority, those of the older run go first.
+            "precedence": -plan.key.run,
             "kinds": [k for k in kinds if plan.of_kind(k.name)],
             "nodes": plan.nodes,
             "reco_nodes": plan.of_kind(NodeKind.RECO),

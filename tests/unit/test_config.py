@@ -243,6 +243,35 @@ def test_a_time_limit_of_nothing_is_refused(folder):
     assert "nodes.RECO.time_limit" in str(mistakes(folder)[0])
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"requirements": "OpSysMajorVer =="}, "a ClassAd expression"),
+        ({"requirements": "Memory > 1)"}, "a ClassAd expression"),
+        ({"concurrency_limits": ["eos: many"]}, "pattern"),
+        ({"container_image": "two images.sif"}, "pattern"),
+        ({"priority": True}, "no truth value"),
+        ({"request_gpus": 0}, "greater than 0"),
+        ({"submit": ["Universe = docker"]}, "universe"),
+        ({"submit": ["should_transfer_files = NO"]}, "should_transfer_files"),
+        ({"priority": 0, "submit": ["prio = 5"]}, "priority is given twice"),
+        ({"request_cpus": 4, "submit": ["Request_Cpus = 2"]}, "request_cpus is given twice"),
+        ({"requirements": "true", "submit": ["requirements = false"]}, "given twice"),
+    ],
+)
+def test_what_the_pool_cannot_be_asked_for_is_refused(folder, asked, expected):
+    changed(folder, lambda data: data.update(nodes={"RECO": asked}))
+    [told] = mistakes(folder)
+    assert "nodes.RECO" in str(told)
+    assert expected in str(told)
+
+
+def test_an_upload_asks_for_no_machine(folder):
+    upload = {"container_image": "/cvmfs/image", "requirements": "true", "time_limit": "1 h"}
+    changed(folder, lambda data: data.update(nodes={"UPLOAD": upload}))
+    assert "nodes.UPLOAD: without requirements, container_image" in str(mistakes(folder)[0])
+
+
 def test_a_schedd_is_given_time_to_answer(folder):
     site = site_file(folder)
     site.write_text(site.read_text() + "pool: {timeout: 0}\n")

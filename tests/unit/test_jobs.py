@@ -9,9 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.calibration import Holds, Resources
+from condorloop.calibration import Holds
 from condorloop.dagman.jobs import job_kind, release_expression
 from condorloop.model import NodeKind
+from condorloop.resources import Resources
 from condorloop.site import Site
 from tests.unit import examples
 from tests.unit.test_quoting import arguments_v2, awkward, matched, printable
@@ -72,11 +73,12 @@ texts = (printable | awkward).filter(
 )
 
 
-def submitted(kind, **asked):
+def submitted(kind, site=SITE, **asked):
     """The submit commands of a node kind, as HTCondor reads them."""
     nodes = {kind: Resources(**asked)}
-    made = job_kind(kind, examples.calibration().model_copy(update={"nodes": nodes}), SITE)
-    return htcondor2.Submit({name: str(value) for name, value in made.commands})
+    made = job_kind(kind, examples.calibration().model_copy(update={"nodes": nodes}), site)
+    lines = [f"{name} = {value}" for name, value in made.commands]
+    return htcondor2.Submit("\n".join([*lines, *made.submit, ""]))
 
 
 @given(st.sampled_from(NodeKind), st.dictionaries(names, texts, min_size=1, max_size=4))
@@ -88,3 +90,44 @@ def test_a_job_sees_the_environment_that_was_configured(kind, environment):
 @pytest.mark.parametrize("kind", NodeKind)
 def test_without_an_environment_none_is_asked_for(kind):
     assert "environment" not in submitted(kind)
+
+
+ON_MACHINES = [NodeKind.RECO, NodeKind.ALCA, NodeKind.HARVEST]
+
+WISHES = {
+    "requirements": 'OpSysMajorVer == 9 && regexp("^lxb.*cern.ch$", Machine)',
+    "container_image": "/cvmfs/unpacked.cern.ch/registry.hub.docker.com/cmssw/el8:x86_64",
+    "request_gpus": 2,
+    "priority": -5,
+}
+
+
+@pytest.mark.parametrize("kind", ON_MACHINES)
+def test_what_is_asked_of_a_machine_is_what_htcondor_reads(kind):
+    read = submitted(kind, **WISHES, request_disk_mb=500, concurrency_limits=("eos:2", "gpu"))
+    assert {name: read.expand(name) for name in WISHES} == {n: str(v) for n, v in WISHES.items()}
+    assert read.expand("request_disk") == "500M"
+    assert read.expand("concurrency_limits") == "eos:2, gpu"
+
+
+@pytest.mark.parametrize("kind", NodeKind)
+def test_what_is_not_asked_for_is_not_in_the_submit_description(kind):
+    wishes = {*WISHES, "concurrency_limits", "request_disk", "accounting_group"} - {"priority"}
+    assert not wishes & set(submitted(kind))
+
+
+def test_what_is_nearer_to_a_payload_goes_first():
+    reco, alca, harvest = (int(submitted(kind)["priority"]) for kind in ON_MACHINES)
+    assert reco < alca < harvest
+
+
+@pytest.mark.parametrize("kind", NodeKind)
+def test_the_use_is_counted_for_the_sites_group_unless_a_submit_line_names_another(kind):
+    pool = SITE.pool.model_copy(
+        update={"accounting_group": "group_ngt.prompt", "accounting_group_user": "loop"}
+    )
+    site = SITE.model_copy(update={"pool": pool})
+    read = submitted(kind, site)
+    assert (read["accounting_group"], read["accounting_group_user"]) == ("group_ngt.prompt", "loop")
+    other = submitted(kind, site, submit=("accounting_group = group_other",))
+    assert other["accounting_group"] == "group_other"

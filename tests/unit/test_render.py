@@ -238,6 +238,17 @@ def test_a_vanished_machine_costs_ten_minutes(rendered):
     assert submit_description(rendered("EcalPedestals"), "RECO")["job_lease_duration"] == "600"
 
 
+def test_an_older_run_goes_before_a_younger_one(tmp_path):
+    renderer = Renderer(config(tmp_path), tmp_path / "work", "example")
+
+    def rank(run):
+        renderer.write(plan_harvest(CampaignKey("EcalPedestals", run), 0))
+        folder = renderer.run_dir(CampaignKey("EcalPedestals", run)) / "dag000"
+        return int(submit_description(folder, "HARVEST")["My.PostJobPrio1"])
+
+    assert rank(398600) > rank(398601)
+
+
 def test_the_dag_itself_is_released_as_its_jobs_are(rendered):
     folder = rendered("EcalPedestals")
     said = {w[1]: " ".join(w[3:]) for w in commands(folder) if w[0] == "SET_JOB_ATTR"}
