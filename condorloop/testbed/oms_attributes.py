@@ -1,7 +1,8 @@
 """The attributes of OMS's runs, lumisections and fills: their types, units and usual values.
 
 Names and types are those of public clients and of recorded answers of OMS; where those say
-nothing of a unit, there is none here.
+nothing of a unit, there is none here. A lumisection's ``delivered_lumi`` and ``recorded_lumi`` are
+integrated over its run.
 """
 
 from __future__ import annotations
@@ -88,8 +89,10 @@ LUMISECTIONS = _table(
     ("lumisection_number", int, None, None),
     ("start_time", str, None, None),
     ("end_time", str, None, None),
-    ("delivered_lumi", float, _LUMI, 0.4662),
-    ("recorded_lumi", float, _LUMI, 0.4476),
+    ("delivered_lumi", float, _LUMI, None),
+    ("recorded_lumi", float, _LUMI, None),
+    ("delivered_lumi_per_lumisection", float, _LUMI, 0.4662),
+    ("recorded_lumi_per_lumisection", float, _LUMI, 0.4476),
     ("pileup", float, None, 62.0),
     ("prescale_index", int, None, 2),
     ("physics_flag", bool, None, True),

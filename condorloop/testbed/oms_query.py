@@ -177,7 +177,7 @@ def _by_run(rows: Sequence[Row]) -> list[Row]:
     for _, group in groupby(rows, key=lambda row: row["run_number"]):
         each = list(group)
         total = {
-            name: round(sum(row[name] or 0.0 for row in each), 4)
+            name: round(sum(row[f"{name}_per_lumisection"] or 0.0 for row in each), 4)
             for name in ("delivered_lumi", "recorded_lumi")
         }
         last = {name: each[-1][name] for name in ("lumisection_number", "end_time")}

@@ -19,8 +19,7 @@ Row = dict[str, Any]
 
 SECONDS_PER_LS = 23.31
 L1_TRIGGERS_PER_LS = 2_534_000
-DELIVERED_PER_LS: float = LUMISECTIONS["delivered_lumi"].usual
-RECORDED_PER_LS: float = LUMISECTIONS["recorded_lumi"].usual
+DELIVERED_PER_LS: float = LUMISECTIONS["delivered_lumi_per_lumisection"].usual
 INITIAL_LUMI: float = RUNS["init_lumi"].usual
 
 
@@ -100,7 +99,7 @@ def _run(run: RunScript, clock: _Clock) -> Row:
         "last_lumisection_number": _last_lumisection(run, over, clock),
         "stable_beam": clock.passed(run.start + run.stable_beam_after),
         "delivered_lumi": round(len(over) * DELIVERED_PER_LS, 4) if over else None,
-        "recorded_lumi": round(len(over) * RECORDED_PER_LS, 4) if over else None,
+        "recorded_lumi": _integrated(run.recorded[: len(over)]) if over else None,
         "end_lumi": INITIAL_LUMI if ended else None,
         "l1_triggers_counter": len(over) * L1_TRIGGERS_PER_LS,
         **run.oms,
@@ -136,7 +135,7 @@ def _past_runs(scenario: Scenario, clock: _Clock) -> Iterable[Row]:
 
 def _lumisections(run: RunScript, clock: _Clock) -> Iterable[Row]:
     begin = run.start
-    for ls, end in run.lumisection_ends:
+    for i, (ls, end) in enumerate(run.lumisection_ends):
         if clock.passed(end):
             yield {
                 **usual(LUMISECTIONS),
@@ -145,8 +144,15 @@ def _lumisections(run: RunScript, clock: _Clock) -> Iterable[Row]:
                 "lumisection_number": ls,
                 "start_time": clock.time(begin),
                 "end_time": clock.time(end),
+                "delivered_lumi": round((i + 1) * DELIVERED_PER_LS, 4),
+                "recorded_lumi": _integrated(run.recorded[: i + 1]),
+                "recorded_lumi_per_lumisection": run.recorded[i],
             }
         begin = end
+
+
+def _integrated(recorded: Sequence[float | None]) -> float:
+    return round(sum(filter(None, recorded)), 4)
 
 
 def _fills(runs: Sequence[Row]) -> Iterable[Row]:

@@ -1,9 +1,9 @@
 """Scenarios: a YAML file of runs, their lumisections and files, and of faults.
 
 The form is that of the loop developers' own scenario player, whose files play unchanged. Keys of
-ours beside theirs: `layout`, `seed`, `clock_offset` and `past_runs`; in a run `fill`, `oms`,
-`attributes`, `stable_beam_after`, `unends_after`, `ends_again_after`, `last_ls_after_end`, `files`,
-``end_after: never`` and ``lumisections: {count: …, every: …}``; faults of the target
+ours beside theirs: `layout`, `seed`, `clock_offset` and `past_runs`; in a run `fill`, `luminosity`,
+`oms`, `attributes`, `stable_beam_after`, `unends_after`, `ends_again_after`, `last_ls_after_end`,
+`files`, ``end_after: never`` and ``lumisections: {count: …, every: …}``; faults of the target
 ``conditions``, and more modes of the others (`condorloop.testbed.scenario_faults`).
 """
 

@@ -20,7 +20,7 @@ from pydantic import (
     Tag,
 )
 
-from condorloop.testbed.oms_attributes import RUNS
+from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS
 from condorloop.testbed.timeline import CHANGING, PATHS, primary_dataset
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -39,8 +39,11 @@ FileFault = Literal[
     "other_run",
     "also_other_run",
 ]
+Luminosity = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Said = tuple[str, object, str]
 """Key, value, and what was expected."""
+
+_USUAL_LUMINOSITY: float = LUMISECTIONS["recorded_lumi_per_lumisection"].usual
 
 
 class Script(BaseModel):
@@ -179,6 +182,9 @@ class RunScript(Script):
         How long before its start in the play OMS says that it started; no speed scales it.
     fill
         Its fill's number, None outside of fills.
+    luminosity
+        What OMS says was recorded in each of its lumisections, in 1/pb, in their order; the last
+        value is that of all that follow, and null is not known.
     oms
         Attributes of the run in OMS that are to differ from the usual ones.
     attributes
@@ -201,6 +207,7 @@ class RunScript(Script):
     ends_again_after: Seconds | None = None
     last_ls_after_end: LastLumisection | None = None
     fill: PositiveInt | None = 11300
+    luminosity: list[Luminosity | None] = Field([_USUAL_LUMINOSITY], min_length=1)
     oms: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     stable_beam_after: Seconds = 0.0
@@ -228,6 +235,12 @@ class RunScript(Script):
         """When the detector is done with the run, as `start` is given."""
         last = max((at for _, at in self.lumisection_ends), default=self.start)
         return last + (self.end_after or 0.0)
+
+    @cached_property
+    def recorded(self) -> list[float | None]:
+        """What was recorded in each lumisection, in 1/pb, in the order of `lumisection_ends`."""
+        count = len(self.lumisection_ends)
+        return [*self.luminosity, *self.luminosity[-1:] * count][:count]
 
     @property
     def ends(self) -> bool:

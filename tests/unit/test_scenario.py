@@ -244,6 +244,19 @@ def test_a_scenario_may_say_otherwise() -> None:
     assert not seen_by_oms(scenario, 1.0).fills
 
 
+def test_oms_shows_luminosity_of_each_lumisection_and_integrated_over_the_run() -> None:
+    scenario = play(
+        run(lumisections=[{"ls": n} for n in (1, 2, 4, 5)], luminosity=[0.4, None, 0.1])
+    )
+    shown = seen_by_oms(scenario, 1.0)
+    each = [
+        (row["lumisection_number"], row["recorded_lumi_per_lumisection"], row["recorded_lumi"])
+        for row in shown.lumisections
+    ]
+    assert each == [(1, 0.4, 0.4), (2, None, 0.4), (4, 0.1, 0.5), (5, 0.1, 0.6)]
+    assert shown.runs[0]["recorded_lumi"] == shown.fills[0]["recorded_lumi"] == 0.6
+
+
 def test_a_fill_ends_with_its_last_run() -> None:
     scenario = play(run(1), run(2, start_offset=50), run(3, start_offset=100, fill=11301))
     fills = seen_by_oms(scenario, 60.0).fills
