@@ -1,12 +1,15 @@
-"""One row of OMS, read as a run.
+"""One row of OMS, read as a run or as a lumisection.
 
-Knows OMS's attributes, their types and which values make sense; asks nobody.
+Knows OMS's attributes, their types and units, and which values make sense; asks nobody.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -19,6 +22,20 @@ _TIME = re.compile(
 )
 _YEARS = range(2000, 2100)
 _LARGEST = 2**31 - 1
+LUMINOSITY = "recorded_lumi_per_lumisection"
+"""What was recorded in a lumisection; its ``recorded_lumi`` is integrated over the run."""
+_PER_PB: Mapping[str, float] = MappingProxyType(
+    {"fb-1": 1e3, "pb-1": 1.0, "nb-1": 1e-3, "ub-1": 1e-6}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lumisection:
+    """A lumisection of a run: `recorded` in it, in 1/pb; None if OMS does not say."""
+
+    run: int
+    number: int
+    recorded: float | None
 
 
 def run_of(row: object) -> Run:
@@ -30,6 +47,17 @@ def run_of(row: object) -> Run:
         An attribute is missing, or has a value that no run has.
     """
     return _Attributes.model_validate(_Row.model_validate(row).attributes).run()
+
+
+def lumisection_of(row: object) -> Lumisection:
+    """Read a row of ``lumisections``; without a word on units its luminosity is in 1/pb.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        An attribute is missing, or has a value or a unit that no lumisection has.
+    """
+    return _LumisectionRow.model_validate(row).lumisection()
 
 
 def _utc(value: object) -> object:
@@ -48,6 +76,17 @@ def _utc(value: object) -> object:
 _Time = Annotated[datetime, BeforeValidator(_utc)]
 _Count = Annotated[int, Field(ge=0, le=_LARGEST)]
 _Word = Annotated[str, Field(max_length=200)]
+
+
+def _per_pb(value: object) -> float:
+    """How many 1/pb a unit is, spelt ``pb^{-1}``, ``/pb`` or in another of the usual ways."""
+    if value is None:
+        return 1.0
+    spelt = re.sub(r"[\\\s{}()^]", "", value) if isinstance(value, str) else ""
+    plain = re.sub(r"1?/(.+)", r"\1-1", re.sub("mu|µ|μ", "u", spelt))
+    if plain not in _PER_PB:
+        raise ValueError("expected a unit of luminosity such as pb^{-1}")
+    return _PER_PB[plain]
 
 
 class _Row(BaseModel):
@@ -83,3 +122,35 @@ class _Attributes(BaseModel):
             l1_hlt_mode=self.l1_hlt_mode,
             stable_beam=bool(self.stable_beam),
         )
+
+
+class _LumisectionAttributes(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    run_number: int = Field(gt=0, lt=10**9)
+    lumisection_number: int = Field(gt=0, le=_LARGEST)
+    recorded_lumi_per_lumisection: float | None = Field(ge=0, le=1e6, allow_inf_nan=False)
+
+
+class _Unit(BaseModel):
+    units: Annotated[float, BeforeValidator(_per_pb)] = 1.0
+
+
+class _Units(BaseModel):
+    recorded_lumi_per_lumisection: _Unit = _Unit()
+
+
+class _Meta(BaseModel):
+    row: _Units = _Units()
+
+
+class _LumisectionRow(BaseModel):
+    attributes: _LumisectionAttributes
+    meta: _Meta = _Meta()
+
+    def lumisection(self) -> Lumisection:
+        told = self.attributes
+        recorded = told.recorded_lumi_per_lumisection
+        if recorded is not None:
+            recorded *= self.meta.row.recorded_lumi_per_lumisection.units
+        return Lumisection(told.run_number, told.lumisection_number, recorded)

@@ -294,6 +294,22 @@ def test_a_token_that_expires_is_renewed_within_the_poll(
         assert numbers(oms.runs(LONG_AGO)) == [398600]
 
 
+def test_runs_and_their_luminosity_share_a_login(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    secret.chmod(0o600)
+    with plain_server() as server:
+        monkeypatch.setattr("omsapi.cern_api_url", f"{server.url}/token")
+        server.body = b'{"data": []}'
+        oms = asking(
+            server.url, login="oidc", client_id="ngt", client_secret_file=secret, timeout=5
+        )
+        assert (oms.runs(LONG_AGO), oms.luminosity(398600)) == ([], {})
+        assert server.tokens == 1
+
+
 def test_a_login_that_cannot_be_made_is_an_outage(tmp_path: Path) -> None:
     oms = asking(
         "http://127.0.0.1:9/x", login="oidc", client_id="a", client_secret_file=tmp_path / "none"
