@@ -134,9 +134,9 @@ def test_whatever_the_unit_it_is_kept_in_inverse_picobarn(units: str | None, in_
 
 
 def test_without_a_word_on_units_it_is_in_inverse_picobarn() -> None:
-    for meta in ({}, {"row": {}}):
-        assert lumisection_of({"attributes": GOOD, "meta": meta}).recorded == 0.4476
-    assert lumisection_of({"attributes": GOOD}).recorded == 0.4476
+    bare: dict[str, Any] = {"attributes": GOOD}
+    for row in (bare, bare | {"meta": {}}, bare | {"meta": {"row": {}}}):
+        assert lumisection_of(row).recorded == 0.4476
 
 
 @pytest.mark.parametrize(
