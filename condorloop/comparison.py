@@ -16,7 +16,8 @@ from typing import Any
 from condorloop.calibration import Calibration, Tuning
 from condorloop.config import Config
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
-from condorloop.dagman.render import TAKEN_OUT, Renderer
+from condorloop.dagman.render import Renderer
+from condorloop.dagman.renewal import EARLIER, TAKEN_OUT
 from condorloop.dagman.replan import plan_of
 from condorloop.model import Batch, NodeKind
 from condorloop.rundir import MANIFEST, read_json
@@ -25,7 +26,7 @@ from condorloop.yaml_file import dotted
 CONTEXT = 2
 """Lines around a change that are shown with it."""
 
-_NOT_CONFIGURED = frozenset({"id", "templates", "uploaded"})
+_NOT_CONFIGURED = frozenset({"id", "templates", "uploaded", EARLIER})
 """What a manifest has from the ledger and the version of condorloop."""
 
 _PYTHON = re.compile(r"^exec .+(?= -m condorloop\.node )", re.MULTILINE)

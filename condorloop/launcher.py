@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer
+from condorloop.dagman.renewal import renew
 from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
@@ -77,13 +78,18 @@ class Launcher:
     def submit_planned(self, key: CampaignKey, dag: Dag, now: float) -> None:
         """Submit a DAG that the ledger has as planned and whose directory is there.
 
+        It gets the present configuration of its calibration; where that has none, it stays as it
+        was written.
+
         Raises
         ------
         OSError, ValueError
             Its directory cannot be brought up to date.
         """
-        if dropped := self._ledger.dropped(dag.id):
-            self.renderer.take_out(key, dag.number, dropped)
+        if key.calibration in self.renderer.config.calibrations:
+            dropped = self._ledger.dropped(dag.id)
+            if renew(self.renderer, key, dag.number, dropped):
+                say(key, f"{dag.label} is written anew, with the present configuration")
         self._submit(key, dag.id, dag.number, dag.label, now)
 
     def _submit(self, key: CampaignKey, dag_id: int, number: int, label: str, now: float) -> None:

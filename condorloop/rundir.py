@@ -165,7 +165,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     write_whole(path, "".join(f"{line}\n" for line in lines))
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     """Write a text file under a temporary name, and rename it when it is on the disk."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -173,6 +173,8 @@ def write_whole(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if mode is not None:
+            temporary.chmod(mode)
         temporary.replace(path)
     except OSError:
         with suppress(OSError):

@@ -151,7 +151,7 @@ class Submitter:
     def reload(self, read: Callable[[], Config]) -> None:
         """Read the configuration anew before the next cycle; safe in a signal handler.
 
-        DAGs that are written stay what they are. A configuration that cannot be used changes
+        DAGs in the queue stay what they are. A configuration that cannot be used changes
         nothing, and neither does one of another site: that takes a new start.
         """
         self._reload = read

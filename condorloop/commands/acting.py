@@ -51,8 +51,9 @@ def resubmit(
 ) -> None:
     """Run again what failed of RUN, was removed, or was refused; nothing else.
 
-    In a DAG that failed only the nodes that failed run again. A campaign that was closed or
-    abandoned is reopened.
+    In a DAG that failed only the nodes that failed run again, with the configuration that the
+    submitter has: after a change of a YAML file, kill -HUP PID comes first. A campaign that was
+    closed or abandoned is reopened.
 
     A running submitter does it in its next cycle; where none runs, this command does it.
     """

@@ -13,6 +13,7 @@ from typing import Any
 
 from condorloop import failures
 from condorloop.dagman import events, outcome
+from condorloop.dagman.renewal import EARLIER
 from condorloop.failures import Attempt
 from condorloop.model import JobRecord
 from condorloop.rundir import MANIFEST, read_json
@@ -23,12 +24,14 @@ from condorloop.stories.story import Software
 class DagRecords:
     """What a DAG's directory tells.
 
+    `earlier` has what nodes were made with that were done before the DAG was renewed, by node;
     `tags` are those that its payload goes to; `clusters` the job ids of its DAGMans; `attempts` has
     the failed ones by node.
     """
 
     there: bool = False
     software: Software | None = None
+    earlier: Mapping[str, Software] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     clusters: tuple[int, ...] = ()
     jobs: tuple[JobRecord, ...] = ()
@@ -44,6 +47,7 @@ def read(dag_file: Path, *, jobs: bool) -> DagRecords:
     return DagRecords(
         there=True,
         software=_software(manifest),
+        earlier=_earlier(manifest),
         tags=_tags(manifest),
         clusters=outcome.clusters(dag_file),
         jobs=events.jobs_of(dag_file) if jobs else (),
@@ -63,6 +67,17 @@ def _software(manifest: Mapping[str, Any]) -> Software | None:
         if isinstance(templates, dict)
         else {},
     )
+
+
+def _earlier(manifest: Mapping[str, Any]) -> dict[str, Software]:
+    told = manifest.get(EARLIER)
+    by_node: dict[str, Software] = {}
+    for each in told if isinstance(told, list) else ():
+        software = _software(each) if isinstance(each, dict) else None
+        nodes = each.get("nodes") if software else None
+        if software and isinstance(nodes, list):
+            by_node |= dict.fromkeys(map(str, nodes), software)
+    return by_node
 
 
 def _tags(manifest: Mapping[str, Any]) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ from condorloop.config import Config, shipped
 from condorloop.dagman import cmsdriver, quoting
 from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
-from condorloop.dagman.replan import Dropped, plan_of, without
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import CampaignKey, NodeKind
 from condorloop.rundir import (
@@ -34,7 +33,6 @@ from condorloop.rundir import (
     dag_dir,
     dag_file,
     iso_time,
-    read_json,
     run_dir,
     sync_folder,
     write_json,
@@ -43,9 +41,6 @@ from condorloop.rundir import (
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
 _TEMPLATES = (*_SCRIPTS, "dagman.config", "dag")
-
-TAKEN_OUT = "taken_out"
-"""In a manifest: inputs were taken out of the DAG since it was planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +109,7 @@ class Renderer:
         temporary = final.with_name(f".{final.name}.partial")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        for name, text in self.texts(plan).items():
-            file = temporary / name
-            write_whole(file, text)
-            if name in _SCRIPTS:
-                file.chmod(0o775)
+        write_texts(temporary, self.texts(plan))
         write_json(temporary / MANIFEST, self.manifest(plan, uploaded))
         temporary.replace(final)
         sync_folder(runs)
@@ -133,29 +124,6 @@ class Renderer:
             files.get(name, name): environment.get_template(f"{name}.j2").render(context)
             for name in _TEMPLATES
         }
-
-    def take_out(self, key: CampaignKey, number: int, dropped: Dropped) -> None:
-        """Take inputs out of a DAG that has been written; it can be done again.
-
-        Only the DAG description and the manifest change, the manifest last.
-
-        Raises
-        ------
-        OSError
-            The DAG's directory cannot be written.
-        ValueError
-            Its manifest is gone or damaged.
-        """
-        runs = self.run_dir(key)
-        file, manifest = dag_file(runs, number), dag_dir(runs, number) / MANIFEST
-        told = read_json(manifest)
-        before = plan_of(told)
-        plan = without(before, dropped)
-        if plan == before:
-            return
-        template = self._environment(runs).get_template("dag.j2")
-        write_whole(file, template.render(self._context(plan, runs)))
-        write_json(manifest, told | _manifest_of_nodes(plan) | {TAKEN_OUT: True})
 
     def _environment(self, runs: Path) -> Environment:
         templates = FileSystemLoader(shipped("templates"))
@@ -250,6 +218,25 @@ class Renderer:
             **_manifest_of_nodes(plan),
             "uploaded": {"lumis": str(uploaded[0]), "events": uploaded[1]},
         }
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> bool:
+    """Write the files of a DAG that do not stand there so, and say whether there were any."""
+    changed = False
+    for name, text in texts.items():
+        file = folder / name
+        if _stands(file, text):
+            continue
+        changed = True
+        write_whole(file, text, mode=0o775 if name in _SCRIPTS else None)
+    return changed
+
+
+def _stands(file: Path, text: str) -> bool:
+    try:
+        return file.read_bytes() == text.encode()
+    except FileNotFoundError:
+        return False
 
 
 def _manifest_of_nodes(plan: DagPlan) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from condorloop.dagman.jobs import HELD_FOR_TIME
 from condorloop.dagman.waiting import IdleJob
 from condorloop.failures import Attempt, shell_code
 from condorloop.model import CampaignKey, FileState, HeldJob, NodeKind, QueuedDag, UploadOutcome
-from condorloop.stories.codes import exit_words, hold_words
+from condorloop.stories.codes import OUT_OF_MEMORY, exit_words, hold_words
 from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory, Story
 
 
@@ -295,8 +296,21 @@ def _held(key: CampaignKey, dag: DagStory, node: NodeStory, held: HeldJob) -> Fi
         meaning=meaning,
         reason=held.reason,
         advice=advice,
-        commands=(_command("release", key, f"{dag.label}/{node.name}"),),
+        commands=(
+            *_with_more(node, held),
+            _command("release", key, f"{dag.label}/{node.name}"),
+        ),
     )
+
+
+def _with_more(node: NodeStory, held: HeldJob) -> Iterator[str]:
+    """How a job that is in the queue is given what it lacked: the YAML does not reach it."""
+    edit = f"condor_qedit {held.job_id}"
+    if held.code in OUT_OF_MEMORY:
+        asked = node.last_job.memory_asked if node.last_job else None
+        yield f"{edit} RequestMemory {2 * asked if asked else 'MB'}"
+    elif held.code == HELD_FOR_TIME:
+        yield f"{edit} AllowedExecuteDuration SECONDS"
 
 
 def _held_dag(key: CampaignKey, dag: DagStory, queued: QueuedDag) -> Finding:

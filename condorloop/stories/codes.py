@@ -15,12 +15,22 @@ from condorloop.failures import FROM_DAGMAN, words_of
 from condorloop.model import NodeKind
 
 _READ = "look at the file (condorloop find, xrdfs); a rescue tries it again"
-_CONFIGURE = "correct the calibration's YAML or the release (condorloop validate --diff), resubmit"
+_AGAIN = "let the submitter read it (kill -HUP PID), then resubmit"
+_CONFIGURE = f"correct the calibration's YAML or the release (condorloop validate --diff); {_AGAIN}"
 _CODE = "a fault of the release or of its configuration: tell its experts, with the log"
-_MEMORY = "give the node kind more request_memory_mb in the calibration's YAML, then resubmit"
-_DISK = "look for room on the machine; give the node kind request_disk_mb, then resubmit"
+_MEMORY = f"give the node kind more request_memory_mb in the calibration's YAML; {_AGAIN}"
+_DISK = f"look for room on the machine; give the node kind more request_disk_mb; {_AGAIN}"
 _MACHINE = "a machine that is not fit: resubmit; if it is always the same one, exclude it"
 _UPLOAD = "condorloop doctor tells whether service and credentials are right; then resubmit"
+
+_MORE_MEMORY = (
+    "give this job more and release it; "
+    "request_memory_mb in the calibration's YAML is for other jobs"
+)
+_RELEASE_ELSEWHERE = "a machine that is not fit: release; if it is always the same one, exclude it"
+
+OUT_OF_MEMORY = frozenset({21, 34})
+"""The hold codes of a job that used more memory than it asked for."""
 
 CMSSW: Mapping[int, tuple[str, str]] = {
     65: ("an exception of CMSSW (8001)", _CODE),
@@ -40,7 +50,7 @@ CMSSW: Mapping[int, tuple[str, str]] = {
     92: ("a file could not be opened, here nor elsewhere (8028)", _READ),
     94: ("over its memory limit (8030)", _MEMORY),
     95: ("over its virtual memory limit (8031)", _MEMORY),
-    96: ("over its time limit (8032)", "look why it is slow; raise time_limit, then resubmit"),
+    96: ("over its time limit (8032)", f"look why it is slow; raise time_limit; {_AGAIN}"),
     97: ("a file could not be written (8033)", _DISK),
 }
 """What cmsRun's exit codes mean, and what to do."""
@@ -74,18 +84,22 @@ UPLOAD: Mapping[int, tuple[str, str]] = {
 HOLDS: Mapping[int, tuple[str, str]] = {
     1: ("a person held it", "release it when that reason is over"),
     3: ("a rule of the job held it", "read the reason, then release it"),
-    6: ("its executable could not be started", _MACHINE),
+    6: ("its executable could not be started", _RELEASE_ELSEWHERE),
     7: ("its standard streams could not be opened", "look at rights and room of the work_dir"),
     12: ("its output could not be brought back", "look at rights and room of the work_dir"),
     13: ("its input could not be brought to the machine", "are its files still there? release"),
     14: ("its working directory cannot be entered", "look at rights of the work_dir"),
     16: ("its input is being brought in", "nothing: it goes on by itself"),
-    21: ("a rule of the machine held it", _MEMORY),
+    21: ("a rule of the machine held it", _MORE_MEMORY),
     26: ("a rule of the schedd held it", "ask the pool's administrators"),
-    34: ("over the memory that it asked for", _MEMORY),
-    35: ("the disk of the machine is full", _DISK),
-    46: ("it was longer in the queue than it may be", "raise time_limit, then release"),
-    47: ("it ran longer than its time limit", "look why; raise time_limit, or release"),
+    34: ("over the memory that it asked for", _MORE_MEMORY),
+    35: ("the disk of the machine is full", _RELEASE_ELSEWHERE),
+    46: ("it was longer in the queue than it may be", "remove that limit by condor_qedit; release"),
+    47: (
+        "it ran longer than its time limit",
+        "look why; release it as it is, or with more time (condor_qedit); "
+        "time_limit in the calibration's YAML is for other jobs",
+    ),
 }
 """What HTCondor's hold codes mean, and what to do."""
 

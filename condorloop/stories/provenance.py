@@ -25,9 +25,10 @@ from condorloop.stories.story import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoSource:
-    """A RECO node that an ALCARECO was made from, and the RAW files that it read."""
+    """A RECO node that an ALCARECO was made from, with what, and the RAW files that it read."""
 
     node: NodeStory
+    software: Software | None = None
     files: tuple[FileStory, ...]
 
 
@@ -45,7 +46,7 @@ class AlcarecoSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """All that a payload was made from; `dag_id` and `software` are those of its HARVEST's DAG."""
+    """All that a payload was made from; `dag_id` and `software` are those of its HARVEST."""
 
     calibration: str
     run: int
@@ -65,7 +66,7 @@ def provenance(story: Story, payload: PayloadStory) -> Provenance:
         run=story.campaign.run,
         payload=payload,
         dag_id=dag.id if dag else "",
-        software=dag.software if dag else None,
+        software=dag.software_of("HARVEST") if dag else None,
         harvest=dag.node("HARVEST") if dag else None,
         upload=dag.node("UPLOAD") if dag else None,
         sources=tuple(_source(story, name) for name in payload.inputs),
@@ -81,10 +82,10 @@ def _source(story: Story, name: str) -> AlcarecoSource:
         name=name,
         dag=dag.label,
         dag_id=dag.id,
-        software=dag.software,
+        software=dag.software_of(node.name),
         node=node,
         recos=tuple(
-            RecoSource(node=reco, files=_read(story, reco))
+            RecoSource(node=reco, software=dag.software_of(reco.name), files=_read(story, reco))
             for reco in _parents(dag, node)
             if reco.output not in node.dropped
         ),

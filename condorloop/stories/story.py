@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
@@ -146,7 +146,8 @@ class DagStory:
 
     `id` is its `CondorloopId`, `cluster` the job id of its last DAGMan, `clusters` those of all;
     `removed_by` who took it out of the queue; `held` says that jobs of it are on hold. `software`
-    is None and `there` False if its directory is gone, as retention removes it.
+    is None and `there` False if its directory is gone, as retention removes it; `earlier` has
+    nodes that were made with other software, before the DAG was renewed.
     """
 
     label: str
@@ -166,12 +167,17 @@ class DagStory:
     directory: str = ""
     there: bool = True
     software: Software | None = None
+    earlier: Mapping[str, Software] = field(default_factory=dict)
     nodes: tuple[NodeStory, ...] = ()
 
     @property
     def in_flight(self) -> bool:
         """Whether it runs, or is about to."""
         return self.state in (DagState.PLANNED, DagState.ACTIVE)
+
+    def software_of(self, node: str) -> Software | None:
+        """What a node was made with, or would be."""
+        return self.earlier.get(node, self.software)
 
     def node(self, name: str) -> NodeStory | None:
         """A node of it; None if it has none of that name."""

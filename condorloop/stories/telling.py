@@ -99,6 +99,7 @@ def _with_records(dag: DagStory, directory: Path, records: DagRecords) -> DagSto
         directory=str(directory),
         there=records.there,
         software=records.software,
+        earlier=records.earlier,
         clusters=records.clusters or tuple(filter(None, [dag.cluster])),
     )
 

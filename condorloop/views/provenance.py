@@ -44,7 +44,7 @@ def provenance_view(told: Provenance, now: float, *, whole: bool = False) -> Ren
     for source in told.sources:
         branch = tree.add(_alcareco(source, told, now))
         for reco in source.recos if depth >= _RECO else ():
-            twig = branch.add(text(_reco(reco, now)))
+            twig = branch.add(text(_reco(reco, source, now)))
             for file in reco.files if depth >= _FILES else ():
                 twig.add(text(_file(file, file.path if len(folders) > 1 else file.name)))
     if depth < _FILES:
@@ -90,6 +90,13 @@ def _software(software: Software | None) -> str:
     return f"{said}; templates {templates}" if templates else said
 
 
+def _other(software: Software | None, than: Software | None) -> str:
+    """What something was made with, if that differs from what it went into."""
+    if software is None or software == than:
+        return ""
+    return f"; {software.release}, global tag {software.global_tag}"
+
+
 def _alcareco(source: AlcarecoSource, told: Provenance, now: float) -> Text:
     if source.node is None:
         return text(f"{source.name}: nobody knows any more who made it", "yellow")
@@ -97,17 +104,16 @@ def _alcareco(source: AlcarecoSource, told: Provenance, now: float) -> Text:
     line = text(source.name)
     count = f"{len(source.recos)} RECO, {sum(len(r.files) for r in source.recos)} RAW files"
     made = f"{source.dag}/{node.name}{_job(node, now)}; {count}"
-    other = source.software if source.software != told.software else None
-    differs = f"; {other.release}, global tag {other.global_tag}" if other else ""
+    differs = _other(source.software, told.software)
     return line.append_text(
         text(f" LS {node.lumis}, {number(node.events)} events ← {made}{differs}")
     )
 
 
-def _reco(reco: RecoSource, now: float) -> str:
+def _reco(reco: RecoSource, source: AlcarecoSource, now: float) -> str:
     node = reco.node
     read = f"LS {node.lumis}, {number(node.events)} events, {len(reco.files)} RAW files"
-    return f"{node.name} {read}{_job(node, now)}"
+    return f"{node.name} {read}{_job(node, now)}{_other(reco.software, source.software)}"
 
 
 def _file(file: FileStory, name: str) -> str:

@@ -71,7 +71,7 @@ def test_the_manager_may_die_before_any_effect_of_rescues_quarantine_and_reopeni
         )
 
     died_at = die_everywhere(loop, monkeypatch, over)
-    assert functions(died_at) >= {"plan_rescue", "take_out", "answer"}
+    assert functions(died_at) >= {"plan_rescue", "renew", "answer"}
     [campaign] = loop.campaigns()
     assert campaign["state"] == CampaignState.COMPLETE or "1-4" in campaign["reason"]
     loop.assert_nothing_was_done_twice(398801)

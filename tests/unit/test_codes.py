@@ -54,3 +54,16 @@ def test_the_holds_that_the_loop_sets_itself_are_told():
     assert "time limit" in hold_words(HELD_FOR_TIME)[0]
     assert hold_words(3, HELD_FOR_TIME) == hold_words(HELD_FOR_TIME)
     assert "a person" in hold_words(HELD_BY_PERSON)[0]
+
+
+@pytest.mark.parametrize("code", [21, 34, HELD_FOR_TIME])
+def test_what_is_advised_about_a_held_job_reaches_that_job(code):
+    """A job in the queue does not read a YAML file: release, not resubmit."""
+    _, advice = hold_words(code)
+    assert "release" in advice
+    assert "resubmit" not in advice
+
+
+@pytest.mark.parametrize("code", [68, 73, 94, 96, 97, 137])
+def test_advice_to_change_the_configuration_says_that_the_submitter_must_read_it(code):
+    assert "kill -HUP PID" in exit_words(NodeKind.RECO, code)[1]

@@ -18,6 +18,7 @@ from condorloop.comparison import compare, own_settings
 from condorloop.config import load
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
+from condorloop.dagman.renewal import renew
 from condorloop.model import Batch, CampaignKey, NodeKind
 from condorloop.views.comparison import comparison_lines
 from tests.unit.examples import TOP, calibration, config, raw_file, site_file
@@ -137,7 +138,7 @@ def test_a_dag_from_which_a_file_was_taken_is_not_taken_for_a_whole_one(tmp_path
     loaded = changed(tmp_path)
     write(loaded, number=1)
     renderer = write(loaded, number=2)
-    renderer.take_out(KEY, 2, {"RECO_0001": frozenset([FILES[6].path])})
+    renew(renderer, KEY, 2, {"RECO_0001": frozenset([FILES[6].path])})
     found = one(loaded)
     assert found.dag == loaded.site.work_dir / NAME / "run398600" / "dag001"
     assert found.changes == {}

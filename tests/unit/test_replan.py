@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
+from condorloop.dagman.renewal import renew
 from condorloop.dagman.replan import plan_of, without
 from condorloop.model import Batch, NodeKind
 from condorloop.rundir import MANIFEST, dag_dir, dag_file, read_json
@@ -34,7 +35,7 @@ def test_a_node_goes_on_without_a_file_and_no_other_is_touched(tmp_path):
     before = file.read_text().splitlines()
     [victim, *_] = PLAN.of_kind(NodeKind.RECO)[1].files
     for _ in range(2):
-        renderer.take_out(KEY, PLAN.number, {"RECO_0001": frozenset([victim.path])})
+        renew(renderer, KEY, PLAN.number, {"RECO_0001": frozenset([victim.path])})
         after = file.read_text().splitlines()
         changed = [b for b, a in zip(before, after, strict=True) if a != b]
         assert [line.split()[:2] for line in changed] == [["VARS", "RECO_0001"]]
@@ -48,7 +49,7 @@ def test_a_node_goes_on_without_a_file_and_no_other_is_touched(tmp_path):
 def test_a_node_without_inputs_counts_as_done_and_is_not_read_by_the_next_one(tmp_path):
     renderer, manifest = manifest_of(tmp_path)
     reco = PLAN.of_kind(NodeKind.RECO)[0]
-    renderer.take_out(KEY, PLAN.number, {reco.name: frozenset(f.path for f in reco.files)})
+    renew(renderer, KEY, PLAN.number, {reco.name: frozenset(f.path for f in reco.files)})
     text = dag_file(renderer.run_dir(KEY), PLAN.number).read_text()
     assert "JOB RECO_0000 RECO DONE" in text
     assert f"{reco.output}.root" not in text
