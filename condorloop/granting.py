@@ -139,6 +139,7 @@ class Granting:
         if leaving := [d.label for d in campaign.dags if d.in_flight and d.removed_by]:
             raise _NotYet(f"{', '.join(leaving)} must leave the queue first")
         words = [f"{d.label} runs again" for d in act.dags]
+        self._ledger.set_asked(campaign.id, now)
         if not campaign.state.open:
             what = ", ".join(d.label for d in act.dags) or "what was given up"
             reason = f"{what} again, asked for by {who}"

@@ -16,6 +16,7 @@ from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
 from condorloop.logs import say
 from condorloop.model import Campaign, CampaignKey, Dag, PlannedNode, UploadOutcome
+from condorloop.plain import one_line
 from condorloop.rundir import ASK_AGAIN, dag_file, harvest_name
 from condorloop.services import Service
 from condorloop.world import Pool
@@ -37,6 +38,7 @@ class Launcher:
         self._schedd = schedd
         self._interruption = interruption
         self._silent_at: float | None = None
+        self._refused: dict[int, str] = {}
 
     def carry_out(self, campaign: Campaign, plan: DagPlan, reason: str, now: float) -> None:
         """Write a plan into the ledger, then onto the disk, then submit it.
@@ -79,17 +81,19 @@ class Launcher:
         """Submit a DAG that the ledger has as planned and whose directory is there.
 
         It gets the present configuration of its calibration; where that has none, it stays as it
-        was written.
+        was written, or waits if it is to go on without some of its inputs.
 
         Raises
         ------
         OSError, ValueError
             Its directory cannot be brought up to date.
         """
+        dropped = self._ledger.dropped(dag.id)
         if key.calibration in self.renderer.config.calibrations:
-            dropped = self._ledger.dropped(dag.id)
             if renew(self.renderer, key, dag.number, dropped):
                 say(key, f"{dag.label} is written anew, with the present configuration")
+        elif dropped:
+            return
         self._submit(key, dag.id, dag.number, dag.label, now)
 
     def _submit(self, key: CampaignKey, dag_id: int, number: int, label: str, now: float) -> None:
@@ -101,12 +105,17 @@ class Launcher:
                 cluster = self._schedd.submit(file, f"{key} {label}")
         except ScheddUnavailable as error:
             self.service.failed(error, now)
+            self._refused[dag_id] = one_line(str(error))
             if isinstance(error.__cause__, TimeoutError):
                 self._silent_at = now
             return
         self.service.good(now)
+        self._refused.pop(dag_id, None)
         self._ledger.dag_submitted(dag_id, cluster, now)
         say(key, f"{label} submitted as {cluster}")
+        for other, why in self._refused.items():  # it is not the schedd that does not answer
+            self._ledger.set_refused(other, why)
+        self._refused.clear()
 
 
 def _detail(plan: DagPlan) -> str:

@@ -133,6 +133,11 @@ class Ledger(DagLedger):
         with self._transaction():
             self._db.execute("UPDATE campaign SET held_by = ? WHERE id = ?", (who, campaign_id))
 
+    def set_asked(self, campaign_id: int, now: float) -> None:
+        """Write down that a person asks for a campaign again."""
+        with self._transaction():
+            self._db.execute("UPDATE campaign SET asked_at = ? WHERE id = ?", (now, campaign_id))
+
     def set_cleaned(self, campaign_id: int, kept: Kept, *, begun: bool = False) -> None:
         """Write down that something a campaign left is removed, or is `begun` to be."""
         with self._transaction():

@@ -92,8 +92,16 @@ class DagLedger(LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold):
         with self._transaction():
             self._db.execute(
                 "UPDATE dag SET state = ?, cluster = ?, submitted_at = COALESCE(submitted_at, ?),"
-                " ended_at = NULL, held = 0 WHERE id = ?",
+                " ended_at = NULL, held = 0, refused = '' WHERE id = ?",
                 (DagState.ACTIVE, cluster, now, dag_id),
+            )
+
+    def set_refused(self, dag_id: int, why: str) -> None:
+        """Write down why the schedd does not take a planned DAG, though it takes others."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE dag SET refused = ? WHERE id = ? AND state = ?",
+                (why, dag_id, DagState.PLANNED),
             )
 
     def plan_rescue(self, dag_id: int, without: Mapping[str, Iterable[str]]) -> None:
@@ -142,7 +150,8 @@ class DagLedger(LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold):
         with self._transaction():
             state = DagState.DONE if failed is None else DagState.FAILED
             self._db.execute(
-                "UPDATE dag SET state = ?, ended_at = ?, held = 0, removed_by = ? WHERE id = ?",
+                "UPDATE dag SET state = ?, ended_at = ?, held = 0, refused = '', removed_by = ?"
+                " WHERE id = ?",
                 (DagState.REMOVED if removed_by else state, now, removed_by, dag_id),
             )
             self._nodes_failed(dag_id, failed or ())

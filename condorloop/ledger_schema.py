@@ -38,6 +38,7 @@ _OF_4 = """
 CREATE TABLE luminosity (
     run INTEGER NOT NULL, lumi INTEGER NOT NULL, recorded REAL NOT NULL,
     PRIMARY KEY (run, lumi)) WITHOUT ROWID;
+CREATE INDEX campaign_asked ON campaign (asked_at) WHERE asked_at IS NOT NULL;
 """
 
 SCHEMA = f"""
@@ -52,7 +53,7 @@ CREATE TABLE campaign (
     in_payload TEXT NOT NULL DEFAULT '', events_in_payload INTEGER NOT NULL DEFAULT 0,
     judged_end REAL, judged_ls INTEGER,
     held_by TEXT NOT NULL DEFAULT '', cleaned TEXT NOT NULL DEFAULT '',
-    events_harvested INTEGER NOT NULL DEFAULT 0,
+    events_harvested INTEGER NOT NULL DEFAULT 0, asked_at REAL,
     UNIQUE (run, calibration));
 CREATE INDEX campaign_state ON campaign (state);
 CREATE INDEX campaign_stream ON campaign (stream, run);
@@ -70,6 +71,7 @@ CREATE TABLE campaign_file (
     campaign_id INTEGER NOT NULL REFERENCES campaign (id),
     file_id INTEGER NOT NULL REFERENCES raw_file (id),
     dag_id INTEGER REFERENCES dag (id), node TEXT,
+    blamed INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (campaign_id, file_id)) WITHOUT ROWID;
 CREATE INDEX campaign_file_waiting ON campaign_file (campaign_id) WHERE dag_id IS NULL;
 CREATE INDEX campaign_file_dag ON campaign_file (dag_id);
@@ -83,6 +85,7 @@ CREATE TABLE dag (
     held INTEGER NOT NULL DEFAULT 0, removed_by TEXT NOT NULL DEFAULT '',
     harvests INTEGER NOT NULL DEFAULT 1,
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
+    refused TEXT NOT NULL DEFAULT '',
     UNIQUE (campaign_id, number));
 CREATE TABLE node (
     dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
@@ -138,6 +141,9 @@ UPDATE campaign SET events_harvested = (SELECT COALESCE(MAX(events), 0) FROM pay
 ALTER TABLE dag ADD COLUMN harvests INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE dag ADD COLUMN lumis TEXT NOT NULL DEFAULT '';
 ALTER TABLE dag ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dag ADD COLUMN refused TEXT NOT NULL DEFAULT '';
+ALTER TABLE campaign ADD COLUMN asked_at REAL;
+ALTER TABLE campaign_file ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;
 {_OF_4}"""
 
 MIGRATIONS = {1: _TO_2, 2: _TO_3, 3: _TO_4}

@@ -82,6 +82,11 @@ class LedgerSummary(LedgerView):
             "SELECT number, batch, removed_by FROM dag WHERE campaign_id = ? AND state = 'removed'",
             row["id"],
         )
+        refused = self._all(
+            "SELECT number, batch, refused FROM dag WHERE campaign_id = ? AND state = 'planned'"
+            " AND refused <> ''",
+            row["id"],
+        )
         nodes = self._all(
             "SELECT number, batch, name, node.state, exit_code, error, lacking"
             " FROM node JOIN dag ON dag.id = dag_id WHERE dag.campaign_id = ?"
@@ -134,6 +139,8 @@ class LedgerSummary(LedgerView):
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
             errors={_name(f): _why(f) for f in failed if f["error"]},
             removed={dag_label(r["number"], r["batch"]): r["removed_by"] for r in removed},
+            refused={dag_label(r["number"], r["batch"]): r["refused"] for r in refused},
+            asked_at=row["asked_at"],
             left_out=tuple(map(alcareco_name, json.loads(last["left_out"]))) if last else (),
         )
 

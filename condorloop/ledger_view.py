@@ -64,11 +64,14 @@ class LedgerView(LedgerFile):
         )
         return [r["run"] for r in rows]
 
-    def watched(self, since: float) -> list[tuple[str, int]]:
-        """Which (stream, run) folders may still get files: of runs that started after `since`."""
+    def watched(self, since: float, asked: float) -> list[tuple[str, int]]:
+        """Which (stream, run) folders may still give files.
+
+        Those of runs that started after `since`, and those that a person asked for after `asked`.
+        """
         rows = self._all(
-            "SELECT DISTINCT stream, run FROM campaign WHERE run_start >= ? OR state IN (?, ?)",
-            *(since, CampaignState.ACTIVE, CampaignState.CLOSING),
+            "SELECT DISTINCT stream, run FROM campaign WHERE run_start >= ? OR asked_at >= ?",
+            *(since, asked),
         )
         return [(r["stream"], r["run"]) for r in rows]
 
@@ -187,7 +190,10 @@ class LedgerView(LedgerFile):
         return _harvest_record(rows[0]) if rows else None
 
     def campaigns(
-        self, listed: Mapping[tuple[str, int], float], since: float = 0.0
+        self,
+        listed: Mapping[tuple[str, int], float],
+        since: float = 0.0,
+        asked: float = float("inf"),
     ) -> list[Campaign]:
         """The campaigns with work to do, older runs first.
 
@@ -197,6 +203,8 @@ class LedgerView(LedgerFile):
             When storage last listed each (stream, run), seconds since the epoch.
         since
             Of runs that started before, closed ones are left alone unless a DAG is in flight.
+        asked
+            Those that a person has asked for since then are not left alone, either.
         """
         rows = self._all(
             "SELECT * FROM campaign WHERE id IN ("
@@ -206,10 +214,11 @@ class LedgerView(LedgerFile):
             " UNION SELECT id FROM campaign WHERE state IN ('complete', 'incomplete')"
             " AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
             " AND (state IN ('active', 'closing') OR state IN ('complete', 'incomplete')"
-            " AND run_start >= ? OR state IN ('complete', 'incomplete', 'abandoned') AND id IN"
+            " AND (run_start >= ? OR asked_at >= ?)"
+            " OR state IN ('complete', 'incomplete', 'abandoned') AND id IN"
             " (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')))"
             " ORDER BY run, calibration",
-            since,
+            *(since, asked),
         )
         return [self._campaign(row, listed) for row in rows]
 
@@ -268,6 +277,7 @@ class LedgerView(LedgerFile):
             reason=row["reason"],
             held_by=row["held_by"],
             cleaned=cleaned_in(row["cleaned"]),
+            asked_at=row["asked_at"],
         )
 
     def quarantined(self, campaign_id: int) -> tuple[str, ...]:
@@ -331,6 +341,7 @@ class LedgerView(LedgerFile):
                     removed_by=row["removed_by"],
                     harvests=bool(row["harvests"]),
                     holds=_statistics(row),
+                    refused=row["refused"],
                 )
             )
         return dags

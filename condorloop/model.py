@@ -199,7 +199,7 @@ class Dag:
     long as that has not started. `held` says that jobs of it are held; `blames` counts, for each
     failed node, how many failed attempts an input was the cause of; `removed_by` tells who took it
     out of the queue, or wants it out. `harvests` says whether it has a HARVEST; `holds` is what its
-    RAW files hold.
+    RAW files hold. `refused` is why the schedd does not take it, though it takes others.
     """
 
     id: int
@@ -217,6 +217,7 @@ class Dag:
     removed_by: str = ""
     harvests: bool = True
     holds: Statistics = Statistics()
+    refused: str = ""
 
     @property
     def label(self) -> str:
@@ -230,8 +231,8 @@ class Dag:
 
     @property
     def moves(self) -> bool:
-        """Whether it will come to an end by itself: it is in flight and no job of it is held."""
-        return self.in_flight and not self.held
+        """Whether it will come to an end by itself: in flight, no job of it held, not refused."""
+        return self.in_flight and not self.held and not self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,8 @@ class Campaign:
     recorded in each lumisection, in 1/pb, where the calibration counts that. `quarantined` are
     inputs that their nodes went on without. `revised` says what OMS tells otherwise than when the
     campaign was closed. `held_by` is the person who holds it, empty if nobody does; `cleaned` names
-    what retention has removed, or begun to. `reason` is why it is in its state.
+    what retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when
+    a person last asked for it again, None if nobody has.
     """
 
     id: int
@@ -281,6 +283,7 @@ class Campaign:
     reason: str = ""
     held_by: str = ""
     cleaned: frozenset[Kept] = frozenset()
+    asked_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

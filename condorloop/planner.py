@@ -1,19 +1,19 @@
 """Decide what to do next, from what is known and the clock.
 
-Knows the rules of latching, batching and closing, and the order of what is to be done; when to
-harvest and when to rescue have modules of their own. It is pure: no input or output, no clock of
-its own; the same input gives the same actions.
+Knows the rules of latching and batching, and the order of what is to be done; when to harvest, to
+rescue and to close have modules of their own. It is pure: no input or output, no clock of its own;
+the same input gives the same actions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from condorloop.calibration import Calibration
+from condorloop.calibration import Calibration, Closing
 from condorloop.harvesting import batch_harvests, why_harvest
-from condorloop.lumis import Lumis
+from condorloop.judging import is_settled, verdict, why_closing
 from condorloop.model import (
     Campaign,
     CampaignKey,
@@ -23,7 +23,8 @@ from condorloop.model import (
     RawFile,
     Run,
 )
-from condorloop.rescuing import can_rescue, guilty_inputs, is_over, to_quarantine, why_rescue
+from condorloop.rescuing import to_quarantine, why_rescue
+from condorloop.window import closing_rules, ends_at, is_over, is_past
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,33 +121,56 @@ def decide(
             if key not in known and (reason := _why_latch(now, run, calibration)):
                 actions.append(Latch(key, run, reason))
     for campaign in campaigns:
-        if campaign.key.calibration in calibrations:
-            configured = calibrations[campaign.key.calibration]
-            with guard(campaign.key):
+        configured = calibrations.get(campaign.key.calibration)
+        with guard(campaign.key):
+            if configured is not None:
                 actions += _decide_campaign(now, campaign, configured)
+            elif campaign.state.open:
+                actions += _close(now, campaign, closing_rules(campaign.key, calibrations), None)
     return actions
 
 
 def _decide_campaign(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:
+    closing = calibration.closing
+    over = is_over(now, campaign, closing)
     if not campaign.state.open:
-        reopened = None if is_over(now, campaign, calibration) else _why_reopen(campaign)
+        reopened = None if over else _why_reopen(campaign)
         return [SetState(campaign, CampaignState.ACTIVE, reopened)] if reopened else []
+    if over:
+        campaign = _in_hand(campaign, closing)
     if not campaign.held_by and (work := _work(now, campaign, calibration)):
         return work
-    if campaign.held_by and not is_over(now, campaign, calibration):
+    if campaign.held_by and not over:
         return []
-    reason = why_closing(now, campaign, calibration)
+    return _close(now, campaign, closing, calibration)
+
+
+def _in_hand(campaign: Campaign, closing: Closing) -> Campaign:
+    """A campaign whose window has ended, without the files that were not found good before."""
+    end = ends_at(campaign, closing)
+    return replace(campaign, waiting=tuple(w for w in campaign.waiting if w.since < end))
+
+
+def _close(
+    now: float, campaign: Campaign, closing: Closing, calibration: Calibration | None
+) -> list[Action]:
+    """Move a campaign towards its end, if it is time; without its `calibration` only the window."""
+    reason = why_closing(now, campaign, closing)
+    if calibration is None and not is_over(now, campaign, closing):
+        return []
     if campaign.state is CampaignState.ACTIVE:
         return [SetState(campaign, CampaignState.CLOSING, reason)] if reason else []
     if not reason and campaign.run_end is None:
         return [SetState(campaign, CampaignState.ACTIVE, "OMS says that the run goes on")]
-    if state := _final_state(now, campaign, calibration):
-        return [SetState(campaign, *state)]
+    if is_settled(now, campaign, closing, calibration):
+        return [SetState(campaign, *verdict(now, campaign, closing))]
     return []
 
 
 def _work(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:
     """What is to be put into the queue: nothing of this is done while a person holds a campaign."""
+    if is_past(now, campaign, calibration.closing):
+        return []
     if rescues := list(_rescues(now, campaign, calibration)):
         return rescues
     if reason := _why_batch(now, campaign, calibration):
@@ -179,7 +203,7 @@ def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterat
     for dag in campaign.dags:
         if room <= 0:
             return
-        if dag.state is not DagState.FAILED or is_over(now, campaign, calibration):
+        if dag.state is not DagState.FAILED or is_over(now, campaign, calibration.closing):
             continue
         if without := to_quarantine(campaign, dag, calibration):
             given_up = ", ".join(p.rpartition("/")[2] for ps in without.values() for p in ps)
@@ -231,72 +255,3 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
     if campaign.run_end is not None and not campaign.probing:
         return f"{files} new files and the run has ended"
     return None
-
-
-def why_closing(now: float, campaign: Campaign, calibration: Calibration) -> str | None:
-    """Say why no more files are to be expected; None if they are.
-
-    Quiet counts only up to the last time that storage answered: silence of an outage is no quiet.
-    """
-    closing = calibration.closing
-    if is_over(now, campaign, calibration):
-        return f"the window of {closing.buffer / 3600:g} h is over"
-    if campaign.run_end is None or campaign.listed_at is None or campaign.probing:
-        return None
-    quiet = campaign.listed_at - max(campaign.last_new_at, campaign.run_end)
-    whole = Lumis.span(1, campaign.last_ls or 0)
-    if whole.ranges and not whole - campaign.seen and quiet >= closing.quiet_time:
-        return f"the run has ended, every LS is covered, nothing new for {quiet:.0f} s"
-    if quiet >= closing.settle_time:
-        return f"the run has ended, nothing new for {quiet:.0f} s"
-    return None
-
-
-def missing_lumis(campaign: Campaign) -> Lumis:
-    """The lumisections of the run that are in no harvest."""
-    last = max(campaign.last_ls or 0, campaign.seen.last)
-    return Lumis.span(1, last) - campaign.harvested
-
-
-def _final_state(
-    now: float, campaign: Campaign, calibration: Calibration
-) -> tuple[CampaignState, str] | None:
-    over = is_over(now, campaign, calibration)
-    if any(_moves(campaign, d) if over else d.in_flight for d in campaign.dags):
-        return None
-    if any(can_rescue(now, campaign, d, calibration) for d in campaign.dags):
-        return None
-    if not over and any(guilty_inputs(d, calibration) for d in campaign.dags):
-        return None
-    if not over and (campaign.waiting or campaign.probing):
-        return None
-    if not campaign.dag_count and over:
-        return CampaignState.EXPIRED, "the window ended before anything was done"
-    missing = missing_lumis(campaign)
-    total = max(campaign.last_ls or 0, campaign.seen.last)
-    named = f"{len(missing)} of {total} LS missing" + (f" ({missing})" if missing.ranges else "")
-    if campaign.quarantined:
-        named += "; quarantined: " + ", ".join(p.rpartition("/")[2] for p in campaign.quarantined)
-    if campaign.harvested.ranges and not campaign.in_payload.ranges:
-        named += "; no payload"
-    if unfinished := [f"{d.label} {what}" for d in campaign.dags for what in _unfinished(d)]:
-        return CampaignState.INCOMPLETE, f"{', '.join(unfinished)}; {named}"
-    if not total or len(missing) > calibration.closing.tolerance * total:
-        return CampaignState.INCOMPLETE, named
-    return CampaignState.COMPLETE, named
-
-
-def _moves(campaign: Campaign, dag: Dag) -> bool:
-    """Whether a DAG will come to an end by itself; a held campaign submits none."""
-    return dag.moves and not (campaign.held_by and dag.state is DagState.PLANNED)
-
-
-def _unfinished(dag: Dag) -> Iterable[str]:
-    """What a closed campaign's DAG has left undone, in words."""
-    if dag.state is DagState.REMOVED:
-        return (f"removed by {dag.removed_by}",)
-    if dag.state is DagState.LOST:
-        return ()
-    if dag.in_flight:
-        return ("held",)
-    return tuple(f"{n} failed" for n in dag.failed_nodes) or ("failed without a result",)

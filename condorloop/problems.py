@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from condorloop.model import CampaignKey, CampaignState, HeldJob, QueuedDag, UploadOutcome
 from condorloop.services import Service
@@ -120,6 +121,9 @@ def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
     for dag, who in campaign.removed.items():
         resubmit = _command("resubmit", key, dag)
         yield _problem(ProblemKind.REMOVED, key, f"{dag} was removed by {who}", resubmit)
+    for dag, why in campaign.refused.items():
+        text = f"{dag} is not taken by the schedd, which takes others: {why}"
+        yield _problem(ProblemKind.REFUSED, key, text, _command("analyze", key, dag))
     for path in campaign.quarantined:
         text = f"{path.rpartition('/')[2]} is quarantined: it kept failing"
         again = f"{_command('resubmit', key)} --all"
@@ -135,6 +139,45 @@ def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
         text = f"upload {campaign.last_outcome}: {campaign.last_answer}"
         verb = _REMEDIES[campaign.last_outcome]
         yield _problem(ProblemKind.UPLOAD, key, text, _command(verb, key))
+
+
+def of_unconfigured(
+    campaigns: Iterable[CampaignStatus], configured: Collection[str]
+) -> Iterator[Problem]:
+    """Name the open campaigns of calibrations that are not configured any more."""
+    for campaign in campaigns:
+        if campaign.state.open and campaign.calibration not in configured:
+            text = f"{campaign.calibration} is not configured: nothing is begun for this campaign"
+            text += ", which is closed when its window ends"
+            yield _problem(ProblemKind.CAMPAIGN, campaign.key, text, "condorloop validate")
+
+
+def of_late(
+    campaigns: Iterable[CampaignStatus], dags: Iterable[QueuedDag], now: float
+) -> Iterator[Problem]:
+    """Name what campaigns wait for whose windows are over."""
+    queued = tuple(dags)
+    for campaign in campaigns:
+        if not campaign.state.open or now < campaign.window_ends:
+            continue
+        over = f"its window is over since {_clock(campaign.window_ends)}"
+        for dag in (d for d in queued if d.key == campaign.key):
+            text = f"{over}, and {dag.label} waits: {_jobs(dag)}"
+            analyze = _command("analyze", campaign.key, dag.label)
+            kind, since = ProblemKind.LATE, campaign.window_ends
+            yield _problem(kind, campaign.key, text, analyze, since)
+
+
+def _clock(then: float) -> str:
+    return datetime.fromtimestamp(then, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _jobs(dag: QueuedDag) -> str:
+    if dag.idle:
+        return "the schedd has not started it"
+    counts = {s: dag.counts.get(f"Jobs{s.capitalize()}", 0) for s in ("idle", "running", "held")}
+    told = ", ".join(f"{n} {state} jobs" for state, n in counts.items() if n)
+    return told or "it has no jobs in the queue"
 
 
 _REMEDIES = {

@@ -1,24 +1,29 @@
 """The ledger opened, or rebuilt: from the run directories when it is damaged or gone.
 
 Knows how what is left of a campaign becomes rows of a ledger; what its DAGs have come to is seen
-again by the tracker, as after any start. A damaged ledger is kept aside, never deleted.
+again by the tracker, as after any start. A campaign whose window is long over is taken over as
+closed. A damaged ledger is kept aside, never deleted.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from condorloop.calibration import Calibration
+from condorloop.calibration import Calibration, Closing
 from condorloop.dagman.outcome import last_cluster
 from condorloop.dagman.plan import DagPlan
+from condorloop.judging import verdict
 from condorloop.launcher import planned_nodes
 from condorloop.ledger import Ledger, LedgerDamaged
 from condorloop.logs import say
-from condorloop.model import FileState, NodeKind, Probe, Run
+from condorloop.model import Campaign, CampaignKey, FileState, NodeKind, Probe, Run
+from condorloop.progress import Observed, observe_dag
 from condorloop.remains import Remains, owner_of, remains_of
+from condorloop.window import LAST_CALL, closing_rules
 from condorloop.xrdfs import run_folder
 
 log = logging.getLogger(__name__)
@@ -77,14 +82,16 @@ def _restore(
     key, files = remains.key, remains.files
     stream = _stream(remains, calibrations)
     start = remains.start or min((f.written_at for f in remains.dags), default=None)
-    if start is None or (remains.closed and not (remains.dags or remains.lost)):
+    if start is None or (remains.closed_at and not (remains.dags or remains.lost)):
         return
     if stream is None:
         say(key, f"{remains.folder} cannot be taken up: no such calibration", logging.ERROR)
         return
     run = Run(key.run, None, start, None, None, None, None, stable_beam=False)
-    ledger.latch(key, stream, run, _WHY, now)
-    [campaign] = ledger.campaigns_of(key.run, key.calibration)
+    closing = closing_rules(key, calibrations)
+    over = now >= start + closing.buffer + LAST_CALL
+    ledger.latch(key, stream, run, _WHY, start if over else now)
+    campaign = _campaign(ledger, key)
     ledger.add_files(stream, key.run, {p: f.size for p, f in files.items()}, now)
     for file in files.values():
         good = Probe(file.lumis, file.events)
@@ -96,7 +103,25 @@ def _restore(
         if cluster := last_cluster(found.file):
             ledger.dag_submitted(dag_id, cluster, now)
     ledger.note_payload(campaign.id, *remains.uploaded)
+    if over:
+        _close(ledger, remains, closing, now)
     say(key, f"rebuilt from {remains.folder}: {len(remains.dags)} DAGs, {len(files)} RAW files")
+
+
+def _close(ledger: Ledger, remains: Remains, closing: Closing, now: float) -> None:
+    """Take a campaign over as closed: its window is long over, and nothing is begun for it."""
+    campaign = _campaign(ledger, remains.key)
+    for dag in campaign.dags:
+        dag_id = f"{ledger.id}/{remains.key.calibration}/{remains.key.run}/{dag.number}"
+        observe_dag(ledger, Observed(dag_id, remains.folder, campaign.id, dag))
+    told = replace(_campaign(ledger, remains.key), dags=())  # how they ended is seen later
+    state, why = verdict(now, told, closing)
+    ledger.set_state(campaign.id, state, f"{_WHY}: {why}", remains.closed_at or now)
+
+
+def _campaign(ledger: Ledger, key: CampaignKey) -> Campaign:
+    [campaign] = ledger.campaigns_of(key.run, key.calibration)
+    return campaign
 
 
 def _plan(ledger: Ledger, campaign_id: int, plan: DagPlan, now: float) -> int:

@@ -56,13 +56,14 @@ class Remains:
     """What is left of one campaign.
 
     `lost` are the plans of DAGs whose directories are gone and whose ALCARECO are not: only the
-    nodes that left those. `start` is when the run began, seconds since the epoch.
+    nodes that left those. `start` is when the run began, `closed_at` when the campaign was closed,
+    None if it was not; seconds since the epoch.
     """
 
     key: CampaignKey
     folder: Path
     start: float | None
-    closed: bool
+    closed_at: float | None
     dags: tuple[Found, ...]
     lost: tuple[DagPlan, ...]
 
@@ -97,8 +98,8 @@ def remains_of(work_dir: Path, owner: str | None) -> Iterator[Remains]:
         yield Remains(
             key=key,
             folder=folder,
-            start=_run_start(folder),
-            closed=(folder / RUN_END).exists(),
+            start=_time_in(folder / RUN_START),
+            closed_at=_time_in(folder / RUN_END),
             dags=tuple(found),
             lost=tuple(_lost(key, folder, owner, numbers)),
         )
@@ -113,9 +114,9 @@ def _run_of(folder: Path) -> int | None:
     return int(match[1]) if match and folder.is_dir() else None
 
 
-def _run_start(folder: Path) -> float | None:
+def _time_in(file: Path) -> float | None:
     try:
-        text = (folder / RUN_START).read_text(encoding="utf-8").strip()
+        text = file.read_text(encoding="utf-8").strip()
         return datetime.fromisoformat(text).timestamp()
     except (OSError, ValueError):
         return None

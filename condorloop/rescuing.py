@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from condorloop.calibration import Calibration
 from condorloop.model import Campaign, Dag, DagState, NodeKind, UploadOutcome
+from condorloop.window import is_over
 
 BLAMED = 3
 """After how many failed attempts that it caused an input is given up."""
 
 RESCUES_FIRST = 2
 """How many rescues come before that: while a disk server is down, good files fail, too."""
-
-
-def is_over(now: float, campaign: Campaign, calibration: Calibration) -> bool:
-    """Whether the time in which a campaign's payload is of use has ended."""
-    return now >= campaign.run_start + calibration.closing.buffer
 
 
 def to_quarantine(
@@ -59,7 +55,7 @@ def can_rescue(now: float, campaign: Campaign, dag: Dag, calibration: Calibratio
     A payload that got no answer is worth asking for as long as the campaign's window is open; a
     refusal is final.
     """
-    if dag.state is not DagState.FAILED or is_over(now, campaign, calibration):
+    if dag.state is not DagState.FAILED or is_over(now, campaign, calibration.closing):
         return False
     if dag.upload is UploadOutcome.REFUSED:
         return False

@@ -36,10 +36,10 @@ def share(actions: Iterable[Action], campaigns: Sequence[Campaign], most: int) -
     campaigns
         Those that have DAGs in flight, or are to get some.
     most
-        How many DAGs may be at work at a time. Those that held jobs keep from moving do not count:
-        they must not keep others from working.
+        How many DAGs may be at work at a time. Those that do not move, or whose campaign was closed
+        over them, do not count: they must not keep others from working.
     """
-    at_work = {c.id: sum(d.moves for d in c.dags) for c in campaigns}
+    at_work = {c.id: sum(d.moves for d in c.dags) if c.state.open else 0 for c in campaigns}
     room = most - sum(at_work.values())
     done: list[Action] = []
     waiting: defaultdict[int, deque[_Submission]] = defaultdict(deque)

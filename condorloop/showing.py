@@ -22,6 +22,7 @@ from condorloop.model import CampaignKey, HeldJob, QueuedDag
 from condorloop.services import Service
 from condorloop.status import CampaignStatus, Status, jobs_in_queue, write
 from condorloop.tickets import TicketWatch
+from condorloop.window import closing_rules, window_end
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Showing:
         window = max(c.closing.buffer for c in config.calibrations.values())
         services = (*seen.services, self._ledger.conditions(now - window))
         campaigns = tuple(
-            _completed(campaign, config, seen.dags, window)
+            _completed(campaign, config, seen.dags)
             for campaign in self._ledger.summaries(since=now - window)
         )
         held = {campaign.key for campaign in campaigns if campaign.held_by}
@@ -116,6 +117,8 @@ class Showing:
             problems=(
                 *problems.of_services(services),
                 *problems.of_errors(seen.errors),
+                *problems.of_unconfigured(campaigns, config.calibrations),
+                *problems.of_late(campaigns, seen.dags, now),
                 *problems.of_listing(seen.odd_lines),
                 *problems.of_room(seen.put_off, config.site.pool.max_dags),
                 *problems.of_queue(seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held),
@@ -139,10 +142,9 @@ class Showing:
 
 
 def _completed(
-    campaign: CampaignStatus, config: Config, dags: Iterable[QueuedDag], longest: float
+    campaign: CampaignStatus, config: Config, dags: Iterable[QueuedDag]
 ) -> CampaignStatus:
     """Add to a campaign what the ledger does not know: its jobs and the end of its window."""
-    calibration = config.calibrations.get(campaign.calibration)
-    window = calibration.closing.buffer if calibration else longest
-    jobs = jobs_in_queue(campaign.key, dags)
-    return replace(campaign, jobs=jobs, window_ends=campaign.run_start + window)
+    closing = closing_rules(campaign.key, config.calibrations)
+    ends = window_end(campaign.run_start, campaign.asked_at, closing)
+    return replace(campaign, jobs=jobs_in_queue(campaign.key, dags), window_ends=ends)

@@ -64,6 +64,10 @@ class ProblemKind(StrEnum):
     """A harvest went on without an ALCARECO."""
     LACKING = "lacking"
     """A job did not read all of its input."""
+    REFUSED = "refused"
+    """The schedd does not take a DAG, though it takes others."""
+    LATE = "late"
+    """The window of a campaign is over, and not all of it has come to its end."""
     UPLOAD = "upload"
     """The last payload is not in the database."""
     DISK = "disk"
@@ -122,8 +126,9 @@ class CampaignStatus:
     queue (``idle``, ``running``, ``held``); `bad_files` are those that are bad or unreadable, with
     the reason. `quarantined` are inputs that their nodes went on without; `lacking` has the LS
     that a node's inputs had and its job did not read, `errors` why a node failed, `removed` who
-    removed a DAG: each by label and node. `left_out` are the ALCARECO that the last harvest found
-    unusable.
+    removed a DAG: each by label and node; `refused` has why the schedd does not take a DAG, by
+    label. `left_out` are the ALCARECO that the last harvest found unusable. `asked_at` is when a
+    person last asked for it again.
     """
 
     calibration: str
@@ -147,6 +152,7 @@ class CampaignStatus:
     failed_nodes: tuple[str, ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
     quarantined: tuple[str, ...] = ()
     lacking: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
@@ -154,6 +160,7 @@ class CampaignStatus:
     last_upload_at: float | None = None
     last_outcome: UploadOutcome | None = None
     last_answer: str = ""
+    asked_at: float | None = None
 
     @property
     def key(self) -> CampaignKey:

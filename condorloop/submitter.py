@@ -29,7 +29,7 @@ from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.logs import say
-from condorloop.model import Batch, CampaignKey, Run
+from condorloop.model import Batch, Campaign, CampaignKey, Run
 from condorloop.notify import Notifier
 from condorloop.oms import OmsUnavailable
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
@@ -38,6 +38,7 @@ from condorloop.sharing import share
 from condorloop.showing import Seen, Showing
 from condorloop.site import Site
 from condorloop.tracker import Tracker
+from condorloop.window import AGAIN
 from condorloop.world import World
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ class Submitter:
         """Do what people have asked for, and nothing else: no run is latched, no DAG planned."""
         now = self._clock()
         self._ledger.check_in_place()
-        campaigns = self._ledger.campaigns(self._intake.listed, now - self._window)
+        campaigns = self._campaigns(now)
         self._tracker.observe(campaigns, now)
         self._grant(now)
         self._show(now)
@@ -182,6 +183,10 @@ class Submitter:
         """The longest time, in seconds from its start, for which a run is of interest."""
         return max(c.closing.buffer for c in self._config.calibrations.values())
 
+    def _campaigns(self, now: float) -> list[Campaign]:
+        """The campaigns with work to do."""
+        return self._ledger.campaigns(self._intake.listed, now - self._window, now - AGAIN)
+
     def close(self) -> None:
         """Start nothing more."""
         self._showing.close()
@@ -219,7 +224,7 @@ class Submitter:
         self._grant(now)
         known = self._ledger.known(runs[0].number) if runs else frozenset()
         self._say_why_not_latched(now, runs, known)
-        campaigns = self._ledger.campaigns(self._intake.listed, now - self._window)
+        campaigns = self._campaigns(now)
         wanted = planner.decide(
             *(now, runs, known, campaigns, self._config.calibrations),
             guard=self._isolation.one_campaign_only,
@@ -240,8 +245,8 @@ class Submitter:
     def _poll(self, now: float) -> list[Run]:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
         runs = self._observe_oms(now)
-        self._intake.observe(self._ledger.watched(now - self._window), now)
-        campaigns = self._ledger.campaigns(self._intake.listed, now - self._window)
+        self._intake.observe(self._ledger.watched(now - self._window, now - AGAIN), now)
+        campaigns = self._campaigns(now)
         self._tracker.observe(campaigns, now)
         return runs
 

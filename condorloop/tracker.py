@@ -36,6 +36,7 @@ from condorloop.model import (
 from condorloop.progress import Observed, observe_dag
 from condorloop.rundir import MANIFEST, RUN_START, dag_dir, dag_file, let_group_write, read_json
 from condorloop.services import Service
+from condorloop.window import closing_rules, is_over, is_past
 from condorloop.world import Pool
 
 DELETED = "its directory was deleted"
@@ -172,8 +173,17 @@ class Tracker:
             say(key, f"{dag.label} has run as {cluster}: adopted")
         elif dag.removed_by:
             self._ledger.dag_ended(dag.id, [], now, dag.removed_by)
+        elif self._is_too_late(campaign, now):
+            self._ledger.dag_ended(dag.id, [], now)
+            say(key, f"{dag.label} was not submitted before its window ended", logging.WARNING)
         elif not campaign.held_by and campaign.state is not CampaignState.ABANDONED:
             self._launcher.submit_planned(key, dag, now)
+
+    def _is_too_late(self, campaign: Campaign, now: float) -> bool:
+        """Whether a DAG that has not got into the queue has no use any more."""
+        closing = closing_rules(campaign.key, self.renderer.config.calibrations)
+        closed = not campaign.state.open and is_over(now, campaign, closing)
+        return closed or is_past(now, campaign, closing)
 
     def _hold(self, queued: QueuedDag, who: str) -> None:
         """Hold a DAG that got into the queue while somebody put its campaign on hold."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import click
 
 from condorloop import asking
 from condorloop.asking import Wish
 from condorloop.commands.options import RUN, Given, options, submitter
+from condorloop.config import Config, ConfigError
 from condorloop.model import RequestKind
 from condorloop.plain import plain
 
@@ -127,6 +129,16 @@ def abandon(
     _act(given, dry_run, RequestKind.ABANDON, run_number, node, reason=reason, sure=sure)
 
 
+def _all_of(given: Given) -> Config:
+    """Read all that is configured: a campaign's calibration may not be any more."""
+    try:
+        return replace(given, only=()).load()
+    except ConfigError:
+        if not given.only:
+            raise
+        return given.load()
+
+
 def _act(
     given: Given,
     dry_run: bool,
@@ -139,7 +151,7 @@ def _act(
     sure: bool = True,
 ) -> None:
     """Say what is to be done, do it, and say what was done."""
-    loaded = given.load()
+    loaded = _all_of(given)
     failed, wishes = False, []
     for calibration in given.only or (None,):
         wish = Wish(kind, run_number, calibration, node, everything, reason)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from condorloop.calibration import Calibration
 from condorloop.model import Campaign, DagState
 from condorloop.rescuing import rescue_wait
+from condorloop.window import LAST_CALL, ends_at
 
 NEVER = float("inf")
 
@@ -36,7 +37,8 @@ def _times(
     campaign: Campaign, calibration: Calibration, listing: Callable[[float], float]
 ) -> Iterator[float]:
     closing = calibration.closing
-    yield campaign.run_start + closing.buffer
+    yield ends_at(campaign, closing)
+    yield ends_at(campaign, closing) + LAST_CALL
     if campaign.waiting:
         yield min(w.since for w in campaign.waiting) + calibration.batching.batch_window
     if campaign.unharvested:

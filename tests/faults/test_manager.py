@@ -299,7 +299,7 @@ def window(stack, tmp_path_factory):
         with running(loop, clock=lambda: time.time() + passed[0]):
             loop.wait(at_work)
             loop.wait(lambda: "b000 failed: RECO_0000" in log_of(loop, SPOT))
-            passed[0] = 9 * 3600.0
+            passed[0] = 8.5 * 3600.0
             loop.wait(lambda: not any(c.state.open for c in summaries(loop).values()))
             ended = len(loop.dagmans(f"CondorloopRun == {WINDOW_RUN}"))
             late = late_file(loop)

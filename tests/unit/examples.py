@@ -102,6 +102,7 @@ def campaign(
     probing: int = 0,
     dags: tuple[Dag, ...] = (),
     unharvested: Collection[int] = (),
+    asked_at: float | None = None,
 ) -> Campaign:
     """A campaign of run 398600."""
     return Campaign(
@@ -121,6 +122,7 @@ def campaign(
         dags=dags,
         dag_count=len(dags),
         unharvested={job: Alcareco(START) for job in unharvested},
+        asked_at=asked_at,
     )
 
 

@@ -299,3 +299,10 @@ def test_an_unknown_name_is_refused_in_words(place):
     granted, words = place.granted(RequestKind.HOLD, "b007")
     assert not granted
     assert words.startswith(f"{KEY}: no b007; there are b000 active, with RECO_0000")
+
+
+def test_the_window_is_open_again_for_what_a_person_asks_to_have_again(place):
+    place.ledger.dag_ended(place.dag.id, [], START)
+    place.ask(RequestKind.RESUBMIT)
+    place.grant()
+    assert place.campaign.asked_at == START + 60

@@ -313,6 +313,39 @@ def test_a_closed_campaign_of_long_ago_is_left_alone(ledger):
     assert ledger.campaigns({}, since=RUN.start + 1) == []
 
 
+def test_folders_are_listed_in_the_window_and_when_a_person_asks_for_them(ledger):
+    latch(ledger)
+    asked = START + 90_000
+    assert ledger.watched(RUN.start, asked) == [(STREAM, RUN.number)]
+    assert ledger.watched(RUN.start + 1, asked) == []
+    ledger.set_asked(only(ledger).id, asked)
+    assert ledger.watched(RUN.start + 1, asked) == [(STREAM, RUN.number)]
+    assert ledger.watched(RUN.start + 1, asked + 1) == []
+
+
+def test_a_campaign_that_a_person_asked_for_is_served_again(ledger):
+    latch(ledger)
+    add_good(ledger, "/a")
+    campaign = only(ledger)
+    ledger.set_asked(campaign.id, START + 90_000)
+    ledger.set_state(campaign.id, CampaignState.COMPLETE, "", START)
+    old = RUN.start + 1
+    assert [c.id for c in ledger.campaigns({}, old, START + 90_000)] == [campaign.id]
+    assert ledger.campaigns({}, old, START + 90_001) == []
+
+
+def test_a_refusal_is_remembered_until_the_dag_is_in_the_queue(ledger):
+    latch(ledger)
+    dag_id = plan(ledger, [reco()])
+    ledger.set_refused(dag_id, "no such file")
+    [dag] = only(ledger).dags
+    assert (dag.refused, dag.moves) == ("no such file", False)
+    ledger.dag_submitted(dag_id, 17, START)
+    ledger.set_refused(dag_id, "too late to say so")
+    [dag] = only(ledger).dags
+    assert (dag.refused, dag.moves) == ("", True)
+
+
 def test_what_a_lost_harvest_read_is_harvested_again_unless_it_was_uploaded(ledger):
     latch(ledger)
     first = plan(ledger, [ALCA])

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from condorloop.lumis import Lumis
 from condorloop.model import Alcareco, CampaignState, DagState, UploadOutcome
 from condorloop.planner import Latch, Rescue, SetState, SubmitBatch, SubmitHarvest, decide
+from condorloop.window import AGAIN, LAST_CALL
 from tests.unit.examples import KEY, RUN, START, calibration, campaign, dag, waiting
 
 CALIBRATION = calibration()
 BY_NAME = {CALIBRATION.name: CALIBRATION}
 HOUR = 3600.0
+PAST = CALIBRATION.closing.buffer + LAST_CALL
+SUBMISSIONS = SubmitBatch | SubmitHarvest | Rescue
 
 
 def act(the_campaign, at=0.0):
@@ -266,14 +269,14 @@ campaigns = st.builds(
     probing=st.integers(0, 2),
     dags=st.lists(dags, max_size=5, unique_by=lambda d: d.number).map(tuple),
     unharvested=st.frozensets(st.integers(0, 5)),
+    asked_at=st.none() | st.just(START - 10 * HOUR),
 )
 times = st.floats(0, 10 * HOUR)
 
 
 @given(campaigns, times)
 def test_a_campaign_never_has_more_dags_in_flight_than_allowed(the_campaign, at):
-    kinds = SubmitBatch | SubmitHarvest | Rescue
-    submitting = [a for a in act(the_campaign, at) if isinstance(a, kinds)]
+    submitting = [a for a in act(the_campaign, at) if isinstance(a, SUBMISSIONS)]
     in_flight = sum(d.in_flight for d in the_campaign.dags)
     most = CALIBRATION.batching.max_active_dags
     assert not submitting or in_flight + len(submitting) <= most
@@ -292,9 +295,24 @@ def test_a_batch_takes_every_waiting_file_exactly_once(the_campaign, at):
 def test_nothing_is_closed_over_waiting_files_or_running_dags(the_campaign, at):
     for action in act(the_campaign, at):
         if isinstance(action, SetState) and not action.state.open:
-            assert not the_campaign.waiting
+            assert at >= PAST or not the_campaign.waiting
+            assert at >= PAST or not any(d.in_flight for d in the_campaign.dags)
             assert not the_campaign.probing or at >= CALIBRATION.closing.buffer
-            assert not any(d.in_flight for d in the_campaign.dags)
+
+
+@given(campaigns, times)
+def test_nothing_is_begun_long_after_the_window(the_campaign, at):
+    began = [a for a in act(the_campaign, at) if isinstance(a, SUBMISSIONS)]
+    assert at < PAST or not began
+
+
+@given(campaigns, times)
+def test_every_campaign_comes_to_its_end_in_the_time_after_its_window(the_campaign, at):
+    if the_campaign.state.open and at >= PAST:
+        [action] = act(the_campaign, at)
+        assert isinstance(action, SetState)
+        closing = action.state is CampaignState.CLOSING
+        assert not action.state.open or (closing and the_campaign.state is CampaignState.ACTIVE)
 
 
 @given(campaigns, times)
@@ -489,3 +507,82 @@ def test_a_dag_of_a_held_campaign_that_was_released_alone_is_waited_for():
 def test_an_abandoned_campaign_is_left_alone_whatever_shows_up():
     late = campaign(state=CampaignState.ABANDONED, waiting=waiting(3), dags=(dag(0),))
     assert act(replace(late, revised="the run goes on"), at=HOUR) == []
+
+
+def test_files_that_were_found_good_in_the_window_are_its_last_batch():
+    early, late = waiting(2), (replace(waiting(3)[2], since=START + 8 * HOUR),)
+    [action] = act(campaign(waiting=early + late), at=8.1 * HOUR)
+    assert isinstance(action, SubmitBatch)
+    assert action.files == tuple(w.file for w in early)
+    [action] = act(campaign(waiting=late), at=8.1 * HOUR)
+    assert isinstance(action, SetState)
+
+
+def test_complete_alcareco_are_harvested_after_the_window_but_not_for_ever():
+    left = campaign(state=CampaignState.CLOSING, unharvested=[0])
+    assert [type(a) for a in act(left, at=8.9 * HOUR)] == [SubmitHarvest]
+    assert [type(a) for a in act(left, at=9 * HOUR)] == [SetState]
+
+
+@pytest.mark.parametrize(
+    ("stuck", "words"),
+    [
+        (dag(3), "b003 not at its end"),
+        (dag(3, DagState.PLANNED), "b003 not submitted"),
+    ],
+)
+def test_a_dag_that_does_not_end_does_not_hold_its_campaign_for_ever(stuck, words):
+    waits = campaign(state=CampaignState.CLOSING, last_ls=10, dags=(stuck,))
+    assert act(waits, at=8.9 * HOUR) == []
+    [action] = act(waits, at=9 * HOUR)
+    assert action.state is CampaignState.INCOMPLETE
+    assert words in action.reason
+
+
+def test_a_dag_that_the_schedd_refuses_is_no_dag_at_work():
+    refused = replace(dag(0, DagState.PLANNED), refused="no such file")
+    assert [type(a) for a in act(campaign(dags=(refused,), waiting=waiting(1)))] == [SubmitBatch]
+    [action] = act(campaign(state=CampaignState.CLOSING, dags=(refused,), last_ls=9), at=8 * HOUR)
+    assert "b000 not submitted" in action.reason
+
+
+def asked(**more):
+    """A campaign that a person asked for long after its window."""
+    return campaign(run_end=START + HOUR, last_ls=10, asked_at=START + 20 * HOUR, **more)
+
+
+def test_what_a_person_asks_for_after_the_window_is_done():
+    at = 20.1 * HOUR
+    assert act(asked(probing=1), at) == []
+    assert [type(a) for a in act(asked(waiting=waiting(1)), at)] == [SubmitBatch]
+    failed = dag(0, DagState.FAILED, failed=("ALCA_0000",), ended_at=START + 20 * HOUR)
+    assert [type(a) for a in act(asked(dags=(failed,)), at)] == [Rescue]
+    reopened = asked(state=CampaignState.COMPLETE, waiting=waiting(1))
+    assert [a.state for a in act(reopened, at)] == [CampaignState.ACTIVE]
+
+
+def test_a_campaign_that_was_asked_for_closes_when_nothing_is_left_of_it():
+    [action] = act(asked(), at=20.1 * HOUR)
+    assert action.state is CampaignState.CLOSING
+    busy = asked(state=CampaignState.CLOSING, dags=(dag(0),))
+    assert act(busy, at=20.1 * HOUR) == []
+
+
+def test_what_a_person_asks_for_is_waited_for_no_longer_than_it_takes():
+    [action] = act(asked(probing=1), at=20 * HOUR + AGAIN)
+    assert action.state is CampaignState.CLOSING
+
+
+def decide_unconfigured(the_campaign, at):
+    others = {"BeamSpot": calibration("BeamSpot")}
+    return decide(START + at, [], frozenset([KEY]), [the_campaign], others)
+
+
+def test_a_campaign_whose_calibration_is_not_configured_is_closed_by_its_window():
+    waits = campaign(waiting=waiting(1), dags=(dag(0, DagState.FAILED, failed=("X",)),), last_ls=9)
+    assert decide_unconfigured(waits, 7.9 * HOUR) == []
+    [action] = decide_unconfigured(waits, 8 * HOUR)
+    assert action.state is CampaignState.CLOSING
+    closing = replace(waits, state=CampaignState.CLOSING, waiting=())
+    [action] = decide_unconfigured(closing, 8 * HOUR)
+    assert action.state is CampaignState.INCOMPLETE

@@ -21,6 +21,38 @@ def test_an_outage_is_named_since_when_it_lasts():
     assert (problem.text, problem.since) == ("OMS does not answer: refused", START)
 
 
+def test_a_campaign_whose_calibration_is_not_configured_is_named_until_it_is_closed():
+    unknown = campaign_status(calibration="Forgotten")
+    closed = campaign_status(calibration="Forgotten", state=CampaignState.INCOMPLETE)
+    named = told(problems.of_unconfigured([campaign_status(), unknown, closed], {KEY.calibration}))
+    [(kind, text, command)] = named
+    assert (kind, command) == (ProblemKind.CAMPAIGN, "condorloop validate")
+    assert text.startswith("Forgotten run398600: Forgotten is not configured")
+
+
+def test_what_a_campaign_waits_for_after_its_window_is_named():
+    waits = QueuedDag("x", KEY, 4, 17, None, {"JobsIdle": 5}, batch=3)
+    other = QueuedDag("y", SPOT, 4, 18, None, {"JobsIdle": 5}, batch=3)
+    campaign = campaign_status(state=CampaignState.CLOSING)
+    assert told(problems.of_late([campaign], [waits, other], campaign.window_ends - 1)) == []
+    assert told(problems.of_late([campaign], [waits, other], campaign.window_ends)) == [
+        (
+            ProblemKind.LATE,
+            f"{KEY}: its window is over since 2026-09-21 22:13 UTC, and b003 waits: 5 idle jobs",
+            f"condorloop analyze 398600 {OURS} --node b003",
+        )
+    ]
+
+
+def test_a_dag_that_the_schedd_refuses_is_named_whatever_else_it_takes():
+    campaign = campaign_status(refused={"b003": "bad attribute"})
+    [problem] = problems.of_campaigns([campaign])
+    assert problem.kind is ProblemKind.REFUSED
+    assert problem.text.endswith(
+        "b003 is not taken by the schedd, which takes others: bad attribute"
+    )
+
+
 def test_a_held_dag_is_named_as_condor_q_names_it():
     held = QueuedDag("x", SPOT, 4, 17, "via condor_hold", {}, hold_code=1, batch=3)
     assert told(problems.of_queue([held], [], 0)) == [

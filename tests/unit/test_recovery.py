@@ -21,7 +21,7 @@ from condorloop.model import (
     Probe,
 )
 from condorloop.recovery import open_ledger
-from condorloop.rundir import Witness, read_json
+from condorloop.rundir import HARVEST_RECORD, RUN_END, Witness, iso_time, read_json, write_json
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 FILES = tuple(raw_file(i, i + 1, i + 1) for i in range(4))
@@ -193,3 +193,40 @@ def test_a_ledger_that_cannot_be_used_for_another_reason_is_not_thrown_away(site
     with pytest.raises(LedgerError, match="schema version 99"):
         reopened(site, path)
     assert path.exists()
+
+
+LONG_AFTER = START + 30 * 24 * 3600
+
+
+def test_a_campaign_of_long_ago_is_taken_over_as_closed_and_nothing_is_begun(site, path, ledger_id):
+    """Its DAG that ran is looked at once more; what was never submitted is not, either."""
+    delete(path)
+    with open_ledger(path, site.calibrations, LONG_AFTER) as ledger:
+        campaign = campaign_of(ledger)
+        assert campaign.state is CampaignState.INCOMPLETE
+        assert campaign.reason == "found in its run directory: 3 of 3 LS missing (1-3)"
+        since = LONG_AFTER - 8 * 3600
+        assert ledger.watched(since, since) == []
+        assert ledger.open_runs(0.0) == []
+        assert [s.run for s in ledger.summaries(since)] == []
+
+
+def test_what_a_campaign_of_long_ago_has_uploaded_is_known(site, path, ledger_id):
+    with Ledger(path) as ledger:
+        ledger.note_payload(campaign_of(ledger).id, Lumis.span(1, 3), 300)
+        write_dag(site, ledger, plan_harvest(KEY, 2), cluster=19)
+    runs = site.site.work_dir / KEY.calibration / f"run{KEY.run}"
+    record = {
+        "dag_id": f"{ledger_id}/{KEY.calibration}/{KEY.run}/2",
+        **{"inputs": ["apJob000"], "left_out": [], "lumis": "1-3", "lacking": ""},
+        **{"events": 300, "iovs": [], "time": START},
+    }
+    (runs / "harvestJob002").mkdir()
+    write_json(runs / "harvestJob002" / HARVEST_RECORD, record)
+    (runs / RUN_END).write_text(iso_time(START + 7200))
+    delete(path)
+    with open_ledger(path, site.calibrations, LONG_AFTER) as ledger:
+        campaign = campaign_of(ledger)
+        assert campaign.state is CampaignState.COMPLETE
+        [settled] = ledger.settled(KEY.run)
+        assert settled.closed_at == pytest.approx(START + 7200, abs=1)

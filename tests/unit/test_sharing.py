@@ -61,6 +61,11 @@ def test_dags_that_held_jobs_keep_from_moving_take_no_room_from_others():
     assert served([batch(working)], [stuck, working], most=3) == [2]
 
 
+def test_dags_that_do_not_end_take_no_room_when_their_campaign_is_closed_over_them():
+    closed, working = of_run(1, 9, state=CampaignState.INCOMPLETE), of_run(2)
+    assert served([batch(working)], [closed, working], most=3) == [2]
+
+
 def test_what_needs_no_room_is_done_whatever_the_room():
     full = of_run(1, 5)
     closing = SetState(full, CampaignState.CLOSING, "over")

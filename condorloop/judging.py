@@ -1,0 +1,101 @@
+"""When a campaign is over, and what it has come to.
+
+Knows when no more files are to be expected, what is still waited for, and which lumisections may
+be missing. It is pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from condorloop.calibration import Calibration, Closing
+from condorloop.lumis import Lumis
+from condorloop.model import Campaign, CampaignState, Dag, DagState
+from condorloop.rescuing import can_rescue, guilty_inputs
+from condorloop.window import is_open_again, is_over, is_past
+
+
+def why_closing(now: float, campaign: Campaign, closing: Closing) -> str | None:
+    """Say why no more files are to be expected; None if they are.
+
+    Quiet counts only up to the last time that storage answered: silence of an outage is no quiet.
+    """
+    if is_over(now, campaign, closing):
+        return f"the window of {closing.buffer / 3600:g} h is over"
+    if is_open_again(now, campaign, closing) and not campaign.probing and not campaign.waiting:
+        return "nothing is left to begin of what was asked for"
+    if campaign.run_end is None or campaign.listed_at is None or campaign.probing:
+        return None
+    quiet = campaign.listed_at - max(campaign.last_new_at, campaign.run_end)
+    whole = Lumis.span(1, campaign.last_ls or 0)
+    if whole.ranges and not whole - campaign.seen and quiet >= closing.quiet_time:
+        return f"the run has ended, every LS is covered, nothing new for {quiet:.0f} s"
+    if quiet >= closing.settle_time:
+        return f"the run has ended, nothing new for {quiet:.0f} s"
+    return None
+
+
+def is_settled(
+    now: float, campaign: Campaign, closing: Closing, calibration: Calibration | None
+) -> bool:
+    """Whether nothing of a campaign is under way any more that is worth waiting for.
+
+    What does not come to an end by itself is waited for until the window ends, and anything else
+    only until `is_past`. A `calibration` that is not configured has no rescues to come.
+    """
+    if is_past(now, campaign, closing):
+        return True
+    if is_over(now, campaign, closing):
+        return not any(_moves(campaign, dag) for dag in campaign.dags)
+    if campaign.waiting or campaign.probing or any(dag.in_flight for dag in campaign.dags):
+        return False
+    return calibration is None or not any(
+        can_rescue(now, campaign, dag, calibration) or guilty_inputs(dag, calibration)
+        for dag in campaign.dags
+    )
+
+
+def _moves(campaign: Campaign, dag: Dag) -> bool:
+    """Whether a DAG will come to an end by itself; a held campaign submits none."""
+    return dag.moves and not (campaign.held_by and dag.state is DagState.PLANNED)
+
+
+def missing_lumis(campaign: Campaign) -> Lumis:
+    """The lumisections of the run that are in no harvest."""
+    return Lumis.span(1, _last(campaign)) - campaign.harvested
+
+
+def _last(campaign: Campaign) -> int:
+    return max(campaign.last_ls or 0, campaign.seen.last)
+
+
+def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignState, str]:
+    """Say which state a campaign is closed in, and why."""
+    if not campaign.dag_count and is_over(now, campaign, closing):
+        return CampaignState.EXPIRED, "the window ended before anything was done"
+    missing, total = missing_lumis(campaign), _last(campaign)
+    named = f"{len(missing)} of {total} LS missing" + (f" ({missing})" if missing.ranges else "")
+    if campaign.quarantined:
+        named += "; quarantined: " + ", ".join(p.rpartition("/")[2] for p in campaign.quarantined)
+    if campaign.harvested.ranges and not campaign.in_payload.ranges:
+        named += "; no payload"
+    if unfinished := [
+        f"{d.label} {what}" for d in campaign.dags for what in _unfinished(campaign, d)
+    ]:
+        return CampaignState.INCOMPLETE, f"{', '.join(unfinished)}; {named}"
+    if not total or len(missing) > closing.tolerance * total:
+        return CampaignState.INCOMPLETE, named
+    return CampaignState.COMPLETE, named
+
+
+def _unfinished(campaign: Campaign, dag: Dag) -> Iterable[str]:
+    """What a closed campaign's DAG has left undone, in words."""
+    if dag.state is DagState.REMOVED:
+        return (f"removed by {dag.removed_by}",)
+    if dag.state is DagState.LOST:
+        return ()
+    if dag.held or (dag.state is DagState.PLANNED and campaign.held_by):
+        return ("held",)
+    if dag.in_flight:
+        return ("not submitted" if dag.state is DagState.PLANNED else "not at its end",)
+    return tuple(f"{n} failed" for n in dag.failed_nodes) or ("failed without a result",)

@@ -1,0 +1,103 @@
+"""A DAG that the schedd does not take is told from a schedd that takes none."""
+
+import pytest
+
+from condorloop.bell import Bell
+from condorloop.dagman.plan import plan_batch
+from condorloop.dagman.render import Renderer
+from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.interruption import Interruption
+from condorloop.launcher import Launcher
+from condorloop.ledger import Ledger
+from condorloop.model import Batch, DagState
+from tests.unit.examples import KEY, RUN, START, config, raw_file
+
+
+class Choosy:
+    """A schedd that refuses the DAGs of some names."""
+
+    def __init__(self):
+        self.refuses = set()
+        self.taken = []
+
+    def submit(self, dag_file, batch_name):
+        if dag_file.parent.name in self.refuses:
+            raise ScheddUnavailable(f"submitting {dag_file.name}: bad attribute")
+        self.taken.append(batch_name)
+        return 100 + len(self.taken)
+
+
+class Site:
+    """A campaign, and who submits its DAGs."""
+
+    def __init__(self, folder):
+        self.config = config(folder)
+        self.config.site.work_dir.mkdir()
+        self.ledger = Ledger(self.config.site.work_dir / "condorloop.db", "ledger")
+        self.schedd = Choosy()
+        self.ledger.latch(KEY, "/eos", RUN, "running", START)
+        renderer = Renderer(self.config, self.config.site.work_dir, "ledger")
+        self.launcher = Launcher(self.ledger, renderer, self.schedd, Interruption(Bell()))
+
+    def submit(self, number):
+        calibration = self.config.calibrations[KEY.calibration]
+        file = raw_file(number, number + 1, number + 1)
+        plan = plan_batch(KEY, calibration, Batch(number, (file,)), number, number)
+        [campaign] = self.ledger.campaigns_of(KEY.run, KEY.calibration)
+        self.launcher.carry_out(campaign, plan, "a test", START)
+
+    def submit_again(self, number):
+        self.launcher.submit_planned(KEY, self.dags[number], START)
+
+    @property
+    def dags(self):
+        [campaign] = self.ledger.campaigns_of(KEY.run, KEY.calibration)
+        return campaign.dags
+
+
+@pytest.fixture
+def site(tmp_path):
+    site = Site(tmp_path)
+    yield site
+    site.ledger.close()
+
+
+def test_a_schedd_that_takes_nothing_refuses_no_dag(site):
+    site.schedd.refuses = {"dag000", "dag001"}
+    site.submit(0)
+    site.submit(1)
+    assert [(d.state, d.refused, d.moves) for d in site.dags] == [(DagState.PLANNED, "", True)] * 2
+    assert site.launcher.service.error
+
+
+def test_a_dag_is_refused_when_the_schedd_takes_others(site):
+    site.schedd.refuses = {"dag000"}
+    site.submit(0)
+    site.submit(1)
+    refused, taken = site.dags
+    assert "bad attribute" in refused.refused
+    assert not refused.moves
+    assert taken.state is DagState.ACTIVE
+
+
+def test_a_dag_that_was_refused_is_no_longer_when_it_is_taken(site):
+    site.schedd.refuses = {"dag000"}
+    site.submit(0)
+    site.submit(1)
+    site.schedd.refuses = set()
+    site.submit_again(0)
+    assert all(d.state is DagState.ACTIVE and not d.refused for d in site.dags)
+
+
+def test_a_dag_that_goes_on_without_an_input_waits_for_its_calibration(site):
+    site.submit(0)
+    [dag] = site.dags
+    site.ledger.dag_ended(dag.id, [], START)
+    site.ledger.plan_rescue(dag.id, {"RECO_0000": ["/eos/cms/f0000.root"]})
+    known = dict(site.config.calibrations)
+    site.config.calibrations.clear()
+    site.submit_again(0)
+    assert len(site.schedd.taken) == 1
+    site.config.calibrations.update(known)
+    site.submit_again(0)
+    assert len(site.schedd.taken) == 2
