@@ -76,9 +76,17 @@ class Loop:
         _merge(site, settings or {})
         self._site = site
         self._write_site()
-        self.calibrations = config.shipped("calibrationYAML")
+        self.calibrations = folder / "calibrationYAML"
+        self._copy_calibrations()
         self._calibrations: list[str] = []
         self._processes: list[subprocess.Popen[bytes]] = []
+
+    def _copy_calibrations(self) -> None:
+        shipped = config.shipped("calibrationYAML")
+        shutil.copytree(shipped, self.calibrations)
+        shutil.copy(shipped.with_name("ngtParameters.jsn"), self.folder)
+        # On a busy machine the submitter may see a short run only when it has ended.
+        self.edit("EcalPedestals", {"step_2_config": {"minLsToProcess": 1}})
 
     def _write_site(self) -> None:
         self.site.write_text(yaml.safe_dump(self._site))
@@ -93,16 +101,11 @@ class Loop:
         return Played(self, loaded)
 
     def edit(self, calibration: str, sections: Mapping[str, Any]) -> None:
-        """Change sections of a calibration's YAML file, in a copy of the shipped ones."""
-        shipped, own = config.shipped("calibrationYAML"), self.folder / "calibrationYAML"
-        if not own.exists():
-            shutil.copytree(shipped, own)
-            shutil.copy(shipped.with_name("ngtParameters.jsn"), self.folder)
-        file = own / f"{calibration}.yaml"
+        """Change sections of a calibration's YAML file."""
+        file = self.calibrations / f"{calibration}.yaml"
         data = yaml.safe_load(file.read_text())
         _merge(data, sections)
         file.write_text(yaml.safe_dump(data, allow_unicode=True))
-        self.calibrations = own
 
     def config(self) -> config.Config:
         """The site's configuration, of the scenario's calibrations."""

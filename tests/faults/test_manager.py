@@ -26,7 +26,7 @@ from condorloop.rundir import read_json
 from condorloop.status import CampaignStatus
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import appeared
-from tests.faults.outside import running
+from tests.faults.outside import appears, running
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop, Played
 
@@ -199,7 +199,6 @@ def configured(stack, tmp_path_factory):
     folder = tmp_path_factory.mktemp("configured")
     settings = {"defaults": {"batching": {"max_active_dags": 8, "max_files_per_job": 8}}}
     loop = Loop(stack, folder, "configured", settings)
-    loop.edit(ECAL, {})
     parameters = folder / "ngtParameters.jsn"
     layout = {"TestEnablesEcalHcal": {"ls_per_file": 8, "files_per_ls": 2}}
     scenario = run_of(CONFIGURED_RUN, [ECAL], lumisections=40, every=0.4, layout=layout)
@@ -230,6 +229,8 @@ def configured(stack, tmp_path_factory):
         changed = f"{good}batching: {{max_files_per_job: 1}}\n"
         written = len(list(runs.glob("dag*/manifest.json")))
         edit(yaml_file, changed, "configuration read anew, for new DAGs: ")
+        appears(loop, play, CONFIGURED_RUN, 41, "after-the-change.root")
+        loop.wait(lambda: 41 in play.assay(ECAL, CONFIGURED_RUN).in_payload, alive)
         loop.wait(lambda: loop.closed() == 1, alive)
         stop(submitter)
         manifests = [read_json(m) for m in sorted(runs.glob("dag*/manifest.json"))]

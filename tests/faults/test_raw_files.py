@@ -61,6 +61,19 @@ def quick_probes():
         yield
 
 
+def probes_of(loop: Loop, run: int, ls: int) -> int:
+    """How often the file of a lumisection was probed so far."""
+    files = files_of(loop, run)
+    return loop.probes().get(files[ls].path, 0) if ls in files else 0
+
+
+def becomes_readable(loop: Loop, run: int, ls: int) -> None:
+    """Let everybody read a file that nobody could."""
+    path = files_of(loop, run)[ls].path
+    (loop.stack.xrootd.localroot / path[1:]).chmod(0o644)
+    note_change(loop, path, "readable", good=True)
+
+
 @pytest.fixture(scope="module")
 def story(stack, tmp_path_factory, quick_probes):
     run, last = 399200, 24
@@ -71,7 +84,7 @@ def story(stack, tmp_path_factory, quick_probes):
         bad(4, "no_events"),
         bad(5, "empty"),
         bad(6, "growing", seconds=2.0),
-        bad(7, "unreadable", seconds=5.0),
+        bad(7, "unreadable"),
         bad(8, "unreadable"),
         bad(9, "other_run", run=run - 1),
         bad(10, "also_other_run", run=run - 1),
@@ -91,6 +104,8 @@ def story(stack, tmp_path_factory, quick_probes):
     play = loop.play(script)
     try:
         with running(loop):
+            loop.wait(lambda: probes_of(loop, run, 7) > 1)
+            becomes_readable(loop, run, 7)
             loop.wait(lambda: loop.closed() == 1)
             first = loop.states()["EcalPedestals"]
             appears(loop, play, run, last, "after-closing.root")
