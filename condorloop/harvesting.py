@@ -20,6 +20,7 @@ class Measure:
     """How much a campaign's statistics are, in what its calibration counts.
 
     A lumisection whose luminosity OMS has not told yet counts as the mean of those that it has.
+    Where it has told of none, or nothing was recorded, lumisections count.
     """
 
     what: str
@@ -29,8 +30,9 @@ class Measure:
         """Say how much this is: lumisections, events or 1/pb."""
         if self.what == "events":
             return float(statistics.events)
-        if self.what == "luminosity" and (known := self.luminosity):
-            mean = sum(known.values()) / len(known)
+        known = self.luminosity
+        if self.what == "luminosity" and (total := sum(known.values())):
+            mean = total / len(known)
             return sum(known.get(lumi, mean) for lumi in statistics.lumis)
         return float(len(statistics.lumis))
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
+from condorloop.ledger_luminosity import LedgerLuminosity
 from condorloop.ledger_retention import LedgerRetention
 from condorloop.ledger_summary import LedgerSummary
 from condorloop.ledger_told import LedgerTold
@@ -26,7 +27,7 @@ from condorloop.model import (
 )
 
 
-class DagLedger(LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold):
+class DagLedger(LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold, LedgerLuminosity):
     """A ledger that DAGs can be written down in."""
 
     def plan_dag(

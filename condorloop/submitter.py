@@ -29,6 +29,7 @@ from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.logs import say
+from condorloop.luminosity import Luminosity
 from condorloop.model import Batch, Campaign, CampaignKey, Run
 from condorloop.notify import Notifier
 from condorloop.oms import OmsUnavailable
@@ -74,6 +75,7 @@ class Submitter:
         self._world = world or World.of(config.site, lambda: self._cmssw, self._bell.ring)
         self._oms_service = Service("OMS")
         self._ledger_service = Service("ledger")
+        self._luminosity = Luminosity(self._world.oms, ledger, self._interruption)
         self._intake = Intake(self._world.storage, ledger, self._interruption)
         self._not_latched: dict[CampaignKey, str] = {}
         self._reload: Callable[[], Config] | None = None
@@ -224,9 +226,10 @@ class Submitter:
         self._grant(now)
         known = self._ledger.known(runs[0].number) if runs else frozenset()
         self._say_why_not_latched(now, runs, known)
-        campaigns = self._campaigns(now)
+        calibrations = self._config.calibrations
+        campaigns = self._luminosity.given_to(self._campaigns(now), calibrations)
         wanted = planner.decide(
-            *(now, runs, known, campaigns, self._config.calibrations),
+            *(now, runs, known, campaigns, calibrations),
             guard=self._isolation.one_campaign_only,
         )
         shared = share(wanted, campaigns, self._config.site.pool.max_dags)
@@ -253,18 +256,18 @@ class Submitter:
     def _observe_oms(self, now: float) -> list[Run]:
         since = now - self._window
         known = self._ledger.open_runs(since)
+        runs: list[Run] = []
         try:
             with self._interruption.outside():
                 runs = self._world.oms.runs(since)
+            self._ledger.update_runs(runs)
+            if hidden := sorted(set(known) - {run.number for run in runs}):
+                named = ", ".join(map(str, hidden))
+                raise OmsUnavailable(f"it does not show run {named}, which it has shown")
+            self._luminosity.observe(self._config.calibrations, since)
+            self._oms_service.good(now)
         except OmsUnavailable as error:
             self._oms_service.failed(error, now)
-            return []
-        if hidden := sorted(set(known) - {run.number for run in runs}):
-            named = ", ".join(map(str, hidden))
-            self._oms_service.failed(f"it does not show run {named}, which it has shown", now)
-        else:
-            self._oms_service.good(now)
-        self._ledger.update_runs(runs)
         return runs
 
     def _say_why_not_latched(

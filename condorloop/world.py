@@ -24,6 +24,9 @@ class Runs(Protocol):
     def runs(self, since: float) -> list[Run]:
         """All runs that started since."""
 
+    def luminosity(self, run: int, after: int = 0) -> Mapping[int, float]:
+        """What was recorded in lumisections of a run after one, in 1/pb."""
+
 
 class Files(Protocol):
     """What lists RAW files and probes them; see `condorloop.storage.Storage`."""

@@ -46,9 +46,10 @@ oms: {{url: "http://127.0.0.1:1/agg/api"}}
 storage: {{url: "root://127.0.0.1:2/"}}
 cmssw: {{setup: {folder}/cmsset_default.sh}}
 conditions: {{auth_path: {folder}}}
-defaults: {{closing: {{buffer: {buffer} h}}}}
+defaults: {{closing: {{buffer: {buffer} h}}, harvesting: {{statistic: {statistic}}}}}
 """
 SPANS = {"TestEnablesEcalHcal": (10, 60), "ExpressPhysics": (2, 5)}
+STATISTICS = ("lumisections", "lumisections", "events", "luminosity")
 POLL = (9.0, 25.0)
 QUIET_LOOKS = 5
 """Every 5 minutes it is looked whether all is closed: an operator who looks every 10 has looked."""
@@ -76,7 +77,10 @@ class Day:
         self.agenda = Agenda(START)
         self._folder = folder
         self._end = START + length * 3600
-        self._config = self._configure(self._rng.choice((2, 4, 8)))
+        self._config = self._configure(
+            buffer=self._rng.choice((2, 4, 8)),
+            statistic=Random(f"{seed} statistic").choice(STATISTICS),
+        )
         self._weather = Weather(self.agenda, Random(f"{seed} weather"), kinds)
         self._wire = Tripwire(f"{folder}/work", Random(f"{seed} wire"), self._weather)
         runs = list(runs_of_a_day(Random(f"{seed} runs"), START, length * 3600))
@@ -109,10 +113,10 @@ class Day:
         self.runs = len(runs)
         self.files = len(files)
 
-    def _configure(self, buffer: int) -> Config:
+    def _configure(self, **settings: object) -> Config:
         self._folder.mkdir(parents=True, exist_ok=True)
         site = self._folder / "site.yaml"
-        site.write_text(SITE.format(folder=self._folder, buffer=buffer))
+        site.write_text(SITE.format(folder=self._folder, **settings))
         netrc = self._folder / ".netrc"
         netrc.write_text("machine ConditionUploader login soak password soak\n")
         netrc.chmod(0o600)

@@ -15,6 +15,9 @@ from tests.soak.story import Agenda
 from tests.soak.weather import Weather
 
 LS = 23.31
+LUMINOSITY = 0.45
+HALVED_AFTER = 1200
+"""LS after which a run's luminosity is half of that at its start."""
 TELLS_LAST_LS_AFTER = 60.0
 
 
@@ -84,6 +87,22 @@ class SimulatedOms:
             taken = (r for r in self._runs if r.start <= now)
             self.answer = [self._told(r) for r in taken if r.start >= since]
         return list(self.answer)
+
+    def luminosity(self, run: int, after: int = 0) -> dict[int, float]:
+        """What was recorded in lumisections of a run after one."""
+        now, wrong = self._agenda.now, self._weather
+        if wrong["OMS is down"]:
+            self.failed_at = now
+            raise OmsUnavailable("OMS: refused connection")
+        [taken] = (r for r in self._runs if r.number == run)
+        last = (
+            0 if wrong["OMS answers nothing"] else min(taken.last_ls, int((now - taken.start) / LS))
+        )
+        return {
+            ls: LUMINOSITY * 0.5 ** (ls / HALVED_AFTER)
+            for ls in range(after + 1, last + 1)
+            if not wrong["OMS tells nulls"] or self._rng.random() < 0.5
+        }
 
     def _told(self, run: TrueRun) -> Run:
         now, wrong = self._agenda.now, self._weather

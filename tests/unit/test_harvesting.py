@@ -149,6 +149,24 @@ def test_without_any_luminosity_lumisections_count():
     assert Measure("luminosity", {})(Statistics(Lumis.span(1, 4))) == 4.0
 
 
+def test_where_nothing_was_recorded_lumisections_count():
+    assert Measure("luminosity", {1: 0.0, 2: 0.0})(Statistics(Lumis.span(1, 4))) == 4.0
+
+
+@pytest.mark.parametrize(("recorded", "is_enough"), [(0.09, False), (0.11, True)])
+def test_a_batch_is_harvested_when_luminosity_has_grown_by_the_set_part(recorded, is_enough):
+    told = dict.fromkeys(range(1, 101), 0.1) | dict.fromkeys(range(101, 111), recorded)
+    grown = harvested(100, waiting=(file_of(101, 110),), luminosity=told)
+    assert batch_harvests(grown, counting("luminosity")) is is_enough
+
+
+def test_lumisections_after_the_end_of_collisions_harvest_nothing_by_themselves():
+    told = dict.fromkeys(range(1, 101), 0.1) | dict.fromkeys(range(101, 200), 0.0)
+    grown = harvested(100, waiting=(file_of(101, 199),), luminosity=told)
+    assert batch_harvests(grown, counting("lumisections"))
+    assert not batch_harvests(grown, counting("luminosity"))
+
+
 def test_harvests_read_far_less_than_the_square_of_a_run():
     assert harvest_run(480, counting(growth=0)).reads == 480 * 481 / 2
     found = harvest_run(480, counting())

@@ -1,0 +1,55 @@
+"""What the ledger knows of luminosity: what was recorded in each lumisection, as OMS told it.
+
+Knows the table `luminosity`; which calibrations count it is told to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from condorloop.ledger_file import LedgerFile
+from condorloop.lumis import Lumis
+from condorloop.model import CampaignState
+
+
+class LedgerLuminosity(LedgerFile):
+    """A ledger that remembers luminosity."""
+
+    def luminosity(self, run: int) -> dict[int, float]:
+        """What was recorded in the lumisections of a run, in 1/pb, as far as it was told."""
+        rows = self._all("SELECT lumi, recorded FROM luminosity WHERE run = ?", run)
+        return {r["lumi"]: r["recorded"] for r in rows}
+
+    def unmeasured(self, calibrations: Collection[str], since: float) -> dict[int, int]:
+        """The runs of which luminosity is not told up to the last LS that was seen.
+
+        Parameters
+        ----------
+        calibrations
+            Only runs count that have an open campaign of one of these.
+        since
+            And that started since.
+
+        Returns
+        -------
+        dict of int to int
+            By run, the last lumisection whose luminosity was told; 0 if there is none.
+        """
+        rows = self._all(
+            "SELECT run, seen, (SELECT COALESCE(MAX(lumi), 0) FROM luminosity"
+            " WHERE luminosity.run = campaign.run) AS told FROM campaign"
+            " WHERE state IN (?, ?) AND run_start >= ?"
+            f" AND calibration IN ({', '.join('?' * len(calibrations))}) ORDER BY run",
+            *(CampaignState.ACTIVE, CampaignState.CLOSING, since, *calibrations),
+        )
+        return {r["run"]: r["told"] for r in rows if Lumis.parse(r["seen"]).last > r["told"]}
+
+    def add_luminosity(self, run: int, recorded: Mapping[int, float]) -> None:
+        """Write down what was recorded in lumisections of a run, in 1/pb."""
+        if not recorded:
+            return
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO luminosity (run, lumi, recorded) VALUES (?, ?, ?)",
+                [(run, lumi, amount) for lumi, amount in recorded.items()],
+            )

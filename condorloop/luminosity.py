@@ -1,0 +1,67 @@
+"""Luminosity for the calibrations that count it: asked of OMS, kept, given to their campaigns.
+
+Knows which runs are to be asked for, and that nobody else is; knows nothing of harvests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from condorloop.calibration import Calibration
+from condorloop.interruption import Interruption
+from condorloop.ledger import Ledger
+from condorloop.model import Campaign
+from condorloop.world import Runs
+
+
+class Luminosity:
+    """What was recorded in the lumisections of runs whose campaigns count it.
+
+    Parameters
+    ----------
+    oms
+        Who tells.
+    ledger
+        Where it is written down.
+    interruption
+        How the process is asked to end.
+    """
+
+    def __init__(self, oms: Runs, ledger: Ledger, interruption: Interruption) -> None:
+        self._oms = oms
+        self._ledger = ledger
+        self._interruption = interruption
+
+    def observe(self, calibrations: Mapping[str, Calibration], since: float) -> None:
+        """Ask for what is missing of runs that started since: one request a run, if anything is.
+
+        Raises
+        ------
+        OmsUnavailable
+            What was told before stands, and no other run was asked for.
+        """
+        counting = _counting(calibrations)
+        missing = self._ledger.unmeasured(counting, since) if counting else {}
+        for run, last in missing.items():
+            with self._interruption.outside():
+                told = self._oms.luminosity(run, last)
+            self._ledger.add_luminosity(run, told)
+
+    def given_to(
+        self, campaigns: list[Campaign], calibrations: Mapping[str, Calibration]
+    ) -> list[Campaign]:
+        """Give the campaigns what is known of their runs; those that do not count it stay."""
+        counting = _counting(calibrations)
+        runs = {c.key.run for c in campaigns if c.key.calibration in counting}
+        known = {run: self._ledger.luminosity(run) for run in runs}
+        return [
+            replace(c, luminosity=known[c.key.run]) if c.key.calibration in counting else c
+            for c in campaigns
+        ]
+
+
+def _counting(calibrations: Mapping[str, Calibration]) -> frozenset[str]:
+    return frozenset(
+        name for name, c in calibrations.items() if c.harvesting.statistic == "luminosity"
+    )
