@@ -201,6 +201,48 @@ class _File(logging.Handler):
         self._failing.add(self._path)
 
 
+class _Files(logging.Handler):
+    """The files of all calibrations that are followed; one that is followed once stays so."""
+
+    def __init__(self, work_dir: Path, terminal: logging.Handler) -> None:
+        super().__init__()
+        self._work_dir = work_dir
+        self._terminal = terminal
+        self._failing: set[Path] = set()
+        self._files: dict[str, list[_File]] = {}
+
+    def follow(self, calibrations: Iterable[str]) -> None:
+        """Write files for these calibrations, too."""
+        for name in set(calibrations) - self._files.keys():
+            self._files[name] = [self._open(name, level) for level in ("ALL", *_LEVELS)]
+
+    def _open(self, calibration: str, level: str) -> _File:
+        path = self._work_dir / calibration / f"condorloop_{level}.log"
+        file = _File(path, self._failing, self._terminal)
+        number = None if level == "ALL" else logging.getLevelNamesMapping()[level]
+        file.addFilter(_OfCalibration(calibration, number))
+        file.setFormatter(_Utc())
+        return file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for files in self._files.values():
+            for file in files:
+                file.handle(record)
+
+    def close(self) -> None:
+        for files in self._files.values():
+            for file in files:
+                file.close()
+        super().close()
+
+
+def follow(calibrations: Iterable[str]) -> None:
+    """Write files for these calibrations, too, where `start` has begun to write any."""
+    for handler in logging.getLogger("condorloop").handlers:
+        if isinstance(handler, _Files):
+            handler.follow(calibrations)
+
+
 def start(
     work_dir: Path | None,
     calibrations: Iterable[str],
@@ -219,15 +261,10 @@ def start(
     terminal = _Terminal()
     terminal.setFormatter(_terminal_format(form))
     handlers: list[logging.Handler] = [terminal]
-    failing: set[Path] = set()
-    for name in calibrations if work_dir else ():
-        folder = (work_dir or Path()) / name
-        for level in ("ALL", *_LEVELS):
-            file = _File(folder / f"condorloop_{level}.log", failing, terminal)
-            number = None if level == "ALL" else logging.getLevelNamesMapping()[level]
-            file.addFilter(_OfCalibration(name, number))
-            file.setFormatter(_Utc())
-            handlers.append(file)
+    if work_dir:
+        files = _Files(work_dir, terminal)
+        files.follow(calibrations)
+        handlers.append(files)
     for old in root.handlers:
         old.close()
     root.handlers = handlers

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 
-from condorloop import planner
+from condorloop import logs, planner
 from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
 from condorloop.closing import set_state
@@ -30,9 +30,10 @@ from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.logs import say
 from condorloop.luminosity import Luminosity
-from condorloop.model import Batch, Campaign, CampaignKey, Run
+from condorloop.model import Batch, Campaign, CampaignKey, Request, Run
 from condorloop.notify import Notifier
 from condorloop.oms import OmsUnavailable
+from condorloop.plain import one_line
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.services import Service
 from condorloop.sharing import share
@@ -76,6 +77,7 @@ class Submitter:
         self._oms_service = Service("OMS")
         self._ledger_service = Service("ledger")
         self._luminosity = Luminosity(self._world.oms, ledger, self._interruption)
+        self._service = Service("condorloop")
         self._intake = Intake(self._world.storage, ledger, self._interruption)
         self._not_latched: dict[CampaignKey, str] = {}
         self._reload: Callable[[], Config] | None = None
@@ -116,10 +118,10 @@ class Submitter:
                 next_poll = time.monotonic() + self._config.site.poll_interval
             try:
                 self._take_up_configuration()
-                self.attempt(poll=poll)
+                if self.attempt(poll=poll):
+                    self._notify.cycled(self._showing.status)
             except Stopped:
                 break
-            self._notify.cycled(self._showing.status)
             if not self._interruption.wished:
                 self._bell.wait(next_poll - time.monotonic())
         self._notify.stopping()
@@ -178,6 +180,7 @@ class Submitter:
         self._config = config
         self._renderer = Renderer(config, config.site.work_dir, self._ledger.id)
         self._launcher.renderer = self._tracker.renderer = self._renderer
+        logs.follow(config.calibrations)
         log.info("configuration read anew, for new DAGs: %s", ", ".join(config.calibrations))
 
     @property
@@ -194,8 +197,16 @@ class Submitter:
         self._showing.close()
         self._world.close()
 
-    def attempt(self, *, poll: bool = True) -> None:
+    def attempt(self, *, poll: bool = True) -> bool:
         """Make a cycle; one that cannot be written down is a service that fails for a while.
+
+        So is the loop itself when a mistake in it cuts a cycle short: the next one is made all the
+        same.
+
+        Returns
+        -------
+        bool
+            Whether no mistake cut it short.
 
         Raises
         ------
@@ -205,12 +216,20 @@ class Submitter:
         try:
             self.cycle(poll=poll)
             self._ledger_service.good(self._clock())
+            self._service.good(self._clock())
         except LedgerDamaged:
             raise
         except LedgerError as error:
             self._ledger_service.failed(error, self._clock())
             with suppress(LedgerError):
                 self._show(self._clock())
+        except Exception as error:
+            self._service.failed(f"{type(error).__name__}: {error}", self._clock())
+            log.debug("a cycle was cut short", exc_info=True)
+            with suppress(Exception):
+                self._show(self._clock())
+            return False
+        return True
 
     def cycle(self, *, poll: bool = True) -> None:
         """Observe, decide, act; once.
@@ -243,7 +262,14 @@ class Submitter:
 
     def _grant(self, now: float) -> None:
         for request in self._ledger.requests():
-            self._granting.grant(request, now)
+            try:
+                self._granting.grant(request, now)
+            except LedgerError:
+                raise
+            except Exception as error:
+                refused = one_line(f"cannot be done: {type(error).__name__}: {error}")
+                log.error("%s of run %d, asked for by %s, %s", *_named(request), refused)
+                self._ledger.answer(request.id, False, refused, now)
 
     def _poll(self, now: float) -> list[Run]:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
@@ -318,6 +344,7 @@ class Submitter:
             services=(
                 *(self._oms_service, self._intake.service, tracker.service),
                 *(self._intake.probing, self._launcher.service, self._ledger_service),
+                self._service,
             ),
             errors=self._isolation.errors,
             not_cleaned=self._cleaner.errors,
@@ -328,6 +355,10 @@ class Submitter:
             put_off=self._put_off,
         )
         self._showing.show(self._config, seen, now, self._clock() - now)
+
+
+def _named(request: Request) -> tuple[str, int, str]:
+    return request.kind, request.run, request.made_by
 
 
 def _apart_from_defaults(site: Site) -> Site:

@@ -52,6 +52,16 @@ def test_each_level_has_its_file(folder):
         assert name in line
 
 
+def test_a_calibration_that_comes_later_has_its_files_too(folder):
+    logs.say(CampaignKey("SiStripBad", 398600), "nobody writes this down")
+    logs.follow(["BeamSpot", "SiStripBad"])
+    logs.say(CampaignKey("SiStripBad", 398601), "latched")
+    logs.say(CampaignKey("BeamSpot", 398601), "latched")
+    [line] = lines(folder, "SiStripBad")
+    assert "run398601: latched" in line
+    assert len(lines(folder, "BeamSpot")) == 1
+
+
 def test_an_odd_name_stays_on_its_line(folder):
     logs.say(CampaignKey("BeamSpot", 398600), "bad file a\nCRITICAL forged")
     [line] = lines(folder, "BeamSpot")

@@ -1,0 +1,86 @@
+"""The submitter goes on, whatever goes wrong in a cycle."""
+
+import pytest
+
+from condorloop import logs, wishes
+from condorloop.ledger_requests import Requests
+from condorloop.model import RequestKind
+from condorloop.rundir import read_json
+from condorloop.status import STATUS
+from tests.unit.test_notify import run_submitter
+
+
+def own_error(config):
+    services = read_json(config.site.work_dir / STATUS)["services"]
+    [told] = [service["error"] for service in services if service["name"] == "condorloop"]
+    return told
+
+
+def test_a_mistake_of_the_loop_is_told_and_ends_neither_it_nor_later_cycles(tmp_path):
+    told = []
+
+    def stumble(submitter, config):
+        raise KeyError("a mistake")
+
+    def look(submitter, config):
+        told.append(own_error(config))
+
+    run_submitter(tmp_path, stumble, look, look, look)
+    assert told[0] == "KeyError: 'a mistake'"
+    assert told[-1] == ""
+
+
+def test_a_cycle_that_a_mistake_cut_short_does_not_feed_the_watchdog(tmp_path, monkeypatch):
+    fed = []
+    monkeypatch.setattr("condorloop.notify.Notifier.cycled", lambda self, status: fed.append(1))
+
+    def stumble(submitter, config):
+        raise ZeroDivisionError
+
+    run_submitter(tmp_path, stumble, stumble, lambda submitter, config: None)
+    assert len(fed) == 1
+
+
+@pytest.fixture
+def unanswerable(monkeypatch):
+    """What people ask for of run 666 cannot even be understood."""
+    plan = wishes.plan
+
+    def stumble(request, *rest):
+        if request.run == 666:
+            raise RuntimeError("no idea")
+        return plan(request, *rest)
+
+    monkeypatch.setattr("condorloop.wishes.plan", stumble)
+
+
+def test_a_request_that_nobody_can_carry_out_is_refused_and_keeps_no_other_from_it(
+    tmp_path, unanswerable
+):
+    asked, answers = [], {}
+
+    def ask(submitter, config):
+        with Requests(config.site.work_dir / "condorloop.db") as requests:
+            how = {"node": None, "everything": False, "made_by": "alice", "now": 0.0}
+            for run in (666, 398600):
+                asked.append(requests.ask(RequestKind.HOLD, run, None, **how))
+
+    def look(submitter, config):
+        with Requests(config.site.work_dir / "condorloop.db") as requests:
+            answers.update({number: requests.answer_to(number) for number in asked})
+
+    run_submitter(tmp_path, ask, look)
+    first, second = (answers[number] for number in asked)
+    assert first == (False, "cannot be done: RuntimeError: no idea")
+    assert second is not None
+
+
+def test_a_calibration_that_a_reload_brings_has_its_log_files(tmp_path, monkeypatch):
+    followed = []
+    monkeypatch.setattr(logs, "follow", lambda names: followed.append(sorted(names)))
+
+    def reload(submitter, config):
+        submitter.reload(lambda: config)
+
+    run_submitter(tmp_path, reload)
+    assert followed == [["BeamSpot", "EcalPedestals", "SiStripBad"]]
