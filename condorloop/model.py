@@ -480,6 +480,14 @@ class HeldJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """What is in the queue: DAGs by their `CondorloopId`, and the node jobs that are held."""
+
+    dags: Mapping[str, QueuedDag] = field(default_factory=dict)
+    held_jobs: tuple[HeldJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Jobs:
     """Which jobs of a DAG in the queue are meant: its DAGMan, or those of its nodes.
 

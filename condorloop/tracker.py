@@ -92,13 +92,12 @@ class Tracker:
         mine = f"{self._ledger.id}/"
         try:
             with self._interruption.outside():
-                dags = self._schedd.dags()
-                held = self._schedd.held_jobs()
+                queued = self._schedd.queued()
         except ScheddUnavailable as error:
             self.service.failed(error, now)
             return False
-        self.queue = {i: d for i, d in dags.items() if i.startswith(mine)}
-        self.held_jobs = tuple(h for h in held if h.dag_id.startswith(mine))
+        self.queue = {i: d for i, d in queued.dags.items() if i.startswith(mine)}
+        self.held_jobs = tuple(h for h in queued.held_jobs if h.dag_id.startswith(mine))
         idle = {i for i, d in self.queue.items() if d.idle}
         self._idle_since = {i: self._idle_since.get(i, now) for i in idle}
         self.service.good(now)

@@ -5,14 +5,14 @@ Knows what a world must be able to do; a simulated one does the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.dagman.schedd import Schedd
-from condorloop.model import HeldJob, Jobs, QueuedDag, Run
+from condorloop.model import Jobs, Queued, Run
 from condorloop.oms import Oms
 from condorloop.site import Site
 from condorloop.storage import Contents, Storage
@@ -57,11 +57,8 @@ class Files(Protocol):
 class Pool(Protocol):
     """What runs DAGs; see `condorloop.dagman.schedd.Schedd`."""
 
-    def dags(self) -> Mapping[str, QueuedDag]:
-        """The DAGs in the queue by `CondorloopId`."""
-
-    def held_jobs(self) -> Collection[HeldJob]:
-        """The node jobs that are held."""
+    def queued(self) -> Queued:
+        """What is in the queue."""
 
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Submit a DAG, from its newest rescue file if it has one; return its cluster id."""

@@ -51,8 +51,9 @@ def _queue(loaded: Config, run: int) -> tuple[Queue, str]:
     """What the schedd says, or why it says nothing."""
     schedd = Schedd(loaded.site.pool, loaded.site.name)
     try:
-        dags = tuple(dag for dag in schedd.dags().values() if dag.key.run == run)
-        return Queue(dags, tuple(schedd.held_jobs()), tuple(schedd.idle_jobs(run))), ""
+        queued = schedd.queued()
+        dags = tuple(dag for dag in queued.dags.values() if dag.key.run == run)
+        return Queue(dags, queued.held_jobs, tuple(schedd.idle_jobs(run))), ""
     except ScheddUnavailable as error:
         return Queue(), str(error)
     finally:

@@ -14,7 +14,7 @@ from condorloop.dagman.outcome import HistoryEnd, history_end, our_reason
 from condorloop.dagman.quoting import classad
 from condorloop.dagman.waiting import IdleJob, why
 from condorloop.dagman.worker import ScheddUnavailable, Worker
-from condorloop.model import CampaignKey, HeldJob, Jobs, QueuedDag
+from condorloop.model import CampaignKey, HeldJob, Jobs, Queued, QueuedDag
 from condorloop.site import PoolSite
 
 __all__ = ["Schedd", "ScheddUnavailable"]
@@ -28,18 +28,23 @@ _COUNTS = [
     *(f"DAG_Jobs{n}" for n in ("Idle", "Running", "Held")),
 ]
 _HOLD = ["HoldReason", "HoldReasonCode", "HoldReasonSubCode", "EnteredCurrentStatus"]
-_DAG = [
+_KIND = "CondorloopKind"
+"""Of the site's jobs, those of nodes have it, DAGMan's have not."""
+
+_QUEUED = [
     "ClusterId",
+    "ProcId",
     "CondorloopId",
     "CondorloopCalibration",
     "CondorloopRun",
     "CondorloopDag",
     "CondorloopBatch",
+    _KIND,
+    "DAGNodeName",
     "JobStatus",
     *_HOLD,
     *_COUNTS,
 ]
-_NODE_JOB = ["ClusterId", "ProcId", "CondorloopId", "DAGNodeName", *_HOLD]
 _END = [
     "ExitCode",
     "ExitSignal",
@@ -64,38 +69,24 @@ class Schedd:
     def __init__(self, site: PoolSite, name: str) -> None:
         self._ours = f"CondorloopSite =?= {classad(name)}"
         self._worker = Worker(site)
-        self._some_held = False
 
-    def dags(self) -> dict[str, QueuedDag]:
-        """Ask for all of the site's DAGs that are in the queue, by their `CondorloopId`.
-
-        Raises
-        ------
-        ScheddUnavailable
-            There was no answer.
-        """
-        constraint = f"{self._ours} && CondorloopKind =?= undefined"
-        ads = self._worker.ask("schedd", "query", constraint=constraint, projection=_DAG)
-        dags = {dag.id: dag for dag in map(_queued_dag, ads) if dag}
-        self._some_held = any(d.held or d.counts.get("JobsHeld") for d in dags.values())
-        return dags
-
-    def held_jobs(self) -> list[HeldJob]:
-        """Ask for the node jobs of the site's DAGs that are held.
-
-        The schedd is asked only if, at the last call of `dags`, a DAG counted held jobs, or was
-        held itself, so that its count stands still.
+    def queued(self) -> Queued:
+        """Ask, in one query, for the site's DAGs that are in the queue and for held node jobs.
 
         Raises
         ------
         ScheddUnavailable
             There was no answer.
         """
-        if not self._some_held:
-            return []
-        constraint = f"{self._ours} && CondorloopKind =!= undefined && JobStatus == {_HELD}"
-        ads = self._worker.ask("schedd", "query", constraint=constraint, projection=_NODE_JOB)
-        return [job for job in map(_held_job, ads) if job]
+        which = f"CondorloopKind =?= undefined || JobStatus == {_HELD}"
+        constraint = f"{self._ours} && ({which})"
+        ads = self._worker.ask("schedd", "query", constraint=constraint, projection=_QUEUED)
+        dags = (_queued_dag(ad) for ad in ads if _KIND not in ad)
+        held = (_held_job(ad) for ad in ads if _KIND in ad)
+        return Queued(
+            {dag.id: dag for dag in dags if dag},
+            tuple(job for job in held if job),
+        )
 
     def idle_jobs(self, run: int, most: int = 20) -> list[IdleJob]:
         """Ask why node jobs of a run do not start; of at most so many.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +13,7 @@ from condorloop import logs
 from condorloop.contents import Contents
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.lumis import Lumis
-from condorloop.model import HeldJob, QueuedDag
+from condorloop.model import Queued
 from condorloop.recovery import open_ledger
 from condorloop.submitter import Submitter
 from condorloop.testbed.assay import Appeared, appeared
@@ -138,13 +138,9 @@ class MeddledPool:
         self._pool = pool
         self._in_dag = dict(in_dag)
 
-    def dags(self) -> Mapping[str, QueuedDag]:
+    def queued(self) -> Queued:
         """As the schedd does."""
-        return self._pool.dags()
-
-    def held_jobs(self) -> Collection[HeldJob]:
-        """As the schedd does."""
-        return self._pool.held_jobs()
+        return self._pool.queued()
 
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Meddle, then submit."""

@@ -117,7 +117,7 @@ class Site:
 
         def asked() -> bool:
             try:
-                answers.append(self.schedd.dags())
+                answers.append(dict(self.schedd.queued().dags))
             except ScheddUnavailable:
                 return False
             return True

@@ -62,7 +62,7 @@ class Case:
 
     def held(self, case) -> HeldJob | None:
         self.dag.site.answer()
-        found = [j for j in self.dag.site.schedd.held_jobs() if j.node == node(case)]
+        found = [j for j in self.dag.site.schedd.queued().held_jobs if j.node == node(case)]
         return found[0] if found else None
 
     def holds(self, case):
@@ -172,8 +172,8 @@ def test_an_upload_that_hangs_is_held_and_a_person_can_release_it(tmp_path, pool
         hang = f'case $1 in upload) [ -e {tmp_path}/go ] || sleep 300 ;; finish) exit "$3" ;; esac'
         inputs = "[ $1 != inputs ] || { mkdir inputs; touch inputs.txt; }\n"
         dag = site.harvest(harvest='mkdir "$1"', node=inputs + hang)
-        wait(lambda: site.answer() and site.schedd.held_jobs())
-        [held] = site.schedd.held_jobs()
+        wait(lambda: site.answer() and site.schedd.queued().held_jobs)
+        [held] = site.schedd.queued().held_jobs
         assert (held.node, held.code, held.subcode) == ("UPLOAD", 3, 47)
         assert held.reason == "The job ran longer than 1 s"
         (tmp_path / "go").touch()

@@ -126,7 +126,7 @@ def test_a_signal_ends_the_wait_and_the_next_question_gets_its_own_answer(pool, 
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert set(site.schedd.dags()) == {dag.id}
+    assert set(site.schedd.queued().dags) == {dag.id}
 
 
 def test_after_a_restart_of_the_schedd_the_queue_is_what_it_was(pool, dag, site):
@@ -212,9 +212,9 @@ def test_the_process_with_the_bindings_can_die_and_is_replaced(dag, site):
     ]
     worker.signal(signal.SIGKILL)
     wait(lambda: not worker.is_running())
-    assert set(site.schedd.dags()) == {dag.id}
+    assert set(site.schedd.queued().dags) == {dag.id}
     site.schedd.close()
-    assert set(site.schedd.dags()) == {dag.id}
+    assert set(site.schedd.queued().dags) == {dag.id}
 
 
 def test_a_job_whose_machine_went_runs_again_when_its_lease_is_over(bereft):

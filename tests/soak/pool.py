@@ -5,13 +5,13 @@ Knows what the schedd was told and what it answered. A submitter sees it through
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from condorloop.dagman.outcome import HistoryEnd, our_reason, removed_by
 from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.model import HeldJob, Jobs, QueuedDag
+from condorloop.model import Jobs, Queued
 from tests.soak.dagman import DagMan, Job
 from tests.soak.jobs import Jobs as Machines
 from tests.soak.promises import Promises
@@ -173,15 +173,12 @@ class Schedd:
             self._pool.failed_at = self._pool.agenda.now
             raise ScheddUnavailable("no answer in 20 s")
 
-    def dags(self) -> Mapping[str, QueuedDag]:
-        """The DAGs in the queue by `CondorloopId`."""
+    def queued(self) -> Queued:
+        """What is in the queue."""
         self._answer()
-        return {d.id: d.queued() for d in self._pool.queue.values()}
-
-    def held_jobs(self) -> list[HeldJob]:
-        """The node jobs that are held."""
-        self._answer()
-        return [job for d in self._pool.queue.values() for job in d.held_jobs()]
+        dags = self._pool.queue.values()
+        held = tuple(job for d in dags for job in d.held_jobs())
+        return Queued({d.id: d.queued() for d in dags}, held)
 
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Submit a DAG, from its newest rescue file if it has one; return its cluster id."""

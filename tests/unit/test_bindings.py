@@ -18,7 +18,7 @@ from condorloop.site import PoolSite
 
 schedd = Schedd(PoolSite(condor_config=Path(sys.argv[1])), "nowhere")
 try:
-    schedd.dags()
+    schedd.queued()
 except ScheddUnavailable:
     print("asked", flush=True)
 """
@@ -38,7 +38,7 @@ def test_a_pool_that_is_not_there_says_nothing_of_the_queue(nowhere, name, tmp_p
     schedd = Schedd(PoolSite(condor_config=nowhere, schedd=name), "nowhere")
     dag_file = tmp_path / "x.dag"
     questions = [
-        schedd.dags,
+        schedd.queued,
         lambda: schedd.history(1),
         lambda: schedd.remove(1, "no reason"),
         lambda: schedd.submit(dag_file, "a DAG that is not there"),
@@ -56,13 +56,9 @@ def test_a_configuration_that_cannot_be_read_is_told(tmp_path):
     schedd = Schedd(PoolSite(condor_config=tmp_path / "missing"), "nowhere")
     try:
         with pytest.raises(ScheddUnavailable):
-            schedd.dags()
+            schedd.queued()
     finally:
         schedd.close()
-
-
-def test_no_job_is_asked_for_before_a_dag_counts_held_ones(nowhere):
-    assert Schedd(PoolSite(condor_config=nowhere), "nowhere").held_jobs() == []
 
 
 def test_it_ends_with_the_process_that_started_it(nowhere):
