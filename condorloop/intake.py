@@ -7,7 +7,7 @@ cannot be opened is tried again as long as its run is watched, for that may be s
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from condorloop.bell import Bell
 from condorloop.interruption import Interruption
@@ -39,27 +39,42 @@ class Intake:
         self._ledger = ledger
         self._storage = storage
         self._interruption = interruption
+        self._listing: dict[tuple[str, int], Mapping[str, int]] = {}
+        self._asked: dict[tuple[str, int], float] = {}
         self._known: dict[tuple[str, int], dict[str, int]] = {}
         self._gone: dict[tuple[str, int], set[str]] = {}
         self._probe_after: dict[str, float] = {}
         self._probed_size: dict[str, int | None] = {}
 
-    def observe(self, watched: list[tuple[str, int]], now: float) -> None:
-        """List the watched (stream, run) folders, and probe what is new or due for another try."""
+    def observe(self, watched: Mapping[tuple[str, int], bool], now: float) -> None:
+        """List run folders, and probe what is new or due for another try.
+
+        Parameters
+        ----------
+        watched
+            The (stream, run) folders that may get files, and whether a campaign of them is open.
+            Those are listed each time; of the others, one: that which was not for longest.
+        now
+            Seconds since the epoch.
+        """
         self._forget_all_but(watched)
         errors = []
-        for stream, run in watched:
+        for stream, run in self._in_turn(watched):
+            self._asked[stream, run] = now
             try:
                 with self._interruption.outside():
                     listing = self._storage.list_run(stream, run)
             except StorageUnavailable as error:
                 errors.append(error)
+                self._listing.pop((stream, run), None)
                 self._note_new(stream, run, error.files, now)
                 if error.everywhere:
                     break
                 continue
-            known = self._note_new(stream, run, listing, now)
-            self._note_gone(stream, run, known.keys() - listing.keys())
+            if listing is not self._listing.get((stream, run)):
+                known = self._note_new(stream, run, listing, now)
+                self._note_gone(stream, run, known.keys() - listing.keys())
+                self._listing[stream, run] = listing
             self.listed[stream, run] = now
         if errors:
             self.service.failed(errors[0], now)
@@ -86,9 +101,14 @@ class Intake:
     def _size(self, stream: str, run: int, path: str) -> int | None:
         return self._known.get((stream, run), {}).get(path)
 
-    def _forget_all_but(self, watched: list[tuple[str, int]]) -> None:
-        for remembered in (self._known, self._gone, self.listed):
-            for gone in remembered.keys() - set(watched):
+    def _in_turn(self, watched: Mapping[tuple[str, int], bool]) -> list[tuple[str, int]]:
+        closed = (folder for folder, is_open in watched.items() if not is_open)
+        turn = min(closed, key=lambda folder: self._asked.get(folder, 0.0), default=None)
+        return [folder for folder, is_open in watched.items() if is_open or folder == turn]
+
+    def _forget_all_but(self, watched: Collection[tuple[str, int]]) -> None:
+        for remembered in (self._listing, self._asked, self._known, self._gone, self.listed):
+            for gone in remembered.keys() - watched:
                 del remembered[gone]
 
     def odd_lines(self) -> tuple[str, ...]:

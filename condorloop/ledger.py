@@ -52,6 +52,7 @@ class Ledger(DagLedger):
                 self._migrate()
             else:
                 self._create()
+        self._note_changes()
 
     def _check(self) -> None:
         [found] = self._db.execute("PRAGMA integrity_check(1)").fetchone()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
+from condorloop.ledger_changes import LedgerChanges
 from condorloop.ledger_luminosity import LedgerLuminosity
 from condorloop.ledger_retention import LedgerRetention
 from condorloop.ledger_summary import LedgerSummary
@@ -27,7 +28,9 @@ from condorloop.model import (
 )
 
 
-class DagLedger(LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold, LedgerLuminosity):
+class DagLedger(
+    LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold, LedgerLuminosity, LedgerChanges
+):
     """A ledger that DAGs can be written down in."""
 
     def plan_dag(

@@ -39,6 +39,9 @@ CREATE TABLE luminosity (
     run INTEGER NOT NULL, lumi INTEGER NOT NULL, recorded REAL NOT NULL,
     PRIMARY KEY (run, lumi)) WITHOUT ROWID;
 CREATE INDEX campaign_asked ON campaign (asked_at) WHERE asked_at IS NOT NULL;
+CREATE INDEX campaign_latched ON campaign (latched_at);
+CREATE INDEX payload_answered ON payload (answered_at)
+    WHERE outcome IN ('uploaded', 'refused', 'no answer');
 """
 
 SCHEMA = f"""

@@ -29,33 +29,40 @@ class LedgerSummary(LedgerView):
 
     def summaries(self, since: float) -> list[CampaignStatus]:
         """What people want to know of the campaigns that are open or were latched after `since`."""
+        return [self.summary(campaign_id) for campaign_id in self.to_sum_up(since)]
+
+    def to_sum_up(self, since: float) -> list[int]:
+        """The ids of the campaigns that are open or were latched after `since`, by run."""
         rows = self._all(
-            "SELECT * FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
+            "SELECT id FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
             " ORDER BY run, calibration",
             *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
         )
-        return [self._summary(row) for row in rows]
+        return [row["id"] for row in rows]
 
     def conditions(self, since: float) -> Service:
         """How the conditions service answered the uploads of runs that started after `since`.
 
         A refusal is an answer, too.
         """
-        answers = self._all(
-            "SELECT outcome, answer, answered_at FROM campaign"
-            " JOIN payload ON campaign_id = campaign.id WHERE run_start >= ?"
-            " AND outcome IN (?, ?, ?) ORDER BY answered_at",
-            *(since, UploadOutcome.UPLOADED, UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER),
+        answers = (
+            "SELECT answer, answered_at FROM payload JOIN campaign ON campaign.id = campaign_id"
+            " WHERE answered_at > ?1 AND run_start >= ?2 AND (outcome = 'no answer') = ?3"
+            " AND outcome IN ('uploaded', 'refused', 'no answer') ORDER BY answered_at"
         )
-        service = Service("conditions")
-        for row in answers:
-            if row["outcome"] != UploadOutcome.NO_ANSWER:
-                service = Service("conditions", row["answered_at"])
-            else:
-                first = service.failing_since or row["answered_at"]
-                error = one_line(row["answer"]) or "no reason given"
-                service = Service("conditions", service.answered_at, error, first)
-        return service
+        good = self._all(f"{answers} DESC LIMIT 1", since, since, 0)
+        answered_at = good[0]["answered_at"] if good else None
+        from_then = answered_at or since
+        if not (first := self._all(f"{answers} LIMIT 1", from_then, since, 1)):
+            return Service("conditions", answered_at)
+        [last] = self._all(f"{answers} DESC LIMIT 1", from_then, since, 1)
+        error = one_line(last["answer"]) or "no reason given"
+        return Service("conditions", answered_at, error, first[0]["answered_at"])
+
+    def summary(self, campaign_id: int) -> CampaignStatus:
+        """What people want to know of a campaign."""
+        [row] = self._all("SELECT * FROM campaign WHERE id = ?", campaign_id)
+        return self._summary(row)
 
     def _summary(self, row: sqlite3.Row) -> CampaignStatus:
         files = {
@@ -145,9 +152,10 @@ class LedgerSummary(LedgerView):
         )
 
     def _files(self, campaign_id: int) -> Iterator[FileFate]:
-        """What became of the good RAW files of a campaign."""
+        """What became of the good RAW files of a campaign; those of one node in one piece."""
         for row in self._all(
-            "SELECT path, raw_file.lumis, gone, dag.state AS dag, reco.output,"
+            "SELECT CASE WHEN reco.dropped <> '[]' OR alca.dropped <> '[]' THEN path END AS one,"
+            " group_concat(raw_file.lumis) AS lumis, gone, dag.state AS dag, reco.output,"
             " reco.state AS reco, reco.dropped AS reco_dropped, reco.lacking,"
             " alca.state AS alca, alca.dropped AS alca_dropped"
             " FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
@@ -155,11 +163,14 @@ class LedgerSummary(LedgerView):
             " LEFT JOIN node AS reco"
             " ON reco.dag_id = campaign_file.dag_id AND reco.name = campaign_file.node"
             " LEFT JOIN node AS alca ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
-            " WHERE campaign_file.campaign_id = ? ORDER BY path",
+            " WHERE campaign_file.campaign_id = ?"
+            " GROUP BY campaign_file.dag_id, campaign_file.node, gone, one",
             campaign_id,
         ):
-            given_up = row["path"] in json.loads(row["reco_dropped"] or "[]")
-            given_up |= row["output"] in json.loads(row["alca_dropped"] or "[]")
+            given_up = False
+            if row["one"]:
+                given_up |= row["one"] in json.loads(row["reco_dropped"])
+                given_up |= row["output"] in json.loads(row["alca_dropped"] or "[]")
             yield FileFate(
                 lumis=Lumis.parse(row["lumis"]),
                 gone=bool(row["gone"]),

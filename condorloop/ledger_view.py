@@ -64,16 +64,18 @@ class LedgerView(LedgerFile):
         )
         return [r["run"] for r in rows]
 
-    def watched(self, since: float, asked: float) -> list[tuple[str, int]]:
-        """Which (stream, run) folders may still give files.
+    def watched(self, since: float, asked: float) -> dict[tuple[str, int], bool]:
+        """Which (stream, run) folders may still give files, older runs first.
 
-        Those of runs that started after `since`, and those that a person asked for after `asked`.
+        Those of runs that started after `since`, and those that a person asked for after `asked`;
+        each with whether a campaign that reads it is open.
         """
         rows = self._all(
-            "SELECT DISTINCT stream, run FROM campaign WHERE run_start >= ? OR asked_at >= ?",
+            "SELECT stream, run, MAX(state IN ('active', 'closing')) AS open FROM campaign"
+            " WHERE run_start >= ? OR asked_at >= ? GROUP BY run, stream ORDER BY run, stream",
             *(since, asked),
         )
-        return [(r["stream"], r["run"]) for r in rows]
+        return {(r["stream"], r["run"]): bool(r["open"]) for r in rows}
 
     def files(self, stream: str, run: int) -> dict[str, int]:
         """The known RAW files of a run in a stream: path to size in bytes."""

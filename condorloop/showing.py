@@ -19,6 +19,7 @@ from condorloop.filling import DiskWatch
 from condorloop.ledger import Ledger
 from condorloop.ledger_uploads import RecentLatencies
 from condorloop.model import CampaignKey, HeldJob, QueuedDag
+from condorloop.recent import RecentSummaries
 from condorloop.services import Service
 from condorloop.status import CampaignStatus, Status, jobs_in_queue, write
 from condorloop.tickets import TicketWatch
@@ -66,6 +67,7 @@ class Showing:
         self._ledger = ledger
         self._disk = DiskWatch(config.site.work_dir, config.site.disk)
         self._tickets = TicketWatch()
+        self._summaries = RecentSummaries()
         self._latencies = RecentLatencies()
         self._announcer: Announcer | None = None
         self._decisions = Decisions()
@@ -104,7 +106,7 @@ class Showing:
         services = (*seen.services, self._ledger.conditions(now - window))
         campaigns = tuple(
             _completed(campaign, config, seen.dags)
-            for campaign in self._ledger.summaries(since=now - window)
+            for campaign in self._summaries.of(self._ledger, now - window)
         )
         held = {campaign.key for campaign in campaigns if campaign.held_by}
         self.status = Status(

@@ -39,6 +39,7 @@ __all__ = ["Contents", "Storage", "StorageUnavailable", "parse_contents", "unusa
 _PATHS_AT_ONCE = 200
 _SECONDS_TO_DIE = 1.0
 _MOST_ODD_LINES = 1000
+_LISTINGS_KEPT = 100
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Storage:
         self._site = site
         self._environment = environment
         self._on_probed = on_probed
+        self._read: dict[str, tuple[str, Listing]] = {}
         self._odd: dict[tuple[str, int], tuple[str, ...]] = {}
         self._odd_told: set[str] = set()
         self._threads: list[Thread] = []
@@ -82,11 +84,12 @@ class Storage:
         """
         return f"{self._site.url.rstrip('/')}/{path}"
 
-    def list_run(self, stream: str, run: int) -> dict[str, int]:
+    def list_run(self, stream: str, run: int) -> Mapping[str, int]:
         """List the RAW files of a run in all of its block folders: path to size in bytes.
 
-        A folder that is not there yet has no files. xrdfs leaves out a folder that it cannot
-        read, and ends well: then the folders are asked for one by one.
+        As long as the server says the very same, the very same mapping is given. A folder that
+        is not there yet has no files. xrdfs leaves out a folder that it cannot read, and ends
+        well: then the folders are asked for one by one.
 
         Raises
         ------
@@ -103,7 +106,7 @@ class Storage:
         if answer.code:
             raise StorageUnavailable(f"{self._server}: ls {folder}: {answer}")
         if not answer.partial:
-            listing, missing = parse_listing(answer.out, folder), ""
+            listing, missing = self._parsed(answer.out, folder), ""
         else:
             listing, missing = self._walk(folder, deadline)
         self._note_odd(stream, run, listing.odd)
@@ -111,7 +114,17 @@ class Storage:
             raise StorageUnavailable(
                 f"{self._server} lists only a part of {folder}: {missing}", files=listing.files
             )
-        return dict(listing.files)
+        return listing.files
+
+    def _parsed(self, text: str, folder: str) -> Listing:
+        """Read a listing, unless it is what was read last, to the last character."""
+        before, listing = self._read.pop(folder, ("", None))
+        if listing is None or before != text:
+            listing = parse_listing(text, folder)
+        self._read[folder] = (text, listing)
+        if len(self._read) > _LISTINGS_KEPT:
+            del self._read[next(iter(self._read))]
+        return listing
 
     def folders(self, path: str) -> tuple[str, ...] | None:
         """List the folders in a folder; None if it is not there.

@@ -32,7 +32,7 @@ class Files(Protocol):
     """What lists RAW files and probes them; see `condorloop.storage.Storage`."""
 
     def list_run(self, stream: str, run: int) -> Mapping[str, int]:
-        """The RAW files of a run: path to size in bytes."""
+        """The RAW files of a run: path to size in bytes; nobody changes what was given."""
 
     def odd_lines(self, stream: str, run: int) -> tuple[str, ...]:
         """What the last listing of a run had that is no file and no folder."""

@@ -99,7 +99,7 @@ def test_a_schedd_that_stands_still_is_no_empty_queue(tmp_path, pool, dag, site)
     hasty = Schedd(site.config.site.pool.model_copy(update={"timeout": 1}), tmp_path.name)
     try:
         with paused(schedd_process(pool)):
-            for question in (hasty.dags, lambda: hasty.history(dag.cluster)):
+            for question in (hasty.queued, lambda: hasty.history(dag.cluster)):
                 with pytest.raises(ScheddUnavailable, match="no answer in 1 s"):
                     question()
             with pytest.raises(ScheddUnavailable, match="no answer in 1 s"):

@@ -316,11 +316,11 @@ def test_a_closed_campaign_of_long_ago_is_left_alone(ledger):
 def test_folders_are_listed_in_the_window_and_when_a_person_asks_for_them(ledger):
     latch(ledger)
     asked = START + 90_000
-    assert ledger.watched(RUN.start, asked) == [(STREAM, RUN.number)]
-    assert ledger.watched(RUN.start + 1, asked) == []
+    assert ledger.watched(RUN.start, asked) == {(STREAM, RUN.number): True}
+    assert ledger.watched(RUN.start + 1, asked) == {}
     ledger.set_asked(only(ledger).id, asked)
-    assert ledger.watched(RUN.start + 1, asked) == [(STREAM, RUN.number)]
-    assert ledger.watched(RUN.start + 1, asked + 1) == []
+    assert ledger.watched(RUN.start + 1, asked) == {(STREAM, RUN.number): True}
+    assert ledger.watched(RUN.start + 1, asked + 1) == {}
 
 
 def test_a_campaign_that_a_person_asked_for_is_served_again(ledger):

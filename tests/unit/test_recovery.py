@@ -206,7 +206,7 @@ def test_a_campaign_of_long_ago_is_taken_over_as_closed_and_nothing_is_begun(sit
         assert campaign.state is CampaignState.INCOMPLETE
         assert campaign.reason == "found in its run directory: 3 of 3 LS missing (1-3)"
         since = LONG_AFTER - 8 * 3600
-        assert ledger.watched(since, since) == []
+        assert ledger.watched(since, since) == {}
         assert ledger.open_runs(0.0) == []
         assert [s.run for s in ledger.summaries(since)] == []
 

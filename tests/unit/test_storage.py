@@ -212,6 +212,18 @@ def test_an_odd_line_is_told_once_and_kept(storage, caplog):
     assert len(caplog.messages) == 1
 
 
+def test_what_is_listed_the_same_again_is_not_read_again(storage, tmp_path):
+    row = "-rw-r--r-- root root {} 2026-11-23 17:44:13 /eos/RAW/000/398/600/00000/a.root\n"
+    told = tmp_path / "told"
+    told.write_text(row.format(5))
+    asked = storage(f"cat {told}")
+    first = asked.list_run("/eos/RAW", 398600)
+    assert asked.list_run("/eos/RAW", 398600) is first
+    told.write_text(row.format(6))
+    assert [*asked.list_run("/eos/RAW", 398600).values()] == [6]
+    assert [*first.values()] == [5]
+
+
 def test_a_folder_that_is_not_there_yet_has_no_files(storage):
     missing = "echo '[ERROR] Server responded with an error: [3011] Unable to locate' >&2; exit 54"
     assert storage(missing).list_run("/eos/RAW", 398600) == {}

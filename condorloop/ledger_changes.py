@@ -1,0 +1,52 @@
+"""Which campaigns have changed in the ledger, as SQLite itself tells: nothing has to remember to.
+
+Knows which tables belong to a campaign. Triggers that only this connection has note what it writes;
+what another one writes is told by SQLite's `data_version`, and then everything counts as changed.
+"""
+
+from __future__ import annotations
+
+from condorloop.ledger_file import LedgerFile
+
+_WHOSE = {
+    "campaign": "VALUES ({row}.id)",
+    "campaign_file": "VALUES ({row}.campaign_id)",
+    "dag": "VALUES ({row}.campaign_id)",
+    "node": "VALUES ({row}.campaign_id)",
+    "payload": "VALUES ({row}.campaign_id)",
+    "raw_file": "SELECT id FROM campaign WHERE stream = {row}.stream AND run = {row}.run",
+}
+"""Whose a row of a table is, as SQL."""
+
+_WRITES = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
+
+
+class LedgerChanges(LedgerFile):
+    """A ledger, open for writing, that tells which campaigns have changed."""
+
+    _version: int | None = None
+
+    def _note_changes(self) -> None:
+        """Begin to note what is written; to be called once, before anybody asks."""
+        self._db.execute("PRAGMA temp_store = MEMORY")
+        self._db.execute("CREATE TEMP TABLE changed (campaign_id INTEGER PRIMARY KEY)")
+        for table, whose in _WHOSE.items():
+            for write, row in _WRITES.items():
+                self._db.execute(
+                    f"CREATE TEMP TRIGGER {table}_{write} AFTER {write} ON main.{table} BEGIN"
+                    f" INSERT OR IGNORE INTO changed {whose.format(row=row)}; END"
+                )
+
+    def take_changed(self) -> frozenset[int] | None:
+        """The campaigns that have changed since this was asked last; None if any may have.
+
+        Raises
+        ------
+        LedgerError
+            The ledger cannot be read.
+        """
+        version = self._number("PRAGMA data_version")
+        known, self._version = version == self._version, version
+        changed = frozenset(row[0] for row in self._all("SELECT campaign_id FROM changed"))
+        self._all("DELETE FROM changed")
+        return changed if known else None
