@@ -131,6 +131,28 @@ def test_too_few_events_for_a_payload_is_no_failure(loop):
     assert campaign["lumis"]["harvested"] == "1-2"
 
 
+@pytest.mark.parametrize(
+    ("run", "statistic", "harvests"), [(398715, "luminosity", 2), (398716, "lumisections", 3)]
+)
+def test_harvests_follow_what_was_recorded_if_the_yaml_says_so(loop, run, statistic, harvests):
+    stream = "TestEnablesEcalHcal"
+    of_run = {
+        "lumisections": {"count": 12, "every": 0.02},
+        "luminosity": [0.4, 0.4, 0.4, 0.4, 0.001],
+        "files": [{"stream": stream, "ls": 5, "late": 5}, {"stream": stream, "ls": 9, "late": 10}],
+        "end_after": 15,
+    }
+    loop.edit("EcalPedestals", {"harvesting": {"statistic": statistic, "growth": 0.6}})
+    play = loop.play(scenario(run, ["EcalPedestals"], of_run=of_run))
+    loop.run_until_closed(1)
+    verdict = play.assay("EcalPedestals", run)
+    assert verdict.faults == ()
+    assert str(verdict.in_payload) == "1-12"
+    kinds = [ad["CondorloopKind"] for ad in loop.history(f"CondorloopRun == {run}")
+             if "CondorloopKind" in ad]  # fmt: skip
+    assert (kinds.count("RECO"), kinds.count("HARVEST")) == (3, harvests)
+
+
 def test_an_outage_of_oms_changes_nothing(loop):
     fault = {"target": "oms", "mode": "http_error", "status": 503, "at": 1, "times": 5}
     play = loop.play(scenario(398708, ["EcalPedestals"], faults=[fault]))
