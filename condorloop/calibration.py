@@ -161,6 +161,11 @@ class Harvesting(Section):
     longest_wait: Seconds = 900.0
     """How long a complete ALCARECO waits at most for its harvest to begin."""
 
+    @property
+    def counts_luminosity(self) -> bool:
+        """Whether OMS is to be asked for luminosity."""
+        return self.statistic == "luminosity"
+
 
 class Closing(Section):
     """When a campaign is over."""

@@ -62,6 +62,4 @@ class Luminosity:
 
 
 def _counting(calibrations: Mapping[str, Calibration]) -> frozenset[str]:
-    return frozenset(
-        name for name, c in calibrations.items() if c.harvesting.statistic == "luminosity"
-    )
+    return frozenset(n for n, c in calibrations.items() if c.harvesting.counts_luminosity)

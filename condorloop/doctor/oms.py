@@ -50,8 +50,11 @@ def examinations(config: Config) -> list[Examination]:
     """Say what to look at."""
     site = config.site.oms
     limit = 6 * site.timeout + 10.0
+    counts = any(c.harvesting.counts_luminosity for c in config.calibrations.values())
+    luminosity = Examination(SUBJECT, "luminosity", partial(_luminosity, site), 2 * limit)
     return [
         Examination(SUBJECT, "runs", partial(_runs, site), limit),
+        *([luminosity] if counts else []),
         Examination(SUBJECT, "certificate", partial(certificate, site.url, site.timeout)),
         Examination(SUBJECT, "clock", partial(_clock, site)),
     ]
@@ -62,21 +65,44 @@ def _runs(site: OmsSite) -> Iterator[Check]:
     try:
         runs = Oms(site).runs(time.time() - LOOKED_BACK)
     except OmsUnavailable as error:
-        yield stops("runs", str(error), _remedy(site))
+        yield stops("runs", str(error), _remedy(site, "runs"))
         return
     last = f", the last one {runs[-1].number}" if runs else ""
     words = f"{site.url} answers ({login}): {len(runs)} runs in {duration(LOOKED_BACK)}{last}"
     yield fine("runs", words)
 
 
-def _remedy(site: OmsSite) -> str:
+def _luminosity(site: OmsSite) -> Iterator[Check]:
+    name, asked = "luminosity", Oms(site)
+    try:
+        runs = asked.runs(time.time() - LOOKED_BACK)
+    except OmsUnavailable:
+        yield not_checked(name, "OMS does not answer")
+        return
+    if not runs:
+        yield not_checked(name, f"no run in {duration(LOOKED_BACK)}")
+        return
+    run = runs[-1].number
+    try:
+        recorded = asked.luminosity(run)
+    except OmsUnavailable as error:
+        words = f"{error}; lumisections are counted in its place"
+        yield warning(name, words, _remedy(site, "lumisections"))
+        return
+    told = (
+        f"{sum(recorded.values()):.3g} /pb recorded in {len(recorded)} LS" if recorded else "none"
+    )
+    yield fine(name, f"of run {run}, the last one: {told}")
+
+
+def _remedy(site: OmsSite, resource: str) -> str:
     if site.login == "krb":
         return "klist; kinit"
     if site.login == "oidc":
         secret = shlex.quote(str(site.client_secret_file))
         return f"ls -l {secret}  # and look at client_id in the site file"
     insecure = "" if site.verify_certificates else "k"
-    url = shlex.quote(f"{site.url.rstrip('/')}/{site.version}/runs")
+    url = shlex.quote(f"{site.url.rstrip('/')}/{site.version}/{resource}")
     return f"curl -sS{insecure}D- -o /dev/null {url}"
 
 

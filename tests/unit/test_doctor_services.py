@@ -7,20 +7,25 @@ import ssl
 import subprocess
 import threading
 import time
+from datetime import UTC, datetime
 from email.utils import formatdate
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop import accounts
+from condorloop.calibration import Harvesting
 from condorloop.config import load
 from condorloop.doctor import clock, kerberos, oms, uploads
 from condorloop.doctor.certificate import NoCertificate, not_after, valid_until
 from condorloop.doctor.checks import Verdict
 from condorloop.kerberos import ENDS_SOON, NoTicket, Ticket
 from condorloop.site import OmsSite
+from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS, usual
+from condorloop.testbed.oms_rows import OmsRows
+from condorloop.testbed.oms_server import OmsServer
 from tests.unit.examples import TOP, config, site_file
 
 DAY = 24 * 3600.0
@@ -89,9 +94,9 @@ def tls(certificate):
     server.close()
 
 
-def looked(site):
+def looked(site, calibrations=MappingProxyType({})):
     """What each examination of an OMS finds, by name."""
-    whole = SimpleNamespace(site=SimpleNamespace(oms=site))
+    whole = SimpleNamespace(site=SimpleNamespace(oms=site), calibrations=calibrations)
     return {check.name: check for e in oms.examinations(whole) for check in e.look()}
 
 
@@ -109,6 +114,46 @@ def test_an_oms_that_fails_would_stop_the_loop(server):
     assert check.verdict is Verdict.STOPS
     assert "503" in check.words
     assert check.remedy.startswith("curl ")
+
+
+COUNTING = {"BeamSpot": SimpleNamespace(harvesting=Harvesting(statistic="luminosity"))}
+
+
+@pytest.fixture
+def with_runs():
+    """An OMS with a run of two lumisections that began an hour ago."""
+    began = datetime.fromtimestamp(time.time() - 3600, UTC)
+    run = {"run_number": 398600, "start_time": f"{began:%Y-%m-%dT%H:%M:%SZ}"}
+    lumis = ({"run_number": 398600, "lumisection_number": ls} for ls in (1, 2))
+    shown = OmsRows([usual(RUNS) | run], [usual(LUMISECTIONS) | these for these in lumis])
+    server = OmsServer(lambda: shown)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_luminosity_is_looked_at_where_a_calibration_counts_it(with_runs):
+    site = OmsSite(url=with_runs.url, timeout=5)
+    assert "luminosity" not in looked(site)
+    assert "lumisections" not in with_runs.requests
+    check = looked(site, COUNTING)["luminosity"]
+    assert check.verdict is Verdict.FINE
+    assert check.words == "of run 398600, the last one: 0.895 /pb recorded in 2 LS"
+
+
+def test_an_oms_without_luminosity_is_told_and_does_not_stop_the_loop(with_runs):
+    with_runs.faults.inject("http_error", resource="lumisections", status=400)
+    check = looked(OmsSite(url=with_runs.url, timeout=5), COUNTING)["luminosity"]
+    assert check.verdict is Verdict.WARNING
+    assert "lumisections are counted" in check.words
+    assert check.remedy.endswith("/v1/lumisections")
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_luminosity_of_no_run_cannot_be_looked_at(server, status):
+    server.status = status
+    check = looked(OmsSite(url=server.url, timeout=5), COUNTING)["luminosity"]
+    assert check.verdict is Verdict.NOT_CHECKED
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
