@@ -10,7 +10,7 @@ from condorloop.contents import Contents
 from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
 from condorloop.luminosity import Luminosity
-from condorloop.model import CampaignKey, CampaignState
+from condorloop.model import CampaignKey, CampaignState, Queued
 from condorloop.oms import Oms
 from condorloop.submitter import Submitter
 from condorloop.testbed.faults import OmsMode
@@ -76,7 +76,7 @@ class Place:
         self.files = Files()
         self.ledger = Ledger(config.site.work_dir / "condorloop.db")
         oms = Oms(config.site.oms.model_copy(update={"url": self.server.url, "timeout": 5.0}))
-        pool = SimpleNamespace(dags=dict, held_jobs=tuple, close=lambda: None)
+        pool = SimpleNamespace(queued=Queued, close=lambda: None)
         world = World(oms, self.files, pool)
         self.submitter = Submitter(config, self.ledger, lambda: START + 600, world)
 

@@ -10,6 +10,7 @@ import pytest
 
 from condorloop.config import ConfigError, Mistake
 from condorloop.ledger import Ledger
+from condorloop.model import Queued
 from condorloop.notify import Notifier, summary
 from condorloop.oms import OmsUnavailable
 from condorloop.status import Problem, ProblemKind, Status
@@ -59,7 +60,7 @@ class Quiet:
 
     def world(self):
         files = SimpleNamespace(probing=0, probed=dict, close=lambda: None)
-        pool = SimpleNamespace(dags=dict, held_jobs=tuple, close=lambda: None)
+        pool = SimpleNamespace(queued=Queued, close=lambda: None)
         return World(self, files, pool)
 
     def runs(self, since, known=()):
