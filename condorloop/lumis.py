@@ -41,7 +41,7 @@ class Lumis:
     @classmethod
     def union(cls, sets: Iterable[Lumis]) -> Self:
         """Make the union of many sets at once."""
-        return cls(_joined(sorted(r for s in sets for r in s.ranges)))
+        return cls(_joined(sorted({r for s in sets for r in s.ranges})))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -75,7 +75,7 @@ class Lumis:
         return self.ranges[-1][1] if self.ranges else 0
 
     def __str__(self) -> str:
-        return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in self.ranges)
+        return ",".join([f"{a}" if a == b else f"{a}-{b}" for a, b in self.ranges])
 
     def __len__(self) -> int:
         return sum(b - a + 1 for a, b in self.ranges)

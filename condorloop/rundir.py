@@ -157,7 +157,45 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write a JSON object, whole or not at all."""
-    write_whole(path, json.dumps(data, indent=1) + "\n")
+    write_whole(path, json_text(data))
+
+
+def json_text(data: Mapping[str, Any]) -> str:
+    """Write a JSON object for people and programs: a line for each member, and for each of theirs.
+
+    The encoder of `json` that indents is ten times slower.
+
+    >>> print(json_text({"run": 1, "files": [{"path": "a", "size": 1}, {"path": "b", "size": 2}]}))
+    {
+     "run": 1,
+     "files": [
+      {"path": "a", "size": 1},
+      {"path": "b", "size": 2}
+     ]
+    }
+    <BLANKLINE>
+    """
+    members = [f"{_key(name)}: {_of_members(value)}" for name, value in data.items()]
+    return _lines("{", members, "}", " ") + "\n"
+
+
+def _of_members(value: object) -> str:
+    if isinstance(value, dict):
+        return _lines("{", [f"{_key(k)}: {json.dumps(v)}" for k, v in value.items()], "}", "  ")
+    if isinstance(value, (list, tuple)):
+        return _lines("[", [json.dumps(v) for v in value], "]", "  ")
+    return json.dumps(value)
+
+
+def _key(name: object) -> str:
+    return json.dumps(str(name))
+
+
+def _lines(begin: str, members: list[str], end: str, indent: str) -> str:
+    if not members:
+        return begin + end
+    separator = f",\n{indent}"
+    return f"{begin}\n{indent}{separator.join(members)}\n{indent[1:]}{end}"
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -169,12 +207,7 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     """Write a text file under a temporary name, and rename it when it is on the disk."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            temporary.chmod(mode)
+        write_to_disk(temporary, text, mode)
         temporary.replace(path)
     except OSError:
         with suppress(OSError):
@@ -194,6 +227,16 @@ def sync_files(paths: Iterable[Path]) -> None:
     for path in paths:
         with path.open("rb") as file:
             os.fsync(file.fileno())
+
+
+def write_to_disk(path: Path, text: str, mode: int | None = None) -> None:
+    """Write a text file that is on the disk when this returns; half of it is there before."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    if mode is not None:
+        path.chmod(mode)
 
 
 def let_group_write(paths: Iterable[Path]) -> None:

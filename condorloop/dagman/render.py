@@ -1,13 +1,12 @@
 """Write a DAG: from its plan and the templates to a directory that can be submitted by hand.
 
-Knows the templates and what their variables are. The directory is written under a temporary
+Knows what the templates' variables are. The directory is written under a temporary
 name and renamed into place, so that it is whole or not there.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import shutil
 import sys
 from collections.abc import Mapping
@@ -15,15 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from condorloop import accounts
 from condorloop.calibration import Calibration
 from condorloop.cmssw import Cmssw
-from condorloop.config import Config, shipped
-from condorloop.dagman import cmsdriver, quoting
+from condorloop.config import Config
+from condorloop.dagman import cmsdriver
 from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
+from condorloop.dagman.templates import template, template_versions
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import CampaignKey, NodeKind
 from condorloop.rundir import (
@@ -33,14 +31,15 @@ from condorloop.rundir import (
     dag_dir,
     dag_file,
     iso_time,
+    json_text,
     run_dir,
     sync_folder,
-    write_json,
+    write_to_disk,
     write_whole,
 )
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
-_TEMPLATES = (*_SCRIPTS, "dagman.config", "dag")
+_TEXTS = (*_SCRIPTS, "dagman.config", "dag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,46 +108,30 @@ class Renderer:
         temporary = final.with_name(f".{final.name}.partial")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        write_texts(temporary, self.texts(plan))
-        write_json(temporary / MANIFEST, self.manifest(plan, uploaded))
+        for name, text in self.texts(plan).items():
+            write_to_disk(temporary / name, text, mode=_mode(name))
+        write_to_disk(temporary / MANIFEST, json_text(self.manifest(plan, uploaded)))
+        sync_folder(temporary)
         temporary.replace(final)
         sync_folder(runs)
         return dag_file(runs, plan.number)
 
     def texts(self, plan: DagPlan) -> dict[str, str]:
         """What stands in the files of a DAG's directory, by name, but for the manifest."""
+        context = self._context(plan)
+        files = {"dag": context["dag_name"]}
+        return {files.get(name, name): template(name).render(context) for name in _TEXTS}
+
+    def description(self, plan: DagPlan) -> str:
+        """The DAG description alone."""
+        return template("dag").render(self._context(plan))
+
+    def _context(self, plan: DagPlan) -> dict[str, Any]:
         runs = self.run_dir(plan.key)
-        environment, context = self._environment(runs), self._context(plan, runs)
-        files = {"dag": dag_file(runs, plan.number).name}
-        return {
-            files.get(name, name): environment.get_template(f"{name}.j2").render(context)
-            for name in _TEMPLATES
-        }
-
-    def _environment(self, runs: Path) -> Environment:
-        templates = FileSystemLoader(shipped("templates"))
-        environment = Environment(
-            loader=templates, undefined=StrictUndefined, keep_trailing_newline=True
-        )
-        storage = self.config.site.storage.url.rstrip("/")
-        environment.filters |= {
-            "sh": quoting.shell,
-            "classad": quoting.classad,
-            "args": quoting.arguments,
-            "submit": quoting.submit,
-            "vars": quoting.dag_vars,
-            "comment": quoting.comment,
-            "url": lambda path: f"{storage}/{path}",
-            "sandboxed": lambda name: f"file:../{name}.root",
-            "reco_file": lambda name: str(runs / f"{name}.root"),
-        }
-        return environment
-
-    def _context(self, plan: DagPlan, runs: Path) -> dict[str, Any]:
         calibration = self.config.calibrations[plan.key.calibration]
         parameters = self.config.parameters
         area = Cmssw.of(self.config).area
-        kinds = [job_kind(k, calibration, self.config.site) for k in NodeKind]
+        nodes_of = {kind: plan.of_kind(kind) for kind in NodeKind}
         return {
             "key": plan.key,
             "label": f"{plan.key} {plan.label}",
@@ -157,11 +140,12 @@ class Renderer:
             "attributes": self.attributes(plan),
             # Among jobs of equal priority, those of the older run go first.
             "precedence": -plan.key.run,
-            "kinds": [k for k in kinds if plan.of_kind(k.name)],
+            "kinds": [job_kind(k, calibration, self.config.site) for k in NodeKind if nodes_of[k]],
             "nodes": plan.nodes,
-            "reco_nodes": plan.of_kind(NodeKind.RECO),
-            "alca_nodes": plan.of_kind(NodeKind.ALCA),
+            "nodes_of": nodes_of,
             "harvests": plan.harvests,
+            "storage": self.config.site.storage.url.rstrip("/"),
+            "runs": str(runs),
             "permanent": PERMANENT,
             "python": sys.executable,
             "setup": self.config.site.cmssw.setup,
@@ -194,7 +178,7 @@ class Renderer:
             "id": self.dag_id(plan.key, plan.number),
             "release": parameters.release,
             "global_tag": parameters.global_tag,
-            "templates": template_versions(),
+            "templates": template_versions(_TEXTS),
             "cmssw": {
                 "setup": str(cmssw.setup),
                 "scram_arch": cmssw.scram_arch,
@@ -228,7 +212,7 @@ def write_texts(folder: Path, texts: Mapping[str, str]) -> bool:
         if _stands(file, text):
             continue
         changed = True
-        write_whole(file, text, mode=0o775 if name in _SCRIPTS else None)
+        write_whole(file, text, mode=_mode(name))
     return changed
 
 
@@ -237,6 +221,10 @@ def _stands(file: Path, text: str) -> bool:
         return file.read_bytes() == text.encode()
     except FileNotFoundError:
         return False
+
+
+def _mode(name: str) -> int | None:
+    return 0o775 if name in _SCRIPTS else None
 
 
 def _manifest_of_nodes(plan: DagPlan) -> dict[str, Any]:
@@ -285,9 +273,3 @@ def upload_metadata(calibration: Calibration, run: int) -> dict[str, Any]:
         "since": run if calibration.since_is_run else None,
         "userText": upload.user_text,
     }
-
-
-def template_versions() -> Mapping[str, str]:
-    """The versions of the templates: the first 12 digits of each one's SHA-1."""
-    folder = shipped("templates")
-    return {n: hashlib.sha1((folder / f"{n}.j2").read_bytes()).hexdigest()[:12] for n in _TEMPLATES}

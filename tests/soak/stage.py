@@ -9,18 +9,13 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from jinja2 import BytecodeCache, Environment
-from jinja2.bccache import Bucket
-
 from condorloop import cmssw, conditions, finishing, uploading
 from condorloop import ledger as ledger_module
-from condorloop.dagman import render
 from tests.soak.service import SimulatedService
 from tests.soak.story import Agenda, Violation
 
@@ -53,7 +48,6 @@ def stand_ins(
                 (conditions, "processes", service),
                 (cmssw.Cmssw, "environment", enter),
                 (ledger_module, "uuid", uuids),
-                (render, "Environment", partial(Environment, bytecode_cache=_Compiled())),
             ):
                 stack.enter_context(patch.object(owner, name, stand_in))
             yield
@@ -73,20 +67,6 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._hear(record.getMessage())
-
-
-class _Compiled(BytecodeCache):
-    """Keeps compiled templates from one DAG to the next: they are half of what a day costs."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._known:
-            bucket.bytecode_from_string(self._known[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._known[bucket.key] = bucket.bytecode_to_string()
 
 
 def _sleepless(seconds: float) -> None:

@@ -307,7 +307,7 @@ def test_a_directory_is_whole_or_not_there(rendered, tmp_path, monkeypatch):
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(render, "write_json", fail)
+    monkeypatch.setattr(render, "json_text", fail)
     with pytest.raises(OSError, match="No space"):
         rendered("EcalPedestals")
     assert not (tmp_path / "work/EcalPedestals/run398600/dag000").exists()
