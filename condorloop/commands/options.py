@@ -40,9 +40,16 @@ class Given:
 
     def again(self) -> tuple[str, ...]:
         """The same, as the options of another command that may run in any folder."""
-        files = {"--site": self.site, "--calibrations": self.calibrations}
-        named = [(k, str(v.absolute())) for k, v in files.items() if v]
+        named = [(f"--{k}", str(v.absolute())) for k, v in self._files().items()]
         return tuple(w for pair in (*named, *(("-c", name) for name in self.only)) for w in pair)
+
+    def variables(self) -> dict[str, str]:
+        """The files, as the variables of a shell whose commands find them in any folder."""
+        return {f"CONDORLOOP_{k.upper()}": str(v.absolute()) for k, v in self._files().items()}
+
+    def _files(self) -> dict[str, Path]:
+        files = {"site": self.site, "calibrations": self.calibrations}
+        return {name: file for name, file in files.items() if file}
 
     def read(self) -> Config:
         """Read the configuration.
@@ -109,6 +116,8 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--calibrations",
         type=click.Path(path_type=Path),
+        envvar="CONDORLOOP_CALIBRATIONS",
+        show_envvar=True,
         help="The folder of calibration YAML files; the shipped one by default.",
     )
     @click.option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import pwd
+import shlex
 import sys
 from pathlib import Path
 
@@ -108,6 +109,9 @@ def systemd(
     click.echo(f"# Look at them, then type{', as root' if system else ''}:")
     for line in units.to_type(wanted, output.absolute()):
         click.echo(line)
+    variables = " ".join(f"{k}={shlex.quote(v)}" for k, v in given.variables().items())
+    if variables:
+        click.echo(f"# For your shell, that its commands see the same: export {variables}")
     if wanted.renewal:
         click.echo(f"# The ticket, for your shell and for jobs: KRB5CCNAME={wanted.renewal.ccname}")
 

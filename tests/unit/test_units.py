@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from condorloop import units
 from condorloop.cli import cli
 from condorloop.units import Manager, Renewal, UnitError, Wanted
-from tests.unit.examples import site_file
+from tests.unit.examples import TOP, site_file
 
 NOBODY = pwd.getpwnam("nobody")
 HOSTILE = "/data/50 %h/a\"b'c\\d$HOME;é"
@@ -213,6 +214,18 @@ def test_the_command_writes_units_and_says_what_to_type(tmp_path, systemd):
     assert command_of(text)[1:] == [
         *("-m", "condorloop", "run", "--site", str(tmp_path / "site.yaml"), "-c", "BeamSpot")
     ]
+
+
+def test_the_units_run_the_calibrations_of_the_shell_that_wrote_them(tmp_path, systemd):
+    folder = shutil.copytree(TOP / "calibrationYAML", tmp_path / "trial" / "calibrationYAML")
+    shutil.copy(TOP / "ngtParameters.jsn", tmp_path / "trial")
+    done = systemd("--account", "nobody", CONDORLOOP_CALIBRATIONS=str(folder))
+    assert done.exit_code == 0, done.stderr
+    for name in ("condorloop.service", "condorloop-cleanup.service"):
+        command = command_of((tmp_path / "systemd" / name).read_text())
+        assert command[command.index("--calibrations") + 1] == str(folder)
+    [line] = [each for each in done.stdout.splitlines() if "For your shell" in each]
+    assert f"CONDORLOOP_CALIBRATIONS={folder}" in line
 
 
 def test_the_variables_that_the_site_file_asks_for_go_with_it(tmp_path, systemd):
