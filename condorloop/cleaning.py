@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from condorloop import window
 from condorloop.config import Config
 from condorloop.disk import DiskSpace
 from condorloop.leavings import Size, remove, size_of
@@ -57,11 +58,6 @@ class Inventory:
         return going.get(Kept.RUNS) or sum(going.values(), Size())
 
 
-def window(config: Config) -> float:
-    """The longest time from its start, in seconds, for which any calibration uses a run."""
-    return max(c.closing.buffer for c in config.calibrations.values())
-
-
 def inventories(
     config: Config, ledger: LedgerRetention, now: float, runs: Collection[int] = ()
 ) -> Iterator[Inventory]:
@@ -78,8 +74,8 @@ def inventories(
             continue
         folder = _folder(config, settled)
         covered = ledger.covered_reco(settled)
-        at = goes_at(settled, calibration.retention, window(config))
-        now_going = due(now, settled, calibration.retention, window(config))
+        at = goes_at(settled, calibration.retention, window.longest(config.calibrations))
+        now_going = due(now, settled, calibration.retention, window.longest(config.calibrations))
         sizes = {kept: size_of(folder, kept, covered) for kept in Kept}
         yield Inventory(
             key=settled.key,
@@ -169,7 +165,9 @@ class Cleaner:
             configured = config.calibrations.get(settled.key.calibration)
             if configured is None or calibration not in (None, settled.key.calibration):
                 continue
-            for kept in due(now, settled, configured.retention, window(config)):
+            for kept in due(
+                now, settled, configured.retention, window.longest(config.calibrations)
+            ):
                 try:
                     removed, finished = self._remove(config, settled, kept, most - gone.files)
                 except OSError as error:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from condorloop.config import Config
+from condorloop.config import Known
 from condorloop.rundir import read_json
 from condorloop.status import STATUS
 
 
-def runs(load: Callable[[], Config]) -> dict[str, str]:
+def runs(load: Callable[[], Known]) -> dict[str, str]:
     """Give the runs of the last days, the newest first, each with what there is of it.
 
     Parameters
@@ -30,7 +30,7 @@ def runs(load: Callable[[], Config]) -> dict[str, str]:
     return {str(run): ", ".join(found[run]) for run in sorted(found, reverse=True)}
 
 
-def calibrations(load: Callable[[], Config]) -> list[str]:
+def calibrations(load: Callable[[], Known]) -> list[str]:
     """Name the calibrations that are configured."""
     with suppress(Exception):
         return sorted(load().calibrations)

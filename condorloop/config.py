@@ -55,12 +55,18 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """Everything that was configured, checked."""
+class Known:
+    """A site, and the calibrations that can be used: enough to look at what was done."""
 
     site: Site
-    parameters: Parameters
     calibrations: Mapping[str, Calibration]
+
+
+@dataclass(frozen=True, slots=True)
+class Config(Known):
+    """Everything that was configured, checked."""
+
+    parameters: Parameters
 
 
 def shipped(folder: str) -> Path:
@@ -99,14 +105,13 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
         With every mistake of every file.
     """
     mistakes: list[Mistake] = []
-    the_site = _checked(Site, site, _expanded(_read(site, mistakes), site, mistakes), mistakes)
+    the_site = _site(site, mistakes)
     parameters_file = next(
         (p for p in (calibrations / "ngtParameters.jsn",) if os.path.lexists(p)),
         calibrations.parent / "ngtParameters.jsn",
     )
     parameters = _checked(Parameters, parameters_file, _read(parameters_file, mistakes), mistakes)
     wanted = frozenset(only)
-    defaults = the_site.defaults.model_dump(exclude_unset=True) if the_site else {}
     found: dict[str, Calibration] = {}
     names: set[str] = set()
     files = sorted(calibrations.glob("*.yaml"))
@@ -119,8 +124,7 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
             names.add(name)
             if wanted and name not in wanted:
                 continue
-            data = _merged(defaults, data)
-        calibration = _checked(Calibration, file, data, mistakes)
+        calibration = _calibration(file, data, the_site, mistakes)
         if calibration is None:
             continue
         if calibration.name in found:
@@ -132,7 +136,38 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
         mistakes.append(Mistake(calibrations, "calibration_name", name, f"one of: {known}"))
     if mistakes or the_site is None or parameters is None:
         raise ConfigError(mistakes)
-    return Config(the_site, parameters, found)
+    return Config(the_site, found, parameters)
+
+
+def look(site: Path, calibrations: Path) -> Known:
+    """Read a site, and of its calibrations those that can be used.
+
+    Raises
+    ------
+    ConfigError
+        The site file has mistakes.
+    """
+    mistakes: list[Mistake] = []
+    the_site = _site(site, mistakes)
+    if mistakes or the_site is None:
+        raise ConfigError(mistakes)
+    left_out: list[Mistake] = []
+    files = sorted(calibrations.glob("*.yaml"))
+    read = (_calibration(f, _read(f, left_out), the_site, left_out) for f in files)
+    return Known(the_site, {each.name: each for each in read if each})
+
+
+def _site(file: Path, mistakes: list[Mistake]) -> Site | None:
+    return _checked(Site, file, _expanded(_read(file, mistakes), file, mistakes), mistakes)
+
+
+def _calibration(
+    file: Path, data: Any, site: Site | None, mistakes: list[Mistake]
+) -> Calibration | None:
+    """Check a calibration, over the defaults of its site."""
+    if data is not None and site:
+        data = _merged(site.defaults.model_dump(exclude_unset=True), data)
+    return _checked(Calibration, file, data, mistakes)
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

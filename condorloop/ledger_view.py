@@ -56,6 +56,11 @@ class LedgerView(LedgerFile):
         rows = self._all("SELECT calibration, run FROM campaign WHERE run >= ?", first_run)
         return frozenset(CampaignKey(r["calibration"], r["run"]) for r in rows)
 
+    def calibrations(self) -> frozenset[str]:
+        """The calibrations that ever had a campaign."""
+        rows = self._all("SELECT DISTINCT calibration FROM campaign")
+        return frozenset(r["calibration"] for r in rows)
+
     def open_runs(self, since: float) -> list[int]:
         """The runs that started since, and have an open campaign."""
         rows = self._all(

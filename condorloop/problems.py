@@ -24,6 +24,13 @@ def of_services(services: Iterable[Service]) -> Iterator[Problem]:
             )
 
 
+def of_configuration(refused: str, since: float | None) -> Iterator[Problem]:
+    """Name what is wrong with a configuration that was to be read anew."""
+    if refused:
+        text = f"configuration is not taken up: {refused}"
+        yield Problem(ProblemKind.CONFIGURATION, text, "condorloop validate", since=since)
+
+
 def of_errors(errors: Mapping[CampaignKey, str]) -> Iterator[Problem]:
     """Name the campaigns that cannot go on."""
     for key, error in errors.items():
@@ -100,7 +107,7 @@ def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
         name = path.rpartition("/")[2]
         text = f"run {run}: bad file {name}: {why}"
         find = f"condorloop find {shlex.quote(name)}"
-        yield Problem(ProblemKind.BAD_FILE, text, find, run=run)
+        yield Problem(ProblemKind.BAD_FILE, text, find, run=run, path=path)
     for campaign in all_of_them:
         yield from _of_campaign(campaign)
 

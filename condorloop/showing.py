@@ -21,9 +21,9 @@ from condorloop.ledger_uploads import RecentLatencies
 from condorloop.model import CampaignKey, HeldJob, QueuedDag
 from condorloop.recent import RecentSummaries
 from condorloop.services import Service
-from condorloop.status import CampaignStatus, Status, jobs_in_queue, write
+from condorloop.status import CampaignStatus, Status, by_urgency, jobs_in_queue, write
 from condorloop.tickets import TicketWatch
-from condorloop.window import closing_rules, window_end
+from condorloop.window import closing_rules, longest, window_end
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,8 @@ class Seen:
         The queue: DAGs, held jobs of theirs, and how many DAGs the schedd does not start.
     put_off
         How many DAGs wait for room under the site's own limit.
+    not_taken_up
+        Why a configuration that was to be read anew is not used, and since when.
     """
 
     services: tuple[Service, ...]
@@ -57,6 +59,7 @@ class Seen:
     held_jobs: tuple[HeldJob, ...]
     idle_dags: int
     put_off: int = 0
+    not_taken_up: tuple[str, float | None] = ("", None)
 
 
 class Showing:
@@ -102,7 +105,7 @@ class Showing:
         LedgerError
             The ledger cannot be read.
         """
-        window = max(c.closing.buffer for c in config.calibrations.values())
+        window = longest(config.calibrations)
         services = (*seen.services, self._ledger.conditions(now - window))
         campaigns = tuple(
             _completed(campaign, config, seen.dags)
@@ -116,17 +119,22 @@ class Showing:
             poll_interval=config.site.poll_interval,
             cycle_time=took,
             services=services,
-            problems=(
-                *problems.of_services(services),
-                *problems.of_errors(seen.errors),
-                *problems.of_unconfigured(campaigns, config.calibrations),
-                *problems.of_late(campaigns, seen.dags, now),
-                *problems.of_listing(seen.odd_lines),
-                *problems.of_room(seen.put_off, config.site.pool.max_dags),
-                *problems.of_queue(seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held),
-                *problems.of_campaigns(campaigns),
-                *problems.of_disk(self._disk.warning, seen.not_cleaned),
-                *self._tickets.problems,
+            problems=by_urgency(
+                (
+                    *problems.of_services(services),
+                    *problems.of_configuration(*seen.not_taken_up),
+                    *problems.of_errors(seen.errors),
+                    *problems.of_unconfigured(campaigns, config.calibrations),
+                    *problems.of_late(campaigns, seen.dags, now),
+                    *problems.of_listing(seen.odd_lines),
+                    *problems.of_room(seen.put_off, config.site.pool.max_dags),
+                    *problems.of_queue(
+                        seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held
+                    ),
+                    *problems.of_campaigns(campaigns),
+                    *problems.of_disk(self._disk.warning, seen.not_cleaned),
+                    *self._tickets.problems,
+                )
             ),
             campaigns=campaigns,
             decisions=self._decisions.recent(),

@@ -208,7 +208,7 @@ class MessagesSite(Section):
     kinds: tuple[ProblemKind, ...] = (
         *(ProblemKind.SERVICE, ProblemKind.CAMPAIGN, ProblemKind.INCOMPLETE, ProblemKind.HELD),
         *(ProblemKind.FULL, ProblemKind.FAILED, ProblemKind.UPLOAD, ProblemKind.DISK),
-        *(ProblemKind.TICKET, ProblemKind.REFUSED, ProblemKind.LATE),
+        *(ProblemKind.TICKET, ProblemKind.REFUSED, ProblemKind.LATE, ProblemKind.CONFIGURATION),
     )
     """The kinds of problems that are told."""
 

@@ -5,7 +5,7 @@ Knows the fields of ``status.json`` and how they are written and read; it decide
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -38,42 +38,44 @@ LumiText = Annotated[
 
 
 class ProblemKind(StrEnum):
-    """What a problem is about."""
+    """What a problem is about; the most urgent kind is the first, what is over comes last."""
 
     SERVICE = "service"
     """A service gives no answer."""
-    CAMPAIGN = "campaign"
-    """A campaign cannot go on."""
-    INCOMPLETE = "incomplete"
-    """A campaign was closed without all that it should have."""
-    STORAGE = "storage"
-    """Storage lists what nobody understands."""
-    HELD = "held"
-    """A DAG or a job is on hold."""
-    FULL = "full"
-    """The schedd starts no more DAGs, or the site's own limit of them is reached."""
-    BAD_FILE = "bad file"
-    """A RAW file cannot be used."""
-    FAILED = "failed"
-    """A node failed."""
-    REMOVED = "removed"
-    """A person removed a DAG."""
-    QUARANTINED = "quarantined"
-    """A node goes on without an input."""
-    LEFT_OUT = "left out"
-    """A harvest went on without an ALCARECO."""
-    LACKING = "lacking"
-    """A job did not read all of its input."""
-    REFUSED = "refused"
-    """The schedd does not take a DAG, though it takes others."""
-    LATE = "late"
-    """The window of a campaign is over, and not all of it has come to its end."""
-    UPLOAD = "upload"
-    """The last payload is not in the database."""
     DISK = "disk"
     """The work_dir is nearly full."""
     TICKET = "ticket"
     """The Kerberos ticket ends soon."""
+    CONFIGURATION = "configuration"
+    """A changed configuration cannot be used; the one before is still in use."""
+    CAMPAIGN = "campaign"
+    """A campaign cannot go on."""
+    UPLOAD = "upload"
+    """The last payload is not in the database."""
+    REFUSED = "refused"
+    """The schedd does not take a DAG, though it takes others."""
+    LATE = "late"
+    """The window of a campaign is over, and not all of it has come to its end."""
+    HELD = "held"
+    """A campaign, a DAG or a job is on hold."""
+    FAILED = "failed"
+    """A node or a DAG failed."""
+    FULL = "full"
+    """The schedd starts no more DAGs, or the site's own limit of them is reached."""
+    INCOMPLETE = "incomplete"
+    """A campaign was closed without all that it should have."""
+    REMOVED = "removed"
+    """A person removed a DAG."""
+    LACKING = "lacking"
+    """A job did not read all of its input."""
+    LEFT_OUT = "left out"
+    """A harvest went on without an ALCARECO."""
+    QUARANTINED = "quarantined"
+    """A node goes on without an input."""
+    STORAGE = "storage"
+    """Storage lists what nobody understands."""
+    BAD_FILE = "bad file"
+    """A RAW file cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class Problem:
     """Something that is wrong, and what to type.
 
     `command` is empty where nothing can be typed; `calibration` and `run` are None for what
-    concerns all campaigns; `since` is None if nobody knows.
+    concerns all campaigns; `since` is None if nobody knows; `path` is the RAW file that it is
+    about, which several calibrations may read.
     """
 
     kind: ProblemKind
@@ -90,6 +93,13 @@ class Problem:
     calibration: str | None = None
     run: int | None = None
     since: float | None = None
+    path: str | None = None
+
+
+def by_urgency(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Put problems in the order of their kinds, in which all views show them."""
+    rank = {kind: n for n, kind in enumerate(ProblemKind)}
+    return tuple(sorted(problems, key=lambda p: rank[p.kind]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +210,18 @@ def jobs_in_queue(key: CampaignKey, dags: Iterable[QueuedDag]) -> dict[str, int]
     return {s.lower(): sum(c.get(f"Jobs{s}", 0) for c in counts) for s in states}
 
 
-def only(status: Status, calibrations: Iterable[str]) -> Status:
-    """Give what concerns these calibrations, and what concerns all."""
+def only(status: Status, calibrations: Collection[str]) -> Status:
+    """Give what concerns these calibrations, and what concerns all; everything if none is named."""
+    if not calibrations:
+        return status
     names = {None, *calibrations}
+    campaigns = tuple(c for c in status.campaigns if c.calibration in names)
+    read = {None, *(path for campaign in campaigns for path in campaign.bad_files)}
     return replace(
         status,
-        problems=tuple(p for p in status.problems if p.calibration in names),
-        campaigns=tuple(c for c in status.campaigns if c.calibration in names),
+        problems=tuple(p for p in status.problems if p.calibration in names and p.path in read),
+        campaigns=campaigns,
+        decisions=tuple(d for d in status.decisions if d.calibration in names),
         latencies=tuple(p for p in status.latencies if p.calibration in names),
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 
-from condorloop import logs, planner
+from condorloop import logs, planner, window
 from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
 from condorloop.closing import set_state
@@ -87,6 +87,7 @@ class Submitter:
         self._launcher = Launcher(ledger, renderer, pool, self._interruption)
         self._isolation = Isolation()
         self._put_off = 0
+        self._not_taken_up: tuple[str, float | None] = ("", None)
         self._cleaner = Cleaner(ledger)
         self._granting = Granting(
             *(ledger, self._launcher, pool, self._interruption, self._isolation, self._cleaner)
@@ -172,10 +173,15 @@ class Submitter:
         except ConfigError as error:
             for mistake in error.mistakes:
                 log.error("the configuration is not taken up: %s", mistake)
+            first, *others = map(str, error.mistakes)
+            more = f", and {len(others)} more" if others else ""
+            self._not_taken_up = f"{first}{more}", self._clock()
             return
         if _apart_from_defaults(config.site) != _apart_from_defaults(self._config.site):
-            log.error("the configuration is not taken up: another site file needs a new start")
+            self._not_taken_up = "another site file needs a new start", self._clock()
+            log.error("the configuration is not taken up: %s", self._not_taken_up[0])
             return
+        self._not_taken_up = "", None
         self.__dict__.pop("_cmssw", None)
         self._config = config
         self._renderer = Renderer(config, config.site.work_dir, self._ledger.id)
@@ -183,14 +189,13 @@ class Submitter:
         logs.follow(config.calibrations)
         log.info("configuration read anew, for new DAGs: %s", ", ".join(config.calibrations))
 
-    @property
-    def _window(self) -> float:
-        """The longest time, in seconds from its start, for which a run is of interest."""
-        return max(c.closing.buffer for c in self._config.calibrations.values())
-
     def _campaigns(self, now: float) -> list[Campaign]:
         """The campaigns with work to do."""
         return self._ledger.campaigns(self._intake.listed, now - self._window, now - AGAIN)
+
+    @property
+    def _window(self) -> float:
+        return window.longest(self._config.calibrations)
 
     def close(self) -> None:
         """Start nothing more."""
@@ -353,6 +358,7 @@ class Submitter:
             held_jobs=tracker.held_jobs,
             idle_dags=tracker.idle_dags(now),
             put_off=self._put_off,
+            not_taken_up=self._not_taken_up,
         )
         self._showing.show(self._config, seen, now, self._clock() - now)
 

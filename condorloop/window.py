@@ -24,8 +24,12 @@ def closing_rules(key: CampaignKey, calibrations: Mapping[str, Calibration]) -> 
     """
     if configured := calibrations.get(key.calibration):
         return configured.closing
-    windows = [c.closing.buffer for c in calibrations.values()]
-    return Closing(buffer=max(windows)) if windows else Closing()
+    return Closing(buffer=longest(calibrations))
+
+
+def longest(calibrations: Mapping[str, Calibration]) -> float:
+    """The longest time, in seconds from its start, for which a run is of interest."""
+    return max((c.closing.buffer for c in calibrations.values()), default=Closing().buffer)
 
 
 def window_end(run_start: float, asked_at: float | None, closing: Closing) -> float:

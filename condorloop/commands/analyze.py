@@ -10,7 +10,7 @@ import click
 
 from condorloop.commands.group import examples
 from condorloop.commands.options import RUN, Given, options
-from condorloop.config import Config
+from condorloop.config import Known
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
 from condorloop.stories import analysis
 from condorloop.stories.analysis import Analysis, Queue
@@ -32,7 +32,7 @@ from condorloop.views.terminal import console
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def analyze(given: Given, run_number: int, node: str | None, as_json: bool) -> None:
     """Say why things of RUN failed, are held or do not run, and what to type."""
-    loaded = given.load()
+    loaded = given.look()
     stories = tell(loaded, run_number, given.only)
     queue, silent = _queue(loaded, run_number)
     folders = {(s.campaign.key, d.label): Path(d.directory) for s in stories for d in s.dags}
@@ -47,7 +47,7 @@ def analyze(given: Given, run_number: int, node: str | None, as_json: bool) -> N
         console().print(analysis_view(told, stories, time.time()))
 
 
-def _queue(loaded: Config, run: int) -> tuple[Queue, str]:
+def _queue(loaded: Known, run: int) -> tuple[Queue, str]:
     """What the schedd says, or why it says nothing."""
     schedd = Schedd(loaded.site.pool, loaded.site.name)
     try:

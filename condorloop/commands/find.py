@@ -33,7 +33,7 @@ def find(given: Given, what: tuple[str, ...], as_json: bool) -> None:
     these is looked up as each. Reads the ledger and event logs; asks no service. Times are UTC.
     """
     wanted = " ".join(what)
-    found = finding.find(given.load(), wanted, given.only)
+    found = finding.find(given.look(), wanted, given.only)
     if as_json:
         click.echo(json.dumps(finding.to_json(found), indent=1))
     elif found.hits:

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -18,10 +18,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from condorloop import completion, config, logs
-from condorloop.config import Config
-from condorloop.ledger_file import LEDGER
+from condorloop.config import Config, Known
+from condorloop.ledger_file import LEDGER, LedgerError
+from condorloop.ledger_view import LedgerView
 from condorloop.lock import sole_submitter
 from condorloop.recovery import open_ledger
+from condorloop.site import Site
 from condorloop.submitter import Submitter
 
 
@@ -59,8 +61,7 @@ class Given:
         ConfigError
             Anything in it is wrong.
         """
-        folder = self.calibrations or config.shipped("calibrationYAML")
-        return config.load(self.site_file, folder, self.only)
+        return config.load(self.site_file, self._folder, self.only)
 
     def load(self) -> Config:
         """Read the configuration; this process and its children get the site's environment.
@@ -71,12 +72,57 @@ class Given:
             Anything in it is wrong.
         """
         loaded = self.read()
-        os.environ.update(loaded.site.environment)
-        tools = map(str, loaded.site.path)
-        before = os.environ.get("PATH", os.defpath).split(os.pathsep)
-        os.environ["PATH"] = os.pathsep.join(dict.fromkeys([*tools, *before]))
-        os.umask(0o002)
+        _enter(loaded.site)
         return loaded
+
+    def glance(self) -> Known:
+        """Read the site, and the calibrations that can be used; nothing else of them matters.
+
+        Raises
+        ------
+        ConfigError
+            The site file is wrong.
+        """
+        return config.look(self.site_file, self._folder)
+
+    def look(self) -> Known:
+        """Read what a command needs that only looks: one bad YAML file hides nothing.
+
+        Raises
+        ------
+        ConfigError
+            The site file is wrong.
+        click.UsageError
+            A calibration is asked for that is neither configured nor in the ledger.
+        """
+        known = self.glance()
+        _enter(known.site)
+        if self.only:
+            there = {*known.calibrations, *_ever_latched(known.site.work_dir)}
+            if strange := sorted(set(self.only) - there):
+                names = ", ".join(sorted(there)) or "none"
+                raise click.UsageError(f"-c: no calibration {strange[0]}; there are: {names}")
+        return known
+
+    @property
+    def _folder(self) -> Path:
+        return self.calibrations or config.shipped("calibrationYAML")
+
+
+def _enter(site: Site) -> None:
+    """Give this process and its children the site's environment."""
+    os.environ.update(site.environment)
+    tools = map(str, site.path)
+    before = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(dict.fromkeys([*tools, *before]))
+    os.umask(0o002)
+
+
+def _ever_latched(work_dir: Path) -> frozenset[str]:
+    """The calibrations that the ledger knows; none where there is no ledger."""
+    with suppress(LedgerError), LedgerView(work_dir / LEDGER) as ledger:
+        return ledger.calibrations()
+    return frozenset()
 
 
 def _so_far(ctx: click.Context) -> Given:
@@ -88,7 +134,7 @@ class _Run(click.IntRange):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        found = completion.runs(_so_far(ctx).read).items()
+        found = completion.runs(_so_far(ctx).glance).items()
         return [CompletionItem(run, help=what) for run, what in found if run.startswith(incomplete)]
 
 
@@ -99,7 +145,7 @@ RUN = _Run(1, 10**9 - 1)
 def _calibrations(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    found = completion.calibrations(_so_far(ctx).read)
+    found = completion.calibrations(_so_far(ctx).glance)
     return [CompletionItem(name) for name in found if name.startswith(incomplete)]
 
 

@@ -71,7 +71,7 @@ def report(
         period = Period.of(since, until, now)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    made = gather(given.load(), given.only, period, now)
+    made = gather(given.look(), given.only, period, now)
     form = "json" if as_json else form
     if form == TABLE and output is None:
         console().print(report_view(made))

@@ -36,7 +36,7 @@ def show(given: Given, run_number: int, payload: str | None, whole: bool, as_jso
 
     Reads the ledger and the run directories; asks no service. Times are UTC.
     """
-    stories = telling.tell(given.load(), run_number, given.only)
+    stories = telling.tell(given.look(), run_number, given.only)
     now, terminal = time.time(), console()
     if payload is None:
         if as_json:

@@ -25,9 +25,8 @@ from condorloop.views.terminal import console
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, as docs/status.md says.")
 def status(given: Given, as_json: bool) -> None:
     """Show campaigns, services and problems, as of the submitter's last cycle."""
-    loaded = given.load()
-    work_dir = loaded.site.work_dir
-    shown = states.only(states.read(work_dir), loaded.calibrations)
+    work_dir = given.look().site.work_dir
+    shown = states.only(states.read(work_dir), given.only)
     submitter = running_submitter(work_dir)
     if as_json:
         click.echo(json.dumps(states.to_json(shown) | {"submitter": submitter}, indent=1))

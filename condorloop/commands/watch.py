@@ -19,5 +19,4 @@ def watch(given: Given) -> None:
     What does not fit the screen is counted. The state is that of the submitter's last cycle; times
     are UTC.
     """
-    loaded = given.load()
-    watch_until_ended(loaded.site.work_dir, loaded.calibrations, console(), WatchView)
+    watch_until_ended(given.look().site.work_dir, given.only, console(), WatchView)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from condorloop.calibration import Closing
-from condorloop.config import Config
+from condorloop.config import Known
 from condorloop.dagman.events import jobs_of
 from condorloop.ledger_file import LEDGER
 from condorloop.model import JobRecord, UploadOutcome
@@ -24,7 +24,7 @@ from condorloop.reporting.ways import CampaignFacts
 from condorloop.rundir import dag_file, run_dir
 
 
-def gather(config: Config, only: Collection[str], period: Period, now: float) -> Report:
+def gather(config: Known, only: Collection[str], period: Period, now: float) -> Report:
     """Report on the runs of a period.
 
     Parameters

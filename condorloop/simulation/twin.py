@@ -41,6 +41,7 @@ from condorloop.simulation.raw_files import (
 )
 from condorloop.simulation.slots import Slots
 from condorloop.simulation.tally import Queue, Tally
+from condorloop.window import longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +284,7 @@ class Twin:
         stream = self._streams.get((name, run.number))
         if stream is None:
             stream = self._streams[name, run.number] = StreamOfRun()
-            window = max(c.closing.buffer for c in self._config.calibrations.values())
+            window = longest(self._config.calibrations)
             layout = self._around.streams[name]
             for file in coming(layout, name, run, self._around.data, self._seed):
                 number = self._seen(Target.EOS, file.time)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from condorloop.config import Config
+from condorloop.config import Known
 from condorloop.dagman import outcome
 from condorloop.dagman.events import jobs_of
 from condorloop.fates import LumiState
@@ -63,7 +63,7 @@ class Found:
     more: bool = False
 
 
-def find(config: Config, what: str, only: Collection[str] = ()) -> Found:
+def find(config: Known, what: str, only: Collection[str] = ()) -> Found:
     """Look for everything that may be meant, in all campaigns or in `only` these calibrations'.
 
     Raises
@@ -80,7 +80,7 @@ def find(config: Config, what: str, only: Collection[str] = ()) -> Found:
 class _Search:
     """One search: each campaign's story is read once."""
 
-    def __init__(self, ledger: LedgerSearch, config: Config, only: Collection[str]) -> None:
+    def __init__(self, ledger: LedgerSearch, config: Known, only: Collection[str]) -> None:
         self.more = False
         self._ledger = ledger
         self._config = config

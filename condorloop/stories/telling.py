@@ -11,13 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from condorloop.conditions import Iov
-from condorloop.config import Config
+from condorloop.config import Known
 from condorloop.dagman.records import DagRecords, read
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.model import JobRecord
 from condorloop.rundir import HARVEST_RECORD, dag_file, read_json, run_dir
 from condorloop.stories.ledger_story import LedgerStories
 from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story, node_state
+from condorloop.window import closing_rules, window_end
 
 _IN_QUEUE = (NodeState.IDLE, NodeState.RUNNING, NodeState.HELD)
 
@@ -36,7 +37,7 @@ def ledger_of(work_dir: Path) -> Path:
     return path
 
 
-def tell(config: Config, run: int, only: Collection[str] = ()) -> tuple[Story, ...]:
+def tell(config: Known, run: int, only: Collection[str] = ()) -> tuple[Story, ...]:
     """Tell the stories of a run's campaigns; of all, or `only` of these calibrations.
 
     Raises
@@ -55,7 +56,7 @@ def tell(config: Config, run: int, only: Collection[str] = ()) -> tuple[Story, .
     return tuple(completed(story, config) for story in stories)
 
 
-def completed(story: Story, config: Config, *, in_flight_only: bool = False) -> Story:
+def completed(story: Story, config: Known, *, in_flight_only: bool = False) -> Story:
     """Add to a story what its configuration and its directories tell.
 
     Parameters
@@ -65,8 +66,8 @@ def completed(story: Story, config: Config, *, in_flight_only: bool = False) -> 
     """
     campaign = story.campaign
     folder = run_dir(config.site.work_dir, campaign.calibration, campaign.run)
-    calibration = config.calibrations.get(campaign.calibration)
-    window = campaign.run_start + calibration.closing.buffer if calibration else 0.0
+    closing = closing_rules(campaign.key, config.calibrations)
+    window = window_end(campaign.run_start, campaign.asked_at, closing)
     dags, payloads = [], {p.dag: p for p in story.payloads}
     for dag in story.dags:
         if in_flight_only and not dag.in_flight:

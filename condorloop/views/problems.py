@@ -11,23 +11,16 @@ from itertools import groupby
 
 from rich.text import Text
 
-from condorloop.status import Problem, ProblemKind
+from condorloop.status import Problem
 from condorloop.views.terminal import age, text
 
 FEW = 3
 """How many problems of one kind are shown of a campaign."""
 
-_LESS_URGENT = (
-    *(ProblemKind.INCOMPLETE, ProblemKind.REMOVED, ProblemKind.LACKING, ProblemKind.LEFT_OUT),
-    *(ProblemKind.QUARANTINED, ProblemKind.STORAGE, ProblemKind.BAD_FILE),
-)
-"""What comes after all else: what is over, and what is lost already."""
-
 
 def few_of_each(problems: Iterable[Problem], most: int = FEW) -> Iterator[Problem | str]:
-    """Give the first of each kind, the most urgent ones first, and how many more there are."""
-    urgent_first = sorted(problems, key=lambda p: _rank(p.kind))
-    for _, same in groupby(urgent_first, key=lambda p: (p.kind, p.calibration, p.run)):
+    """Give the first of each kind, in the order that they are in, and how many more there are."""
+    for _, same in groupby(problems, key=lambda p: (p.kind, p.calibration, p.run)):
         of_a_kind = list(same)
         few = of_a_kind if len(of_a_kind) <= most + 1 else of_a_kind[:most]
         yield from few
@@ -35,10 +28,6 @@ def few_of_each(problems: Iterable[Problem], most: int = FEW) -> Iterator[Proble
             run = f"run {few[0].run}" if few[0].run else ""
             of = " ".join(filter(None, [few[0].calibration, run]))
             yield f"… and {more} more like this" + (f" of {of}" if of else "")
-
-
-def _rank(kind: ProblemKind) -> int:
-    return _LESS_URGENT.index(kind) + 1 if kind in _LESS_URGENT else 0
 
 
 def problem_lines(

@@ -16,7 +16,7 @@ from rich.text import Text
 from condorloop import problems
 from condorloop.amounts import size
 from condorloop.model import DagState, NodeKind, UploadOutcome
-from condorloop.status import Problem, ProblemKind
+from condorloop.status import Problem, ProblemKind, by_urgency
 from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story
 from condorloop.views.bar import LumiBar
 from condorloop.views.problems import problem_lines
@@ -55,7 +55,7 @@ NAMED = 6
 def story_view(story: Story, now: float, *, whole: bool = False) -> RenderableType:
     """Lay out a campaign's story; `whole` shortens no list."""
     most = 10**9 if whole else 3
-    told = problems.of_campaigns([story.campaign])
+    told = by_urgency(problems.of_campaigns([story.campaign]))
     found = (_without_itself(p, story) for p in told if p.kind is not ProblemKind.INCOMPLETE)
     return Group(
         *_head(story, now),

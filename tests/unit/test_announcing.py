@@ -3,6 +3,7 @@
 import itertools
 import socket
 import threading
+from dataclasses import replace
 from http.server import ThreadingHTTPServer
 from urllib.request import urlopen
 
@@ -10,7 +11,6 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from condorloop.config import Config
 from condorloop.ledger import Ledger
 from condorloop.oms import OmsUnavailable
 from condorloop.site import Site
@@ -30,7 +30,7 @@ def site_with(folder, **keys):
 def run_submitter(site, at_poll):
     """Run the submitter; at the polls it does what the test says, and stops at the last."""
     known = examples.config(site.work_dir.parent)
-    config = Config(site, known.parameters, known.calibrations)
+    config = replace(known, site=site)
     site.work_dir.mkdir(exist_ok=True)
     with Ledger(site.work_dir / "condorloop.db") as ledger:
         quiet = Quiet(itertools.chain(at_poll, [lambda: submitter.stop()]))

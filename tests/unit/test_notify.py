@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import socket
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -72,7 +73,7 @@ def run_submitter(folder, *at_poll):
     """Run the submitter itself; at the polls it does what the test says, and stops at the last."""
     config = examples.config(folder)
     site = config.site.model_copy(update={"poll_interval": 0.0})
-    config = type(config)(site, config.parameters, config.calibrations)
+    config = replace(config, site=site)
     site.work_dir.mkdir()
     with Ledger(site.work_dir / "condorloop.db") as ledger:
         steps = (lambda step=step: step(submitter, config) for step in at_poll)
@@ -135,6 +136,7 @@ def test_a_reload_is_announced_and_ends_with_the_next_cycle(tmp_path, systemd, u
     assert int(reloading["MONOTONIC_USEC"]) > 0
     assert ready["READY"] == ready["WATCHDOG"] == "1"
     assert ("not taken up" in caplog.text) is not usable
+    assert ready["STATUS"].endswith("no problems") is usable
 
 
 def test_an_abstract_socket_is_told_too():

@@ -3,7 +3,7 @@
 from condorloop import problems
 from condorloop.model import CampaignKey, CampaignState, HeldJob, QueuedDag, UploadOutcome
 from condorloop.services import Service
-from condorloop.status import ProblemKind
+from condorloop.status import ProblemKind, by_urgency
 from tests.unit.examples import KEY, START, campaign_status
 
 SPOT = CampaignKey("BeamSpot", 398600)
@@ -51,6 +51,26 @@ def test_a_dag_that_the_schedd_refuses_is_named_whatever_else_it_takes():
     assert problem.text.endswith(
         "b003 is not taken by the schedd, which takes others: bad attribute"
     )
+
+
+def test_a_configuration_that_is_not_taken_up_is_named_since_when():
+    [problem] = problems.of_configuration("BeamSpot.yaml: retention: 3: a time", START)
+    assert problem.text.startswith("configuration is not taken up: BeamSpot.yaml: retention")
+    assert (problem.command, problem.since) == ("condorloop validate", START)
+    assert not list(problems.of_configuration("", None))
+
+
+def test_what_is_urgent_comes_before_what_is_lost_already():
+    bad = {f"/eos/cms/{n}.root": "broken" for n in range(30)}
+    campaign = campaign_status(
+        bad_files=bad, last_outcome=UploadOutcome.REFUSED, failed_nodes=("b001 RECO_0002",)
+    )
+    service = Service("OMS")
+    service.failed("refused", START)
+    found = [*problems.of_campaigns([campaign]), *problems.of_services([service])]
+    kinds = [p.kind for p in by_urgency(found)]
+    assert kinds[:3] == [ProblemKind.SERVICE, ProblemKind.UPLOAD, ProblemKind.FAILED]
+    assert kinds[3:] == [ProblemKind.BAD_FILE] * 30
 
 
 def test_a_held_dag_is_named_as_condor_q_names_it():

@@ -11,6 +11,7 @@ from condorloop.lumis import EMPTY
 from condorloop.model import CampaignKey, CampaignState, QueuedDag
 from condorloop.services import Service
 from condorloop.status import (
+    Decision,
     LumiSets,
     Problem,
     ProblemKind,
@@ -76,6 +77,23 @@ def test_a_choice_of_calibrations_keeps_what_concerns_all():
     shown = only(loop_status(*both, problems=(ours, theirs, of_all)), ["EcalPedestals"])
     assert shown.problems == (ours, of_all)
     assert [c.calibration for c in shown.campaigns] == ["EcalPedestals"]
+
+
+def test_a_choice_of_calibrations_has_only_their_decisions_and_their_streams_bad_files():
+    ecal, spot = "/eos/ecal/a.root", "/eos/express/b.root"
+    both = (
+        campaign_status(bad_files={ecal: "broken"}),
+        campaign_status(calibration="BeamSpot", bad_files={spot: "broken"}),
+    )
+    bad = tuple(Problem(ProblemKind.BAD_FILE, p, run=398600, path=p) for p in (ecal, spot))
+    lines = tuple(
+        Decision(START, "info", "a line", name) for name in ("EcalPedestals", "BeamSpot", None)
+    )
+    whole = loop_status(*both, problems=bad, decisions=lines)
+    shown = only(whole, ["BeamSpot"])
+    assert [p.path for p in shown.problems] == [spot]
+    assert [d.calibration for d in shown.decisions] == ["BeamSpot", None]
+    assert only(whole, []) == whole
 
 
 def test_jobs_in_the_queue_are_counted_for_their_campaign():

@@ -24,6 +24,7 @@ from condorloop.status import (
     Problem,
     ProblemKind,
     Status,
+    by_urgency,
     write,
 )
 from condorloop.views.table import Column, FittingTable
@@ -115,7 +116,7 @@ def test_open_campaigns_and_urgent_problems_come_first():
         time=NOW,
         pid=1,
         poll_interval=10,
-        problems=(*many.problems, urgent),
+        problems=by_urgency([*many.problems, urgent]),
         campaigns=(campaign(3, CampaignState.ACTIVE), *many.campaigns),
     )
     lines = screen(shown)

@@ -18,6 +18,7 @@ from condorloop.status import (
     Problem,
     ProblemKind,
     Status,
+    by_urgency,
 )
 
 HOUR = 3600.0
@@ -140,6 +141,22 @@ def quiet() -> Status:
         ),
         latencies=latencies(now),
     )
+
+
+def bad_files(run: int, count: int) -> tuple[Problem, ...]:
+    """So many files of a run that cannot be read."""
+    names = (f"ls{n:04d}.root" for n in range(count))
+    return tuple(
+        Problem(ProblemKind.BAD_FILE, f"run {run}: bad file {n}: broken", run=run) for n in names
+    )
+
+
+def many_problems() -> Status:
+    """A bad night in which files of many runs are bad, too: 40 problems, most of them those."""
+    night = bad_night()
+    others = [p for p in night.problems if p.kind is not ProblemKind.BAD_FILE]
+    bad = [p for run in range(398600, 398606) for p in bad_files(run, 6)]
+    return replace(night, problems=by_urgency([*bad, *others, bad_files(398610, 1)[0]]))
 
 
 def bad_night() -> Status:

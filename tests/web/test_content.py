@@ -43,11 +43,26 @@ def test_a_command_is_copied_by_its_button_from_the_keyboard(viewers):
 
 
 def test_many_problems_do_not_push_the_campaigns_away(viewers):
+    seen = viewers(situations.many_problems())
+    shown = seen.page.locator("li.problem:visible")
+    expect(shown).to_have_count(12)
+    seen.page.get_by_text("19 more", exact=True).click()
+    expect(shown).to_have_count(22)
+
+
+def test_what_is_urgent_is_not_behind_bad_files(viewers):
+    seen = viewers(situations.many_problems())
+    kinds = seen.page.locator("li.problem:visible .kind").all_inner_texts()
+    assert kinds == ["service", "upload", "held", *(["bad file"] * 9)]
+
+
+def test_problems_that_are_alike_are_told_by_the_first_few_and_the_rest_when_asked(viewers):
     night = situations.bad_night()
-    seen = viewers(replace(night, problems=night.problems * 10))
-    expect(seen.page.locator("li.problem:visible")).to_have_count(12)
-    seen.page.get_by_text("28 more").click()
-    expect(seen.page.locator("li.problem:visible")).to_have_count(40)
+    seen = viewers(replace(night, problems=situations.bad_files(398600, 20)))
+    shown = seen.page.locator("li.problem:visible")
+    expect(shown).to_have_count(3)
+    seen.page.get_by_text("17 more like this").click()
+    expect(shown).to_have_count(20)
 
 
 def test_each_service_has_the_age_of_its_last_good_answer(viewers):
