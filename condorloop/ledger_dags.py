@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
+from condorloop.ledger_archive import LedgerArchive
 from condorloop.ledger_changes import LedgerChanges
 from condorloop.ledger_luminosity import LedgerLuminosity
 from condorloop.ledger_retention import LedgerRetention
@@ -29,7 +30,13 @@ from condorloop.model import (
 
 
 class DagLedger(
-    LedgerSummary, LedgerUploads, LedgerRetention, LedgerTold, LedgerLuminosity, LedgerChanges
+    LedgerSummary,
+    LedgerUploads,
+    LedgerRetention,
+    LedgerTold,
+    LedgerLuminosity,
+    LedgerChanges,
+    LedgerArchive,
 ):
     """A ledger that DAGs can be written down in."""
 

@@ -26,7 +26,7 @@ class LedgerRetention(LedgerView):
         """
         rows = self._all(
             "SELECT *, id IN (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active'))"
-            " AS busy FROM campaign WHERE (?1 = 0 OR run = ?1)"
+            f" AS busy FROM campaign WHERE {'run = ?1' if run else '?1 = 0'}"
             " AND (?2 OR state NOT IN ('active', 'closing')) AND cleaned NOT IN (?3, ?4)"
             " ORDER BY run, calibration",
             *(run, also_open, Kept.RUNS, ",".join(sorted(Kept))),

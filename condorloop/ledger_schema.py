@@ -40,6 +40,7 @@ CREATE TABLE luminosity (
     PRIMARY KEY (run, lumi)) WITHOUT ROWID;
 CREATE INDEX campaign_asked ON campaign (asked_at) WHERE asked_at IS NOT NULL;
 CREATE INDEX campaign_latched ON campaign (latched_at);
+CREATE INDEX campaign_here ON campaign (run_start) WHERE archived IS NULL;
 CREATE INDEX payload_answered ON payload (answered_at)
     WHERE outcome IN ('uploaded', 'refused', 'no answer');
 """
@@ -56,7 +57,7 @@ CREATE TABLE campaign (
     in_payload TEXT NOT NULL DEFAULT '', events_in_payload INTEGER NOT NULL DEFAULT 0,
     judged_end REAL, judged_ls INTEGER,
     held_by TEXT NOT NULL DEFAULT '', cleaned TEXT NOT NULL DEFAULT '',
-    events_harvested INTEGER NOT NULL DEFAULT 0, asked_at REAL,
+    events_harvested INTEGER NOT NULL DEFAULT 0, asked_at REAL, archived INTEGER,
     UNIQUE (run, calibration));
 CREATE INDEX campaign_state ON campaign (state);
 CREATE INDEX campaign_stream ON campaign (stream, run);
@@ -146,6 +147,7 @@ ALTER TABLE dag ADD COLUMN lumis TEXT NOT NULL DEFAULT '';
 ALTER TABLE dag ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dag ADD COLUMN refused TEXT NOT NULL DEFAULT '';
 ALTER TABLE campaign ADD COLUMN asked_at REAL;
+ALTER TABLE campaign ADD COLUMN archived INTEGER;
 ALTER TABLE campaign_file ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;
 {_OF_4}"""
 

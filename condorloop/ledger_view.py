@@ -51,6 +51,11 @@ class LedgerView(LedgerFile):
         rows = self._all("SELECT stream, run FROM raw_file WHERE path = ?", path)
         return (rows[0]["stream"], rows[0]["run"]) if rows else None
 
+    def has(self, key: CampaignKey) -> bool:
+        """Whether all that is known of a campaign is here, and not in an archive."""
+        here = "SELECT 1 FROM campaign WHERE run = ? AND calibration = ? AND archived IS NULL"
+        return bool(self._all(here, key.run, key.calibration))
+
     def known(self, first_run: int) -> frozenset[CampaignKey]:
         """The campaigns that were ever latched, of runs from `first_run` on."""
         rows = self._all("SELECT calibration, run FROM campaign WHERE run >= ?", first_run)
@@ -285,6 +290,7 @@ class LedgerView(LedgerFile):
             held_by=row["held_by"],
             cleaned=cleaned_in(row["cleaned"]),
             asked_at=row["asked_at"],
+            archived=row["archived"] is not None,
         )
 
     def quarantined(self, campaign_id: int) -> tuple[str, ...]:

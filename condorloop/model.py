@@ -257,7 +257,8 @@ class Campaign:
     inputs that their nodes went on without. `revised` says what OMS tells otherwise than when the
     campaign was closed. `held_by` is the person who holds it, empty if nobody does; `cleaned` names
     what retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when
-    a person last asked for it again, None if nobody has.
+    a person last asked for it again, None if nobody has; `archived` says that only an archive has
+    more of it.
     """
 
     id: int
@@ -284,6 +285,7 @@ class Campaign:
     held_by: str = ""
     cleaned: frozenset[Kept] = frozenset()
     asked_at: float | None = None
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

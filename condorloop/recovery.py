@@ -13,12 +13,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from condorloop.archiving import Archive
 from condorloop.calibration import Calibration, Closing
 from condorloop.dagman.outcome import last_cluster
 from condorloop.dagman.plan import DagPlan
 from condorloop.judging import verdict
 from condorloop.launcher import planned_nodes
-from condorloop.ledger import Ledger, LedgerDamaged
+from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
+from condorloop.ledger_archive import ArchiveError, archives
 from condorloop.logs import say
 from condorloop.model import Campaign, CampaignKey, FileState, NodeKind, Probe, Run
 from condorloop.progress import Observed, observe_dag
@@ -68,12 +70,26 @@ def _rebuild(path: Path, calibrations: Mapping[str, Calibration], now: float) ->
     for part in _PARTS:
         beside.with_name(beside.name + part).unlink(missing_ok=True)
     with Ledger(beside, owner) as ledger:
+        archived = _adopt_archives(ledger, path)
         for remains in remains_of(path.parent, owner):
-            _restore(ledger, remains, calibrations, now)
+            if remains.key not in archived:
+                _restore(ledger, remains, calibrations, now)
     for part in _PARTS[1:]:
         path.with_name(path.name + part).unlink(missing_ok=True)
     beside.replace(path)
     return Ledger(path)
+
+
+def _adopt_archives(ledger: Ledger, path: Path) -> frozenset[CampaignKey]:
+    """Take over which campaigns were archived: they are not made up from their directories."""
+    adopted: frozenset[CampaignKey] = frozenset()
+    for year, archive in archives(path).items():
+        try:
+            Archive(archive).close()
+            adopted |= ledger.adopt_archive(archive, year)
+        except (ArchiveError, LedgerError) as error:
+            log.error("what was archived is not known: %s", error)
+    return adopted
 
 
 def _restore(

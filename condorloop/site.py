@@ -140,6 +140,15 @@ class DiskSite(Section):
     """How long beforehand one is told of a disk that fills steadily."""
 
 
+class LedgerSite(Section):
+    """What the ledger keeps."""
+
+    archive_after: Annotated[Seconds, Field(ge=4 * 86400)] = 14 * 86400.0
+    """How long after its last change a closed campaign goes into the archive of its year, a file
+    beside the ledger; `show`, `find` and `report` read it there.
+    """
+
+
 class PoolSite(Section):
     """The HTCondor pool; without `condor_config` HTCondor finds its own.
 
@@ -244,6 +253,8 @@ class Site(Section):
     """How to upload."""
     disk: DiskSite = DiskSite()
     """When a person is told that the disk gets full."""
+    ledger: LedgerSite = LedgerSite()
+    """What the ledger keeps."""
     pool: PoolSite = PoolSite()
     """The HTCondor pool."""
     metrics: MetricsSite = MetricsSite()

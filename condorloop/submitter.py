@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import cached_property
 
 from condorloop import logs, planner, window
+from condorloop.archiving import Archiver
 from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
 from condorloop.closing import set_state
@@ -89,6 +90,7 @@ class Submitter:
         self._put_off = 0
         self._not_taken_up: tuple[str, float | None] = ("", None)
         self._cleaner = Cleaner(ledger)
+        self._archiver = Archiver(ledger)
         self._granting = Granting(
             *(ledger, self._launcher, pool, self._interruption, self._isolation, self._cleaner)
         )
@@ -262,6 +264,7 @@ class Submitter:
             self._act(action, now)
         if poll:
             self._cleaner.tidy(self._config, now)
+            self._archiver.tidy(self._config, now)
             self._showing.look(self._config, now)
             self._show(now)
 

@@ -137,7 +137,7 @@ def plan(request: Request, subjects: Sequence[Subject], runs: Sequence[int] = ()
     if not meant:
         there = ", ".join(s.campaign.key.calibration for s in subjects)
         return Plan((), (f"run {request.run}: no campaign of {name}; there are {there}",))
-    decided = [_ACTS[request.kind](request, subject) for subject in meant]
+    decided = [_decide(request, subject) for subject in meant]
     acts = tuple(each for each in decided if not isinstance(each, str))
     remarks = [
         f"{s.campaign.key}: {each}"
@@ -145,6 +145,12 @@ def plan(request: Request, subjects: Sequence[Subject], runs: Sequence[int] = ()
         if isinstance(each, str)
     ]
     return Plan(acts, tuple(remarks))
+
+
+def _decide(request: Request, subject: Subject) -> Act | str:
+    if subject.campaign.archived:
+        return "it is archived: it can be looked at, and nothing more is done for it"
+    return _ACTS[request.kind](request, subject)
 
 
 def _resubmit(request: Request, subject: Subject) -> Act | str:

@@ -49,7 +49,7 @@ class LedgerReport(LedgerUploads):
     def reported(
         self, period: Period, calibrations: Collection[str] = ()
     ) -> Iterator[ReportedCampaign]:
-        """Give the campaigns of a period, older runs first.
+        """Give the campaigns of a period that are in this file, older runs first.
 
         Parameters
         ----------
@@ -63,8 +63,9 @@ class LedgerReport(LedgerUploads):
             "run <= ?": period.last,
         }
         given = {sql: value for sql, value in bounds.items() if value is not None}
+        which = " AND ".join(["archived IS NULL", *given])
         rows = self._all(
-            f"SELECT id, calibration FROM campaign WHERE {' AND '.join(given) or 'TRUE'}"
+            f"SELECT id, calibration FROM campaign WHERE {which}"
             f" ORDER BY {'run' if period.since is None else 'run_start, run'}, calibration",
             *given.values(),
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from condorloop.calibration import Closing
 from condorloop.config import Known
 from condorloop.dagman.events import jobs_of
+from condorloop.ledger_archive import archives
 from condorloop.ledger_file import LEDGER
 from condorloop.model import JobRecord, UploadOutcome
 from condorloop.reporting.facts import LedgerReport, ReportedCampaign
@@ -39,11 +40,22 @@ def gather(config: Known, only: Collection[str], period: Period, now: float) -> 
     """
     work_dir = config.site.work_dir
     reporter = Reporter({name: c.closing.buffer for name, c in config.calibrations.items()})
-    with LedgerReport(work_dir / LEDGER) as ledger:
-        for campaign in ledger.reported(period, only):
-            runs = run_dir(work_dir, campaign.key.calibration, campaign.key.run)
-            reporter.add(campaign, ledger.facts(campaign, partial(_jobs_in_flight, runs)))
+    with LedgerReport(work_dir / LEDGER) as here:
+        for archive in reversed(archives(here.path).values()):
+            with LedgerReport(archive) as ledger:
+                for campaign in ledger.reported(period, only):
+                    if not here.has(campaign.key):
+                        _add(reporter, ledger, campaign, work_dir)
+        for campaign in here.reported(period, only):
+            _add(reporter, here, campaign, work_dir)
     return reporter.report(config.site.name, now, period)
+
+
+def _add(
+    reporter: Reporter, ledger: LedgerReport, campaign: ReportedCampaign, work_dir: Path
+) -> None:
+    runs = run_dir(work_dir, campaign.key.calibration, campaign.key.run)
+    reporter.add(campaign, ledger.facts(campaign, partial(_jobs_in_flight, runs)))
 
 
 def _jobs_in_flight(runs: Path, number: int) -> tuple[JobRecord, ...]:
@@ -111,7 +123,7 @@ class Reporter:
             first_run=period.first,
             last_run=period.last,
             calibrations=tuple(self._calibration(name) for name in sorted(self._totals)),
-            campaigns=tuple(self._campaigns),
+            campaigns=tuple(sorted(self._campaigns, key=lambda c: (c.run, c.calibration))),
         )
 
     def _calibration(self, name: str) -> CalibrationReport:

@@ -6,7 +6,9 @@ Knows where in the ledger and the stories to look for each kind of thing; asks n
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +18,7 @@ from condorloop.config import Known
 from condorloop.dagman import outcome
 from condorloop.dagman.events import jobs_of
 from condorloop.fates import LumiState
+from condorloop.ledger_archive import with_archives
 from condorloop.lumis import EMPTY
 from condorloop.model import CampaignKey, JobRecord, NodeKind
 from condorloop.rundir import dag_file, run_dir
@@ -71,18 +74,35 @@ def find(config: Known, what: str, only: Collection[str] = ()) -> Found:
     LedgerError
         The ledger cannot be used.
     """
-    with LedgerSearch(ledger_of(config.site.work_dir)) as ledger:
-        search = _Search(ledger, config, only)
-        hits = tuple(hit for meaning in meanings(what) for hit in search.hits(meaning))
-        return Found(what=what, hits=hits, more=search.more)
+    with ExitStack() as stack:
+        parts = with_archives(ledger_of(config.site.work_dir))
+        ledgers = [stack.enter_context(LedgerSearch(part)) for part in parts]
+        searches = [_Search(ledger, ledgers[0], config, only) for ledger in ledgers]
+        hits: list[Hit] = []
+        more = False
+        for meaning in meanings(what):
+            of_kind = [*islice(_hits(searches, meaning), MOST + 1)]
+            hits += of_kind[:MOST]
+            more |= len(of_kind) > MOST
+        return Found(what=what, hits=tuple(hits), more=more)
+
+
+def _hits(searches: Iterable[_Search], meaning: Meaning) -> Iterator[Hit]:
+    """What is found of one meaning: in the ledger, then in its archives."""
+    return chain.from_iterable(search.hits(meaning) for search in searches)
 
 
 class _Search:
-    """One search: each campaign's story is read once."""
+    """One search in one file: each campaign's story is read once.
 
-    def __init__(self, ledger: LedgerSearch, config: Known, only: Collection[str]) -> None:
-        self.more = False
+    Of a campaign that was copied into an archive and is still in `main`, that tells.
+    """
+
+    def __init__(
+        self, ledger: LedgerSearch, main: LedgerSearch, config: Known, only: Collection[str]
+    ) -> None:
         self._ledger = ledger
+        self._main = main
         self._config = config
         self._only = only
         self._stories: dict[CampaignKey, Story | None] = {}
@@ -98,15 +118,13 @@ class _Search:
         }
 
     def hits(self, meaning: Meaning) -> Iterator[Hit]:
-        """What is found of one meaning, at most `MOST`."""
-        for number, hit in enumerate(self._of_kind[meaning.kind](meaning)):
-            if number == MOST:
-                self.more = True
-                return
-            yield hit
+        """What is found of one meaning."""
+        return self._of_kind[meaning.kind](meaning)
 
     def _story(self, key: CampaignKey) -> Story | None:
         if self._only and key.calibration not in self._only:
+            return None
+        if self._ledger is not self._main and self._main.has(key):
             return None
         if key not in self._stories:
             story = self._ledger.story(key)

@@ -31,8 +31,12 @@ class LedgerStories(LedgerSummary):
     """A ledger that tells the stories of its campaigns."""
 
     def stories(self, run: int, calibrations: Collection[str] = ()) -> tuple[Story, ...]:
-        """The stories of a run's campaigns; of these calibrations, or of all if there are none."""
-        rows = self._all("SELECT * FROM campaign WHERE run = ? ORDER BY calibration", run)
+        """The stories of a run's campaigns; of these calibrations, or of all if there are none.
+
+        Those of campaigns that are in an archive are told by that.
+        """
+        here = "SELECT * FROM campaign WHERE run = ? AND archived IS NULL ORDER BY calibration"
+        rows = self._all(here, run)
         wanted = (r for r in rows if not calibrations or r["calibration"] in calibrations)
         return tuple(map(self._story, wanted))
 

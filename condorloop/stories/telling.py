@@ -13,6 +13,7 @@ from pathlib import Path
 from condorloop.conditions import Iov
 from condorloop.config import Known
 from condorloop.dagman.records import DagRecords, read
+from condorloop.ledger_archive import with_archives
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.model import JobRecord
 from condorloop.rundir import HARVEST_RECORD, dag_file, read_json, run_dir
@@ -46,9 +47,14 @@ def tell(config: Known, run: int, only: Collection[str] = ()) -> tuple[Story, ..
         The ledger cannot be used, or knows no such campaign.
     """
     path = ledger_of(config.site.work_dir)
-    with LedgerStories(path) as ledger:
-        stories = ledger.stories(run, only)
-        newest = ledger.newest_runs(5)
+    stories: tuple[Story, ...] = ()
+    newest: list[int] = []
+    for part in with_archives(path):
+        with LedgerStories(part) as ledger:
+            stories += ledger.stories(run, only)
+            newest = newest or ledger.newest_runs(5)
+        if stories:
+            break
     if not stories:
         of = f" of {', '.join(only)}" if only else ""
         known = f"the newest are {', '.join(map(str, newest))}" if newest else "it has none at all"

@@ -1,0 +1,102 @@
+"""Archiving: runs of long ago leave the ledger for the archive of their year, one a cycle.
+
+Knows when a run may go, and the order of effects: it is copied, then deleted. An archive that
+cannot be written leaves all as it is, and is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from condorloop.config import Config
+from condorloop.ledger import Ledger, LedgerError
+from condorloop.ledger_archive import ArchiveError, archive_of, archives
+from condorloop.model import Kept
+
+EVERY = 600.0
+"""Seconds between two looks for what may go."""
+
+log = logging.getLogger(__name__)
+
+
+class Archive(Ledger):
+    """An archive: to open it makes it, or brings it up to date."""
+
+    def _check(self) -> None:
+        """It only grows, and nothing is decided from it: it is not read through."""
+
+
+class Archiver:
+    """Moves runs out of the way of the loop; `error` says why that is not possible, or nothing."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.error = ""
+        self._ledger = ledger
+        self._next = 0.0
+        self._prepared: set[Path] = set()
+
+    def tidy(self, config: Config, now: float) -> None:
+        """Move one run that may go, if it is time to look.
+
+        Raises
+        ------
+        LedgerError
+            The ledger itself cannot be used.
+        """
+        if now < self._next:
+            return
+        window = max(c.closing.buffer for c in config.calibrations.values())
+        before = now - max(config.site.ledger.archive_after, window)
+        self._next = now + EVERY
+        try:
+            for path in archives(self._ledger.path).values():
+                self._prepare(path)
+            for run in self._ledger.to_archive(before):
+                if not self._is_needed(config, run):
+                    self._move(run)
+                    self._next = now
+                    break
+        except ArchiveError as error:
+            if str(error) != self.error:
+                log.error("nothing is archived: %s", error)
+            self.error = str(error)
+        else:
+            self.error = ""
+
+    def _is_needed(self, config: Config, run: int) -> bool:
+        """Whether cleaning up has still to ask which RECO of a run a payload covers."""
+        for settled in self._ledger.settled(run):
+            calibration = config.calibrations.get(settled.key.calibration)
+            goes = calibration is not None and calibration.retention.reco is not None
+            if goes and Kept.RECO not in settled.cleaned:
+                return True
+        return False
+
+    def _move(self, run: int) -> None:
+        year = datetime.fromtimestamp(self._ledger.run_start(run), UTC).year
+        path = archive_of(self._ledger.path, year)
+        self._prepare(path)
+        self._ledger.copy_to_archive(run, path)
+        self._ledger.drop_archived(run, year)
+        log.info("run %d is archived in %s", run, path.name)
+
+    def _prepare(self, path: Path) -> None:
+        """Make an archive, or bring it up to date."""
+        try:
+            if not path.exists():
+                self._make(path)
+            elif path not in self._prepared:
+                Archive(path).close()
+        except (LedgerError, OSError) as error:
+            raise ArchiveError(str(error)) from error
+        self._prepared.add(path)
+
+    def _make(self, path: Path) -> None:
+        """Make an archive beside its place, and rename it when it can be read."""
+        beside = path.with_name(f"{path.name}.new")
+        for leftover in path.parent.glob(f"{beside.name}*"):
+            leftover.unlink()
+        Archive(beside, self._ledger.id).close()
+        beside.replace(path)

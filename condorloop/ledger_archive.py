@@ -1,0 +1,171 @@
+"""Old campaigns moved into archives: a file a year, each a ledger by itself that is only read.
+
+Knows which rows belong to a run. A run is whole in its archive before a row of it is deleted here;
+cut short in between, it is copied anew. What stays here is the line that says that a campaign was
+latched, for that is once, ever.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from condorloop.ledger_file import LEDGER, LedgerFile
+from condorloop.model import CampaignKey
+
+_CAMPAIGNS = "SELECT id FROM {db}.campaign WHERE run = :run"
+_DAGS = f"SELECT id FROM {{db}}.dag WHERE campaign_id IN ({_CAMPAIGNS})"
+_OF_RUN = {
+    "job": f"dag_id IN ({_DAGS})",
+    "node": f"dag_id IN ({_DAGS})",
+    "payload": f"dag_id IN ({_DAGS})",
+    "campaign_file": f"campaign_id IN ({_CAMPAIGNS})",
+    "dag": f"campaign_id IN ({_CAMPAIGNS})",
+    "raw_file": "stream IN (SELECT stream FROM {db}.campaign WHERE run = :run) AND run = :run",
+    "luminosity": "run = :run",
+    "campaign": "run = :run",
+}
+"""Which rows of a table belong to a run; each table before those by which its rows are found."""
+
+_NUMBERED = {
+    "dag": {"id": "dag", "campaign_id": "campaign"},
+    "job": {"dag_id": "dag"},
+    "node": {"dag_id": "dag", "campaign_id": "campaign"},
+    "payload": {"dag_id": "dag", "campaign_id": "campaign"},
+    "campaign_file": {"campaign_id": "campaign", "file_id": "raw_file", "dag_id": "dag"},
+    "raw_file": {"id": "raw_file"},
+    "campaign": {"id": "campaign"},
+}
+"""The columns that hold ids, and of which table: an archive numbers by itself."""
+
+_NUMBERING = ("campaign", "raw_file", "dag")
+
+
+class ArchiveError(Exception):
+    """An archive cannot be written; the message names the file."""
+
+
+def archive_of(ledger: Path, year: int) -> Path:
+    """Where the runs of a year go.
+
+    >>> archive_of(Path("/data/ngt/condorloop.db"), 2026).name
+    'condorloop-2026.db'
+    """
+    return ledger.with_name(f"{ledger.stem}-{year:04d}{ledger.suffix}")
+
+
+def archives(ledger: Path) -> dict[int, Path]:
+    """The archives of a ledger by year, the newest first."""
+    digits = "[0-9]" * 4
+    found = sorted(ledger.parent.glob(f"{Path(LEDGER).stem}-{digits}.db"), reverse=True)
+    return {int(path.stem[-4:]): path for path in found}
+
+
+def with_archives(ledger: Path) -> list[Path]:
+    """The ledger and its archives, the newest first: a campaign's story is in one of them."""
+    return [ledger, *archives(ledger).values()]
+
+
+class LedgerArchive(LedgerFile):
+    """A ledger, open for writing, whose old runs can be moved away."""
+
+    def to_archive(self, before: float) -> list[int]:
+        """The runs of which nothing has happened since `before`, the oldest first."""
+        rows = self._all(
+            "SELECT run FROM campaign WHERE archived IS NULL AND run IN"
+            " (SELECT run FROM campaign WHERE archived IS NULL AND run_start < ?1) GROUP BY run"
+            " HAVING MAX(state IN ('active', 'closing') OR run_start >= ?1 OR state_since >= ?1"
+            " OR last_new_at >= ?1 OR COALESCE(asked_at, 0) >= ?1 OR id IN"
+            " (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active'))) = 0"
+            " ORDER BY MIN(run_start), run",
+            before,
+        )
+        return [row["run"] for row in rows]
+
+    def run_start(self, run: int) -> float:
+        """When a run began that has campaigns."""
+        return float(self._all("SELECT MIN(run_start) FROM campaign WHERE run = ?", run)[0][0])
+
+    def copy_to_archive(self, run: int, archive: Path) -> None:
+        """Copy a run, whole or not at all; a copy that is there from before is replaced.
+
+        Raises
+        ------
+        ArchiveError
+            The archive cannot be written.
+        """
+        with self._attached(archive):
+            try:
+                self._db.execute("BEGIN")
+                for table, which in _OF_RUN.items():
+                    where = which.format(db="archive")
+                    self._db.execute(f"DELETE FROM archive.{table} WHERE {where}", {"run": run})
+                shifts = {table: self._shift(table, run) for table in _NUMBERING}
+                for table in _OF_RUN:
+                    self._copy(table, run, shifts)
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    with suppress(sqlite3.Error):
+                        self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def _attached(self, archive: Path) -> Iterator[None]:
+        try:
+            self._db.execute("ATTACH ? AS archive", (str(archive),))
+            try:
+                self._db.execute("PRAGMA archive.synchronous = FULL")
+                yield
+            finally:
+                self._db.execute("DETACH archive")
+        except sqlite3.Error as error:
+            raise ArchiveError(f"{archive}: {error}") from error
+
+    def _shift(self, table: str, run: int) -> int:
+        """What is added to the ids of a run, so that they follow those that an archive has."""
+        where = _OF_RUN[table].format(db="main")
+        first = f"(SELECT MIN(id) FROM main.{table} WHERE {where})"
+        last = f"(SELECT COALESCE(MAX(id), 0) FROM archive.{table})"
+        row = self._db.execute(f"SELECT {last} - {first} + 1", {"run": run}).fetchone()
+        return row[0] or 0
+
+    def _copy(self, table: str, run: int, shifts: dict[str, int]) -> None:
+        numbered = _NUMBERED.get(table, {})
+        names = [row[1] for row in self._db.execute(f"PRAGMA main.table_info({table})")]
+        values = [f"{n} + {shifts[numbered[n]]}" if n in numbered else n for n in names]
+        where = _OF_RUN[table].format(db="main")
+        self._db.execute(
+            f"INSERT INTO archive.{table} ({', '.join(names)})"
+            f" SELECT {', '.join(values)} FROM main.{table} WHERE {where}",
+            {"run": run},
+        )
+
+    def drop_archived(self, run: int, year: int) -> None:
+        """Delete a run that is whole in the archive of a year, but for its campaigns' own lines."""
+        with self._transaction():
+            for table, which in _OF_RUN.items():
+                if table != "campaign":
+                    where = which.format(db="main")
+                    self._db.execute(f"DELETE FROM main.{table} WHERE {where}", {"run": run})
+            self._db.execute("UPDATE campaign SET archived = ? WHERE run = ?", (year, run))
+
+    def adopt_archive(self, archive: Path, year: int) -> frozenset[CampaignKey]:
+        """Take over into a ledger that is made anew which campaigns an archive has.
+
+        Raises
+        ------
+        ArchiveError
+            The archive cannot be read.
+        """
+        names = [row["name"] for row in self._all("PRAGMA main.table_info(campaign)")]
+        told = ", ".join(n for n in names if n not in ("id", "archived"))
+        with self._attached(archive):
+            self._db.execute(
+                f"INSERT OR IGNORE INTO main.campaign ({told}, archived)"
+                f" SELECT {told}, ? FROM archive.campaign",
+                (year,),
+            )
+        rows = self._all("SELECT calibration, run FROM campaign WHERE archived = ?", year)
+        return frozenset(CampaignKey(row["calibration"], row["run"]) for row in rows)
