@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.frame import Ask, Result, Scale
 
-NAMES = ("writing", "harvesting")
+NAMES = ("probing", "writing", "harvesting")
 """The modules of this package that offer ``measure(ask: Ask) -> Result``."""
 
 
