@@ -27,7 +27,7 @@ class LumiState(StrEnum):
     FAILED = "failed"
     """The DAG that has its file failed, or was removed."""
     BAD_FILE = "bad file"
-    """Its file was given up, is not listed any more, or was not read to its end."""
+    """Its file was given up, cannot be read yet, is not listed any more, or was read in part."""
     AWAITED = "awaited"
     """OMS knows it, and its file may still come."""
     MISSING = "missing"
@@ -44,6 +44,8 @@ class FileFate:
         Those of the campaign's run.
     gone
         Whether storage does not list it any more.
+    unreadable
+        Whether jobs kept failing on it, and it cannot be read yet.
     dag
         The state of the DAG that has it; None if it is in none.
     reco, alca
@@ -56,6 +58,7 @@ class FileFate:
 
     lumis: Lumis
     gone: bool = False
+    unreadable: bool = False
     dag: DagState | None = None
     reco: str = ""
     alca: str = ""
@@ -66,7 +69,7 @@ class FileFate:
 def state_of(file: FileFate) -> LumiState:
     """Say what became of a file's lumisections, apart from harvests and payloads."""
     if file.dag is None:
-        return LumiState.BAD_FILE if file.gone else LumiState.GOOD
+        return LumiState.BAD_FILE if file.gone or file.unreadable else LumiState.GOOD
     if file.given_up:
         return LumiState.BAD_FILE
     if file.reco == "done" and file.alca == "done":

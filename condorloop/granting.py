@@ -18,6 +18,7 @@ from condorloop.ledger import Ledger
 from condorloop.ledger_view import LedgerView
 from condorloop.logs import say
 from condorloop.model import (
+    Campaign,
     CampaignKey,
     CampaignState,
     Dag,
@@ -26,6 +27,7 @@ from condorloop.model import (
     Request,
     RequestKind,
 )
+from condorloop.rundir import alcareco_name, dag_dir, set_aside
 from condorloop.wishes import Abandon, Act, Hold, Release, Resubmit, Subject
 from condorloop.world import Pool
 
@@ -146,12 +148,21 @@ class Granting:
             renderer = self._launcher.renderer
             set_state(self._ledger, renderer, campaign, CampaignState.ACTIVE, reason, now)
             words.append("it is active again")
-        if act.files and (files := self._ledger.retry_files(campaign.id)):
+        if act.files and (files := self._retry_files(campaign)):
             words.append(f"{files} files that were given up get another try")
         for dag in act.dags:
             say(key, f"{dag.label} is submitted again, asked for by {who}")
             self._launcher.resubmit(key, dag, now)
         return "; ".join(words)
+
+    def _retry_files(self, campaign: Campaign) -> int:
+        """Give what was given up another try; ALCARECO that no harvest can use are set aside."""
+        runs = self._launcher.renderer.run_dir(campaign.key)
+        files = self._ledger.retry_files(campaign.id)
+        for number, job in self._ledger.left_out(campaign.id):
+            set_aside(runs / alcareco_name(job), dag_dir(runs, number))
+            files += self._ledger.redo_alcareco(campaign.id, job)
+        return files
 
     def _hold(self, act: Hold, who: str) -> str:
         campaign, key = act.campaign, act.campaign.key

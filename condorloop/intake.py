@@ -159,8 +159,9 @@ class Intake:
         lumis, error = contents.lumis(run), contents.error
         if not error and not lumis.ranges:
             error = f"no lumisection of run {run}"
-        tries = self._ledger.tries(path) + 1
-        state = file_state(error, contents.transient, tries)
+        before, unreadable = self._ledger.tries(path)
+        tries = before + 1
+        state = file_state(error, contents.transient, tries, unreadable=unreadable)
         events = sum(contents.events.get(run, {}).values())
         self._ledger.record_probe(path, state, Probe(lumis, events, error), now)
         self._probe_after.pop(path, None)
@@ -174,10 +175,10 @@ class Intake:
             log.warning("run %d: %s file %s: %s", run, state, path, error)
 
 
-def file_state(error: str, transient: bool, tries: int) -> FileState:
-    """Judge a RAW file by what its last probe of `tries` told."""
+def file_state(error: str, transient: bool, tries: int, *, unreadable: bool = False) -> FileState:
+    """Judge a RAW file by what its last probe of `tries` told, and whether it was `unreadable`."""
     if not error:
         return FileState.GOOD
     if not transient:
         return FileState.BAD
-    return FileState.NEW if tries < SOON else FileState.UNREADABLE
+    return FileState.UNREADABLE if unreadable or tries >= SOON else FileState.NEW

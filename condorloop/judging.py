@@ -65,6 +65,10 @@ def missing_lumis(campaign: Campaign) -> Lumis:
     return Lumis.span(1, _last(campaign)) - campaign.harvested
 
 
+def _names(paths: Iterable[str]) -> str:
+    return ", ".join(path.rpartition("/")[2] for path in paths)
+
+
 def _last(campaign: Campaign) -> int:
     return max(campaign.last_ls or 0, campaign.seen.last)
 
@@ -76,7 +80,9 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
     missing, total = missing_lumis(campaign), _last(campaign)
     named = f"{len(missing)} of {total} LS missing" + (f" ({missing})" if missing.ranges else "")
     if campaign.quarantined:
-        named += "; quarantined: " + ", ".join(p.rpartition("/")[2] for p in campaign.quarantined)
+        named += f"; quarantined: {_names(campaign.quarantined)}"
+    if campaign.set_back:
+        named += f"; cannot be read yet: {_names(campaign.set_back)}"
     if campaign.harvested.ranges and not campaign.in_payload.ranges:
         named += "; no payload"
     if unfinished := [

@@ -6,7 +6,6 @@ method that writes is one transaction.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -195,37 +194,6 @@ class Ledger(DagLedger):
             self._db.executemany(
                 "UPDATE raw_file SET gone = ? WHERE path = ?", [(int(gone), p) for p in paths]
             )
-
-    def retry_files(self, campaign_id: int) -> int:
-        """Give the files of a campaign that were given up another try; return how many.
-
-        Bad and unreadable ones are probed again; quarantined ones wait for a DAG of their own.
-        """
-        with self._transaction():
-            probed = self._db.execute(
-                "UPDATE raw_file SET state = 'new', probes = 0 WHERE state IN ('bad', 'unreadable')"
-                " AND (stream, run) = (SELECT stream, run FROM campaign WHERE id = ?)",
-                (campaign_id,),
-            ).rowcount
-            rows = self._all(
-                "SELECT dag_id, name, dropped FROM node JOIN dag ON dag.id = dag_id"
-                " WHERE node.campaign_id = ? AND dropped <> '[]' AND kind = 'RECO'"
-                " AND dag.state <> 'planned'",
-                campaign_id,
-            )
-            for row in rows:
-                self._release(campaign_id, row["dag_id"], row["name"], json.loads(row["dropped"]))
-            return probed + sum(len(json.loads(r["dropped"])) for r in rows)
-
-    def _release(self, campaign_id: int, dag_id: int, node: str, paths: list[str]) -> None:
-        self._db.execute(
-            "UPDATE node SET dropped = '[]' WHERE dag_id = ? AND name = ?", (dag_id, node)
-        )
-        self._db.executemany(
-            "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE campaign_id = ?"
-            " AND dag_id = ? AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
-            [(campaign_id, dag_id, path) for path in paths],
-        )
 
     def record_probe(self, path: str, state: FileState, probe: Probe, now: float) -> None:
         """Write down what probing a file told; a good one waits in every campaign that reads it."""

@@ -14,6 +14,7 @@ from condorloop.ledger_archive import LedgerArchive
 from condorloop.ledger_changes import LedgerChanges
 from condorloop.ledger_luminosity import LedgerLuminosity
 from condorloop.ledger_retention import LedgerRetention
+from condorloop.ledger_retries import LedgerRetries
 from condorloop.ledger_summary import LedgerSummary
 from condorloop.ledger_told import LedgerTold
 from condorloop.ledger_uploads import LedgerUploads
@@ -33,6 +34,7 @@ class DagLedger(
     LedgerSummary,
     LedgerUploads,
     LedgerRetention,
+    LedgerRetries,
     LedgerTold,
     LedgerLuminosity,
     LedgerChanges,
@@ -116,7 +118,10 @@ class DagLedger(
             )
 
     def plan_rescue(self, dag_id: int, without: Mapping[str, Iterable[str]]) -> None:
-        """Write down that a failed DAG is about to be submitted again, `without` these inputs."""
+        """Write down that a failed DAG is about to be submitted again, `without` these inputs.
+
+        RAW files among them are probed again, or given up if that has been so too often.
+        """
         with self._transaction():
             for node, inputs in without.items():
                 self._drop(dag_id, node, inputs)
@@ -137,22 +142,6 @@ class DagLedger(
             " WHERE dag_id = ? AND state = 'failed'",
             (dag_id,),
         )
-
-    def _drop(self, dag_id: int, name: str, inputs: Iterable[str]) -> None:
-        """Take inputs from a node; a node without any is dropped, and so is what it would make."""
-        rows = self._all("SELECT * FROM node WHERE dag_id = ? AND name = ?", dag_id, name)
-        for node in rows:
-            dropped = set(json.loads(node["dropped"])) | set(inputs)
-            left = self._inputs_of(node) - dropped
-            self._db.execute(
-                "UPDATE node SET dropped = ?, state = ? WHERE dag_id = ? AND name = ?",
-                (
-                    *(json.dumps(sorted(dropped)), node["state"] if left else "dropped"),
-                    *(dag_id, name),
-                ),
-            )
-            if not left and node["child"]:
-                self._drop(dag_id, node["child"], [node["output"]])
 
     def dag_ended(
         self, dag_id: int, failed: Iterable[FailedNode] | None, now: float, removed_by: str = ""

@@ -155,7 +155,8 @@ class LedgerSummary(LedgerView):
         """What became of the good RAW files of a campaign; those of one node in one piece."""
         for row in self._all(
             "SELECT CASE WHEN reco.dropped <> '[]' OR alca.dropped <> '[]' THEN path END AS one,"
-            " group_concat(raw_file.lumis) AS lumis, gone, dag.state AS dag, reco.output,"
+            " group_concat(raw_file.lumis) AS lumis, gone, raw_file.state <> 'good' AS unreadable,"
+            " dag.state AS dag, reco.output,"
             " reco.state AS reco, reco.dropped AS reco_dropped, reco.lacking,"
             " alca.state AS alca, alca.dropped AS alca_dropped"
             " FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
@@ -164,7 +165,7 @@ class LedgerSummary(LedgerView):
             " ON reco.dag_id = campaign_file.dag_id AND reco.name = campaign_file.node"
             " LEFT JOIN node AS alca ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
             " WHERE campaign_file.campaign_id = ?"
-            " GROUP BY campaign_file.dag_id, campaign_file.node, gone, one",
+            " GROUP BY campaign_file.dag_id, campaign_file.node, gone, unreadable, one",
             campaign_id,
         ):
             given_up = False
@@ -174,6 +175,7 @@ class LedgerSummary(LedgerView):
             yield FileFate(
                 lumis=Lumis.parse(row["lumis"]),
                 gone=bool(row["gone"]),
+                unreadable=bool(row["unreadable"]),
                 dag=DagState(row["dag"]) if row["dag"] else None,
                 reco=row["reco"] or "",
                 alca=row["alca"] or "",

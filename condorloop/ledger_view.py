@@ -21,6 +21,7 @@ from condorloop.model import (
     Dag,
     DagOutline,
     DagState,
+    FileState,
     HarvestRecord,
     JobRecord,
     Kept,
@@ -113,12 +114,13 @@ class LedgerView(LedgerFile):
         )
         return {r["path"]: r["probes"] for r in rows}
 
-    def tries(self, path: str) -> int:
-        """How often a RAW file was probed that is not known to be good or bad."""
-        return self._number(
-            "SELECT MAX(probes) FROM raw_file WHERE path = ? AND state IN ('new', 'unreadable')",
-            path,
+    def tries(self, path: str) -> tuple[int, bool]:
+        """How often a RAW file was probed in vain, and whether it is not waited for any more."""
+        rows = self._all(
+            "SELECT probes, state FROM raw_file WHERE path = ? AND state IN (?, ?)",
+            *(path, FileState.NEW, FileState.UNREADABLE),
         )
+        return next(((r["probes"], r["state"] == FileState.UNREADABLE) for r in rows), (0, False))
 
     def next_numbers(self, campaign_id: int) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers of a campaign."""
@@ -248,7 +250,7 @@ class LedgerView(LedgerFile):
             "SELECT path, size, lumis, events, probed_at"
             " FROM campaign_file INDEXED BY campaign_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_id = ? AND dag_id IS NULL AND gone = 0",
+            " WHERE campaign_id = ? AND dag_id IS NULL AND gone = 0 AND state = 'good'",
             row["id"],
         )
         unharvested = self._all(
@@ -285,6 +287,7 @@ class LedgerView(LedgerFile):
             },
             events_harvested=row["events_harvested"],
             quarantined=self.quarantined(row["id"]),
+            set_back=self._set_back_files(row["id"]),
             revised=_revised(row),
             reason=row["reason"],
             held_by=row["held_by"],
@@ -294,13 +297,38 @@ class LedgerView(LedgerFile):
         )
 
     def quarantined(self, campaign_id: int) -> tuple[str, ...]:
-        """The inputs that nodes of a campaign went on without, but for what was never made."""
+        """The inputs that nodes of a campaign went on without for good.
+
+        But for what was never made, and for RAW files that were set back.
+        """
+        given_up: set[str] = set()
+        for node in self._all(
+            "SELECT * FROM node WHERE campaign_id = ? AND dropped <> '[]'", campaign_id
+        ):
+            dropped = set(json.loads(node["dropped"]))
+            if node["kind"] == NodeKind.RECO:
+                given_up |= dropped & self._inputs_of(node)
+            else:
+                given_up |= dropped - self._unmade(node)
+        return tuple(sorted(given_up))
+
+    def _unmade(self, alca: sqlite3.Row) -> set[str]:
+        """What RECO nodes do not make, or have made in vain, for an ALCA node."""
         rows = self._all(
-            "SELECT output, state, dropped FROM node WHERE campaign_id = ? AND dropped <> '[]'",
+            "SELECT output FROM node WHERE dag_id = ? AND child = ? AND state = 'dropped'",
+            *(alca["dag_id"], alca["name"]),
+        )
+        return {r["output"] for r in rows}
+
+    def _set_back_files(self, campaign_id: int) -> tuple[str, ...]:
+        """The RAW files that jobs kept failing on, and that cannot be read yet."""
+        rows = self._all(
+            "SELECT path FROM campaign_file INDEXED BY campaign_file_waiting"
+            " JOIN raw_file ON raw_file.id = file_id"
+            " WHERE campaign_id = ? AND dag_id IS NULL AND state <> 'good' ORDER BY path",
             campaign_id,
         )
-        unmade = {r["output"] for r in rows if r["state"] == "dropped"}
-        return tuple(sorted({i for r in rows for i in json.loads(r["dropped"])} - unmade))
+        return tuple(r["path"] for r in rows)
 
     def _inputs_of(self, node: sqlite3.Row) -> set[str]:
         """What a RECO or ALCA node was planned to read, but for what waits for another DAG."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.lumis import EMPTY, Lumis
-from condorloop.rundir import MANIFEST, read_json, read_lumis
+from condorloop.rundir import MANIFEST, read_json, read_lumis, set_aside
 
 
 class NodeError(Exception):
@@ -75,12 +75,7 @@ class DagContext:
 
     def set_aside(self, folder: Path) -> None:
         """Move a folder out of the way, into the DAG's directory, under a name that is free."""
-        if not folder.is_dir():
-            return
-        number = 0
-        while (free := self.directory / f"{folder.name}.failed{number}").exists():
-            number += 1
-        folder.replace(free)
+        set_aside(folder, self.directory)
 
 
 def lumis_of(node: dict[str, Any]) -> Lumis:

@@ -54,7 +54,10 @@ class FileState(StrEnum):
     BAD = "bad"
     """It cannot be used as it is."""
     UNREADABLE = "unreadable"
-    """It could not be opened several times; it is tried again until the window ends."""
+    """It could not be opened several times, or jobs kept failing on it.
+
+    Nothing waits for it; it is tried again until the window ends.
+    """
 
 
 class DagState(StrEnum):
@@ -254,7 +257,8 @@ class Campaign:
     `unharvested` has the complete ALCARECO that no successful harvest read, by number.
     `events_harvested` are the events of the largest harvest; `luminosity` has what OMS says was
     recorded in each lumisection, in 1/pb, where the calibration counts that. `quarantined` are
-    inputs that their nodes went on without. `revised` says what OMS tells otherwise than when the
+    inputs that their nodes went on without; `set_back` are RAW files that jobs kept failing on, and
+    that are read again when they can be. `revised` says what OMS tells otherwise than when the
     campaign was closed. `held_by` is the person who holds it, empty if nobody does; `cleaned` names
     what retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when
     a person last asked for it again, None if nobody has; `archived` says that only an archive has
@@ -280,6 +284,7 @@ class Campaign:
     events_harvested: int = 0
     luminosity: Mapping[int, float] = field(default_factory=dict)
     quarantined: tuple[str, ...] = ()
+    set_back: tuple[str, ...] = ()
     revised: str = ""
     reason: str = ""
     held_by: str = ""

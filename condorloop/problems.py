@@ -137,7 +137,8 @@ def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
         yield _problem(ProblemKind.QUARANTINED, key, text, again)
     for name in campaign.left_out:
         text = f"{name} was left out of the harvest: it cannot be used"
-        yield _problem(ProblemKind.LEFT_OUT, key, text, _command("show", key))
+        again = f"{_command('resubmit', key)} --all"
+        yield _problem(ProblemKind.LEFT_OUT, key, text, again)
     for node, lumis in campaign.lacking.items():
         text = f"{node} did not read LS {lumis} of its input"
         analyze = _command("analyze", key, node.replace(" ", "/"))

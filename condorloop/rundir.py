@@ -216,6 +216,23 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     sync_folder(path.parent)
 
 
+def set_aside(folder: Path, into: Path) -> None:
+    """Move a folder out of the way, under a name that is free; nothing is done if it is not there.
+
+    Raises
+    ------
+    OSError
+        It cannot be moved.
+    """
+    if not folder.is_dir():
+        return
+    into.mkdir(exist_ok=True)
+    number = 0
+    while (free := into / f"{folder.name}.failed{number}").exists():
+        number += 1
+    folder.replace(free)
+
+
 def sync_files(paths: Iterable[Path]) -> None:
     """Have files on the disk before anything says that they are whole; power may fail at any time.
 

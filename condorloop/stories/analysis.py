@@ -188,7 +188,8 @@ def _bad_file(key: CampaignKey, file: FileStory) -> Finding:
     if file.gone:
         meaning, advice = "storage does not list it any more", "it is read if it comes back"
     elif file.state is FileState.UNREADABLE:
-        meaning = f"it could not be opened, {file.probes} times"
+        tried = f"it could not be opened, {file.probes} times"
+        meaning = tried if file.probes else "jobs kept failing on it"
         advice = "it is tried again until the window ends"
     else:
         meaning, advice = "it cannot be used", "it is looked at again when its size changes"

@@ -182,22 +182,37 @@ def _node(
     jobs: tuple[JobRecord, ...],
 ) -> NodeStory:
     kind = NodeKind(row["kind"])
+    mine = tuple(files.get((row["dag_id"], row["name"]), ()))
+    dropped, set_back = _went_without(row, others, mine)
     return NodeStory(
         name=row["name"],
         kind=kind,
         state=node_state(row["state"], dag, jobs[-1] if jobs else None),
         output=row["output"],
         parents=tuple(_parents(kind, row["name"], others)),
-        files=tuple(files.get((row["dag_id"], row["name"]), ())),
+        files=mine,
         lumis=Lumis.parse(row["lumis"]),
         events=row["events"],
         done_at=row["done_at"],
         exit_code=row["exit_code"],
         error=row["error"],
         lacking=Lumis.parse(row["lacking"]),
-        dropped=tuple(json.loads(row["dropped"])),
+        dropped=dropped,
+        set_back=set_back,
         jobs=jobs,
     )
+
+
+def _went_without(
+    row: sqlite3.Row, others: list[sqlite3.Row], files: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a node went on without: for good, and what is read by another DAG."""
+    if row["kind"] == NodeKind.RECO:
+        elsewhere = {path for path in json.loads(row["dropped"]) if path not in files}
+    else:
+        elsewhere = {n["output"] for n in others if n["state"] == "dropped"}
+    told = json.loads(row["dropped"])
+    return tuple(i for i in told if i not in elsewhere), tuple(i for i in told if i in elsewhere)
 
 
 def _parents(kind: NodeKind, name: str, nodes: list[sqlite3.Row]) -> list[str]:
@@ -215,7 +230,7 @@ def _fate(
     is_open: bool,
 ) -> LumiState:
     """What became of a RAW file up to its ALCARECO, by the same rules as of lumisections."""
-    if row["state"] != FileState.GOOD:
+    if row["state"] != FileState.GOOD and dag is None:
         waits = row["state"] == FileState.NEW and is_open and not row["gone"]
         return LumiState.AWAITED if waits else LumiState.BAD_FILE
     given_up = reco is not None and row["path"] in reco.dropped

@@ -103,9 +103,10 @@ class NodeStory:
     """A node of a DAG.
 
     `output` is what it leaves in the run directory; `parents` are the nodes that it waits for;
-    `files` are the RAW files of a RECO node; `dropped` are inputs that it went on without,
-    `lacking` the LS that its inputs had and its job did not read. `jobs` are all its jobs,
-    `attempts` its tries that failed, both in the order of time.
+    `files` are the RAW files of a RECO node; `dropped` are inputs that it went on without for good,
+    `set_back` those that another DAG reads, or is to read when it can; `lacking` the LS that its
+    inputs had and its job did not read. `jobs` are all its jobs, `attempts` its tries that failed,
+    both in the order of time.
     """
 
     name: str
@@ -121,6 +122,7 @@ class NodeStory:
     error: str = ""
     lacking: LumiText = EMPTY
     dropped: tuple[str, ...] = ()
+    set_back: tuple[str, ...] = ()
     jobs: tuple[JobRecord, ...] = ()
     attempts: tuple[Attempt, ...] = ()
 

@@ -103,6 +103,7 @@ class Day:
             *(self.agenda, Random(f"{seed} pool"), self._weather, jobs, self._wire, self._promises)
         )
         self._probes = Random(f"{seed} probes")
+        self._thorough = Random(f"{seed} operator").random() < 0.5
         self._submitter: Submitter | None = None
         self._ledger: Ledger | None = None
         self._starts = 0
@@ -160,6 +161,7 @@ class Day:
                 lambda: self._submitter is not None,
                 self._end,
                 self._released,
+                thorough=self._thorough,
             ).look()
             self.agenda.go_on_until(self._end)
             self.agenda.tell("the faults are over")

@@ -1,6 +1,7 @@
 """The operator: a person who looks at ``status.json`` now and then, and asks for this and that.
 
-He asks for what failed, holds runs for a while, and in the end releases all that is on hold.
+He asks for what failed, holds runs for a while, and in the end releases all that is on hold. Some
+never ask for files that were given up (``--all``): all that is good must be taken without that.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Operator:
         is_running: Callable[[], bool],
         end: float,
         on_release: Callable[[], None],
+        *,
+        thorough: bool,
     ) -> None:
         self._agenda = agenda
         self._rng = rng
@@ -43,6 +46,7 @@ class Operator:
         self._is_running = is_running
         self._end = end
         self._on_release = on_release
+        self._thorough = thorough
         self._asked_at_the_end: dict[int, int] = {}
 
     def look(self) -> None:
@@ -60,9 +64,9 @@ class Operator:
         for run in sorted({c["run"] for c in campaigns if _is_troubled(c)} - set(held)):
             asked = self._asked_at_the_end.get(run, 0)
             if not over and self._rng.random() < 0.5:
-                self._resubmit(run, everything=self._rng.random() < 0.5)
+                self._resubmit(run, everything=self._thorough and self._rng.random() < 0.5)
             elif over and asked < AT_THE_END and self._is_running():
-                self._asked_at_the_end[run] = asked + self._resubmit(run, everything=True)
+                self._asked_at_the_end[run] = asked + self._resubmit(run, self._thorough)
 
     def _resubmit(self, run: int, everything: bool) -> bool:
         left = self._ask(RequestKind.RESUBMIT, run, everything)

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from condorloop.config import Config
 from condorloop.ledger import Ledger
+from condorloop.ledger_retries import SET_BACK
 from condorloop.lumis import Lumis
 from condorloop.model import CampaignKey, CampaignState
 from condorloop.planner import why_not_latch
 from condorloop.problems import of_campaigns
 from condorloop.rundir import MANIFEST, RUN_END, RUN_START, read_json, run_dir
 from condorloop.status import CampaignStatus
+from condorloop.window import AGAIN, LAST_CALL
 from tests.soak.detector import SimulatedOms, TrueRun
 from tests.soak.jobs import FEWEST_EVENTS, raw_in
 from tests.soak.service import SimulatedService
@@ -28,6 +30,9 @@ from tests.soak.story import Agenda, Violation
 
 if TYPE_CHECKING:
     from tests.soak.dagman import DagMan
+
+PENDING = 4 * 3600.0
+"""Seconds that a person's request may wait for a submitter."""
 
 MARGIN = 1200.0
 """Seconds before the end of a window that a file must be there to be surely taken."""
@@ -40,7 +45,7 @@ class _Book:
     reco_of: dict[str, str] = field(default_factory=dict)
     latched: int = 0
     state: CampaignState | None = None
-    asked_for: bool = False
+    asked_at: float = 0.0
     shown_since: float | None = None
     was_deleted: bool = False
     held: bool = False
@@ -90,8 +95,11 @@ class Promises:
         if book.held:
             raise Violation(f"{dag_id} is submitted while a person holds {key}")
         closed = book.state is not None and not book.state.open
-        if closed and not book.asked_for and self._agenda.now > self._window_end(key):
+        late = self._agenda.now - max(self._window_end(key), book.asked_at + AGAIN + PENDING)
+        if closed and late > 0:
             raise Violation(f"{dag_id} is submitted after its window, of a closed campaign")
+        if late > LAST_CALL:
+            raise Violation(f"{dag_id} is submitted {late:.0f} s after its window")
 
     def node_succeeded(self, dag_id: str, key: CampaignKey, directory: Path, name: str) -> None:
         """A node has succeeded, as DAGMan sees it."""
@@ -161,17 +169,16 @@ class Promises:
             self._book(CampaignKey(name, run)).hold_asked = True
 
     def release_asked(self, run: int) -> None:
-        """A person wants a run to go on, its window over or not."""
+        """A person wants a run to go on."""
         for name in self._config.calibrations:
             book = self._book(CampaignKey(name, run))
             book.held = book.hold_asked = False
-            book.asked_for = True
 
     def resubmitted(self, run: int) -> None:
         """A person has asked for a run again."""
         for name in self._config.calibrations:
             key = CampaignKey(name, run)
-            self._book(key).asked_for = True
+            self._book(key).asked_at = self._agenda.now
             self._service.asked_again.add(str(self._run_dir(key)))
 
     def said(self, message: str) -> None:
@@ -217,8 +224,10 @@ class Promises:
         if now < run.told_end:
             raise Violation(f"{key} is closed before the run's end: {reason}")
         calibration = self._config.calibrations[key.calibration]
-        listed = self._storage.listed_at.get((calibration.stream_path, key.run), 0.0)
-        if listed < run.end + calibration.closing.quiet_time:
+        stream = calibration.stream_path
+        listed = self._storage.listed_at.get((stream, key.run), 0.0)
+        last = max(run.end, self._storage.last_new(stream, key.run, until=listed))
+        if listed < last + calibration.closing.quiet_time:
             raise Violation(f"{key} is closed though storage was silent: {reason}")
 
     def open_or_missing(self) -> list[str]:
@@ -252,12 +261,10 @@ class Promises:
         if lost and in_time:
             names = ", ".join(f"{f.name} (LS {f.lumis})" for f in lost[:10])
             raise Violation(f"{key}: {len(lost)} good files are in no payload: {names}: {words}")
-        whole = Lumis.span(1, self._runs[key.run].last_ls)
-        hole = whole - covered
-        named = (
-            Lumis.span(1, max(summary.last_ls or 0, summary.lumis.seen.last))
-            - summary.lumis.in_payload
-        )
+        known = max(summary.last_ls or 0, summary.lumis.seen.last)
+        told = self._runs[key.run].told_end + 3 * MARGIN < self._window_end(key)
+        hole = Lumis.span(1, self._runs[key.run].last_ls if told else known) - covered
+        named = Lumis.span(1, known) - summary.lumis.in_payload
         surely = in_time or not self._lost_answer(key, summary)
         surely = surely and key not in self._service.forgotten
         if last and surely and summary.lumis.in_payload != covered:
@@ -273,7 +280,7 @@ class Promises:
     def _to_find_out(self, summary: CampaignStatus) -> float:
         """How long it may take to find the files that make a node fail, one after another."""
         rescues = self._config.calibrations[summary.calibration].rescues
-        suspects = len(summary.quarantined) + len(summary.failed_nodes)
+        suspects = (SET_BACK + 1) * (len(summary.quarantined) + len(summary.failed_nodes))
         return suspects * rescues.wait * 2.0 ** (rescues.max_rescues + 1)
 
     def _good_files(self, key: CampaignKey) -> list[TrueFile]:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from random import Random
+from zlib import crc32
 
 from condorloop.lumis import Lumis
 from condorloop.storage import Contents, StorageUnavailable
 from condorloop.xrdfs import run_folder
 from tests.soak.detector import LS, TrueRun
 from tests.soak.story import Agenda
-from tests.soak.weather import Weather
+from tests.soak.weather import DISK_SERVERS, Weather
 
 PROBES_AT_ONCE = 4
 EVENTS = 2000
@@ -51,6 +52,11 @@ class TrueFile:
         return self.path.rpartition("/")[2]
 
     @property
+    def disk_server(self) -> str:
+        """The outage that keeps it from being opened."""
+        return DISK_SERVERS[crc32(self.path.encode()) % len(DISK_SERVERS)]
+
+    @property
     def events(self) -> int:
         """How many events it has."""
         return EVENTS * len(self.lumis)
@@ -59,6 +65,14 @@ class TrueFile:
     def lasts(self) -> bool:
         """Whether it ends as a good file that can be processed."""
         return self.stages[-1].kind == "good" and not self.poison and "," not in self.path
+
+    def news(self) -> Iterator[float]:
+        """When it is listed first, and with each other size."""
+        sizes: set[int] = set()
+        for stage in self.stages:
+            if stage.kind != "gone" and stage.size not in sizes:
+                sizes.add(stage.size)
+                yield stage.at
 
     @property
     def settled_at(self) -> float:
@@ -133,6 +147,10 @@ class SimulatedStorage:
         """All files of a run."""
         return self._folders.get((stream, run), [])
 
+    def last_new(self, stream: str, run: int, until: float) -> float:
+        """When a file, or one of another size, last appeared until then."""
+        return max((a for f in self.of(stream, run) for a in f.news() if a <= until), default=0.0)
+
     def listing(self, stream: str, run: int) -> dict[str, int]:
         """List a folder as it is at this moment."""
         stages = ((f.path, f.stage(self._agenda.now)) for f in self.of(stream, run))
@@ -142,7 +160,8 @@ class SimulatedStorage:
         """Read a file as a job does; what is wrong with it, if anything."""
         file = self.files[path]
         stage = file.stage(self._agenda.now)
-        if self.weather["storage is down"] or stage is None or stage.kind in ("gone", "unopenable"):
+        silent = self.weather["storage is down"] or self.weather[file.disk_server]
+        if silent or stage is None or stage.kind in ("gone", "unopenable"):
             return None, "cannot be opened"
         if stage.kind == "bad":
             return None, "is corrupt"

@@ -22,6 +22,9 @@ class Kind:
     longest: float
 
 
+DISK_SERVERS = tuple(f"disk server {n} is down" for n in range(3))
+"""Each has a part of the files: they are listed, and cannot be opened."""
+
 LASTING: Mapping[str, Kind] = {
     "OMS is down": Kind(0.25, 20, 3000),
     "OMS answers nothing": Kind(0.15, 10, 300),
@@ -30,6 +33,7 @@ LASTING: Mapping[str, Kind] = {
     "OMS tells nulls": Kind(0.1, 10, 600),
     "storage is down": Kind(0.3, 20, 5400),
     "storage lists a part": Kind(0.15, 10, 600),
+    **{name: Kind(0.12, 60, 2400) for name in DISK_SERVERS},
     "probes are not answered": Kind(0.1, 20, 600),
     "probes time out": Kind(0.1, 20, 300),
     "the schedd is down": Kind(0.3, 20, 2400),

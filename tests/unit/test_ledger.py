@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.ledger_requests import Requests
+from condorloop.ledger_retries import SET_BACK
 from condorloop.ledger_view import LedgerView
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import (
@@ -102,12 +103,12 @@ def test_a_file_waits_until_it_is_in_a_batch(ledger):
 def test_the_tries_of_a_file_are_counted_until_it_is_good(ledger):
     latch(ledger)
     ledger.add_files(STREAM, RUN.number, {"a": 1}, START)
-    assert ledger.tries("a") == ledger.tries("never seen") == 0
+    assert ledger.tries("a") == ledger.tries("never seen") == (0, False)
     for tries in (1, 2):
         ledger.record_probe("a", FileState.NEW, Probe(EMPTY, 0, "on its way"), START + tries)
-        assert ledger.tries("a") == tries
+        assert ledger.tries("a") == (tries, False)
     ledger.record_probe("a", FileState.GOOD, GOOD, START + 3)
-    assert ledger.tries("a") == 0
+    assert ledger.tries("a") == (0, False)
 
 
 def test_a_bad_file_never_waits(ledger):
@@ -235,14 +236,65 @@ def two_recos_and_their_alca(ledger):
     return plan(ledger, nodes)
 
 
-def test_a_node_goes_on_without_a_quarantined_file(ledger):
+def read_again(ledger, path="/a"):
+    ledger.record_probe(path, FileState.GOOD, GOOD, START + 2)
+
+
+def give_up(ledger, dag_id, node, *paths):
+    """Blame files away from a node until they are given up, each time after they came back."""
+    for _ in range(SET_BACK):
+        ledger.plan_rescue(dag_id, {node: list(paths)})
+        for path in paths:
+            read_again(ledger, path)
+        number, batch, _ = ledger.next_numbers(only(ledger).id)
+        nodes = [replace(reco(*paths, name=node), child="ALCA_0009", output="again")]
+        dag_id = ledger.plan_dag(only(ledger).id, batch, number, nodes, "again", START)
+    ledger.plan_rescue(dag_id, {node: list(paths)})
+    return dag_id
+
+
+def test_a_file_that_keeps_failing_is_set_back_and_probed_again(ledger):
+    """Its node goes on without it; it is in a later batch when it can be read."""
     dag_id = two_recos_and_their_alca(ledger)
     ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
     assert ledger.dropped(dag_id) == {"RECO_0000": {"/a"}}
-    assert only(ledger).quarantined == ("/a",)
     assert {n.name for n in ledger.unfinished_nodes(dag_id)} == {
         *("RECO_0000", "RECO_0001", "ALCA_0000"),
     }
+    campaign = only(ledger)
+    assert (campaign.quarantined, campaign.set_back, campaign.waiting) == ((), ("/a",), ())
+    assert to_probe(ledger) == {"/a": 0}
+    [summary] = ledger.summaries(0)
+    assert summary.bad_files == {"/a": "jobs kept failing on it; it is read again when it can be"}
+    read_again(ledger)
+    campaign = only(ledger)
+    assert [w.file.path for w in campaign.waiting] == ["/a"]
+    assert campaign.set_back == ()
+    plan(ledger, [reco("/a")], number=1)
+    assert ledger.dropped(dag_id) == {"RECO_0000": {"/a"}}
+
+
+def test_a_file_that_comes_back_and_fails_again_and_again_is_quarantined(ledger):
+    give_up(ledger, two_recos_and_their_alca(ledger), "RECO_0000", "/a")
+    campaign = only(ledger)
+    assert (campaign.quarantined, campaign.set_back, campaign.waiting) == (("/a",), (), ())
+    assert to_probe(ledger) == {}
+    read_again(ledger)  # another campaign reads it, too
+    assert only(ledger).waiting == ()
+
+
+def test_a_file_that_is_set_back_by_one_campaign_is_not_taken_from_another(ledger):
+    spot = CampaignKey("BeamSpot", RUN.number)
+    dag_id = two_recos_and_their_alca(ledger)
+    latch(ledger, spot)
+    [other] = ledger.campaigns_of(RUN.number, spot.calibration)
+    theirs = ledger.plan_dag(other.id, 0, 0, [reco("/a", "/b", "/c")], "", START)
+    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    read_again(ledger)
+    waiting = {c.key.calibration: [w.file.path for w in c.waiting] for c in ledger.campaigns({})}
+    assert waiting == {KEY.calibration: ["/a"], spot.calibration: []}
+    assert ledger.unfinished_nodes(theirs)
+    assert ledger.dropped(theirs) == {}
 
 
 def test_a_file_is_not_blamed_for_a_node_that_goes_on_without_it(ledger):
@@ -261,19 +313,65 @@ def test_a_node_that_has_no_input_left_is_not_waited_for(ledger):
     assert {n.name for n in ledger.unfinished_nodes(dag_id)} == {"RECO_0000", "ALCA_0000"}
     ledger.plan_rescue(dag_id, {"RECO_0000": ["/a", "/b"]})
     assert ledger.unfinished_nodes(dag_id) == []
-    assert only(ledger).quarantined == ("/a", "/b", "/c")
+    assert only(ledger).set_back == ("/a", "/b", "/c")
+    assert only(ledger).quarantined == ()
 
 
 def test_files_that_were_given_up_get_another_try_when_a_person_asks(ledger):
     dag_id = two_recos_and_their_alca(ledger)
     add_good(ledger, "/bad", probe=Probe(EMPTY, 0, "broken"))
-    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    last = give_up(ledger, dag_id, "RECO_0000", "/a")
+    read_again(ledger)
+    ledger.plan_rescue(dag_id, {"RECO_0001": ["/c"]})
     ledger.dag_ended(dag_id, None, START)
-    assert ledger.retry_files(only(ledger).id) == 2
+    assert ledger.retry_files(only(ledger).id) == 3
     assert [w.file.path for w in only(ledger).waiting] == ["/a"]
     assert only(ledger).quarantined == ()
-    assert to_probe(ledger) == {"/bad": 0}
+    assert to_probe(ledger) == {"/bad": 0, "/c": 0}
+    assert ledger.dropped(last) == {"RECO_0000": {"/a"}}
+    plan(ledger, [reco("/a")], number=9)
+    ledger.plan_rescue(last + 1, {"RECO_0000": ["/a"]})
+    assert only(ledger).set_back == ("/a", "/c")
+
+
+def test_a_reco_output_that_an_alca_gave_up_is_made_again_when_a_person_asks(ledger):
+    dag_id = two_recos_and_their_alca(ledger)
+    for name in ("RECO_0000", "RECO_0001"):
+        ledger.node_done(dag_id, name, Lumis.span(1, 5), 1, START)
+    ledger.plan_rescue(dag_id, {"ALCA_0000": ["two"]})
+    assert only(ledger).quarantined == ("two",)
+    assert ledger.retry_files(only(ledger).id) == 1
+    assert [w.file.path for w in only(ledger).waiting] == ["/c"]
+    assert only(ledger).quarantined == ()
+    assert ledger.dropped(dag_id) == {"ALCA_0000": {"two"}}
     assert ledger.retry_files(only(ledger).id) == 0
+
+
+def test_an_alcareco_that_was_left_out_is_made_again_when_a_person_asks(ledger):
+    dag_id = two_recos_and_their_alca(ledger)
+    for name in ("RECO_0000", "RECO_0001", "ALCA_0000"):
+        ledger.node_done(dag_id, name, Lumis.span(1, 5), 1, START)
+    campaign = only(ledger)
+    assert ledger.left_out(campaign.id) == []
+    without = HarvestRecord(frozenset(), EMPTY, 0, START, left_out=frozenset([0]))
+    ledger.record_harvest(dag_id, campaign.id, without)
+    assert ledger.left_out(campaign.id) == [(0, 0)]
+    assert ledger.redo_alcareco(campaign.id, 0) == 3
+    assert sorted(w.file.path for w in only(ledger).waiting) == ["/a", "/b", "/c"]
+    assert ledger.left_out(campaign.id) == []
+    assert ledger.redo_alcareco(campaign.id, 0) == 0
+
+
+def test_an_alcareco_that_another_harvest_read_later_was_not_left_out(ledger):
+    dag_id = two_recos_and_their_alca(ledger)
+    ledger.node_done(dag_id, "ALCA_0000", Lumis.span(1, 5), 1, START)
+    campaign = only(ledger)
+    without = HarvestRecord(frozenset(), EMPTY, 0, START, left_out=frozenset([0]))
+    ledger.record_harvest(dag_id, campaign.id, without)
+    later = plan(ledger, [], number=1)
+    read = HarvestRecord(frozenset([0]), Lumis.span(1, 5), 1, START + 9)
+    ledger.record_harvest(later, campaign.id, read)
+    assert ledger.left_out(campaign.id) == []
 
 
 def test_the_files_of_a_dag_that_was_deleted_wait_again_unless_an_alcareco_holds_them(ledger):
@@ -297,10 +395,12 @@ def test_the_files_of_a_dag_that_was_deleted_wait_again_unless_an_alcareco_holds
 
 def test_a_quarantined_file_of_a_dag_that_was_deleted_is_not_processed_twice(ledger):
     dag_id = two_recos_and_their_alca(ledger)
-    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
-    ledger.lose_dag(dag_id, frozenset(), START)
+    last = give_up(ledger, dag_id, "RECO_0000", "/a")
+    read_again(ledger)
+    for lost in (dag_id, last):
+        ledger.lose_dag(lost, frozenset(), START)
     assert only(ledger).quarantined == ()
-    plan(ledger, [reco("/a", "/b", "/c")], number=1)
+    plan(ledger, [reco("/a", "/b", "/c")], number=9)
     assert ledger.retry_files(only(ledger).id) == 0
     assert only(ledger).waiting == ()
 
