@@ -21,6 +21,7 @@ from condorloop.commands.report import report
 from condorloop.commands.run import once, run
 from condorloop.commands.schema import schema
 from condorloop.commands.show import show
+from condorloop.commands.simulate import simulate
 from condorloop.commands.status import status
 from condorloop.commands.systemd import systemd
 from condorloop.commands.validate import validate
@@ -82,6 +83,7 @@ for _command in (
     run,
     schema,
     show,
+    simulate,
     status,
     systemd,
     validate,

@@ -14,7 +14,7 @@ SECTIONS = {
     "Act": ("resubmit", "hold", "release", "abandon", "cleanup"),
     "Run": ("run", "once"),
     "Set up": ("doctor", "validate", "render", "systemd", "schema", "print-format", "completion"),
-    "Try out": ("testbed",),
+    "Try out": ("simulate", "testbed"),
 }
 """Which commands belong together, and in which order they are shown."""
 

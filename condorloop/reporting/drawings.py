@@ -41,12 +41,12 @@ def new_figure(report: Report, rows: int, height: float) -> tuple[Figure, Sequen
     axes = list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
     day = datetime.fromtimestamp(report.time, UTC).date()
     mplhep.cms.label(
-        text=LABEL, data=True, rlabel=f"{_words(report.site)}, {day}", loc=0, ax=axes[0]
+        text=LABEL, data=True, rlabel=f"{verbatim(report.site)}, {day}", loc=0, ax=axes[0]
     )
     return figure, axes
 
 
-def _words(text: str) -> str:
+def verbatim(text: str) -> str:
     """Give a text of others so that nothing in it is a formula."""
     return plain(text).replace("$", r"\$")
 
@@ -63,7 +63,7 @@ _TICKS = (
 )
 
 
-def _durations(axis: Axis) -> None:
+def durations(axis: Axis) -> None:
     """Let a logarithmic axis tell durations, from seconds to days."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -94,7 +94,7 @@ def distribution(report: Report) -> Figure:
         delays = sorted(min(max(d, shortest), longest) for d in c.delays)
         weights = [100 / len(delays)] * len(delays)
         color = f"C{number}"
-        label = f"{_words(c.calibration)}: {_spread(c)}"
+        label = f"{verbatim(c.calibration)}: {_spread(c)}"
         upper.hist(
             delays, edges, weights=weights, histtype="step", color=color, lw=2.5, label=label
         )
@@ -103,7 +103,7 @@ def distribution(report: Report) -> Figure:
         lower.step([*thinned, longest], [*shares, 100], where="post", color=color, lw=2.5)
     lower.set_xscale("log")
     lower.set_xlim(shortest / 1.1, longest * 1.1)
-    _durations(lower.xaxis)
+    durations(lower.xaxis)
     upper.set_ylabel("LS [%]")
     upper.set_ylim(0, upper.get_ylim()[1] * (1.1 + 0.13 * len(having)))
     upper.legend(loc="upper left")
@@ -139,7 +139,7 @@ def time_split(report: Report) -> Figure:
     figure, [axes] = new_figure(report, 1, 3.6 + 0.9 * len(having))
     longest = max(sum(c.parts.values()) for c in having)
     size, unit = next(((s, u) for s, u in _UNITS if longest >= 2 * s), (1.0, "s"))
-    names = [_words(c.calibration) for c in having]
+    names = [verbatim(c.calibration) for c in having]
     reached = [0.0] * len(having)
     for part in Part:
         widths = [c.parts[part] / size for c in having]
@@ -183,7 +183,7 @@ def runs(report: Report) -> Figure:
         ):
             points = [(_when(m, aside), max(1.0, v)) for m, v in told if v is not None]
             days, values = [day for day, _ in points], [value for _, value in points]
-            label = _words(c.calibration) if axes is after_start else ""
+            label = verbatim(c.calibration) if axes is after_start else ""
             axes.plot(days, values, label=label, **style)
     _lines(report, after_end, after_start)
     words = ("LS end to upload", "run end to last upload", "run start to last upload")
@@ -191,7 +191,7 @@ def runs(report: Report) -> Figure:
         axes.set_yscale("log")
         axes.set_ylabel(word)
         axes.margins(y=0.15)
-        _durations(axes.yaxis)
+        durations(axes.yaxis)
     _dates(after_start.xaxis)
     after_start.set_xlabel("start of the run (UTC)")
     figure.legend(loc="outside lower center", ncols=3)
@@ -242,7 +242,7 @@ def memory(report: Report) -> Figure:
         at = [place + (number + 0.5) * width - 0.4 for place, _ in drawn]
         medians = [used.median for _, (used, _) in drawn]
         up = [used.worst - used.median for _, (used, _) in drawn]
-        axes.bar(at, medians, 0.8 * width, color=f"C{number}", label=_words(c.calibration))
+        axes.bar(at, medians, 0.8 * width, color=f"C{number}", label=verbatim(c.calibration))
         axes.errorbar(at, medians, [[0.0] * len(up), up], color="0.5", ls="", capsize=6, lw=2)
         asked = [asked.median for _, (_, asked) in drawn]
         left, right = [a - width / 2 for a in at], [a + width / 2 for a in at]

@@ -42,11 +42,12 @@ def draw(report: Report, form: str, *, dark: bool = False) -> list[tuple[Plot, b
         matplotlib or mplhep is not installed.
     """
     shown = PLOTS if drawings.with_payloads(report) else ()
-    with _style(dark):
-        return [(plot, _image(plot.draw(report), form)) for plot in shown]
+    with style(dark):
+        return [(plot, image_of(plot.draw(report), form)) for plot in shown]
 
 
-def _image(figure: Figure, form: str) -> bytes:
+def image_of(figure: Figure, form: str) -> bytes:
+    """Give a figure as an image; inside `style` only."""
     image = io.BytesIO()
     figure.savefig(image, format=form, dpi=80, metadata=_SAYING_NOTHING.get(form))
     return image.getvalue()
@@ -63,8 +64,14 @@ _PAPER = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
 
 
 @contextmanager
-def _style(dark: bool) -> Iterator[None]:
-    """Draw in the style of CMS, on paper or on a dark screen; what was set before comes back."""
+def style(dark: bool) -> Iterator[None]:
+    """Draw in the style of CMS, on paper or on a dark screen; what was set before comes back.
+
+    Raises
+    ------
+    PlotsUnavailable
+        matplotlib or mplhep is not installed.
+    """
     try:
         import matplotlib.style
         import mplhep

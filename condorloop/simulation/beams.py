@@ -57,7 +57,8 @@ def _runs(beams: Beams, until: float, random: Random) -> Iterator[SimulatedRun]:
     fill_time, turnaround = beams.fill.duration(), beams.turnaround.duration()
     number, fill, begin = FIRST_RUN, 10_000, 0.0
     while begin < until:
-        over = min(begin + fill_time.draw(random), until)
+        season_ends = begin - begin % YEAR + beams.season
+        over = min(begin + fill_time.draw(random), season_ends, until)
         at, stable_at = begin, begin + STABLE_AFTER
         while at < over:
             run = _run(beams, number, fill, at, over, random)

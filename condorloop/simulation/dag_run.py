@@ -12,12 +12,15 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
+from condorloop.calibration import Calibration
+from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.model import Dag, DagState, NodeKind, Statistics, UploadOutcome
 from condorloop.simulation.draws import Duration, Work
 from condorloop.simulation.engine import Engine
 from condorloop.simulation.outages import Outages, Target
 from condorloop.simulation.slots import Slots
+from condorloop.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,12 @@ class KindOfJob:
     retries: int
     time: Duration
     fails: float = 0.0
+
+
+def asked_for(kind: NodeKind, calibration: Calibration, site: Site) -> tuple[int, int]:
+    """Say how many cores a calibration's jobs ask for, and how often a node is tried again."""
+    asked = job_kind(kind, calibration, site)
+    return int(str(dict(asked.commands).get("request_cpus", 1))), asked.retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,9 @@ class Watcher(Protocol):
     def harvest_done(self, run: DagRun) -> None:
         """Note that a HARVEST has ended well."""
 
+    def node_failed(self, run: DagRun, name: str) -> None:
+        """Note that a node has failed for good."""
+
     def upload_over(self, run: DagRun, answered: bool) -> UploadOutcome:
         """Note an attempt to upload, and say what became of it."""
 
@@ -76,7 +88,10 @@ class Facility:
 
 
 class DagRun:
-    """One DAG; its `known` fields are what the planner will be told of it."""
+    """One DAG: what happens in it, and `dag`, which is what the planner will be told of it.
+
+    `reads` are the ALCARECO that its HARVEST has chosen, `made` is what they hold.
+    """
 
     def __init__(
         self,
@@ -86,22 +101,29 @@ class DagRun:
         plan: DagPlan,
         number: int,
     ) -> None:
-        self.id = number
         self.plan = plan
-        self.state = DagState.PLANNED
-        self.ended_at: float | None = None
-        self.rescues = 0
-        self.failed: tuple[str, ...] = ()
-        self.harvest_inputs: frozenset[int] | None = None
-        self.upload: UploadOutcome | None = None
-        self.holds = Statistics(plan.lumis, sum(f.events for n in plan.nodes for f in n.files))
+        events = {n.name: sum(f.events for f in n.files) for n in plan.nodes}
+        self.dag = Dag(
+            id=number,
+            number=plan.number,
+            batch=plan.batch,
+            state=DagState.PLANNED,
+            cluster=number,
+            ended_at=None,
+            rescues=0,
+            failed_nodes=(),
+            harvest_inputs=None,
+            upload=None,
+            harvests=plan.harvests,
+            holds=Statistics(plan.lumis, sum(events.values())),
+        )
         self.reads: frozenset[int] = frozenset()
         self.made = Statistics()
         self._facility = facility
         self._kinds = kinds
         self._watcher = watcher
         self._nodes = {node.name: node for node in plan.nodes}
-        self._events = {n.name: sum(f.events for f in n.files) for n in plan.nodes}
+        self._events = events
         self._children: dict[str, list[Node]] = {}
         for node in plan.nodes:
             for parent in node.parents:
@@ -111,23 +133,6 @@ class DagRun:
         self._done: set[str] = set()
         self._failures: list[str] = []
         self._going = 0
-
-    def as_dag(self) -> Dag:
-        """Give what is known of it."""
-        return Dag(
-            id=self.id,
-            number=self.plan.number,
-            batch=self.plan.batch,
-            state=self.state,
-            cluster=self.id,
-            ended_at=self.ended_at,
-            rescues=self.rescues,
-            failed_nodes=self.failed,
-            harvest_inputs=self.harvest_inputs,
-            upload=self.upload,
-            harvests=self.plan.harvests,
-            holds=self.holds,
-        )
 
     @property
     def whole(self) -> bool:
@@ -139,11 +144,11 @@ class DagRun:
         """The nodes that have failed."""
         return tuple(self._failures)
 
-    def submit(self, time: float) -> None:
-        """Go into the queue at a time; of a DAG that has failed, only what failed runs again."""
+    def submit(self) -> None:
+        """Go into the queue; of a DAG that has failed, only what failed runs again."""
         self._failures.clear()
-        delay = self._draw(self._facility.delays.dag_start)
-        self._facility.engine.at(time + delay, self._begin)
+        engine = self._facility.engine
+        engine.at(engine.now + self._draw(self._facility.delays.dag_start), self._begin)
 
     def _draw(self, duration: Duration) -> float:
         return duration.draw(self._facility.random)
@@ -230,6 +235,7 @@ class DagRun:
             self._submit_node(node, attempt + 1)
         else:
             self._failures.append(node.name)
+            self._watcher.node_failed(self, node.name)
         self._going -= 1
         self._end_if_over()
 

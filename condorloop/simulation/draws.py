@@ -65,7 +65,7 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class Sample:
     """Values that were measured, whatever the work was; one as likely as the other."""
 
     values: Sequence[float]

@@ -41,9 +41,8 @@ def _times(
     yield ends_at(campaign, closing) + LAST_CALL
     if campaign.waiting:
         yield min(w.since for w in campaign.waiting) + calibration.batching.batch_window
-    if campaign.unharvested:
-        oldest = min(made.done_at for made in campaign.unharvested.values())
-        yield oldest + calibration.harvesting.longest_wait
+    for made in campaign.unharvested.values():
+        yield made.done_at + calibration.harvesting.longest_wait
     for dag in campaign.dags:
         if dag.state is DagState.FAILED and dag.ended_at is not None:
             yield dag.ended_at + rescue_wait(dag, calibration)

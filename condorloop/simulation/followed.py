@@ -6,7 +6,8 @@ Knows that the loop learns at a poll what happened before it; decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 from condorloop.calibration import Calibration
 from condorloop.lumis import EMPTY
@@ -17,7 +18,6 @@ from condorloop.model import (
     CampaignState,
     DagState,
     NodeKind,
-    RawFile,
     Statistics,
     UploadOutcome,
     WaitingFile,
@@ -25,15 +25,19 @@ from condorloop.model import (
 from condorloop.simulation.beams import SimulatedRun
 from condorloop.simulation.dag_run import DagRun
 from condorloop.simulation.engine import Engine
+from condorloop.simulation.intake import StreamOfRun
+from condorloop.simulation.outages import Target
 from condorloop.simulation.tally import Tally
-
-News = tuple[Callable[..., None], tuple[Any, ...]]
 
 
 class Followed:
-    """A campaign; `dags` are those that are not done, `news` what no poll has seen yet.
+    """A campaign; `dags` are those that are not done.
 
-    `on_news` is called when there is news, with whether it takes the schedd's answer to be seen.
+    Parameters
+    ----------
+    on_news
+        Called when something has happened, with who tells of it (None if anybody can see it) and
+        with what is to be called at the poll that sees it.
     """
 
     def __init__(
@@ -42,9 +46,10 @@ class Followed:
         key: CampaignKey,
         calibration: Calibration,
         run: SimulatedRun,
+        stream: StreamOfRun,
         engine: Engine,
         tally: Tally,
-        on_news: Callable[[Followed, bool], None],
+        on_news: Callable[[Followed, Target | None, Callable[[], None]], None],
     ) -> None:
         self.id = number
         self.key = key
@@ -52,16 +57,17 @@ class Followed:
         self.run = run
         self.state = CampaignState.ACTIVE
         self.run_end: float | None = None
-        self.latched_at = self.last_new_at = engine.now
+        self.latched_at = engine.now
         self.seen = EMPTY
         self.waiting: list[WaitingFile] = []
         self.dags: dict[int, DagRun] = {}
         self.dag_count = self.batches = self.jobs = 0
         self.due = 0.0
+        self._stream = stream
+        self._taken = 0
         self._engine = engine
         self._tally = tally
         self._on_news = on_news
-        self._news: list[News] = []
         self._unharvested: dict[int, Alcareco] = {}
         self._harvested = Statistics()
         self._in_payload = EMPTY
@@ -69,48 +75,43 @@ class Followed:
         self._holds = Statistics()
         self._uploaded = Statistics()
 
-    def found(self, file: RawFile) -> None:
-        """Take a good RAW file in."""
-        self.waiting.append(WaitingFile(file, self._engine.now))
-        self._tally.files += 1
-        self.seen = self.seen | file.lumis
+    @property
+    def moving(self) -> int:
+        """How many of its DAGs are at work."""
+        return sum(run.dag.moves for run in self.dags.values())
 
-    def campaign(self, now: float, listed_at: float | None, probing: int) -> Campaign:
+    def take_files(self) -> None:
+        """Take in the good files that its stream has besides those that it knows."""
+        for file, since in self._stream.found[self._taken :]:
+            self.waiting.append(WaitingFile(file, since))
+            self._tally.files += 1
+            self.seen = self.seen | file.lumis
+        self._taken = len(self._stream.found)
+
+    def campaign(self, listed_at: float) -> Campaign:
         """Give what the planner is told."""
-        ended = self.run_end is not None
         return Campaign(
             id=self.id,
             key=self.key,
             state=self.state,
             run_start=self.run.start,
             run_end=self.run_end,
-            last_ls=self.run.lumis if ended else self.run.lumis_by(now),
-            last_new_at=self.last_new_at,
-            listed_at=listed_at,
+            last_ls=self.run.lumis_by(self._engine.now) if self.run_end is None else self.run.lumis,
+            last_new_at=max(self._stream.last_new_at or 0.0, self.latched_at),
+            listed_at=listed_at if listed_at > self.latched_at else None,
             seen=self.seen,
             harvested=self._harvested.lumis,
             in_payload=self._in_payload,
             waiting=tuple(self.waiting),
-            probing=probing,
-            dags=tuple(dag.as_dag() for dag in self.dags.values()),
+            probing=self._stream.probing,
+            dags=tuple(run.dag for run in self.dags.values()),
             dag_count=self.dag_count,
             unharvested=dict(self._unharvested),
             events_harvested=self._harvested.events,
         )
 
-    def observe(self, schedd_answers: bool) -> None:
-        """Learn what has happened; how DAGs have ended only the schedd tells."""
-        news, self._news = self._news, []
-        for item in news:
-            learn, given = item
-            if schedd_answers or learn != self._learn_end:
-                learn(*given)
-            else:
-                self._news.append(item)
-
-    def _tell(self, learn: Callable[..., None], *given: Any) -> None:
-        self._news.append((learn, given))
-        self._on_news(self, learn == self._learn_end)
+    def _tell(self, learn: Callable[..., None], *given: object) -> None:
+        self._on_news(self, None, partial(learn, *given))
 
     # What happens in the pool (`dag_run.Watcher`).
 
@@ -122,7 +123,7 @@ class Followed:
         """Note that an ALCARECO is complete."""
         self._complete.add(job)
         self._holds = self._holds + holds
-        self._tell(self._learn_alcareco, job, Alcareco(self._engine.now, holds, run.id))
+        self._tell(self._learn_alcareco, job, Alcareco(self._engine.now, holds, run.dag.id))
 
     def inputs(self, run: DagRun) -> frozenset[int]:
         """Choose what a HARVEST reads: all that is complete."""
@@ -135,7 +136,11 @@ class Followed:
         """Note that a HARVEST has ended well."""
         self._tally.harvests += 1
         self._tally.harvested_files += len(run.reads)
-        self._tell(self._learn_harvest, run, run.reads, run.made)
+        self._tell(self._learn_harvest, run.reads, run.made)
+
+    def node_failed(self, run: DagRun, name: str) -> None:
+        """Note that a node has failed for good."""
+        self._on_news(self, Target.SCHEDD, partial(self._learn_failure, run, name))
 
     def upload_over(self, run: DagRun, answered: bool) -> UploadOutcome:
         """Note an attempt to upload; a payload that is no better than the last one is not sent."""
@@ -154,7 +159,8 @@ class Followed:
     def dag_over(self, run: DagRun) -> None:
         """Note that a DAG has left the queue."""
         self._tally.dag_over()
-        self._tell(self._learn_end, run, run.whole, run.failures)
+        learn = partial(self._learn_end, run, run.whole, run.failures)
+        self._on_news(self, Target.SCHEDD, learn)
 
     # What a poll learns of it.
 
@@ -162,24 +168,28 @@ class Followed:
         self._unharvested[job] = made
 
     def _learn_inputs(self, run: DagRun, inputs: frozenset[int]) -> None:
-        run.harvest_inputs = inputs
+        run.dag = replace(run.dag, harvest_inputs=inputs)
 
-    def _learn_harvest(self, run: DagRun, inputs: frozenset[int], made: Statistics) -> None:
+    def _learn_harvest(self, inputs: frozenset[int], made: Statistics) -> None:
         for job in inputs:
             self._unharvested.pop(job, None)
         if _goodness(made) > _goodness(self._harvested):
             self._harvested = made
 
+    def _learn_failure(self, run: DagRun, name: str) -> None:
+        run.dag = replace(run.dag, failed_nodes=(*run.dag.failed_nodes, name))
+
     def _learn_upload(self, run: DagRun, outcome: UploadOutcome, made: Statistics) -> None:
-        run.upload = outcome
+        run.dag = replace(run.dag, upload=outcome)
         if outcome is UploadOutcome.UPLOADED:
             self._in_payload = made.lumis
 
     def _learn_end(self, run: DagRun, whole: bool, failed: tuple[str, ...]) -> None:
         if whole:
-            self.dags.pop(run.id, None)
-            return
-        run.state, run.failed, run.ended_at = DagState.FAILED, failed, self._engine.now
+            del self.dags[run.dag.id]
+        else:
+            state, now = DagState.FAILED, self._engine.now
+            run.dag = replace(run.dag, state=state, failed_nodes=failed, ended_at=now)
 
 
 def _goodness(made: Statistics) -> tuple[int, int]:

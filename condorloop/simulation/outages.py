@@ -58,7 +58,14 @@ class Outage:
         raise ValueError(f"{text!r} is not of the form {form}")
 
     def __str__(self) -> str:
-        return f"{self.target} away for {self.seconds / 3600:g} h after {self.start / 3600:g} h"
+        return f"{self.target} away for {_words(self.seconds)} after {_words(self.start)}"
+
+
+def _words(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
 
 
 class Outages:

@@ -35,7 +35,8 @@ class CalibrationOutcome:
     """What the campaigns of a calibration came to.
 
     `lumis` are those of good RAW files; `after_window` of them ended when the window of their run
-    was over, `in_window` were in a payload before. `delays` are what `after_ls_end` sums up.
+    was over, `in_window` were in a payload before. `delays` are what `after_ls_end` sums up, `ends`
+    when the same lumisections ended.
     """
 
     calibration: str
@@ -54,6 +55,12 @@ class CalibrationOutcome:
     harvested_files: int
     uploads: int
     delays: Annotated[Sequence[float], Field(exclude=True)] = ()
+    ends: Annotated[Sequence[float], Field(exclude=True)] = ()
+
+    @property
+    def complete(self) -> int:
+        """How many campaigns are complete."""
+        return self.states.get(CampaignState.COMPLETE, 0)
 
     @property
     def core_hours(self) -> float:
@@ -71,9 +78,9 @@ class CalibrationOutcome:
 class Outcome:
     """What a simulation came to.
 
-    `busy` is the mean part of the slots that jobs took while there was any campaign; `seconds` is
-    how long simulated time was, `events` and `asked` how often something happened and how often
-    the planner was asked about a campaign.
+    `seconds` is how long simulated time was, `busy` the mean part of the slots that jobs took in
+    it; `events` and `asked` are how often something happened and how often the planner was asked
+    about a campaign.
     """
 
     calibrations: tuple[CalibrationOutcome, ...]
@@ -133,6 +140,7 @@ def _calibration(name: str, tally: Tally, followed: Sequence[Followed]) -> Calib
         harvested_files=tally.harvested_files,
         uploads=tally.uploads,
         delays=tally.delays,
+        ends=tally.ends,
     )
 
 
@@ -170,6 +178,7 @@ def _together(all_of: Sequence[CalibrationOutcome]) -> CalibrationOutcome:
         harvested_files=sum(c.harvested_files for c in all_of),
         uploads=sum(c.uploads for c in all_of),
         delays=delays,
+        ends=[end for c in all_of for end in c.ends],
     )
 
 

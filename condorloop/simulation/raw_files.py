@@ -1,14 +1,13 @@
-"""The RAW files of a run as storage gets them, and their probes.
+"""The RAW files of a run as storage gets them.
 
-Knows how a stream is cut into files and when they come; knows nothing of campaigns.
+Knows how a stream is cut into files and when they come; knows nothing of who looks for them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from heapq import heapreplace
+from dataclasses import dataclass
 from random import Random
 
 from condorloop.calibration import Calibration
@@ -25,15 +24,6 @@ class ComingFile:
     file: RawFile
     time: float
     good: bool
-
-
-@dataclass(slots=True)
-class StreamOfRun:
-    """The files of a stream of one run: what is being probed, and what was found good."""
-
-    probing: int = 0
-    last_new_at: float | None = None
-    found: list[RawFile] = field(default_factory=list)
 
 
 def stream_name(calibration: Calibration) -> str:
@@ -71,16 +61,3 @@ def _coming(
         for part in range(parts):
             file = RawFile(f"{name}/{run.number}/{first:05d}-{part:03d}.root", 0, lumis, events)
             yield ComingFile(file, ready + delay.draw(random), random.random() >= stream.bad)
-
-
-class Probes:
-    """Probes of RAW files: so many at a time, the others wait."""
-
-    def __init__(self, at_once: int) -> None:
-        self._free_at = [0.0] * at_once
-
-    def ends(self, now: float, takes: float) -> float:
-        """When a probe ends that is wanted now."""
-        end = max(now, self._free_at[0]) + takes
-        heapreplace(self._free_at, end)
-        return end

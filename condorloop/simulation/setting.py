@@ -5,8 +5,8 @@ Knows how a model, recorded times and changed settings become what a twin runs i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
@@ -14,16 +14,17 @@ from pydantic import ValidationError
 
 from condorloop.calibration import Calibration, Tuning
 from condorloop.config import Config
-from condorloop.dagman.jobs import job_kind
 from condorloop.model import NodeKind
 from condorloop.simulation import beams
 from condorloop.simulation.beams import SimulatedRun
-from condorloop.simulation.dag_run import Delays, KindOfJob
+from condorloop.simulation.dag_run import Delays, KindOfJob, asked_for
 from condorloop.simulation.draws import Duration
+from condorloop.simulation.intake import Storage
 from condorloop.simulation.outages import Outage, Outages
 from condorloop.simulation.outcome import Outcome, outcome_of
-from condorloop.simulation.pool_model import PoolModel, Stream
+from condorloop.simulation.pool_model import PoolModel, Stream, Times
 from condorloop.simulation.raw_files import stream_name
+from condorloop.simulation.recorded import NOTHING, Recorded
 from condorloop.simulation.twin import Surroundings, Twin
 
 SLOTS = "slots"
@@ -31,16 +32,12 @@ DATA = "data"
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """Times that past runs have had, by calibration and node kind; see `recorded`."""
-
-    jobs: Mapping[tuple[str, NodeKind], Duration]
-    delays: Delays | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Setting:
-    """What is simulated; `runs` None makes the runs of so many days."""
+    """What is simulated.
+
+    `runs` None makes the runs of so many days, `data` is how many times as much data there is,
+    `recorded` has times that go before the model's.
+    """
 
     config: Config
     model: PoolModel
@@ -49,7 +46,7 @@ class Setting:
     runs: Sequence[SimulatedRun] | None = None
     outages: tuple[Outage, ...] = ()
     data: float = 1.0
-    recorded: Recorded | None = None
+    recorded: Recorded = NOTHING
 
     def with_value(self, key: str, value: str) -> Setting:
         """Give the same with one thing otherwise: ``slots``, ``data`` or a calibrations' key.
@@ -113,28 +110,32 @@ def twin(setting: Setting, *, attentive: bool = False) -> Twin:
 
 
 def _surroundings(setting: Setting) -> Surroundings:
-    model, config, recorded = setting.model, setting.config, setting.recorded
-    over = model.overheads
-    delays = (recorded and recorded.delays) or Delays(
-        dag_start=over.dag_start.duration(),
-        match=over.match.duration(),
-        between=over.between.duration(),
-        dag_end=over.dag_end.duration(),
-        upload_start=over.upload_start.duration(),
-    )
+    model, config = setting.model, setting.config
+
+    def takes(name: str) -> Duration:
+        times: Times = getattr(model.overheads, name)
+        return setting.recorded.delays.get(name) or times.duration()
+
+    outages = Outages(setting.outages)
+    names = set(map(stream_name, config.calibrations.values()))
     return Surroundings(
         slots=model.slots,
         kinds={
             name: {kind: _kind(kind, calibration, setting) for kind in NodeKind}
             for name, calibration in config.calibrations.items()
         },
-        delays=delays,
-        probe=over.probe.duration(),
-        streams={name: model.streams.get(name, _ANY) for name in _stream_names(config)},
+        delays=Delays(**{f.name: takes(f.name) for f in fields(Delays)}),
+        storage=Storage(
+            streams={name: model.streams.get(name, _ANY) for name in names},
+            probe=takes("probe"),
+            probes_at_once=config.site.storage.probes_at_once,
+            outages=outages,
+            data=setting.data,
+            seed=setting.seed,
+        ),
         storage_patience=model.storage_patience,
         oms_delay=model.oms_delay,
-        outages=Outages(setting.outages),
-        data=setting.data,
+        outages=outages,
     )
 
 
@@ -142,16 +143,8 @@ _ANY = Stream.model_validate({"delay": {"median": 0}})
 """A stream of which the model says nothing: a file a lumisection, at once."""
 
 
-def _stream_names(config: Config) -> set[str]:
-    return {stream_name(calibration) for calibration in config.calibrations.values()}
-
-
 def _kind(kind: NodeKind, calibration: Calibration, setting: Setting) -> KindOfJob:
-    asked = job_kind(kind, calibration, setting.config.site)
-    cores = int(str(dict(asked.commands).get("request_cpus", 1)))
-    model, recorded = setting.model, setting.recorded
+    model, known = setting.model, setting.recorded.jobs.get((calibration.name, kind))
     times = model.calibrations.get(calibration.name, {}).get(kind, model.nodes[kind])
-    time: Duration = times.duration()
-    if recorded and (known := recorded.jobs.get((calibration.name, kind))):
-        time = known
-    return KindOfJob(cores, asked.retries, time, model.failures.get(kind, 0.0))
+    cores, retries = asked_for(kind, calibration, setting.config.site)
+    return KindOfJob(cores, retries, known or times.duration(), model.failures.get(kind, 0.0))

@@ -6,11 +6,10 @@ Knows how to count; knows nothing of why things happen.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from dataclasses import dataclass, field
 
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignState, NodeKind
+from condorloop.model import NodeKind
 from condorloop.simulation.beams import SimulatedRun
 
 
@@ -35,11 +34,15 @@ class Queue:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of a calibration; `delays` has each lumisection's time to its first payload."""
+    """Counts of a calibration.
+
+    `delays` has each lumisection's time from its end, which is in `ends`, to its first payload.
+    """
 
     buffer: float
     queue: Queue
     delays: array[float] = field(default_factory=lambda: array("d"))
+    ends: array[float] = field(default_factory=lambda: array("d"))
     in_window: int = 0
     kinds: dict[NodeKind, JobTally] = field(default_factory=dict)
     files: int = 0
@@ -48,7 +51,6 @@ class Tally:
     harvests: int = 0
     harvested_files: int = 0
     uploads: int = 0
-    states: Counter[CampaignState] = field(default_factory=Counter)
 
     def job(self, kind: NodeKind, cores: int, waited: float, ran: float, ok: bool) -> None:
         """Count a job."""
@@ -64,9 +66,10 @@ class Tally:
     def uploaded(self, run: SimulatedRun, new: Lumis, now: float) -> None:
         """Count an upload, and the lumisections that no payload had before."""
         self.uploads += 1
-        add, start, every = self.delays.append, run.start, run.every
         for lumi in new:
-            add(max(0.0, now - start - lumi * every))
+            end = run.end_of(lumi)
+            self.ends.append(end)
+            self.delays.append(max(0.0, now - end))
         if now <= run.start + self.buffer:
             self.in_window += len(new)
 

@@ -1,10 +1,11 @@
-"""A report on the terminal.
+"""A report on the terminal, and other tables like its own.
 
 Knows how the tables of `condorloop.reporting.tables` are laid out; what stands in them is theirs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from rich.console import Group, RenderableType
@@ -18,8 +19,13 @@ from condorloop.views.terminal import text
 
 def report_view(report: Report) -> RenderableType:
     """Lay out a report."""
-    parts: list[RenderableType] = [text(heading(report))]
-    for table in tables(report):
+    return tables_view(heading(report), tables(report))
+
+
+def tables_view(title: str, tables: Iterable[ReportTable]) -> RenderableType:
+    """Lay out tables below a title."""
+    parts: list[RenderableType] = [text(title)]
+    for table in tables:
         parts += [Text(), text(table.title, "bold"), _table(table)]
         if table.note:
             parts.append(text(table.note, "bright_black"))

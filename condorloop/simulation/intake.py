@@ -1,0 +1,111 @@
+"""RAW files as the loop finds them: listed at a poll, then probed, so many at a time.
+
+Knows listings and probes, as `condorloop.intake` does; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from heapq import heapreplace
+from random import Random
+
+from condorloop.model import RawFile
+from condorloop.simulation.beams import SimulatedRun
+from condorloop.simulation.draws import Duration
+from condorloop.simulation.engine import Engine
+from condorloop.simulation.outages import Outages, Target
+from condorloop.simulation.polls import Polls
+from condorloop.simulation.pool_model import Stream
+from condorloop.simulation.raw_files import ComingFile, coming
+
+
+@dataclass(slots=True)
+class StreamOfRun:
+    """The files of a stream of one run: how many are being probed, and which were found good.
+
+    `last_new_at` is when the last of them was listed, None before the first; `on_probe` is called
+    when a probe has ended. That a file is listed only makes the planner wait: nobody is told.
+    """
+
+    probing: int = 0
+    last_new_at: float | None = None
+    found: list[tuple[RawFile, float]] = field(default_factory=list)
+    on_probe: list[Callable[[], None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What storage holds, how long a probe of it takes, and when it does not answer.
+
+    `data` says how many times as much data there is, `probes_at_once` how many probes.
+    """
+
+    streams: Mapping[str, Stream]
+    probe: Duration
+    probes_at_once: int
+    outages: Outages
+    data: float
+    seed: int
+
+
+class Intake:
+    """Finds the RAW files of the runs that are watched.
+
+    Parameters
+    ----------
+    cycle
+        Called when a probe has ended.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        polls: Polls,
+        storage: Storage,
+        random: Random,
+        cycle: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._polls = polls
+        self._storage = storage
+        self._random = random
+        self._cycle = cycle
+        self._free_at = [0.0] * storage.probes_at_once
+        self._streams: dict[tuple[str, int], StreamOfRun] = {}
+
+    def watch(self, name: str, run: SimulatedRun, until: float) -> StreamOfRun:
+        """Look for the files of a stream of a run, up to a time."""
+        stream = self._streams.get((name, run.number))
+        if stream is None:
+            stream = self._streams[name, run.number] = StreamOfRun()
+            storage = self._storage
+            for file in coming(storage.streams[name], name, run, storage.data, storage.seed):
+                listed = self._polls.answered(Target.EOS, file.time)
+                if listed < until:
+                    self._polls.see(listed, self._list, stream, file)
+        return stream
+
+    def _list(self, stream: StreamOfRun, coming_file: ComingFile) -> None:
+        stream.probing += 1
+        stream.last_new_at = self._engine.now
+        self._probe(stream, coming_file)
+
+    def _probe(self, stream: StreamOfRun, coming_file: ComingFile) -> None:
+        """Probe a file as soon as there is a probe to spare; again, when storage was silent."""
+        now = self._engine.now
+        end = max(now, self._free_at[0]) + self._storage.probe.draw(self._random)
+        heapreplace(self._free_at, end)
+        if self._storage.outages.within(Target.EOS, now, end) is None:
+            self._engine.at(end, self._probed, stream, coming_file)
+        else:
+            again = self._polls.answered(Target.EOS, end)
+            self._engine.at(again, self._probe, stream, coming_file)
+
+    def _probed(self, stream: StreamOfRun, coming_file: ComingFile) -> None:
+        stream.probing -= 1
+        if coming_file.good:
+            stream.found.append((coming_file.file, self._engine.now))
+        for tell in stream.on_probe:
+            tell()
+        self._cycle()

@@ -1,0 +1,185 @@
+"""Times that past runs have had, as samples to draw from: what jobs took, and what lay between.
+
+Knows where the ledger has the times of files, DAGs and jobs; sums up nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from condorloop.config import Config
+from condorloop.ledger_file import LEDGER
+from condorloop.ledger_view import LedgerView, job_record
+from condorloop.model import JobRecord, NodeKind
+from condorloop.simulation.dag_run import asked_for
+from condorloop.simulation.draws import Duration, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Times that past runs have had: of jobs by calibration and node kind, of delays by name.
+
+    The names are those of `pool_model.Overheads`. What never happened is not there.
+    """
+
+    jobs: Mapping[tuple[str, NodeKind], Duration] = field(default_factory=dict)
+    delays: Mapping[str, Duration] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeJob:
+    """A job that did its node's work, at its first start; `child` is the node that it feeds."""
+
+    calibration: str
+    kind: NodeKind
+    dag_id: int
+    child: str
+    job: JobRecord
+    started: float
+    ended: float
+
+
+class LedgerTimes(LedgerView):
+    """A ledger that tells how long things have taken, in seconds."""
+
+    def node_jobs(self) -> list[NodeJob]:
+        """The jobs that ended well at their first start, in the order of their submission."""
+        rows = self._all(
+            "SELECT job.*, calibration, kind, child FROM job JOIN node"
+            " ON node.dag_id = job.dag_id AND node.name = job.node"
+            " JOIN campaign ON campaign.id = node.campaign_id WHERE job.exit_code = 0"
+            " AND starts = 1 AND started_at >= submitted_at AND ended_at >= started_at"
+            " ORDER BY submitted_at"
+        )
+        return [
+            NodeJob(
+                *(row["calibration"], NodeKind(row["kind"]), row["dag_id"], row["child"]),
+                *(job_record(row), row["started_at"], row["ended_at"]),
+            )
+            for row in rows
+        ]
+
+    def dag_times(self) -> dict[int, tuple[float, float]]:
+        """When DAGs were submitted, and when they were seen to have ended: those without a rescue.
+
+        By the DAG's id in the ledger.
+        """
+        rows = self._all(
+            "SELECT id, submitted_at, ended_at FROM dag WHERE state = 'done' AND rescues = 0"
+            " AND ended_at >= submitted_at"
+        )
+        return {row["id"]: (row["submitted_at"], row["ended_at"]) for row in rows}
+
+    def probe_times(self) -> list[float]:
+        """How long good files took from the poll that found them to the end of their only probe."""
+        rows = self._all(
+            "SELECT probed_at - seen_at AS took FROM raw_file"
+            " WHERE state = 'good' AND probes = 1 AND probed_at >= seen_at"
+        )
+        return [row["took"] for row in rows]
+
+
+def read(work_dir: Path, config: Config) -> Recorded:
+    """Read the times that a submitter has written down.
+
+    Raises
+    ------
+    LedgerError
+        The ledger cannot be read.
+    """
+    with LedgerTimes(work_dir / LEDGER) as ledger:
+        jobs, dags, probes = ledger.node_jobs(), ledger.dag_times(), ledger.probe_times()
+    jobs = [j for j in jobs if j.calibration in config.calibrations]
+    ran: dict[tuple[str, NodeKind], list[float]] = defaultdict(list)
+    for job in jobs:
+        ran[job.calibration, job.kind].append(job.ended - job.started)
+    delays = _delays(jobs, dags, config) | {"probe": probes}
+    return Recorded(
+        jobs={key: Sample(times) for key, times in ran.items()},
+        delays={name: Sample(times) for name, times in delays.items() if times},
+    )
+
+
+def _delays(
+    jobs: Sequence[NodeJob], dags: Mapping[int, tuple[float, float]], config: Config
+) -> dict[str, list[float]]:
+    of_dag: dict[int, list[NodeJob]] = defaultdict(list)
+    for job in jobs:
+        of_dag[job.dag_id].append(job)
+    ends = {i: (submitted, ended) for i, (submitted, ended) in dags.items() if i in of_dag}
+    poll = config.site.poll_interval / 2
+    uploads = [j for j in jobs if j.kind is NodeKind.UPLOAD]
+    return {
+        "dag_start": [
+            max(0.0, min(j.job.submitted_at for j in of_dag[i]) - submitted)
+            for i, (submitted, _) in ends.items()
+        ],
+        "match": list(waits(jobs, config)),
+        "between": [wait for mine in of_dag.values() for wait in _between(mine)],
+        # The ledger has when the submitter saw the end: half a poll later in the mean.
+        "dag_end": [
+            max(0.0, ended - max(j.ended for j in of_dag[i]) - poll)
+            for i, (_, ended) in ends.items()
+        ],
+        "upload_start": [j.started - j.job.submitted_at for j in uploads],
+    }
+
+
+def _between(jobs: Sequence[NodeJob]) -> Iterator[float]:
+    """From the end of the last job that a node of a DAG waits for to the node's submission."""
+    for job in jobs:
+        parents = [p.ended for p in jobs if job.job.node == p.child or _follows(p, job)]
+        if parents and job.job.submitted_at >= max(parents):
+            yield job.job.submitted_at - max(parents)
+
+
+def _follows(parent: NodeJob, job: NodeJob) -> bool:
+    after = {NodeKind.HARVEST: NodeKind.ALCA, NodeKind.UPLOAD: NodeKind.HARVEST}
+    return after.get(job.kind) is parent.kind
+
+
+def waits(jobs: Sequence[NodeJob], config: Config) -> Iterator[float]:
+    """From submission to start, of those jobs that did not have to wait for another one's end.
+
+    For these there were cores to spare when they were submitted, of the most that jobs are known
+    to have used at once. The others waited for cores, and that the simulation does by itself.
+    """
+    cores = {
+        (name, kind): asked_for(kind, calibration, config.site)[0]
+        for name, calibration in config.calibrations.items()
+        for kind in NodeKind
+    }
+    pooled = [j for j in jobs if j.kind is not NodeKind.UPLOAD]
+    most = _most_at_once([(j.started, j.ended, cores[j.calibration, j.kind]) for j in pooled])
+    wanted = [(j.job.submitted_at, j.ended, cores[j.calibration, j.kind]) for j in pooled]
+    for job, taken in zip(pooled, _taken_before(wanted), strict=True):
+        if taken + cores[job.calibration, job.kind] <= most:
+            yield job.started - job.job.submitted_at
+
+
+def _most_at_once(spans: Sequence[tuple[float, float, int]]) -> int:
+    changes = sorted(change for start, end, n in spans for change in ((start, 1, n), (end, 0, -n)))
+    busy = most = 0
+    for _, _, cores in changes:
+        busy += cores
+        most = max(most, busy)
+    return most
+
+
+def _taken_before(wanted: Sequence[tuple[float, float, int]]) -> Iterator[int]:
+    """How many cores were taken or waited for when each of these, in order, was submitted."""
+    ends = sorted((end, cores) for _, end, cores in wanted)
+    over = asked = at = 0
+    for start, _, cores in wanted:
+        while at < len(ends) and ends[at][0] <= start:
+            over += ends[at][1]
+            at += 1
+        yield asked - over
+        asked += cores
+
+
+NOTHING = Recorded()
+"""No past runs."""
