@@ -51,13 +51,19 @@ class Luminosity:
     def given_to(
         self, campaigns: list[Campaign], calibrations: Mapping[str, Calibration]
     ) -> list[Campaign]:
-        """Give the campaigns what is known of their runs; those that do not count it stay."""
+        """Give campaigns what is known of their runs, if they count it and have what to harvest.
+
+        The others stay as they are: with nothing new, nothing is read.
+        """
         counting = _counting(calibrations)
-        runs = {c.key.run for c in campaigns if c.key.calibration in counting}
-        known = {run: self._ledger.luminosity(run) for run in runs}
-        return [
-            replace(c, luminosity=known[c.key.run]) if c.key.calibration in counting else c
+        wanting = {
+            c.id: c.key.run
             for c in campaigns
+            if c.key.calibration in counting and (c.waiting or c.unharvested)
+        }
+        known = {run: self._ledger.luminosity(run) for run in set(wanting.values())}
+        return [
+            replace(c, luminosity=known[c.key.run]) if c.id in wanting else c for c in campaigns
         ]
 
 

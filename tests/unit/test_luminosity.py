@@ -10,7 +10,8 @@ from condorloop.contents import Contents
 from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
 from condorloop.luminosity import Luminosity
-from condorloop.model import CampaignKey, CampaignState, Queued
+from condorloop.lumis import Lumis
+from condorloop.model import CampaignKey, CampaignState, FileState, Probe, Queued
 from condorloop.oms import Oms
 from condorloop.submitter import Submitter
 from condorloop.testbed.faults import OmsMode
@@ -222,17 +223,24 @@ def test_luminosity_survives_a_restart(ledger):
         assert again.luminosity(RUN.number) == {1: 0.4, 2: 0.0, 3: 0.25}
 
 
-def test_only_campaigns_of_calibrations_that_count_it_get_it(ledger):
-    for key in (KEY, OTHER):
-        ledger.latch(key, f"/eos/{key.calibration}", RUN, "running", START)
-    ledger.add_luminosity(RUN.number, {1: 0.4})
+def test_only_campaigns_that_count_it_and_have_what_to_harvest_get_it(ledger):
     told = examples.calibration().model_dump(by_alias=True)
     counting = type(examples.calibration()).model_validate(
         told | {"harvesting": {"statistic": "luminosity"}}
     )
     calibrations = {KEY.calibration: counting, "SiStripBad": examples.calibration("SiStripBad")}
-    interruption = Interruption(Bell())
-    given = Luminosity(SimpleNamespace(), ledger, interruption).given_to(
-        ledger.campaigns({}), calibrations
-    )
-    assert {c.key: c.luminosity for c in given} == {KEY: {1: 0.4}, OTHER: {}}
+    luminosity = Luminosity(SimpleNamespace(), ledger, Interruption(Bell()))
+
+    def given():
+        campaigns = luminosity.given_to(ledger.campaigns({}), calibrations)
+        return {c.key: c.luminosity for c in campaigns}
+
+    for key in (KEY, OTHER):
+        ledger.latch(key, f"/eos/{key.calibration}", RUN, "running", START)
+    ledger.add_luminosity(RUN.number, {1: 0.4})
+    assert given() == {KEY: {}, OTHER: {}}
+    for key in (KEY, OTHER):
+        file = f"/eos/{key.calibration}/1.root"
+        ledger.add_files(f"/eos/{key.calibration}", RUN.number, {file: 1000}, START)
+        ledger.record_probe(file, FileState.GOOD, Probe(Lumis.span(1, 1), 100), START)
+    assert given() == {KEY: {1: 0.4}, OTHER: {}}
