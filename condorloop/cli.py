@@ -7,44 +7,8 @@ import sys
 import click
 
 from condorloop import __version__
-from condorloop.cmssw import CmsswError
-from condorloop.commands.acting import abandon, hold, release, resubmit
-from condorloop.commands.analyze import analyze
-from condorloop.commands.cleanup import cleanup
-from condorloop.commands.completion import completion
-from condorloop.commands.doctor import doctor
-from condorloop.commands.find import find
 from condorloop.commands.group import Commands, examples
-from condorloop.commands.print_format import print_format
-from condorloop.commands.render import render
-from condorloop.commands.report import report
-from condorloop.commands.run import once, run
-from condorloop.commands.schema import schema
-from condorloop.commands.show import show
-from condorloop.commands.simulate import simulate
-from condorloop.commands.status import status
-from condorloop.commands.systemd import systemd
-from condorloop.commands.validate import validate
-from condorloop.commands.watch import watch
-from condorloop.config import ConfigError
-from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.ledger import LedgerError
-from condorloop.lock import AlreadyRunning
 from condorloop.logs import complain
-from condorloop.reporting.plots import PlotsUnavailable
-from condorloop.status import StatusError
-from condorloop.storage import StorageUnavailable
-
-_OUTSIDE = (
-    AlreadyRunning,
-    CmsswError,
-    ConfigError,
-    LedgerError,
-    PlotsUnavailable,
-    ScheddUnavailable,
-    StatusError,
-    StorageUnavailable,
-)
 
 
 @click.group(
@@ -66,40 +30,33 @@ def cli() -> None:
     """
 
 
-for _command in (
-    abandon,
-    analyze,
-    cleanup,
-    completion,
-    doctor,
-    find,
-    hold,
-    once,
-    print_format,
-    release,
-    render,
-    report,
-    resubmit,
-    run,
-    schema,
-    show,
-    simulate,
-    status,
-    systemd,
-    validate,
-    watch,
-):
-    cli.add_command(_command)
-
-
 def main() -> None:
     """Run the command line; a mistake of the operator or of the outside world is one line."""
     try:
         cli(prog_name="condorloop")
-    except _OUTSIDE as error:
-        complain(f"condorloop: {error}")
-        sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"condorloop: {where}{error.strerror or error}")
         sys.exit(1)
+    except Exception as error:
+        if not isinstance(error, _outside()):
+            raise
+        complain(f"condorloop: {error}")
+        sys.exit(1)
+
+
+def _outside() -> tuple[type[Exception], ...]:
+    """The errors that say in one line what is wrong; imported when there is one."""
+    from condorloop.cmssw import CmsswError
+    from condorloop.config import ConfigError
+    from condorloop.dagman.schedd import ScheddUnavailable
+    from condorloop.ledger_file import LedgerError
+    from condorloop.lock import AlreadyRunning
+    from condorloop.reporting.plots import PlotsUnavailable
+    from condorloop.status import StatusError
+    from condorloop.storage import StorageUnavailable
+
+    return (
+        *(AlreadyRunning, CmsswError, ConfigError, LedgerError, PlotsUnavailable),
+        *(ScheddUnavailable, StatusError, StorageUnavailable),
+    )

@@ -10,7 +10,8 @@ import click
 
 from condorloop import asking
 from condorloop.asking import Wish
-from condorloop.commands.options import RUN, Given, options, submitter
+from condorloop.commands.options import RUN, Given, options
+from condorloop.commands.owning import submitter
 from condorloop.config import Config, ConfigError
 from condorloop.model import RequestKind
 from condorloop.plain import plain

@@ -10,7 +10,8 @@ import click
 
 from condorloop import asking, cleaning
 from condorloop.asking import Wish
-from condorloop.commands.options import RUN, Given, options, submitter
+from condorloop.commands.options import RUN, Given, options
+from condorloop.commands.owning import submitter
 from condorloop.disk import disk
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_retention import LedgerRetention

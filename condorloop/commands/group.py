@@ -1,11 +1,13 @@
-"""How the commands are presented: in sections, with examples; the testbed's only when asked for.
+"""How the commands are presented: in sections, with examples.
 
-Knows the names of the commands; knows nothing of what they do.
+Knows the names of the commands, and where each is; one is loaded when it is asked for, for all of
+them together take a second. Knows nothing of what they do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 
 import click
 
@@ -17,6 +19,9 @@ SECTIONS = {
     "Try out": ("simulate", "testbed"),
 }
 """Which commands belong together, and in which order they are shown."""
+
+_IN = {"once": "run"} | dict.fromkeys(("resubmit", "hold", "release", "abandon"), "acting")
+"""The modules of commands that have none of their own name."""
 
 _OTHERS = "More"
 
@@ -38,7 +43,14 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Give a command; the testbed's only where its packages are installed."""
-        return _testbed() if cmd_name == "testbed" else super().get_command(ctx, cmd_name)
+        if cmd_name == "testbed":
+            return _testbed()
+        if all(cmd_name not in names for names in SECTIONS.values()):
+            return super().get_command(ctx, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"condorloop.commands.{_IN.get(cmd_name, name)}")
+        command: click.Command = getattr(module, name)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each command does, section by section."""
@@ -49,10 +61,9 @@ class Commands(click.Group):
                     formatter.write_dl(rows)
 
     def _sections(self) -> dict[str, list[str]]:
-        there = {*self.commands, "testbed"}
-        sections = {title: [n for n in names if n in there] for title, names in SECTIONS.items()}
-        shown = {name for names in sections.values() for name in names}
-        return sections | {_OTHERS: sorted(there - shown)}
+        shown = {name for names in SECTIONS.values() for name in names}
+        sections = {title: list(names) for title, names in SECTIONS.items()}
+        return sections | {_OTHERS: sorted(self.commands.keys() - shown)}
 
     def _rows(self, ctx: click.Context, names: list[str], width: int) -> Iterator[tuple[str, str]]:
         for name in names:
@@ -62,7 +73,7 @@ class Commands(click.Group):
 
 
 def _testbed() -> click.Command | None:
-    """Load the testbed's commands, which takes longer than all others."""
+    """Load the testbed's commands."""
     try:
         from condorloop.testbed.commands import testbed
     except ModuleNotFoundError as error:

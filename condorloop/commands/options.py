@@ -1,4 +1,4 @@
-"""What the commands have in common: options, the configuration, a submitter of their own.
+"""What the commands have in common: options, and the configuration.
 
 Knows how a command begins; knows nothing of what it does.
 """
@@ -6,10 +6,8 @@ Knows how a command begins; knows nothing of what it does.
 from __future__ import annotations
 
 import os
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -17,14 +15,11 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from condorloop import completion, config, logs
+from condorloop import completion, config
 from condorloop.config import Config, Known
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.ledger_view import LedgerView
-from condorloop.lock import sole_submitter
-from condorloop.recovery import open_ledger
 from condorloop.site import Site
-from condorloop.submitter import Submitter
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,35 +176,3 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
         command(Given(site, calibrations, only), **others)
 
     return with_options
-
-
-@contextmanager
-def submitter(
-    loaded: Config,
-    verbose: bool = False,
-    form: logs.Format = logs.Format.PLAIN,
-    *,
-    one_pass: bool = False,
-) -> Iterator[Submitter]:
-    """Open the ledger and a submitter on it, the only one of its work_dir.
-
-    Raises
-    ------
-    AlreadyRunning
-        There is another one.
-    LedgerError
-        The ledger cannot be used.
-    """
-    work_dir = loaded.site.work_dir
-    work_dir.mkdir(parents=True, exist_ok=True)
-    with sole_submitter(work_dir, one_pass=one_pass):
-        logs.start(work_dir, loaded.calibrations, verbose=verbose, form=form)
-        path = work_dir / LEDGER
-        with open_ledger(path, loaded.calibrations, time.time()) as ledger:
-            ours = Submitter(loaded, ledger)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, ours.interrupt)
-            try:
-                yield ours
-            finally:
-                ours.close()

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import click
 
 from condorloop.commands.group import examples
-from condorloop.commands.options import Given, options, submitter
+from condorloop.commands.options import Given, options
+from condorloop.commands.owning import submitter
 from condorloop.logs import Format
 
 

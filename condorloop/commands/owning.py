@@ -1,0 +1,50 @@
+"""How a command becomes the only submitter of a work_dir.
+
+Knows lock, logs, ledger and signals; knows nothing of what the submitter is wanted for.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from condorloop import logs
+from condorloop.config import Config
+from condorloop.ledger_file import LEDGER
+from condorloop.lock import sole_submitter
+from condorloop.recovery import open_ledger
+from condorloop.submitter import Submitter
+
+
+@contextmanager
+def submitter(
+    loaded: Config,
+    verbose: bool = False,
+    form: logs.Format = logs.Format.PLAIN,
+    *,
+    one_pass: bool = False,
+) -> Iterator[Submitter]:
+    """Open the ledger and a submitter on it, the only one of its work_dir.
+
+    Raises
+    ------
+    AlreadyRunning
+        There is another one.
+    LedgerError
+        The ledger cannot be used.
+    """
+    work_dir = loaded.site.work_dir
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with sole_submitter(work_dir, one_pass=one_pass):
+        logs.start(work_dir, loaded.calibrations, verbose=verbose, form=form)
+        path = work_dir / LEDGER
+        with open_ledger(path, loaded.calibrations, time.time()) as ledger:
+            ours = Submitter(loaded, ledger)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, ours.interrupt)
+            try:
+                yield ours
+            finally:
+                ours.close()
