@@ -93,7 +93,7 @@ class Intake:
         self._storage.start_probe(path)
 
     def settle(self, clock: Callable[[], float], bell: Bell) -> None:
-        """Wait until every probe that is under way has told its result; each rings the bell."""
+        """Wait until every probe that is under way has told its result; the last rings the bell."""
         while self._storage.probing and not self._interruption.wished:
             bell.wait(PROBE_WAIT)
             self.take_probes(clock())

@@ -78,6 +78,10 @@ class SetState:
 
 Action = Latch | SubmitBatch | SubmitHarvest | Rescue | SetState
 
+FOR_PROBES = 5.0
+"""Seconds for which files wait, on an idle pool, for those whose probes are under way: files that
+came together are to be in one DAG, and one that cannot be read is not to keep the others."""
+
 HELD_ROOM = 4
 """How many times `max_active_dags` there may be with the DAGs that held jobs keep from moving."""
 
@@ -246,7 +250,7 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
         return None
     files = len(campaign.waiting)
     waited = now - min(w.since for w in campaign.waiting)
-    if not running:
+    if not running and (not campaign.probing or waited >= FOR_PROBES):
         return f"{files} new files and no DAG at work"
     if files >= batching.full_dag:
         return f"{files} new files fill a DAG"

@@ -54,7 +54,8 @@ class Storage:
     environment
         Gives the CMSSW environment that `edmFileUtil` runs in.
     on_probed
-        Called from another thread whenever a probe has ended.
+        Called from another thread when the last of the probes that are under way has ended: what
+        comes of files that came together is decided at once.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Storage:
         self._threads: list[Thread] = []
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._probes: dict[str, Contents | None] = {}
+        self._under_way = 0
         self._lock = Lock()
         self._closed = False
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -250,6 +252,8 @@ class Storage:
         if path in self._probes:
             return
         self._probes[path] = None
+        with self._lock:
+            self._under_way += 1
         self._queue.put(path)
         if len(self._threads) < min(self._site.probes_at_once, len(self._probes)):
             thread = Thread(target=self._probe_queued, name="probe", daemon=True)
@@ -264,6 +268,10 @@ class Storage:
                 contents = Contents({}, one_line(repr(error)), True, answered=False)
             if not self._closed:
                 self._probes[path] = contents
+            with self._lock:
+                self._under_way -= 1
+                is_last = not self._under_way
+            if is_last and not self._closed:
                 self._on_probed()
 
     def probed(self) -> dict[str, Contents]:

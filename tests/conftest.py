@@ -1,13 +1,11 @@
 """One real testbed, with one HTCondor pool and one XRootD server, for all tests of a session."""
 
-import os
-
 import hypothesis
 import pytest
 
 from condorloop.testbed import prefix as prefixes
 from condorloop.testbed.stack import Stack
-from tests.loop import Loop
+from tests.loop import Loop, up
 
 # How long an example takes says something about the machine only.
 hypothesis.settings.register_profile("condorloop", deadline=None)
@@ -46,19 +44,8 @@ def prefix(pytestconfig):
 @pytest.fixture(scope="session")
 def stack(prefix, tmp_path_factory):
     """The testbed; the bindings of this process talk to its pool."""
-    stack = Stack(tmp_path_factory.mktemp("testbed"), prefix, cpus=8)
-    before = dict(os.environ)
-    os.environ.update(stack.environment())
-    try:
-        stack.up()
-        import htcondor2
-
-        htcondor2.reload_config()
+    with up(Stack(tmp_path_factory.mktemp("testbed"), prefix, cpus=8)) as stack:
         yield stack
-    finally:
-        stack.down()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

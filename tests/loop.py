@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +40,23 @@ TIMEOUT = 120.0
 
 class Crashed(BaseException):
     """Stands for the end of the process at this point."""
+
+
+@contextmanager
+def up(stack: Stack) -> Iterator[Stack]:
+    """Bring a testbed up, let this process' bindings talk to its pool, and bring it down."""
+    before = dict(os.environ)
+    os.environ.update(stack.environment())
+    try:
+        stack.up()
+        import htcondor2
+
+        htcondor2.reload_config()
+        yield stack
+    finally:
+        stack.down()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @dataclass(frozen=True)
@@ -389,14 +407,17 @@ class Loop:
         threading.Event().wait(0.2)
 
     def wait(
-        self, condition: Callable[[], bool], possible: Callable[[], bool] = lambda: True
+        self,
+        condition: Callable[[], bool],
+        possible: Callable[[], bool] = lambda: True,
+        timeout: float = TIMEOUT,
     ) -> None:
         """Wait for a condition, as long as it is possible, and not for ever."""
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + timeout
         tick = threading.Event()
         while not condition():
             assert possible() or condition(), f"can no longer happen: {self.status()}"
-            assert time.monotonic() < deadline, f"not in {TIMEOUT:g} s: {self.status()}"
+            assert time.monotonic() < deadline, f"not in {timeout:g} s: {self.status()}"
             tick.wait(0.05)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,12 +113,11 @@ def assay(
     covered = Lumis.union(Lumis.of(map(int, p["lumisections"])) for p in payloads)
     expected = Lumis.union(f.lumis for f in good)
     allowed = Lumis.union(f.lumis for f in files if f.good or f.maybe)
-    uploaded = _uploaded(runs)
-    held = _first_held(runs, uploaded)
+    held = first_held(runs)
     faults = [
         *_faults_of_coverage(expected, allowed, covered),
         *_faults_of_counting(payloads),
-        *_faults_of_reco(runs, files),
+        *faults_of_reco(runs, files),
         *compare(OBJECT_TYPES[calibration.name], payloads, truth),
     ]
     if unheld := [f.path for f in good if f.path not in held]:
@@ -128,7 +127,7 @@ def assay(
         run=run,
         good=expected,
         in_payload=covered,
-        uploads=len(uploaded),
+        uploads=len(_uploaded(runs)),
         latencies=tuple(held[f.path] - f.time for f in good if f.path in held),
         faults=tuple(faults),
     )
@@ -154,7 +153,8 @@ def _faults_of_counting(payloads: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         yield f"LS {twice} have events that were counted twice"
 
 
-def _faults_of_reco(runs: Path, files: Sequence[Appeared]) -> Iterable[str]:
+def faults_of_reco(runs: Path, files: Sequence[Appeared]) -> Iterator[str]:
+    """Say which files of a run directory are not in exactly one RECO node that succeeded."""
     nodes: dict[str, int] = {}
     for manifest in runs.glob(f"dag*/{MANIFEST}"):
         for node in read_json(manifest)["nodes"].values():
@@ -174,11 +174,11 @@ def _uploaded(runs: Path) -> dict[str, float]:
     return {name: r["time"] for name, r in records.items() if r.get("outcome") == taken}
 
 
-def _first_held(runs: Path, uploaded: Mapping[str, float]) -> dict[str, float]:
-    """When each RAW file was first in an uploaded payload."""
+def first_held(runs: Path) -> dict[str, float]:
+    """When each RAW file was first in a payload of a run directory that was uploaded."""
     files_of = _files_of_alcareco(runs)
     held: dict[str, float] = {}
-    for name, time in sorted(uploaded.items(), key=lambda item: item[1]):
+    for name, time in sorted(_uploaded(runs).items(), key=lambda item: item[1]):
         for job in read_json(runs / name / HARVEST_RECORD)["inputs"]:
             for path in files_of.get(job, ()):
                 held.setdefault(path, time)

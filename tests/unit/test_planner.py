@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from condorloop.lumis import Lumis
 from condorloop.model import Alcareco, CampaignState, DagState, UploadOutcome
-from condorloop.planner import Latch, Rescue, SetState, SubmitBatch, SubmitHarvest, decide
+from condorloop.planner import (
+    FOR_PROBES,
+    Latch,
+    Rescue,
+    SetState,
+    SubmitBatch,
+    SubmitHarvest,
+    decide,
+)
 from condorloop.window import AGAIN, LAST_CALL
 from tests.unit.examples import KEY, RUN, START, calibration, campaign, dag, waiting
 
@@ -67,6 +75,13 @@ def test_an_idle_pool_never_waits():
     [action] = act(campaign(waiting=waiting(1)))
     assert isinstance(action, SubmitBatch)
     assert len(action.files) == 1
+
+
+def test_an_idle_pool_waits_a_moment_for_files_that_are_being_probed():
+    some = campaign(waiting=waiting(1), probing=9)
+    assert act(some, at=FOR_PROBES - 1) == []
+    [action] = act(some, at=FOR_PROBES)
+    assert isinstance(action, SubmitBatch)
 
 
 def test_files_wait_for_the_batch_window_while_a_dag_runs():

@@ -148,7 +148,13 @@ def storage(tmp_path):
     """Storage whose xrdfs and edmFileUtil are the shell scripts that a test writes."""
     made = []
 
-    def make(xrdfs="", edm="", environment=lambda: {"PATH": "/usr/bin:/bin"}, **more):
+    def make(
+        xrdfs="",
+        edm="",
+        environment=lambda: {"PATH": "/usr/bin:/bin"},
+        on_probed=lambda: None,
+        **more,
+    ):
         for name, text in (("xrdfs", xrdfs), ("edm", edm)):
             (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
             (tmp_path / name).chmod(0o755)
@@ -158,7 +164,7 @@ def storage(tmp_path):
             edm_file_util=str(tmp_path / "edm"),
             **more,
         )
-        made.append(Storage(site, environment))
+        made.append(Storage(site, environment, on_probed))
         return made[-1]
 
     yield make
@@ -274,6 +280,17 @@ def test_a_probe_that_is_under_way_is_not_forgotten(storage):
     asked.start_probe("/eos/a.root")
     asked.forget("/eos/a.root")
     assert asked.probing == 1
+
+
+def test_files_that_are_probed_together_are_told_of_together(storage, tmp_path):
+    told = []
+    edm = f"until [ -e {tmp_path}/go ]; do sleep 0.01; done; echo 398600 1 5"
+    asked = storage(edm=edm, on_probed=lambda: told.append(len(asked.probed())), probes_at_once=2)
+    for name in "abc":
+        asked.start_probe(f"/eos/{name}.root")
+    (tmp_path / "go").touch()
+    wait_until(lambda: told)
+    assert told == [3]
 
 
 def test_a_probe_that_goes_wrong_in_an_unforeseen_way_ends_no_other(storage):
