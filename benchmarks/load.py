@@ -51,8 +51,7 @@ LIKE_A_NODE = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of it: runs of three campaigns each, files of each stream and run, and in how long they
-    come (seconds).
+    """How much of it: runs of three campaigns, files of each stream of a run, seconds for them.
 
     `slots` is what the pool offers, `poll` the poll interval; a job takes `job` seconds.
     """
@@ -257,8 +256,8 @@ def _result(loop: Loop, size: Size, seen: Seen, took: float, ask: Ask) -> Result
     goals = (
         Goal(
             f"no cycle later than its interval of {size.poll:g} s",
-            f"{len(cycles)} cycles of {statistics.median(cycles):.1f} s, the slowest {slowest:.1f} s;"
-            f" at most {latest:.1f} s from one to the next",
+            f"{len(cycles)} cycles of {statistics.median(cycles):.1f} s, the slowest"
+            f" {slowest:.1f} s; at most {latest:.1f} s from one to the next",
             slowest <= size.poll and latest <= 1.5 * size.poll if ask.full else None,
         ),
         Goal(

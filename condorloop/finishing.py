@@ -18,7 +18,6 @@ from condorloop.failures import Attempt
 from condorloop.jobreport import JobReport, ReportError, read_error, read_job_report
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.manifest import DagContext, NodeError, lumis_of
-from condorloop.model import NodeKind
 from condorloop.rootheader import why_not_whole
 from condorloop.rundir import (
     HARVEST_RECORD,
@@ -39,6 +38,7 @@ from condorloop.rundir import (
     write_lines,
 )
 from condorloop.uploading import OPEN, outcome_in
+from condorloop.words import NodeKind
 
 TRANSIENT = frozenset({1, 50, 81, 84, 85, 92, 137, 147, 151, 195, 243, 40, 126, 127, 132, 135})
 """Exit codes worth another try: those of dmwm/CRABServer's RetryJob.py, and those of a machine that

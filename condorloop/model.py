@@ -8,105 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from condorloop.lumis import EMPTY, Lumis
-
-
-class NodeKind(StrEnum):
-    """The kinds of DAGMan nodes."""
-
-    RECO = "RECO"
-    ALCA = "ALCA"
-    HARVEST = "HARVEST"
-    UPLOAD = "UPLOAD"
-
-
-class CampaignState(StrEnum):
-    """The life of a campaign."""
-
-    ACTIVE = "active"
-    """Its run is taken, or files may still come."""
-    CLOSING = "closing"
-    """No more files are expected; the last batch and the last harvest are under way."""
-    COMPLETE = "complete"
-    """Closed: the last harvest covers the run within the tolerance."""
-    INCOMPLETE = "incomplete"
-    """Closed with too many missing lumisections, failed nodes or a refused upload."""
-    EXPIRED = "expired"
-    """The window ended before anything was done."""
-    ABANDONED = "abandoned"
-    """Given up by an operator."""
-
-    @property
-    def open(self) -> bool:
-        """Whether the submitter still works on it."""
-        return self in (CampaignState.ACTIVE, CampaignState.CLOSING)
-
-
-class FileState(StrEnum):
-    """What is known of a RAW file."""
-
-    NEW = "new"
-    """Listed; not probed, or to be tried again soon."""
-    GOOD = "good"
-    """Probed; its lumisections are known."""
-    BAD = "bad"
-    """It cannot be used as it is."""
-    UNREADABLE = "unreadable"
-    """It could not be opened several times, or jobs kept failing on it.
-
-    Nothing waits for it; it is tried again until the window ends.
-    """
-
-
-class DagState(StrEnum):
-    """The life of a DAG."""
-
-    PLANNED = "planned"
-    """Written in the ledger; not known to be in the queue."""
-    ACTIVE = "active"
-    """In the schedd's queue."""
-    DONE = "done"
-    """Every node succeeded."""
-    FAILED = "failed"
-    """Ended with failed nodes; it can be rescued."""
-    REMOVED = "removed"
-    """Taken out of the queue by a person; it is run again only when a person asks for it."""
-    LOST = "lost"
-    """Its directory was deleted; files of it that no ALCARECO holds wait for another DAG."""
-
-
-class Kept(StrEnum):
-    """What a campaign leaves on the disk, as its retention has it."""
-
-    RECO = "reco"
-    """What RECO made, as far as an uploaded payload covers it."""
-    ALCARECO = "alcareco"
-    """What harvests read."""
-    LOGS = "logs"
-    """What jobs printed, and their configurations."""
-    DAGS = "dags"
-    """The directories of DAGs, but for the manifests."""
-    RUNS = "runs"
-    """The whole run directory."""
-
-
-class UploadOutcome(StrEnum):
-    """What became of a payload."""
-
-    NO_PAYLOAD = "no payload"
-    """The harvest found too few events to make one."""
-    SUPERSEDED = "superseded"
-    """One at least as good was in the database already."""
-    UPLOADED = "uploaded"
-    """The service took it."""
-    REFUSED = "refused"
-    """The service refused it for good."""
-    NO_ANSWER = "no answer"
-    """The service could not be asked, or gave no usable answer: an outage, or no login."""
-    FAILED = "failed"
-    """The tool failed for another reason; the service may not have been asked."""
+from condorloop.words import CampaignState as CampaignState
+from condorloop.words import DagState as DagState
+from condorloop.words import FileState as FileState
+from condorloop.words import Kept as Kept
+from condorloop.words import NodeKind as NodeKind
+from condorloop.words import RequestKind as RequestKind
+from condorloop.words import UploadOutcome as UploadOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,21 +276,6 @@ class FailedNode:
     exit_code: int | None = None
     error: str = ""
     blames: Mapping[str, int] = field(default_factory=dict)
-
-
-class RequestKind(StrEnum):
-    """What a person asks the submitter to do."""
-
-    RESUBMIT = "resubmit"
-    """Run again what failed."""
-    HOLD = "hold"
-    """Begin nothing new, until it is released."""
-    RELEASE = "release"
-    """Go on with what is on hold."""
-    ABANDON = "abandon"
-    """Give a campaign up."""
-    CLEANUP = "cleanup"
-    """Remove what the retention lets go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from condorloop import conditions
 from condorloop.cmssw import Cmssw, CmsswError
 from condorloop.conditions import Answer
 from condorloop.manifest import DagContext
-from condorloop.model import UploadOutcome
 from condorloop.rundir import (
     ASK_AGAIN,
     HARVEST_RECORD,
@@ -31,6 +30,7 @@ from condorloop.rundir import (
     remove_unfinished,
     write_json,
 )
+from condorloop.words import UploadOutcome
 
 OPEN = frozenset({UploadOutcome.NO_ANSWER, UploadOutcome.FAILED})
 """Outcomes after which the service is to be asked again."""
