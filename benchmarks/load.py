@@ -33,7 +33,7 @@ STREAMS = {
     "SiStripBad": "ExpressPhysics",
     "BeamSpot": "ExpressPhysics",
 }
-FIRST_RUN = 399500
+FIRST_RUN = 396500
 SITE = "load"
 USABLE = 2.0
 """Seconds in which a person gets an answer of `condor_q`."""

@@ -18,7 +18,7 @@ from tests.loop import Loop, up
 
 CALIBRATION = "EcalPedestals"
 STREAM = "TestEnablesEcalHcal"
-RUN = 399300
+RUN = 396300
 LUMISECTIONS = 60
 LS_PER_FILE = 5
 LS_SECONDS = 23.3

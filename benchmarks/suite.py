@@ -15,7 +15,10 @@ from pathlib import Path
 
 from benchmarks.frame import Ask, Result, Scale
 
-NAMES = ("probing", "writing", "harvesting")
+ON_A_POOL = ("overhead", "pace", "load")
+"""Those that bring up a testbed, and offer ``measure_on(stack: Stack, ask: Ask)`` beside that."""
+
+NAMES = ("probing", "writing", "harvesting", *ON_A_POOL)
 """The modules of this package that offer ``measure(ask: Ask) -> Result``."""
 
 
