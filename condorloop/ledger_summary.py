@@ -89,6 +89,12 @@ class LedgerSummary(LedgerView):
             "SELECT number, batch, removed_by FROM dag WHERE campaign_id = ? AND state = 'removed'",
             row["id"],
         )
+        without_result = self._all(
+            "SELECT number, batch FROM dag WHERE campaign_id = ? AND state = 'failed'"
+            " AND NOT EXISTS (SELECT 1 FROM node WHERE dag_id = dag.id AND node.state = 'failed')"
+            " ORDER BY number",
+            row["id"],
+        )
         refused = self._all(
             "SELECT number, batch, refused FROM dag WHERE campaign_id = ? AND state = 'planned'"
             " AND refused <> ''",
@@ -138,6 +144,7 @@ class LedgerSummary(LedgerView):
             bad_files={b["path"]: _GONE if b["gone"] else b["error"] for b in bad},
             dags=dags,
             failed_nodes=tuple(map(_name, failed)),
+            failed_dags=tuple(dag_label(d["number"], d["batch"]) for d in without_result),
             uploads=len(uploaded),
             last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
             last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,

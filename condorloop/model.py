@@ -329,7 +329,7 @@ class QueuedDag:
     `counts` are DAGMan's own (``NodesDone``, ``JobsIdle`` …); they are missing until its first
     update. `idle` says that DAGMan itself waits to be started: for a moment after it was
     submitted, for long where an owner has as many DAGs as the schedd lets run. A person's hold has
-    the `hold_code` `HELD_BY_PERSON`.
+    the `hold_code` `HELD_BY_PERSON`. `since` is when DAGMan came into its state in the queue.
     """
 
     id: str
@@ -341,6 +341,7 @@ class QueuedDag:
     idle: bool = False
     hold_code: int | None = None
     batch: int | None = None
+    since: float | None = None
 
     @property
     def label(self) -> str:

@@ -125,6 +125,9 @@ def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
         text = f"{node} failed" + (f": {error}" if error else "")
         analyze = _command("analyze", key, node.replace(" ", "/"))
         yield _problem(ProblemKind.FAILED, key, text, analyze)
+    for dag in campaign.failed_dags:
+        text = f"{dag} failed: DAGMan ended without a result"
+        yield _problem(ProblemKind.FAILED, key, text, _command("analyze", key, dag))
     for dag, who in campaign.removed.items():
         resubmit = _command("resubmit", key, dag)
         yield _problem(ProblemKind.REMOVED, key, f"{dag} was removed by {who}", resubmit)

@@ -139,6 +139,7 @@ class CampaignStatus:
     removed a DAG: each by label and node; `refused` has why the schedd does not take a DAG, by
     label. `left_out` are the ALCARECO that the last harvest found unusable. `asked_at` is when a
     person last asked for it again.
+    `failed_dags` are those that failed though no node of them did.
     """
 
     calibration: str
@@ -160,6 +161,7 @@ class CampaignStatus:
     dags: Mapping[str, int]
     jobs: Mapping[str, int] = field(default_factory=dict)
     failed_nodes: tuple[str, ...] = ()
+    failed_dags: tuple[str, ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)

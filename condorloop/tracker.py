@@ -16,6 +16,7 @@ from condorloop.dagman.events import jobs_of
 from condorloop.dagman.outcome import Ended, failed_nodes, how_ended, last_cluster
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.dagman.waiting import IDLE_LONG
 from condorloop.interruption import Interruption
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
@@ -44,9 +45,6 @@ DELETED = "its directory was deleted"
 
 HISTORY = 86400.0
 """Seconds for which history is searched for a DAG that has left the queue without a word."""
-
-IDLE_LONG = 60.0
-"""Seconds after which a DAGMan that was not started waits for a limit of the schedd."""
 
 LOST_AFTER = 60.0
 """Seconds for which a DAG may be out of the queue without a result before it counts as failed."""

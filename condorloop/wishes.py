@@ -246,19 +246,24 @@ def _named(node: str | None, subject: Subject) -> tuple[Target, ...] | str:
     if node is None:
         return tuple(map(Target, dags.values()))
     outline = {o.label: o for o in subject.outline}
-    label, _, name = node.rpartition("/")
+    found = meant(node, outline)
+    if not found:
+        return unknown(node, outline)
+    targets = tuple(Target(dags[each], name) for each, name in found.items() if each in dags)
+    return targets or f"{node}: {_states({each: outline[each].state for each in found})}"
+
+
+def meant(node: str, outline: Mapping[str, DagOutline]) -> dict[str, str | None]:
+    """Which DAGs of an outline a name means, and of each which node, None for all of it."""
     if node in outline:
-        meant: dict[str, str | None] = {node: None}
-    else:
-        having = {each for each, o in outline.items() if name in o.nodes}
-        meant = {each: name for each in outline if each in having and label in ("", each)}
-    if not meant:
-        return _unknown(node, label, outline)
-    targets = tuple(Target(dags[each], name) for each, name in meant.items() if each in dags)
-    return targets or f"{node}: {_states({each: outline[each].state for each in meant})}"
+        return {node: None}
+    label, _, name = node.rpartition("/")
+    return {each: name for each, o in outline.items() if name in o.nodes and label in ("", each)}
 
 
-def _unknown(node: str, label: str, outline: Mapping[str, DagOutline]) -> str:
+def unknown(node: str, outline: Mapping[str, DagOutline]) -> str:
+    """Say of a name that means nothing what there is."""
+    label = node.rpartition("/")[0]
     if label in outline:
         return f"no node {node}; {label} has {_spans(outline[label].nodes)}"
     if not outline:

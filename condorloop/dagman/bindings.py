@@ -22,6 +22,7 @@ from condorloop.dagman import matchmaking
 
 _PR_SET_PDEATHSIG = 1
 _IDLE = ("ClusterId", "ProcId", "CondorloopId", "DAGNodeName", "EnteredCurrentStatus")
+_LOCAL, _LOCAL_RULE = 12, "START_LOCAL_UNIVERSE"
 _PLAIN = (bool, int, float, str)
 
 Ad = dict[str, Any]
@@ -46,16 +47,27 @@ class Bindings:
         return self._twice(lambda schedd: schedd.history(constraint, projection, 1, since or None))
 
     def why_idle(self, constraint: str, most: int) -> list[Ad]:
-        """Give for each of at most so many idle jobs what `matchmaking.explain` counts."""
+        """Give for each of at most so many idle jobs what `matchmaking.explain` counts.
+
+        A job that the schedd runs itself has its rule for that instead.
+        """
         jobs = self._schedd().query(constraint, [], limit=most)
         # Dynamic slots are parts of partitionable ones, whose totals count.
         slots = self._htcondor.Collector().query(
             self._htcondor.AdType.Startd, 'SlotType =!= "Dynamic"'
         )
-        return [
-            {name: job[name] for name in _IDLE if name in job} | matchmaking.explain(job, slots)
-            for job in jobs
-        ]
+        told = []
+        for job in jobs:
+            local = job.get("JobUniverse") == _LOCAL
+            why = {"local_rule": self._local_rule()} if local else matchmaking.explain(job, slots)
+            told.append({name: job[name] for name in _IDLE if name in job} | why)
+        return told
+
+    def _local_rule(self) -> str:
+        try:
+            return str(self.schedd_settings([_LOCAL_RULE]).get(_LOCAL_RULE, ""))
+        except (self._htcondor.HTCondorException, OSError):  # it may not tell everybody
+            return ""
 
     def submit(self, dag_file: str, options: dict[str, str | bool], initialdir: str) -> int:
         """Submit a DAG; give its cluster id."""

@@ -97,8 +97,7 @@ class Schedd:
             There was no answer.
         """
         of_run = f"CondorloopRun == {run} && CondorloopKind =!= undefined"
-        vanilla = f"JobStatus == {_IDLE} && JobUniverse == 5"
-        constraint = f"{self._ours} && {of_run} && {vanilla}"
+        constraint = f"{self._ours} && {of_run} && JobStatus == {_IDLE}"
         told = self._worker.ask("idle jobs", "why_idle", constraint=constraint, most=most)
         return [job for job in map(_idle_job, told) if job]
 
@@ -219,6 +218,7 @@ def _queued_dag(ad: Mapping[str, Any]) -> QueuedDag | None:
             idle=ad["JobStatus"] == _IDLE,
             hold_code=int(ad.get("HoldReasonCode", 0)) if held else None,
             batch=batch if isinstance(batch, int) else None,
+            since=float(ad.get("EnteredCurrentStatus", 0.0)) or None,
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+IDLE_LONG = 60.0
+"""Seconds after which a DAGMan that was not started waits for a limit of the schedd."""
+
 _ASKS = (
     ("RequestMemory", "Memory", "memory", "MB", "request_memory_mb"),
     ("RequestCpus", "Cpus", "cores", "", "request_cpus"),
@@ -38,8 +41,13 @@ def why(told: Mapping[str, Any]) -> tuple[str, str]:
     Parameters
     ----------
     told
-        What `matchmaking.explain` gives.
+        What `matchmaking.explain` gives; of a job of the local universe, the `local_rule` of the
+        schedd.
     """
+    if (rule := told.get("local_rule")) is not None:
+        said = f": {_short(rule)}" if rule else ""
+        words = f"the schedd runs it itself, where START_LOCAL_UNIVERSE lets it{said}"
+        return words, "condor_config_val -schedd START_LOCAL_UNIVERSE; the pool's administrators"
     slots, fits, fits_empty = told["slots"], told["fits"], told["fits_empty"]
     if not slots:
         return "the pool has no machine that runs jobs", "condor_status; condorloop doctor"

@@ -14,9 +14,17 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.dagman.jobs import HELD_FOR_TIME
-from condorloop.dagman.waiting import IdleJob
+from condorloop.dagman.waiting import IDLE_LONG, IdleJob
 from condorloop.failures import Attempt, shell_code
-from condorloop.model import CampaignKey, FileState, HeldJob, NodeKind, QueuedDag, UploadOutcome
+from condorloop.model import (
+    CampaignKey,
+    DagState,
+    FileState,
+    HeldJob,
+    NodeKind,
+    QueuedDag,
+    UploadOutcome,
+)
 from condorloop.stories.codes import OUT_OF_MEMORY, exit_words, hold_words
 from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory, Story
 
@@ -115,11 +123,12 @@ def to_json(analysis: Analysis) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What the schedd says of DAGs, and of their jobs that are held or idle."""
+    """What the schedd says of DAGs, and of their jobs that are held or idle, at a time."""
 
     dags: tuple[QueuedDag, ...] = ()
     held: tuple[HeldJob, ...] = ()
     idle: tuple[IdleJob, ...] = ()
+    asked_at: float = 0.0
 
 
 def findings(stories: Iterable[Story], queue: Queue, node: str | None = None) -> list[Finding]:
@@ -165,6 +174,10 @@ def _of_dag(story: Story, dag: DagStory, queue: Queue) -> Iterator[Finding]:
     for queued in queue.dags:
         if queued.id == dag.id and queued.held:
             yield _held_dag(campaign.key, dag, queued)
+        elif queued.id == dag.id and _waits_long(queued, queue.asked_at):
+            yield _idle_dag(campaign.key, dag, queued)
+    if dag.state is DagState.FAILED and not any(n.state is NodeState.FAILED for n in dag.nodes):
+        yield _failed_dag(campaign.key, dag)
     held = {h.node: h for h in queue.held if h.dag_id == dag.id}
     idle = {i.node: i for i in queue.idle if i.dag_id == dag.id}
     payload = next((p for p in story.payloads if p.dag == dag.label), None)
@@ -326,6 +339,45 @@ def _held_dag(key: CampaignKey, dag: DagStory, queued: QueuedDag) -> Finding:
         reason=queued.hold_reason or "",
         advice=advice,
         commands=(_command("release", key, dag.label),),
+    )
+
+
+def _waits_long(queued: QueuedDag, now: float) -> bool:
+    return queued.idle and queued.since is not None and now - queued.since >= IDLE_LONG
+
+
+def _idle_dag(key: CampaignKey, dag: DagStory, queued: QueuedDag) -> Finding:
+    return Finding(
+        calibration=key.calibration,
+        run=key.run,
+        dag=dag.label,
+        sign=Sign.IDLE,
+        job_id=f"{queued.cluster}.0",
+        since=queued.since,
+        meaning="DAGMan itself is not started: the schedd has as many as it lets run",
+        advice="it starts when another one ends; or raise the limit in HTCondor's configuration",
+        commands=(
+            "condor_config_val -schedd MAX_RUNNING_SCHEDULER_JOBS_PER_OWNER "
+            "START_SCHEDULER_UNIVERSE",
+        ),
+    )
+
+
+def _failed_dag(key: CampaignKey, dag: DagStory) -> Finding:
+    """What is found of a DAG that came to its end, or never began, with no node to blame."""
+    began = dag.cluster is not None
+    return Finding(
+        calibration=key.calibration,
+        run=key.run,
+        dag=dag.label,
+        sign=Sign.FAILED,
+        job_id=f"{dag.cluster}.0" if began else "",
+        since=dag.ended_at,
+        meaning="DAGMan ended without a result, and no node failed"
+        if began
+        else "it never got into the queue",
+        advice="when its reason is gone, submit it again: what is done of it stays done",
+        commands=(_command("resubmit", key, dag.label),),
     )
 
 

@@ -1,4 +1,4 @@
-"""The end of the log of a node that failed.
+"""The end of the log of a node that failed, or of DAGMan's where no node did.
 
 Knows where a DAG's directory has the logs of jobs; knows nothing of why they failed.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from condorloop.diagnosis import relevant
 from condorloop.plain import plain
-from condorloop.stories.analysis import Finding
+from condorloop.stories.analysis import Finding, Sign
 
 LINES = 12
 """How many lines are shown."""
@@ -24,11 +24,19 @@ _ATTEMPT = re.compile(r"\.failed(\d+)$")
 
 
 def with_log(finding: Finding, directory: Path) -> Finding:
-    """Add the end of a node's log to a finding, if the DAG's directory has one."""
-    for path in _logs(directory, finding.node):
+    """Add the end of the log to a finding about a node or a DAG, if the directory has one."""
+    node = finding.node
+    for path in _logs(directory, node) if node else _dagman_logs(finding, directory):
         if lines := _end_of(path):
             return replace(finding, log=str(path), log_end=lines)
     return finding
+
+
+def _dagman_logs(finding: Finding, directory: Path) -> Iterator[Path]:
+    """What DAGMan itself has said of a DAG that failed."""
+    if finding.sign is Sign.FAILED:
+        yield from sorted(directory.glob("*.dagman.out"))
+        yield from sorted(directory.glob("*.lib.err"))
 
 
 def _logs(directory: Path, node: str) -> Iterator[Path]:

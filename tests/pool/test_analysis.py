@@ -31,6 +31,7 @@ def told(stack, tmp_path_factory):
         layout={"TestEnablesEcalHcal": {"ls_per_file": 4}, "ExpressPhysics": {"ls_per_file": 12}},
     )
     loop = Loop(stack, tmp_path_factory.mktemp("analysis"), "analysis", {"defaults": SETTINGS})
+    loop.edit(ECAL, {"nodes": {"UPLOAD": {"submit": ["requirements = false"]}}})
     strips = {"nodes": {"HARVEST": {"request_memory_mb": TOO_MUCH, "max_memory_mb": TOO_MUCH}}}
     loop.edit(STRIPS, strips)
     with closing(loop):
@@ -43,6 +44,8 @@ def told(stack, tmp_path_factory):
         large = f'CondorloopCalibration == "{STRIPS}" && CondorloopKind == "HARVEST"'
         story.wait(lambda: bool(story.queue(f"CondorloopRun == {RUN} && {large}")))
         story.wait(lambda: has_failed(story, ECAL, "RECO"))
+        upload = f'CondorloopCalibration == "{ECAL}" && CondorloopKind == "UPLOAD"'
+        story.wait(lambda: bool(story.queue(f"CondorloopRun == {RUN} && {upload}")))
         story.wait(lambda: has_failed(story, SPOT, "UPLOAD"))
         story.moments["json"] = json.loads(loop.condorloop("analyze", str(RUN), "--json").stdout)
         story.moments["text"] = loop.condorloop("analyze", str(RUN)).stdout
@@ -92,6 +95,18 @@ def test_a_job_that_nothing_can_run_is_explained_by_what_does_not_match(told):
     assert found["node"] == "HARVEST"
     assert f"nothing in the pool is large enough: it asks for {TOO_MUCH} MB" in found["meaning"]
     assert "request_memory_mb" in found["advice"]
+
+
+def test_an_upload_that_the_schedd_does_not_start_is_explained_by_its_rule(told):
+    found = finding(told, "idle", ECAL)
+    assert found["node"] == "UPLOAD"
+    assert "START_LOCAL_UNIVERSE" in found["meaning"]
+
+
+def test_a_node_that_nobody_has_is_refused_with_what_there_is(told):
+    done = told.loop.condorloop("analyze", str(RUN), "--node", "b009", check=False)
+    assert done.returncode == 1
+    assert f"{ECAL} run{RUN}: no b009; there are" in done.stderr
 
 
 def test_a_refused_upload_is_explained_by_the_service_s_own_words(told):

@@ -1,0 +1,91 @@
+"""Analyzing a run: its stories, what the schedd says of it, and the ends of the logs that matter.
+
+Knows whom to ask and where logs are; what is wrong is `analysis`'s to find. Where the schedd does
+not answer, all else is told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from condorloop import wishes
+from condorloop.config import Known
+from condorloop.dagman.schedd import Schedd, ScheddUnavailable
+from condorloop.ledger_file import LedgerError
+from condorloop.model import DagOutline
+from condorloop.stories import analysis
+from condorloop.stories.analysis import Analysis, Queue
+from condorloop.stories.evidence import with_log
+from condorloop.stories.story import Story
+from condorloop.stories.telling import tell
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzed:
+    """What was found, and the stories of the campaigns that it was looked for in."""
+
+    analysis: Analysis
+    stories: tuple[Story, ...]
+
+
+def analyze(
+    config: Known, run: int, only: Collection[str] = (), node: str | None = None
+) -> Analyzed:
+    """Find what is wrong with the campaigns of a run that have such a node, if one is named.
+
+    Raises
+    ------
+    LedgerError
+        The ledger cannot be used, or knows no such campaign or node.
+    """
+    stories = having(node, tell(config, run, only))
+    queue, silent = _queue(config, run)
+    folders = {(s.campaign.key, d.label): Path(d.directory) for s in stories for d in s.dags}
+    found = tuple(
+        with_log(f, folders[f.key, f.dag]) if f.dag else f
+        for f in analysis.findings(stories, queue, node)
+    )
+    return Analyzed(Analysis(run=run, findings=found, silent=silent), stories)
+
+
+def having(node: str | None, stories: Iterable[Story]) -> tuple[Story, ...]:
+    """The stories that have a node or DAG of a name, such as ``b003`` or ``RECO_0001``.
+
+    Raises
+    ------
+    LedgerError
+        None has; the message names what there is.
+    """
+    told = tuple(stories)
+    if node is None:
+        return told
+    outlines = [(story, _outline(story)) for story in told]
+    if found := tuple(story for story, outline in outlines if wishes.meant(node, outline)):
+        return found
+    raise LedgerError(
+        "\n".join(f"{s.campaign.key}: {wishes.unknown(node, outline)}" for s, outline in outlines)
+    )
+
+
+def _outline(story: Story) -> dict[str, DagOutline]:
+    return {
+        dag.label: DagOutline(dag.label, dag.state, tuple(n.name for n in dag.nodes))
+        for dag in story.dags
+    }
+
+
+def _queue(config: Known, run: int) -> tuple[Queue, str]:
+    """What the schedd says, or why it says nothing."""
+    schedd = Schedd(config.site.pool, config.site.name)
+    try:
+        queued = schedd.queued()
+        dags = tuple(dag for dag in queued.dags.values() if dag.key.run == run)
+        idle = tuple(schedd.idle_jobs(run))
+        return Queue(dags, queued.held_jobs, idle, time.time()), ""
+    except ScheddUnavailable as error:
+        return Queue(), str(error)
+    finally:
+        schedd.close()
