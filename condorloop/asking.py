@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from condorloop.config import Config
-from condorloop.granting import subjects
+from condorloop.granting import planned
 from condorloop.interruption import Stopped
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.ledger_requests import Requests
@@ -23,7 +23,7 @@ from condorloop.ledger_view import LedgerView
 from condorloop.lock import AlreadyRunning
 from condorloop.model import Request, RequestKind
 from condorloop.submitter import Submitter
-from condorloop.wishes import Plan, plan
+from condorloop.wishes import Plan
 
 PATIENCE = 60.0
 """Seconds to wait for what is done at once."""
@@ -64,7 +64,7 @@ def preview(config: Config, wish: Wish) -> Plan:
         reason=wish.reason,
     )
     with LedgerView(config.site.work_dir / LEDGER) as ledger:
-        return plan(request, subjects(ledger, wish.run), ledger.latest_runs())
+        return planned(ledger, request)
 
 
 def ask(

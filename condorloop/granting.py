@@ -6,6 +6,8 @@ done, so that one that was cut short, or met a schedd without an answer, is take
 
 from __future__ import annotations
 
+import logging
+
 from condorloop import wishes
 from condorloop.cleaning import ON_REQUEST, Cleaner
 from condorloop.closing import set_state
@@ -18,6 +20,7 @@ from condorloop.ledger import Ledger
 from condorloop.ledger_view import LedgerView
 from condorloop.logs import say
 from condorloop.model import (
+    ALL_RUNS,
     Campaign,
     CampaignKey,
     CampaignState,
@@ -28,8 +31,10 @@ from condorloop.model import (
     RequestKind,
 )
 from condorloop.rundir import alcareco_name, dag_dir, set_aside
-from condorloop.wishes import Abandon, Act, Hold, Release, Resubmit, Subject
+from condorloop.wishes import Abandon, Act, Hold, Plan, Release, Resubmit, Subject
 from condorloop.world import Pool
+
+log = logging.getLogger(__name__)
 
 
 class _NotYet(Exception):
@@ -55,6 +60,7 @@ class Granting:
         self._isolation = isolation
         self._cleaner = cleaner
         self._done: dict[int, dict[CampaignKey, str]] = {}
+        self._standing: dict[int, str] = {}
         self._waiting: set[int] = set()
         self._cleaned: dict[int, Size] = {}
         self._first: dict[CampaignKey, int] = {}
@@ -65,15 +71,16 @@ class Granting:
         if request.kind is RequestKind.CLEANUP:
             self._clean_up(request, now)
             return
-        asked = wishes.plan(
-            request, subjects(self._ledger, request.run), self._ledger.latest_runs()
-        )
-        if request.begun and not asked.acts:  # all was done before it could be answered
+        asked = planned(self._ledger, request)
+        if request.begun and not asked.words:  # all was done before it could be answered
             self._ledger.answer(request.id, True, request.begun, now)
             self._forget(request.id)
             return
-        if asked.acts and not request.begun:
-            self._ledger.begin(request.id, "; ".join(map(str, asked.acts)))
+        if asked.words and not request.begun:
+            self._ledger.begin(request.id, "; ".join(asked.words))
+        if asked.standing:
+            self._stand(request, now)
+            self._standing[request.id] = asked.standing
         done = self._done.setdefault(request.id, {})
         failed = [r for r in asked.remarks if not any(r.startswith(f"{key}: ") for key in done)]
         waits = False
@@ -98,14 +105,25 @@ class Granting:
             else:
                 failed.append(f"{key}: {self._isolation.errors.get(key, 'nothing of it failed')}")
         if not waits:
-            answer = "; ".join([*done.values(), *failed])
-            self._ledger.answer(request.id, bool(done), answer, now)
+            stands = self._standing.get(request.id, "")
+            answer = "; ".join(filter(None, [stands, *done.values(), *failed]))
+            self._ledger.answer(request.id, bool(done or stands), answer, now)
             self._forget(request.id)
 
     def _forget(self, request_id: int) -> None:
         self._done.pop(request_id, None)
+        self._standing.pop(request_id, None)
         self._waiting.discard(request_id)
         self._first = {key: first for key, first in self._first.items() if first != request_id}
+
+    def _stand(self, request: Request, now: float) -> None:
+        """Do what is asked for about the campaigns of a calibration that are to come."""
+        name = request.calibration or ""
+        if request.kind is RequestKind.HOLD:
+            self._ledger.hold_calibration(name, request.made_by, now)
+        else:
+            self._ledger.release_calibration(name)
+        log.info("%s of all %s, asked for by %s", request.kind, name, request.made_by)
 
     def _clean_up(self, request: Request, now: float) -> None:
         """Remove a part of what may go; what is left is for the next cycle."""
@@ -130,7 +148,7 @@ class Granting:
             case Resubmit():
                 return self._resubmit(act, who, now)
             case Hold():
-                return self._hold(act, who)
+                return self._hold(act, who, now)
             case Release():
                 return self._release(act, who)
             case Abandon():
@@ -164,12 +182,12 @@ class Granting:
             files += self._ledger.redo_alcareco(campaign.id, job)
         return files
 
-    def _hold(self, act: Hold, who: str) -> str:
+    def _hold(self, act: Hold, who: str, now: float) -> str:
         campaign, key = act.campaign, act.campaign.key
         words = []
         if act.whole:
             by = campaign.held_by or who
-            self._ledger.set_held_by(campaign.id, by)
+            self._ledger.set_held_by(campaign.id, by, now)
             words.append(f"held by {by}")
         why = f"held by {who}"
         held = 0
@@ -235,7 +253,13 @@ def _of(count: int, act: Hold | Release) -> str:
     return f"{jobs} of {', '.join(map(str, act.targets))}"
 
 
-def subjects(ledger: LedgerView, run: int) -> list[Subject]:
-    """What the ledger knows of the campaigns of a run, for `wishes`."""
-    campaigns = ledger.campaigns_of(run, None)
-    return [Subject(c, ledger.outline(c.id)) for c in campaigns]
+def planned(ledger: LedgerView, request: Request) -> Plan:
+    """Say what a request comes to by what the ledger knows."""
+    name = request.calibration
+    if name and request.run == ALL_RUNS:
+        campaigns, held = ledger.open_campaigns_of(name), ledger.held_calibrations()
+        held_by = held[name][0] if name in held else ""
+    else:
+        campaigns, held_by = ledger.campaigns_of(request.run, None), ""
+    subjects = [Subject(c, ledger.outline(c.id)) for c in campaigns]
+    return wishes.plan(request, subjects, ledger.latest_runs(), held_by)

@@ -89,6 +89,11 @@ class Ledger(DagLedger):
             if not cursor.rowcount:
                 return
             campaign_id = cursor.lastrowid
+            self._db.execute(
+                "UPDATE campaign SET held_by = held.held_by, held_at = ? FROM held_calibration"
+                " AS held WHERE id = ? AND held.calibration = campaign.calibration",
+                (now, campaign_id),
+            )
             files = self._all(
                 "SELECT id, lumis FROM raw_file WHERE stream = ? AND run = ? AND state = 'good'",
                 *(stream, key.run),
@@ -128,10 +133,26 @@ class Ledger(DagLedger):
                 (state, reason, now, campaign_id),
             )
 
-    def set_held_by(self, campaign_id: int, who: str) -> None:
-        """Write down who holds a campaign; empty if nobody does any more."""
+    def set_held_by(self, campaign_id: int, who: str, now: float | None = None) -> None:
+        """Write down who holds a campaign, and since when; empty if nobody does any more."""
         with self._transaction():
-            self._db.execute("UPDATE campaign SET held_by = ? WHERE id = ?", (who, campaign_id))
+            self._db.execute(
+                "UPDATE campaign SET held_by = ?1, held_at = CASE WHEN ?1 = '' THEN NULL"
+                " WHEN held_by = ?1 THEN COALESCE(held_at, ?2) ELSE ?2 END WHERE id = ?3",
+                (who, now, campaign_id),
+            )
+
+    def hold_calibration(self, calibration: str, who: str, now: float) -> None:
+        """Write down that campaigns of a calibration are held from their latching on."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO held_calibration VALUES (?, ?, ?)", (calibration, who, now)
+            )
+
+    def release_calibration(self, calibration: str) -> None:
+        """Write down that campaigns of a calibration are not held any more when they begin."""
+        with self._transaction():
+            self._db.execute("DELETE FROM held_calibration WHERE calibration = ?", (calibration,))
 
     def set_asked(self, campaign_id: int, now: float) -> None:
         """Write down that a person asks for a campaign again."""

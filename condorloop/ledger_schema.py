@@ -38,6 +38,8 @@ _OF_4 = """
 CREATE TABLE luminosity (
     run INTEGER NOT NULL, lumi INTEGER NOT NULL, recorded REAL NOT NULL,
     PRIMARY KEY (run, lumi)) WITHOUT ROWID;
+CREATE TABLE held_calibration (
+    calibration TEXT PRIMARY KEY, held_by TEXT NOT NULL, held_at REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX campaign_asked ON campaign (asked_at) WHERE asked_at IS NOT NULL;
 CREATE INDEX campaign_latched ON campaign (latched_at);
 CREATE INDEX campaign_here ON campaign (run_start) WHERE archived IS NULL;
@@ -57,7 +59,7 @@ CREATE TABLE campaign (
     in_payload TEXT NOT NULL DEFAULT '', events_in_payload INTEGER NOT NULL DEFAULT 0,
     judged_end REAL, judged_ls INTEGER,
     held_by TEXT NOT NULL DEFAULT '', cleaned TEXT NOT NULL DEFAULT '',
-    events_harvested INTEGER NOT NULL DEFAULT 0, asked_at REAL, archived INTEGER,
+    events_harvested INTEGER NOT NULL DEFAULT 0, asked_at REAL, archived INTEGER, held_at REAL,
     UNIQUE (run, calibration));
 CREATE INDEX campaign_state ON campaign (state);
 CREATE INDEX campaign_stream ON campaign (stream, run);
@@ -148,6 +150,7 @@ ALTER TABLE dag ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dag ADD COLUMN refused TEXT NOT NULL DEFAULT '';
 ALTER TABLE campaign ADD COLUMN asked_at REAL;
 ALTER TABLE campaign ADD COLUMN archived INTEGER;
+ALTER TABLE campaign ADD COLUMN held_at REAL;
 ALTER TABLE campaign_file ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;
 {_OF_4}"""
 

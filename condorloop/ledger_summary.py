@@ -128,6 +128,7 @@ class LedgerSummary(LedgerView):
             reason=row["reason"],
             state_since=row["state_since"],
             held_by=row["held_by"],
+            held_at=row["held_at"],
             latched_at=row["latched_at"],
             run_start=row["run_start"],
             run_end=row["run_end"],

@@ -405,6 +405,20 @@ class LedgerView(LedgerFile):
             )
         )
 
+    def open_campaigns_of(self, calibration: str) -> list[Campaign]:
+        """The open campaigns of a calibration, older runs first."""
+        rows = self._all(
+            "SELECT * FROM campaign WHERE state IN ('active', 'closing') AND calibration = ?"
+            " ORDER BY run",
+            calibration,
+        )
+        return [self._campaign(row, {}) for row in rows]
+
+    def held_calibrations(self) -> dict[str, tuple[str, float]]:
+        """The calibrations whose campaigns are held from their latching on: by whom, since when."""
+        rows = self._all("SELECT * FROM held_calibration")
+        return {r["calibration"]: (r["held_by"], r["held_at"]) for r in rows}
+
     def latest_runs(self, most: int = 5) -> list[int]:
         """The latest runs that have campaigns."""
         rows = self._all("SELECT DISTINCT run FROM campaign ORDER BY run DESC LIMIT ?", most)

@@ -278,13 +278,18 @@ class FailedNode:
     blames: Mapping[str, int] = field(default_factory=dict)
 
 
+ALL_RUNS = 0
+"""What a request has as its run that is about all runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a person asked for, as it waits in the ledger.
 
-    `calibration` None means all of the run, `run` 0 all runs; `node` narrows to a DAG or a node, as
-    ``b003``, ``RECO_0001`` or ``b003/RECO_0001``. With `everything` a resubmission gives files that
-    were given up another try, and a hold stops jobs that run. `reason` is a person's own words.
+    `calibration` None means all of the run, `run` `ALL_RUNS` all runs; `node` narrows to a DAG or a
+    node, as ``b003``, ``RECO_0001`` or ``b003/RECO_0001``. With `everything` a resubmission gives
+    files that were given up another try, and a hold stops jobs that run. `reason` is a person's own
+    words.
     `begun` says in words what has been begun to be done, empty if nothing has.
     """
 

@@ -112,6 +112,28 @@ def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
         yield from _of_campaign(campaign)
 
 
+def of_holds(
+    campaigns: Iterable[CampaignStatus], calibrations: Mapping[str, tuple[str, float]]
+) -> Iterator[Problem]:
+    """Name what a person holds, so that it is not forgotten: calibrations, and open campaigns.
+
+    `calibrations` are those that are held as a whole: by whom, and since when.
+    """
+    for name, (who, since) in calibrations.items():
+        text = f"{name}: held by {who} since {_clock(since)}, and so is each run that comes"
+        release = f"condorloop release -c {shlex.quote(name)}"
+        yield Problem(ProblemKind.HELD, text, release, name, since=since)
+    for campaign in campaigns:
+        if not campaign.held_by or not campaign.state.open:
+            continue
+        if campaign.calibration in calibrations:
+            continue
+        at = f" since {_clock(campaign.held_at)}" if campaign.held_at else ""
+        text = f"held by {campaign.held_by}{at}; its window ends {_clock(campaign.window_ends)}"
+        release = _command("release", campaign.key)
+        yield _problem(ProblemKind.HELD, campaign.key, text, release, campaign.held_at)
+
+
 def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
     key = campaign.key
     if campaign.state is CampaignState.ABANDONED:

@@ -132,6 +132,7 @@ class Showing:
                         seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held
                     ),
                     *problems.of_campaigns(campaigns),
+                    *problems.of_holds(campaigns, self._ledger.held_calibrations()),
                     *problems.of_disk(self._disk.warning, seen.not_cleaned),
                     *self._tickets.problems,
                 )

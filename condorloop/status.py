@@ -139,7 +139,8 @@ class CampaignStatus:
     removed a DAG: each by label and node; `refused` has why the schedd does not take a DAG, by
     label. `left_out` are the ALCARECO that the last harvest found unusable. `asked_at` is when a
     person last asked for it again.
-    `failed_dags` are those that failed though no node of them did.
+    `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
+    held.
     """
 
     calibration: str
@@ -149,6 +150,7 @@ class CampaignStatus:
     reason: str
     state_since: float
     held_by: str = ""
+    held_at: float | None = None
     latched_at: float
     run_start: float
     run_end: float | None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from condorloop.model import (
+    ALL_RUNS,
     Campaign,
     CampaignState,
     Dag,
@@ -117,18 +118,31 @@ class Plan:
 
     acts: tuple[Act, ...]
     remarks: tuple[str, ...] = ()
+    standing: str = ""
+    """What holds for campaigns that are not there yet, empty if nothing changes for them."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is to be done."""
+        return tuple(filter(None, (self.standing, *map(str, self.acts))))
 
 
-def plan(request: Request, subjects: Sequence[Subject], runs: Sequence[int] = ()) -> Plan:
+def plan(
+    request: Request, subjects: Sequence[Subject], runs: Sequence[int] = (), held_by: str = ""
+) -> Plan:
     """Say what a request comes to.
 
     Parameters
     ----------
     subjects
-        All campaigns of its run.
+        All campaigns of its run; of a whole calibration, those that are open.
     runs
         The latest runs that have campaigns, to be named where the run has none.
+    held_by
+        Who holds the whole calibration, empty if nobody does.
     """
+    if request.calibration and request.run == ALL_RUNS:
+        return _of_calibration(request, request.calibration, subjects, held_by)
     if not subjects:
         there = f"; the latest are {', '.join(map(str, runs))}" if runs else ""
         return Plan((), (f"run {request.run}: no campaign of it is known here{there}",))
@@ -151,6 +165,21 @@ def _decide(request: Request, subject: Subject) -> Act | str:
     if subject.campaign.archived:
         return "it is archived: it can be looked at, and nothing more is done for it"
     return _ACTS[request.kind](request, subject)
+
+
+def _of_calibration(request: Request, name: str, subjects: Sequence[Subject], held_by: str) -> Plan:
+    """What is asked of all open campaigns of a calibration, and of those to come."""
+    decided = [(s.campaign.key, _decide(request, s)) for s in subjects]
+    acts = tuple(each for _, each in decided if not isinstance(each, str))
+    standing = ""
+    if request.kind is RequestKind.HOLD and not held_by:
+        standing = f"{name}: hold each campaign that is latched from now on"
+    if request.kind is RequestKind.RELEASE and held_by:
+        standing = f"{name}: let each run that comes go on, which {held_by} holds"
+    if acts or standing:
+        return Plan(acts, (), standing)
+    remarks = tuple(f"{key}: {why}" for key, why in decided if isinstance(why, str))
+    return Plan((), remarks or (f"{name}: no campaign of it is open",))
 
 
 def _resubmit(request: Request, subject: Subject) -> Act | str:

@@ -111,11 +111,13 @@ def test_jobs_that_ran_came_to_their_end(held):
     assert not ran & held.moments["queue"].keys()
 
 
-def test_a_held_run_is_shown_as_held_and_is_no_problem(held):
+def test_a_held_run_is_shown_as_held_with_what_releases_it(held):
     [campaign] = held.moments["held"]["campaigns"]
     assert campaign["held_by"]
     assert campaign["state"] in (CampaignState.ACTIVE, CampaignState.CLOSING)
-    assert [p["text"] for p in held.moments["held"]["problems"] if "held" in p["text"]] == []
+    [problem] = [p for p in held.moments["held"]["problems"] if "held" in p["text"]]
+    assert f"held by {campaign['held_by']} since " in problem["text"]
+    assert problem["command"] == f"condorloop release {HELD} -c {ECAL}"
 
 
 def test_a_held_run_is_not_resubmitted(held):

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.filled import FilledRun, Filler
 from condorloop.archiving import EVERY, Archiver
-from condorloop.granting import subjects
+from condorloop.granting import planned
 from condorloop.ledger import Ledger
 from condorloop.ledger_archive import ArchiveError, archive_of, with_archives
 from condorloop.ledger_file import LEDGER
@@ -17,7 +17,6 @@ from condorloop.reporting.period import Period
 from condorloop.stories.finding import find
 from condorloop.stories.ledger_story import LedgerStories
 from condorloop.stories.telling import tell
-from condorloop.wishes import plan
 from tests import boundaries
 from tests.faults.driven import ToldConnection
 from tests.unit.examples import config
@@ -116,7 +115,7 @@ def test_nothing_is_done_for_an_archived_campaign(kind, loaded, path):
     run = OLD[0].number
     request = Request(1, kind, run, None, None, everything=True, made_by="alice", made_at=NOW)
     with Ledger(path) as ledger:
-        asked = plan(request, subjects(ledger, run))
+        asked = planned(ledger, request)
     assert asked.acts == ()
     assert all("it is archived" in remark for remark in asked.remarks)
 

@@ -1,5 +1,7 @@
 """What people ask for is done and told; what was cut short, or met a silent schedd, is repeated."""
 
+from dataclasses import replace
+
 import pytest
 
 from condorloop.bell import Bell
@@ -14,6 +16,7 @@ from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
 from condorloop.model import (
+    ALL_RUNS,
     Batch,
     CampaignKey,
     CampaignState,
@@ -128,6 +131,75 @@ def place(tmp_path):
     place = Place(tmp_path)
     yield place
     place.ledger.close()
+
+
+def ask_of_all(place, kind):
+    """Ask something of all campaigns of a calibration."""
+    with Requests(place.ledger.path) as requests:
+        number = requests.ask(
+            *(kind, ALL_RUNS, KEY.calibration),
+            **{"node": None, "everything": False, "made_by": "alice@node", "now": START},
+        )
+    place.grant()
+    return place.answer(number)
+
+
+def latch_another(place, run=KEY.run + 1):
+    stream = place.config.calibrations[KEY.calibration].stream_path
+    key = CampaignKey(KEY.calibration, run)
+    place.ledger.latch(key, stream, replace(RUN, number=run), "running", START + 90)
+    [campaign] = place.ledger.campaigns_of(run, KEY.calibration)
+    return campaign
+
+
+def test_a_calibration_is_held_with_its_open_campaigns_and_those_to_come(place):
+    granted, words = ask_of_all(place, RequestKind.HOLD)
+    assert granted
+    assert words.startswith(f"{KEY.calibration}: hold each campaign that is latched from now on")
+    assert place.campaign.held_by == "alice@node"
+    assert {told[0] for told in place.pool.told} == {"hold"}
+    assert latch_another(place).held_by == "alice@node"
+    assert place.ledger.held_calibrations() == {KEY.calibration: ("alice@node", START + 60)}
+    assert place.ledger.summary(place.campaign.id).held_at == START + 60
+
+
+def test_a_calibration_that_is_released_goes_on_with_all_its_campaigns(place):
+    ask_of_all(place, RequestKind.HOLD)
+    latched = latch_another(place)
+    assert ask_of_all(place, RequestKind.RELEASE)[0]
+    assert place.ledger.held_calibrations() == {}
+    for run in (KEY.run, latched.key.run, latch_another(place, KEY.run + 2).key.run):
+        [campaign] = place.ledger.campaigns_of(run, KEY.calibration)
+        assert campaign.held_by == ""
+    assert place.ledger.summary(latched.id).held_at is None
+
+
+def test_a_hold_of_a_calibration_that_met_a_silent_schedd_is_taken_up_again(place):
+    place.pool.silent = True
+    assert ask_of_all(place, RequestKind.HOLD) is None
+    place.pool.silent = False
+    place.grant()
+    [told] = {told[0] for told in place.pool.told}
+    assert told == "hold"
+    assert place.ledger.requests() == []
+    assert KEY.calibration in place.ledger.held_calibrations()
+
+
+def test_a_calibration_that_is_held_already_and_has_no_open_campaign_says_so(place):
+    ask_of_all(place, RequestKind.HOLD)
+    place.ledger.set_state(place.campaign.id, CampaignState.COMPLETE, "done", START)
+    granted, words = ask_of_all(place, RequestKind.HOLD)
+    assert (granted, words) == (False, f"{KEY.calibration}: no campaign of it is open")
+
+
+def test_all_open_campaigns_of_a_calibration_are_given_up_and_no_other(place):
+    closed = latch_another(place)
+    place.ledger.set_state(closed.id, CampaignState.COMPLETE, "done", START)
+    assert ask_of_all(place, RequestKind.ABANDON)[0]
+    assert place.campaign.state is CampaignState.ABANDONED
+    [other] = place.ledger.campaigns_of(closed.key.run, KEY.calibration)
+    assert other.state is CampaignState.COMPLETE
+    assert latch_another(place, KEY.run + 2).state is CampaignState.ACTIVE
 
 
 ID = f"ledger/{KEY.calibration}/{KEY.run}/0"

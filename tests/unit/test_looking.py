@@ -102,3 +102,14 @@ def test_a_calibration_that_is_not_configured_has_the_longest_window(tmp_path):
     known = config(tmp_path).calibrations
     longest = max(c.closing.buffer for c in known.values())
     assert closing_rules(CampaignKey("Unknown", 1), known).buffer == longest
+
+
+@pytest.mark.parametrize(
+    "arguments", [["hold"], ["release", "--node", "b001", "-c", "BeamSpot"], ["abandon", "-y"]]
+)
+def test_a_command_that_acts_without_a_run_needs_a_calibration_and_takes_no_node(
+    condorloop, arguments
+):
+    done = condorloop(*arguments)
+    assert done.exit_code == 2
+    assert "which RUN?" in done.stderr

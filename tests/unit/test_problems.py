@@ -108,6 +108,23 @@ def test_what_a_person_held_with_a_whole_campaign_is_no_problem():
     assert "RECO_0002 (job 19.0) is held: ran too long" in problem.text
 
 
+def test_a_campaign_that_a_person_holds_is_named_so_that_its_window_does_not_pass_unseen():
+    held = campaign_status(held_by="alice@node", held_at=START)
+    [problem] = problems.of_holds([held, campaign_status()], {})
+    assert problem.kind is ProblemKind.HELD
+    assert "held by alice@node since 2026-09-21 14:13 UTC; its window ends" in problem.text
+    assert (problem.command, problem.since) == (f"condorloop release {KEY.run} {OURS}", START)
+    closed = campaign_status(held_by="alice@node", state=CampaignState.INCOMPLETE)
+    assert not list(problems.of_holds([closed], {}))
+
+
+def test_a_calibration_that_is_held_is_named_once():
+    both = [campaign_status(run=run, held_by="alice@node") for run in (398600, 398601)]
+    [problem] = problems.of_holds(both, {KEY.calibration: ("alice@node", START)})
+    assert problem.command == f"condorloop release {OURS}"
+    assert problem.calibration == KEY.calibration
+
+
 def test_what_a_person_held_alone_is_named_so_that_it_is_not_forgotten():
     dag = QueuedDag("x", SPOT, 4, 17, None, {"JobsHeld": 2}, batch=3)
     jobs = [HeldJob("x", f"RECO_000{i}", f"{i}.0", 1, 0, ON_REQUEST, START) for i in (1, 2)]
