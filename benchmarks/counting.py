@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.filled import SIZE, FilledRun, Filler
+from benchmarks.filled import SIZE, FilledRun, Filler, fill_archives
 from condorloop.config import Config, load, shipped
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.ledger import Ledger
 from condorloop.ledger_file import LEDGER
 from condorloop.model import CampaignKey, Jobs, Queued, QueuedDag, Run
+from condorloop.recovery import open_ledger
 from condorloop.rundir import RUN_START, dag_file, run_dir
 from condorloop.storage import Storage
 from condorloop.submitter import Submitter
@@ -59,21 +60,31 @@ class Place:
         Where all is written.
     runs
         What the ledger knows; storage lists the same, and the queue has the DAGs that are active.
+    archived
+        Runs that are in archives.
     """
 
-    def __init__(self, folder: Path, runs: Collection[FilledRun]) -> None:
+    def __init__(
+        self, folder: Path, runs: Collection[FilledRun], archived: Collection[FilledRun] = ()
+    ) -> None:
         self.now = NOW
         self.counts: Counter[str] = Counter()
-        self.config = _configured(folder)
-        self.work_dir = self.config.site.work_dir
+        self.config = configured(folder)
+        self.path = self.config.site.work_dir / LEDGER
         calibrations = self.config.calibrations.values()
-        Filler(self.work_dir / LEDGER, calibrations).fill(runs)
+        Filler(self.path, calibrations).fill(runs)
+        fill_archives(self.path, calibrations, archived)
         for run in runs:
             for stream in {c.stream_path for c in calibrations}:
                 _list(folder, run, stream)
-        self.ledger = Ledger(self.work_dir / LEDGER)
-        self._queue = dict(_queued(self.config, self.ledger.id, runs))
+        with Ledger(self.path) as ledger:
+            self._queue = dict(_queued(self.config, ledger.id, runs))
         self._runs = [_run(run) for run in runs]
+        self.open()
+
+    def open(self) -> None:
+        """Start the loop."""
+        self.ledger = open_ledger(self.path, self.config.calibrations, self.now)
         storage = _Listings(self.config.site.storage, dict)
         storage.counts = self.counts
         world = World(_Oms(self), storage, _Pool(self))
@@ -139,7 +150,7 @@ class Place:
 
 
 def runs_of(files: int, dags: int) -> list[FilledRun]:
-    """Runs of the last hours with so many RAW files and so many DAGs in the queue in all.
+    """Give runs of the last hours with so many RAW files and so many DAGs in the queue in all.
 
     A run has three campaigns of at most four DAGs each; all but the last have ended, as OMS says.
     """
@@ -154,7 +165,8 @@ def runs_of(files: int, dags: int) -> list[FilledRun]:
     return found
 
 
-def _configured(folder: Path) -> Config:
+def configured(folder: Path) -> Config:
+    """Write a site whose storage is in this folder, and read it."""
     (folder / "work").mkdir(parents=True)
     site = folder / "site.yaml"
     site.write_text(_SITE.format(folder=folder))

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
 
 from condorloop.calibration import Calibration
 from condorloop.ledger import Ledger
+from condorloop.ledger_archive import archive_of
 from condorloop.xrdfs import run_folder
 
 LUMIS = 1200
@@ -45,6 +47,20 @@ class FilledRun:
     def lumi(self, file: int) -> int:
         """The lumisection of a file."""
         return 1 + file * LUMIS // max(1, self.files)
+
+
+def fill_archives(
+    ledger: Path, calibrations: Collection[Calibration], runs: Iterable[FilledRun]
+) -> None:
+    """Write runs into the archives of a ledger that is there, as if they had been moved there."""
+    by_year: dict[int, list[FilledRun]] = {}
+    for run in runs:
+        by_year.setdefault(datetime.fromtimestamp(run.start, UTC).year, []).append(run)
+    for year, of_year in by_year.items():
+        archive = archive_of(ledger, year)
+        Filler(archive, calibrations).fill(of_year)
+        with Ledger(ledger) as opened:
+            opened.adopt_archive(archive, year)
 
 
 class Filler:

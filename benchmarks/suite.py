@@ -18,7 +18,10 @@ from benchmarks.frame import Ask, Result, Scale
 ON_A_POOL = ("overhead", "pace", "load")
 """Those that bring up a testbed, and offer ``measure_on(stack: Stack, ask: Ask)`` beside that."""
 
-NAMES = ("probing", "writing", "harvesting", *ON_A_POOL)
+NAMES = (
+    *("polling", "probing", "writing", "harvesting", "restarting", "remembering"),
+    *ON_A_POOL,
+)
 """The modules of this package that offer ``measure(ask: Ask) -> Result``."""
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from condorloop.calibration import Tuning
-from condorloop.fields import FileName, Seconds, Section, Variables
+from condorloop.fields import Age, FileName, Seconds, Section, Variables
 from condorloop.status import ProblemKind
 
 
@@ -143,7 +143,7 @@ class DiskSite(Section):
 class LedgerSite(Section):
     """What the ledger keeps."""
 
-    archive_after: Annotated[Seconds, Field(ge=4 * 86400)] = 14 * 86400.0
+    archive_after: Annotated[Age, Field(ge=4 * 86400)] = 14 * 86400.0
     """How long after its last change a closed campaign goes into the archive of its year, a file
     beside the ledger; `show`, `find` and `report` read it there.
     """
