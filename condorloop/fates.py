@@ -34,6 +34,10 @@ class LumiState(StrEnum):
     """No good file of it came before the campaign was closed."""
 
 
+LOST = (LumiState.FAILED, LumiState.BAD_FILE, LumiState.MISSING)
+"""What becomes of a lumisection that is in no payload unless somebody does something."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileFate:
     """What became of a good RAW file in one campaign.

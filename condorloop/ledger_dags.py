@@ -254,14 +254,14 @@ class DagLedger(
         with self._transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, inputs, lumis, events,"
-                " harvested_at, outcome, answer, tag, hash, since, answered_at, left_out)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " harvested_at, outcome, answer, tag, hash, since, answered_at, left_out, hashes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(dag_id, campaign_id, json.dumps(sorted(record.inputs))),
                     *(str(record.lumis), record.events),
                     *(record.harvested_at, record.outcome, record.answer, record.tag),
                     *(record.hash, record.since, record.answered_at),
-                    json.dumps(sorted(record.left_out)),
+                    *(json.dumps(sorted(record.left_out)), _words(record.other_hashes)),
                 ),
             )
             if record.harvested_at is None:
@@ -297,3 +297,8 @@ class DagLedger(
                 "UPDATE campaign SET in_payload = ?, events_in_payload = ? WHERE id = ?",
                 (str(lumis), events, campaign_id),
             )
+
+
+def _words(hashes: Iterable[str]) -> str:
+    """Hashes as text in which each follows a space, so that the beginning of one can be found."""
+    return "".join(f" {each}" for each in hashes)

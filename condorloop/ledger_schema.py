@@ -41,6 +41,7 @@ CREATE TABLE luminosity (
 CREATE TABLE held_calibration (
     calibration TEXT PRIMARY KEY, held_by TEXT NOT NULL, held_at REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX campaign_asked ON campaign (asked_at) WHERE asked_at IS NOT NULL;
+CREATE INDEX payload_hashes ON payload (hashes) WHERE hashes <> '';
 CREATE INDEX campaign_latched ON campaign (latched_at);
 CREATE INDEX campaign_here ON campaign (run_start) WHERE archived IS NULL;
 CREATE INDEX payload_answered ON payload (answered_at)
@@ -113,7 +114,7 @@ CREATE TABLE payload (
     inputs TEXT NOT NULL, lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     harvested_at REAL, outcome TEXT, answer TEXT NOT NULL DEFAULT '',
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER, answered_at REAL,
-    left_out TEXT NOT NULL DEFAULT '[]');
+    left_out TEXT NOT NULL DEFAULT '[]', hashes TEXT NOT NULL DEFAULT '');
 CREATE INDEX payload_campaign ON payload (campaign_id);
 {_OF_2}{_OF_3}{_OF_4}"""
 
@@ -151,6 +152,7 @@ ALTER TABLE dag ADD COLUMN refused TEXT NOT NULL DEFAULT '';
 ALTER TABLE campaign ADD COLUMN asked_at REAL;
 ALTER TABLE campaign ADD COLUMN archived INTEGER;
 ALTER TABLE campaign ADD COLUMN held_at REAL;
+ALTER TABLE payload ADD COLUMN hashes TEXT NOT NULL DEFAULT '';
 ALTER TABLE campaign_file ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;
 {_OF_4}"""
 

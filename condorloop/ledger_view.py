@@ -494,4 +494,5 @@ def _harvest_record(row: sqlite3.Row) -> HarvestRecord:
         since=row["since"],
         answered_at=row["answered_at"],
         left_out=frozenset(json.loads(row["left_out"])),
+        other_hashes=tuple(row["hashes"].split()),
     )

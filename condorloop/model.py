@@ -311,6 +311,7 @@ class HarvestRecord:
 
     `inputs` are the numbers of the ALCARECO (``apJob``) that HARVEST took, `left_out` those that it
     found complete but unusable, `lacking` the LS that its inputs had and its job did not read.
+    `tag`, `hash` and `since` are those of its first IOV; `other_hashes` are those of the others.
     """
 
     inputs: frozenset[int]
@@ -325,6 +326,7 @@ class HarvestRecord:
     answered_at: float | None = None
     left_out: frozenset[int] = frozenset()
     lacking: Lumis = EMPTY
+    other_hashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,9 @@ def _made(record: Mapping[str, Any], dag_id: str) -> HarvestRecord | None:
     try:
         if record["dag_id"] != dag_id:
             return None
-        first = record["iovs"][0] if record["iovs"] else {}
+        first, *others = record["iovs"] or [{}]
+        digest = str(first.get("hash", ""))
+        more = dict.fromkeys(str(each.get("hash", "")) for each in others)
         return HarvestRecord(
             inputs=frozenset(map(alcareco_job, record["inputs"])),
             left_out=frozenset(map(alcareco_job, record["left_out"])),
@@ -124,7 +126,8 @@ def _made(record: Mapping[str, Any], dag_id: str) -> HarvestRecord | None:
             events=int(record["events"]),
             harvested_at=float(record["time"]),
             tag=str(first.get("tag", "")),
-            hash=str(first.get("hash", "")),
+            hash=digest,
+            other_hashes=tuple(each for each in more if each not in ("", digest)),
             since=first.get("since"),
         )
     except (KeyError, TypeError, ValueError, AttributeError):

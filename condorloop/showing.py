@@ -23,7 +23,7 @@ from condorloop.recent import RecentSummaries
 from condorloop.services import Service
 from condorloop.status import CampaignStatus, Status, by_urgency, jobs_in_queue, write
 from condorloop.tickets import TicketWatch
-from condorloop.window import closing_rules, longest, window_end
+from condorloop.window import end_of, longest
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +156,5 @@ def _completed(
     campaign: CampaignStatus, config: Config, dags: Iterable[QueuedDag]
 ) -> CampaignStatus:
     """Add to a campaign what the ledger does not know: its jobs and the end of its window."""
-    closing = closing_rules(campaign.key, config.calibrations)
-    ends = window_end(campaign.run_start, campaign.asked_at, closing)
+    ends = end_of(campaign.key, campaign.run_start, campaign.asked_at, config.calibrations)
     return replace(campaign, jobs=jobs_in_queue(campaign.key, dags), window_ends=ends)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 
-from condorloop.fates import LumiState
+from condorloop.fates import LOST, LumiState
 from condorloop.latency import LatencyPoint
 from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import CampaignKey, CampaignState, QueuedDag, UploadOutcome
@@ -175,6 +175,16 @@ class CampaignStatus:
     last_outcome: UploadOutcome | None = None
     last_answer: str = ""
     asked_at: float | None = None
+
+    @property
+    def lost(self) -> Lumis:
+        """The LS that are not in a payload and will not be by themselves.
+
+        While it is open: those with a bad file or a failed node. After that: all that are missing.
+        """
+        if not self.state.open:
+            return self.lumis.missing
+        return Lumis.union(self.fates.get(fate, EMPTY) for fate in LOST)
 
     @property
     def key(self) -> CampaignKey:

@@ -38,6 +38,16 @@ def window_end(run_start: float, asked_at: float | None, closing: Closing) -> fl
     return own if asked_at is None else max(own, asked_at + AGAIN)
 
 
+def end_of(
+    key: CampaignKey,
+    run_start: float,
+    asked_at: float | None,
+    calibrations: Mapping[str, Calibration],
+) -> float:
+    """When the window of a campaign ends by what is configured; see `window_end`."""
+    return window_end(run_start, asked_at, closing_rules(key, calibrations))
+
+
 def ends_at(campaign: Campaign, closing: Closing) -> float:
     """When the window of a campaign ends, in seconds since the epoch."""
     return window_end(campaign.run_start, campaign.asked_at, closing)

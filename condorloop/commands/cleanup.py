@@ -8,14 +8,9 @@ import time
 
 import click
 
-from condorloop import asking, cleaning
-from condorloop.asking import Wish
+from condorloop import cleaning, clearing
 from condorloop.commands.options import RUN, Given, options
 from condorloop.commands.owning import submitter
-from condorloop.disk import disk
-from condorloop.ledger_file import LEDGER
-from condorloop.ledger_retention import LedgerRetention
-from condorloop.model import RequestKind
 from condorloop.plain import plain
 from condorloop.views.cleanup import cleanup_view
 from condorloop.views.terminal import console
@@ -43,28 +38,21 @@ def cleanup(given: Given, runs: tuple[int, ...], dry_run: bool, as_json: bool) -
     A running submitter does it, part by part; where none runs, this command does it.
     """
     loaded = given.load()
-    now, space = time.time(), disk(loaded.site.work_dir)
-    with LedgerRetention(loaded.site.work_dir / LEDGER) as ledger:
-        found = list(cleaning.inventories(loaded, ledger, now, runs))
+    now = time.time()
+    found = clearing.look(loaded, runs, now)
     answers: list[tuple[bool, str]] = []
     if not as_json:
-        keeps_all = cleaning.keeps_all(loaded)
-        console().print(cleanup_view(found, space, now, keeps_all=keeps_all))
-    if cleaning.going(found).files and not dry_run:
-        wishes = [
-            Wish(RequestKind.CLEANUP, run, calibration)
-            for run in runs or (0,)
-            for calibration in given.only or (None,)
-        ]
-        asked = asking.ask(
-            loaded, wishes, lambda: submitter(loaded, one_pass=True), patience=asking.LONG
-        )
-        for granted, words in asked:
+        left, space, keeps_all = found.inventories, found.space, found.keeps_all
+        console().print(cleanup_view(left, space, now, keeps_all=keeps_all))
+    if found.anything_goes and not dry_run:
+        for granted, words in clearing.ask(
+            loaded, runs, given.only, lambda: submitter(loaded, one_pass=True)
+        ):
             answers.append((granted, words))
             if not as_json:
                 click.echo(f"{'done' if granted else 'not done'}: {plain(words)}", err=not granted)
     if as_json:
-        told = cleaning.to_json(found, space, dry_run=dry_run, answers=answers)
+        told = cleaning.to_json(found.inventories, found.space, dry_run=dry_run, answers=answers)
         click.echo(json.dumps(told, indent=1))
     if not all(granted for granted, _ in answers):
         sys.exit(1)

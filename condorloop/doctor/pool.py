@@ -105,11 +105,7 @@ def _dagman() -> Iterator[Check]:
         yield stops(name, "not on PATH", remedy)
         return
     try:
-        # it begins a log of its own where it stands
-        with tempfile.TemporaryDirectory() as folder:
-            done = processes.run(
-                [tool, "-version"], environment=os.environ, timeout=_TIMEOUT, folder=Path(folder)
-            )
+        done = _version_of(tool)
     except (OSError, subprocess.TimeoutExpired) as error:
         yield stops(name, f"{tool}: {one_line(str(error))}", remedy)
         return
@@ -119,6 +115,25 @@ def _dagman() -> Iterator[Check]:
         yield stops(name, f"{tool}: exit {done.returncode}: {told}", remedy)
         return
     yield fine(name, f"{tool}, version {number(said)}")
+
+
+def _version_of(tool: str) -> subprocess.CompletedProcess[bytes]:
+    # it begins a log of its own where it stands
+    with tempfile.TemporaryDirectory() as folder:
+        return processes.run(
+            [tool, "-version"], environment=os.environ, timeout=_TIMEOUT, folder=Path(folder)
+        )
+
+
+def _dagman_version() -> str:
+    """What ``condor_dagman`` says of itself; nothing if it cannot be asked."""
+    tool = shutil.which("condor_dagman")
+    if tool is None:
+        return ""
+    try:
+        return _version_of(tool).stdout.decode(errors="replace")
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
 
 
 def _schedd(config: Config) -> Iterator[Check]:
@@ -139,7 +154,7 @@ def _schedd(config: Config) -> Iterator[Check]:
             return
         version = str(schedd.get("CondorVersion", ""))
         yield fine("schedd", f"{schedd.get('Name', 'it')} answers, version {number(version)}")
-        yield judge_versions(bindings, version)
+        yield judge_versions(bindings, version, _dagman_version())
         check, user = _submitter(worker, str(schedd.get("Name", "")))
         yield check
         yield from _limits(worker, config, schedd, user)
@@ -193,10 +208,14 @@ def _limits(
     yield from judge_starts(schedd)
 
 
-def judge_versions(bindings: str, schedd: str) -> Check:
-    """Judge whether bindings and schedd understand each other."""
-    ours, theirs = major(bindings), major(schedd)
+def judge_versions(bindings: str, schedd: str, dagman: str = "") -> Check:
+    """Judge whether bindings, schedd and DAGMan understand each other.
+
+    A `dagman` that cannot be asked is no version; that is told by a check of its own.
+    """
+    ours, theirs, dagmans = major(bindings), major(schedd), major(dagman)
     words = f"bindings {number(bindings)}, schedd {number(schedd)}"
+    words += f", DAGMan {number(dagman)}" if dagmans else ""
     if ours is None or theirs is None:
         return not_checked("versions", words)
     if theirs < OLDEST:
@@ -206,6 +225,13 @@ def judge_versions(bindings: str, schedd: str) -> Check:
     if ours != theirs:
         fit = f"pip install 'htcondor=={theirs}.*'"
         return warning("versions", f"{words}: of another series", fit)
+    if dagmans is not None and dagmans != theirs:
+        tool = (
+            "which -a condor_dagman  # and put the one of the schedd first: path: in the site file"
+        )
+        if dagmans < OLDEST:
+            return stops("versions", f"{words}: the DAGs need {OLDEST} or newer", tool)
+        return warning("versions", f"{words}: DAGMan of another series", tool)
     return fine("versions", words)
 
 

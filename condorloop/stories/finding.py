@@ -245,12 +245,12 @@ class _Search:
         for key in self._ledger.dags_of_payload(meaning.text, MOST + 1):
             story = self._story(key.campaign)
             for payload in story.payloads if story else ():
-                if story and payload.hash.startswith(meaning.text):
+                if story and (name := payload.hash_that_begins(meaning.text)):
                     dag = story.dag(payload.dag)
                     if dag and dag.number == key.number:
                         yield Hit(
                             kind=Kind.PAYLOAD,
-                            name=payload.hash,
+                            name=name,
                             campaign=story.campaign,
                             dag=dag,
                             payload=payload,

@@ -88,11 +88,16 @@ class LedgerSearch(LedgerStories):
         return self._dag_keys(sql, number, *only, most)
 
     def dags_of_payload(self, beginning: str, most: int) -> list[DagKey]:
-        """The DAGs that made payloads whose hash begins so, by its index."""
+        """The DAGs that made payloads one of whose hashes begins so.
+
+        The first hash is looked up by its index; the others of those that have several, few as
+        they are, one by one.
+        """
         return self._dag_keys(
             f"{_DAG} WHERE dag.id IN (SELECT dag_id FROM payload"
-            " WHERE hash <> '' AND hash >= ? AND hash < ? LIMIT ?)",
-            *(beginning, beginning + _END, most),
+            " WHERE hash <> '' AND hash >= ? AND hash < ? UNION SELECT dag_id FROM payload"
+            " WHERE hashes <> '' AND instr(hashes, ?) LIMIT ?)",
+            *(beginning, beginning + _END, f" {beginning}", most),
         )
 
     def _dag_keys(self, sql: str, *values: object) -> list[DagKey]:

@@ -130,6 +130,7 @@ class LedgerStories(LedgerSummary):
                 answer=row["answer"],
                 tag=row["tag"],
                 hash=row["hash"],
+                hashes=tuple(filter(None, (row["hash"], *row["hashes"].split()))),
                 since=row["since"] if isinstance(row["since"], int) else None,
                 answered_at=row["answered_at"],
                 in_force=row is last,

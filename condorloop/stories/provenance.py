@@ -114,8 +114,7 @@ def chosen(story: Story, wanted: str) -> list[PayloadStory]:
         return named
     by_hash: dict[str, PayloadStory] = {}
     for payload in sorted(_made(story), key=certainty):
-        hashes = (payload.hash, *(i.hash for i in payload.iovs))
-        if same := next((h for h in hashes if wanted and h.startswith(wanted.lower())), ""):
+        if same := payload.hash_that_begins(wanted):
             by_hash[same] = payload
     return list(by_hash.values())
 

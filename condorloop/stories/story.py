@@ -199,9 +199,9 @@ class PayloadStory:
     """A payload, or the try to make one: a HARVEST with its UPLOAD.
 
     `harvest` is the directory that it is in, `dag` the label of the DAG that made it; `inputs` and
-    `left_out` are ALCARECO by name. `tag`, `since` and `hash` are those of its first IOV; `iovs`
-    has all, where its directory is still there; `tags` are those that it goes to. `in_force` says
-    that it is the campaign's last one in the database.
+    `left_out` are ALCARECO by name. `tag`, `since` and `hash` are those of its first IOV, `hashes`
+    of all; `iovs` has them whole, where its directory is still there; `tags` are those that it goes
+    to. `in_force` says that it is the campaign's last one in the database.
     """
 
     harvest: str
@@ -215,11 +215,18 @@ class PayloadStory:
     answer: str = ""
     tag: str = ""
     hash: str = ""
+    hashes: tuple[str, ...] = ()
     since: int | None = None
     answered_at: float | None = None
     in_force: bool = False
     iovs: tuple[Iov, ...] = ()
     tags: tuple[str, ...] = ()
+
+    def hash_that_begins(self, beginning: str) -> str:
+        """The first of its hashes that begins so; empty if none does."""
+        wanted = beginning.lower()
+        known = (self.hash, *self.hashes, *(iov.hash for iov in self.iovs))
+        return next((h for h in known if wanted and h.startswith(wanted)), "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from condorloop.model import JobRecord
 from condorloop.rundir import HARVEST_RECORD, dag_file, read_json, run_dir
 from condorloop.stories.ledger_story import LedgerStories
 from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story, node_state
-from condorloop.window import closing_rules, window_end
+from condorloop.window import end_of
 
 _IN_QUEUE = (NodeState.IDLE, NodeState.RUNNING, NodeState.HELD)
 
@@ -72,8 +72,7 @@ def completed(story: Story, config: Known, *, in_flight_only: bool = False) -> S
     """
     campaign = story.campaign
     folder = run_dir(config.site.work_dir, campaign.calibration, campaign.run)
-    closing = closing_rules(campaign.key, config.calibrations)
-    window = window_end(campaign.run_start, campaign.asked_at, closing)
+    ends = end_of(campaign.key, campaign.run_start, campaign.asked_at, config.calibrations)
     dags, payloads = [], {p.dag: p for p in story.payloads}
     for dag in story.dags:
         if in_flight_only and not dag.in_flight:
@@ -88,7 +87,7 @@ def completed(story: Story, config: Known, *, in_flight_only: bool = False) -> S
     jobs = {state.value: states.count(state) for state in _IN_QUEUE}
     return replace(
         story,
-        campaign=replace(campaign, jobs=jobs, window_ends=window),
+        campaign=replace(campaign, jobs=jobs, window_ends=ends),
         folder=str(folder),
         dags=tuple(dags),
         payloads=tuple(payloads.values()),

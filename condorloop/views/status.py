@@ -82,7 +82,8 @@ def campaign_table(campaigns: Sequence[CampaignStatus], now: float) -> Renderabl
             Column("calibration", lambda c: text(c.calibration)),
             Column("state", _state),
             Column("LS seen", lambda c: text(_seen(c)), 3, right=True),
-            Column("in payload", lambda c: text(_covered(c))),
+            Column("in payload", lambda c: text(str(len(c.lumis.in_payload))), right=True),
+            Column("missing", _missing),
             Column("files", lambda c: text(counts(c.files, _FILES)), 6),
             Column("DAGs", lambda c: text(counts(c.dags, _DAGS)), 5),
             Column("jobs", lambda c: text(counts(c.jobs, _JOBS)), 2),
@@ -107,12 +108,13 @@ def _seen(campaign: CampaignStatus) -> str:
     return f"{len(campaign.lumis.seen)}/{last}" + ("" if campaign.run_end else "+")
 
 
-def _covered(campaign: CampaignStatus) -> str:
-    """How many LS are in the payload; of a closed campaign, which are not."""
-    lumis, closed = campaign.lumis, not campaign.state.open
-    covered = len(lumis.in_payload)
-    missing = str(lumis.missing) if covered and closed else ""
-    return f"{covered}" + (f" (not {shortened(missing)})" if missing else "")
+def _missing(campaign: CampaignStatus) -> Text:
+    """How many LS are lost, and which; while the run goes on, those that are lost so far."""
+    lost = campaign.lost
+    if not lost:
+        return Text()
+    style = "yellow" if campaign.state.open else "red"
+    return text(f"{len(lost)} ({shortened(str(lost))})", style)
 
 
 def _uploads(campaign: CampaignStatus, now: float) -> str:

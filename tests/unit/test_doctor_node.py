@@ -181,6 +181,17 @@ def test_bindings_and_schedd_must_be_of_one_series_and_new_enough(bindings, sche
     assert pool.judge_versions(bindings, schedd).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("dagman", "verdict"),
+    [(V25, Verdict.FINE), (V26, Verdict.WARNING), (V24, Verdict.STOPS), ("", Verdict.FINE)],
+)
+def test_dagman_must_be_of_the_schedds_series_and_new_enough(dagman, verdict):
+    check = pool.judge_versions(V25, V25, dagman)
+    assert check.verdict is verdict
+    assert ("DAGMan" in check.words) is bool(dagman)
+    assert ("condor_dagman" in check.remedy) is (verdict is not Verdict.FINE)
+
+
 def test_bindings_of_the_schedds_series_are_what_to_type():
     assert pool.judge_versions(V25, V26).remedy == "pip install 'htcondor==26.*'"
 

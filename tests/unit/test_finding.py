@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sqlite3
 
 import jsonschema
@@ -12,6 +13,8 @@ from rich.console import Console
 
 from condorloop.fates import LumiState
 from condorloop.ledger import Ledger
+from condorloop.progress import Observed, observe_dag
+from condorloop.rundir import run_dir
 from condorloop.stories import finding
 from condorloop.stories.ledger_search import LedgerSearch
 from condorloop.stories.meanings import Kind, meanings
@@ -239,3 +242,26 @@ def test_a_file_is_found_in_whichever_folder_it_is(site):
                 name = f"f1-{number}.root"
                 assert search.files_named(name) == [f"{folder}/{name}"]
                 assert search.files_named("f1") == []
+
+
+def test_a_payload_is_found_by_the_hash_of_any_of_its_iovs(tmp_path):
+    """Also where its directory is gone: the ledger knows all of them."""
+    site = written(tmp_path)
+    runs = run_dir(site.site.work_dir, KEY.calibration, KEY.run)
+    first, second = "ab" * 20, "cd" * 20
+    with Ledger(site.site.work_dir / "condorloop.db") as ledger:
+        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+        [dag] = [d for d in campaign.dags if d.label == "b002"]
+        dag_id = f"{ledger.id}/{KEY.calibration}/{KEY.run}/{dag.number}"
+        made = runs / "harvestJob002"
+        made.mkdir()
+        iovs = [{"tag": "T", "since": n, "hash": h} for n, h in enumerate((first, second, second))]
+        record = {"dag_id": dag_id, "inputs": ["apJob002"], "left_out": [], "lumis": "13-16"}
+        told = record | {"events": 100, "time": START + 50, "iovs": iovs}
+        (made / "harvest.json").write_text(json.dumps(told))
+        observe_dag(ledger, Observed(dag_id, runs, campaign.id, dag))
+    shutil.rmtree(made)
+    for digest in (first, second):
+        [hit] = finding.find(site, digest[:6]).hits
+        assert (hit.kind, hit.name, hit.payload.harvest) == (Kind.PAYLOAD, digest, "harvestJob002")
+    assert [h.kind for h in finding.find(site, "dcdc").hits if h.kind is Kind.PAYLOAD] == []

@@ -7,7 +7,8 @@ import pytest
 from jsonschema import validate
 from rich.console import Console
 
-from condorloop.lumis import EMPTY
+from condorloop.fates import LumiState
+from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import CampaignKey, CampaignState, QueuedDag
 from condorloop.services import Service
 from condorloop.status import (
@@ -112,7 +113,21 @@ def test_a_row_tells_seen_covered_and_uploaded():
 
 def test_a_closed_campaign_names_what_is_not_in_its_payload():
     closed = campaign_status(state=CampaignState.INCOMPLETE, run_end=START + 90)
-    assert "20 (not 21-40)" in printed(loop_status(closed))
+    assert "20 (21-40)" in printed(loop_status(closed))
+
+
+def test_what_is_lost_is_shown_while_the_run_goes_on():
+    fates = {
+        LumiState.IN_PAYLOAD: Lumis.span(1, 20),
+        LumiState.FAILED: Lumis.span(21, 22),
+        LumiState.BAD_FILE: Lumis.span(25, 25),
+        LumiState.AWAITED: Lumis.span(26, 40),
+    }
+    campaign = campaign_status(fates=fates)
+    assert str(campaign.lost) == "21-22,25"
+    shown = printed(loop_status(campaign))
+    assert "missing" in shown
+    assert "3 (21-22,25)" in shown
 
 
 def test_a_problem_is_shown_with_the_command_to_type():
