@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from condorloop.ledger_contents import why_not_a_ledger
 from condorloop.ledger_dags import DagLedger
 from condorloop.ledger_file import LedgerDamaged, LedgerError
 from condorloop.ledger_schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
@@ -51,6 +52,8 @@ class Ledger(DagLedger):
                 self._migrate()
             else:
                 self._create()
+            if odd := why_not_a_ledger(self._db):
+                raise LedgerDamaged(f"{self.path}: {odd}")
         self._note_changes()
 
     def _check(self) -> None:

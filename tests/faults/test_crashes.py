@@ -53,10 +53,11 @@ def test_the_manager_may_die_before_any_effect_of_rescues_quarantine_and_reopeni
     loop, monkeypatch
 ):
     """A crashing file is quarantined, a late one reopens the campaign, a person asks for more."""
+    loop.edit(ECAL, {"rescues": {"max_rescues": 1, "wait": 1}})
     stream = {"stream": "TestEnablesEcalHcal"}
     crashing = {**stream, "ls": 1, "fault": "crashes"}
     late = {**stream, "ls": 9, "late": 20}
-    loop.play(run_of(398801, [ECAL], lumisections=12, files=[crashing, late]))
+    play = loop.play(run_of(398801, [ECAL], lumisections=12, files=[crashing, late]))
     asked: list[int] = []
 
     def over() -> bool:
@@ -67,13 +68,16 @@ def test_the_manager_may_die_before_any_effect_of_rescues_quarantine_and_reopeni
             campaign
             and loop.closed()
             and campaign["lumis"]["in_payload"] == "5-12"
+            and campaign["quarantined"]
             and loop.answer_to(asked[0])
         )
 
     died_at = die_everywhere(loop, monkeypatch, over)
     assert functions(died_at) >= {"plan_rescue", "renew", "answer"}
     [campaign] = loop.campaigns()
-    assert campaign["state"] == CampaignState.COMPLETE or "1-4" in campaign["reason"]
+    assert campaign["state"] == CampaignState.INCOMPLETE
+    assert "4 of 12 LS missing (1-4); quarantined: " in campaign["reason"]
+    assert play.assay(ECAL, 398801).faults == ()
     loop.assert_nothing_was_done_twice(398801)
 
 

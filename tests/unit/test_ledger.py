@@ -3,7 +3,6 @@
 import os
 import sqlite3
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -635,37 +634,6 @@ def test_a_full_disk_loses_nothing_of_a_ledger(ledger):
     ledger._db.execute("PRAGMA max_page_count = 1000000")
     ledger.add_files(STREAM, RUN.number, many, START)
     assert ledger.files(STREAM, RUN.number) == many
-
-
-def schema_of(path):
-    with sqlite3.connect(path) as db:
-        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        columns = {
-            name: {c[1:5] for c in db.execute(f"PRAGMA table_info({name})")} for (name,) in tables
-        }
-        rows = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'")
-        indices = {name: " ".join(sql.split()) for name, sql in rows if sql}
-    db.close()
-    return columns, indices
-
-
-def test_a_ledger_of_the_first_version_is_brought_up_to_date_with_all_that_it_holds(tmp_path):
-    old, new = tmp_path / "old.db", tmp_path / "new.db"
-    with sqlite3.connect(old) as db:
-        db.executescript((Path(__file__).parent / "ledger_v1.sql").read_text())
-    db.close()
-    with pytest.raises(LedgerError, match="schema version 1"):
-        LedgerView(old)
-    with Ledger(old) as ledger:
-        assert ledger.id == "0123456789ab"
-        campaign = only(ledger)
-        assert [w.file.path for w in campaign.waiting] == ["/eos/b.root"]
-        [dag] = campaign.dags
-        assert (dag.cluster, dag.rescues, dag.failed_nodes) == (17, 1, ("RECO_0000",))
-        ledger.dag_ended(dag.id, None, START)
-    Ledger(new).close()
-    assert schema_of(old) == schema_of(new)
-    Ledger(old).close()
 
 
 def test_a_ledger_of_another_version_is_refused(ledger, path):

@@ -1,0 +1,226 @@
+"""A ledger of an older version is brought up to date; what no condorloop has written is found."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.ledger import Ledger, LedgerError
+from condorloop.ledger_view import LedgerView
+from condorloop.lumis import Lumis
+from condorloop.model import DagState, Kept, UploadOutcome
+from condorloop.stories.ledger_story import LedgerStories
+from tests import boundaries
+from tests.unit.examples import START
+
+VERSIONS = (1, 2, 3)
+TABLES = ("campaign", "raw_file", "campaign_file", "dag", "node", "payload", "request", "job")
+
+
+def dump(version):
+    return (Path(__file__).parent / f"ledger_v{version}.sql").read_text()
+
+
+def make(path, version):
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.executescript(dump(version))
+    return path
+
+
+def schema_of(path):
+    with closing(sqlite3.connect(path)) as db:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        columns = {
+            name: {c[1:5] for c in db.execute(f"PRAGMA table_info({name})")} for (name,) in tables
+        }
+        rows = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'")
+        return columns, {name: " ".join(sql.split()) for name, sql in rows if sql}
+
+
+@pytest.fixture(scope="module")
+def newest(tmp_path_factory):
+    path = tmp_path_factory.mktemp("new") / "new.db"
+    Ledger(path).close()
+    return schema_of(path)
+
+
+def campaign_of(ledger):
+    [campaign] = ledger.campaigns_of(398600, "EcalPedestals")
+    return campaign
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_ledger_of_an_older_version_is_brought_up_to_date(tmp_path, version, newest):
+    path = make(tmp_path / "old.db", version)
+    with pytest.raises(LedgerError, match=f"schema version {version}"):
+        LedgerView(path)
+    with Ledger(path) as ledger:
+        assert ledger.id == "0123456789ab"
+    assert schema_of(path) == newest
+    Ledger(path).close()
+
+
+def test_all_that_a_ledger_of_the_first_version_holds_is_kept(tmp_path):
+    with Ledger(make(tmp_path / "old.db", 1)) as ledger:
+        campaign = campaign_of(ledger)
+        assert [w.file.path for w in campaign.waiting] == ["/eos/b.root"]
+        [dag] = campaign.dags
+        assert (dag.cluster, dag.rescues, dag.failed_nodes) == (17, 1, ("RECO_0000",))
+        ledger.dag_ended(dag.id, None, START)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_all_that_a_later_ledger_holds_is_kept(tmp_path, version):
+    with Ledger(make(tmp_path / "old.db", version)) as ledger:
+        campaign = campaign_of(ledger)
+        assert [w.file.path for w in campaign.waiting] == ["/eos/d.root"]
+        assert campaign.quarantined == ("/eos/c.root",)
+        assert (campaign.harvested, campaign.events_harvested) == (Lumis.span(1, 5), 100)
+        assert ledger.uploaded(campaign.id) == (Lumis.span(1, 5), 100)
+        assert {d.label: d.state for d in campaign.dags} == {
+            "b001": DagState.FAILED,
+            "b002": DagState.REMOVED,
+        }
+        [failed, removed] = campaign.dags
+        assert failed.blames == {"RECO_0000": {"/eos/b.root": 2}}
+        assert removed.removed_by == "alice"
+        [request] = ledger.requests()
+        assert (request.run, request.made_by, request.everything) == (398600, "alice@node", True)
+        [summary] = [s for s in ledger.summaries(0.0) if s.run == campaign.key.run]
+        assert (summary.uploads, summary.last_outcome) == (1, UploadOutcome.UPLOADED)
+
+
+def test_what_the_third_version_told_of_jobs_and_people_is_kept(tmp_path):
+    with Ledger(make(tmp_path / "old.db", 3)) as ledger:
+        assert campaign_of(ledger).held_by == "bob@node"
+        [spot] = ledger.campaigns_of(398500, "BeamSpot")
+        assert spot.cleaned == {Kept.RECO}
+        assert [job.host for job in ledger.jobs(1)] == ["slot1@node"]
+        assert ledger.told("mail")["service|||OMS does not answer"].since == 1790000001.0
+
+
+class Told(sqlite3.Connection):
+    """A connection that tells of each statement before it is carried out."""
+
+    def execute(self, sql, parameters=(), /):
+        boundaries.here("sql", sql[:60])
+        return super().execute(sql, parameters)
+
+
+def test_a_death_in_the_middle_of_bringing_it_up_to_date_costs_nothing(
+    tmp_path, newest, monkeypatch
+):
+    path = tmp_path / "old.db"
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        "condorloop.ledger_file.sqlite3.connect",
+        lambda *args, **more: connect(*args, factory=Told, **more),
+    )
+
+    def step(number):
+        for part in ("-wal", "-shm"):
+            path.with_name(path.name + part).unlink(missing_ok=True)
+        make(path, 1)
+        return lambda: Ledger(path).close()
+
+    died_at = 0
+    for death in boundaries.deaths(step):
+        died_at += death.effects[-1].site.event == "sql"
+        with Ledger(path) as ledger:
+            assert campaign_of(ledger).waiting
+        assert schema_of(path) == newest
+    assert died_at > 10
+
+
+TEXTS = ("", "x", "[", "{}", "[1", '["a"]', "[[]]", '{"a": "b"}', "5-1", "0", "1-9999999999")
+NUMBERS = (-1, 0, 2**62, 1e300, -1e300, float("inf"), 0.5)
+ODD = st.sampled_from([*TEXTS, *NUMBERS, None, b"\xff", "active", "done", "failed"])
+
+
+@st.composite
+def changes(draw):
+    """A statement that puts something odd into a column of an old ledger."""
+    table = draw(st.sampled_from(TABLES))
+    return table, draw(st.integers(0, 40)), draw(ODD), draw(st.booleans())
+
+
+def columns_of(db, table):
+    return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+
+
+def spoil(path, change):
+    """Put something odd into a ledger; what its own constraints do not let in stays out."""
+    table, number, value, everywhere = change
+    with closing(sqlite3.connect(path)) as db:
+        if columns := columns_of(db, table):
+            column = columns[number % len(columns)]
+            where = (
+                ""
+                if everywhere
+                else f" WHERE {columns[0]} = (SELECT MIN({columns[0]}) FROM {table})"
+            )
+            try:
+                db.execute(f"UPDATE {table} SET {column} = ?{where}", (value,))
+                db.commit()
+            except sqlite3.Error:
+                db.rollback()
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory):
+    return tmp_path_factory.mktemp("spoilt") / "spoilt.db"
+
+
+@given(st.sampled_from(VERSIONS), st.lists(changes(), min_size=1, max_size=3))
+def test_a_ledger_of_odd_contents_is_refused_in_a_line_or_can_be_read(spoilt, version, odd):
+    for part in ("-wal", "-shm"):
+        spoilt.with_name(spoilt.name + part).unlink(missing_ok=True)
+    make(spoilt, version)
+    for change in odd:
+        spoil(spoilt, change)
+    said = refusal(spoilt)
+    assert "\n" not in said
+    assert not said or said.startswith(str(spoilt))
+
+
+def refusal(path):
+    """Why a ledger is refused; empty if all of it can be read."""
+    try:
+        with Ledger(path) as ledger:
+            read_all(ledger)
+        with LedgerStories(path) as stories:
+            stories.stories(398600)
+    except LedgerError as error:
+        return str(error)
+    return ""
+
+
+def read_all(ledger):
+    """Read what a cycle reads."""
+    ledger.watched(0.0, 0.0)
+    ledger.requests()
+    ledger.conditions(0.0)
+    ledger.summaries(0.0)
+    ledger.told("mail")
+    for settled in ledger.settled(also_open=True):
+        ledger.covered_reco(settled)
+    for campaign in ledger.campaigns({}):
+        ledger.outline(campaign.id)
+        ledger.processed(campaign.id)
+        ledger.next_numbers(campaign.id)
+        ledger.left_out(campaign.id)
+
+
+@pytest.mark.parametrize("cut", ["DROP TABLE node", "ALTER TABLE dag RENAME TO dags"])
+def test_a_ledger_that_lacks_a_part_is_refused_in_a_line(tmp_path, cut):
+    path = make(tmp_path / "old.db", 3)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(cut)
+        db.commit()
+    with pytest.raises(LedgerError, match="no such table"):
+        Ledger(path)
