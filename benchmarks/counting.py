@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 from benchmarks.filled import SIZE, FilledRun, Filler, fill_archives
 from condorloop.config import Config, load, shipped
+from condorloop.dagman.events import nodes_log
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.ledger import Ledger
 from condorloop.ledger_file import LEDGER
@@ -206,6 +207,7 @@ def _queued(
         file = dag_file(run_dir(config.site.work_dir, *(key.calibration, key.run)), row["number"])
         file.parent.mkdir()
         file.write_text("")
+        nodes_log(file).write_text("")
         counts = {"NodesTotal": 15, "NodesDone": 0, "JobsRunning": 10}
         dag_id = f"{ledger_id}/{key.calibration}/{key.run}/{row['number']}"
         yield dag_id, QueuedDag(dag_id, key, row["number"], row["cluster"], None, counts)

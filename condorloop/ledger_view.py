@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 
 from condorloop.ledger_file import LedgerFile
@@ -132,9 +132,17 @@ class LedgerView(LedgerFile):
         job = self._number("SELECT MAX(job) + 1 FROM node WHERE campaign_id = ?", campaign_id)
         return dag["number"] or 0, dag["batch"] or 0, job
 
-    def unfinished_nodes(self, dag_id: int) -> list[PlannedNode]:
-        """The nodes of a DAG that are not known to be done, and are to be."""
-        return self._nodes("dag_id = ? AND state NOT IN ('done', 'dropped')", dag_id)
+    def unfinished_nodes(
+        self, dag_id: int, among: Collection[str] | None = None
+    ) -> list[PlannedNode]:
+        """The nodes of a DAG that are not known to be done, and are to be; `among` these names."""
+        unfinished = "dag_id = ? AND state NOT IN ('done', 'dropped')"
+        if among is None:
+            return self._nodes(unfinished, dag_id)
+        names = json.dumps(list(among))
+        return self._nodes(
+            f"{unfinished} AND name IN (SELECT value FROM json_each(?))", dag_id, names
+        )
 
     def alca_nodes(self, dag_id: int) -> list[PlannedNode]:
         """The ALCA nodes of a DAG, whatever became of them."""

@@ -7,11 +7,12 @@ not known to be done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from condorloop.dagman.nodes_log import NodesLog
 from condorloop.ledger import Ledger
 from condorloop.lumis import EMPTY
 from condorloop.model import Dag, HarvestRecord, NodeKind, PlannedNode, UploadOutcome
@@ -24,6 +25,8 @@ from condorloop.rundir import (
     read_json,
     read_lumis,
 )
+
+_ALWAYS = ("HARVEST", "UPLOAD")
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,24 @@ class Observed:
 
 def observe_dag(ledger: Ledger, observed: Observed) -> None:
     """Write into the ledger which nodes of a DAG have left their output since the last look."""
-    for node in ledger.unfinished_nodes(observed.dag.id):
+    _observe(ledger, observed, ledger.unfinished_nodes(observed.dag.id))
+
+
+def follow_dag(ledger: Ledger, observed: Observed, log: NodesLog) -> None:
+    """Do the same, but look only at nodes that have succeeded since, as the event log tells.
+
+    What a HARVEST has begun with, and what an UPLOAD was answered, is not in it.
+    """
+    log.read_on()
+    due, dag_id = log.due, observed.dag.id
+    among = None if due is None else due.union(_ALWAYS)
+    _observe(ledger, observed, ledger.unfinished_nodes(dag_id, among))
+    if due is None or due:
+        log.looked_at(frozenset(n.name for n in ledger.unfinished_nodes(dag_id, due)))
+
+
+def _observe(ledger: Ledger, observed: Observed, nodes: Iterable[PlannedNode]) -> None:
+    for node in nodes:
         _OBSERVE[node.kind](ledger, observed, node)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from condorloop import failures
-from condorloop.dagman.events import jobs_of
+from condorloop.dagman.nodes_log import NodesLog
 from condorloop.dagman.outcome import Ended, failed_nodes, how_ended, last_cluster
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import ScheddUnavailable
@@ -34,7 +34,7 @@ from condorloop.model import (
     Kept,
     QueuedDag,
 )
-from condorloop.progress import Observed, observe_dag
+from condorloop.progress import Observed, follow_dag, observe_dag
 from condorloop.rundir import MANIFEST, RUN_START, dag_dir, dag_file, let_group_write, read_json
 from condorloop.services import Service
 from condorloop.window import closing_rules, is_over, is_past
@@ -72,11 +72,14 @@ class Tracker:
         self._interruption = interruption
         self._isolation = isolation
         self._missed: dict[int, float] = {}
+        self._logs: dict[int, NodesLog] = {}
         self._idle_since: dict[str, float] = {}
 
     def observe(self, campaigns: list[Campaign], now: float) -> None:
         """Look at the queue once, and at what the DAGs in flight have left."""
         answered = self._ask_queue(now)
+        in_flight = {dag.id for c in campaigns for dag in c.dags if dag.in_flight}
+        self._logs = {i: log for i, log in self._logs.items() if i in in_flight}
         for campaign in campaigns:
             with self._isolation.one_campaign_only(campaign.key):
                 if self._is_deleted(campaign):
@@ -122,7 +125,7 @@ class Tracker:
         if queued and not dag_file(observed.runs, dag.number).exists():
             self._withdraw(queued, DELETED)
             return
-        observe_dag(self._ledger, observed)
+        follow_dag(self._ledger, observed, self._log_of(observed))
         if queued:
             self._observe_queued(observed, dag, queued, now)
         if answered and dag.state is DagState.PLANNED:
@@ -138,6 +141,12 @@ class Tracker:
         if queued.counts.get("NodesFailed") and not dag.failed_nodes:
             file = dag_file(observed.runs, dag.number)
             self._ledger.nodes_failed(dag.id, _told(file.parent, failed_nodes(file)))
+
+    def _log_of(self, observed: Observed) -> NodesLog:
+        dag = observed.dag
+        if dag.id not in self._logs:
+            self._logs[dag.id] = NodesLog(dag_file(observed.runs, dag.number))
+        return self._logs[dag.id]
 
     def _observed(self, campaign: Campaign, dag: Dag) -> Observed:
         key = campaign.key
@@ -204,7 +213,10 @@ class Tracker:
             ended = Ended(False, ())
         self._missed.pop(dag.id, None)
         let_group_write(file.parent.iterdir())
-        self._ledger.record_jobs(dag.id, jobs_of(file))
+        log = self._log_of(observed)
+        del self._logs[dag.id]
+        log.read_on()
+        self._ledger.record_jobs(dag.id, log.jobs)
         if ended.success:
             self._ledger.dag_ended(dag.id, None, now)
             say(campaign.key, f"{dag.label} is done")

@@ -7,19 +7,26 @@ be cut or damaged anywhere: what cannot be read is left out, never an error.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from condorloop.model import JobRecord
 
-_EVENT = re.compile(
+END = "\n...\n"
+"""What an event ends with."""
+
+_HEAD = re.compile(
     r"^(?P<code>\d{3}) \((?P<cluster>\d{1,18})\.(?P<proc>\d{1,9})\.\d+\) "
-    r"(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?) "
-    r"(?P<text>.*?)^\.\.\.$",
-    re.M | re.S,
+    r"(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?) ",
+    re.M,
 )
-_NODE = re.compile(r'DAGNodeName = "([^"]*)"|DAG Node: (\S+)')
+_UNTOLD = ("006 (", "040 (")
+"""The most frequent events that nothing is read from: sizes, and transfers of files."""
+
+_NODE = re.compile(r'DAG(?:NodeName = "([^"]*)"| Node: (\S+))')
 _SLOT = re.compile(r"SlotName: \S*?@?([^@\s]+)$", re.M)
 _ADDRESS = re.compile(r"[?&]alias=([^&>\s]+)")
 _NORMAL = re.compile(r"Normal termination \(return value (\d{1,10})\)")
@@ -27,7 +34,7 @@ _SIGNAL = re.compile(r"Abnormal termination \(signal (\d{1,3})\)")
 _CPU = re.compile(
     r"Usr (\d+) (\d\d):(\d\d):(\d\d), Sys (\d+) (\d\d):(\d\d):(\d\d)\s+-\s+Total Remote Usage"
 )
-_MEMORY = re.compile(r"^\s*Memory \(MB\)\s*:(?P<used>.{0,9})(?P<asked>.{0,10})", re.M)
+_MEMORY = re.compile(r"Memory \(MB\)\s*:(?P<used>.{0,9})(?P<asked>.{0,10})")
 _LONGEST_REASON = 400
 
 
@@ -47,64 +54,87 @@ def jobs_of(dag_file: Path) -> tuple[JobRecord, ...]:
 
 def parse(log: str) -> tuple[JobRecord, ...]:
     """Read the jobs that an event log tells of; an event of no node is left out."""
-    jobs: dict[str, JobRecord] = {}
-    for event in _EVENT.finditer(log):
-        job_id = f"{int(event['cluster'])}.{int(event['proc'])}"
-        time = _seconds(event["time"])
-        if time is None:
-            continue
-        if event["code"] == "000":
-            node = _NODE.search(event["text"])
-            if node:
-                jobs[job_id] = JobRecord(node[1] or node[2], job_id, time)
-        elif job_id in jobs:
-            jobs[job_id] = _after(jobs[job_id], event["code"], time, event["text"])
-    return tuple(jobs.values())
+    told = Told()
+    told.read(log)
+    return told.jobs
 
 
-def _after(job: JobRecord, code: str, time: float, text: str) -> JobRecord:
-    """What is known of a job after one more event."""
+class Told:
+    """What the events that were read have told; more can be read.
+
+    `succeeded` are the nodes whose POST script has ended well, so that their output is whole, in
+    the order in which they did.
+    """
+
+    def __init__(self) -> None:
+        self.succeeded: list[str] = []
+        self._jobs: dict[str, dict[str, Any]] = {}
+
+    @property
+    def jobs(self) -> tuple[JobRecord, ...]:
+        """The jobs, in the order of their submission."""
+        return tuple([JobRecord(**job) for job in self._jobs.values()])
+
+    def read(self, log: str) -> None:
+        """Read what comes next in the log; an event without its end is left out."""
+        for event in log.split(END)[:-1]:
+            if event.startswith(_UNTOLD):
+                continue
+            head = _HEAD.search(event)
+            time = _seconds(head["time"]) if head else None
+            if head and time is not None:
+                self._take(head, time, event[head.end() :])
+
+    def _take(self, head: re.Match[str], time: float, text: str) -> None:
+        code, job_id = head["code"], f"{int(head['cluster'])}.{int(head['proc'])}"
+        if code == "000":
+            if node := _NODE.search(text):
+                told = {"node": node[1] or node[2], "job_id": job_id, "submitted_at": time}
+                self._jobs[job_id] = told | {"starts": 0, "holds": 0}
+        elif code == "016":
+            node, returned = _NODE.search(text), _NORMAL.search(text)
+            if node and returned and returned[1] == "0":
+                self.succeeded.append(node[1] or node[2])
+        elif job := self._jobs.get(job_id):
+            job |= _changes(job, code, time, text)
+
+
+def _changes(job: Mapping[str, Any], code: str, time: float, text: str) -> Mapping[str, Any]:
+    """What one more event changes in what is known of a job."""
     match code:
         case "001":
-            return replace(
-                job,
-                host=_host(text),
-                started_at=time,
-                ended_at=None,
-                exit_code=None,
-                starts=job.starts + 1,
-            )
+            started = {"host": _host(text), "started_at": time, "starts": job["starts"] + 1}
+            return started | {"ended_at": None, "exit_code": None}
         case "005":
-            return _terminated(job, time, text)
+            return _terminated(time, text)
         case "009":
-            return replace(job, ended_at=time, removed=True, hold_reason=None)
+            return {"ended_at": time, "removed": True, "hold_reason": None}
         case "012":
             reason = " ".join(text.partition("\n")[2].split())[:_LONGEST_REASON]
-            return replace(job, holds=job.holds + 1, hold_reason=reason or "no reason given")
+            return {"holds": job["holds"] + 1, "hold_reason": reason or "no reason given"}
         case "013":
-            return replace(job, hold_reason=None, started_at=None)
+            return {"hold_reason": None, "started_at": None}
         case "004" | "007" | "024":
-            return replace(job, started_at=None)
-    return job
+            return {"started_at": None}
+    return {}
 
 
-def _terminated(job: JobRecord, time: float, text: str) -> JobRecord:
+def _terminated(time: float, text: str) -> Mapping[str, Any]:
     code, by_signal = _NORMAL.search(text), _SIGNAL.search(text)
     cpu, memory = _CPU.search(text), _MEMORY.search(text)
-    return replace(
-        job,
-        ended_at=time,
-        exit_code=int(code[1]) if code else -int(by_signal[1]) if by_signal else None,
-        cpu_time=_cpu_seconds(cpu) if cpu else None,
-        memory_used=_whole(memory["used"]) if memory else None,
-        memory_asked=_whole(memory["asked"]) if memory else None,
-    )
+    return {
+        "ended_at": time,
+        "exit_code": int(code[1]) if code else -int(by_signal[1]) if by_signal else None,
+        "cpu_time": _cpu_seconds(cpu) if cpu else None,
+        "memory_used": _whole(memory["used"]) if memory else None,
+        "memory_asked": _whole(memory["asked"]) if memory else None,
+    }
 
 
 def _cpu_seconds(match: re.Match[str]) -> float:
-    numbers = [int(n) for n in match.groups()]
-    sizes = (86400, 3600, 60, 1) * 2
-    return float(sum(n * size for n, size in zip(numbers, sizes, strict=True)))
+    days, hours, minutes, seconds, *of_system = map(int, match.groups())
+    d, h, m, s = of_system
+    return 86400.0 * (days + d) + 3600 * (hours + h) + 60 * (minutes + m) + seconds + s
 
 
 def _whole(text: str) -> int | None:
@@ -117,6 +147,7 @@ def _host(text: str) -> str:
     return found[1] if found else ""
 
 
+@lru_cache
 def _seconds(text: str) -> float | None:
     """A time of the log, which is local time unless it names its zone."""
     try:

@@ -1,0 +1,130 @@
+"""What nodes have left is looked for only where the event log says that there is something."""
+
+from pathlib import Path
+
+import pytest
+
+from condorloop.dagman.events import nodes_log
+from condorloop.dagman.nodes_log import NodesLog
+from condorloop.dagman.plan import plan_batch
+from condorloop.launcher import planned_nodes
+from condorloop.ledger import Ledger
+from condorloop.lumis import Lumis
+from condorloop.model import Batch, FileState, Probe
+from condorloop.progress import Observed, follow_dag
+from condorloop.rundir import INPUTS, Witness, dag_dir, dag_file, run_dir
+from tests.unit.examples import KEY, RUN, START, calibration, raw_file
+from tests.unit.test_nodes_log import POST
+
+DAG_ID = "ledger/EcalPedestals/398600/0"
+FILES = tuple(raw_file(i, i + 1, i + 1) for i in range(100))
+ALWAYS = ["HARVEST", "HARVEST", "UPLOAD"]
+"""What is opened at each look: the records of both, and the inputs of HARVEST."""
+
+
+class Followed:
+    """A DAG of 20 RECO nodes in the queue, its ledger, and what is opened below its run."""
+
+    def __init__(self, folder, monkeypatch):
+        self.ledger = Ledger(folder / "condorloop.db")
+        self.ledger.latch(KEY, "/eos", RUN, "", START)
+        self.ledger.add_files("/eos", RUN.number, {f.path: f.size for f in FILES}, START)
+        for file in FILES:
+            probe = Probe(file.lumis, file.events)
+            self.ledger.record_probe(file.path, FileState.GOOD, probe, START)
+        self.plan = plan_batch(KEY, calibration(), Batch(0, FILES), 0, 0)
+        [campaign] = self.ledger.campaigns({})
+        self.ledger.plan_dag(campaign.id, 0, 0, planned_nodes(self.plan), "", START)
+        [campaign] = self.ledger.campaigns({})
+        self.runs = run_dir(folder, KEY.calibration, KEY.run)
+        dag_dir(self.runs, 0).mkdir(parents=True)
+        self.observed = Observed(DAG_ID, self.runs, campaign.id, campaign.dags[0])
+        self.log = NodesLog(dag_file(self.runs, 0))
+        self.opened = []
+        real = Path.read_text
+
+        def read_text(path, *told, **named):
+            self.opened.append(path)
+            return real(path, *told, **named)
+
+        monkeypatch.setattr(Path, "read_text", read_text)
+
+    def look(self):
+        """Look once; give how many files were opened."""
+        self.opened.clear()
+        follow_dag(self.ledger, self.observed, self.log)
+        return len(self.opened)
+
+    def says(self, name):
+        """Let the event log say that a node has succeeded."""
+        with nodes_log(dag_file(self.runs, 0)).open("a") as file:
+            file.write(POST.format(name, 0) if name else "")
+
+    def leaves(self, name):
+        """Let a node leave its output."""
+        [node] = [n for n in self.plan.nodes if n.name == name]
+        path = self.runs / node.witness
+        path.parent.mkdir(exist_ok=True)
+        Witness(name, DAG_ID, node.lumis, 100, ()).write(path)
+
+    def left(self):
+        """The nodes that are not known to be done."""
+        return {n.name for n in self.ledger.unfinished_nodes(self.observed.dag.id)}
+
+
+@pytest.fixture
+def followed(tmp_path, monkeypatch):
+    followed = Followed(tmp_path, monkeypatch)
+    yield followed
+    followed.ledger.close()
+
+
+def test_where_nothing_has_happened_only_the_last_two_nodes_are_looked_at(followed):
+    followed.says("")
+    assert followed.look() > 20
+    assert followed.look() == followed.look() == len(ALWAYS)
+
+
+def test_a_node_that_has_succeeded_is_looked_at_and_no_other(followed):
+    followed.says("")
+    followed.look()
+    before = followed.left()
+    followed.leaves("RECO_0003")
+    followed.says("RECO_0003")
+    assert followed.look() == len(ALWAYS) + 1
+    assert before - followed.left() == {"RECO_0003"}
+    assert followed.look() == len(ALWAYS)
+
+
+def test_a_node_whose_output_is_late_is_looked_at_until_it_is_there(followed):
+    followed.says("RECO_0003")
+    followed.look()
+    assert followed.look() == len(ALWAYS) + 1
+    followed.leaves("RECO_0003")
+    followed.look()
+    assert "RECO_0003" not in followed.left()
+    assert followed.look() == len(ALWAYS)
+
+
+def test_a_manager_that_begins_looks_at_all_nodes_whatever_the_log_says(followed):
+    followed.says("")
+    followed.leaves("RECO_0003")
+    followed.look()
+    assert "RECO_0003" not in followed.left()
+
+
+def test_without_an_event_log_all_nodes_are_looked_at_each_time(followed):
+    followed.look()
+    followed.leaves("RECO_0003")
+    followed.look()
+    assert "RECO_0003" not in followed.left()
+
+
+def test_what_a_harvest_has_begun_with_is_seen_although_no_event_tells(followed):
+    followed.says("")
+    followed.look()
+    (dag_dir(followed.runs, 0) / INPUTS).write_text("inputs/apJob003/a.root\n")
+    followed.look()
+    [campaign] = followed.ledger.campaigns({})
+    assert campaign.dags[0].harvest_inputs == {3}
+    assert Lumis() == campaign.harvested
