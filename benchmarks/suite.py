@@ -19,7 +19,7 @@ ON_A_POOL = ("overhead", "pace", "load")
 """Those that bring up a testbed, and offer ``measure_on(stack: Stack, ask: Ask)`` beside that."""
 
 NAMES = (
-    *("polling", "probing", "writing", "harvesting", "restarting", "remembering"),
+    *("polling", "probing", "writing", "reading", "harvesting", "restarting", "remembering"),
     *ON_A_POOL,
 )
 """The modules of this package that offer ``measure(ask: Ask) -> Result``."""

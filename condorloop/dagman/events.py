@@ -19,8 +19,8 @@ END = "\n...\n"
 """What an event ends with."""
 
 _HEAD = re.compile(
-    r"^(?P<code>\d{3}) \((?P<cluster>\d{1,18})\.(?P<proc>\d{1,9})\.\d+\) "
-    r"(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?) ",
+    r"^(\d{3}) \((\d{1,18})\.(\d{1,9})\.\d+\) "
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?) ",
     re.M,
 )
 _UNTOLD = ("006 (", "040 (")
@@ -80,13 +80,13 @@ class Told:
         for event in log.split(END)[:-1]:
             if event.startswith(_UNTOLD):
                 continue
-            head = _HEAD.search(event)
-            time = _seconds(head["time"]) if head else None
-            if head and time is not None:
-                self._take(head, time, event[head.end() :])
+            if head := _HEAD.search(event):
+                code, cluster, proc, when = head.groups()
+                time = _seconds(when)
+                if time is not None:
+                    self._take(code, _job_id(cluster, proc), time, event[head.end() :])
 
-    def _take(self, head: re.Match[str], time: float, text: str) -> None:
-        code, job_id = head["code"], f"{int(head['cluster'])}.{int(head['proc'])}"
+    def _take(self, code: str, job_id: str, time: float, text: str) -> None:
         if code == "000":
             if node := _NODE.search(text):
                 told = {"node": node[1] or node[2], "job_id": job_id, "submitted_at": time}
@@ -120,7 +120,8 @@ def _changes(job: Mapping[str, Any], code: str, time: float, text: str) -> Mappi
 
 
 def _terminated(time: float, text: str) -> Mapping[str, Any]:
-    code, by_signal = _NORMAL.search(text), _SIGNAL.search(text)
+    code = _NORMAL.search(text)
+    by_signal = None if code else _SIGNAL.search(text)
     cpu, memory = _CPU.search(text), _MEMORY.search(text)
     return {
         "ended_at": time,
@@ -145,6 +146,11 @@ def _whole(text: str) -> int | None:
 def _host(text: str) -> str:
     found = _SLOT.search(text) or _ADDRESS.search(text)
     return found[1] if found else ""
+
+
+@lru_cache
+def _job_id(cluster: str, proc: str) -> str:
+    return f"{int(cluster)}.{int(proc)}"
 
 
 @lru_cache
