@@ -5,6 +5,7 @@ Knows what the tracker reads of a DAG; beside it, what HTCondor brings for the s
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from condorloop.dagman.outcome import Ended, failed_nodes, how_ended
 from condorloop.testbed import prefix
 from condorloop.testbed.daemon import wait_until
 from condorloop.testbed.pool import Pool
+from condorloop.testbed.stack import Stack
 
 NODES = 10_000
 NEW = 100
@@ -89,33 +91,29 @@ def increments(files: Files, times: int) -> tuple[float, float]:
 
 
 @contextmanager
-def dag_status(folder: Path, nodes: int) -> Iterator[Callable[[], str]]:
+def dag_status(pool: Pool, folder: Path, nodes: int) -> Iterator[Callable[[], str]]:
     """Give what runs `htcondor dag status` of a DAG of so many nodes, whose first job is held."""
-    folder.mkdir()
-    pool = Pool(folder / "pool", prefix.ensure(), cpus=1)
-    pool.start()
+    cluster = _submit(pool, folder, nodes)
+    command = (str(Path(sys.executable).with_name("htcondor")), "dag", "status", cluster)
     try:
-        cluster = _submit(folder, pool, nodes)
-        command = (str(Path(sys.executable).with_name("htcondor")), "dag", "status", cluster)
-
-        def ask() -> str:
-            return _run(pool, *command)
-
-        assert wait_until(lambda: f"contains {nodes + 1} node" in ask(), 60.0)
-        yield ask
+        assert wait_until(lambda: f"contains {nodes + 1} node" in _run(pool, *command), 60.0)
+        yield lambda: _run(pool, *command)
     finally:
-        pool.stop()
+        _run(pool, "condor_rm", cluster)
 
 
-def _submit(folder: Path, pool: Pool, nodes: int) -> str:
+def _submit(pool: Pool, folder: Path, nodes: int) -> str:
     names = [dagman_files.node_name(number) for number in range(nodes)]
     lines = [f"JOB {name} it\n" for name in ("FIRST", *names)]
+    folder.mkdir()
     (folder / "dagman.config").write_text(_CONFIG)
     dag = folder / "it.dag"
     text = f"{_DAG.format(folder=folder)}{''.join(lines)}PARENT FIRST CHILD {' '.join(names)}\n"
     dag.write_text(text)
-    _run(pool, "condor_submit_dag", "-usedagdir", str(dag))
-    return _run(pool, "condor_q", "-af", "ClusterId", "-limit", "1").split()[0]
+    said = _run(pool, "condor_submit_dag", "-usedagdir", str(dag))
+    submitted = re.search(r"submitted to cluster (\d+)", said)
+    assert submitted, said
+    return submitted[1]
 
 
 def _run(pool: Pool, *command: str) -> str:
@@ -126,11 +124,26 @@ def _run(pool: Pool, *command: str) -> str:
 
 
 def measure(ask: Ask) -> Result:
+    """Measure with a pool of its own."""
+    pool = Pool(ask.folder / "pool", prefix.ensure(), cpus=1)
+    pool.start()
+    try:
+        return _measured(pool, ask)
+    finally:
+        pool.stop()
+
+
+def measure_on(stack: Stack, ask: Ask) -> Result:
+    """Measure with the pool of a testbed that is up."""
+    return _measured(stack.pool, ask)
+
+
+def _measured(pool: Pool, ask: Ask) -> Result:
     """Read a DAG's files whole and by increments; ask HTCondor's tools the same."""
     nodes, times = (NODES, 9) if ask.full else (100, 1)
     files = Files(ask.folder, nodes)
     assert read_whole(files.dag_file) == (nodes, Ended(True, ()))
-    with dag_status(ask.folder / "queue", nodes) as status:
+    with dag_status(pool, ask.folder / "queue", nodes) as status:
         took = timing.side_by_side(
             {
                 "condorloop": lambda: read_whole(files.dag_file),

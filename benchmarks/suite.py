@@ -15,12 +15,12 @@ from pathlib import Path
 
 from benchmarks.frame import Ask, Result, Scale
 
-ON_A_POOL = ("overhead", "pace", "load")
-"""Those that bring up a testbed, and offer ``measure_on(stack: Stack, ask: Ask)`` beside that."""
+ON_A_POOL = ("reading", "overhead", "pace", "load")
+"""Those that bring up a pool, and offer ``measure_on(stack: Stack, ask: Ask)`` beside that."""
 
 NAMES = (
     *("polling", "probing", "writing", "reading", "harvesting", "restarting", "remembering"),
-    *ON_A_POOL,
+    *("overhead", "pace", "load"),
 )
 """The modules of this package that offer ``measure(ask: Ask) -> Result``."""
 
