@@ -11,6 +11,7 @@ import logging
 from condorloop import wishes
 from condorloop.cleaning import ON_REQUEST, Cleaner
 from condorloop.closing import set_state
+from condorloop.dagman.renewal import renew
 from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.interruption import Interruption
 from condorloop.isolation import Isolation
@@ -30,7 +31,7 @@ from condorloop.model import (
     Request,
     RequestKind,
 )
-from condorloop.rundir import alcareco_name, dag_dir, set_aside
+from condorloop.rundir import alcareco_name, dag_dir, outputs, set_aside
 from condorloop.wishes import Abandon, Act, Hold, Plan, Release, Resubmit, Subject
 from condorloop.world import Pool
 
@@ -174,12 +175,26 @@ class Granting:
         return "; ".join(words)
 
     def _retry_files(self, campaign: Campaign) -> int:
-        """Give what was given up another try; ALCARECO that no harvest can use are set aside."""
-        runs = self._launcher.renderer.run_dir(campaign.key)
+        """Give what was given up another try; what was made of it in vain is set aside first."""
         files = self._ledger.retry_files(campaign.id)
-        for number, job in self._ledger.left_out(campaign.id):
-            set_aside(runs / alcareco_name(job), dag_dir(runs, number))
-            files += self._ledger.redo_alcareco(campaign.id, job)
+        renderer = self._launcher.renderer
+        if campaign.key.calibration not in renderer.config.calibrations:
+            return files
+        runs = renderer.run_dir(campaign.key)
+        for unused in self._ledger.unused(campaign.id):
+            folder = dag_dir(runs, unused.number)
+            if unused.job is not None:
+                set_aside(runs / alcareco_name(unused.job), folder)
+            for reco in unused.recos.values():
+                for file in outputs(runs, reco.output):
+                    file.replace(folder / file.name)
+            before = self._ledger.dropped(unused.dag_id)
+            dropped = {
+                node: before.get(node, frozenset()) | unused.dropped.get(node, frozenset())
+                for node in before.keys() | unused.dropped.keys()
+            }
+            renew(renderer, campaign.key, unused.number, dropped)
+            files += self._ledger.redo(unused)
         return files
 
     def _hold(self, act: Hold, who: str, now: float) -> str:

@@ -136,6 +136,7 @@ def planned_nodes(plan: DagPlan) -> list[PlannedNode]:
             job=n.job,
             paths=tuple(f.path for f in n.files),
             child=children.get(n.name, ""),
+            empty=n.is_empty,
         )
         for n in plan.nodes
     ]

@@ -64,10 +64,11 @@ class DagLedger(
             for node in planned:
                 self._db.execute(
                     "INSERT INTO node (dag_id, name, campaign_id, kind, job, output, witness,"
-                    " child, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting')",
+                    " child, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         *(dag_id, node.name, campaign_id, node.kind, node.job),
                         *(node.output, node.witness, node.child),
+                        "dropped" if node.empty else "waiting",
                     ),
                 )
                 self._db.executemany(

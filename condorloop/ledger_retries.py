@@ -9,13 +9,43 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from condorloop.ledger_view import LedgerView
 from condorloop.model import FileState, NodeKind
 
 SET_BACK = 2
 """How often a campaign sets a RAW file back; if it keeps failing after that, it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedReco:
+    """A RECO output, and the RAW files that it was made from."""
+
+    output: str
+    paths: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """What was made in vain for an ALCA node of a DAG, and can be made again.
+
+    `recos` are RECO nodes by name; `job` is the number of the ALCARECO that a harvest left out,
+    None where only RECO outputs were.
+    """
+
+    dag_id: int
+    number: int
+    alca: str
+    job: int | None
+    recos: Mapping[str, UnusedReco]
+
+    @property
+    def dropped(self) -> dict[str, frozenset[str]]:
+        """What its nodes go on without: all that is made again."""
+        outputs = frozenset(reco.output for reco in self.recos.values())
+        return {**{name: reco.paths for name, reco in self.recos.items()}, self.alca: outputs}
 
 
 class LedgerRetries(LedgerView):
@@ -59,10 +89,9 @@ class LedgerRetries(LedgerView):
                 )
 
     def retry_files(self, campaign_id: int) -> int:
-        """Give the files of a campaign that were given up another try; return how many.
+        """Give the RAW files of a campaign that were given up another try; return how many.
 
-        Bad and unreadable ones are probed again. Quarantined ones wait for a DAG of their own, and
-        so do those of a RECO output that its ALCA node went on without.
+        Bad and unreadable ones are probed again, quarantined ones wait for a DAG of their own.
         """
         with self._transaction():
             probed = self._db.execute(
@@ -75,63 +104,83 @@ class LedgerRetries(LedgerView):
             )
             released = 0
             for node in self._all(
-                "SELECT * FROM node WHERE campaign_id = ? AND dropped <> '[]'", campaign_id
+                "SELECT * FROM node WHERE campaign_id = ? AND dropped <> '[]' AND kind = 'RECO'",
+                campaign_id,
             ):
-                dropped = set(json.loads(node["dropped"]))
-                if node["kind"] == NodeKind.RECO:
-                    released += self._release(node, dropped & self._inputs_of(node))
-                else:
-                    released += self._redo(node["dag_id"], node["name"], dropped)
+                given_up = set(json.loads(node["dropped"])) & self._inputs_of(node)
+                self._release(node["dag_id"], node["name"], given_up)
+                released += len(given_up)
             return probed + released
 
-    def redo_alcareco(self, campaign_id: int, job: int) -> int:
-        """Let what an ALCARECO was made from be processed again; return how many RAW files."""
-        with self._transaction():
-            released = 0
-            for node in self._all(
-                "SELECT * FROM node WHERE campaign_id = ? AND job = ? AND state = 'done'",
-                *(campaign_id, job),
-            ):
-                self._db.execute(
-                    "UPDATE node SET state = 'dropped' WHERE dag_id = ? AND name = ?",
-                    (node["dag_id"], node["name"]),
-                )
-                released += self._redo(node["dag_id"], node["name"])
-            return released
+    def unused(self, campaign_id: int) -> list[Unused]:
+        """What was made in vain: ALCARECO that harvests left out, RECO that ALCA nodes gave up.
 
-    def _redo(self, dag_id: int, alca: str, outputs: set[str] | None = None) -> int:
-        """Let the RAW files of an ALCA node's RECO nodes wait again: of all, or of some outputs."""
-        released = 0
-        for reco in self._all(
-            "SELECT * FROM node WHERE dag_id = ? AND child = ? AND state = 'done'", dag_id, alca
-        ):
-            if outputs is None or reco["output"] in outputs:
-                self._db.execute(
-                    "UPDATE node SET state = 'dropped' WHERE dag_id = ? AND name = ?",
-                    (dag_id, reco["name"]),
-                )
-                released += self._release(reco, self._inputs_of(reco))
-        return released
-
-    def _release(self, node: sqlite3.Row, paths: set[str]) -> int:
-        """Let RAW files wait for another DAG; their own goes on without them."""
-        self._db.executemany(
-            "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE dag_id = ? AND node = ?"
-            " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
-            [(node["dag_id"], node["name"], path) for path in paths],
-        )
-        return len(paths)
-
-    def left_out(self, campaign_id: int) -> list[tuple[int, int]]:
-        """The ALCARECO that harvests left out and none has read since: DAG and job numbers."""
-        rows = self._all(
-            "SELECT DISTINCT number, job FROM payload, json_each(left_out) AS unused"
+        Of DAGs that are not in flight.
+        """
+        left_out = self._all(
+            "SELECT DISTINCT node.* FROM payload, json_each(left_out) AS unused"
             " JOIN node ON node.campaign_id = payload.campaign_id AND job = unused.value"
-            " JOIN dag ON dag.id = node.dag_id"
+            " JOIN dag ON dag.id = node.dag_id AND dag.state NOT IN ('planned', 'active')"
             " WHERE payload.campaign_id = ? AND node.state = 'done' AND NOT EXISTS"
             " (SELECT 1 FROM payload AS later, json_each(later.inputs) AS used"
             " WHERE later.campaign_id = payload.campaign_id AND used.value = job"
             " AND later.harvested_at > payload.harvested_at)",
             campaign_id,
         )
-        return [(r["number"], r["job"]) for r in rows]
+        blamed = self._all(
+            "SELECT node.* FROM node JOIN dag ON dag.id = dag_id"
+            " AND dag.state NOT IN ('planned', 'active')"
+            " WHERE node.campaign_id = ? AND dropped <> '[]' AND kind = 'ALCA'",
+            campaign_id,
+        )
+        found = [self._unused(node, left_out=True) for node in left_out]
+        done = {(each.dag_id, each.alca) for each in found}
+        found += [
+            self._unused(node, left_out=False)
+            for node in blamed
+            if (node["dag_id"], node["name"]) not in done
+        ]
+        return [each for each in found if each.recos or each.job is not None]
+
+    def _unused(self, alca: sqlite3.Row, *, left_out: bool) -> Unused:
+        dropped = json.loads(alca["dropped"])
+        [dag] = self._all("SELECT number FROM dag WHERE id = ?", alca["dag_id"])
+        recos = {
+            reco["name"]: UnusedReco(reco["output"], frozenset(self._inputs_of(reco)))
+            for reco in self._all(
+                "SELECT * FROM node WHERE dag_id = ? AND child = ? AND state = 'done'",
+                *(alca["dag_id"], alca["name"]),
+            )
+            if left_out or reco["output"] in dropped
+        }
+        job = alca["job"] if left_out else None
+        return Unused(alca["dag_id"], dag["number"], alca["name"], job, recos)
+
+    def redo(self, unused: Unused) -> int:
+        """Let what was made in vain be made again by another DAG; return how many RAW files."""
+        with self._transaction():
+            for name, inputs in unused.dropped.items():
+                [node] = self._all(
+                    "SELECT dropped FROM node WHERE dag_id = ? AND name = ?", unused.dag_id, name
+                )
+                dropped = sorted(set(json.loads(node["dropped"])) | inputs)
+                self._db.execute(
+                    "UPDATE node SET dropped = ? WHERE dag_id = ? AND name = ?",
+                    (json.dumps(dropped), unused.dag_id, name),
+                )
+            alca = () if unused.job is None else (unused.alca,)
+            self._db.executemany(
+                "UPDATE node SET state = 'dropped' WHERE dag_id = ? AND name = ?",
+                [(unused.dag_id, name) for name in (*unused.recos, *alca)],
+            )
+            for name, reco in unused.recos.items():
+                self._release(unused.dag_id, name, reco.paths)
+            return sum(len(reco.paths) for reco in unused.recos.values())
+
+    def _release(self, dag_id: int, node: str, paths: Iterable[str]) -> None:
+        """Let RAW files wait for another DAG; their own goes on without them."""
+        self._db.executemany(
+            "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE dag_id = ? AND node = ?"
+            " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
+            [(dag_id, node, path) for path in paths],
+        )

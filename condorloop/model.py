@@ -253,7 +253,7 @@ class PlannedNode:
 
     `output` is what it will leave in the run directory, `witness` the file there that says that
     it is whole, `job` the number of an ALCARECO, `paths` the RAW files that it reads, `child` the
-    ALCA node that a RECO node feeds.
+    ALCA node that a RECO node feeds. An `empty` one makes nothing: its inputs were taken from it.
     """
 
     name: str
@@ -263,6 +263,7 @@ class PlannedNode:
     job: int | None = None
     paths: tuple[str, ...] = ()
     child: str = ""
+    empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,11 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     sync_folder(path.parent)
 
 
+def outputs(runs: Path, name: str) -> list[Path]:
+    """The files that the RECO node of an output has left in the run directory: witness and all."""
+    return sorted(p for p in runs.glob(f"{glob.escape(name)}*") if p.is_file())
+
+
 def set_aside(folder: Path, into: Path) -> None:
     """Move a folder out of the way, under a name that is free; nothing is done if it is not there.
 

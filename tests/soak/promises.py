@@ -72,6 +72,7 @@ class Promises:
         self._service = service
         self._books: dict[CampaignKey, _Book] = {}
         self.pool_failed_at = -1.0
+        self._ledger_is_lost = False
 
     def _book(self, key: CampaignKey) -> _Book:
         return self._books.setdefault(key, _Book())
@@ -128,6 +129,9 @@ class Promises:
             self._service.forgotten.add(key)
         book.reco_of.clear()
         book.was_deleted = True
+        if self._ledger_is_lost:
+            book.latched = 0
+            book.state = None
 
     def dag_directory_deleted(
         self, dag: DagMan, manifest: Mapping[str, Mapping[str, object]]
@@ -148,6 +152,7 @@ class Promises:
 
     def ledger_lost(self) -> None:
         """The ledger is gone: campaigns that have left nothing are latched again."""
+        self._ledger_is_lost = True
         for key, book in self._books.items():
             book.held = False
             left = self._run_dir(key)
@@ -193,6 +198,7 @@ class Promises:
 
     def polled(self, ledger: Ledger, failed: Mapping[str, float]) -> None:
         """A whole cycle was made; `failed` tells when each service last gave no answer."""
+        self._ledger_is_lost = False
         now = self._agenda.now
         for row in ledger._all("SELECT * FROM campaign"):
             key, state = CampaignKey(row["calibration"], row["run"]), CampaignState(row["state"])

@@ -15,6 +15,7 @@ from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
+from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import (
     ALL_RUNS,
     Batch,
@@ -22,11 +23,12 @@ from condorloop.model import (
     CampaignState,
     DagState,
     FileState,
+    HarvestRecord,
     Jobs,
     Probe,
     RequestKind,
 )
-from condorloop.rundir import RUN_END
+from condorloop.rundir import MANIFEST, RUN_END, read_json
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 OTHER = CampaignKey("BeamSpot", KEY.run)
@@ -371,6 +373,28 @@ def test_an_unknown_name_is_refused_in_words(place):
     granted, words = place.granted(RequestKind.HOLD, "b007")
     assert not granted
     assert words.startswith(f"{KEY}: no b007; there are b000 active, with RECO_0000")
+
+
+def test_an_alcareco_that_was_left_out_is_set_aside_and_what_it_held_waits_again(place):
+    campaign, dag = place.campaign, place.dag
+    for node in ("RECO_0000", "ALCA_0000"):
+        place.ledger.node_done(dag.id, node, Lumis.span(1, 3), 3, START)
+    without = HarvestRecord(frozenset(), EMPTY, 0, START, left_out=frozenset([0]))
+    place.ledger.record_harvest(dag.id, campaign.id, without)
+    place.ledger.dag_ended(dag.id, None, START)
+    (place.run_dir / "apJob000").mkdir()
+    [reco] = place.ledger.unused(campaign.id)[0].recos.values()
+    witness = place.run_dir / f"{reco.output}_job.txt"
+    witness.touch()
+    granted, words = place.granted(RequestKind.RESUBMIT, everything=True)
+    assert granted
+    assert "3 files that were given up get another try" in words
+    assert not (place.run_dir / "apJob000").exists()
+    assert (place.run_dir / "dag000" / "apJob000.failed0").is_dir()
+    assert not witness.exists()
+    nodes = read_json(place.run_dir / "dag000" / MANIFEST)["nodes"]
+    assert (nodes["RECO_0000"]["files"], nodes["ALCA_0000"]["inputs"]) == ([], [])
+    assert len(place.campaign.waiting) == 3
 
 
 def test_the_window_is_open_again_for_what_a_person_asks_to_have_again(place):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from condorloop.fates import LumiState
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.ledger_requests import Requests
 from condorloop.ledger_retries import SET_BACK
@@ -29,6 +30,7 @@ from condorloop.model import (
     UploadOutcome,
 )
 from condorloop.services import Service
+from condorloop.stories.ledger_story import LedgerStories
 from tests.unit.examples import KEY, RUN, START
 
 STREAM = "/eos/cms/RAW"
@@ -273,6 +275,22 @@ def test_a_file_that_keeps_failing_is_set_back_and_probed_again(ledger):
     assert ledger.dropped(dag_id) == {"RECO_0000": {"/a"}}
 
 
+def test_what_a_node_went_on_without_is_told_apart_from_what_it_gave_up(ledger, path):
+    """The file that was set back waits in the story, too, and its LS are those of a bad file."""
+    dag_id = two_recos_and_their_alca(ledger)
+    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    with LedgerStories(path) as stories:
+        [story] = stories.stories(RUN.number)
+    [node] = [n for n in story.dags[0].nodes if n.name == "RECO_0000"]
+    assert (node.files, node.dropped, node.set_back) == (("/b",), (), ("/a",))
+    assert {f.path: f.fate for f in story.files}["/a"] is LumiState.BAD_FILE
+    give_up(ledger, dag_id, "RECO_0000", "/b")
+    with LedgerStories(path) as stories:
+        [story] = stories.stories(RUN.number)
+    nodes = [n for d in story.dags for n in d.nodes if "/b" in n.dropped]
+    assert [n.files for n in nodes] == [("/b",)]
+
+
 def test_a_file_that_comes_back_and_fails_again_and_again_is_quarantined(ledger):
     give_up(ledger, two_recos_and_their_alca(ledger), "RECO_0000", "/a")
     campaign = only(ledger)
@@ -333,44 +351,64 @@ def test_files_that_were_given_up_get_another_try_when_a_person_asks(ledger):
     assert only(ledger).set_back == ("/a", "/c")
 
 
-def test_a_reco_output_that_an_alca_gave_up_is_made_again_when_a_person_asks(ledger):
+def unused(ledger):
+    return [(u.number, u.alca, u.job, sorted(u.recos)) for u in ledger.unused(only(ledger).id)]
+
+
+def redo_all(ledger):
+    return sum(ledger.redo(each) for each in ledger.unused(only(ledger).id))
+
+
+def made(ledger, *names):
     dag_id = two_recos_and_their_alca(ledger)
-    for name in ("RECO_0000", "RECO_0001"):
+    for name in names:
         ledger.node_done(dag_id, name, Lumis.span(1, 5), 1, START)
+    return dag_id
+
+
+def test_a_reco_output_that_an_alca_gave_up_can_be_made_again(ledger):
+    dag_id = made(ledger, "RECO_0000", "RECO_0001")
     ledger.plan_rescue(dag_id, {"ALCA_0000": ["two"]})
     assert only(ledger).quarantined == ("two",)
-    assert ledger.retry_files(only(ledger).id) == 1
+    assert unused(ledger) == []  # it is planned, and reads its files
+    ledger.dag_ended(dag_id, None, START)
+    assert unused(ledger) == [(0, "ALCA_0000", None, ["RECO_0001"])]
+    assert redo_all(ledger) == 1
     assert [w.file.path for w in only(ledger).waiting] == ["/c"]
     assert only(ledger).quarantined == ()
-    assert ledger.dropped(dag_id) == {"ALCA_0000": {"two"}}
-    assert ledger.retry_files(only(ledger).id) == 0
+    assert ledger.dropped(dag_id) == {"RECO_0001": {"/c"}, "ALCA_0000": {"two"}}
+    assert unused(ledger) == []
 
 
-def test_an_alcareco_that_was_left_out_is_made_again_when_a_person_asks(ledger):
-    dag_id = two_recos_and_their_alca(ledger)
-    for name in ("RECO_0000", "RECO_0001", "ALCA_0000"):
-        ledger.node_done(dag_id, name, Lumis.span(1, 5), 1, START)
-    campaign = only(ledger)
-    assert ledger.left_out(campaign.id) == []
-    without = HarvestRecord(frozenset(), EMPTY, 0, START, left_out=frozenset([0]))
-    ledger.record_harvest(dag_id, campaign.id, without)
-    assert ledger.left_out(campaign.id) == [(0, 0)]
-    assert ledger.redo_alcareco(campaign.id, 0) == 3
+LEFT_OUT = HarvestRecord(frozenset(), EMPTY, 0, START, left_out=frozenset([0]))
+
+
+def test_an_alcareco_that_was_left_out_can_be_made_again(ledger):
+    dag_id = made(ledger, "RECO_0000", "RECO_0001", "ALCA_0000")
+    ledger.record_harvest(dag_id, only(ledger).id, LEFT_OUT)
+    ledger.dag_ended(dag_id, None, START)
+    assert unused(ledger) == [(0, "ALCA_0000", 0, ["RECO_0000", "RECO_0001"])]
+    assert redo_all(ledger) == 3
     assert sorted(w.file.path for w in only(ledger).waiting) == ["/a", "/b", "/c"]
-    assert ledger.left_out(campaign.id) == []
-    assert ledger.redo_alcareco(campaign.id, 0) == 0
+    assert only(ledger).quarantined == ()
+    assert ledger.unfinished_nodes(dag_id) == []
+    assert unused(ledger) == []
 
 
 def test_an_alcareco_that_another_harvest_read_later_was_not_left_out(ledger):
-    dag_id = two_recos_and_their_alca(ledger)
-    ledger.node_done(dag_id, "ALCA_0000", Lumis.span(1, 5), 1, START)
-    campaign = only(ledger)
-    without = HarvestRecord(frozenset(), EMPTY, 0, START, left_out=frozenset([0]))
-    ledger.record_harvest(dag_id, campaign.id, without)
+    dag_id = made(ledger, "ALCA_0000")
+    ledger.record_harvest(dag_id, only(ledger).id, LEFT_OUT)
+    ledger.dag_ended(dag_id, None, START)
     later = plan(ledger, [], number=1)
     read = HarvestRecord(frozenset([0]), Lumis.span(1, 5), 1, START + 9)
-    ledger.record_harvest(later, campaign.id, read)
-    assert ledger.left_out(campaign.id) == []
+    ledger.record_harvest(later, only(ledger).id, read)
+    assert unused(ledger) == []
+
+
+def test_a_node_that_has_nothing_to_read_is_not_waited_for(ledger):
+    latch(ledger)
+    dag_id = plan(ledger, [replace(reco(), empty=True), ALCA])
+    assert [n.name for n in ledger.unfinished_nodes(dag_id)] == ["ALCA_0000"]
 
 
 def test_the_files_of_a_dag_that_was_deleted_wait_again_unless_an_alcareco_holds_them(ledger):

@@ -213,7 +213,7 @@ def read_all(ledger):
         ledger.outline(campaign.id)
         ledger.processed(campaign.id)
         ledger.next_numbers(campaign.id)
-        ledger.left_out(campaign.id)
+        ledger.unused(campaign.id)
 
 
 @pytest.mark.parametrize("cut", ["DROP TABLE node", "ALTER TABLE dag RENAME TO dags"])

@@ -247,6 +247,12 @@ def test_probes_that_never_end_do_not_hold_a_campaign_beyond_its_window():
     assert not action.state.open
 
 
+def test_a_closed_campaign_names_what_cannot_be_read_yet_apart_from_what_was_given_up():
+    closing = replace(campaign(**CLOSING), quarantined=("/eos/q.root",), set_back=("/eos/s.root",))
+    [action] = act(closing)
+    assert action.reason.endswith("quarantined: q.root; cannot be read yet: s.root")
+
+
 def test_a_closed_campaign_without_a_payload_says_so():
     [action] = act(campaign(**CLOSING, harvested=Lumis.span(1, 50)))
     assert action.reason.endswith("no payload")

@@ -1,12 +1,14 @@
 """A damaged or deleted ledger is kept aside, and rebuilt from the run directories."""
 
 import shutil
+import sqlite3
 from dataclasses import replace
 
 import pytest
 
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
+from condorloop.dagman.renewal import renew
 from condorloop.dagman.replan import plan_of
 from condorloop.launcher import planned_nodes
 from condorloop.ledger import Ledger, LedgerError
@@ -22,6 +24,7 @@ from condorloop.model import (
 )
 from condorloop.recovery import open_ledger
 from condorloop.rundir import HARVEST_RECORD, RUN_END, Witness, iso_time, read_json, write_json
+from tests import boundaries
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 FILES = tuple(raw_file(i, i + 1, i + 1) for i in range(4))
@@ -193,6 +196,49 @@ def test_a_ledger_that_cannot_be_used_for_another_reason_is_not_thrown_away(site
     with pytest.raises(LedgerError, match="schema version 99"):
         reopened(site, path)
     assert path.exists()
+
+
+def test_a_node_from_which_all_was_taken_is_not_waited_for(site, path, ledger_id):
+    renderer = Renderer(site, site.site.work_dir, ledger_id)
+    renew(renderer, KEY, 0, {"RECO_0000": frozenset(f.path for f in FILES)})
+    delete(path)
+    with reopened(site, path) as ledger:
+        dag = campaign_of(ledger).dags[0]
+        assert [n.name for n in ledger.unfinished_nodes(dag.id)] == ["HARVEST", "UPLOAD"]
+
+
+class Told(sqlite3.Connection):
+    """A connection that tells before it commits."""
+
+    def execute(self, sql, parameters=(), /):
+        if sql == "COMMIT":
+            boundaries.here("commit")
+        return super().execute(sql, parameters)
+
+
+def test_a_death_in_the_middle_of_rebuilding_costs_nothing(site, path, ledger_id, monkeypatch):
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        "condorloop.ledger_file.sqlite3.connect",
+        lambda *args, **more: connect(*args, factory=Told, **more),
+    )
+
+    def step(number):
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink()
+        damage(path)
+        return lambda: reopened(site, path).close()
+
+    died_at = set()
+    for death in boundaries.deaths(step):
+        died_at.add(death.effects[-1].site.event)
+        with reopened(site, path) as ledger:
+            assert ledger.id == ledger_id
+            states = {d.label: d.state for d in campaign_of(ledger).dags}
+            assert states == {"b000": DagState.ACTIVE, "harvest001": DagState.PLANNED}
+        kept = [f.read_bytes() for f in path.parent.glob(f"{path.name}.damaged-*")]
+        assert b"\xff" * 5000 in kept
+    assert {"commit", "os.rename", "open"} <= died_at
 
 
 LONG_AFTER = START + 30 * 24 * 3600
