@@ -231,15 +231,13 @@ class LedgerView(LedgerFile):
         rows = self._all(
             "SELECT * FROM campaign WHERE id IN ("
             " SELECT id FROM campaign WHERE state IN ('active', 'closing')"
-            " UNION SELECT campaign_id FROM campaign_file WHERE dag_id IS NULL"
             " UNION SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')"
-            " UNION SELECT id FROM campaign WHERE state IN ('complete', 'incomplete')"
-            " AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
-            " AND (state IN ('active', 'closing') OR state IN ('complete', 'incomplete')"
-            " AND (run_start >= ? OR asked_at >= ?)"
-            " OR state IN ('complete', 'incomplete', 'abandoned') AND id IN"
-            " (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')))"
-            " ORDER BY run, calibration",
+            " UNION SELECT id FROM campaign WHERE (run_start >= ? OR asked_at >= ?)"
+            " AND +state IN ('complete', 'incomplete')"
+            " AND (EXISTS (SELECT 1 FROM campaign_file"
+            " WHERE campaign_id = campaign.id AND dag_id IS NULL)"
+            " OR (run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
+            " AND state <> 'expired' ORDER BY run, calibration",
             *(since, asked),
         )
         return [self._campaign(row, listed) for row in rows]

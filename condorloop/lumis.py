@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 _RANGE = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
@@ -52,17 +53,7 @@ class Lumis:
         ValueError
             The text is not a comma-separated list of ``N`` and ``N-M``, from 1 on.
         """
-        ranges = []
-        for part in filter(None, (p.strip(" ") for p in text.split(","))):
-            match = _RANGE.fullmatch(part)
-            first = int(match[1]) if match else 0
-            last = int(match[2] or first) if match else 0
-            if not 0 < first <= _LARGEST or last > _LARGEST:
-                raise ValueError(f"not a list of lumisections: {text[:80]!r}")
-            if first > last:
-                raise ValueError(f"a range that runs backwards: {part!r}")
-            ranges.append((first, last))
-        return cls(_joined(sorted(ranges)))
+        return cls(_parsed(text))
 
     @property
     def first(self) -> int:
@@ -113,6 +104,22 @@ class Lumis:
 
 
 EMPTY = Lumis()
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> tuple[tuple[int, int], ...]:
+    """The ranges that a text names; the same few are read again and again."""
+    ranges = []
+    for part in filter(None, (p.strip(" ") for p in text.split(","))):
+        match = _RANGE.fullmatch(part)
+        first = int(match[1]) if match else 0
+        last = int(match[2] or first) if match else 0
+        if not 0 < first <= _LARGEST or last > _LARGEST:
+            raise ValueError(f"not a list of lumisections: {text[:80]!r}")
+        if first > last:
+            raise ValueError(f"a range that runs backwards: {part!r}")
+        ranges.append((first, last))
+    return _joined(sorted(ranges))
 
 
 def _joined(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -158,7 +158,7 @@ class PoolSite(Section):
     condor_config: Path | None = None
     """HTCondor's configuration file."""
     schedd: str | None = None
-    """The name of the schedd; the one of this machine, if not given."""
+    """The name of the schedd, which must see the work_dir; this machine's own, if not given."""
     accounting_group: FileName | None = None
     """The accounting group of all jobs, such as `group_ngt.prompt`."""
     accounting_group_user: FileName | None = None

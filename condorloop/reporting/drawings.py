@@ -32,18 +32,26 @@ STANDARD = "#9c9ca1"
 """The colour of the standard loop's figures."""
 
 
-def new_figure(report: Report, rows: int, height: float) -> tuple[Figure, Sequence[Axes]]:
-    """Make a figure of so many rows, with CMS's label and what the report is of."""
-    import mplhep
+def new_figure(rows: int, height: float) -> tuple[Figure, Sequence[Axes]]:
+    """Make a figure of so many rows."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, height), layout="constrained")
-    axes = list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
+    return figure, list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
+
+
+def label(figure: Figure, report: Report) -> None:
+    """Put CMS's label and what the report is of over a figure that is drawn.
+
+    mplhep sets the words after ``CMS`` by a share of the width that the axes have: that must be
+    the one that they keep.
+    """
+    import mplhep
+
+    figure.draw_without_rendering()
     day = datetime.fromtimestamp(report.time, UTC).date()
-    mplhep.cms.label(
-        text=LABEL, data=True, rlabel=f"{verbatim(report.site)}, {day}", loc=0, ax=axes[0]
-    )
-    return figure, axes
+    right = f"{verbatim(report.site)}, {day}"
+    mplhep.cms.label(text=LABEL, data=True, rlabel=right, loc=0, ax=figure.axes[0])
 
 
 def verbatim(text: str) -> str:
@@ -84,7 +92,7 @@ def _tick(seconds: float) -> str:
 
 def distribution(report: Report) -> Figure:
     """How the latencies of lumisections spread, and how many are in the database by when."""
-    figure, (upper, lower) = new_figure(report, 2, 9.5)
+    figure, (upper, lower) = new_figure(2, 9.5)
     having = with_payloads(report)
     shortest = max(1.0, min(min(c.delays) for c in having))
     longest = max(2 * shortest, max(max(c.delays) for c in having))
@@ -136,7 +144,7 @@ _PART_COLORS: Mapping[Part, str] = {
 def time_split(report: Report) -> Figure:
     """Where the mean time of a lumisection goes, for each calibration."""
     having = with_payloads(report)
-    figure, [axes] = new_figure(report, 1, 3.6 + 0.9 * len(having))
+    figure, [axes] = new_figure(1, 3.6 + 0.9 * len(having))
     longest = max(sum(c.parts.values()) for c in having)
     size, unit = next(((s, u) for s, u in _UNITS if longest >= 2 * s), (1.0, "s"))
     names = [verbatim(c.calibration) for c in having]
@@ -161,7 +169,7 @@ _UNITS = ((3600.0, "h"), (60.0, "min"))
 
 def runs(report: Report) -> Figure:
     """What each run's latencies were, beside the window and the standard loop's figures."""
-    figure, rows = new_figure(report, 3, 13)
+    figure, rows = new_figure(3, 13)
     per_lumi, after_end, after_start = rows
     starts = [m.run_start for m in report.campaigns]
     beside = max(60.0, max(starts) - min(starts)) / max(100, 2 * len(starts))
@@ -232,7 +240,7 @@ def _dates(axis: Axis) -> None:
 
 def memory(report: Report) -> Figure:
     """What memory the jobs used, median and worst, against what they asked for."""
-    figure, [axes] = new_figure(report, 1, 7)
+    figure, [axes] = new_figure(1, 7)
     known = {k for c in report.calibrations for k in NodeKind if _used_and_asked(c, k)}
     kinds = [kind for kind in NodeKind if kind in known]
     having = [c for c in report.calibrations if any(_used_and_asked(c, k) for k in kinds)]

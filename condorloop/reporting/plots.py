@@ -43,7 +43,12 @@ def draw(report: Report, form: str, *, dark: bool = False) -> list[tuple[Plot, b
     """
     shown = PLOTS if drawings.with_payloads(report) else ()
     with style(dark):
-        return [(plot, image_of(plot.draw(report), form)) for plot in shown]
+        return [(plot, image_of(_labelled(plot.draw(report), report), form)) for plot in shown]
+
+
+def _labelled(figure: Figure, report: Report) -> Figure:
+    drawings.label(figure, report)
+    return figure
 
 
 def image_of(figure: Figure, form: str) -> bytes:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from condorloop.reporting import plots
 from condorloop.reporting.drawings import LABEL, MANY, durations, verbatim
 from condorloop.reporting.files import IMAGES
-from condorloop.simulation.outcome import CalibrationOutcome
-from condorloop.simulation.setting import SLOTS
+from condorloop.simulation.outcome import CalibrationOutcome, Outcome
 from condorloop.simulation.study import Row, Study
 
 if TYPE_CHECKING:
@@ -80,21 +79,26 @@ def _name(row: Row) -> str:
     return ", ".join(row.changed.values())
 
 
+_COSTS: dict[str, Callable[[Outcome], float]] = {
+    "cores of the pool": lambda outcome: outcome.slots,
+    "busy cores, mean": lambda outcome: outcome.busy * outcome.slots,
+    "ALCARECO read by harvests": lambda outcome: outcome.together.harvested_files,
+    "DAGs": lambda outcome: outcome.together.dags,
+}
+
+
 def cost(study: Study) -> Figure:
-    """Latency against what it costs: the cores of the pool if these vary, else those used."""
+    """Latency against that cost which what varies changes most."""
     figure, axes = _figure(study)
+    name = max(_COSTS, key=lambda name: _growth([_COSTS[name](r.outcome) for r in study.rows]))
+    of = _COSTS[name]
     names = [c.calibration for c in study.rows[0].outcome.calibrations]
-    for number, name in enumerate(names):
-        of = [
-            (_cost(study, row), c.after_ls_end)
-            for row in study.rows
-            for c in row.outcome.calibrations
-            if c.calibration == name
-        ]
-        points = sorted((x, s.median, s.p90) for x, s in of if s)
+    for number, calibration in enumerate(names):
+        spreads = [(of(r.outcome), r.outcome.calibrations[number].after_ls_end) for r in study.rows]
+        points = [(x, s.median, s.p90) for x, s in spreads if s]
         xs, medians, p90s = zip(*points, strict=True) if points else ((), (), ())
-        color = f"C{number}"
-        axes.plot(xs, medians, "o-", color=color, lw=2.5, ms=9, label=f"{verbatim(name)}, median")
+        color, label = f"C{number}", f"{verbatim(calibration)}, median"
+        axes.plot(xs, medians, "o-", color=color, lw=2.5, ms=9, label=label)
         axes.plot(xs, p90s, "^:", color=color, lw=2, ms=8, label="90 %")
     axes.set_yscale("log")
     _room_above(axes, len(names))
@@ -102,25 +106,23 @@ def cost(study: Study) -> Figure:
     for row in study.rows if study.keys else ():
         axes.annotate(
             verbatim(_name(row)),
-            (_cost(study, row), 0.02),
+            (of(row.outcome), 0.02),
             xycoords=("data", "axes fraction"),
             ha="center",
-            fontsize=14,
-            rotation=90,
             va="bottom",
+            rotation=90,
+            fontsize=14,
             color="0.4",
         )
-    varied = f" for each {verbatim(', '.join(study.keys))}" if study.keys else ""
-    what = "cores of the pool" if SLOTS in study.keys else f"busy cores, mean{varied}"
-    axes.set_xlabel(what)
+    varied = f"; each {verbatim(', '.join(study.keys))}" if study.keys else ""
+    axes.set_xlabel(f"{name}{varied}")
     axes.set_ylabel("from LS end to payload")
     axes.legend(loc="upper right", ncols=min(3, len(names)), fontsize=15)
     return figure
 
 
-def _cost(study: Study, row: Row) -> float:
-    outcome = row.outcome
-    return outcome.slots if SLOTS in study.keys else outcome.busy * outcome.slots
+def _growth(values: Sequence[float]) -> float:
+    return max(values) / min(values) if min(values) > 0 else 1.0
 
 
 def _room_above(axes: Axes, rows: int) -> None:

@@ -7,7 +7,7 @@ the polls and at the ends of probes; campaigns of which nothing has changed are 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from heapq import heappop, heappush
@@ -154,12 +154,18 @@ class Twin:
         now = self.engine.now
         runs, self._told = self._told.values(), {}
         asked = self._to_ask(now)
+        if asked or runs:
+            self._decide(now, runs, asked)
+        if self._attentive and self._open:
+            self._polls.see(now, _nothing)
+
+    def _decide(self, now: float, runs: Collection[Run], asked: Sequence[Followed]) -> None:
         listed = self._polls.last_answered(Target.EOS, now)
         told = [campaign.campaign(listed) for campaign in asked]
         keys = (CampaignKey(name, r.number) for r in runs for name in self._config.calibrations)
         known = frozenset(key for key in keys if key in self.followed)
         wanted = planner.decide(now, runs, known, told, self._config.calibrations)
-        for action in self._sharing(wanted, asked, told) if wanted else ():
+        for action in self._sharing(wanted, told) if wanted else ():
             self._act(action)
         self.asked += len(told)
         listing = partial(self._polls.answered, Target.EOS)
@@ -169,8 +175,6 @@ class Twin:
                 campaign.due = next_due
                 heappush(self._due, (next_due, campaign.id))
                 self._polls.see(next_due, _nothing)
-        if self._attentive and self._open:
-            self._polls.see(now, _nothing)
 
     def _to_ask(self, now: float) -> list[Followed]:
         """The campaigns for which the planner may decide something new, older runs first."""
@@ -185,11 +189,10 @@ class Twin:
             asked |= self._open
         return sorted(asked.values(), key=lambda c: (c.key.run, c.id))
 
-    def _sharing(
-        self, wanted: Sequence[Action], asked: Sequence[Followed], told: Sequence[Campaign]
-    ) -> Sequence[Action]:
+    def _sharing(self, wanted: Sequence[Action], told: Sequence[Campaign]) -> Sequence[Action]:
         """What there is room for in the queue; for the rest the planner is asked again."""
-        others = sum(c.moving for c in self._open.values()) - sum(c.moving for c in asked)
+        known = {campaign.id for campaign in told}
+        others = sum(c.moving for c in self._open.values() if c.id not in known)
         shared = share(wanted, told, self._config.site.pool.max_dags - others)
         if shared.put_off:
             done = set(map(id, shared.actions))

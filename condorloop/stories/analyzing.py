@@ -17,10 +17,11 @@ from condorloop.dagman.schedd import Schedd, ScheddUnavailable
 from condorloop.ledger_file import LedgerError
 from condorloop.model import DagOutline
 from condorloop.stories import analysis
-from condorloop.stories.analysis import Analysis, Queue
+from condorloop.stories.analysis import Queue
 from condorloop.stories.evidence import with_log
 from condorloop.stories.story import Story
 from condorloop.stories.telling import tell
+from condorloop.stories.trouble import Analysis
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from condorloop.diagnosis import relevant
 from condorloop.plain import plain
-from condorloop.stories.analysis import Finding, Sign
+from condorloop.stories.trouble import Finding, Sign
 
 LINES = 12
 """How many lines are shown."""

@@ -10,7 +10,7 @@ import functools
 import signal
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from condorloop.testbed import daemon, pool_config
@@ -39,7 +39,7 @@ class Controls(ABC):
 
     @abstractmethod
     def _run(
-        self, tool: str, *arguments: str, timeout: float
+        self, tool: str, *arguments: str, timeout: float, within: Sequence[str] = ()
     ) -> subprocess.CompletedProcess[str]: ...
 
     def processes(self, name: str, cluster: int | None = None) -> list[daemon.Process]:

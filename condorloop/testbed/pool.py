@@ -139,12 +139,15 @@ class Pool(Controls):
             master = self._master()
             if master is not None:
                 family = daemon.with_descendants([master])
-                self._run("condor_off", "-fast", "-daemon", "master", timeout=timeout)
-                if not daemon.wait_until(lambda: not master.is_running(), timeout):
-                    daemon.end([master], signal.SIGQUIT, timeout)
+                self._shut_down(master, timeout)
                 self._end(family)
             self._end_orphans()
             self._pid_file.unlink(missing_ok=True)
+
+    def _shut_down(self, master: daemon.Process, timeout: float) -> None:
+        self._run("condor_off", "-fast", "-daemon", "master", timeout=timeout)
+        if not daemon.wait_until(lambda: not master.is_running(), timeout):
+            daemon.end([master], signal.SIGQUIT, timeout)
 
     def crash(self) -> None:
         """End all of it at once, as a power cut would: daemons, jobs and DAGMans.
@@ -186,11 +189,16 @@ class Pool(Controls):
         # addresses of an earlier start would send condor_who and clients to a dead port
         for address in self.log.glob(".*_address"):
             address.unlink()
-        done = self._run("condor_master", "-pidfile", str(self._pid_file), timeout=30)
+        command = ("condor_master", "-pidfile", str(self._pid_file))
+        done = self._run(*command, timeout=30, within=self._within())
         if done.returncode:
             raise self._error(f"condor_master does not start: {done.stderr.strip()}")
         if not daemon.wait_until(self.is_running, 10):
             raise self._error("condor_master ended at once")
+
+    def _within(self) -> list[str]:
+        """Give the command that starts the master in a world of its own, if it is to have one."""
+        return []
 
     def _is_ready(self, seconds: float) -> bool:
         wait = f"-wait:{max(1, round(seconds))}"
@@ -222,8 +230,10 @@ class Pool(Controls):
         if family and not daemon.end(family, signal.SIGKILL, 10):
             raise self._error("daemons of an earlier start of the HTCondor pool do not end")
 
-    def _run(self, tool: str, *arguments: str, timeout: float) -> subprocess.CompletedProcess[str]:
-        command = [str(self.prefix.tool(tool)), *arguments]
+    def _run(
+        self, tool: str, *arguments: str, timeout: float, within: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        command = [*within, str(self.prefix.tool(tool)), *arguments]
         try:
             return subprocess.run(
                 command,

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from condorloop import config
-from condorloop.dagman.plan import plan_batch, plan_harvest
+from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
 from condorloop.lumis import Lumis
@@ -125,25 +124,25 @@ class Site:
         wait(asked)
         return answers[0]
 
-    def batch(self, paths: Sequence[str], **scripts: str) -> Submitted:
+    def batch(self, paths: Sequence[str], key: CampaignKey = KEY, **scripts: str) -> Submitted:
         """Submit a batch's DAG of these RAW files."""
         files = tuple(RawFile(p, 1, Lumis.span(i + 1, i + 1), 1) for i, p in enumerate(paths))
         calibration = self.config.calibrations[KEY.calibration]
-        return self._submit(plan_batch(KEY, calibration, Batch(0, files), 0, 0), scripts)
+        return self._submit(plan_batch(key, calibration, Batch(0, files), 0, 0), scripts)
 
-    def harvest(self, number: int = 0, **scripts: str) -> Submitted:
+    def harvest(self, number: int = 0, key: CampaignKey = KEY, **scripts: str) -> Submitted:
         """Submit a harvest DAG."""
-        return self._submit(plan_harvest(KEY, number), scripts)
+        return self._submit(plan_harvest(key, number), scripts)
 
-    def _submit(self, plan: Any, scripts: Mapping[str, str]) -> Submitted:
+    def _submit(self, plan: DagPlan, scripts: Mapping[str, str]) -> Submitted:
         file = self.renderer.write(plan)
         for name, text in ({"node": NODE} | dict(scripts)).items():
             (file.parent / f"{name}.sh").write_text(f"#!/bin/sh\n{text}")
         for node in plan.nodes:
             if node.output and node.kind == "RECO":
-                (self.renderer.run_dir(KEY) / f"{node.output}.root").touch()
-        cluster = self.schedd.submit(file, f"{KEY} {plan.label}")
-        return Submitted(self, file, self.renderer.dag_id(KEY, plan.number), cluster)
+                (self.renderer.run_dir(plan.key) / f"{node.output}.root").touch()
+        cluster = self.schedd.submit(file, f"{plan.key} {plan.label}")
+        return Submitted(self, file, self.renderer.dag_id(plan.key, plan.number), cluster)
 
     def close(self) -> None:
         """Take all of it out of the queue."""

@@ -11,10 +11,11 @@ from condorloop.ledger_file import LedgerError
 from condorloop.model import QueuedDag
 from condorloop.rundir import dag_file, run_dir
 from condorloop.status import ProblemKind
-from condorloop.stories.analysis import Queue, Sign, findings
+from condorloop.stories.analysis import Queue, findings
 from condorloop.stories.analyzing import having
 from condorloop.stories.evidence import with_log
 from condorloop.stories.telling import tell
+from condorloop.stories.trouble import Sign
 from tests.unit.examples import KEY, START
 from tests.unit.story_example import written
 

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -144,7 +144,9 @@ class Reconfigured(Controls):
     def _family(self) -> list[daemon.Process]:
         return []
 
-    def _run(self, tool: str, *arguments: str, timeout: float) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, tool: str, *arguments: str, timeout: float, within: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         if tool == "condor_reconfig":
             self.read.append(self.config.read_text())
             return subprocess.CompletedProcess([tool], int(self._deaf), "", "no answer")

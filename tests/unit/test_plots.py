@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import pytest
+from matplotlib.text import Text
 
 from condorloop.model import CampaignState, NodeKind, UploadOutcome
 from condorloop.reporting import drawings, plots
@@ -185,3 +186,16 @@ def test_no_command_imports_what_draws():
         "import sys, condorloop.cli; sys.exit(bool({'matplotlib', 'mplhep'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("plot", plots.PLOTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("name", ["BeamSpot", "AVeryLongNameOfACalibration"])
+def test_the_words_of_the_label_stand_beside_each_other(plot, name):
+    shown = replace(REPORT, calibrations=(replace(ECAL, calibration=name),))
+    with plots.style(dark=False):
+        figure = plot.draw(shown)
+        drawings.label(figure, shown)
+        figure.draw_without_rendering()
+        at = {t.get_text(): t.get_window_extent() for t in figure.axes[0].findobj(Text)}
+    gap = at[drawings.LABEL].x0 - at["CMS"].x1
+    assert 0.05 < gap / at["CMS"].width < 0.15

@@ -1,0 +1,147 @@
+"""Beyond one machine: execute nodes that share no disk, several of them, and another schedd.
+
+The access point of this file's testbed runs no jobs. Three other machines do: each has a user and
+domains of its own, and sees no file of the access point, of which only CMSSW is installed there.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from condorloop.testbed.machine import TAKES_MACHINES, Machine
+from condorloop.testbed.stack import Stack
+from tests.loop import Loop, up
+from tests.pool.dags import tool
+from tests.pool.test_loop import scenario
+
+ON_MACHINES = ("RECO", "ALCA", "HARVEST")
+
+SETTINGS = {
+    **TAKES_MACHINES,
+    "START": "False",
+    # a machine that is gone is called again and again, with waits up to 5 min by default
+    "RECONNECT_BACKOFF_CEILING": "2",
+}
+
+LOOK_AROUND = "id -un >user.txt; ls -d {work_dir} >seen.txt 2>&1 || :"
+
+
+@pytest.fixture(scope="module")
+def farm(prefix, tmp_path_factory):
+    """The testbed; the bindings of this process talk to its pool."""
+    with up(Stack(tmp_path_factory.mktemp("farm"), prefix, settings=SETTINGS)) as stack:
+        yield stack
+
+
+def machine(farm, name, **more):
+    """A machine of the farm."""
+    return Machine(farm.folder / name, farm.pool, name, **more)
+
+
+@pytest.fixture(scope="module")
+def nodes(farm, tmp_path_factory):
+    """The machines that run jobs, by their names."""
+    apart = {
+        "hidden": tmp_path_factory.getbasetemp(),
+        # faults are no part of what is tested: jobs ask for them at both ends
+        "seen": [farm.folder / "cvmfs", farm.folder / "faults"],
+    }
+    nodes = {name: machine(farm, name, **apart) for name in ("node1", "node2", "node3")}
+    try:
+        with ThreadPoolExecutor() as side_by_side:
+            list(side_by_side.map(Machine.start, nodes.values()))
+        yield nodes
+    finally:
+        for node in nodes.values():
+            node.stop()
+
+
+@pytest.fixture
+def looped(farm, tmp_path, request):
+    """Makes a site of the test's own, with settings."""
+    loops = []
+
+    def make(settings):
+        loops.append(Loop(farm, tmp_path, request.node.name, settings))
+        return loops[-1]
+
+    yield make
+    for loop in loops:
+        loop.close()
+
+
+def hosts(loop, run):
+    """The machines on which jobs of a run ended, by node kind."""
+    ads = loop.history(f"CondorloopRun == {run} && JobUniverse == 5")
+    ran = [(str(ad["CondorloopKind"]), str(ad["LastRemoteHost"])) for ad in ads]
+    return {kind: {host.split("@")[1] for k, host in ran if k == kind} for kind, _ in ran}
+
+
+def test_jobs_need_nothing_of_the_access_points_disk(nodes, looped):
+    loop = looped({})
+    look = LOOK_AROUND.format(work_dir=loop.work_dir)
+    loop.edit("EcalPedestals", {"step_3_config": {"cms_driver": {"cleanup_command": look}}})
+    play = loop.play(scenario(399800, ["EcalPedestals"]))
+    loop.run_until_closed(1)
+    assert play.assay("EcalPedestals", 399800).faults == ()
+    ran = hosts(loop, 399800)
+    assert ran.keys() == set(ON_MACHINES)
+    assert all(on <= nodes.keys() for on in ran.values())
+    made = loop.work_dir / "EcalPedestals" / "run399800" / "apJob000"
+    assert (made / "user.txt").read_text().strip() == nodes["node1"].user
+    assert "No such file" in (made / "seen.txt").read_text()
+
+
+@pytest.mark.long
+def test_a_machine_that_dies_takes_nothing_with_it(nodes, looped):
+    hang = {
+        "target": "cmsrun",
+        "mode": "hang",
+        "seconds": 600,
+        "calibration": "EcalPedestals",
+        "run": 399801,
+        "step": "step2",
+        "at": 0,
+    }
+    short_lease = {"RECO": {"submit": ["job_lease_duration = 5"]}}
+    loop = looped(
+        {"defaults": {"nodes": short_lease, "batching": {"max_files_per_job": 1}}},
+    )
+    layout = {"TestEnablesEcalHcal": {"ls_per_file": 1}}
+    play = loop.play(scenario(399801, ["EcalPedestals"], 24, layout=layout, faults=[hang]))
+    submitter = loop.start()
+    hangs = "CondorloopRun == 399801 && JobStatus == 2 && time() - JobCurrentStartDate > 8"
+
+    def hanging():
+        return tool("condor_q", "-constraint", f"{hangs} && JobUniverse == 5", "-af", "RemoteHost")
+
+    loop.wait(lambda: bool(hanging()), lambda: submitter.poll() is None)
+    dead = hanging().split("@")[1]
+    nodes[dead].crash()
+    try:
+        loop.wait(lambda: loop.closed() == 1, lambda: submitter.poll() is None)
+        verdict = play.assay("EcalPedestals", 399801)
+        assert verdict.faults == ()
+        assert str(verdict.in_payload) == "1-24"
+        assert len(hosts(loop, 399801)["RECO"]) > 1
+        assert loop.history("CondorloopRun == 399801 && NumShadowStarts > 1")
+    finally:
+        nodes[dead].start()
+
+
+def test_dags_may_be_in_the_queue_of_another_access_point(farm, nodes, looped):
+    other = machine(farm, "ap2", daemons=("SCHEDD",))
+    other.start()
+    try:
+        [name] = tool("condor_status", "-schedd", "-af", "Name", "-constraint",
+                      'substr(Name, 0, 4) == "ap2@"').split()  # fmt: skip
+        loop = looped({"pool": {"schedd": name}})
+        play = loop.play(scenario(399802, ["EcalPedestals"]))
+        loop.run_until_closed(1)
+        assert play.assay("EcalPedestals", 399802).faults == ()
+        of_run = ("-constraint", "CondorloopRun == 399802", "-af", "CondorloopKind")
+        there = set(tool("condor_history", "-name", name, *of_run).split())
+        assert there == {"undefined", *ON_MACHINES, "UPLOAD"}
+        assert loop.history("CondorloopRun == 399802") == []
+    finally:
+        other.stop()
