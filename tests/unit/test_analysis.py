@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from condorloop import problems
+from condorloop.dagman.jobs import HELD_FOR_TIME
 from condorloop.dagman.waiting import IDLE_LONG, why
 from condorloop.ledger import Ledger
 from condorloop.ledger_file import LedgerError
-from condorloop.model import QueuedDag
+from condorloop.model import HELD_BY_PERSON, HeldJob, QueuedDag
 from condorloop.rundir import dag_file, run_dir
 from condorloop.status import ProblemKind
 from condorloop.stories.analysis import Queue, findings
@@ -105,3 +106,20 @@ def test_where_no_campaign_has_the_node_it_is_said_what_there_is(site):
     ours, other = str(refused.value).splitlines()
     assert ours.startswith(f"{KEY}: no b009; there are b000 done, b001 failed, b002 active")
     assert other == f"SiStripBad run{KEY.run}: no b009; it has no DAG yet"
+
+
+@pytest.mark.parametrize(
+    ("code", "edit"),
+    [
+        (34, "condor_qedit 70.0 RequestMemory MB"),
+        (HELD_FOR_TIME, "condor_qedit 70.0 AllowedExecuteDuration SECONDS"),
+        (HELD_BY_PERSON, None),
+    ],
+)
+def test_a_held_job_is_given_what_it_lacked_where_it_stands_and_then_released(site, code, edit):
+    [story] = stories(site)
+    [dag] = [d for d in story.dags if d.label == "b002"]
+    held = HeldJob(dag.id, "RECO_0000", "70.0", code, 0, "a reason", START)
+    [found] = [f for f in findings([story], Queue(held=(held,))) if f.sign is Sign.HELD]
+    release = f"condorloop release {KEY.run} -c {KEY.calibration} --node b002/RECO_0000"
+    assert found.commands == ((edit, release) if edit else (release,))

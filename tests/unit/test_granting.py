@@ -22,13 +22,16 @@ from condorloop.model import (
     CampaignKey,
     CampaignState,
     DagState,
+    FailedNode,
     FileState,
     HarvestRecord,
     Jobs,
+    NodeKind,
     Probe,
     RequestKind,
 )
-from condorloop.rundir import MANIFEST, RUN_END, read_json
+from condorloop.resources import Resources
+from condorloop.rundir import MANIFEST, RUN_END, dag_file, read_json
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 OTHER = CampaignKey("BeamSpot", KEY.run)
@@ -133,6 +136,33 @@ def place(tmp_path):
     place = Place(tmp_path)
     yield place
     place.ledger.close()
+
+
+def with_other_calibrations(place, calibrations):
+    """Let the submitter have read its configuration anew."""
+    present = replace(place.config, calibrations=calibrations)
+    place.launcher.renderer = replace(place.launcher.renderer, config=present)
+
+
+def test_a_dag_that_a_person_submits_again_gets_the_present_configuration(place):
+    place.ledger.dag_ended(place.dag.id, [FailedNode("RECO_0000", 137)], START + 30)
+    known = place.config.calibrations[KEY.calibration]
+    nodes = {NodeKind.RECO: Resources(request_memory_mb=12345)}
+    changed = known.model_copy(update={"nodes": nodes})
+    with_other_calibrations(place, {KEY.calibration: changed})
+    assert place.granted(RequestKind.RESUBMIT)[0]
+    assert "request_memory = 12345M" in dag_file(place.run_dir, 0).read_text()
+    assert place.pool.told == [("submit", f"{KEY} b000")]
+
+
+def test_a_dag_of_a_calibration_that_is_not_configured_is_submitted_as_it_was_written(place):
+    place.ledger.dag_ended(place.dag.id, [FailedNode("RECO_0000", 137)], START + 30)
+    before = dag_file(place.run_dir, 0).read_text()
+    others = {k: v for k, v in place.config.calibrations.items() if k != KEY.calibration}
+    with_other_calibrations(place, others)
+    assert place.granted(RequestKind.RESUBMIT)[0]
+    assert dag_file(place.run_dir, 0).read_text() == before
+    assert place.pool.told == [("submit", f"{KEY} b000")]
 
 
 def ask_of_all(place, kind):
