@@ -80,9 +80,10 @@ class Intake:
             self.service.failed(errors[0], now)
         elif watched:
             self.service.good(now)
+        self._probe_after = {path: at for path, at in self._probe_after.items() if at > now}
         for stream, run in watched:
             for path in self._ledger.files_to_probe(stream, run):
-                if self._probe_after.get(path, 0.0) <= now:
+                if path not in self._probe_after:
                     self._probe(stream, run, path, now)
 
     def _probe(self, stream: str, run: int, path: str, now: float) -> None:

@@ -61,6 +61,28 @@ def test_every_command_has_help(tmp_path, command):
     assert "Usage:" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["status", "watch", "find", "show"])
+def test_a_command_that_only_looks_loads_no_submitter_and_no_bindings(command, tmp_path):
+    program = f"""
+import sys
+from condorloop.cli import cli
+assert cli.get_command(None, {command!r})
+print(*sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    loaded = set(done.stdout.split())
+    assert f"condorloop.commands.{command}" in loaded
+    assert not loaded & {"condorloop.submitter", "htcondor2", "requests", "prometheus_client"}
+
+
 def commands(group=cli, path=()):
     """All commands, those of groups within too, by what is typed."""
     for name in group.list_commands(click.Context(group)):
