@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import click
 from rich.console import Console
 
 from benchmarks import machine, showing, suite
-from benchmarks.frame import Result, Scale
+from benchmarks.frame import Goal, Result, Scale
+from condorloop.plain import one_line
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -63,8 +65,13 @@ def main(names: tuple[str, ...], smoke: bool, output: Path, page: bool) -> None:
 
 
 def _run(name: str, scale: Scale) -> Result:
+    """Run one; if it breaks, that is a goal that is not met, and no end of the others."""
     click.echo(f"{name} …", err=True)
-    result = suite.run(name, scale)
+    try:
+        result = suite.run(name, scale)
+    except Exception as error:
+        traceback.print_exception(error)
+        result = Result(name, [Goal("it runs to its end", one_line(repr(error)), False)])
     showing.on_terminal(result, Console())
     return result
 

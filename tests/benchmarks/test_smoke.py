@@ -31,6 +31,20 @@ def test_a_goal_that_is_not_met_ends_the_command_with_an_error(met, code, tmp_pa
     assert "| harvesting | less than 3 | 4 |" in (tmp_path / "table.md").read_text()
 
 
+def test_a_benchmark_that_breaks_is_a_goal_that_is_not_met_and_ends_no_other(tmp_path, monkeypatch):
+    def run(name, scale):
+        if name == "probing":
+            raise OSError("no space left")
+        return Result(name, [Goal("less than 3", "2", True)])
+
+    monkeypatch.setattr(suite, "run", run)
+    done = CliRunner().invoke(main, ["probing", "writing", "-o", str(tmp_path)])
+    assert done.exit_code == 1
+    goals = [r["goals"][0] for r in json.loads((tmp_path / "results.json").read_text())["results"]]
+    assert [goal["met"] for goal in goals] == [False, True]
+    assert "no space left" in goals[0]["measured"]
+
+
 def test_a_page_gets_the_tables_of_what_was_run_and_keeps_all_else():
     page = "a\n<!-- x -->\nold\n<!-- end -->\nb\n<!-- y -->\nold y\n<!-- end -->\n"
     put = showing.put_into(page, {"x": "new | x"})
