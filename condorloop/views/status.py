@@ -26,6 +26,9 @@ CAMPAIGN_STYLES: Mapping[CampaignState, str] = {
     CampaignState.ABANDONED: "red",
 }
 
+_FEW_LS = 8
+"""How many characters of lumisections there is room for."""
+
 SILENT = 300.0
 """Seconds without a cycle after which something is wrong with a submitter that runs."""
 
@@ -114,7 +117,7 @@ def _missing(campaign: CampaignStatus) -> Text:
     if not lost:
         return Text()
     style = "yellow" if campaign.state.open else "red"
-    return text(f"{len(lost)} ({shortened(str(lost))})", style)
+    return text(f"{len(lost)} ({shortened(str(lost), _FEW_LS)})", style)
 
 
 def _uploads(campaign: CampaignStatus, now: float) -> str:
