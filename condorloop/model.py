@@ -140,7 +140,7 @@ class Dag:
     @property
     def in_flight(self) -> bool:
         """Whether it runs, or is about to."""
-        return self.state in (DagState.PLANNED, DagState.ACTIVE)
+        return self.state is DagState.ACTIVE or self.state is DagState.PLANNED
 
     @property
     def moves(self) -> bool:

@@ -203,12 +203,13 @@ def _room(campaign: Campaign, calibration: Calibration) -> int:
 
 
 def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterator[Action]:
+    failed = [d for d in campaign.dags if d.state is DagState.FAILED]
+    if not failed or is_over(now, campaign, calibration.closing):
+        return
     room = _room(campaign, calibration)
-    for dag in campaign.dags:
+    for dag in failed:
         if room <= 0:
             return
-        if dag.state is not DagState.FAILED or is_over(now, campaign, calibration.closing):
-            continue
         if without := to_quarantine(campaign, dag, calibration):
             given_up = ", ".join(p.rpartition("/")[2] for ps in without.values() for p in ps)
             reason = f"without {given_up}, which keeps failing"
@@ -245,9 +246,9 @@ def _why_latch(now: float, run: Run, calibration: Calibration) -> str | None:
 
 def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str | None:
     batching = calibration.batching
-    running = sum(d.moves for d in campaign.dags)
     if not campaign.waiting or _room(campaign, calibration) <= 0:
         return None
+    running = any(d.moves for d in campaign.dags)
     files = len(campaign.waiting)
     waited = now - min(w.since for w in campaign.waiting)
     if not running and (not campaign.probing or waited >= FOR_PROBES):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from condorloop.calibration import Calibration
 from condorloop.model import Campaign, DagState
+from condorloop.planner import FOR_PROBES
 from condorloop.rescuing import rescue_wait
 from condorloop.window import LAST_CALL, ends_at
 
@@ -40,7 +41,10 @@ def _times(
     yield ends_at(campaign, closing)
     yield ends_at(campaign, closing) + LAST_CALL
     if campaign.waiting:
-        yield min(w.since for w in campaign.waiting) + calibration.batching.batch_window
+        first = min(w.since for w in campaign.waiting)
+        yield first + calibration.batching.batch_window
+        if campaign.probing:
+            yield first + FOR_PROBES
     for made in campaign.unharvested.values():
         yield made.done_at + calibration.harvesting.longest_wait
     for dag in campaign.dags:

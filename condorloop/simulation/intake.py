@@ -55,7 +55,7 @@ class Intake:
     Parameters
     ----------
     cycle
-        Called when a probe has ended.
+        Called when the last of the probes that are under way has ended.
     """
 
     def __init__(
@@ -72,6 +72,8 @@ class Intake:
         self._random = random
         self._cycle = cycle
         self._free_at = [0.0] * storage.probes_at_once
+        self._under_way = 0
+        self._ended: list[tuple[StreamOfRun, ComingFile]] = []
         self._streams: dict[tuple[str, int], StreamOfRun] = {}
 
     def watch(self, name: str, run: SimulatedRun, until: float) -> StreamOfRun:
@@ -86,26 +88,39 @@ class Intake:
                     self._polls.see(listed, self._list, stream, file)
         return stream
 
+    def take_probes(self) -> None:
+        """Learn what the probes have found that have ended."""
+        ended, self._ended = self._ended, []
+        for stream, coming_file in ended:
+            stream.probing -= 1
+            if coming_file.good:
+                stream.found.append((coming_file.file, self._engine.now))
+            for tell in stream.on_probe:
+                tell()
+
     def _list(self, stream: StreamOfRun, coming_file: ComingFile) -> None:
         stream.probing += 1
         stream.last_new_at = self._engine.now
         self._probe(stream, coming_file)
 
     def _probe(self, stream: StreamOfRun, coming_file: ComingFile) -> None:
-        """Probe a file as soon as there is a probe to spare; again, when storage was silent."""
+        """Probe a file as soon as there is a probe to spare."""
         now = self._engine.now
         end = max(now, self._free_at[0]) + self._storage.probe.draw(self._random)
         heapreplace(self._free_at, end)
-        if self._storage.outages.within(Target.EOS, now, end) is None:
-            self._engine.at(end, self._probed, stream, coming_file)
-        else:
-            again = self._polls.answered(Target.EOS, end)
-            self._engine.at(again, self._probe, stream, coming_file)
+        self._under_way += 1
+        self._engine.at(end, self._probed, stream, coming_file, now)
 
-    def _probed(self, stream: StreamOfRun, coming_file: ComingFile) -> None:
-        stream.probing -= 1
-        if coming_file.good:
-            stream.found.append((coming_file.file, self._engine.now))
-        for tell in stream.on_probe:
-            tell()
-        self._cycle()
+    def _probed(self, stream: StreamOfRun, coming_file: ComingFile, begun: float) -> None:
+        """A probe ends; the loop looks when all have. One that got no answer is repeated."""
+        now = self._engine.now
+        self._under_way -= 1
+        if self._storage.outages.within(Target.EOS, begun, now) is None:
+            self._ended.append((stream, coming_file))
+        else:
+            again = self._polls.answered(Target.EOS, now)
+            self._engine.at(again, self._probe, stream, coming_file)
+        if self._ended and not self._under_way:
+            self._cycle()
+        elif self._ended:
+            self._polls.see(now, lambda: None)

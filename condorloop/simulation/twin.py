@@ -152,6 +152,7 @@ class Twin:
     def _cycle(self) -> None:
         """Ask the planner about what has changed, and what is due; do what it says."""
         now = self.engine.now
+        self._intake.take_probes()
         runs, self._told = self._told.values(), {}
         asked = self._to_ask(now)
         if asked or runs:
@@ -204,7 +205,8 @@ class Twin:
 
     def _act(self, action: Action) -> None:
         campaign = self._carry_out(action)
-        self._polls.see(self.engine.now, self._note, campaign)
+        self._note(campaign)
+        self._polls.see(self.engine.now, _nothing)
 
     def _carry_out(self, action: Action) -> Followed:
         if isinstance(action, Latch):

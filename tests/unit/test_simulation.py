@@ -10,7 +10,7 @@ from condorloop.model import CampaignState, NodeKind
 from condorloop.simulation.outages import Outage
 from condorloop.simulation.outcome import outcome_of
 from condorloop.simulation.setting import simulate, twin
-from tests.unit.simulations import run, setting, varying
+from tests.unit.simulations import STEADY, run, setting, varying
 
 ECAL = "EcalPedestals"
 FEW = settings(max_examples=12)
@@ -93,9 +93,12 @@ OUTAGES = ("eos:20min@10min", "schedd:10min@20min", "oms:15min@5min", "condition
 
 @pytest.mark.parametrize("outages", [(), OUTAGES, *((o,) for o in OUTAGES)], ids=" ".join)
 @pytest.mark.parametrize("most", [150, 3])
-def test_asking_only_about_what_has_changed_decides_the_same(outages, most):
+@pytest.mark.parametrize("probe", [2, 50], ids=["quick probes", "slow probes"])
+def test_asking_only_about_what_has_changed_decides_the_same(outages, most, probe):
     runs = one_after_the_other([50, 2, 90])
-    model = varying(0.4, failures={"RECO": 0.2, "HARVEST": 0.2}, oms_delay=15)
+    overheads = STEADY["overheads"] | {"probe": {"median": probe, "spread": 0.5}}
+    failing = {"RECO": 0.2, "HARVEST": 0.2}
+    model = varying(0.4, failures=failing, oms_delay=15, overheads=overheads)
     made = replace(
         at_site(setting(*runs, model=model), max_dags=most),
         outages=tuple(map(Outage.parse, outages)),
