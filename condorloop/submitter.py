@@ -20,26 +20,24 @@ from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
 from condorloop.closing import set_state
 from condorloop.cmssw import Cmssw
-from condorloop.config import Config, ConfigError
+from condorloop.config import Config
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.granting import Granting
 from condorloop.intake import Intake
 from condorloop.interruption import Interruption, Stopped
 from condorloop.isolation import Isolation
+from condorloop.latching import Latching
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
-from condorloop.logs import say
-from condorloop.luminosity import Luminosity
-from condorloop.model import Batch, Campaign, CampaignKey, Request, Run
+from condorloop.model import Batch, Campaign, Request, Run
 from condorloop.notify import Notifier
-from condorloop.oms import OmsUnavailable
 from condorloop.plain import one_line
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
+from condorloop.reloading import Reloading
 from condorloop.services import Service
 from condorloop.sharing import share
 from condorloop.showing import Seen, Showing
-from condorloop.site import Site
 from condorloop.tracker import Tracker
 from condorloop.window import AGAIN
 from condorloop.world import World
@@ -75,20 +73,17 @@ class Submitter:
         self._interruption = Interruption(self._bell)
         self._notify = Notifier.of(os.environ)
         self._world = world or World.of(config.site, lambda: self._cmssw, self._bell.ring)
-        self._oms_service = Service("OMS")
         self._ledger_service = Service("ledger")
-        self._luminosity = Luminosity(self._world.oms, ledger, self._interruption)
         self._service = Service("condorloop")
+        self._latching = Latching(self._world.oms, ledger, self._interruption)
         self._intake = Intake(self._world.storage, ledger, self._interruption)
-        self._not_latched: dict[CampaignKey, str] = {}
-        self._reload: Callable[[], Config] | None = None
+        self._reloading = Reloading()
         self._config = config
         self._renderer = Renderer(config, config.site.work_dir, ledger.id)
         pool, renderer = self._world.pool, self._renderer
         self._launcher = Launcher(ledger, renderer, pool, self._interruption)
         self._isolation = Isolation()
         self._put_off = 0
-        self._not_taken_up: tuple[str, float | None] = ("", None)
         self._cleaner = Cleaner(ledger)
         self._archiver = Archiver(ledger)
         self._granting = Granting(
@@ -162,34 +157,21 @@ class Submitter:
         DAGs in the queue stay what they are. A configuration that cannot be used changes
         nothing, and neither does one of another site: that takes a new start.
         """
-        self._reload = read
+        self._reloading.wish(read)
         self._bell.ring()
 
     def _take_up_configuration(self) -> None:
-        read, self._reload = self._reload, None
-        if read is None:
+        if not self._reloading.wished:
             return
         self._notify.reloading()
-        try:
-            config = read()
-        except ConfigError as error:
-            for mistake in error.mistakes:
-                log.error("the configuration is not taken up: %s", mistake)
-            first, *others = map(str, error.mistakes)
-            more = f", and {len(others)} more" if others else ""
-            self._not_taken_up = f"{first}{more}", self._clock()
+        config = self._reloading.take_up(self._config, self._clock())
+        if config is None:
             return
-        if _apart_from_defaults(config.site) != _apart_from_defaults(self._config.site):
-            self._not_taken_up = "another site file needs a new start", self._clock()
-            log.error("the configuration is not taken up: %s", self._not_taken_up[0])
-            return
-        self._not_taken_up = "", None
         self.__dict__.pop("_cmssw", None)
         self._config = config
         self._renderer = Renderer(config, config.site.work_dir, self._ledger.id)
         self._launcher.renderer = self._tracker.renderer = self._renderer
         logs.follow(config.calibrations)
-        log.info("configuration read anew, for new DAGs: %s", ", ".join(config.calibrations))
 
     def _campaigns(self, now: float) -> list[Campaign]:
         """The campaigns with work to do."""
@@ -251,9 +233,9 @@ class Submitter:
         runs = self._poll(now) if poll else []
         self._grant(now)
         known = self._ledger.known(runs[0].number) if runs else frozenset()
-        self._say_why_not_latched(now, runs, known)
+        self._latching.say_why_not(self._config, now, runs, known)
         calibrations = self._config.calibrations
-        campaigns = self._luminosity.given_to(self._campaigns(now), calibrations)
+        campaigns = self._latching.luminosity.given_to(self._campaigns(now), calibrations)
         wanted = planner.decide(
             *(now, runs, known, campaigns, calibrations),
             guard=self._isolation.one_campaign_only,
@@ -281,51 +263,18 @@ class Submitter:
 
     def _poll(self, now: float) -> list[Run]:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
-        runs = self._observe_oms(now)
+        runs = self._latching.observe(self._config, now)
         self._intake.observe(self._ledger.watched(now - self._window, now - AGAIN), now)
         campaigns = self._campaigns(now)
         self._tracker.observe(campaigns, now)
         return runs
-
-    def _observe_oms(self, now: float) -> list[Run]:
-        since = now - self._window
-        known = self._ledger.open_runs(since)
-        runs: list[Run] = []
-        try:
-            with self._interruption.outside():
-                runs = self._world.oms.runs(since)
-            self._ledger.update_runs(runs)
-            if hidden := sorted(set(known) - {run.number for run in runs}):
-                named = ", ".join(map(str, hidden))
-                raise OmsUnavailable(f"it does not show run {named}, which it has shown")
-            self._luminosity.observe(self._config.calibrations, since)
-            self._oms_service.good(now)
-        except OmsUnavailable as error:
-            self._oms_service.failed(error, now)
-        return runs
-
-    def _say_why_not_latched(
-        self, now: float, runs: list[Run], known: frozenset[CampaignKey]
-    ) -> None:
-        if not runs:
-            return
-        told, self._not_latched = self._not_latched, {}
-        for run in runs:
-            for name, calibration in self._config.calibrations.items():
-                key = CampaignKey(name, run.number)
-                reason = planner.why_not_latch(now, run, calibration)
-                if key in known or not reason:
-                    continue
-                self._not_latched[key] = reason
-                if told.get(key) != reason:
-                    say(key, f"not latched: {reason}")
 
     def _act(self, action: Action, now: float) -> None:
         key = action.key if isinstance(action, Latch) else action.campaign.key
         with self._isolation.one_campaign_only(key):
             match action:
                 case Latch(run=run, reason=reason):
-                    self._latch(key, run, reason, now)
+                    self._latching.latch(self._renderer, key, run, reason, now)
                 case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
                     number, batch, job = self._ledger.next_numbers(campaign.id)
                     calibration = self._config.calibrations[key.calibration]
@@ -340,17 +289,11 @@ class Submitter:
                 case SetState(campaign=campaign, state=state, reason=reason):
                     set_state(self._ledger, self._renderer, campaign, state, reason, now)
 
-    def _latch(self, key: CampaignKey, run: Run, reason: str, now: float) -> None:
-        self._renderer.begin_run(key, run.start)
-        stream = self._config.calibrations[key.calibration].stream_path
-        self._ledger.latch(key, stream, run, reason, now)
-        say(key, f"latched: {reason}")
-
     def _show(self, now: float) -> None:
         tracker = self._tracker
         seen = Seen(
             services=(
-                *(self._oms_service, self._intake.service, tracker.service),
+                *(self._latching.service, self._intake.service, tracker.service),
                 *(self._intake.probing, self._launcher.service, self._ledger_service),
                 self._service,
             ),
@@ -361,14 +304,10 @@ class Submitter:
             held_jobs=tracker.held_jobs,
             idle_dags=tracker.idle_dags(now),
             put_off=self._put_off,
-            not_taken_up=self._not_taken_up,
+            not_taken_up=self._reloading.refused,
         )
         self._showing.show(self._config, seen, now, self._clock() - now)
 
 
 def _named(request: Request) -> tuple[str, int, str]:
     return request.kind, request.run, request.made_by
-
-
-def _apart_from_defaults(site: Site) -> Site:
-    return site.model_copy(update={"defaults": None})

@@ -105,7 +105,7 @@ class Place:
     @property
     def oms_error(self):
         """What the loop says is wrong with OMS."""
-        return self.submitter._oms_service.error
+        return self.submitter._latching.service.error
 
     @property
     def known(self):

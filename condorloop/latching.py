@@ -1,0 +1,81 @@
+"""Runs: what OMS tells of them goes into the ledger, and those that qualify are latched.
+
+Knows what it means when OMS does not answer, or does not show what it has shown; the planner says
+which runs are latched, and why others are not.
+"""
+
+from __future__ import annotations
+
+from condorloop import planner, window
+from condorloop.config import Config
+from condorloop.dagman.render import Renderer
+from condorloop.interruption import Interruption
+from condorloop.ledger import Ledger
+from condorloop.logs import say
+from condorloop.luminosity import Luminosity
+from condorloop.model import CampaignKey, Run
+from condorloop.oms import OmsUnavailable
+from condorloop.services import Service
+from condorloop.world import Runs
+
+
+class Latching:
+    """Watches the runs of an OMS."""
+
+    def __init__(self, oms: Runs, ledger: Ledger, interruption: Interruption) -> None:
+        self.service = Service("OMS")
+        self.luminosity = Luminosity(oms, ledger, interruption)
+        self._oms = oms
+        self._ledger = ledger
+        self._interruption = interruption
+        self._not_latched: dict[CampaignKey, str] = {}
+
+    def observe(self, config: Config, now: float) -> list[Run]:
+        """Ask OMS; give what it tells of runs, none when it does not answer."""
+        since = now - window.longest(config.calibrations)
+        known = self._ledger.open_runs(since)
+        runs: list[Run] = []
+        try:
+            with self._interruption.outside():
+                runs = self._oms.runs(since)
+            self._ledger.update_runs(runs)
+            if hidden := sorted(set(known) - {run.number for run in runs}):
+                named = ", ".join(map(str, hidden))
+                raise OmsUnavailable(f"it does not show run {named}, which it has shown")
+            self.luminosity.observe(config.calibrations, since)
+            self.service.good(now)
+        except OmsUnavailable as error:
+            self.service.failed(error, now)
+        return runs
+
+    def say_why_not(
+        self, config: Config, now: float, runs: list[Run], known: frozenset[CampaignKey]
+    ) -> None:
+        """Log what keeps runs from being latched, once as long as it stays the same."""
+        if not runs:
+            return
+        told, self._not_latched = self._not_latched, {}
+        for run in runs:
+            for name, calibration in config.calibrations.items():
+                key = CampaignKey(name, run.number)
+                reason = planner.why_not_latch(now, run, calibration)
+                if key in known or not reason:
+                    continue
+                self._not_latched[key] = reason
+                if told.get(key) != reason:
+                    say(key, f"not latched: {reason}")
+
+    def latch(
+        self, renderer: Renderer, key: CampaignKey, run: Run, reason: str, now: float
+    ) -> None:
+        """Open a campaign: its run directory, then its row.
+
+        Raises
+        ------
+        OSError
+            The run directory cannot be made.
+        """
+        renderer.begin_run(key, run.start)
+        stream = renderer.config.calibrations[key.calibration].stream_path
+        self._ledger.latch(key, stream, run, reason, now)
+        say(key, f"latched: {reason}")
