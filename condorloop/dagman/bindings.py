@@ -71,9 +71,6 @@ class Bindings:
 
     def submit(self, dag_file: str, options: dict[str, str | bool], initialdir: str) -> int:
         """Submit a DAG; give its cluster id."""
-        if self._name:
-            # DAGMan would submit its nodes to the schedd of the configuration that it reads.
-            options = options | {"AddToEnv": f"_CONDOR_SCHEDD_HOST={self._name}"}
         description = self._htcondor.Submit.from_dag(dag_file, options)
         description["initialdir"] = initialdir
         return int(self._schedd().submit(description).cluster())
