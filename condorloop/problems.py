@@ -91,10 +91,15 @@ def of_room(put_off: int, most: int) -> Iterator[Problem]:
         yield Problem(ProblemKind.FULL, text, "condorloop status")
 
 
-def of_disk(warning: str, not_cleaned: Mapping[CampaignKey, str]) -> Iterator[Problem]:
-    """Name a disk that gets full, and what cannot be removed from it."""
+def of_disk(
+    warning: str, not_cleaned: Mapping[CampaignKey, str], not_archived: str = ""
+) -> Iterator[Problem]:
+    """Name a disk that gets full, what cannot be removed from it, and why nothing is archived."""
     if warning:
         yield Problem(ProblemKind.DISK, warning, "condorloop cleanup --dry-run")
+    if not_archived:
+        text = f"the ledger grows, for nothing is archived: {not_archived}"
+        yield Problem(ProblemKind.DISK, text, "condorloop doctor")
     for key, error in not_cleaned.items():
         yield _problem(ProblemKind.DISK, key, f"cannot be cleaned up: {error}", "condorloop doctor")
 

@@ -47,6 +47,8 @@ class Seen:
         The queue: DAGs, held jobs of theirs, and how many DAGs the schedd does not start.
     put_off
         How many DAGs wait for room under the site's own limit.
+    not_archived
+        Why no run is moved into an archive; empty if all is well.
     not_taken_up
         Why a configuration that was to be read anew is not used, and since when.
     """
@@ -59,6 +61,7 @@ class Seen:
     held_jobs: tuple[HeldJob, ...]
     idle_dags: int
     put_off: int = 0
+    not_archived: str = ""
     not_taken_up: tuple[str, float | None] = ("", None)
 
 
@@ -133,7 +136,7 @@ class Showing:
                     ),
                     *problems.of_campaigns(campaigns),
                     *problems.of_holds(campaigns, self._ledger.held_calibrations()),
-                    *problems.of_disk(self._disk.warning, seen.not_cleaned),
+                    *problems.of_disk(self._disk.warning, seen.not_cleaned, seen.not_archived),
                     *self._tickets.problems,
                 )
             ),

@@ -299,6 +299,7 @@ class Submitter:
             ),
             errors=self._isolation.errors,
             not_cleaned=self._cleaner.errors,
+            not_archived=self._archiver.error,
             odd_lines=tuple(self._intake.odd_lines()),
             dags=tuple(tracker.queue.values()),
             held_jobs=tracker.held_jobs,

@@ -142,6 +142,8 @@ def test_a_disk_that_gets_full_is_named_with_what_shows_what_can_go():
     [full, stuck] = problems.of_disk("the disk is nearly full", {SPOT: "/x: it is a link"})
     assert (full.kind, full.command) == (ProblemKind.DISK, "condorloop cleanup --dry-run")
     assert stuck.text == "BeamSpot run398600: cannot be cleaned up: /x: it is a link"
+    [grows] = problems.of_disk("", {}, "/x/condorloop-2026.db: disk I/O error")
+    assert "condorloop-2026.db: disk I/O error" in grows.text
     assert not list(problems.of_disk("", {}))
 
 
