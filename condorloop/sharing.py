@@ -7,7 +7,7 @@ campaign with the fewest DAGs at work, then the older run. It is pure.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TypeGuard
@@ -60,6 +60,21 @@ def share(actions: Iterable[Action], campaigns: Sequence[Campaign], most: int) -
         if of_campaign:
             heappush(queue, (_rank(of_campaign[0], at_work[number]), number))
     return Shared(tuple(done), sum(map(len, waiting.values())))
+
+
+def in_time(actions: Iterable[Action], is_late: Callable[[], bool]) -> Iterator[Action]:
+    """Give actions one by one, as long as there is time for submissions, and one in any case.
+
+    Submissions come last, as `share` gives them; those for which no time was left are decided about
+    again in the next cycle. A schedd that is slow keeps no cycle from looking and telling.
+    """
+    submitted = False
+    for action in actions:
+        if _is_submission(action):
+            if submitted and is_late():
+                return
+            submitted = True
+        yield action
 
 
 def _is_submission(action: Action) -> TypeGuard[_Submission]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 
@@ -36,11 +36,14 @@ from condorloop.plain import one_line
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.reloading import Reloading
 from condorloop.services import Service
-from condorloop.sharing import share
+from condorloop.sharing import in_time, share
 from condorloop.showing import Seen, Showing
 from condorloop.tracker import Tracker
 from condorloop.window import AGAIN
 from condorloop.world import World
+
+TIME_TO_SUBMIT = 0.8
+"""The part of the poll interval after which a cycle puts no more DAGs into the queue."""
 
 log = logging.getLogger(__name__)
 
@@ -242,8 +245,7 @@ class Submitter:
         )
         shared = share(wanted, campaigns, self._config.site.pool.max_dags)
         self._put_off = shared.put_off
-        for action in shared.actions:
-            self._act(action, now)
+        self._carry_out(shared.actions, now)
         if poll:
             self._cleaner.tidy(self._config, now)
             self._archiver.tidy(self._config, now)
@@ -268,6 +270,15 @@ class Submitter:
         campaigns = self._campaigns(now)
         self._tracker.observe(campaigns, now)
         return runs
+
+    def _carry_out(self, actions: Sequence[Action], now: float) -> None:
+        enough = now + TIME_TO_SUBMIT * self._config.site.poll_interval
+        left = len(actions)
+        for action in in_time(actions, lambda: self._clock() > enough):
+            self._act(action, now)
+            left -= 1
+        if left:
+            log.info("%d DAGs are put off to the next cycle: submission takes long", left)
 
     def _act(self, action: Action, now: float) -> None:
         key = action.key if isinstance(action, Latch) else action.campaign.key

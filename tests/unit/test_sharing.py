@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from condorloop.model import CampaignKey, CampaignState
 from condorloop.planner import Rescue, SetState, SubmitBatch, SubmitHarvest
-from condorloop.sharing import share
+from condorloop.sharing import in_time, share
 from tests.unit.examples import START, campaign, dag
 
 
@@ -36,6 +36,16 @@ def test_where_there_is_room_nothing_is_put_off():
 def test_who_has_fewest_dags_comes_first_then_the_older_run():
     campaigns = [of_run(3), of_run(1, 1), of_run(2)]
     assert served([batch(c) for c in campaigns], campaigns, most=9) == [2, 3, 1]
+
+
+def test_when_time_is_up_no_more_is_submitted_but_one_dag_always_is():
+    campaigns = [of_run(i) for i in range(4)]
+    closing = SetState(campaigns[0], CampaignState.CLOSING, "over")
+    wanted = share([closing, *map(batch, campaigns)], campaigns, most=9).actions
+    late = iter([False, True])
+    assert list(in_time(wanted, lambda: next(late))) == list(wanted[:3])
+    assert list(in_time(wanted, lambda: True)) == list(wanted[:2])
+    assert list(in_time(wanted, lambda: False)) == list(wanted)
 
 
 def test_the_last_harvest_of_a_run_comes_before_all_else():
