@@ -35,7 +35,7 @@ class LedgerSummary(LedgerView):
         """The ids of the campaigns that are open or were latched after `since`, by run."""
         rows = self._all(
             "SELECT id FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
-            " ORDER BY run, calibration",
+            " ORDER BY +run, calibration",
             *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
         )
         return [row["id"] for row in rows]

@@ -43,3 +43,31 @@ def test_more_dags_cost_more_looks_at_what_they_leave_and_no_more_questions(cost
     assert many["OMS requests"] == few["OMS requests"] == 1
     assert many["files opened"] <= 2 * few["files opened"]
     assert many["SQL rows"] <= 2 * few["SQL rows"]
+
+
+SMALL = {"dag_in_flight", "request_open", "changed", "meta", "held_calibration"}
+"""What may be read from end to end: a partial index of what is unfinished, a small table."""
+
+
+def scans(database, statements):
+    """What SQLite reads from end to end, by its own plan."""
+    for statement in statements:
+        if not statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
+            continue
+        for *_, detail in database.execute(f"EXPLAIN QUERY PLAN {statement}"):
+            words = detail.split()
+            if words[0] == "SCAN" and "VIRTUAL" not in words:
+                yield statement, words[-1]
+
+
+def test_no_statement_of_a_poll_reads_a_table_or_an_index_of_all_that_ever_was(tmp_path):
+    place, statements = Place(tmp_path / "place", runs_of(1200, DAGS)), []
+    try:
+        place.cycle()
+        place.ledger._db.set_trace_callback(statements.append)
+        place.measure()
+        place.ledger._db.set_trace_callback(None)
+        found = {what: sql for sql, what in scans(place.ledger._db, statements)}
+        assert {what: found[what] for what in found.keys() - SMALL} == {}
+    finally:
+        place.close()
