@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
@@ -17,8 +16,6 @@ from condorloop.simulation.setting import SLOTS, Setting
 from condorloop.simulation.study import parse, study, study_to_json
 from condorloop.views.simulation import study_view
 from condorloop.views.terminal import console
-
-T = TypeVar("T")
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -101,17 +98,16 @@ def simulate(
         days=days,
         seed=seed,
         runs=beams.read(runs) if runs else None,
-        outages=tuple(_read(Outage.parse, text) for text in outages),
         data=data,
         recorded=recorded.read(work_dir, config) if work_dir else recorded.NOTHING,
     )
-    if slots:
-        setting = setting.with_value(SLOTS, str(slots))
-    changes = [_read(parse, text) for text in vary]
-    what = f"{days:g} days" if runs is None else runs.stem
-    parts = (what, *(f"{data:g} times the data" for _ in range(data != 1)))
-    of = ", ".join((*parts, *map(str, setting.outages)))
-    made = _read(lambda _: study(of, setting, changes), "")
+    try:
+        setting = replace(setting, outages=tuple(map(Outage.parse, outages)))
+        if slots:
+            setting = setting.with_value(SLOTS, str(slots))
+        made = study(_title(setting, runs), setting, [parse(text) for text in vary])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if as_json:
         click.echo(json.dumps(study_to_json(made), indent=1))
     else:
@@ -121,9 +117,9 @@ def simulate(
             click.echo(path, err=True)
 
 
-def _read(read: Callable[[Any], T], text: Any) -> T:
-    """Read what a person has written; a mistake in it is one of usage."""
-    try:
-        return read(text)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+def _title(setting: Setting, runs: Path | None) -> str:
+    """Say in words what is simulated."""
+    parts = [f"{setting.days:g} days" if runs is None else runs.stem]
+    if setting.data != 1:
+        parts.append(f"{setting.data:g} times the data")
+    return ", ".join((*parts, *map(str, setting.outages)))

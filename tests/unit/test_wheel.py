@@ -39,3 +39,4 @@ def test_an_installed_wheel_finds_what_ships_with_it(tmp_path):
     for kind in ("jobs", "dags"):
         file = run(environment / "bin/condorloop", "print-format", kind, cwd=empty).strip()
         assert "Calibration" in Path(file).read_text()
+    assert "The pool" in run(environment / "bin/condorloop", "simulate", "--days", "0.1", cwd=empty)
