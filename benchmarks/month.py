@@ -25,8 +25,8 @@ from condorloop.world import World
 from condorloop.xrdfs import run_folder
 
 DAY = 86_400.0
-POLL = 120.0
-"""Seconds between two cycles: twelve times what it is, and as much less work."""
+POLL = 300.0
+"""Seconds between two cycles: thirty times what it is, and as much less work."""
 
 RUNS_A_DAY, LASTS, FILES, LUMIS_A_FILE = 9, 5400.0, 24, 5
 
