@@ -8,7 +8,7 @@ from benchmarks.filled import FilledRun, Filler
 from condorloop.archiving import EVERY, Archiver
 from condorloop.granting import planned
 from condorloop.ledger import Ledger
-from condorloop.ledger_archive import ArchiveError, archive_of, with_archives
+from condorloop.ledger_archive import _OF_RUN, ArchiveError, archive_of, with_archives
 from condorloop.ledger_file import LEDGER
 from condorloop.model import CampaignKey, Request, RequestKind, Run
 from condorloop.recovery import open_ledger
@@ -80,6 +80,16 @@ def test_what_is_old_and_closed_leaves_the_ledger_and_nothing_else(loaded, path)
     archive = archive_of(path, 2025)
     assert {t: rows(path, t) + rows(archive, t) for t in everything} == everything
     assert rows(archive, "raw_file") == sum(2 * run.files for run in OLD)
+
+
+NOT_OF_RUNS = {"meta", "request", "told", "held_calibration"}
+
+
+def test_each_table_goes_with_its_run_or_is_of_no_run(path):
+    db = sqlite3.connect(path)
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    db.close()
+    assert tables - NOT_OF_RUNS == _OF_RUN.keys()
 
 
 def test_one_run_goes_in_a_cycle_and_then_it_is_looked_now_and_then(loaded, path):
