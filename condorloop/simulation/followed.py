@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from condorloop.calibration import Calibration
 from condorloop.lumis import EMPTY
@@ -27,6 +26,7 @@ from condorloop.simulation.dag_run import DagRun
 from condorloop.simulation.engine import Engine
 from condorloop.simulation.intake import StreamOfRun
 from condorloop.simulation.outages import Target
+from condorloop.simulation.polls import Polls
 from condorloop.simulation.tally import Tally
 
 
@@ -35,9 +35,8 @@ class Followed:
 
     Parameters
     ----------
-    on_news
-        Called when something has happened, with who tells of it (None if anybody can see it) and
-        with what is to be called at the poll that sees it.
+    on_change
+        Called at a poll when something was learnt for which the planner may decide something new.
     """
 
     def __init__(
@@ -48,8 +47,9 @@ class Followed:
         run: SimulatedRun,
         stream: StreamOfRun,
         engine: Engine,
+        polls: Polls,
         tally: Tally,
-        on_news: Callable[[Followed, Target | None, Callable[[], None]], None],
+        on_change: Callable[[Followed], None],
     ) -> None:
         self.id = number
         self.key = key
@@ -66,8 +66,9 @@ class Followed:
         self._stream = stream
         self._taken = 0
         self._engine = engine
+        self._polls = polls
         self._tally = tally
-        self._on_news = on_news
+        self._on_change = on_change
         self._unharvested: dict[int, Alcareco] = {}
         self._harvested = Statistics()
         self._in_payload = EMPTY
@@ -111,7 +112,11 @@ class Followed:
         )
 
     def _tell(self, learn: Callable[..., None], *given: object) -> None:
-        self._on_news(self, None, partial(learn, *given))
+        self._polls.see(self._engine.now, learn, *given)
+
+    def _tell_of_queue(self, learn: Callable[..., None], *given: object) -> None:
+        """Let something be learnt that only the schedd tells."""
+        self._polls.see(self._polls.answered(Target.SCHEDD, self._engine.now), learn, *given)
 
     # What happens in the pool (`dag_run.Watcher`).
 
@@ -140,7 +145,7 @@ class Followed:
 
     def node_failed(self, run: DagRun, name: str) -> None:
         """Note that a node has failed for good."""
-        self._on_news(self, Target.SCHEDD, partial(self._learn_failure, run, name))
+        self._tell_of_queue(self._learn_failure, run, name)
 
     def upload_over(self, run: DagRun, answered: bool) -> UploadOutcome:
         """Note an attempt to upload; a payload that is no better than the last one is not sent."""
@@ -159,16 +164,17 @@ class Followed:
     def dag_over(self, run: DagRun) -> None:
         """Note that a DAG has left the queue."""
         self._tally.dag_over()
-        learn = partial(self._learn_end, run, run.whole, run.failures)
-        self._on_news(self, Target.SCHEDD, learn)
+        self._tell_of_queue(self._learn_end, run, run.whole, run.failures)
 
-    # What a poll learns of it.
+    # What a poll learns of it. A payload alone is no reason to decide anything.
 
     def _learn_alcareco(self, job: int, made: Alcareco) -> None:
         self._unharvested[job] = made
+        self._on_change(self)
 
     def _learn_inputs(self, run: DagRun, inputs: frozenset[int]) -> None:
         run.dag = replace(run.dag, harvest_inputs=inputs)
+        self._on_change(self)
 
     def _learn_harvest(self, inputs: frozenset[int], made: Statistics) -> None:
         for job in inputs:
@@ -178,6 +184,7 @@ class Followed:
 
     def _learn_failure(self, run: DagRun, name: str) -> None:
         run.dag = replace(run.dag, failed_nodes=(*run.dag.failed_nodes, name))
+        self._on_change(self)
 
     def _learn_upload(self, run: DagRun, outcome: UploadOutcome, made: Statistics) -> None:
         run.dag = replace(run.dag, upload=outcome)
@@ -190,6 +197,7 @@ class Followed:
         else:
             state, now = DagState.FAILED, self._engine.now
             run.dag = replace(run.dag, state=state, failed_nodes=failed, ended_at=now)
+        self._on_change(self)
 
 
 def _goodness(made: Statistics) -> tuple[int, int]:

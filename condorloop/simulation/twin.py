@@ -7,7 +7,7 @@ the polls and at the ends of probes; campaigns of which nothing has changed are 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from heapq import heappop, heappush
@@ -130,16 +130,6 @@ class Twin:
             stable_beam=run.stable_at <= now,
         )
 
-    def _on_news(self, campaign: Followed, of: Target | None, learn: Callable[[], None]) -> None:
-        """Let something be learnt at the next poll, or when somebody has answered."""
-        now = self.engine.now
-        seen = self._polls.answered(of, now) if of else now
-        self._polls.see(seen, self._learn, campaign, learn)
-
-    def _learn(self, campaign: Followed, learn: Callable[[], None]) -> None:
-        learn()
-        self._note(campaign)
-
     def _note(self, campaign: Followed) -> None:
         self._changed[campaign.id] = campaign
 
@@ -237,7 +227,7 @@ class Twin:
         stream = self._intake.watch(stream_name(calibration), run, run.start + window)
         campaign = Followed(
             *(len(self._numbered), key, calibration, run, stream),
-            *(self.engine, self.tallies[key.calibration], self._on_news),
+            *(self.engine, self._polls, self.tallies[key.calibration], self._note),
         )
         campaign.run_end = run_end
         campaign.take_files()
