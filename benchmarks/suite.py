@@ -15,12 +15,12 @@ from pathlib import Path
 
 from benchmarks.frame import Ask, Result, Scale
 
-ON_A_POOL = ("reading", "overhead", "pace", "load")
+ON_A_POOL = ("reading", "overhead", "pace", "load", "processes")
 """Those that bring up a pool, and offer ``measure_on(stack: Stack, ask: Ask)`` beside that."""
 
 NAMES = (
     *("polling", "probing", "writing", "reading", "harvesting", "restarting", "remembering"),
-    *("overhead", "pace", "load"),
+    *("overhead", "pace", "load", "processes"),
 )
 """The modules of this package that offer ``measure(ask: Ask) -> Result``."""
 

@@ -46,7 +46,8 @@ class Machine(Pool):
     cpus, memory_mb
         What it offers to jobs.
     hidden
-        A folder of which it sees nothing. It then has a user of its own.
+        A folder of which it sees nothing. It then has a user of its own, by name and number; to
+        the kernel that one is who started it.
     seen
         Folders in the hidden one that it sees all the same.
     settings

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from condorloop.model import CampaignKey
 from condorloop.testbed.machine import TAKES_MACHINES, Machine
 from condorloop.testbed.stack import Stack
 from tests.loop import Loop, up
-from tests.pool.dags import tool
+from tests.pool.dags import KEY, Site, tool, wait
 from tests.pool.test_loop import scenario
 
 ON_MACHINES = ("RECO", "ALCA", "HARVEST")
@@ -24,6 +25,27 @@ SETTINGS = {
 }
 
 LOOK_AROUND = "id -un >user.txt; ls -d {work_dir} >seen.txt 2>&1 || :"
+
+APPTAINER = """\
+#!/bin/sh
+# What a starter calls as it calls apptainer; the command is run in no container.
+case $1 in
+--version) echo "apptainer version 1.4.5"; exit ;;
+esac
+echo "$*" >>{calls}
+while [ $# -gt 0 ]; do
+    case $1 in
+    test) exit ;; # it asks the same of an image
+    --pwd) cd "$2"; shift 2 ;;
+    -B | -S | -W | --home) shift 2 ;;
+    -* | exec) shift ;;
+    *) break ;;
+    esac
+done
+shift
+[ "$1" != /exit_37 ] || exit 37 # it asks whether containers work at all
+exec "$@"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +167,75 @@ def test_dags_may_be_in_the_queue_of_another_access_point(farm, nodes, looped):
         assert loop.history("CondorloopRun == 399802") == []
     finally:
         other.stop()
+
+
+def test_a_job_runs_in_the_container_that_its_node_kind_names(farm, nodes, looped, tmp_path):
+    image, calls, apptainer = (tmp_path / name for name in ("image", "calls", "apptainer"))
+    image.mkdir()
+    apptainer.write_text(APPTAINER.format(calls=calls))
+    apptainer.chmod(0o755)
+    boxes = machine(farm, "boxes", settings={"SINGULARITY": str(apptainer)})
+    boxes.start()
+    try:
+        contained = {"container_image": str(image), "submit": ["transfer_container = false"]}
+        loop = looped({"defaults": {"nodes": {"RECO": contained, "HARVEST": contained}}})
+        play = loop.play(scenario(399803, ["EcalPedestals"]))
+        loop.run_until_closed(1)
+        assert play.assay("EcalPedestals", 399803).faults == ()
+        ran = hosts(loop, 399803)
+        assert ran["RECO"] == ran["HARVEST"] == {"boxes"}
+        commands = [line.split() for line in calls.read_text().splitlines()]
+        inside = [words[words.index(str(image)) + 1 :] for words in commands if str(image) in words]
+        assert {node for words in inside for node in words[1:2]} == {"RECO_0000", "HARVEST"}
+    finally:
+        boxes.stop()
+
+
+ASKED = {
+    "priority": 7,
+    "requirements": 'OpSysMajorVer == 9 && Name == "none"',
+    "concurrency_limits": ["eos:2", "cvmfs"],
+    "container_image": "/cvmfs/unpacked.cern.ch/el8",
+}
+
+
+def test_the_schedd_has_what_a_node_kind_asks_for(farm, tmp_path):
+    site = Site(tmp_path, farm.pool, nodes={"RECO": ASKED})
+    try:
+        dag = site.batch(["/eos/a.root"])
+        names = ["JobPrio", "PostJobPrio1", "ConcurrencyLimits", "ContainerImage", "WantContainer"]
+        wait(lambda: dag.ads("JobStatus"))
+        assert list(dag.ads(*names).values()) == [
+            dict(zip(names, ["7", "-398600", "cvmfs,eos:2", ASKED["container_image"], "true"],
+                     strict=True))
+        ]  # fmt: skip
+        which = f"DAGManJobId == {dag.cluster}"
+        asked = tool("condor_q", "-constraint", which, "-af:r", "Requirements")
+        assert f"({ASKED['requirements']})" in asked
+    finally:
+        site.close()
+
+
+def test_what_is_nearest_to_a_payload_starts_first_and_then_the_older_run(farm, tmp_path):
+    asked = {"requirements": 'regexp("@late@", Name)', "request_cpus": 1, "request_memory_mb": 64}
+    site = Site(tmp_path, farm.pool, nodes={"RECO": asked, "HARVEST": asked})
+    younger = CampaignKey(KEY.calibration, KEY.run + 1)
+    note = 'date +%s.%N; mkdir "$1"'
+    late = machine(farm, "late", cpus=1)
+    try:
+        dags = [
+            site.batch(["/eos/b.root"], younger, reco=note, alca="exit 66"),
+            site.batch(["/eos/a.root"], reco=note, alca="exit 66"),
+            site.harvest(1, younger, harvest=note),
+        ]
+        wait(lambda: all(dag.ads("JobStatus") for dag in dags))
+        late.start()
+        outputs = [dag.file.parent / f"{node}.out"
+                   for dag, node in zip(dags, ("RECO_0000", "RECO_0000", "HARVEST"), strict=True)
+                   ]  # fmt: skip
+        wait(lambda: all(o.exists() and o.read_text() for o in outputs))
+        started = [float(o.read_text()) for o in outputs]
+        assert started[2] < started[1] < started[0]
+    finally:
+        site.close()
+        late.stop()
