@@ -53,7 +53,7 @@ class Polls:
         """When the first poll is, from a time on, that a service answers."""
         number = math.ceil(time / self._interval)
         while (at := number * self._interval) < (back := self._outages.back(target, at)):
-            number = math.ceil(back / self._interval)
+            number = max(number + 1, math.ceil(back / self._interval))
         return at
 
     def last_answered(self, target: Target, time: float) -> float:

@@ -1,5 +1,6 @@
 """The parts of the twin: clock, cores, durations, outages, runs and files."""
 
+import math
 from itertools import pairwise
 from random import Random
 
@@ -139,7 +140,10 @@ def test_an_outage_within_a_time_is_found(given_spans, time, takes):
     assert (outages.within(Target.EOS, time, time + takes) is not None) == met
 
 
-@given(spans, times)
+moments = st.integers(0, 40_000).map(lambda quarters: quarters / 4)
+
+
+@given(st.lists(st.tuples(moments, moments), max_size=6), moments)
 def test_a_poll_is_answered_at_a_multiple_of_the_interval_and_outside_of_outages(many, time):
     outages = Outages([Outage(Target.EOS, start, seconds) for start, seconds in many])
     polls = Polls(Engine(), 10.0, outages, lambda: None)
@@ -148,6 +152,11 @@ def test_a_poll_is_answered_at_a_multiple_of_the_interval_and_outside_of_outages
     for at in (after, before):
         assert at % 10.0 == 0
         assert at < 0 or not any(s <= at < s + n for s, n in many)
+
+
+def test_an_outage_that_ends_a_breath_after_a_poll_has_an_end():
+    outages = Outages([Outage(Target.EOS, 0.0, math.nextafter(30.0, 31.0))])
+    assert Polls(Engine(), 10.0, outages, lambda: None).answered(Target.EOS, 5.0) == 40.0
 
 
 def test_what_happens_is_seen_at_the_next_poll_and_never_at_one_that_is_over():
