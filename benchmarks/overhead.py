@@ -33,6 +33,7 @@ STREAM = "TestEnablesEcalHcal"
 FILES = 10
 """Of one batch, all of which appear at the same moment; one a RECO."""
 RECO_PER_ALCA = 5
+PAIRS = 5
 POLL = 1.0
 MOST = 1.15
 """How many times as long as by hand it may take, and one poll interval."""
@@ -71,7 +72,7 @@ def measure_on(stack: Stack, ask: Ask) -> Result:
     loop = Loop(stack, ask.folder, SITE, site)
     pairs = []
     try:
-        runs = range(FIRST_RUN, FIRST_RUN + (5 if ask.full else 1))
+        runs = range(FIRST_RUN, FIRST_RUN + (PAIRS if ask.full else 1))
         loop.play(_scenario(runs))
         submitter = loop.start()
         for run in runs:
