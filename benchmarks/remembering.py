@@ -17,7 +17,7 @@ from tests.soak.place import place
 
 DAYS = 30
 SETTLED = 15
-"""Days after which all that ever happens has begun: runs are archived after two weeks."""
+"""Days after which all that ever happens has begun: runs are archived after ten days."""
 
 MOST = 120e6
 GROWTH = 1.05

@@ -52,14 +52,17 @@ class Ledger(DagLedger):
                 self._migrate()
             else:
                 self._create()
-            if odd := why_not_a_ledger(self._db):
-                raise LedgerDamaged(f"{self.path}: {odd}")
+            self._check_contents()
         self._note_changes()
 
     def _check(self) -> None:
         [found] = self._db.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             raise LedgerDamaged(f"{self.path}: {found}")
+
+    def _check_contents(self) -> None:
+        if odd := why_not_a_ledger(self._db):
+            raise LedgerDamaged(f"{self.path}: {odd}")
 
     def _create(self) -> None:
         self._run_script(SCHEMA)

@@ -40,45 +40,55 @@ _COUNTS = (("node", "blames"),)
 
 
 def why_not_a_ledger(db: sqlite3.Connection) -> str:
-    """Say what a ledger holds that it cannot; empty if there is nothing."""
-    return next(_oddities(db), "")
+    """Say what a ledger holds that it cannot; empty if there is nothing.
 
-
-def _oddities(db: sqlite3.Connection) -> Iterator[str]:
+    Each table is read once, whatever there is to be found.
+    """
     for table in _TABLES:
-        for _, column, declared, *_ in db.execute(f"PRAGMA table_info({table})").fetchall():
-            if (table, column) not in _ANYTHING:
-                yield from _of_type(db, table, column, declared)
-    for (table, column), words in _WORDS.items():
-        yield from _other_than(db, table, column, words)
-    yield from _other_than(db, "node", "state", _NODE_STATES)
-    yield from _odd_texts(db)
-    for table, column in _NAMES:
-        yield from _odd_json(db, table, column, "array", ("text",))
-    for table, column in _NUMBERS:
-        yield from _odd_json(db, table, column, "array", ("integer",))
-    for table, column in _COUNTS:
-        yield from _odd_json(db, table, column, "object", ("integer",))
+        rules = list(_rules(db, table))
+        any_of_them = " OR ".join(f"({odd})" for _, odd in rules)
+        if db.execute(f"SELECT 1 FROM {table} WHERE {any_of_them} LIMIT 1").fetchone():
+            return next(told for column, odd in rules for told in _first(db, table, column, odd))
+    return next(_odd_texts(db), "")
+
+
+def _rules(db: sqlite3.Connection, table: str) -> Iterator[tuple[str, str]]:
+    """For each column, as SQL, what it cannot hold."""
+    for _, column, declared, *_ in db.execute(f"PRAGMA table_info({table})").fetchall():
+        if (table, column) in _ANYTHING:
+            continue
+        yield column, f"typeof({column}) NOT IN ('null', {_listed(_TYPES[declared])})"
+        if declared == "REAL":
+            yield column, f"{column} NOT BETWEEN 0 AND {LAST_TIME}"
+        if words := _WORDS.get((table, column)):
+            yield column, f"{column} NOT IN ({_listed(words)})"
+        if (table, column) == ("node", "state"):
+            yield column, f"{column} NOT IN ({_listed(_NODE_STATES)})"
+        if (table, column) in _NAMES:
+            yield column, _odd_json(column, "array", "text")
+        if (table, column) in _NUMBERS:
+            yield column, _odd_json(column, "array", "integer")
+        if (table, column) in _COUNTS:
+            yield column, _odd_json(column, "object", "integer")
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+def _odd_json(column: str, whole: str, part: str) -> str:
+    others = f"EXISTS (SELECT 1 FROM json_each({column}) AS e WHERE e.type <> '{part}')"
+    return (
+        f"CASE WHEN {column} IN ('[]', '{{}}') AND json_type({column}) = '{whole}' THEN 0"
+        f" WHEN NOT json_valid({column}) OR json_type({column}) <> '{whole}' THEN 1"
+        f" ELSE {others} END"
+    )
 
 
 def _first(db: sqlite3.Connection, table: str, column: str, odd: str) -> Iterator[str]:
     row = db.execute(f"SELECT {column} FROM {table} WHERE {odd} LIMIT 1").fetchone()
     if row is not None:
         yield f"{table}.{column} has {str(row[0])[:40]!r}"
-
-
-def _of_type(db: sqlite3.Connection, table: str, column: str, declared: str) -> Iterator[str]:
-    fitting = ", ".join(f"'{each}'" for each in _TYPES[declared])
-    yield from _first(db, table, column, f"typeof({column}) NOT IN ('null', {fitting})")
-    if declared == "REAL":
-        yield from _first(db, table, column, f"{column} NOT BETWEEN 0 AND {LAST_TIME}")
-
-
-def _other_than(
-    db: sqlite3.Connection, table: str, column: str, words: Iterable[str]
-) -> Iterator[str]:
-    known = ", ".join(f"'{word}'" for word in words)
-    yield from _first(db, table, column, f"{column} NOT IN ({known})")
 
 
 def _odd_texts(db: sqlite3.Connection) -> Iterator[str]:
@@ -92,13 +102,3 @@ def _odd_texts(db: sqlite3.Connection) -> Iterator[str]:
         names = {name.rstrip("?") for name in text.split(",") if name}
         if not names <= set(Kept):
             yield f"campaign.cleaned has {text[:40]!r}"
-
-
-def _odd_json(
-    db: sqlite3.Connection, table: str, column: str, whole: str, parts: tuple[str, ...]
-) -> Iterator[str]:
-    odd = list(_first(db, table, column, f"NOT json_valid({column})"))
-    odd = odd or list(_first(db, table, column, f"json_type({column}) <> '{whole}'"))
-    fitting = ", ".join(f"'{part}'" for part in parts)
-    each = f"EXISTS (SELECT 1 FROM json_each({column}) AS e WHERE e.type NOT IN ({fitting}))"
-    yield from odd or _first(db, table, column, each)

@@ -143,7 +143,7 @@ class DiskSite(Section):
 class LedgerSite(Section):
     """What the ledger keeps."""
 
-    archive_after: Annotated[Age, Field(ge=4 * 86400)] = 14 * 86400.0
+    archive_after: Annotated[Age, Field(ge=4 * 86400)] = 10 * 86400.0
     """How long after its last change a closed campaign goes into the archive of its year, a file
     beside the ledger; `show`, `find` and `report` read it there.
     """
