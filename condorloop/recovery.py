@@ -132,7 +132,8 @@ def _close(ledger: Ledger, remains: Remains, closing: Closing, now: float) -> No
         observe_dag(ledger, Observed(dag_id, remains.folder, campaign.id, dag))
     told = replace(_campaign(ledger, remains.key), dags=())  # how they ended is seen later
     state, why = verdict(now, told, closing)
-    ledger.set_state(campaign.id, state, f"{_WHY}: {why}", remains.closed_at or now)
+    words = f"{_WHY}, what OMS said of the run is not known: {why}"
+    ledger.set_state(campaign.id, state, words, remains.closed_at or now)
 
 
 def _campaign(ledger: Ledger, key: CampaignKey) -> Campaign:

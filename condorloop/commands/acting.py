@@ -50,7 +50,8 @@ Examples:
     "--all",
     "everything",
     is_flag=True,
-    help="Give bad, unreadable and quarantined files another try, too.",
+    help="Give files that were given up another try, too: bad, unreadable, quarantined ones, and "
+    "those of RECO outputs and ALCARECO that could not be used.",
 )
 def resubmit(
     given: Given, run_number: int | None, node: str | None, dry_run: bool, everything: bool

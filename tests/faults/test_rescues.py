@@ -122,6 +122,9 @@ def corrupt(stack, tmp_path_factory):
         story.moments |= {"closed": loop.status(), "jobs": story.jobs(CORRUPT)}
         loop.condorloop("resubmit", str(CORRUPT))
         story.run_until_closed(1)
+        story.moments |= {"uploaded": loop.status(), "jobs again": story.jobs(CORRUPT)}
+        loop.condorloop("resubmit", str(CORRUPT), "--all")
+        story.run_until_closed(1)
         yield story
 
 
@@ -157,7 +160,14 @@ def test_a_refused_upload_is_named_and_not_asked_again(corrupt):
 def test_resubmit_asks_for_a_refused_upload_again_and_harvests_nothing(corrupt):
     first = Lumis.parse(corrupt.campaign(ECAL, CORRUPT, "first")["lumis"]["in_payload"])
     whole = Lumis.span(1, 16)
-    assert corrupt.campaign(ECAL, CORRUPT)["lumis"]["in_payload"] == str(whole - first)
-    more = corrupt.jobs(CORRUPT) - corrupt.moments["jobs"]
+    uploaded = corrupt.campaign(ECAL, CORRUPT, "uploaded")
+    assert uploaded["lumis"]["in_payload"] == str(whole - first)
+    more = corrupt.moments["jobs again"] - corrupt.moments["jobs"]
     assert more == {(f"{ECAL} dag001", "UPLOAD"): 1}
-    corrupt.loop.assert_nothing_was_done_twice(CORRUPT)
+
+
+def test_resubmit_all_makes_an_alcareco_again_that_was_left_out(corrupt):
+    campaign = corrupt.campaign(ECAL, CORRUPT)
+    assert (campaign["state"], campaign["left_out"]) == (CampaignState.COMPLETE, [])
+    assert campaign["lumis"]["in_payload"] == "1-16"
+    corrupt.assert_whole(CORRUPT, ECAL)

@@ -102,13 +102,18 @@ class Jobs:
         if path.exists():
             os.utime(path, (self._agenda.now, self._agenda.now))
 
+    def can_read(self, variables: Mapping[str, str]) -> bool:
+        """Whether all input files of a RECO job can be opened at this moment."""
+        paths = map(_path_in, variables["filein"].split(","))
+        return not any(self._storage.read(path)[1] == "cannot be opened" for path in paths)
+
     def _reco(self, directory: Path, name: str, variables: Mapping[str, str]) -> int:
         made = directory / name
         made.mkdir(exist_ok=True)
         raw: Raw = []
         log = []
         for url in variables["filein"].split(","):
-            path = "/" + url.partition("//")[2].partition("/")[2].lstrip("/")
+            path = _path_in(url)
             log.append(f"%MSG\n21-Sep-2026 10:00:00 UTC  Initiating request to open file {url}")
             file, wrong = self._storage.read(path)
             if wrong == "cannot be opened":
@@ -204,6 +209,10 @@ class Jobs:
                 return upload(DagContext.here())
             except (NodeError, OSError):
                 return 1
+
+
+def _path_in(url: str) -> str:
+    return "/" + url.partition("//")[2].partition("/")[2].lstrip("/")
 
 
 def on_access_point(directory: Path, *arguments: str) -> int:

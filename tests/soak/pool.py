@@ -24,6 +24,8 @@ DAGMANS = 12
 """How many DAGMans the schedd lets run."""
 
 SECONDS = {"RECO": 180.0, "ALCA": 40.0, "HARVEST": 25.0, "UPLOAD": 4.0}
+CANNOT_READ = 20.0
+"""How long a job takes, in seconds, whose file cannot be opened."""
 
 
 class SimulatedPool:
@@ -113,8 +115,12 @@ class SimulatedPool:
     def _run(self, dag: DagMan, job: Job) -> None:
         job.state = "running"
         self._running += 1
-        seconds = SECONDS[job.node.partition("_")[0]] * self._rng.uniform(0.5, 1.5)
+        usual = SECONDS[job.node.partition("_")[0]]
+        seconds = self._rng.uniform(0.5, 1.5) * (usual if self._can_read(dag, job) else CANNOT_READ)
         self.agenda.after(seconds, lambda: self._ended(dag, job))
+
+    def _can_read(self, dag: DagMan, job: Job) -> bool:
+        return job.node.partition("_")[0] != "RECO" or self._jobs.can_read(dag.variables(job.node))
 
     def _ended(self, dag: DagMan, job: Job) -> None:
         self._running -= 1

@@ -269,6 +269,7 @@ class Promises:
             raise Violation(f"{key}: {len(lost)} good files are in no payload: {names}: {words}")
         known = max(summary.last_ls or 0, summary.lumis.seen.last)
         told = self._runs[key.run].told_end + 3 * MARGIN < self._window_end(key)
+        told = told and summary.last_ls is not None
         hole = Lumis.span(1, self._runs[key.run].last_ls if told else known) - covered
         named = Lumis.span(1, known) - summary.lumis.in_payload
         surely = in_time or not self._lost_answer(key, summary)

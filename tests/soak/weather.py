@@ -33,7 +33,7 @@ LASTING: Mapping[str, Kind] = {
     "OMS tells nulls": Kind(0.1, 10, 600),
     "storage is down": Kind(0.3, 20, 5400),
     "storage lists a part": Kind(0.15, 10, 600),
-    **{name: Kind(0.12, 60, 2400) for name in DISK_SERVERS},
+    **{name: Kind(0.2, 600, 7200) for name in DISK_SERVERS},
     "probes are not answered": Kind(0.1, 20, 600),
     "probes time out": Kind(0.1, 20, 300),
     "the schedd is down": Kind(0.3, 20, 2400),
