@@ -46,7 +46,8 @@ def why_not_a_ledger(db: sqlite3.Connection) -> str:
     """
     for table in _TABLES:
         rules = list(_rules(db, table))
-        any_of_them = " OR ".join(f"({odd})" for _, odd in rules)
+        # A table that is not there has no columns, and is named by SQLite.
+        any_of_them = " OR ".join(f"({odd})" for _, odd in rules) or "0"
         if db.execute(f"SELECT 1 FROM {table} WHERE {any_of_them} LIMIT 1").fetchone():
             return next(told for column, odd in rules for told in _first(db, table, column, odd))
     return next(_odd_texts(db), "")
