@@ -231,7 +231,8 @@ def set_aside(folder: Path, into: Path) -> None:
     """
     if not folder.is_dir():
         return
-    into.mkdir(exist_ok=True)
+    if not into.is_dir():
+        into.mkdir()
     number = 0
     while (free := into / f"{folder.name}.failed{number}").exists():
         number += 1

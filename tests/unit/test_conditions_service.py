@@ -100,7 +100,7 @@ def upload(service, tmp_path):
 
 
 def outcome(done):
-    return judge(done.returncode, done.stdout)[0]
+    return judge(done.returncode, done.stdout).outcome
 
 
 def history(service, tag):

@@ -1,5 +1,7 @@
 """A ticket that ends soon is a problem of the loop, with the command that renews it."""
 
+from dataclasses import replace
+
 from condorloop import accounts, kerberos
 from condorloop.kerberos import NoTicket, Ticket
 from condorloop.status import ProblemKind
@@ -13,7 +15,7 @@ HOUR = 3600.0
 def with_cache(tmp_path):
     loaded = config(tmp_path)
     site = loaded.site.model_copy(update={"environment": {accounts.CACHE: CACHE}})
-    return loaded.__class__(site, loaded.parameters, loaded.calibrations)
+    return replace(loaded, site=site)
 
 
 def watched(monkeypatch, loaded, answer, now=START):
