@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,7 +93,7 @@ def increments(files: Files, times: int) -> tuple[float, float]:
 def dag_status(pool: Pool, folder: Path, nodes: int) -> Iterator[Callable[[], str]]:
     """Give what runs `htcondor dag status` of a DAG of so many nodes, whose first job is held."""
     cluster = _submit(pool, folder, nodes)
-    command = (str(Path(sys.executable).with_name("htcondor")), "dag", "status", cluster)
+    command = ("htcondor", "dag", "status", cluster)
     try:
         assert wait_until(lambda: f"contains {nodes + 1} node" in _run(pool, *command), 60.0)
         yield lambda: _run(pool, *command)

@@ -49,14 +49,20 @@ def up(stack: Stack) -> Iterator[Stack]:
     os.environ.update(stack.environment())
     try:
         stack.up()
-        import htcondor2
-
-        htcondor2.reload_config()
+        _configure_bindings()
         yield stack
     finally:
         stack.down()
         os.environ.clear()
         os.environ.update(before)
+        if "CONDOR_CONFIG" in before:
+            _configure_bindings()
+
+
+def _configure_bindings() -> None:
+    import htcondor2  # which reads the configuration, so not before there is one
+
+    htcondor2.reload_config()
 
 
 @dataclass(frozen=True)

@@ -224,13 +224,14 @@ def configured(stack, tmp_path_factory):
         edit(loop.site, other_site, "another site file needs a new start")
         loop.site.write_text(site)
         written = len(list(runs.glob("dag*/manifest.json")))
+        appears(loop, play, CONFIGURED_RUN, 41, "after-the-refusals.root")
         loop.wait(lambda: len(list(runs.glob("dag*/manifest.json"))) > written, alive)
         parameters.write_text(parameters.read_text().replace(OLD_TAG, NEW_TAG))
         changed = f"{good}batching: {{max_files_per_job: 1}}\n"
         written = len(list(runs.glob("dag*/manifest.json")))
         edit(yaml_file, changed, "configuration read anew, for new DAGs: ")
-        appears(loop, play, CONFIGURED_RUN, 41, "after-the-change.root")
-        loop.wait(lambda: 41 in play.assay(ECAL, CONFIGURED_RUN).in_payload, alive)
+        appears(loop, play, CONFIGURED_RUN, 42, "after-the-change.root")
+        loop.wait(lambda: 42 in play.assay(ECAL, CONFIGURED_RUN).in_payload, alive)
         loop.wait(lambda: loop.closed() == 1, alive)
         stop(submitter)
         manifests = [read_json(m) for m in sorted(runs.glob("dag*/manifest.json"))]
