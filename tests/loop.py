@@ -251,6 +251,13 @@ class Loop:
         """All that was logged of a calibration."""
         return (self.work_dir / calibration / "condorloop_ALL.log").read_text()
 
+    def queue(self, constraint: str) -> list[dict[str, Any]]:
+        """The ads of this site's jobs in the queue, DAGMan's among them."""
+        import htcondor2
+
+        whole = f'{constraint} && CondorloopSite == "{self._site["name"]}"'
+        return [dict(ad) for ad in htcondor2.Schedd().query(whole)]
+
     def history(self, constraint: str) -> list[dict[str, object]]:
         """The ads of jobs that have left the queue."""
         import htcondor2

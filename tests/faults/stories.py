@@ -79,10 +79,7 @@ class Story:
 
     def queue(self, constraint: str) -> list[dict[str, Any]]:
         """The ads of node jobs in the queue."""
-        import htcondor2
-
-        ads = htcondor2.Schedd().query(f"{constraint} && CondorloopKind =!= undefined")
-        return [dict(ad) for ad in ads]
+        return self.loop.queue(f"{constraint} && CondorloopKind =!= undefined")
 
     def node(self, calibration: str, run: int, ls: int, kind: str = "RECO") -> tuple[str, str]:
         """The node of a kind that reads a lumisection, as in `jobs`."""

@@ -16,7 +16,7 @@ from tests.loop import Loop
 
 ECAL = "TestEnablesEcalHcal"
 RUN, LAST = 399230, 12
-SETTLE_TIME = 10
+SETTLE_TIME = 20
 """Longer than a busy machine takes to list, probe and submit a file."""
 
 

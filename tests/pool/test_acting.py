@@ -21,10 +21,7 @@ SMALL = {"defaults": {"batching": {"max_files_per_job": 1, "max_active_dags": 2}
 
 def queue(story, run, more="true"):
     """The jobs of a run in the queue, DAGMan's among them."""
-    import htcondor2
-
-    ads = htcondor2.Schedd().query(f"CondorloopRun == {run} && {more}")
-    return [dict(ad) for ad in ads]
+    return story.loop.queue(f"CondorloopRun == {run} && {more}")
 
 
 def states(story, run):
