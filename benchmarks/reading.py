@@ -6,7 +6,9 @@ Knows what the tracker reads of a DAG; beside it, what HTCondor brings for the s
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,7 +95,9 @@ def increments(files: Files, times: int) -> tuple[float, float]:
 def dag_status(pool: Pool, folder: Path, nodes: int) -> Iterator[Callable[[], str]]:
     """Give what runs `htcondor dag status` of a DAG of so many nodes, whose first job is held."""
     cluster = _submit(pool, folder, nodes)
-    command = ("htcondor", "dag", "status", cluster)
+    # HTCondor's script is Python, and needs the package that is beside the bindings.
+    script = shutil.which("htcondor", path=pool.environment()["PATH"])
+    command = (sys.executable, str(script), "dag", "status", cluster)
     try:
         assert wait_until(lambda: f"contains {nodes + 1} node" in _run(pool, *command), 60.0)
         yield lambda: _run(pool, *command)
