@@ -122,7 +122,7 @@ def _variables(node: Node) -> dict[str, str]:
         case NodeKind.ALCA:
             return {
                 "filein": ",".join([f"file:../{name}.root" for name in node.inputs]),
-                "reco_files": ", ".join([f"/work/{name}.root" for name in node.inputs]),
+                "reco_files": ", ".join([f"/data/{name}.root" for name in node.inputs]),
                 "lumis": str(node.lumis),
             }
     return {}
