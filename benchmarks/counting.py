@@ -244,7 +244,30 @@ class _Listings(Storage):
         return super().list_run(stream, run)
 
 
-class _Pool:
+class UndisturbedPool:
+    """A pool in which nobody holds, releases or removes anything, and history is not asked."""
+
+    def remove(self, cluster: int, why: str) -> None:
+        """Nobody removes anything."""
+        raise AssertionError(why)
+
+    def hold(self, jobs: Jobs, why: str) -> int:
+        """Nobody holds anything."""
+        raise AssertionError(why)
+
+    def release(self, jobs: Jobs, why: str) -> int:
+        """Nothing is held."""
+        raise AssertionError(why)
+
+    def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
+        """All that ends leaves its own word."""
+        raise AssertionError(cluster)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Pool(UndisturbedPool):
     def __init__(self, place: Place) -> None:
         self._place = place
 
@@ -256,22 +279,3 @@ class _Pool:
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Nothing is new."""
         raise AssertionError(dag_file)
-
-    def remove(self, cluster: int, why: str) -> None:
-        """Nothing goes."""
-        raise AssertionError(why)
-
-    def hold(self, jobs: Jobs, why: str) -> int:
-        """Nothing is held."""
-        raise AssertionError(why)
-
-    def release(self, jobs: Jobs, why: str) -> int:
-        """Nothing is held."""
-        raise AssertionError(why)
-
-    def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
-        """Nothing has ended."""
-        raise AssertionError(cluster)
-
-    def close(self) -> None:
-        """Nothing is open."""

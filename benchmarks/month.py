@@ -12,13 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.counting import NOW, configured
+from benchmarks.counting import NOW, UndisturbedPool, configured
 from condorloop.contents import Contents
-from condorloop.dagman.outcome import HistoryEnd
 from condorloop.ledger import Ledger
 from condorloop.ledger_file import LEDGER
 from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, Jobs, Queued, QueuedDag, Run
+from condorloop.model import CampaignKey, Queued, QueuedDag, Run
 from condorloop.rundir import Witness, alcareco_name, write_whole
 from condorloop.submitter import Submitter
 from condorloop.world import World
@@ -130,7 +129,7 @@ class _Storage:
         """Nothing runs."""
 
 
-class _Pool:
+class _Pool(UndisturbedPool):
     def __init__(self, month: Month, work_dir: Path) -> None:
         self._month = month
         self._work_dir = work_dir
@@ -196,25 +195,6 @@ class _Pool:
             "iovs": [{"tag": "Tag_v1", "since": dag.key.run, "hash": f"{dag.cluster:040x}"}],
             "time": now,
         }
-
-    def remove(self, cluster: int, why: str) -> None:
-        """Nobody removes anything."""
-        raise AssertionError(why)
-
-    def hold(self, jobs: Jobs, why: str) -> int:
-        """Nobody holds anything."""
-        raise AssertionError(why)
-
-    def release(self, jobs: Jobs, why: str) -> int:
-        """Nothing is held."""
-        raise AssertionError(why)
-
-    def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
-        """All that ends leaves its own word."""
-        raise AssertionError(cluster)
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def _write_json(path: Path, told: Mapping[str, object]) -> None:
