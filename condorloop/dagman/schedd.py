@@ -27,7 +27,13 @@ _COUNTS = [
     *(f"DAG_Nodes{n}" for n in ("Total", "Done", "Failed", "Futile", "Queued")),
     *(f"DAG_Jobs{n}" for n in ("Idle", "Running", "Held")),
 ]
-_HOLD = ["HoldReason", "HoldReasonCode", "HoldReasonSubCode", "EnteredCurrentStatus"]
+_HOLD = [
+    "HoldReason",
+    "LastHoldReason",
+    "HoldReasonCode",
+    "HoldReasonSubCode",
+    "EnteredCurrentStatus",
+]
 _KIND = "CondorloopKind"
 """Of the site's jobs, those of nodes have it, DAGMan's have not."""
 
@@ -213,7 +219,7 @@ def _queued_dag(ad: Mapping[str, Any]) -> QueuedDag | None:
             key=CampaignKey(str(ad["CondorloopCalibration"]), int(ad["CondorloopRun"])),
             number=int(ad["CondorloopDag"]),
             cluster=int(ad["ClusterId"]),
-            hold_reason=str(ad.get("HoldReason", "held")) if held else None,
+            hold_reason=_hold_reason(ad) if held else None,
             counts=counts,
             idle=ad["JobStatus"] == _IDLE,
             hold_code=int(ad.get("HoldReasonCode", 0)) if held else None,
@@ -224,6 +230,11 @@ def _queued_dag(ad: Mapping[str, Any]) -> QueuedDag | None:
         return None
 
 
+def _hold_reason(ad: Mapping[str, Any]) -> str:
+    # A job released while its shadow still ends can be held again without a reason of its own.
+    return str(ad.get("HoldReason") or ad.get("LastHoldReason") or "no reason given")
+
+
 def _held_job(ad: Mapping[str, Any]) -> HeldJob | None:
     try:
         return HeldJob(
@@ -232,7 +243,7 @@ def _held_job(ad: Mapping[str, Any]) -> HeldJob | None:
             job_id=f"{int(ad['ClusterId'])}.{int(ad['ProcId'])}",
             code=int(ad.get("HoldReasonCode", 0)),
             subcode=int(ad.get("HoldReasonSubCode", 0)),
-            reason=str(ad.get("HoldReason", "held")),
+            reason=_hold_reason(ad),
             since=float(ad["EnteredCurrentStatus"]),
         )
     except (KeyError, TypeError, ValueError):

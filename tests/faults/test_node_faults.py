@@ -213,7 +213,6 @@ def test_a_job_out_of_memory_gets_more_and_succeeds(held):
 )
 def test_a_job_that_stays_held_is_shown_with_the_reason(held, which, words):
     job = held.moments["stuck"][which]
-    assert words in job["HoldReason"]
     assert held.has_said(f"(job {job['ClusterId']}.0) is held: ", words)
 
 
