@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from benchmarks import light
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.model import CampaignState
-from condorloop.rundir import read_json, run_dir
+from condorloop.rundir import dag_file, read_json, run_dir
 from condorloop.site import PoolSite
 from condorloop.testbed import prefix
 from condorloop.testbed.assay import appeared, faults_of_reco, first_held
@@ -151,7 +152,8 @@ class Seen:
     """What was seen meanwhile.
 
     `cycles` has, by the time at which a cycle began, how long it took; `answers` how long each
-    `condor_q` took, `silent` how many gave no answer; `dags` and `jobs` how many were in the queue.
+    `condor_q` took, `silent` how many gave no answer; `dags` and `jobs` how many were in the queue;
+    `busy` how many processes wanted to run, by the kernel's mean of a minute.
     """
 
     cycles: dict[float, float] = field(default_factory=dict)
@@ -159,6 +161,7 @@ class Seen:
     silent: int = 0
     dags: list[int] = field(default_factory=list)
     jobs: list[int] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
 
     @property
     def gaps(self) -> list[float]:
@@ -205,6 +208,7 @@ def _ask_queue(seen: Seen) -> None:
         )
         seen.answers.append(time.monotonic() - asked)
         seen.silent += told.returncode != 0
+    seen.busy.append(os.getloadavg()[0])
     kinds = told.stdout.split()
     seen.dags.append(kinds.count("undefined"))
     seen.jobs.append(len(kinds) - seen.dags[-1])
@@ -212,7 +216,10 @@ def _ask_queue(seen: Seen) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What the loop has done: DAGs, jobs, and how long the last harvests of runs waited."""
+    """What the loop has done: DAGs, jobs, and how long the last harvests of runs waited.
+
+    A last harvest waits from the end of the last DAG of its campaign.
+    """
 
     dags: int
     jobs: int
@@ -221,14 +228,20 @@ class Done:
     @classmethod
     def of(cls, loop: Loop) -> Done:
         """Read it from the loop's ledger."""
-        waits = """
-            SELECT dag.submitted_at - max(node.done_at) FROM dag
-            JOIN node ON node.campaign_id = dag.campaign_id AND node.kind = 'ALCA'
-            WHERE dag.batch IS NULL AND node.done_at <= dag.submitted_at GROUP BY dag.id"""
+        of_harvests = """
+            SELECT calibration, run, submitted_at, number FROM dag
+            JOIN campaign ON campaign.id = campaign_id WHERE batch IS NULL"""
         with closing(sqlite3.connect(loop.work_dir / "condorloop.db")) as ledger:
             [(dags,)] = ledger.execute("SELECT count(*) FROM dag")
             [(jobs,)] = ledger.execute("SELECT count(*) FROM job")
-            return cls(dags, jobs, tuple(wait for (wait,) in ledger.execute(waits)))
+            harvests = ledger.execute(of_harvests).fetchall()
+        waits = []
+        for calibration, run, submitted, number in harvests:
+            runs = run_dir(loop.work_dir, calibration, run)
+            files = [dag_file(runs, before) for before in range(number)]
+            ends = [read_json(Path(f"{file}.metrics"))["end_time"] for file in files]
+            waits.append(submitted - max(end for end in ends if end <= submitted))
+        return cls(dags, jobs, tuple(waits))
 
 
 def _faults(loop: Loop) -> tuple[list[str], list[float]]:
@@ -287,6 +300,7 @@ def _result(loop: Loop, size: Size, seen: Seen, took: float, ask: Ask) -> Result
         ("all of it", f"{took:.0f} s, {done.jobs / took:.1f} jobs a second"),
         ("DAGs live", _range(seen.dags)),
         ("jobs in the queue", _range(seen.jobs)),
+        (f"load of {os.cpu_count()} cores", _range(seen.busy)),
         ("a cycle takes", f"{_range(cycles)} s"),
         ("from one cycle to the next", f"{_range(gaps)} s"),
         ("condor_q answers in", f"{_range(seen.answers)} s"),
@@ -299,6 +313,7 @@ def _result(loop: Loop, size: Size, seen: Seen, took: float, ask: Ask) -> Result
         "condor_q": seen.answers,
         "dags_live": seen.dags,
         "jobs_in_queue": seen.jobs,
+        "machine_load": seen.busy,
         "dags": done.dags,
         "jobs": done.jobs,
         "seconds": took,

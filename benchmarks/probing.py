@@ -94,11 +94,13 @@ def _poll(tools: _Tools, listings: Sequence[Sequence[str]]) -> None:
     storage = Storage(tools.site, lambda: os.environ, bell.ring)
     try:
         with Ledger(tools.folder / "condorloop.db") as ledger:
-            intake = Intake(storage, ledger, Interruption(bell))
+            interruption = Interruption(bell)
+            intake = Intake(storage, ledger, interruption, tools.site.listings_at_once)
             for listing in listings:
                 tools.holds(listing)
                 intake.observe({(STREAM, RUN.number): True}, time.time())
                 intake.settle(time.time, bell)
+            intake.close()
     finally:
         storage.close()
 

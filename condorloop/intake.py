@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 from condorloop.bell import Bell
 from condorloop.interruption import Interruption
@@ -30,15 +32,18 @@ log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Watches the run folders of a site's storage."""
+    """Watches the run folders of a site's storage; lists so many `at_once`."""
 
-    def __init__(self, storage: Files, ledger: Ledger, interruption: Interruption) -> None:
+    def __init__(
+        self, storage: Files, ledger: Ledger, interruption: Interruption, at_once: int
+    ) -> None:
         self.service = Service("EOS")
         self.probing = Service("edmFileUtil")
         self.listed: dict[tuple[str, int], float] = {}
         self._ledger = ledger
         self._storage = storage
         self._interruption = interruption
+        self._threads = ThreadPoolExecutor(at_once, "listing")
         self._listing: dict[tuple[str, int], Mapping[str, int]] = {}
         self._asked: dict[tuple[str, int], float] = {}
         self._known: dict[tuple[str, int], dict[str, int]] = {}
@@ -59,23 +64,26 @@ class Intake:
         """
         self._forget_all_but(watched)
         errors = []
-        for stream, run in self._in_turn(watched):
-            self._asked[stream, run] = now
+        down = Event()
+        turn = self._in_turn(watched)
+        asked = [(folder, self._threads.submit(self._list, *folder, down)) for folder in turn]
+        for (stream, run), answer in asked:
             try:
                 with self._interruption.outside():
-                    listing = self._storage.list_run(stream, run)
+                    listing = answer.result()
             except StorageUnavailable as error:
                 errors.append(error)
                 self._listing.pop((stream, run), None)
                 self._note_new(stream, run, error.files, now)
-                if error.everywhere:
-                    break
+                self._asked[stream, run] = now
+                continue
+            if listing is None:
                 continue
             if listing is not self._listing.get((stream, run)):
                 known = self._note_new(stream, run, listing, now)
                 self._note_gone(stream, run, known.keys() - listing.keys())
                 self._listing[stream, run] = listing
-            self.listed[stream, run] = now
+            self._asked[stream, run] = self.listed[stream, run] = now
         if errors:
             self.service.failed(errors[0], now)
         elif watched:
@@ -85,6 +93,21 @@ class Intake:
             for path in self._ledger.files_to_probe(stream, run):
                 if path not in self._probe_after:
                     self._probe(stream, run, path, now)
+
+    def _list(self, stream: str, run: int, down: Event) -> Mapping[str, int] | None:
+        """List a folder; None, without asking, once the server is `down`."""
+        if down.is_set():
+            return None
+        try:
+            return self._storage.list_run(stream, run)
+        except StorageUnavailable as error:
+            if error.everywhere:
+                down.set()
+            raise
+
+    def close(self) -> None:
+        """List nothing more; what is being listed is storage's to end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _probe(self, stream: str, run: int, path: str, now: float) -> None:
         if unusable := unusable_name(path):

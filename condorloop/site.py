@@ -99,6 +99,8 @@ class StorageSite(Section):
     """The command that lists folders."""
     timeout: Seconds = 30.0
     """How long one listing may take."""
+    listings_at_once: PositiveInt = 8
+    """Folders that are listed at a time."""
     edm_file_util: str = "edmFileUtil"
     """The command that probes RAW files, in the CMSSW environment."""
     probes_at_once: PositiveInt = 4

@@ -120,12 +120,14 @@ class Storage:
 
     def _parsed(self, text: str, folder: str) -> Listing:
         """Read a listing, unless it is what was read last, to the last character."""
-        before, listing = self._read.pop(folder, ("", None))
+        with self._lock:
+            before, listing = self._read.pop(folder, ("", None))
         if listing is None or before != text:
             listing = parse_listing(text, folder)
-        self._read[folder] = (text, listing)
-        if len(self._read) > _LISTINGS_KEPT:
-            del self._read[next(iter(self._read))]
+        with self._lock:
+            self._read[folder] = (text, listing)
+            if len(self._read) > _LISTINGS_KEPT:
+                del self._read[next(iter(self._read))]
         return listing
 
     def folders(self, path: str) -> tuple[str, ...] | None:

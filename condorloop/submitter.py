@@ -79,7 +79,10 @@ class Submitter:
         self._ledger_service = Service("ledger")
         self._service = Service("condorloop")
         self._latching = Latching(self._world.oms, ledger, self._interruption)
-        self._intake = Intake(self._world.storage, ledger, self._interruption)
+        self._intake = Intake(
+            *(self._world.storage, ledger, self._interruption),
+            config.site.storage.listings_at_once,
+        )
         self._reloading = Reloading()
         self._config = config
         self._renderer = Renderer(config, config.site.work_dir, ledger.id)
@@ -187,6 +190,7 @@ class Submitter:
     def close(self) -> None:
         """Start nothing more."""
         self._showing.close()
+        self._intake.close()
         self._world.close()
 
     def attempt(self, *, poll: bool = True) -> bool:

@@ -141,8 +141,9 @@ def one_node(stack, tmp_path_factory):
         def alive():
             return submitter.poll() is None
 
-        loop.wait(lambda: queue(story, NODE, 'DAGNodeName == "RECO_0000" && JobStatus == 2'), alive)
-        [job] = queue(story, NODE, 'DAGNodeName == "RECO_0000" && JobStatus == 2')
+        hangs = 'DAGNodeName == "RECO_0000" && regexp("^1-", CondorloopLumis) && JobStatus == 2'
+        loop.wait(lambda: queue(story, NODE, hangs), alive)
+        [job] = queue(story, NODE, hangs)
         name = f"b{job['CondorloopBatch']:03d}/RECO_0000"
         moments = story.moments
         moments["left alone"] = loop.condorloop("hold", str(NODE), "--node", name).stdout

@@ -1,10 +1,13 @@
 """What becomes of a RAW file after each probe, and which folders are listed when."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+
 import pytest
 
 from condorloop.bell import Bell
 from condorloop.intake import SOON, Intake, file_state
-from condorloop.interruption import Interruption
+from condorloop.interruption import Interruption, Stopped
 from condorloop.ledger import Ledger
 from condorloop.model import FileState
 from condorloop.storage import StorageUnavailable
@@ -42,8 +45,23 @@ def ledger(tmp_path):
 
 
 @pytest.fixture
-def intake(folders, ledger):
-    return Intake(folders, ledger, Interruption(Bell()))
+def begin(ledger):
+    """Make an intake over storage that lists so many folders at once."""
+    intakes = []
+
+    def begin(storage, at_once, interruption=None):
+        interruption = interruption or Interruption(Bell())
+        intakes.append(Intake(storage, ledger, interruption, at_once))
+        return intakes[-1]
+
+    yield begin
+    for intake in intakes:
+        intake.close()
+
+
+@pytest.fixture
+def intake(folders, begin):
+    return begin(folders, 1)
 
 
 def watched(opened, closed=()):
@@ -65,6 +83,49 @@ def test_a_folder_that_cannot_be_listed_does_not_keep_others_from_their_turn(fol
     for poll in range(3):
         intake.observe(watched({}, {1, 2}), START + poll)
     assert folders.asked == [1, 2, 1]
+
+
+def test_so_many_folders_are_listed_at_once(folders, begin):
+    together = Barrier(3, timeout=20)
+
+    class Meeting(Folders):
+        def list_run(self, stream, run):
+            together.wait()
+            return super().list_run(stream, run)
+
+    meeting = Meeting()
+    meeting.files = {run: {f"/{run}": 1} for run in range(6)}
+    intake = begin(meeting, 3)
+    intake.observe(watched(set(range(6))), START)
+    assert sorted(meeting.asked) == list(range(6))
+    assert intake.listed == {(STREAM, run): START for run in range(6)}
+
+
+def test_a_server_that_is_not_there_is_not_asked_for_each_folder(folders, begin):
+    folders.files[0] = StorageUnavailable("no connection", everywhere=True)
+    intake = begin(folders, 1)
+    intake.observe(watched(set(range(5))), START)
+    assert folders.asked == [0]
+    assert "no connection" in intake.service.error
+
+
+def test_a_wish_to_end_is_heard_before_the_next_listing(begin):
+    listing, over = Event(), Event()
+    interruption = Interruption(Bell())
+
+    class Hanging(Folders):
+        def list_run(self, stream, run):
+            listing.set()
+            over.wait(60)
+
+    intake = begin(Hanging(), 2, interruption)
+    with ThreadPoolExecutor(1) as other:
+        watching = other.submit(intake.observe, watched({1, 2, 3}), START)
+        assert listing.wait(20)
+        interruption.wish()
+        over.set()
+        with pytest.raises(Stopped):
+            watching.result(20)
 
 
 def test_a_listing_that_was_seen_is_not_compared_again(folders, intake, ledger):
