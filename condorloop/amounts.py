@@ -1,9 +1,18 @@
-"""How much, in words: bytes and seconds.
+"""How much, in words: numbers of things, bytes and seconds.
 
 Knows units; knows nothing of what is counted.
 """
 
 from __future__ import annotations
+
+
+def number(count: int | str, what: str) -> str:
+    """Say how many of something there are.
+
+    >>> number(1, "file"), number(12, "file"), number("no", "file")
+    ('1 file', '12 files', 'no files')
+    """
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def size(count: int) -> str:

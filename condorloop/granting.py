@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 from condorloop import wishes
+from condorloop.amounts import number
 from condorloop.cleaning import ON_REQUEST, Cleaner
 from condorloop.closing import set_state
 from condorloop.dagman.renewal import renew
@@ -264,8 +265,7 @@ class Granting:
 
 def _of(count: int, act: Hold | Release) -> str:
     """How many jobs of what, DAGMan's counted."""
-    jobs = "1 job" if count == 1 else f"{count} jobs"
-    return f"{jobs} of {', '.join(map(str, act.targets))}"
+    return f"{number(count, 'job')} of {', '.join(map(str, act.targets))}"
 
 
 def planned(ledger: LedgerView, request: Request) -> Plan:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from condorloop.amounts import number
 from condorloop.plain import one_line
 from condorloop.status import Status
 
@@ -72,10 +73,5 @@ def summary(status: Status) -> str:
     '0 campaigns open, no problems'
     """
     campaigns = sum(campaign.state.open for campaign in status.campaigns)
-    return (
-        f"{_count(campaigns, 'campaign')} open, {_count(len(status.problems) or 'no', 'problem')}"
-    )
-
-
-def _count(number: int | str, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    problems = number(len(status.problems) or "no", "problem")
+    return f"{number(campaigns, 'campaign')} open, {problems}"
