@@ -169,7 +169,7 @@ class Granting:
             set_state(self._ledger, renderer, campaign, CampaignState.ACTIVE, reason, now)
             words.append("it is active again")
         if act.files and (files := self._retry_files(campaign)):
-            words.append(f"{files} files that were given up get another try")
+            words.append(f"another try for {number(files, 'file')} given up")
         for dag in act.dags:
             say(key, f"{dag.label} is submitted again, asked for by {who}")
             self._launcher.resubmit(key, dag, now)

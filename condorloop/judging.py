@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from condorloop.calibration import Calibration, Closing
-from condorloop.lumis import Lumis
+from condorloop.lumis import EMPTY, Lumis
 from condorloop.model import Campaign, CampaignState, Dag, DagState
 from condorloop.rescuing import can_rescue, guilty_inputs
 from condorloop.window import is_open_again, is_over, is_past
@@ -65,6 +65,10 @@ def missing_lumis(campaign: Campaign) -> Lumis:
     return Lumis.span(1, _last(campaign)) - campaign.harvested
 
 
+def _in_brackets(lumis: Lumis) -> str:
+    return f" ({lumis})" if lumis.ranges else ""
+
+
 def _names(paths: Iterable[str]) -> str:
     return ", ".join(path.rpartition("/")[2] for path in paths)
 
@@ -78,7 +82,10 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
     if not campaign.dag_count and is_over(now, campaign, closing):
         return CampaignState.EXPIRED, "the window ended before anything was done"
     missing, total = missing_lumis(campaign), _last(campaign)
-    named = f"{len(missing)} of {total} LS missing" + (f" ({missing})" if missing.ranges else "")
+    in_none = campaign.harvested - campaign.in_payload if campaign.in_payload.ranges else EMPTY
+    named = f"{len(missing | in_none)} of {total} LS missing{_in_brackets(missing | in_none)}"
+    if in_none.ranges:
+        named += f", {len(in_none)} of them harvested{_in_brackets(in_none)}"
     if campaign.quarantined:
         named += f"; quarantined: {_names(campaign.quarantined)}"
     if campaign.set_back:

@@ -22,6 +22,7 @@ from condorloop.plain import one_line
 from condorloop.rundir import alcareco_name
 from condorloop.services import Service
 from condorloop.status import CampaignStatus, LumiSets
+from condorloop.words import ASKED
 
 
 class LedgerSummary(LedgerView):
@@ -43,19 +44,20 @@ class LedgerSummary(LedgerView):
     def conditions(self, since: float) -> Service:
         """How the conditions service answered the uploads of runs that started after `since`.
 
-        A refusal is an answer, too.
+        A refusal is an answer, too; an upload that is under way is none yet.
         """
         answers = (
             "SELECT answer, answered_at FROM payload JOIN campaign ON campaign.id = campaign_id"
             " WHERE answered_at > ?1 AND run_start >= ?2 AND (outcome = 'no answer') = ?3"
-            " AND outcome IN ('uploaded', 'refused', 'no answer') ORDER BY answered_at"
+            " AND outcome IN ('uploaded', 'refused', 'no answer') AND answer <> ?4"
+            " ORDER BY answered_at"
         )
-        good = self._all(f"{answers} DESC LIMIT 1", since, since, 0)
+        good = self._all(f"{answers} DESC LIMIT 1", since, since, 0, ASKED)
         answered_at = good[0]["answered_at"] if good else None
         from_then = answered_at or since
-        if not (first := self._all(f"{answers} LIMIT 1", from_then, since, 1)):
+        if not (first := self._all(f"{answers} LIMIT 1", from_then, since, 1, ASKED)):
             return Service("conditions", answered_at)
-        [last] = self._all(f"{answers} DESC LIMIT 1", from_then, since, 1)
+        [last] = self._all(f"{answers} DESC LIMIT 1", from_then, since, 1, ASKED)
         error = one_line(last["answer"]) or "no reason given"
         return Service("conditions", answered_at, error, first[0]["answered_at"])
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import count, islice
 from typing import Any
 from urllib.parse import unquote
@@ -210,7 +212,7 @@ class _RequestOptions:
 
 def _judge(response: requests.Response, **_: object) -> None:
     status = response.status_code
-    what = f"{_asked(response)}: HTTP {status}: {_excerpt(response)}"
+    what = f"{_asked(response)}: HTTP {_in_words(status)}: {_excerpt(response)}"
     if status in SIGNED_OUT:
         raise SignedOut(what)
     # The answer can be read without the description of its attributes.
@@ -220,6 +222,12 @@ def _judge(response: requests.Response, **_: object) -> None:
 
 def _asked(response: requests.Response) -> str:
     return one_line(unquote(response.url).partition("?")[0])
+
+
+def _in_words(status: int) -> str:
+    with suppress(ValueError):  # one that no standard knows
+        return f"{status} {HTTPStatus(status).phrase}"
+    return str(status)
 
 
 def _excerpt(response: requests.Response) -> str:

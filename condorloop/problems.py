@@ -9,9 +9,11 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
+from condorloop.amounts import number
 from condorloop.model import CampaignKey, CampaignState, HeldJob, QueuedDag, UploadOutcome
 from condorloop.services import Service
 from condorloop.status import CampaignStatus, Problem, ProblemKind
+from condorloop.words import ASKED
 
 
 def of_services(services: Iterable[Service]) -> Iterator[Problem]:
@@ -77,7 +79,7 @@ def of_queue(
         yield _problem(ProblemKind.HELD, owner.key, text, command, job.since)
     for dag in known.values():
         if dag.id not in told and (held := dag.counts.get("JobsHeld")):
-            text = f"{dag.label} has {held} held jobs"
+            text = f"{dag.label} has {number(held, 'held job')}"
             yield _problem(ProblemKind.HELD, dag.key, text, _command("analyze", dag.key, dag.label))
     if idle_dags:
         text = f"DAGs that the schedd does not start, for its limit is reached: {idle_dags}"
@@ -149,6 +151,8 @@ def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
         yield _problem(kind, key, text, _command("show", key), since)
     for node in campaign.failed_nodes:
         error = campaign.errors.get(node)
+        if error and _REFUSAL in error and campaign.last_outcome is UploadOutcome.REFUSED:
+            continue
         text = f"{node} failed" + (f": {error}" if error else "")
         analyze = _command("analyze", key, node.replace(" ", "/"))
         yield _problem(ProblemKind.FAILED, key, text, analyze)
@@ -173,7 +177,7 @@ def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
         text = f"{node} did not read LS {lumis} of its input"
         analyze = _command("analyze", key, node.replace(" ", "/"))
         yield _problem(ProblemKind.LACKING, key, text, analyze)
-    if campaign.last_outcome in _REMEDIES:
+    if campaign.last_outcome in _REMEDIES and campaign.last_answer != ASKED:
         text = f"upload {campaign.last_outcome}: {campaign.last_answer}"
         verb = _REMEDIES[campaign.last_outcome]
         yield _problem(ProblemKind.UPLOAD, key, text, _command(verb, key))
@@ -214,12 +218,15 @@ def _jobs(dag: QueuedDag) -> str:
     if dag.idle:
         return "the schedd has not started it"
     counts = {s: dag.counts.get(f"Jobs{s.capitalize()}", 0) for s in ("idle", "running", "held")}
-    told = ", ".join(f"{n} {state} jobs" for state, n in counts.items() if n)
+    told = ", ".join(number(n, f"{state} job") for state, n in counts.items() if n)
     return told or "it has no jobs in the queue"
 
 
+_REFUSAL = f": {UploadOutcome.REFUSED}: "
+"""In the words of an UPLOAD whose payload was refused, which is told once for its campaign."""
+
 _REMEDIES = {
-    UploadOutcome.REFUSED: "show",
+    UploadOutcome.REFUSED: "analyze",
     UploadOutcome.NO_ANSWER: "doctor",
     UploadOutcome.FAILED: "analyze",
 }

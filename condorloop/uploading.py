@@ -30,7 +30,7 @@ from condorloop.rundir import (
     remove_unfinished,
     write_json,
 )
-from condorloop.words import UploadOutcome
+from condorloop.words import ASKED, UploadOutcome
 
 OPEN = frozenset({UploadOutcome.NO_ANSWER, UploadOutcome.FAILED})
 """Outcomes after which the service is to be asked again."""
@@ -124,7 +124,7 @@ def _refused_before(dag: DagContext, harvest: Path) -> Answer | None:
             last = told | {"by": file.parent.name}
     if outcome_in(last) is not UploadOutcome.REFUSED:
         return None
-    return Answer(UploadOutcome.REFUSED, f"as {last['by']}: {last.get('answer')}")
+    return Answer(UploadOutcome.REFUSED, f"as {last['by']} was: {last.get('answer')}")
 
 
 def _validity(harvest: Path) -> tuple[object, object]:
@@ -169,8 +169,7 @@ def _ask(dag: DagContext, harvest: Path, lock: int) -> Answer:
         return Answer(UploadOutcome.NO_ANSWER, str(error))
     if problem := conditions.missing_credentials(auth_path):
         return Answer(UploadOutcome.NO_ANSWER, problem)
-    silent = "the service has not answered"
-    _note(harvest, Answer(UploadOutcome.NO_ANSWER, silent, unanswered=True))
+    _note(harvest, Answer(UploadOutcome.NO_ANSWER, ASKED, unanswered=True))
     return conditions.upload(
         database=harvest / dag.manifest["upload"]["final_db_name"],
         command=settings["command"],

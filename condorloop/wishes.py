@@ -55,7 +55,7 @@ class Resubmit:
         if self.files:
             words.append("give files that were given up another try")
         if not self.campaign.state.open:
-            words.append(f"reopen it, which is {self.campaign.state}")
+            words.append(f"reopen the campaign, which is {self.campaign.state}")
         return f"{self.campaign.key}: {'; '.join(words)}"
 
 

@@ -104,6 +104,10 @@ class UploadOutcome(StrEnum):
     """The tool failed for another reason; the service may not have been asked."""
 
 
+ASKED = "the service has not answered"
+"""The answer of an upload that is under way, or was cut off: by itself it is no trouble."""
+
+
 class RequestKind(StrEnum):
     """What a person asks the submitter to do."""
 

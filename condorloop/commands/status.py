@@ -24,7 +24,11 @@ from condorloop.views.terminal import console
 @options
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, as docs/status.md says.")
 def status(given: Given, as_json: bool) -> None:
-    """Show campaigns, services and problems, as of the submitter's last cycle."""
+    """Show campaigns, services and problems, as of the submitter's last cycle.
+
+    LS seen are those in good RAW files, of as many as OMS tells: 40/29+ is 40 of 29 so far, for
+    the run goes on. An age with a ! is of a service that does not answer.
+    """
     work_dir = given.look().site.work_dir
     shown = states.only(states.read(work_dir), given.only)
     submitter = running_submitter(work_dir)

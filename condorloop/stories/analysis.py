@@ -109,7 +109,7 @@ def _bad_file(key: CampaignKey, file: FileStory) -> Finding:
     elif file.state is FileState.UNREADABLE:
         tried = f"it could not be opened, {file.probes} times"
         meaning = tried if file.probes else "jobs kept failing on it"
-        advice = "it is tried again until the window ends"
+        advice = "it is tried again by itself until the window ends, and at once if asked for"
     else:
         meaning, advice = "it cannot be used", "it is looked at again when its size changes"
     return Finding(

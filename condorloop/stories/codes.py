@@ -70,8 +70,8 @@ SHELL: Mapping[int, tuple[str, str]] = {
 
 UPLOAD: Mapping[int, tuple[str, str]] = {
     66: (
-        "the service refused the payload for good",
-        "a later payload of more LS is uploaded by itself; else resubmit",
+        "the service refused the payload",
+        "resubmit when the reason is gone; later payloads of its tag and IOV are not sent either",
     ),
     251: ("the payload file did not pass the check", "resubmit: it is harvested again"),
     252: ("the payload file has no IOV, or its metadata cannot be read", _UPLOAD),

@@ -79,6 +79,8 @@ class Pool(Controls):
         """Give the variables that make HTCondor's commands and bindings talk to this pool."""
         return {
             "CONDOR_CONFIG": str(self.config),
+            # condor_dagman asks for it before it reads the configuration
+            "CONDOR_IDS": "0.0",
             "PATH": self.prefix.path(os.environ.get("PATH", os.defpath)),
         }
 
@@ -322,8 +324,8 @@ def _env(folder: Path) -> int:
     scripts = sysconfig.get_path("scripts")
     inherited = ":".join(p for p in os.environ.get("PATH", "").split(":") if p != scripts)
     path = f"{scripts}:{pool.prefix.path(inherited)}"
-    print(f"export CONDOR_CONFIG={shlex.quote(str(pool.config))}")
-    print(f"export PATH={shlex.quote(path)}")
+    for name, value in (pool.environment() | {"PATH": path}).items():
+        print(f"export {name}={shlex.quote(value)}")
     return 0
 
 

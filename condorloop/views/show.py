@@ -148,7 +148,8 @@ def _payloads(story: Story, now: float, whole: bool) -> Iterator[RenderableType]
     else:
         yield in_force_line(best, now)
     many = not whole and len(story.payloads) > ENDED_WELL + 1
-    shown = story.payloads[-ENDED_WELL:] if many else story.payloads
+    payloads = sorted(story.payloads, key=lambda p: p.answered_at or p.harvested_at or now)
+    shown = payloads[-ENDED_WELL:] if many else payloads
     if not shown:
         return
     if hidden := len(story.payloads) - len(shown):

@@ -418,7 +418,7 @@ def test_an_alcareco_that_was_left_out_is_set_aside_and_what_it_held_waits_again
     witness.touch()
     granted, words = place.granted(RequestKind.RESUBMIT, everything=True)
     assert granted
-    assert "3 files that were given up get another try" in words
+    assert "another try for 3 files given up" in words
     assert not (place.run_dir / "apJob000").exists()
     assert (place.run_dir / "dag000" / "apJob000.failed0").is_dir()
     assert not witness.exists()

@@ -31,6 +31,7 @@ from condorloop.model import (
 )
 from condorloop.services import Service
 from condorloop.stories.ledger_story import LedgerStories
+from condorloop.words import ASKED
 from tests.unit.examples import KEY, RUN, START
 
 STREAM = "/eos/cms/RAW"
@@ -618,6 +619,8 @@ def test_a_refusal_is_an_answer_of_the_conditions_service_and_silence_is_none(le
     latch(ledger)
     answered(ledger, UploadOutcome.UPLOADED, START + 1)
     answered(ledger, UploadOutcome.REFUSED, START + 2, "too late")
+    assert ledger.conditions(0) == Service("conditions", START + 2)
+    answered(ledger, UploadOutcome.NO_ANSWER, START + 2.5, ASKED)
     assert ledger.conditions(0) == Service("conditions", START + 2)
     answered(ledger, UploadOutcome.NO_ANSWER, START + 3, "HTTP 503")
     answered(ledger, UploadOutcome.NO_ANSWER, START + 4, "HTTP 502")

@@ -126,9 +126,9 @@ def test_rows_that_move_between_pages_are_read_once(shown: Shown, oms: Oms) -> N
 
 FAILURES = {
     OmsMode.CONNECTION_ERROR: "closed connection",
-    OmsMode.HTTP_ERROR: "HTTP 503: “<!DOCTYPE html>",
+    OmsMode.HTTP_ERROR: "HTTP 503 Service Unavailable: “<!DOCTYPE html>",
     OmsMode.MALFORMED_JSON: "Invalid JSON",
-    OmsMode.REDIRECT: "HTTP 302: sent to http",
+    OmsMode.REDIRECT: "HTTP 302 Found: sent to http",
     OmsMode.UNAUTHORIZED: "HTTP 401",
     OmsMode.HTML: "Invalid JSON.*CMS OMS is being updated",
     OmsMode.WRONG_SHAPE: "data: .*valid array",

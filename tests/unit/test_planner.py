@@ -258,6 +258,12 @@ def test_a_closed_campaign_without_a_payload_says_so():
     assert action.reason.endswith("no payload")
 
 
+def test_a_closed_campaign_names_what_was_harvested_and_is_in_no_payload():
+    lumis = {"harvested": Lumis.span(1, 50), "in_payload": Lumis.span(1, 20)}
+    [action] = act(campaign(**CLOSING | {"last_ls": 51}, **lumis))
+    assert action.reason == "31 of 51 LS missing (21-51), 30 of them harvested (21-50)"
+
+
 def test_a_campaign_without_a_dag_expires_with_its_window():
     [action] = act(campaign(**CLOSING), at=8 * HOUR)
     assert action.state is CampaignState.EXPIRED

@@ -4,6 +4,7 @@ from condorloop import problems
 from condorloop.model import CampaignKey, CampaignState, HeldJob, QueuedDag, UploadOutcome
 from condorloop.services import Service
 from condorloop.status import ProblemKind, by_urgency
+from condorloop.words import ASKED
 from tests.unit.examples import KEY, START, campaign_status
 
 SPOT = CampaignKey("BeamSpot", 398600)
@@ -178,17 +179,30 @@ def test_a_failed_node_is_named_with_its_error_and_the_command_that_explains_it(
     ]
 
 
+def test_an_upload_that_is_under_way_is_no_problem():
+    campaign = campaign_status(last_outcome=UploadOutcome.NO_ANSWER, last_answer=ASKED)
+    assert list(problems.of_campaigns([campaign])) == []
+
+
 def test_a_refused_upload_and_an_incomplete_campaign_are_named():
     campaign = campaign_status(
         state=CampaignState.INCOMPLETE,
         reason="20 of 40 LS missing (21-40)",
+        failed_nodes=("b002 UPLOAD", "b003 UPLOAD", "b003 RECO_0000"),
+        errors={"b002 UPLOAD": "exit 66: refused: too late", "b003 UPLOAD": "exit 253"},
         last_outcome=UploadOutcome.REFUSED,
         last_answer="too late",
     )
-    show = f"condorloop show {KEY.run} {OURS}"
+    show, analyze = (f"condorloop {verb} {KEY.run} {OURS}" for verb in ("show", "analyze"))
     assert told(problems.of_campaigns([campaign])) == [
         (ProblemKind.INCOMPLETE, f"{KEY}: incomplete: 20 of 40 LS missing (21-40)", show),
-        (ProblemKind.UPLOAD, f"{KEY}: upload refused: too late", show),
+        (
+            ProblemKind.FAILED,
+            f"{KEY}: b003 UPLOAD failed: exit 253",
+            f"{analyze} --node b003/UPLOAD",
+        ),
+        (ProblemKind.FAILED, f"{KEY}: b003 RECO_0000 failed", f"{analyze} --node b003/RECO_0000"),
+        (ProblemKind.UPLOAD, f"{KEY}: upload refused: too late", analyze),
     ]
 
 

@@ -31,6 +31,7 @@ from condorloop.testbed.conditions_service import (
     TagSpec,
 )
 from condorloop.uploading import upload
+from condorloop.words import ASKED
 from tests import boundaries
 from tests.unit.examples import TOP
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
@@ -188,7 +189,7 @@ def test_a_tool_that_outlives_its_upload_keeps_others_from_asking(tmp_path, serv
     process.wait()
     assert tools_of(dag), "the tool is still at work"
     assert upload(dag) == 1
-    assert record(dag)["answer"] == "the service has not answered"
+    assert record(dag)["answer"] == ASKED
     for tool in tools_of(dag):
         os.kill(tool, signal.SIGKILL)
     wait_until(lambda: not tools_of(dag))
