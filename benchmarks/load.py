@@ -240,7 +240,7 @@ class Done:
             runs = run_dir(loop.work_dir, calibration, run)
             files = [dag_file(runs, before) for before in range(number)]
             ends = [read_json(Path(f"{file}.metrics"))["end_time"] for file in files]
-            waits.append(submitted - max(end for end in ends if end <= submitted))
+            waits.append(submitted - max((e for e in ends if e <= submitted), default=submitted))
         return cls(dags, jobs, tuple(waits))
 
 

@@ -65,6 +65,20 @@ def missing_lumis(campaign: Campaign) -> Lumis:
     return Lumis.span(1, _last(campaign)) - campaign.harvested
 
 
+def _named(campaign: Campaign, missing: Lumis, total: int) -> str:
+    """Name what a campaign's payload lacks; what its harvests lack where it has no payload."""
+    harvested = EMPTY
+    if campaign.in_payload.ranges:
+        missing = Lumis.span(1, total) - campaign.in_payload
+        harvested = missing & campaign.harvested
+    named = f"{len(missing)} of {total} LS missing{_in_brackets(missing)}"
+    if harvested == missing != EMPTY:
+        named += ", all of them harvested"
+    elif harvested != EMPTY:
+        named += f", {len(harvested)} of them harvested{_in_brackets(harvested)}"
+    return named
+
+
 def _in_brackets(lumis: Lumis) -> str:
     return f" ({lumis})" if lumis.ranges else ""
 
@@ -82,10 +96,7 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
     if not campaign.dag_count and is_over(now, campaign, closing):
         return CampaignState.EXPIRED, "the window ended before anything was done"
     missing, total = missing_lumis(campaign), _last(campaign)
-    in_none = campaign.harvested - campaign.in_payload if campaign.in_payload.ranges else EMPTY
-    named = f"{len(missing | in_none)} of {total} LS missing{_in_brackets(missing | in_none)}"
-    if in_none.ranges:
-        named += f", {len(in_none)} of them harvested{_in_brackets(in_none)}"
+    named = _named(campaign, missing, total)
     if campaign.quarantined:
         named += f"; quarantined: {_names(campaign.quarantined)}"
     if campaign.set_back:

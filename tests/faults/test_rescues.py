@@ -145,8 +145,10 @@ def test_a_corrupt_alcareco_is_left_out_of_the_harvest_and_named(corrupt):
     said = corrupt.failures(CORRUPT, (f"{ECAL} dag001", "HARVEST"))
     assert len(said) == 2
     first = Lumis.parse(corrupt.campaign(ECAL, CORRUPT, "first")["lumis"]["in_payload"])
-    closed = corrupt.campaign(ECAL, CORRUPT, "closed")
-    assert f"{len(first)} of 16 LS missing ({first})" in closed["reason"]
+    rest = Lumis.span(1, 16) - first
+    closed, uploaded = (corrupt.campaign(ECAL, CORRUPT, when) for when in ("closed", "uploaded"))
+    assert f"{len(rest)} of 16 LS missing ({rest}), all of them harvested" in closed["reason"]
+    assert f"{len(first)} of 16 LS missing ({first})" in uploaded["reason"]
 
 
 def test_a_refused_upload_is_named_and_not_asked_again(corrupt):

@@ -63,7 +63,11 @@ STEPS = (reco, alca, harvest, inputs, failing, not_whole)
 
 @pytest.fixture
 def prepared(tmp_path, request):
-    """Make copies of a DAG in which a step is to be taken; each is the copy's context."""
+    """Make copies of a DAG in which a step is to be taken; each is the copy's context.
+
+    Jobs left its files as HTCondor lets them: not for the group to write.
+    """
+    umask = os.umask(0o022)
     original = make_dag(tmp_path)
     arguments = request.param(original)
 
@@ -80,7 +84,8 @@ def prepared(tmp_path, request):
 
         return take
 
-    return copy, step
+    yield copy, step
+    os.umask(umask)
 
 
 def state(dag, told=True):
