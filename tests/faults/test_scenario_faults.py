@@ -100,7 +100,7 @@ def test_every_fault_that_was_due_has_hit(absorbed):
 def test_a_crash_of_reco_is_rescued(absorbed):
     jobs = absorbed.jobs(RUN).items()
     counts = sorted(n for (dag, node), n in jobs if dag.startswith(ECAL) and "RECO" in node)
-    assert counts[-2:] == [1, 2]
+    assert counts == [1] * (len(counts) - 1) + [2]
     assert "is rescued" in absorbed.loop.log(ECAL)
 
 

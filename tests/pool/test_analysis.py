@@ -11,7 +11,7 @@ from tests.faults.scenarios import job_fault, run_of
 from tests.faults.stories import ECAL, SPOT, STRIPS, Story
 from tests.loop import Loop
 
-RUN = 399310
+RUN = 399319
 TOO_MUCH = 999_999
 SETTINGS = {
     "batching": {"max_files_per_job": 1, "reco_per_alca": 1},

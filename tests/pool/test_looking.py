@@ -14,7 +14,7 @@ def asked(loop, *arguments):
 
 
 def test_a_corrupt_file_and_a_failed_node_are_told_by_show_and_find(loop):
-    run = 398790
+    run = 398795
     bad = {"stream": "TestEnablesEcalHcal", "ls": 5, "fault": "not_closed"}
     fault = cmsrun_fails(run, "step2", exit_code=65, times=4)
     loop.play(scenario(run, [CALIBRATION], 16, of_run={"files": [bad]}, faults=[fault]))

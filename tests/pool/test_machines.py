@@ -121,7 +121,7 @@ def test_a_machine_that_dies_takes_nothing_with_it(nodes, looped):
         "mode": "hang",
         "seconds": 600,
         "calibration": "EcalPedestals",
-        "run": 399801,
+        "run": 399809,
         "step": "step2",
         "at": 0,
     }
@@ -130,9 +130,9 @@ def test_a_machine_that_dies_takes_nothing_with_it(nodes, looped):
         {"defaults": {"nodes": short_lease, "batching": {"max_files_per_job": 1}}},
     )
     layout = {"TestEnablesEcalHcal": {"ls_per_file": 1}}
-    play = loop.play(scenario(399801, ["EcalPedestals"], 24, layout=layout, faults=[hang]))
+    play = loop.play(scenario(399809, ["EcalPedestals"], 24, layout=layout, faults=[hang]))
     submitter = loop.start()
-    hangs = "CondorloopRun == 399801 && JobStatus == 2 && time() - JobCurrentStartDate > 8"
+    hangs = "CondorloopRun == 399809 && JobStatus == 2 && time() - JobCurrentStartDate > 8"
 
     def hanging():
         return tool("condor_q", "-constraint", f"{hangs} && JobUniverse == 5", "-af", "RemoteHost")
@@ -142,11 +142,11 @@ def test_a_machine_that_dies_takes_nothing_with_it(nodes, looped):
     nodes[dead].crash()
     try:
         loop.wait(lambda: loop.closed() == 1, lambda: submitter.poll() is None)
-        verdict = play.assay("EcalPedestals", 399801)
+        verdict = play.assay("EcalPedestals", 399809)
         assert verdict.faults == ()
         assert str(verdict.in_payload) == "1-24"
-        assert len(hosts(loop, 399801)["RECO"]) > 1
-        assert loop.history("CondorloopRun == 399801 && NumShadowStarts > 1")
+        assert len(hosts(loop, 399809)["RECO"]) > 1
+        assert loop.history("CondorloopRun == 399809 && NumShadowStarts > 1")
     finally:
         nodes[dead].start()
 
