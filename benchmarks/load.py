@@ -230,7 +230,8 @@ class Done:
         """Read it from the loop's ledger."""
         of_harvests = """
             SELECT calibration, run, submitted_at, number FROM dag
-            JOIN campaign ON campaign.id = campaign_id WHERE batch IS NULL"""
+            JOIN campaign ON campaign.id = campaign_id
+            WHERE batch IS NULL AND dag.reason LIKE '%no more is on its way'"""
         with closing(sqlite3.connect(loop.work_dir / "condorloop.db")) as ledger:
             [(dags,)] = ledger.execute("SELECT count(*) FROM dag")
             [(jobs,)] = ledger.execute("SELECT count(*) FROM job")

@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import cached_property
 
 from condorloop import logs, planner, window
+from condorloop.amounts import number
 from condorloop.archiving import Archiver
 from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
@@ -43,7 +44,7 @@ from condorloop.window import AGAIN
 from condorloop.world import World
 
 TIME_TO_SUBMIT = 0.8
-"""The part of the poll interval after which a cycle puts no more DAGs into the queue."""
+"""The part of the poll interval after which no more DAGs are put into the queue until the next."""
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Submitter:
         self._launcher = Launcher(ledger, renderer, pool, self._interruption)
         self._isolation = Isolation()
         self._put_off = 0
+        self._polled_at = 0.0
         self._cleaner = Cleaner(ledger)
         self._archiver = Archiver(ledger)
         self._granting = Granting(
@@ -236,6 +238,7 @@ class Submitter:
         self._ledger.check_in_place()
         self._intake.take_probes(now)
         if poll:
+            self._polled_at = now
             self._isolation.forget()
         runs = self._poll(now) if poll else []
         self._grant(now)
@@ -276,13 +279,13 @@ class Submitter:
         return runs
 
     def _carry_out(self, actions: Sequence[Action], now: float) -> None:
-        enough = now + TIME_TO_SUBMIT * self._config.site.poll_interval
+        enough = self._polled_at + TIME_TO_SUBMIT * self._config.site.poll_interval
         left = len(actions)
         for action in in_time(actions, lambda: self._clock() > enough):
             self._act(action, now)
             left -= 1
         if left:
-            log.info("%d DAGs are put off to the next cycle: submission takes long", left)
+            log.info("%s put off to the next poll: submission takes long", number(left, "DAG"))
 
     def _act(self, action: Action, now: float) -> None:
         key = action.key if isinstance(action, Latch) else action.campaign.key
@@ -291,16 +294,16 @@ class Submitter:
                 case Latch(run=run, reason=reason):
                     self._latching.latch(self._renderer, key, run, reason, now)
                 case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
-                    number, batch, job = self._ledger.next_numbers(campaign.id)
+                    dag, batch, job = self._ledger.next_numbers(campaign.id)
                     calibration = self._config.calibrations[key.calibration]
                     batch_of = Batch(batch, files)
-                    plan = plan_batch(key, calibration, batch_of, number, job, harvest=harvest)
+                    plan = plan_batch(key, calibration, batch_of, dag, job, harvest=harvest)
                     self._launcher.carry_out(campaign, plan, reason, now)
                 case SubmitHarvest(campaign=campaign, reason=reason):
-                    number, _, _ = self._ledger.next_numbers(campaign.id)
-                    self._launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
-                case Rescue(dag=dag, reason=reason, without=without):
-                    self._launcher.rescue(key, dag, reason, without, now)
+                    dag, _, _ = self._ledger.next_numbers(campaign.id)
+                    self._launcher.carry_out(campaign, plan_harvest(key, dag), reason, now)
+                case Rescue(dag=failed, reason=reason, without=without):
+                    self._launcher.rescue(key, failed, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
                     set_state(self._ledger, self._renderer, campaign, state, reason, now)
 

@@ -1,12 +1,22 @@
 """The submitter goes on, whatever goes wrong in a cycle."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from condorloop import logs, wishes
+from condorloop.config import load
+from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
-from condorloop.model import RequestKind
+from condorloop.model import Queued, RequestKind
 from condorloop.rundir import read_json
 from condorloop.status import STATUS
+from condorloop.submitter import Submitter
+from condorloop.world import World
+from tests.unit import examples
+from tests.unit.examples import KEY, RUN, START, TOP
+from tests.unit.test_luminosity import Files
 from tests.unit.test_notify import run_submitter
 
 
@@ -84,3 +94,56 @@ def test_a_calibration_that_a_reload_brings_has_its_log_files(tmp_path, monkeypa
 
     run_submitter(tmp_path, reload)
     assert followed == [["BeamSpot", "EcalPedestals", "SiStripBad"]]
+
+
+class SlowPool:
+    """A schedd that takes its time for each submission."""
+
+    def __init__(self, seconds):
+        self.now = START + 60
+        self.submitted = []
+        self._seconds = seconds
+
+    def queued(self):
+        return Queued()
+
+    def submit(self, dag_file, batch_name):
+        self.now += self._seconds
+        self.submitted.append(dag_file.name)
+        return len(self.submitted)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def slow(tmp_path):
+    """Twenty runs with a RAW file each, at a schedd that takes a second for a DAG."""
+    pool, files = SlowPool(1.0), Files()
+    runs = [replace(RUN, number=RUN.number + i) for i in range(20)]
+    files.there = {f"/eos/{run.number}.root": (run.number, range(1, 6)) for run in runs}
+    config = load(examples.site_file(tmp_path), TOP / "calibrationYAML", [KEY.calibration])
+    config.site.work_dir.mkdir()
+    with Ledger(config.site.work_dir / "condorloop.db") as ledger:
+        world = World(SimpleNamespace(runs=lambda since: runs), files, pool)
+        submitter = Submitter(config, ledger, lambda: pool.now, world)
+        yield submitter, pool, config.site.poll_interval
+        submitter.close()
+
+
+def test_a_cycle_submits_until_the_next_poll_is_near(slow):
+    submitter, pool, interval = slow
+    submitter.cycle()
+    polled_at = pool.now
+    submitter.cycle()
+    submitter.cycle(poll=False)
+    assert polled_at + 0.8 * interval < pool.now < polled_at + interval
+
+
+def test_near_the_next_poll_a_cycle_submits_one_dag_and_leaves_the_others_to_it(slow):
+    submitter, pool, interval = slow
+    submitter.cycle()
+    submitter.cycle()
+    pool.now += 0.9 * interval
+    submitter.cycle(poll=False)
+    assert len(pool.submitted) == 1
