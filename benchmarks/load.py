@@ -66,7 +66,7 @@ class Size:
     timeout: float
 
 
-FULL = Size(runs=20, files=32, seconds=150.0, slots=200, poll=10.0, job=2.0, timeout=1500.0)
+FULL = Size(runs=20, files=32, seconds=150.0, slots=200, poll=10.0, job=20.0, timeout=1500.0)
 SMOKE = Size(runs=1, files=4, seconds=1.0, slots=8, poll=1.0, job=0.0, timeout=120.0)
 
 
@@ -152,13 +152,15 @@ class Seen:
     """What was seen meanwhile.
 
     `cycles` has, by the time at which a cycle began, how long it took; `answers` how long each
-    `condor_q` took, `silent` how many gave no answer; `dags` and `jobs` how many were in the queue;
-    `busy` how many processes wanted to run, by the kernel's mean of a minute.
+    `condor_q` took, `silent` how many gave no answer, `starts` how long a command of HTCondor's
+    took that asks nobody; `dags` and `jobs` how many were in the queue; `busy` how many processes
+    wanted to run, by the kernel's mean of a minute.
     """
 
     cycles: dict[float, float] = field(default_factory=dict)
     answers: list[float] = field(default_factory=list)
     silent: int = 0
+    starts: list[float] = field(default_factory=list)
     dags: list[int] = field(default_factory=list)
     jobs: list[int] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
@@ -202,16 +204,20 @@ def _note_cycle(loop: Loop, seen: Seen) -> None:
 def _ask_queue(seen: Seen) -> None:
     """Ask as a person does, by the command; and count what is in the queue."""
     for options in ([], ["-nobatch", "-af", "CondorloopKind"]):
-        asked = time.monotonic()
-        told = subprocess.run(
-            ["condor_q", *options], capture_output=True, text=True, check=False, env=os.environ
-        )
-        seen.answers.append(time.monotonic() - asked)
+        told, took = _timed("condor_q", *options)
+        seen.answers.append(took)
         seen.silent += told.returncode != 0
+    seen.starts.append(_timed("condor_version")[1])
     seen.busy.append(os.getloadavg()[0])
     kinds = told.stdout.split()
     seen.dags.append(kinds.count("undefined"))
     seen.jobs.append(len(kinds) - seen.dags[-1])
+
+
+def _timed(*command: str) -> tuple[subprocess.CompletedProcess[str], float]:
+    began = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    return done, time.monotonic() - began
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +311,7 @@ def _result(loop: Loop, size: Size, seen: Seen, took: float, ask: Ask) -> Result
         ("a cycle takes", f"{_range(cycles)} s"),
         ("from one cycle to the next", f"{_range(gaps)} s"),
         ("condor_q answers in", f"{_range(seen.answers)} s"),
+        ("condor_version, which asks nobody, takes", f"{_range(seen.starts)} s"),
         ("a file appears → first payload with it", f"{_range(ways)} s"),
     ]
     table = Table("Under load (ranges: least, median, most)", ("what", "how much"), rows)
@@ -312,6 +319,7 @@ def _result(loop: Loop, size: Size, seen: Seen, took: float, ask: Ask) -> Result
         "cycles": cycles,
         "gaps": gaps,
         "condor_q": seen.answers,
+        "condor_version": seen.starts,
         "dags_live": seen.dags,
         "jobs_in_queue": seen.jobs,
         "machine_load": seen.busy,
