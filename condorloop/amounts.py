@@ -6,10 +6,10 @@ Knows units; knows nothing of what is counted.
 from __future__ import annotations
 
 
-def number(count: int | str, what: str) -> str:
+def plural(count: int | str, what: str) -> str:
     """Say how many of something there are.
 
-    >>> number(1, "file"), number(12, "file"), number("no", "file")
+    >>> plural(1, "file"), plural(12, "file"), plural("no", "file")
     ('1 file', '12 files', 'no files')
     """
     return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from condorloop import wishes
-from condorloop.amounts import number
+from condorloop.amounts import plural
 from condorloop.cleaning import ON_REQUEST, Cleaner
 from condorloop.closing import set_state
 from condorloop.dagman.renewal import renew
@@ -169,7 +169,7 @@ class Granting:
             set_state(self._ledger, renderer, campaign, CampaignState.ACTIVE, reason, now)
             words.append("it is active again")
         if act.files and (files := self._retry_files(campaign)):
-            words.append(f"another try for {number(files, 'file')} given up")
+            words.append(f"another try for {plural(files, 'file')} given up")
         for dag in act.dags:
             say(key, f"{dag.label} is submitted again, asked for by {who}")
             self._launcher.resubmit(key, dag, now)
@@ -265,7 +265,7 @@ class Granting:
 
 def _of(count: int, act: Hold | Release) -> str:
     """How many jobs of what, DAGMan's counted."""
-    return f"{number(count, 'job')} of {', '.join(map(str, act.targets))}"
+    return f"{plural(count, 'job')} of {', '.join(map(str, act.targets))}"
 
 
 def planned(ledger: LedgerView, request: Request) -> Plan:

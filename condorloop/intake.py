@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from condorloop.amounts import number
+from condorloop.amounts import plural
 from condorloop.bell import Bell
 from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
@@ -152,7 +152,7 @@ class Intake:
         if changed:
             self._ledger.add_files(stream, run, changed, now)
             known |= changed
-            log.info("run %d: %s in %s", run, number(len(changed), "new RAW file"), stream)
+            log.info("run %d: %s in %s", run, plural(len(changed), "new RAW file"), stream)
         return known
 
     def _note_gone(self, stream: str, run: int, gone: set[str]) -> None:

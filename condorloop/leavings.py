@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop.amounts import number, size
+from condorloop.amounts import plural, size
 from condorloop.model import Kept
 from condorloop.rundir import INPUTS, MADE, MANIFEST
 
@@ -42,7 +42,7 @@ class Size:
         return Size(self.files + other.files, self.bytes + other.bytes)
 
     def __str__(self) -> str:
-        return f"{number(self.files, 'file')}, {size(self.bytes)}"
+        return f"{plural(self.files, 'file')}, {size(self.bytes)}"
 
 
 def size_of(run_dir: Path, kept: Kept, reco: Collection[str]) -> Size:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from condorloop.amounts import number
+from condorloop.amounts import plural
 from condorloop.plain import one_line
 from condorloop.status import Status
 
@@ -73,5 +73,5 @@ def summary(status: Status) -> str:
     '0 campaigns open, no problems'
     """
     campaigns = sum(campaign.state.open for campaign in status.campaigns)
-    problems = number(len(status.problems) or "no", "problem")
-    return f"{number(campaigns, 'campaign')} open, {problems}"
+    problems = plural(len(status.problems) or "no", "problem")
+    return f"{plural(campaigns, 'campaign')} open, {problems}"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
-from condorloop.amounts import number
+from condorloop.amounts import plural
 from condorloop.calibration import Calibration, Closing
 from condorloop.harvesting import batch_harvests, why_harvest
 from condorloop.judging import is_settled, verdict, why_closing
@@ -190,7 +190,7 @@ def _why_reopen(campaign: Campaign) -> str | None:
     if campaign.state is CampaignState.ABANDONED or campaign.cleaned:
         return None
     if campaign.waiting:
-        return f"{number(len(campaign.waiting), 'new file')} showed up after closing"
+        return f"{plural(len(campaign.waiting), 'new file')} showed up after closing"
     if campaign.revised:
         return f"OMS says after closing: {campaign.revised}"
     return None
@@ -251,7 +251,7 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
         return None
     running = any(d.moves for d in campaign.dags)
     files = len(campaign.waiting)
-    new = number(files, "new file")
+    new = plural(files, "new file")
     waited = now - min(w.since for w in campaign.waiting)
     if not running and (not campaign.probing or waited >= FOR_PROBES):
         return f"{new} and no DAG at work"

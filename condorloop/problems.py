@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from condorloop.amounts import number
+from condorloop.amounts import plural
 from condorloop.model import CampaignKey, CampaignState, HeldJob, QueuedDag, UploadOutcome
 from condorloop.services import Service
 from condorloop.status import CampaignStatus, Problem, ProblemKind
@@ -79,7 +79,7 @@ def of_queue(
         yield _problem(ProblemKind.HELD, owner.key, text, command, job.since)
     for dag in known.values():
         if dag.id not in told and (held := dag.counts.get("JobsHeld")):
-            text = f"{dag.label} has {number(held, 'held job')}"
+            text = f"{dag.label} has {plural(held, 'held job')}"
             yield _problem(ProblemKind.HELD, dag.key, text, _command("analyze", dag.key, dag.label))
     if idle_dags:
         text = f"DAGs that the schedd does not start, for its limit is reached: {idle_dags}"
@@ -218,7 +218,7 @@ def _jobs(dag: QueuedDag) -> str:
     if dag.idle:
         return "the schedd has not started it"
     counts = {s: dag.counts.get(f"Jobs{s.capitalize()}", 0) for s in ("idle", "running", "held")}
-    told = ", ".join(number(n, f"{state} job") for state, n in counts.items() if n)
+    told = ", ".join(plural(n, f"{state} job") for state, n in counts.items() if n)
     return told or "it has no jobs in the queue"
 
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import cached_property
 
 from condorloop import logs, planner, window
-from condorloop.amounts import number
+from condorloop.amounts import plural
 from condorloop.archiving import Archiver
 from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
@@ -285,7 +285,7 @@ class Submitter:
             self._act(action, now)
             left -= 1
         if left:
-            log.info("%s put off to the next poll: submission takes long", number(left, "DAG"))
+            log.info("%s put off to the next poll: submission takes long", plural(left, "DAG"))
 
     def _act(self, action: Action, now: float) -> None:
         key = action.key if isinstance(action, Latch) else action.campaign.key
@@ -294,16 +294,16 @@ class Submitter:
                 case Latch(run=run, reason=reason):
                     self._latching.latch(self._renderer, key, run, reason, now)
                 case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
-                    dag, batch, job = self._ledger.next_numbers(campaign.id)
+                    number, batch, job = self._ledger.next_numbers(campaign.id)
                     calibration = self._config.calibrations[key.calibration]
                     batch_of = Batch(batch, files)
-                    plan = plan_batch(key, calibration, batch_of, dag, job, harvest=harvest)
+                    plan = plan_batch(key, calibration, batch_of, number, job, harvest=harvest)
                     self._launcher.carry_out(campaign, plan, reason, now)
                 case SubmitHarvest(campaign=campaign, reason=reason):
-                    dag, _, _ = self._ledger.next_numbers(campaign.id)
-                    self._launcher.carry_out(campaign, plan_harvest(key, dag), reason, now)
-                case Rescue(dag=failed, reason=reason, without=without):
-                    self._launcher.rescue(key, failed, reason, without, now)
+                    number, _, _ = self._ledger.next_numbers(campaign.id)
+                    self._launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
+                case Rescue(dag=dag, reason=reason, without=without):
+                    self._launcher.rescue(key, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
                     set_state(self._ledger, self._renderer, campaign, state, reason, now)
 

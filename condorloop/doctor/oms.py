@@ -14,7 +14,7 @@ from functools import partial
 import requests
 from requests.utils import get_environ_proxies
 
-from condorloop.amounts import duration, number
+from condorloop.amounts import duration, plural
 from condorloop.config import Config
 from condorloop.doctor.certificate import NoCertificate, valid_until
 from condorloop.doctor.checks import (
@@ -68,7 +68,7 @@ def _runs(site: OmsSite) -> Iterator[Check]:
         yield stops("runs", str(error), _remedy(site, "runs"))
         return
     last = f", the last one {runs[-1].number}" if runs else ""
-    found = f"{number(len(runs), 'run')} in {duration(LOOKED_BACK)}{last}"
+    found = f"{plural(len(runs), 'run')} in {duration(LOOKED_BACK)}{last}"
     words = f"{site.url} answers ({login}): {found}"
     yield fine("runs", words)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from condorloop.amounts import number
+from condorloop.amounts import plural
 from condorloop.model import UploadOutcome
 from condorloop.reporting.report import (
     CalibrationReport,
@@ -57,7 +57,7 @@ def heading(report: Report) -> str:
     else:
         first, last, count = min(runs), max(runs), len(runs)
         of = f"of run {first}" if first == last else f"of runs {first} to {last}"
-        what = f"{number(count, 'campaign')} {of}"
+        what = f"{plural(count, 'campaign')} {of}"
     since = f", started since {_time(report.since)}" if report.since is not None else ""
     until = f", started before {_time(report.until)}" if report.until is not None else ""
     return f"{report.site}: {what}{since}{until}; as of {_time(report.time)} UTC"
