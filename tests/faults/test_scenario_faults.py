@@ -115,6 +115,14 @@ def test_faults_that_retries_absorb_leave_no_trace_in_the_payloads(absorbed):
 
 
 OUTLASTED = 399010
+FATAL, CRASHING = 1, 9
+"""LS of files that RECO fails at: with an exit code that stays, and with one that may pass."""
+
+
+def told(node: tuple[str, str]) -> str:
+    """A node as the status names it: ``b000 RECO_0000``."""
+    dag, name = node
+    return f"b{dag[-3:]} {name}"
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +132,14 @@ def outlasted(stack, tmp_path_factory):
     second = {"run": OUTLASTED + 1, "calibrations": list(ALL), **whole}
     scenario = run_of(
         *(OUTLASTED, list(ALL)),
-        fails(OUTLASTED, "step2", ECAL, 65, ls=1, times="unlimited"),
-        fails(OUTLASTED, "step2", ECAL, 50, ls=9, times=4),
+        fails(OUTLASTED, "step2", ECAL, 65, ls=FATAL, times="unlimited"),
+        fails(OUTLASTED, "step2", ECAL, 50, ls=CRASHING, times=4),
         fails(OUTLASTED, "step3", STRIPS, 66, times="unlimited"),
         upload_fails(OUTLASTED, SPOT, times="unlimited"),
         fails(OUTLASTED + 1, "step4", ECAL, 70, times="unlimited"),
         layout=LAYOUT,
+        # After the first batch is made, so that the two are not of one DAG.
+        files=[{"stream": "TestEnablesEcalHcal", "ls": CRASHING, "late": 2.0}],
     )
     scenario["runs"].append(second)
     quick = {
@@ -145,7 +155,8 @@ def outlasted(stack, tmp_path_factory):
         story.moments |= {"closed": loop.status(), "jobs": story.jobs(OUTLASTED)}
         loop.job_faults().clear()
 
-        one_node = ["resubmit", str(OUTLASTED), "-c", ECAL, "--node", "b000/RECO_0000"]
+        node = told(story.node(ECAL, OUTLASTED, FATAL)).replace(" ", "/")
+        one_node = ["resubmit", str(OUTLASTED), "-c", ECAL, "--node", node]
         one_calibration = ["resubmit", str(OUTLASTED), "-c", STRIPS]
         story.moments["words"] = [loop.condorloop(*c).stdout for c in (one_node, one_calibration)]
         story.run_until_closed(6)
@@ -160,14 +171,15 @@ def outlasted(stack, tmp_path_factory):
 
 def test_what_outlasts_the_retries_is_named(outlasted):
     ecal = outlasted.campaign(ECAL, OUTLASTED, "closed")
-    assert ecal["failed_nodes"] == ["b000 RECO_0000", "b002 RECO_0000"]
-    assert outlasted.has_said(f"{ECAL} run{OUTLASTED}: b000 RECO_0000 failed: exit 65")
-    assert outlasted.has_said(f"{ECAL} run{OUTLASTED}: b002 RECO_0000 failed: exit 50")
+    fatal, crashing = (told(outlasted.node(ECAL, OUTLASTED, ls)) for ls in (FATAL, CRASHING))
+    assert ecal["failed_nodes"] == [fatal, crashing]
+    assert outlasted.has_said(f"{ECAL} run{OUTLASTED}: {fatal} failed: exit 65")
+    assert outlasted.has_said(f"{ECAL} run{OUTLASTED}: {crashing} failed: exit 50")
     assert outlasted.has_said(f"{STRIPS} run{OUTLASTED}: b000 ALCA_0000 failed: exit 66")
     assert outlasted.has_said(f"{SPOT} run{OUTLASTED}: b000 UPLOAD failed")
     assert outlasted.has_said(f"{SPOT} run{OUTLASTED}: upload failed: uploadConditions.py, exit 1")
     assert outlasted.has_said(f"{ECAL} run{OUTLASTED + 1}: ", "HARVEST failed: exit 70")
-    assert "b000 RECO_0000 failed" in ecal["reason"]
+    assert f"{fatal} failed" in ecal["reason"]
     assert "8 of 12 LS missing (1-4,9-12)" in ecal["reason"]
 
 
@@ -183,21 +195,23 @@ def test_what_outlasts_the_retries_stops_nothing_else(outlasted):
 def test_a_failed_node_is_tried_as_often_as_configured(outlasted):
     """One rescue; in each run of the DAG one retry of what may pass, none of what cannot."""
     jobs = outlasted.moments["jobs"]
-    assert jobs[f"{ECAL} dag000", "RECO_0000"] == 2
-    assert jobs[f"{ECAL} dag002", "RECO_0000"] == 4
+    assert jobs[outlasted.node(ECAL, OUTLASTED, FATAL)] == 2
+    assert jobs[outlasted.node(ECAL, OUTLASTED, CRASHING)] == 4
     assert jobs[f"{STRIPS} dag000", "ALCA_0000"] == 2
     assert jobs[f"{SPOT} dag000", "UPLOAD"] == 4
 
 
 def test_resubmit_of_one_node_and_of_one_calibration_runs_nothing_else(outlasted):
     one_node, one_calibration = outlasted.moments["words"]
-    assert "b000" in one_node
-    assert "b002" not in one_node
+    fatal, crashing = (outlasted.node(ECAL, OUTLASTED, ls) for ls in (FATAL, CRASHING))
+    asked, other = (told(node).partition(" ")[0] for node in (fatal, crashing))
+    assert asked in one_node
+    assert other not in one_node
     assert STRIPS in one_calibration
     states = {name: outlasted.campaign(name, OUTLASTED, "asked")["failed_nodes"] for name in ALL}
-    assert states == {ECAL: ["b002 RECO_0000"], STRIPS: [], SPOT: ["b000 UPLOAD"]}
+    assert states == {ECAL: [told(crashing)], STRIPS: [], SPOT: ["b000 UPLOAD"]}
     more = outlasted.moments["jobs then"] - outlasted.moments["jobs"]
-    assert {dag for dag, _ in more} == {f"{ECAL} dag000", f"{STRIPS} dag000"}
+    assert {dag for dag, _ in more} == {fatal[0], f"{STRIPS} dag000"}
 
 
 def test_resubmit_with_a_submitter_running_makes_every_campaign_whole(outlasted):
@@ -209,8 +223,8 @@ def test_resubmit_with_a_submitter_running_makes_every_campaign_whole(outlasted)
 def test_nodes_that_were_done_are_not_run_again(outlasted):
     jobs = outlasted.jobs(OUTLASTED)
     failed = {
-        (f"{ECAL} dag000", "RECO_0000"): 3,
-        (f"{ECAL} dag002", "RECO_0000"): 5,
+        outlasted.node(ECAL, OUTLASTED, FATAL): 3,
+        outlasted.node(ECAL, OUTLASTED, CRASHING): 5,
         (f"{STRIPS} dag000", "ALCA_0000"): 3,
         (f"{SPOT} dag000", "UPLOAD"): 5,
     }
