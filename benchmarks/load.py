@@ -66,7 +66,7 @@ class Size:
     timeout: float
 
 
-FULL = Size(runs=20, files=32, seconds=150.0, slots=200, poll=10.0, job=2.0, timeout=1500.0)
+FULL = Size(runs=20, files=32, seconds=150.0, slots=200, poll=10.0, job=6.0, timeout=1500.0)
 SMOKE = Size(runs=1, files=4, seconds=1.0, slots=8, poll=1.0, job=0.0, timeout=120.0)
 
 

@@ -1,15 +1,13 @@
-"""Payloads: what a harvest produced, and its upload.
+"""The upload of a payload file to the conditions database.
 
-Knows the conditions SQLite file (CondCore/CondDB/src/IOVSchema.h in cms-sw/cmssw) and
-uploadConditions.py with its exit codes and messages; knows nothing of runs, DAGs or the ledger.
-It runs on the access point, in the UPLOAD node.
+Knows uploadConditions.py with its exit codes and messages; knows nothing of runs, DAGs or the
+ledger. It runs on the access point, in the UPLOAD node.
 """
 
 from __future__ import annotations
 
 import netrc
 import re
-import sqlite3
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,15 +26,6 @@ _LEVEL = re.compile(r"^\[[^\]]*\] (?:INFO|WARNING|ERROR|CRITICAL): ")
 
 
 @dataclass(frozen=True, slots=True)
-class Iov:
-    """One interval of validity of a payload file."""
-
-    tag: str
-    since: int
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What became of an upload, in the tool's own words.
 
@@ -47,40 +36,6 @@ class Answer:
     outcome: UploadOutcome
     words: str
     unanswered: bool = False
-
-
-class PayloadError(Exception):
-    """The payload file is there, but is not a whole conditions database."""
-
-
-def iovs(path: Path) -> list[Iov]:
-    """Read the IOVs of a conditions SQLite file, the earliest first.
-
-    None if it is not there, or nothing was ever written into it: CMSSW opens it at once, and makes
-    its tables with the first payload.
-
-    Raises
-    ------
-    PayloadError
-        The file is damaged, or of another schema.
-    """
-    if not path.exists():
-        return []
-    try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-                return []
-            sound = db.execute("PRAGMA integrity_check(1)").fetchone()
-            rows = db.execute("SELECT TAG_NAME, SINCE, PAYLOAD_HASH FROM IOV ORDER BY 2").fetchall()
-        finally:
-            db.close()
-        found = [Iov(str(tag), int(since), str(digest)) for tag, since, digest in rows]
-    except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
-        raise PayloadError(f"{path}: {error}") from error
-    if sound != ("ok",):
-        raise PayloadError(f"{path}: damaged: {' '.join(str(sound).split())}")
-    return found
 
 
 def missing_credentials(auth_path: Path | None) -> str | None:
@@ -166,8 +121,7 @@ def judge(exit_code: int, output: str) -> Answer:
     as it should. The tool says "Uploading file" before it sends.
     """
     outcome, words = _judge(exit_code, output)
-    is_open = outcome in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
-    return Answer(outcome, words, is_open and (_SENDS in output or words.startswith(_LOST)))
+    return Answer(outcome, words, outcome.open and (_SENDS in output or words.startswith(_LOST)))
 
 
 def _judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:

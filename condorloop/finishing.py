@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from condorloop import conditions, diagnosis, failures
+from condorloop import diagnosis, failures
 from condorloop.failures import Attempt
 from condorloop.jobreport import JobReport, ReportError, read_error, read_job_report
 from condorloop.lumis import EMPTY, Lumis
@@ -37,8 +37,10 @@ from condorloop.rundir import (
     write_json,
     write_lines,
 )
-from condorloop.uploading import OPEN, outcome_in
-from condorloop.words import NodeKind
+from condorloop.words import NodeKind, UploadOutcome
+
+if TYPE_CHECKING:
+    from condorloop.payload import Iov
 
 TRANSIENT = frozenset({1, 50, 81, 84, 85, 92, 137, 147, 151, 195, 243, 40, 126, 127, 132, 135})
 """Exit codes worth another try: those of dmwm/CRABServer's RetryJob.py, and those of a machine that
@@ -121,7 +123,7 @@ def _tell(dag: DagContext, name: str, exit_code: int, ended: float) -> Attempt:
     node = dag.node(name)
     if NodeKind(node["kind"]) is NodeKind.UPLOAD:
         record = read_json(dag.run_dir / node["output"] / UPLOAD_RECORD)
-        said = f"{outcome_in(record)}: {record['answer']}" if "answer" in record else ""
+        said = f"{UploadOutcome.of(record)}: {record['answer']}" if "answer" in record else ""
         attempt = Attempt(code, said or failures.words_of(exit_code), (), ended)
     else:
         made = dag.directory / name
@@ -235,7 +237,7 @@ def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
 
 
 def _finish_upload(dag: DagContext, name: str, node: dict[str, Any]) -> None:
-    if outcome_in(read_json(dag.run_dir / node["output"] / UPLOAD_RECORD)) in OPEN:
+    if UploadOutcome.of(read_json(dag.run_dir / node["output"] / UPLOAD_RECORD)).open:
         raise NodeError(f"{node['output']}/{UPLOAD_RECORD}: not written")
 
 
@@ -276,16 +278,19 @@ def _witness_of(dag: DagContext, chosen: str) -> Witness:
     return witness
 
 
-def _payload(made: Path) -> list[conditions.Iov]:
+def _payload(made: Path) -> list[Iov]:
     """The IOVs of the payload that this attempt made; none if it made none."""
+    # few of a DAG's nodes are HARVEST, and SQLite takes as long to import as a RECO to judge
+    from condorloop.payload import PayloadError, iovs
+
     file, listed = made / PAYLOAD_DB, _listed(made)
     if listed is not None and file.name not in listed:
         file.unlink(missing_ok=True)
     if file.exists():
         _require(made, file)
     try:
-        return conditions.iovs(file)
-    except conditions.PayloadError as error:
+        return iovs(file)
+    except PayloadError as error:
         raise NodeError(str(error)) from error
 
 

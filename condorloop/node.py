@@ -20,7 +20,6 @@ from condorloop.finishing import finish
 from condorloop.manifest import DagContext, NodeError
 from condorloop.rootheader import why_not_whole
 from condorloop.rundir import INPUTS, LEFT_OUT, Witness, remove_unfinished, write_lines
-from condorloop.uploading import upload
 from condorloop.words import NodeKind
 
 BLAMES_TO_LEAVE_OUT = 2
@@ -96,6 +95,9 @@ def _terminate(number: int, frame: object) -> None:
 
 def _upload_until_terminated(dag: DagContext) -> int:
     """Upload; when this process is to end, end the tool too, then end as asked."""
+    # what the many POST scripts do not need, they do not wait for
+    from condorloop.uploading import upload
+
     signal.signal(signal.SIGTERM, _terminate)
     try:
         return upload(dag)

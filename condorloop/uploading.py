@@ -32,9 +32,6 @@ from condorloop.rundir import (
 )
 from condorloop.words import ASKED, UploadOutcome
 
-OPEN = frozenset({UploadOutcome.NO_ANSWER, UploadOutcome.FAILED})
-"""Outcomes after which the service is to be asked again."""
-
 _LOCK_TICK = 0.2
 
 
@@ -52,20 +49,20 @@ def upload(dag: DagContext) -> int:
             return 1
         remove_unfinished(harvest / UPLOAD_RECORD)
         before = read_json(harvest / UPLOAD_RECORD)
-        outcome = outcome_in(before)
+        outcome = UploadOutcome.of(before)
         wanted = outcome is UploadOutcome.REFUSED and (harvest / ASK_AGAIN).exists()
         if wanted:
             _tell_apart(dag, harvest)
-        if outcome in OPEN or wanted:
+        if outcome.open or wanted:
             answer = _upload(dag, harvest, bool(before.get("unanswered")), wanted, lock)
             _note(harvest, answer)
             outcome = answer.outcome
             print(f"{outcome}: {answer.words}")
-        if outcome not in OPEN:
+        if not outcome.open:
             (harvest / ASK_AGAIN).unlink(missing_ok=True)
     if outcome is UploadOutcome.REFUSED:
         return PERMANENT
-    return 1 if outcome in OPEN else 0
+    return 1 if outcome.open else 0
 
 
 def _tell_apart(dag: DagContext, harvest: Path) -> None:
@@ -75,14 +72,6 @@ def _tell_apart(dag: DagContext, harvest: Path) -> None:
     said = str(metadata.get("userText", ""))
     metadata["userText"] = f"{said} (asked again at {iso_time(time.time())})".lstrip()
     write_json(harvest / settings["metadata_filename"], metadata)
-
-
-def outcome_in(record: Mapping[str, Any]) -> UploadOutcome:
-    """The outcome that a record tells; `UploadOutcome.FAILED` if it tells none."""
-    try:
-        return UploadOutcome(record["outcome"])
-    except (KeyError, ValueError):
-        return UploadOutcome.FAILED
 
 
 def _upload(dag: DagContext, harvest: Path, unanswered: bool, wanted: bool, lock: int) -> Answer:
@@ -96,7 +85,7 @@ def _upload(dag: DagContext, harvest: Path, unanswered: bool, wanted: bool, lock
     answer = answer or _ask(dag, harvest, lock)
     if unanswered and conditions.is_known_already(answer):
         return Answer(UploadOutcome.UPLOADED, f"taken at an earlier try: {answer.words}")
-    return replace(answer, unanswered=answer.unanswered or (unanswered and answer.outcome in OPEN))
+    return replace(answer, unanswered=answer.unanswered or (unanswered and answer.outcome.open))
 
 
 def _note(harvest: Path, answer: Answer) -> None:
@@ -118,11 +107,11 @@ def _refused_before(dag: DagContext, harvest: Path) -> Answer | None:
     last: dict[str, Any] = {}
     for file in dag.run_dir.glob(f"harvestJob*/{UPLOAD_RECORD}"):
         told = read_json(file)
-        answered = outcome_in(told) in (UploadOutcome.REFUSED, UploadOutcome.UPLOADED)
+        answered = UploadOutcome.of(told) in (UploadOutcome.REFUSED, UploadOutcome.UPLOADED)
         alike = file.parent != harvest and _validity(file.parent) == _validity(harvest)
         if answered and alike and _time(told) > _time(last):
             last = told | {"by": file.parent.name}
-    if outcome_in(last) is not UploadOutcome.REFUSED:
+    if UploadOutcome.of(last) is not UploadOutcome.REFUSED:
         return None
     return Answer(UploadOutcome.REFUSED, f"as {last['by']} was: {last.get('answer')}")
 
@@ -151,7 +140,7 @@ def _why_not_upload(dag: DagContext, harvest: Path) -> Answer | None:
         return Answer(UploadOutcome.SUPERSEDED, "the database holds as many LS")
     for other in sorted(dag.run_dir.glob(f"harvestJob*/{UPLOAD_RECORD}")):
         told = read_json(other)
-        may_be_in = outcome_in(told) is UploadOutcome.UPLOADED or told.get("unanswered")
+        may_be_in = UploadOutcome.of(told) is UploadOutcome.UPLOADED or told.get("unanswered")
         better = goodness(read_json(other.parent / HARVEST_RECORD)) >= goodness(record)
         if other.parent != harvest and may_be_in and better:
             return Answer(UploadOutcome.SUPERSEDED, f"{other.parent.name} holds as many LS")

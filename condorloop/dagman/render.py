@@ -40,6 +40,8 @@ from condorloop.rundir import (
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
 _TEXTS = (*_SCRIPTS, "dagman.config", "dag")
+_LEAST_QUEUE_UPDATE = 5
+"""Seconds: how often a DAGMan brings its counts to the schedd, however fast the polls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class Renderer:
             "label": f"{plan.key} {plan.label}",
             "dag_name": dag_file(runs, plan.number).name,
             "config_file": dag_dir(runs, plan.number) / "dagman.config",
+            "queue_update": max(_LEAST_QUEUE_UPDATE, round(self.config.site.poll_interval)),
             "attributes": self.attributes(plan),
             # Among jobs of equal priority, those of the older run go first.
             "precedence": -plan.key.run,

@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from condorloop.conditions import Iov
 from condorloop.failures import Attempt
 from condorloop.fates import LumiState
 from condorloop.lumis import EMPTY
 from condorloop.model import DagState, FileState, JobRecord, NodeKind, UploadOutcome
+from condorloop.payload import Iov
 from condorloop.status import CampaignStatus, LumiText
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 
 import htcondor2
 import pytest
@@ -254,6 +255,15 @@ def test_the_dag_itself_is_released_as_its_jobs_are(rendered):
     said = {w[1]: " ".join(w[3:]) for w in commands(folder) if w[0] == "SET_JOB_ATTR"}
     for kind in ("RECO", "ALCA", "HARVEST", "UPLOAD"):
         assert submit_description(folder, kind)["periodic_release"] == said["PeriodicRelease"]
+
+
+@pytest.mark.parametrize(("poll", "update"), [(0.5, 5), (10.0, 10), (59.6, 60)])
+def test_dagman_tells_the_schedd_of_itself_once_a_poll(tmp_path, poll, update):
+    loaded = config(tmp_path)
+    site = loaded.site.model_copy(update={"poll_interval": poll})
+    renderer = Renderer(replace(loaded, site=site), tmp_path / "work", "ledger")
+    texts = renderer.texts(plan_harvest(CampaignKey("EcalPedestals", 398600), 0))
+    assert f"DAGMAN_QUEUE_UPDATE_INTERVAL = {update}\n" in texts["dagman.config"]
 
 
 def test_a_harvest_dag_has_no_batch(tmp_path):

@@ -15,7 +15,8 @@ from condorloop.rundir import (
     remove_unfinished,
     write_lines,
 )
-from condorloop.uploading import goodness, outcome_in
+from condorloop.uploading import goodness
+from condorloop.words import UploadOutcome
 from tests import boundaries
 
 VALUES = st.recursive(
@@ -53,7 +54,7 @@ def test_any_json_is_a_witness_or_none(tmp_path_factory, value):
     found = Witness.read(path)
     assert found is None or len(found.lumis) >= 0
     record = read_json(path)
-    assert outcome_in(record)
+    assert UploadOutcome.of(record)
     assert goodness(record) >= (0, 0) or record["events"] < 0
 
 
