@@ -26,9 +26,9 @@ from condorloop.uploading import upload
 from tests.faults.outside import problems, running
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop
+from tests.processes.test_uploading import harvested, iovs_in, one_more, record, wait_until
 from tests.unit.examples import TOP
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
-from tests.unit.test_uploading import harvested, iovs_in, one_more, record, wait_until
 
 TAG = "EcalPedestals_NGTDemonstrator"
 

@@ -17,7 +17,9 @@ from condorloop.status import ProblemKind
 TOP = Path(__file__).resolve().parents[2]
 RELIABILITY = (TOP / "docs" / "reliability.md").read_text()
 NAMED = sorted(
-    set(re.findall(r"`((?:unit|pool|faults)/test_\w+\.py)(?:::(test_\w+))?`", RELIABILITY))
+    set(
+        re.findall(r"`((?:unit|processes|pool|faults)/test_\w+\.py)(?:::(test_\w+))?`", RELIABILITY)
+    )
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from condorloop.reporting import page as report_page
-from tests.unit.test_plots import ECAL, EMPTY, REPORT
+from tests.web.test_plots import ECAL, EMPTY, REPORT
 from tests.web.viewer import Viewer
 
 
