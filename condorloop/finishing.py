@@ -280,7 +280,7 @@ def _witness_of(dag: DagContext, chosen: str) -> Witness:
 
 def _payload(made: Path) -> list[Iov]:
     """The IOVs of the payload that this attempt made; none if it made none."""
-    # few of a DAG's nodes are HARVEST, and SQLite takes as long to import as a RECO to judge
+    # few nodes are HARVEST, and SQLite takes longer to import than a RECO takes to judge
     from condorloop.payload import PayloadError, iovs
 
     file, listed = made / PAYLOAD_DB, _listed(made)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from condorloop.config import Config
 from condorloop.ledger_file import LEDGER
-from condorloop.ledger_view import LedgerView, job_record
+from condorloop.ledger_view import LedgerView
+from condorloop.ledger_view_dags import job_record
 from condorloop.model import JobRecord, NodeKind
 from condorloop.simulation.dag_run import asked_for
 from condorloop.simulation.draws import Duration, Sample

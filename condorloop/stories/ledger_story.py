@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from condorloop.fates import FileFate, LumiState, state_of
 from condorloop.ledger_summary import LedgerSummary
-from condorloop.ledger_view import job_record
+from condorloop.ledger_view_dags import job_record
 from condorloop.lumis import Lumis
 from condorloop.model import (
     CampaignState,

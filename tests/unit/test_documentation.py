@@ -16,11 +16,7 @@ from condorloop.status import ProblemKind
 
 TOP = Path(__file__).resolve().parents[2]
 RELIABILITY = (TOP / "docs" / "reliability.md").read_text()
-NAMED = sorted(
-    set(
-        re.findall(r"`((?:unit|processes|pool|faults)/test_\w+\.py)(?:::(test_\w+))?`", RELIABILITY)
-    )
-)
+NAMED = sorted(set(re.findall(r"`(\w+/test_\w+\.py)(?:::(test_\w+))?`", RELIABILITY)))
 
 
 def functions_of(file):

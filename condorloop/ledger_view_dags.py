@@ -1,0 +1,240 @@
+"""Reading the ledger: DAGs, their nodes and jobs, and what HARVEST and UPLOAD made of them.
+
+Knows a campaign by its id alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from dataclasses import fields
+
+from condorloop.ledger_file import LedgerFile
+from condorloop.lumis import Lumis
+from condorloop.model import (
+    Alcareco,
+    Dag,
+    DagOutline,
+    DagState,
+    HarvestRecord,
+    JobRecord,
+    NodeKind,
+    PlannedNode,
+    Statistics,
+    UploadOutcome,
+    dag_label,
+)
+
+_UNHARVESTED = "campaign_id = ? AND kind = 'ALCA' AND state = 'done' AND harvested = 0"
+
+
+class DagsView(LedgerFile):
+    """What the loop reads of DAGs."""
+
+    def next_numbers(self, campaign_id: int) -> tuple[int, int, int]:
+        """The next DAG, batch and ALCARECO numbers of a campaign."""
+        dag = self._all(
+            "SELECT MAX(number) + 1 AS number, MAX(batch) + 1 AS batch FROM dag"
+            " WHERE campaign_id = ?",
+            campaign_id,
+        )[0]
+        job = self._number("SELECT MAX(job) + 1 FROM node WHERE campaign_id = ?", campaign_id)
+        return dag["number"] or 0, dag["batch"] or 0, job
+
+    def unfinished_nodes(
+        self, dag_id: int, among: Collection[str] | None = None
+    ) -> list[PlannedNode]:
+        """The nodes of a DAG that are not known to be done, and are to be; `among` these names."""
+        unfinished = "dag_id = ? AND state NOT IN ('done', 'dropped')"
+        if among is None:
+            return self._nodes(unfinished, dag_id)
+        names = json.dumps(list(among))
+        return self._nodes(
+            f"{unfinished} AND name IN (SELECT value FROM json_each(?))", dag_id, names
+        )
+
+    def alca_nodes(self, dag_id: int) -> list[PlannedNode]:
+        """The ALCA nodes of a DAG, whatever became of them."""
+        return self._nodes("dag_id = ? AND kind = 'ALCA'", dag_id)
+
+    def unharvested_nodes(self, campaign_id: int) -> list[PlannedNode]:
+        """The ALCA nodes of a campaign that are done, and that no successful harvest read."""
+        return self._nodes(_UNHARVESTED, campaign_id)
+
+    def _nodes(self, which: str, *values: object) -> list[PlannedNode]:
+        rows = self._all(
+            f"SELECT name, kind, job, output, witness, child FROM node WHERE {which}", *values
+        )
+        return [
+            PlannedNode(
+                name=r["name"],
+                kind=NodeKind(r["kind"]),
+                output=r["output"],
+                witness=r["witness"],
+                job=r["job"],
+                child=r["child"],
+            )
+            for r in rows
+        ]
+
+    def _unharvested(self, campaign_id: int) -> dict[int, Alcareco]:
+        """The complete ALCARECO of a campaign that no successful harvest read, by their number."""
+        rows = self._all(
+            f"SELECT job, done_at, lumis, events, dag_id FROM node WHERE {_UNHARVESTED}",
+            campaign_id,
+        )
+        return {r["job"]: Alcareco(r["done_at"], _statistics(r), r["dag_id"]) for r in rows}
+
+    def dropped(self, dag_id: int) -> dict[str, frozenset[str]]:
+        """The inputs that the nodes of a DAG go on without: RAW files or RECO, by node."""
+        rows = self._all(
+            "SELECT name, dropped FROM node WHERE dag_id = ? AND dropped <> '[]'", dag_id
+        )
+        return {r["name"]: frozenset(json.loads(r["dropped"])) for r in rows}
+
+    def jobs(self, dag_id: int) -> list[JobRecord]:
+        """The jobs of a DAG's runs that have ended, in the order of their submission."""
+        rows = self._all("SELECT * FROM job WHERE dag_id = ? ORDER BY submitted_at", dag_id)
+        return [job_record(row) for row in rows]
+
+    def harvest_record(self, dag_id: int) -> HarvestRecord | None:
+        """How far HARVEST and UPLOAD of a DAG have come, as it was last written down."""
+        rows = self._all("SELECT * FROM payload WHERE dag_id = ?", dag_id)
+        return _harvest_record(rows[0]) if rows else None
+
+    def dags(self, campaign_id: int) -> list[Dag]:
+        """The DAGs of a campaign that are neither done nor lost."""
+        dags = []
+        for row in self._all(
+            "SELECT dag.*, inputs, outcome FROM dag INDEXED BY dag_undone"
+            " LEFT JOIN payload ON dag_id = dag.id"
+            " WHERE dag.campaign_id = ? AND dag.state NOT IN ('done', 'lost') ORDER BY number",
+            campaign_id,
+        ):
+            failed = self._all(
+                "SELECT * FROM node WHERE dag_id = ? AND state = 'failed'", row["id"]
+            )
+            dags.append(
+                Dag(
+                    id=row["id"],
+                    number=row["number"],
+                    batch=row["batch"],
+                    state=DagState(row["state"]),
+                    cluster=row["cluster"],
+                    ended_at=row["ended_at"],
+                    rescues=row["rescues"],
+                    failed_nodes=tuple(f["name"] for f in failed),
+                    harvest_inputs=None
+                    if row["inputs"] is None
+                    else frozenset(json.loads(row["inputs"])),
+                    upload=UploadOutcome(row["outcome"]) if row["outcome"] else None,
+                    held=bool(row["held"]),
+                    blames={f["name"]: self._blames(f) for f in failed},
+                    removed_by=row["removed_by"],
+                    harvests=bool(row["harvests"]),
+                    holds=_statistics(row),
+                    refused=row["refused"],
+                )
+            )
+        return dags
+
+    def outline(self, campaign_id: int) -> tuple[DagOutline, ...]:
+        """The DAGs of a campaign that are not lost, and their nodes, by name."""
+        names: dict[int, list[str]] = {}
+        rows = "SELECT dag_id, name FROM node WHERE campaign_id = ? ORDER BY dag_id, name"
+        for row in self._all(rows, campaign_id):
+            names.setdefault(row["dag_id"], []).append(row["name"])
+        return tuple(
+            DagOutline(
+                dag_label(r["number"], r["batch"]),
+                DagState(r["state"]),
+                tuple(names.get(r["id"], ())),
+            )
+            for r in self._all(
+                "SELECT * FROM dag WHERE campaign_id = ? AND state <> 'lost' ORDER BY number",
+                campaign_id,
+            )
+        )
+
+    def all_dags(self, campaign_id: int) -> list[tuple[int, int]]:
+        """The id and the number of every DAG of a campaign that is not lost."""
+        rows = self._all(
+            "SELECT id, number FROM dag WHERE campaign_id = ? AND state <> 'lost'", campaign_id
+        )
+        return [(r["id"], r["number"]) for r in rows]
+
+    def quarantined(self, campaign_id: int) -> tuple[str, ...]:
+        """The inputs that nodes of a campaign went on without for good.
+
+        But for what was never made, and for RAW files that were set back.
+        """
+        given_up: set[str] = set()
+        for node in self._all(
+            "SELECT * FROM node WHERE campaign_id = ? AND dropped <> '[]'", campaign_id
+        ):
+            dropped = set(json.loads(node["dropped"]))
+            if node["kind"] == NodeKind.RECO:
+                given_up |= dropped & self._inputs_of(node)
+            else:
+                given_up |= dropped - self._unmade(node)
+        return tuple(sorted(given_up))
+
+    def _unmade(self, alca: sqlite3.Row) -> set[str]:
+        """What RECO nodes do not make, or have made in vain, for an ALCA node."""
+        rows = self._all(
+            "SELECT output FROM node WHERE dag_id = ? AND child = ? AND state = 'dropped'",
+            *(alca["dag_id"], alca["name"]),
+        )
+        return {r["output"] for r in rows}
+
+    def _inputs_of(self, node: sqlite3.Row) -> set[str]:
+        """What a RECO or ALCA node was planned to read, but for what waits for another DAG."""
+        if node["kind"] == NodeKind.RECO:
+            rows = self._all(
+                "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+                " WHERE dag_id = ? AND node = ?",
+                *(node["dag_id"], node["name"]),
+            )
+        else:
+            rows = self._all(
+                "SELECT output FROM node WHERE dag_id = ? AND child = ?",
+                *(node["dag_id"], node["name"]),
+            )
+        return {r[0] for r in rows}
+
+    def _blames(self, node: sqlite3.Row) -> dict[str, int]:
+        """Whom a node's failed attempts blame, of the inputs that it still has."""
+        told: dict[str, int] = json.loads(node["blames"])
+        left = self._inputs_of(node) - set(json.loads(node["dropped"])) if told else set()
+        return {each: count for each, count in told.items() if each in left}
+
+
+def _statistics(row: sqlite3.Row) -> Statistics:
+    return Statistics(Lumis.parse(row["lumis"]), row["events"])
+
+
+_JOB_FIELDS = tuple(f.name for f in fields(JobRecord))
+
+
+def job_record(row: sqlite3.Row) -> JobRecord:
+    """Read a job from its row."""
+    told = {name: row[name] for name in _JOB_FIELDS}
+    return JobRecord(**told | {"removed": bool(row["removed"])})
+
+
+def _harvest_record(row: sqlite3.Row) -> HarvestRecord:
+    return HarvestRecord(
+        inputs=frozenset(json.loads(row["inputs"])),
+        lumis=Lumis.parse(row["lumis"]),
+        events=row["events"],
+        harvested_at=row["harvested_at"],
+        outcome=UploadOutcome(row["outcome"]) if row["outcome"] else None,
+        answer=row["answer"],
+        tag=row["tag"],
+        hash=row["hash"],
+        since=row["since"],
+        answered_at=row["answered_at"],
+        left_out=frozenset(json.loads(row["left_out"])),
+        other_hashes=tuple(row["hashes"].split()),
+    )

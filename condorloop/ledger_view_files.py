@@ -1,0 +1,71 @@
+"""Reading the ledger: RAW files.
+
+Knows which files storage has listed, and what their probes came to; knows campaigns only as those
+who read a stream of a run. A plus before a column keeps SQLite from an index that would lead it
+through all that ever was.
+"""
+
+from __future__ import annotations
+
+from condorloop.ledger_file import LedgerFile
+from condorloop.model import FileState
+
+
+class FilesView(LedgerFile):
+    """What the loop reads of RAW files."""
+
+    def stream_and_run(self, path: str) -> tuple[str, int] | None:
+        """Which stream and run a RAW file belongs to; None if it is not known."""
+        rows = self._all("SELECT stream, run FROM raw_file WHERE path = ?", path)
+        return (rows[0]["stream"], rows[0]["run"]) if rows else None
+
+    def watched(self, since: float, asked: float) -> dict[tuple[str, int], bool]:
+        """Which (stream, run) folders may still give files, older runs first.
+
+        Those of runs that started after `since`, and those that a person asked for after `asked`;
+        each with whether a campaign that reads it is open.
+        """
+        rows = self._all(
+            "SELECT stream, run, MAX(state IN ('active', 'closing')) AS open FROM campaign"
+            " WHERE run_start >= ? OR asked_at >= ? GROUP BY +run, stream ORDER BY +run, stream",
+            *(since, asked),
+        )
+        return {(r["stream"], r["run"]): bool(r["open"]) for r in rows}
+
+    def files(self, stream: str, run: int) -> dict[str, int]:
+        """The known RAW files of a run in a stream: path to size in bytes."""
+        rows = self._all(
+            "SELECT path, size FROM raw_file WHERE stream = ? AND run = ?", stream, run
+        )
+        return {r["path"]: r["size"] for r in rows}
+
+    def gone_files(self, stream: str, run: int) -> set[str]:
+        """The RAW files of a run that storage listed once, and does not list any more."""
+        rows = self._all(
+            "SELECT path FROM raw_file WHERE stream = ? AND run = ? AND gone = 1", stream, run
+        )
+        return {r["path"] for r in rows}
+
+    def files_to_probe(self, stream: str, run: int) -> dict[str, int]:
+        """The RAW files of a run that are not known to be good or bad: path to probes so far."""
+        rows = self._all(
+            "SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_new"
+            " WHERE state = 'new' AND stream = ? AND run = ? AND gone = 0"
+            " UNION ALL SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_unreadable"
+            " WHERE state = 'unreadable' AND stream = ? AND run = ? AND gone = 0"
+            " ORDER BY seen_at, path",
+            *(stream, run, stream, run),
+        )
+        return {r["path"]: r["probes"] for r in rows}
+
+    def tries(self, path: str) -> tuple[int, bool]:
+        """How often a RAW file was probed in vain, and whether it is not waited for any more."""
+        rows = self._all(
+            "SELECT probes, state FROM raw_file WHERE path = ? AND state IN (?, ?)",
+            *(path, FileState.NEW, FileState.UNREADABLE),
+        )
+        return next(((r["probes"], r["state"] == FileState.UNREADABLE) for r in rows), (0, False))
+
+    def probes(self) -> dict[str, int]:
+        """How often each RAW file was probed, by path."""
+        return {r["path"]: r["probes"] for r in self._all("SELECT path, probes FROM raw_file")}
