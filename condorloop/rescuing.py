@@ -69,7 +69,7 @@ def can_rescue(now: float, campaign: Campaign, dag: Dag, calibration: Calibratio
 def rescue_wait(dag: Dag, calibration: Calibration) -> float:
     """How long a failed DAG waits for its next rescue, in seconds; it doubles each time."""
     doubled = 2.0 ** min(dag.rescues, 20)
-    if dag.upload in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED):
+    if dag.upload and dag.upload.open:
         return min(calibration.uploads.wait * doubled, calibration.uploads.longest_wait)
     return calibration.rescues.wait * doubled
 
