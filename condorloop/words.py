@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 
 class NodeKind(StrEnum):
@@ -106,10 +106,10 @@ class UploadOutcome(StrEnum):
     """The tool failed for another reason; the service may not have been asked."""
 
     @classmethod
-    def of(cls, record: Mapping[str, object]) -> Self:
+    def of(cls, record: Mapping[str, Any]) -> Self:
         """The outcome that an UPLOAD's record tells; `FAILED` if it tells none."""
         try:
-            return cls(str(record["outcome"]))
+            return cls(record["outcome"])
         except (KeyError, ValueError):
             return cls.FAILED
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from condorloop import failures
 from condorloop.failures import Attempt
 from condorloop.lumis import Lumis
 from condorloop.model import CampaignState
-from condorloop.rundir import read_json
+from condorloop.rundir import MANIFEST, read_json
 from tests.loop import Loop, Played
 
 ECAL, STRIPS, SPOT = ALL = ("EcalPedestals", "SiStripBad", "BeamSpot")
@@ -84,7 +85,7 @@ class Story:
     def node(self, calibration: str, run: int, ls: int, kind: str = "RECO") -> tuple[str, str]:
         """The node of a kind that reads a lumisection, as in `jobs`."""
         runs = self.loop.work_dir / calibration / f"run{run}"
-        for manifest in sorted(runs.glob("dag*/manifest.json")):
+        for manifest in sorted(runs.glob(f"dag*/{MANIFEST}")):
             for name, node in read_json(manifest)["nodes"].items():
                 if node["kind"] == kind and ls in Lumis.parse(node["lumis"]):
                     return f"{calibration} {manifest.parent.name}", name
@@ -99,11 +100,17 @@ class Story:
         paths = [path for attempt in self._attempts(run, node) for path in attempt.blames]
         return {path.rpartition("/")[2] for path in paths}
 
+    def told(self, run: int, node: tuple[str, str]) -> str:
+        """A node of a batch as the status names it: ``b000 RECO_0000``."""
+        manifest = read_json(self._directory(run, node) / MANIFEST)
+        return f"b{manifest['batch']:03d} {node[1]}"
+
     def _attempts(self, run: int, node: tuple[str, str]) -> tuple[Attempt, ...]:
-        dag, name = node
-        calibration, _, folder = dag.partition(" ")
-        directory = self.loop.work_dir / calibration / f"run{run}" / folder
-        return failures.read(directory, name)
+        return failures.read(self._directory(run, node), node[1])
+
+    def _directory(self, run: int, node: tuple[str, str]) -> Path:
+        calibration, _, folder = node[0].partition(" ")
+        return self.loop.work_dir / calibration / f"run{run}" / folder
 
     def assert_whole(self, run: int, *calibrations: str) -> None:
         """Make sure that a run's payloads are as they would be if nothing had gone wrong."""

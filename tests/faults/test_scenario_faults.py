@@ -119,12 +119,6 @@ FATAL, CRASHING = 1, 9
 """LS of files that RECO fails at: with an exit code that stays, and with one that may pass."""
 
 
-def told(node: tuple[str, str]) -> str:
-    """A node as the status names it: ``b000 RECO_0000``."""
-    dag, name = node
-    return f"b{dag[-3:]} {name}"
-
-
 @pytest.fixture(scope="module")
 def outlasted(stack, tmp_path_factory):
     """One run in which each calibration has its own trouble, and one with trouble for one."""
@@ -155,8 +149,8 @@ def outlasted(stack, tmp_path_factory):
         story.moments |= {"closed": loop.status(), "jobs": story.jobs(OUTLASTED)}
         loop.job_faults().clear()
 
-        node = told(story.node(ECAL, OUTLASTED, FATAL)).replace(" ", "/")
-        one_node = ["resubmit", str(OUTLASTED), "-c", ECAL, "--node", node]
+        fatal = story.told(OUTLASTED, story.node(ECAL, OUTLASTED, FATAL)).replace(" ", "/")
+        one_node = ["resubmit", str(OUTLASTED), "-c", ECAL, "--node", fatal]
         one_calibration = ["resubmit", str(OUTLASTED), "-c", STRIPS]
         story.moments["words"] = [loop.condorloop(*c).stdout for c in (one_node, one_calibration)]
         story.run_until_closed(6)
@@ -171,7 +165,8 @@ def outlasted(stack, tmp_path_factory):
 
 def test_what_outlasts_the_retries_is_named(outlasted):
     ecal = outlasted.campaign(ECAL, OUTLASTED, "closed")
-    fatal, crashing = (told(outlasted.node(ECAL, OUTLASTED, ls)) for ls in (FATAL, CRASHING))
+    nodes = (outlasted.node(ECAL, OUTLASTED, ls) for ls in (FATAL, CRASHING))
+    fatal, crashing = (outlasted.told(OUTLASTED, node) for node in nodes)
     assert ecal["failed_nodes"] == [fatal, crashing]
     assert outlasted.has_said(f"{ECAL} run{OUTLASTED}: {fatal} failed: exit 65")
     assert outlasted.has_said(f"{ECAL} run{OUTLASTED}: {crashing} failed: exit 50")
@@ -203,15 +198,15 @@ def test_a_failed_node_is_tried_as_often_as_configured(outlasted):
 
 def test_resubmit_of_one_node_and_of_one_calibration_runs_nothing_else(outlasted):
     one_node, one_calibration = outlasted.moments["words"]
-    fatal, crashing = (outlasted.node(ECAL, OUTLASTED, ls) for ls in (FATAL, CRASHING))
-    asked, other = (told(node).partition(" ")[0] for node in (fatal, crashing))
-    assert asked in one_node
-    assert other not in one_node
+    nodes = [outlasted.node(ECAL, OUTLASTED, ls) for ls in (FATAL, CRASHING)]
+    fatal, crashing = (outlasted.told(OUTLASTED, node) for node in nodes)
+    assert fatal.split()[0] in one_node
+    assert crashing.split()[0] not in one_node
     assert STRIPS in one_calibration
     states = {name: outlasted.campaign(name, OUTLASTED, "asked")["failed_nodes"] for name in ALL}
-    assert states == {ECAL: [told(crashing)], STRIPS: [], SPOT: ["b000 UPLOAD"]}
+    assert states == {ECAL: [crashing], STRIPS: [], SPOT: ["b000 UPLOAD"]}
     more = outlasted.moments["jobs then"] - outlasted.moments["jobs"]
-    assert {dag for dag, _ in more} == {fatal[0], f"{STRIPS} dag000"}
+    assert {dag for dag, _ in more} == {nodes[0][0], f"{STRIPS} dag000"}
 
 
 def test_resubmit_with_a_submitter_running_makes_every_campaign_whole(outlasted):
