@@ -25,7 +25,8 @@ from condorloop.dagman.events import nodes_log
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.ledger import Ledger
 from condorloop.ledger_file import LEDGER
-from condorloop.model import CampaignKey, Jobs, Queued, QueuedDag, Run
+from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.queue import Jobs, Queued, QueuedDag
 from condorloop.recovery import open_ledger
 from condorloop.rundir import RUN_START, dag_file, run_dir
 from condorloop.storage import Storage

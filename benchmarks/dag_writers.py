@@ -16,7 +16,7 @@ import pycondor
 from htcondor2 import dags
 
 from condorloop.dagman.plan import DagPlan, Node
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from condorloop.rundir import PERMANENT
 
 STORAGE = "root://127.0.0.1:2"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.calibration import Calibration
 from condorloop.harvesting import batch_harvests, why_harvest
-from condorloop.lumis import Lumis
-from condorloop.model import Alcareco, RawFile, Statistics, WaitingFile
+from condorloop.model.campaign import Alcareco, RawFile, Statistics, WaitingFile
+from condorloop.model.lumis import Lumis
 from tests.unit.examples import START, calibration, campaign
 
 BATCHES = 480

@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks import light
 from benchmarks.frame import Ask, Goal, Result, Table
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from condorloop.rundir import read_json, run_dir
 from condorloop.site import PoolSite
 from condorloop.testbed import prefix

@@ -16,8 +16,9 @@ from benchmarks.counting import NOW, UndisturbedPool, configured
 from condorloop.contents import Contents
 from condorloop.ledger import Ledger
 from condorloop.ledger_file import LEDGER
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, Queued, QueuedDag, Run
+from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.lumis import Lumis
+from condorloop.model.queue import Queued, QueuedDag
 from condorloop.rundir import Witness, alcareco_name, write_whole
 from condorloop.submitter import Submitter
 from condorloop.world import World

@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks import light
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.dagman.events import jobs_of
-from condorloop.model import NodeKind, UploadOutcome
+from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.rundir import MANIFEST, UPLOAD_RECORD, dag_dir, dag_file, harvest_name, read_json
 from condorloop.testbed import prefix
 from condorloop.testbed.assay import appeared

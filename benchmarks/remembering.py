@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.frame import Ask, Goal, Result, Table
 from benchmarks.month import Month
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from tests.soak.place import place
 
 DAYS = 30

@@ -17,8 +17,8 @@ from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop import amounts
 from condorloop.dagman.plan import DagPlan, plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.lumis import Lumis
-from condorloop.model import Batch, RawFile
+from condorloop.model.campaign import Batch, RawFile
+from condorloop.model.lumis import Lumis
 from tests.unit.examples import KEY, config
 
 SIZES = (10, 100, 1000, 10_000)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from condorloop.calibration import Calibration
 from condorloop.config import Config
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from condorloop.resources import Resources
 from condorloop.site import Site
 

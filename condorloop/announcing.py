@@ -13,9 +13,10 @@ from condorloop.exporting import Endpoint, Textfile
 from condorloop.messages import Wanted
 from condorloop.messengers import ways
 from condorloop.metrics import Metrics
+from condorloop.model.status import Status
 from condorloop.plain import one_line
 from condorloop.site import Site
-from condorloop.status import Status, StatusError
+from condorloop.status import StatusError
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from condorloop.config import Config
 from condorloop.ledger import Ledger, LedgerError
 from condorloop.ledger_archive import ArchiveError, archive_of, archives
-from condorloop.model import Kept
+from condorloop.model.enums import Kept
 
 EVERY = 600.0
 """Seconds between two looks for what may go."""

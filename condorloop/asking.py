@@ -21,7 +21,8 @@ from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.ledger_requests import Requests
 from condorloop.ledger_view import LedgerView
 from condorloop.lock import AlreadyRunning
-from condorloop.model import Request, RequestKind
+from condorloop.model.enums import RequestKind
+from condorloop.model.request import Request
 from condorloop.submitter import Submitter
 from condorloop.wishes import Plan
 
@@ -34,7 +35,7 @@ LONG = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked for, as in `condorloop.model.Request`."""
+    """What is asked for, as in `condorloop.model.request.Request`."""
 
     kind: RequestKind
     run: int

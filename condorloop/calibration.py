@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, Field, PositiveInt, StringConstraints, model_validator
 
 from condorloop.fields import Age, FileName, Line, Seconds, Section
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from condorloop.resources import Resources
 
 

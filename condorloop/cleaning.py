@@ -18,9 +18,10 @@ from condorloop.leavings import Size, remove, size_of
 from condorloop.ledger import Ledger
 from condorloop.ledger_retention import LedgerRetention
 from condorloop.logs import say
-from condorloop.model import CampaignKey, CampaignState, Kept
+from condorloop.model.campaign import CampaignKey, Settled
+from condorloop.model.enums import CampaignState, Kept
 from condorloop.plain import one_line
-from condorloop.retention import Settled, due, goes_at, is_configured
+from condorloop.retention import due, goes_at, is_configured
 from condorloop.rundir import run_dir
 
 EVERY = 60.0

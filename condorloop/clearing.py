@@ -16,7 +16,8 @@ from condorloop.config import Config
 from condorloop.disk import DiskSpace, disk
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_retention import LedgerRetention
-from condorloop.model import ALL_RUNS, RequestKind
+from condorloop.model.enums import RequestKind
+from condorloop.model.request import ALL_RUNS
 from condorloop.submitter import Submitter
 
 

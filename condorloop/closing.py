@@ -10,7 +10,8 @@ import logging
 from condorloop.dagman.render import Renderer
 from condorloop.ledger import Ledger
 from condorloop.logs import say
-from condorloop.model import Campaign, CampaignState, Kept
+from condorloop.model.campaign import Campaign
+from condorloop.model.enums import CampaignState, Kept
 from condorloop.rundir import RUN_END, iso_time, write_lines, write_whole
 
 

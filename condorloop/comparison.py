@@ -19,7 +19,8 @@ from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.renewal import EARLIER, TAKEN_OUT
 from condorloop.dagman.replan import plan_of
-from condorloop.model import Batch, NodeKind
+from condorloop.model.campaign import Batch
+from condorloop.model.enums import NodeKind
 from condorloop.rundir import MANIFEST, read_json
 from condorloop.yaml_file import dotted
 

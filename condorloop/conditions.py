@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop import processes
+from condorloop.model.enums import UploadOutcome
 from condorloop.private import why_not_private
-from condorloop.words import UploadOutcome
 
 NETRC_MACHINE = "ConditionUploader"
 _REASON = "..."

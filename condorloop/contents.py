@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.plain import one_line
 
 _LUMI_ROW = re.compile(r"^ *(-?[0-9]+) +(-?[0-9]+) +(-?[0-9]+) *$")

@@ -14,10 +14,11 @@ from typing import Protocol
 
 from condorloop.bounded import in_time
 from condorloop.ledger_file import LedgerError
-from condorloop.messages import Memory, Message, Told, Wanted, due, noted, settled
+from condorloop.messages import Message, Wanted, due, noted, settled
 from condorloop.messengers import NotSent, Way
+from condorloop.model.notification import Memory, Told
+from condorloop.model.status import Status
 from condorloop.plain import one_line
-from condorloop.status import Status
 
 LONGEST = 30.0
 """Seconds that sending one message may take."""

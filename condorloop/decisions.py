@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 
+from condorloop.model.status import Decision
 from condorloop.plain import one_line
-from condorloop.status import Decision
 
 KEPT = 40
 """How many are kept: what fits on a screen."""

@@ -13,7 +13,7 @@ from condorloop.cmssw import Cmssw
 from condorloop.config import Config
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.model import Batch, CampaignKey, RawFile
+from condorloop.model.campaign import Batch, CampaignKey, RawFile
 from condorloop.storage import Storage
 
 OWNER = "by-hand"

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from condorloop import diagnosis, failures
 from condorloop.failures import Attempt
 from condorloop.jobreport import JobReport, ReportError, read_error, read_job_report
-from condorloop.lumis import EMPTY, Lumis
 from condorloop.manifest import DagContext, NodeError, lumis_of
+from condorloop.model.enums import NodeKind, UploadOutcome
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rootheader import why_not_whole
 from condorloop.rundir import (
     HARVEST_RECORD,
@@ -37,7 +38,6 @@ from condorloop.rundir import (
     write_json,
     write_lines,
 )
-from condorloop.words import NodeKind, UploadOutcome
 
 if TYPE_CHECKING:
     from condorloop.payload import Iov

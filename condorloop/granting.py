@@ -21,17 +21,10 @@ from condorloop.leavings import Size
 from condorloop.ledger import Ledger
 from condorloop.ledger_view import LedgerView
 from condorloop.logs import say
-from condorloop.model import (
-    ALL_RUNS,
-    Campaign,
-    CampaignKey,
-    CampaignState,
-    Dag,
-    DagState,
-    Jobs,
-    Request,
-    RequestKind,
-)
+from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.enums import CampaignState, DagState, RequestKind
+from condorloop.model.queue import Jobs
+from condorloop.model.request import ALL_RUNS, Request
 from condorloop.rundir import alcareco_name, dag_dir, outputs, set_aside
 from condorloop.wishes import Abandon, Act, Hold, Plan, Release, Resubmit, Subject
 from condorloop.world import Pool

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from condorloop.calibration import Calibration
-from condorloop.lumis import Lumis
-from condorloop.model import Alcareco, Campaign, CampaignState, Dag, DagState, Statistics
+from condorloop.model.campaign import Alcareco, Campaign, Dag, Statistics
+from condorloop.model.enums import CampaignState, DagState
+from condorloop.model.lumis import Lumis
 from condorloop.rescuing import can_rescue
 
 

@@ -15,9 +15,10 @@ from condorloop.amounts import plural
 from condorloop.bell import Bell
 from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
-from condorloop.lumis import EMPTY
-from condorloop.model import FileState, Probe
-from condorloop.services import Service
+from condorloop.model.campaign import Probe
+from condorloop.model.enums import FileState
+from condorloop.model.lumis import EMPTY
+from condorloop.model.service import Service
 from condorloop.storage import Contents, StorageUnavailable, unusable_name
 from condorloop.world import Files
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from condorloop.ledger_file import LedgerError
 from condorloop.logs import say
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 from condorloop.plain import one_line
 
 log = logging.getLogger(__name__)

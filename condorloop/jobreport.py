@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import LAST_LS
 
 LARGEST = 64 << 20

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from condorloop.calibration import Calibration, Closing
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import Campaign, CampaignState, Dag, DagState
+from condorloop.model.campaign import Campaign, Dag
+from condorloop.model.enums import CampaignState, DagState
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rescuing import can_rescue, guilty_inputs
 from condorloop.window import is_open_again, is_over, is_past
 

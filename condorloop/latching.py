@@ -13,9 +13,9 @@ from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
 from condorloop.logs import say
 from condorloop.luminosity import Luminosity
-from condorloop.model import CampaignKey, Run
+from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.service import Service
 from condorloop.oms import OmsUnavailable
-from condorloop.services import Service
 from condorloop.world import Runs
 
 

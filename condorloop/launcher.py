@@ -15,10 +15,12 @@ from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
 from condorloop.logs import say
-from condorloop.model import Campaign, CampaignKey, Dag, PlannedNode, UploadOutcome
+from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.enums import UploadOutcome
+from condorloop.model.jobs import PlannedNode
+from condorloop.model.service import Service
 from condorloop.plain import one_line
 from condorloop.rundir import ASK_AGAIN, dag_file, harvest_name
-from condorloop.services import Service
 from condorloop.world import Pool
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop.amounts import plural, size
-from condorloop.model import Kept
+from condorloop.model.enums import Kept
 from condorloop.rundir import INPUTS, MADE, MANIFEST
 
 _RECO_LOG = re.compile(r"run\d+_.*\.(log|py)")

@@ -17,8 +17,9 @@ from condorloop.ledger_dags import DagLedger
 from condorloop.ledger_file import LedgerDamaged, LedgerError
 from condorloop.ledger_schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from condorloop.ledger_view import BEGUN
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, CampaignState, FileState, Kept, Probe, Run
+from condorloop.model.campaign import CampaignKey, Probe, Run
+from condorloop.model.enums import CampaignState, FileState, Kept
+from condorloop.model.lumis import Lumis
 
 __all__ = ["Ledger", "LedgerDamaged", "LedgerError"]
 

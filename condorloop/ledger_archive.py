@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from condorloop.ledger_file import LEDGER, LedgerFile
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 
 _CAMPAIGNS = "SELECT id FROM {db}.campaign WHERE run = :run"
 _DAGS = f"SELECT id FROM {{db}}.dag WHERE campaign_id IN ({_CAMPAIGNS})"

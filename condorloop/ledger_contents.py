@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignState, DagState, FileState, Kept, NodeKind, UploadOutcome
+from condorloop.model.enums import CampaignState, DagState, FileState, Kept, NodeKind, UploadOutcome
+from condorloop.model.lumis import Lumis
 
 LAST_TIME = 253_402_300_799.0
 """The last second that a calendar has: the end of the year 9999."""

@@ -18,16 +18,9 @@ from condorloop.ledger_retries import LedgerRetries
 from condorloop.ledger_summary import LedgerSummary
 from condorloop.ledger_told import LedgerTold
 from condorloop.ledger_uploads import LedgerUploads
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import (
-    DagState,
-    FailedNode,
-    HarvestRecord,
-    JobRecord,
-    NodeKind,
-    PlannedNode,
-    UploadOutcome,
-)
+from condorloop.model.enums import DagState, NodeKind, UploadOutcome
+from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
+from condorloop.model.lumis import EMPTY, Lumis
 
 
 class DagLedger(

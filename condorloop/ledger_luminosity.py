@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from condorloop.ledger_file import LedgerFile
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
+from condorloop.model.lumis import Lumis
 
 
 class LedgerLuminosity(LedgerFile):

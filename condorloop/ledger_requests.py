@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 
 from condorloop.ledger_file import LedgerFile, ledger_error
-from condorloop.model import RequestKind
+from condorloop.model.enums import RequestKind
 
 
 class Requests(LedgerFile):

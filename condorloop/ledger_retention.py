@@ -6,9 +6,9 @@ Knows how rows become `retention.Settled`; it decides nothing.
 from __future__ import annotations
 
 from condorloop.ledger_view import BEGUN, LedgerView
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, CampaignState, Kept, UploadOutcome
-from condorloop.retention import Settled
+from condorloop.model.campaign import CampaignKey, Settled
+from condorloop.model.enums import CampaignState, Kept, UploadOutcome
+from condorloop.model.lumis import Lumis
 
 
 class LedgerRetention(LedgerView):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from condorloop.ledger_view import LedgerView
-from condorloop.model import FileState, NodeKind
+from condorloop.model.enums import FileState, NodeKind
 
 SET_BACK = 2
 """How often a campaign sets a RAW file back; if it keeps failing after that, it is given up."""

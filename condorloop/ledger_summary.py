@@ -9,20 +9,15 @@ import json
 import sqlite3
 from collections.abc import Iterator
 
-from condorloop.fates import FileFate, fates
 from condorloop.ledger_view import LedgerView
-from condorloop.lumis import Lumis
-from condorloop.model import (
-    CampaignState,
-    DagState,
-    UploadOutcome,
-    dag_label,
-)
+from condorloop.model.campaign import dag_label
+from condorloop.model.enums import ASKED, CampaignState, DagState, UploadOutcome
+from condorloop.model.lumi_fates import FileFate, fates
+from condorloop.model.lumis import Lumis
+from condorloop.model.service import Service
+from condorloop.model.status import CampaignStatus, LumiSets
 from condorloop.plain import one_line
 from condorloop.rundir import alcareco_name
-from condorloop.services import Service
-from condorloop.status import CampaignStatus, LumiSets
-from condorloop.words import ASKED
 
 
 class LedgerSummary(LedgerView):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from condorloop.ledger_file import LedgerFile
-from condorloop.messages import Told
+from condorloop.model.notification import Told
 
 
 class LedgerTold(LedgerFile):

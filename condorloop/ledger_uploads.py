@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from condorloop.latency import LatencyPoint, RunTimes, Upload, latency_point
 from condorloop.ledger_view import LedgerView
-from condorloop.lumis import Lumis
-from condorloop.model import UploadOutcome
+from condorloop.model.enums import UploadOutcome
+from condorloop.model.latency import LatencyPoint, RunTimes, Upload, latency_point
+from condorloop.model.lumis import Lumis
 
 
 class LedgerUploads(LedgerView):

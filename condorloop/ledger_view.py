@@ -12,19 +12,10 @@ from collections.abc import Mapping
 
 from condorloop.ledger_view_dags import DagsView
 from condorloop.ledger_view_files import FilesView
-from condorloop.lumis import Lumis
-from condorloop.model import (
-    Campaign,
-    CampaignKey,
-    CampaignState,
-    Kept,
-    NodeKind,
-    ProcessedOutputs,
-    RawFile,
-    Request,
-    RequestKind,
-    WaitingFile,
-)
+from condorloop.model.campaign import Campaign, CampaignKey, ProcessedOutputs, RawFile, WaitingFile
+from condorloop.model.enums import CampaignState, Kept, NodeKind, RequestKind
+from condorloop.model.lumis import Lumis
+from condorloop.model.request import Request
 
 _KINDS = frozenset(RequestKind)
 BEGUN = "?"

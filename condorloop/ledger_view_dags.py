@@ -11,20 +11,10 @@ from collections.abc import Collection
 from dataclasses import fields
 
 from condorloop.ledger_file import LedgerFile
-from condorloop.lumis import Lumis
-from condorloop.model import (
-    Alcareco,
-    Dag,
-    DagOutline,
-    DagState,
-    HarvestRecord,
-    JobRecord,
-    NodeKind,
-    PlannedNode,
-    Statistics,
-    UploadOutcome,
-    dag_label,
-)
+from condorloop.model.campaign import Alcareco, Dag, DagOutline, Statistics, dag_label
+from condorloop.model.enums import DagState, NodeKind, UploadOutcome
+from condorloop.model.jobs import HarvestRecord, JobRecord, PlannedNode
+from condorloop.model.lumis import Lumis
 
 _UNHARVESTED = "campaign_id = ? AND kind = 'ALCA' AND state = 'done' AND harvested = 0"
 

@@ -8,7 +8,7 @@ through all that ever was.
 from __future__ import annotations
 
 from condorloop.ledger_file import LedgerFile
-from condorloop.model import FileState
+from condorloop.model.enums import FileState
 
 
 class FilesView(LedgerFile):

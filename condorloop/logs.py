@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 from condorloop.plain import plain, shown
 
 _LEVELS = ("INFO", "WARNING", "ERROR", "CRITICAL")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from condorloop.calibration import Calibration
 from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
-from condorloop.model import Campaign
+from condorloop.model.campaign import Campaign
 from condorloop.world import Runs
 
 

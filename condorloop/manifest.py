@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condorloop.lumis import EMPTY, Lumis
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir import MANIFEST, read_json, read_lumis, set_aside
 
 

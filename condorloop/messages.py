@@ -8,10 +8,11 @@ that comes and goes is one problem.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from condorloop.model.notification import Memory, Told
+from condorloop.model.status import Problem, ProblemKind, Status
 from condorloop.plain import one_line
-from condorloop.status import Problem, ProblemKind, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +22,6 @@ class Wanted:
     after: float
     reminder: float
     kinds: Collection[ProblemKind]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What is remembered of a problem; times are seconds since the epoch.
-
-    `since` is when it was first seen, `told_at` when it was last told, None if it was not yet;
-    `gone_at` is when it was first seen no more, None while it lasts.
-    """
-
-    text: str
-    since: float
-    told_at: float | None = None
-    gone_at: float | None = field(default=None, compare=False)
-
-
-Memory = Mapping[str, Told]
-"""What is remembered, by what it is about."""
 
 
 @dataclass(frozen=True, slots=True)

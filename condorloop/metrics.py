@@ -22,10 +22,11 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from condorloop import __version__
-from condorloop.fates import LumiState
-from condorloop.latency import BUCKETS, LatencyPoint
-from condorloop.model import CampaignKey, CampaignState, DagState, FileState, UploadOutcome
-from condorloop.status import CampaignStatus, ProblemKind, Status
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import CampaignState, DagState, FileState, UploadOutcome
+from condorloop.model.latency import BUCKETS, LatencyPoint
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.status import CampaignStatus, ProblemKind, Status
 
 CYCLE_BUCKETS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Seconds that a cycle takes."""

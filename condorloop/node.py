@@ -18,9 +18,9 @@ from pathlib import Path
 from condorloop import failures
 from condorloop.finishing import finish
 from condorloop.manifest import DagContext, NodeError
+from condorloop.model.enums import NodeKind
 from condorloop.rootheader import why_not_whole
 from condorloop.rundir import INPUTS, LEFT_OUT, Witness, remove_unfinished, write_lines
-from condorloop.words import NodeKind
 
 BLAMES_TO_LEAVE_OUT = 2
 """So many failed attempts of HARVEST must blame an ALCARECO before it is left out."""

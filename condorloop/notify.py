@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from condorloop.amounts import plural
+from condorloop.model.status import Status
 from condorloop.plain import one_line
-from condorloop.status import Status
 
 
 class Notifier:

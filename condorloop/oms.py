@@ -13,7 +13,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from condorloop.bounded import in_time
-from condorloop.model import Run
+from condorloop.model.campaign import Run
 from condorloop.oms_client import Client, OmsUnavailable, Resource, SignedOut
 from condorloop.oms_row import LUMINOSITY, lumisection_of, run_of
 from condorloop.plain import one_line, shown

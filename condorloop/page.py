@@ -17,9 +17,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from condorloop.config import shipped
+from condorloop.model.status import Status
 from condorloop.plain import plain
 from condorloop.rundir import write_whole
-from condorloop.status import Status, to_json
+from condorloop.status import to_json
 
 PAGE = "status.html"
 """Its name in the work_dir."""

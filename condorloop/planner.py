@@ -15,15 +15,8 @@ from condorloop.amounts import plural
 from condorloop.calibration import Calibration, Closing
 from condorloop.harvesting import batch_harvests, why_harvest
 from condorloop.judging import is_settled, verdict, why_closing
-from condorloop.model import (
-    Campaign,
-    CampaignKey,
-    CampaignState,
-    Dag,
-    DagState,
-    RawFile,
-    Run,
-)
+from condorloop.model.campaign import Campaign, CampaignKey, Dag, RawFile, Run
+from condorloop.model.enums import CampaignState, DagState
 from condorloop.rescuing import to_quarantine, why_rescue
 from condorloop.window import closing_rules, ends_at, is_over, is_past
 

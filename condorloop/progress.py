@@ -14,8 +14,10 @@ from typing import Any
 
 from condorloop.dagman.nodes_log import NodesLog
 from condorloop.ledger import Ledger
-from condorloop.lumis import EMPTY
-from condorloop.model import Dag, HarvestRecord, NodeKind, PlannedNode, UploadOutcome
+from condorloop.model.campaign import Dag
+from condorloop.model.enums import NodeKind, UploadOutcome
+from condorloop.model.jobs import HarvestRecord, PlannedNode
+from condorloop.model.lumis import EMPTY
 from condorloop.rundir import (
     INPUTS,
     Witness,

@@ -6,7 +6,7 @@ Knows what the ledger says has changed; knows nothing of what a summary holds.
 from __future__ import annotations
 
 from condorloop.ledger import Ledger
-from condorloop.status import CampaignStatus
+from condorloop.model.status import CampaignStatus
 
 
 class RecentSummaries:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.replan import plan_of
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import CampaignKey, NodeKind, RawFile
+from condorloop.model.campaign import CampaignKey, RawFile
+from condorloop.model.enums import NodeKind
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir import (
     MANIFEST,
     RUN_END,

@@ -7,7 +7,8 @@ DAGs may run.
 from __future__ import annotations
 
 from condorloop.calibration import Calibration
-from condorloop.model import Campaign, Dag, DagState, NodeKind, UploadOutcome
+from condorloop.model.campaign import Campaign, Dag
+from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.window import is_over
 
 BLAMED = 3

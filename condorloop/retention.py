@@ -6,30 +6,10 @@ Knows the rules of retention; it is pure: no files, no clock of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from condorloop.calibration import Retention
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, CampaignState, Kept
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What is known of a campaign whose files may go; times are seconds since the epoch.
-
-    `closed_at` is when it came into its state. `busy` says that a DAG of it is in flight.
-    `cleaned` is what was removed already, `begun` what is being removed.
-    """
-
-    id: int
-    key: CampaignKey
-    state: CampaignState
-    closed_at: float
-    run_start: float
-    in_payload: Lumis
-    busy: bool
-    cleaned: frozenset[Kept] = frozenset()
-    begun: frozenset[Kept] = frozenset()
+from condorloop.model.campaign import Settled
+from condorloop.model.enums import Kept
 
 
 def goes_at(settled: Settled, retention: Retention, window: float) -> dict[Kept, float]:

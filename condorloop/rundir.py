@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from condorloop.lumis import EMPTY, Lumis
+from condorloop.model.lumis import EMPTY, Lumis
 
 MANIFEST = "manifest.json"
 RUN_START = "runStart.log"

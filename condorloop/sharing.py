@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TypeGuard
 
-from condorloop.model import Campaign
+from condorloop.model.campaign import Campaign
 from condorloop.planner import Action, Rescue, SubmitBatch, SubmitHarvest
 
 _Submission = SubmitBatch | SubmitHarvest | Rescue

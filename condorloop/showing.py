@@ -18,10 +18,12 @@ from condorloop.decisions import Decisions
 from condorloop.filling import DiskWatch
 from condorloop.ledger import Ledger
 from condorloop.ledger_uploads import RecentLatencies
-from condorloop.model import CampaignKey, HeldJob, QueuedDag
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.queue import HeldJob, QueuedDag
+from condorloop.model.service import Service
+from condorloop.model.status import CampaignStatus, Status, by_urgency, jobs_in_queue
 from condorloop.recent import RecentSummaries
-from condorloop.services import Service
-from condorloop.status import CampaignStatus, Status, by_urgency, jobs_in_queue, write
+from condorloop.status import write
 from condorloop.tickets import TicketWatch
 from condorloop.window import end_of, longest
 

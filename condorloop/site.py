@@ -20,7 +20,7 @@ from pydantic import (
 
 from condorloop.calibration import Tuning
 from condorloop.fields import Age, FileName, Seconds, Section, Variables
-from condorloop.status import ProblemKind
+from condorloop.model.status import ProblemKind
 
 
 def _plain_path(path: Path) -> Path:

@@ -31,12 +31,13 @@ from condorloop.isolation import Isolation
 from condorloop.latching import Latching
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
-from condorloop.model import Batch, Campaign, Request, Run
+from condorloop.model.campaign import Batch, Campaign, Run
+from condorloop.model.request import Request
+from condorloop.model.service import Service
 from condorloop.notify import Notifier
 from condorloop.plain import one_line
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.reloading import Reloading
-from condorloop.services import Service
 from condorloop.sharing import in_time, share
 from condorloop.showing import Seen, Showing
 from condorloop.tracker import Tracker

@@ -13,7 +13,7 @@ from condorloop.amounts import duration
 from condorloop.config import Config
 from condorloop.doctor.kerberos import why_not_needed
 from condorloop.kerberos import NoTicket, Ticket
-from condorloop.status import Problem, ProblemKind
+from condorloop.model.status import Problem, ProblemKind
 
 EVERY = 600.0
 """Seconds between two looks: tickets last for hours."""

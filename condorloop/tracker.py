@@ -22,21 +22,13 @@ from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
 from condorloop.logs import say
-from condorloop.model import (
-    Campaign,
-    CampaignKey,
-    CampaignState,
-    Dag,
-    DagState,
-    FailedNode,
-    HeldJob,
-    Jobs,
-    Kept,
-    QueuedDag,
-)
+from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.enums import CampaignState, DagState, Kept
+from condorloop.model.jobs import FailedNode
+from condorloop.model.queue import HeldJob, Jobs, QueuedDag
+from condorloop.model.service import Service
 from condorloop.progress import Observed, follow_dag, observe_dag
 from condorloop.rundir import MANIFEST, RUN_START, dag_dir, dag_file, let_group_write, read_json
-from condorloop.services import Service
 from condorloop.window import closing_rules, is_over, is_past
 from condorloop.world import Pool
 

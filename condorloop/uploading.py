@@ -18,6 +18,7 @@ from condorloop import conditions
 from condorloop.cmssw import Cmssw, CmsswError
 from condorloop.conditions import Answer
 from condorloop.manifest import DagContext
+from condorloop.model.enums import ASKED, UploadOutcome
 from condorloop.rundir import (
     ASK_AGAIN,
     HARVEST_RECORD,
@@ -30,7 +31,6 @@ from condorloop.rundir import (
     remove_unfinished,
     write_json,
 )
-from condorloop.words import ASKED, UploadOutcome
 
 _LOCK_TICK = 0.2
 

@@ -22,7 +22,8 @@ from rich.live import Live
 
 from condorloop import status as states
 from condorloop.lock import running_submitter
-from condorloop.status import Status, StatusError
+from condorloop.model.status import Status
+from condorloop.status import StatusError
 
 TICK = 1.0
 """Seconds between two looks: ages are counted in seconds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from condorloop.calibration import Calibration, Closing
-from condorloop.model import Campaign, CampaignKey
+from condorloop.model.campaign import Campaign, CampaignKey
 
 LAST_CALL = 3600.0
 """Seconds after a window in which what was in hand at its end is still finished."""

@@ -9,18 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from condorloop.model import (
-    ALL_RUNS,
-    Campaign,
-    CampaignState,
-    Dag,
-    DagOutline,
-    DagState,
-    Kept,
-    NodeKind,
-    Request,
-    RequestKind,
-)
+from condorloop.model.campaign import Campaign, Dag, DagOutline
+from condorloop.model.enums import CampaignState, DagState, Kept, NodeKind, RequestKind
+from condorloop.model.request import ALL_RUNS, Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.dagman.schedd import Schedd
-from condorloop.model import Jobs, Queued, Run
+from condorloop.model.campaign import Run
+from condorloop.model.queue import Jobs, Queued
 from condorloop.oms import Oms
 from condorloop.site import Site
 from condorloop.storage import Contents, Storage

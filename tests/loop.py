@@ -25,7 +25,7 @@ from condorloop import config, logs
 from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
 from condorloop.ledger_view import LedgerView
-from condorloop.model import CampaignState, RequestKind
+from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.rundir import read_json
 from condorloop.submitter import Submitter
 from condorloop.testbed import conddb

@@ -13,7 +13,8 @@ from condorloop.asking import Wish
 from condorloop.commands.options import RUN, Given, options
 from condorloop.commands.owning import submitter
 from condorloop.config import Config, ConfigError
-from condorloop.model import ALL_RUNS, RequestKind
+from condorloop.model.enums import RequestKind
+from condorloop.model.request import ALL_RUNS
 from condorloop.plain import plain
 
 _Command = Callable[..., None]

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from condorloop.model import JobRecord
+from condorloop.model.jobs import JobRecord
 
 END = "\n...\n"
 """What an event ends with."""

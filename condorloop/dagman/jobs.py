@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from condorloop.calibration import Calibration, Holds
 from condorloop.dagman import quoting
-from condorloop.model import HELD_BY_PERSON, NodeKind
+from condorloop.model.enums import NodeKind
+from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.resources import Resources
 from condorloop.site import PoolSite, Site
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from condorloop.dagman import events
-from condorloop.model import JobRecord
+from condorloop.model.jobs import JobRecord
 
 _END = events.END.encode()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condorloop.model import OURS
+from condorloop.model.queue import OURS
 from condorloop.rundir import read_json
 
 _NODE = re.compile(r'Node = "([^"]*)";\s*NodeStatus = (\d{1,3});')

@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import TypeVar
 
 from condorloop.calibration import Batching, Calibration
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import Batch, CampaignKey, NodeKind, RawFile, dag_label
+from condorloop.model.campaign import Batch, CampaignKey, RawFile, dag_label
+from condorloop.model.enums import NodeKind
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir import (
     HARVEST_RECORD,
     UPLOAD_RECORD,

@@ -15,7 +15,7 @@ from condorloop import failures
 from condorloop.dagman import events, outcome
 from condorloop.dagman.renewal import EARLIER
 from condorloop.failures import Attempt
-from condorloop.model import JobRecord
+from condorloop.model.jobs import JobRecord
 from condorloop.rundir import MANIFEST, read_json
 from condorloop.stories.story import Software
 

@@ -22,8 +22,9 @@ from condorloop.dagman import cmsdriver
 from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.templates import template, template_versions
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import CampaignKey, NodeKind
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import NodeKind
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir import (
     MANIFEST,
     PERMANENT,

@@ -14,7 +14,8 @@ from typing import Any
 from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer, write_texts
 from condorloop.dagman.replan import Dropped, plan_of, without
-from condorloop.model import CampaignKey, NodeKind
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import NodeKind
 from condorloop.rundir import MANIFEST, dag_dir, read_json, write_json
 
 TAKEN_OUT = "taken_out"

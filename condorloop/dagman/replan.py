@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from condorloop.dagman.plan import DagPlan, Node
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, NodeKind, RawFile
+from condorloop.model.campaign import CampaignKey, RawFile
+from condorloop.model.enums import NodeKind
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import alcareco_job
 
 Dropped = Mapping[str, frozenset[str]]

@@ -14,7 +14,8 @@ from condorloop.dagman.outcome import HistoryEnd, history_end, our_reason
 from condorloop.dagman.quoting import classad
 from condorloop.dagman.waiting import IdleJob, why
 from condorloop.dagman.worker import ScheddUnavailable, Worker
-from condorloop.model import CampaignKey, HeldJob, Jobs, Queued, QueuedDag
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.queue import HeldJob, Jobs, Queued, QueuedDag
 from condorloop.site import PoolSite
 
 __all__ = ["Schedd", "ScheddUnavailable"]

@@ -32,7 +32,7 @@ from condorloop.doctor.checks import (
     stops,
     warning,
 )
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from condorloop.plain import one_line
 from condorloop.site import PoolSite
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from condorloop.plain import plain
 from condorloop.reporting.report import CalibrationReport, CampaignReport, Report, Spread
 from condorloop.reporting.tables import PART_WORDS, span

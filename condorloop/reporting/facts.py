@@ -11,17 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from condorloop.latency import RunTimes
 from condorloop.ledger_uploads import LedgerUploads
-from condorloop.lumis import Lumis
-from condorloop.model import (
-    CampaignKey,
-    CampaignState,
-    DagState,
-    JobRecord,
-    NodeKind,
-    UploadOutcome,
-)
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
+from condorloop.model.jobs import JobRecord
+from condorloop.model.latency import RunTimes
+from condorloop.model.lumis import Lumis
 from condorloop.reporting.period import Period
 from condorloop.reporting.ways import CampaignFacts, FileFacts, NodeFacts
 

@@ -16,7 +16,8 @@ from condorloop.config import Known
 from condorloop.dagman.events import jobs_of
 from condorloop.ledger_archive import archives
 from condorloop.ledger_file import LEDGER
-from condorloop.model import JobRecord, UploadOutcome
+from condorloop.model.enums import UploadOutcome
+from condorloop.model.jobs import JobRecord
 from condorloop.reporting.facts import LedgerReport, ReportedCampaign
 from condorloop.reporting.period import Period
 from condorloop.reporting.report import CalibrationReport, CampaignReport, Report, Spread

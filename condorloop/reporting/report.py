@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter
 
-from condorloop.model import CampaignState, NodeKind, UploadOutcome
+from condorloop.model.enums import CampaignState, NodeKind, UploadOutcome
 from condorloop.reporting.ways import Part
 
 

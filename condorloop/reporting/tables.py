@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from condorloop.amounts import plural
-from condorloop.model import UploadOutcome
+from condorloop.model.enums import UploadOutcome
 from condorloop.reporting.report import (
     CalibrationReport,
     CampaignReport,

@@ -9,7 +9,8 @@ from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from condorloop.model import JobRecord, NodeKind
+from condorloop.model.enums import NodeKind
+from condorloop.model.jobs import JobRecord
 from condorloop.reporting.report import KindReport, Spread
 from condorloop.reporting.ways import CampaignFacts, Part, ways
 

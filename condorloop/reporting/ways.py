@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 
-from condorloop.latency import RunTimes, Upload, firsts
-from condorloop.lumis import Lumis
-from condorloop.model import JobRecord, NodeKind, UploadOutcome
+from condorloop.model.enums import NodeKind, UploadOutcome
+from condorloop.model.jobs import JobRecord
+from condorloop.model.latency import RunTimes, Upload, firsts
+from condorloop.model.lumis import Lumis
 
 
 class Part(StrEnum):

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
 from condorloop.config import ConfigError, Mistake
-from condorloop.latency import LUMISECTION
+from condorloop.model.latency import LUMISECTION
 from condorloop.simulation.pool_model import Beams
 from condorloop.yaml_file import read_yaml
 

@@ -15,7 +15,8 @@ from typing import Protocol
 from condorloop.calibration import Calibration
 from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
-from condorloop.model import Dag, DagState, NodeKind, Statistics, UploadOutcome
+from condorloop.model.campaign import Dag, Statistics
+from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.simulation.draws import Duration, Work
 from condorloop.simulation.engine import Engine
 from condorloop.simulation.outages import Outages, Target

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from condorloop.calibration import Calibration
-from condorloop.model import Campaign, DagState
+from condorloop.model.campaign import Campaign
+from condorloop.model.enums import DagState
 from condorloop.planner import FOR_PROBES
 from condorloop.rescuing import rescue_wait
 from condorloop.window import LAST_CALL, ends_at

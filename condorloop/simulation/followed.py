@@ -9,18 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from condorloop.calibration import Calibration
-from condorloop.lumis import EMPTY
-from condorloop.model import (
-    Alcareco,
-    Campaign,
-    CampaignKey,
-    CampaignState,
-    DagState,
-    NodeKind,
-    Statistics,
-    UploadOutcome,
-    WaitingFile,
-)
+from condorloop.model.campaign import Alcareco, Campaign, CampaignKey, Statistics, WaitingFile
+from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
+from condorloop.model.lumis import EMPTY
 from condorloop.simulation.beams import SimulatedRun
 from condorloop.simulation.dag_run import DagRun
 from condorloop.simulation.engine import Engine

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from heapq import heapreplace
 from random import Random
 
-from condorloop.model import RawFile
+from condorloop.model.campaign import RawFile
 from condorloop.simulation.beams import SimulatedRun
 from condorloop.simulation.draws import Duration
 from condorloop.simulation.engine import Engine

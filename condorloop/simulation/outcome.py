@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignState, NodeKind
+from condorloop.model.enums import CampaignState, NodeKind
+from condorloop.model.lumis import Lumis
 from condorloop.reporting.report import Spread
 from condorloop.simulation.followed import Followed
 from condorloop.simulation.tally import JobTally, Tally

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
 from condorloop.config import ConfigError, Mistake, shipped
 from condorloop.fields import Age, Seconds, Section
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from condorloop.simulation.draws import Linear
 from condorloop.yaml_file import read_yaml
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from random import Random
 
 from condorloop.calibration import Calibration
-from condorloop.lumis import Lumis
-from condorloop.model import RawFile
+from condorloop.model.campaign import RawFile
+from condorloop.model.lumis import Lumis
 from condorloop.simulation.beams import SimulatedRun
 from condorloop.simulation.pool_model import Stream
 

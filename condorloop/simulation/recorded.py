@@ -14,7 +14,8 @@ from condorloop.config import Config
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_view import LedgerView
 from condorloop.ledger_view_dags import job_record
-from condorloop.model import JobRecord, NodeKind
+from condorloop.model.enums import NodeKind
+from condorloop.model.jobs import JobRecord
 from condorloop.simulation.dag_run import asked_for
 from condorloop.simulation.draws import Duration, Sample
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from condorloop.calibration import Calibration, Tuning
 from condorloop.config import Config
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from condorloop.simulation import beams
 from condorloop.simulation.beams import SimulatedRun
 from condorloop.simulation.dag_run import Delays, KindOfJob, asked_for

@@ -8,8 +8,8 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
-from condorloop.lumis import Lumis
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
+from condorloop.model.lumis import Lumis
 from condorloop.simulation.beams import SimulatedRun
 
 

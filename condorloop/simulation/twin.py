@@ -16,7 +16,8 @@ from random import Random
 from condorloop import planner
 from condorloop.config import Config
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
-from condorloop.model import Batch, Campaign, CampaignKey, DagState, NodeKind, Run
+from condorloop.model.campaign import Batch, Campaign, CampaignKey, Run
+from condorloop.model.enums import DagState, NodeKind
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.sharing import share
 from condorloop.simulation.beams import SimulatedRun

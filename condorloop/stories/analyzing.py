@@ -15,7 +15,7 @@ from condorloop import wishes
 from condorloop.config import Known
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
 from condorloop.ledger_file import LedgerError
-from condorloop.model import DagOutline
+from condorloop.model.campaign import DagOutline
 from condorloop.stories import analysis
 from condorloop.stories.analysis import Queue
 from condorloop.stories.evidence import with_log

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from condorloop.dagman.jobs import HELD_FOR_TIME
 from condorloop.failures import FROM_DAGMAN, words_of
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 
 _READ = "look at the file (condorloop find, xrdfs); a rescue tries it again"
 _AGAIN = "let the submitter read it (kill -HUP PID), then resubmit"

@@ -17,12 +17,14 @@ from pydantic import TypeAdapter
 from condorloop.config import Known
 from condorloop.dagman import outcome
 from condorloop.dagman.events import jobs_of
-from condorloop.fates import LumiState
 from condorloop.ledger_archive import with_archives
-from condorloop.lumis import EMPTY
-from condorloop.model import CampaignKey, JobRecord, NodeKind
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import NodeKind
+from condorloop.model.jobs import JobRecord
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.lumis import EMPTY
+from condorloop.model.status import CampaignStatus, LumiText
 from condorloop.rundir import dag_file, run_dir
-from condorloop.status import CampaignStatus, LumiText
 from condorloop.stories.ledger_search import DagKey, LedgerSearch
 from condorloop.stories.meanings import Kind, Meaning, meanings
 from condorloop.stories.story import DagStory, FileStory, NodeStory, PayloadStory, Story

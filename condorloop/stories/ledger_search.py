@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 from condorloop.stories.ledger_story import LedgerStories
 from condorloop.stories.story import Story
 

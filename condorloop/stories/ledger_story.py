@@ -10,19 +10,13 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 
-from condorloop.fates import FileFate, LumiState, state_of
 from condorloop.ledger_summary import LedgerSummary
 from condorloop.ledger_view_dags import job_record
-from condorloop.lumis import Lumis
-from condorloop.model import (
-    CampaignState,
-    DagState,
-    FileState,
-    JobRecord,
-    NodeKind,
-    UploadOutcome,
-    dag_label,
-)
+from condorloop.model.campaign import dag_label
+from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind, UploadOutcome
+from condorloop.model.jobs import JobRecord
+from condorloop.model.lumi_fates import FileFate, LumiState, state_of
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import alcareco_name, harvest_name
 from condorloop.stories.story import DagStory, FileStory, NodeStory, PayloadStory, Story, node_state
 

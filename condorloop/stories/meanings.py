@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from condorloop.lumis import EMPTY, Lumis
+from condorloop.model.lumis import EMPTY, Lumis
 
 
 class Kind(StrEnum):

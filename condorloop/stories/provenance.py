@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from condorloop.stories.story import (
     DagStory,
     FileStory,

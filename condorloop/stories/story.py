@@ -16,11 +16,12 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.failures import Attempt
-from condorloop.fates import LumiState
-from condorloop.lumis import EMPTY
-from condorloop.model import DagState, FileState, JobRecord, NodeKind, UploadOutcome
+from condorloop.model.enums import DagState, FileState, NodeKind, UploadOutcome
+from condorloop.model.jobs import JobRecord
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.lumis import EMPTY
+from condorloop.model.status import CampaignStatus, LumiText
 from condorloop.payload import Iov
-from condorloop.status import CampaignStatus, LumiText
 
 
 class NodeState(StrEnum):

@@ -14,7 +14,7 @@ from condorloop.config import Known
 from condorloop.dagman.records import DagRecords, read
 from condorloop.ledger_archive import with_archives
 from condorloop.ledger_file import LEDGER, LedgerError
-from condorloop.model import JobRecord
+from condorloop.model.jobs import JobRecord
 from condorloop.payload import Iov
 from condorloop.rundir import HARVEST_RECORD, dag_file, read_json, run_dir
 from condorloop.stories.ledger_story import LedgerStories

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.failures import Attempt
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 
 
 class Sign(StrEnum):

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.calibration import Calibration
-from condorloop.lumis import Lumis
-from condorloop.model import NodeKind, UploadOutcome
+from condorloop.model.enums import NodeKind, UploadOutcome
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, read_json, run_dir
 from condorloop.testbed import conddb
 from condorloop.testbed.services import OBJECT_TYPES

@@ -23,7 +23,8 @@ from rich.text import Text
 
 from condorloop import config
 from condorloop.ledger_view import LedgerView
-from condorloop.status import Status, StatusError, read
+from condorloop.model.status import Status
+from condorloop.status import StatusError, read
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import Verdict, assay
 from condorloop.testbed.scenario import Scenario

@@ -35,7 +35,7 @@ def raw_path(event: FileAppears, seed: int) -> PurePosixPath:
 
     A scenario may give it another name.
 
-    >>> from condorloop.lumis import Lumis
+    >>> from condorloop.model.lumis import Lumis
     >>> f = FileAppears(1, 398600, "S", "/eos/cms/S", Lumis.of([1]), 0, 1, 0, None, 0)
     >>> str(raw_path(f, seed=1).parent)
     '/eos/cms/S/000/398/600/00000'

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import uproot
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.testbed import stamp
 from condorloop.testbed.cmssw import tfile
 from condorloop.testbed.cmssw.rootfile import DEADLY, EVENT_ID, Columns, write_trees

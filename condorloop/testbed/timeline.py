@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 
 if TYPE_CHECKING:
     from condorloop.testbed.scenario import Scenario

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 
 N_CHANNELS = 128
 """ECAL channels of the testbed; the true calorimeter has 75848."""

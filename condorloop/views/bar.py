@@ -14,8 +14,8 @@ from itertools import groupby
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from condorloop.fates import LumiState
-from condorloop.lumis import Lumis
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.lumis import Lumis
 from condorloop.views.terminal import shortened
 
 LUMI_STYLES: Mapping[LumiState, str] = {

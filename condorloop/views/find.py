@@ -14,7 +14,8 @@ from rich.text import Text
 
 from condorloop.amounts import size
 from condorloop.failures import words_of
-from condorloop.model import FileState, JobRecord
+from condorloop.model.enums import FileState
+from condorloop.model.jobs import JobRecord
 from condorloop.stories.finding import Found, Hit
 from condorloop.stories.meanings import FORMS, Kind
 from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory

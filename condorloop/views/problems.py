@@ -1,6 +1,6 @@
 """Problems on the terminal: what is wrong, and below it what to type.
 
-Knows how `condorloop.status.Problem` is shown to people; it decides nothing. Of many problems of
+Knows how `condorloop.model.status.Problem` is shown to people; it decides nothing. Of many problems of
 one kind only a few are shown, and how many there are.
 """
 
@@ -11,7 +11,7 @@ from itertools import groupby
 
 from rich.text import Text
 
-from condorloop.status import Problem
+from condorloop.model.status import Problem
 from condorloop.views.terminal import age, text
 
 FEW = 3

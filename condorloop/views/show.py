@@ -15,8 +15,8 @@ from rich.text import Text
 
 from condorloop import problems
 from condorloop.amounts import size
-from condorloop.model import DagState, NodeKind, UploadOutcome
-from condorloop.status import Problem, ProblemKind, by_urgency
+from condorloop.model.enums import DagState, NodeKind, UploadOutcome
+from condorloop.model.status import Problem, ProblemKind, by_urgency
 from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story
 from condorloop.views.bar import LumiBar
 from condorloop.views.problems import problem_lines

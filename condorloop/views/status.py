@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from condorloop.model import CampaignState
-from condorloop.services import Service
-from condorloop.status import CampaignStatus, Status
+from condorloop.model.enums import CampaignState
+from condorloop.model.service import Service
+from condorloop.model.status import CampaignStatus, Status
 from condorloop.views.problems import problem_lines
 from condorloop.views.table import Column, FittingTable
 from condorloop.views.terminal import age, counts, duration, shortened, text

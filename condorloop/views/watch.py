@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.segment import Segment
 from rich.text import Text
 
-from condorloop.status import CampaignStatus, Decision, Status
+from condorloop.model.status import CampaignStatus, Decision, Status
 from condorloop.views.problems import problem_lines
 from condorloop.views.status import campaign_table, head
 from condorloop.views.terminal import clock, text

@@ -15,7 +15,7 @@ from typing import Any
 from condorloop import logs
 from condorloop.dagman.schedd import Schedd
 from condorloop.ledger_file import LEDGER, LedgerError
-from condorloop.model import Jobs
+from condorloop.model.queue import Jobs
 from condorloop.recovery import open_ledger
 from condorloop.submitter import Submitter
 from condorloop.world import World

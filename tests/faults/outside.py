@@ -12,8 +12,8 @@ from pathlib import Path
 from condorloop import logs
 from condorloop.contents import Contents
 from condorloop.dagman.outcome import HistoryEnd
-from condorloop.lumis import Lumis
-from condorloop.model import Queued
+from condorloop.model.lumis import Lumis
+from condorloop.model.queue import Queued
 from condorloop.recovery import open_ledger
 from condorloop.submitter import Submitter
 from condorloop.testbed.assay import Appeared, appeared

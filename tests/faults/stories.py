@@ -10,8 +10,8 @@ from typing import Any
 
 from condorloop import failures
 from condorloop.failures import Attempt
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import MANIFEST, read_json
 from tests.loop import Loop, Played
 

@@ -9,8 +9,8 @@ import pytest
 
 from condorloop import intake
 from condorloop.ledger_summary import LedgerSummary
-from condorloop.model import CampaignState
-from condorloop.status import CampaignStatus
+from condorloop.model.enums import CampaignState
+from condorloop.model.status import CampaignStatus
 from tests.faults.outside import files_of, note_change, running
 from tests.faults.scenarios import run_of
 from tests.faults.stories import ECAL

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from condorloop.model import CampaignState, RequestKind
+from condorloop.model.enums import CampaignState, RequestKind
 from tests import boundaries
 from tests.boundaries import Effect, Site
 from tests.faults.driven import cycle_until

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import read_json
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop, Played

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from tests import boundaries
 from tests.boundaries import Effect, Site
 from tests.faults.driven import cycle_until

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from condorloop import intake
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from tests.faults.outside import MeddledPool, files_of, running
 from tests.faults.scenarios import run_of
 from tests.faults.stories import ECAL, Story

@@ -21,9 +21,9 @@ import pytest
 import yaml
 
 from condorloop.ledger_summary import LedgerSummary
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
+from condorloop.model.status import CampaignStatus
 from condorloop.rundir import read_json
-from condorloop.status import CampaignStatus
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import appeared
 from tests.faults.outside import appears, running

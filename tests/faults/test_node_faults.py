@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from condorloop.testbed.pool_config import MEMORY_POLICY
 from tests.faults.scenarios import job_fault, run_of
 from tests.faults.stories import ECAL, SPOT, STRIPS, Story

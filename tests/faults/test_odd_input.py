@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from condorloop.ledger_requests import Requests
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignState, RequestKind
+from condorloop.model.enums import CampaignState, RequestKind
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import MANIFEST, read_json
 from condorloop.testbed.assay import Verdict
 from tests.faults.outside import running

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from condorloop.rundir import read_json
 from condorloop.testbed.oms_attributes import RUNS
 from tests.faults.outside import problems, running

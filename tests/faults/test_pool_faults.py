@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from condorloop.testbed.daemon import Process
 from condorloop.testbed.pool import Pool
 from tests.faults.outside import running

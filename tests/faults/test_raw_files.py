@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from condorloop import intake
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import MANIFEST, read_json
 from condorloop.testbed.assay import Appeared, Verdict
 from condorloop.testbed.raw import Stream, write_raw_file

@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 import uproot
 
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
+from condorloop.model.lumis import Lumis
 from tests.faults.scenarios import job_fault, run_of
 from tests.faults.stories import ECAL, SPOT, Story
 from tests.loop import Loop

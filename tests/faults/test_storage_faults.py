@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from tests.faults.outside import MeddledPool, appears, problems, running
 from tests.faults.scenarios import run_of
 from tests.loop import Loop

@@ -18,7 +18,7 @@ import requests
 
 from condorloop.finishing import finish
 from condorloop.manifest import DagContext
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from condorloop.rundir import MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD, read_json, write_json
 from condorloop.testbed import conddb
 from condorloop.testbed.conditions_service import ConditionsMode, ConditionsService, TagSpec

@@ -16,8 +16,9 @@ from condorloop import config
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
-from condorloop.lumis import Lumis
-from condorloop.model import Batch, CampaignKey, QueuedDag, RawFile
+from condorloop.model.campaign import Batch, CampaignKey, RawFile
+from condorloop.model.lumis import Lumis
+from condorloop.model.queue import QueuedDag
 from condorloop.testbed import daemon
 from condorloop.testbed.pool import Pool
 from condorloop.testbed.prefix import Prefix

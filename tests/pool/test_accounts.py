@@ -10,7 +10,7 @@ import pytest
 
 from condorloop.accounts import CACHE
 from condorloop.dagman.outcome import how_ended
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from tests.pool.dags import Site, small_pool, tool, wait
 
 SMALL = {"request_cpus": 1, "request_memory_mb": 64}

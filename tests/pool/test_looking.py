@@ -2,7 +2,7 @@
 
 import json
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.testbed.assay import appeared
 from tests.pool.test_loop import cmsrun_fails, scenario
 

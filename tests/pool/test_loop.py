@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from condorloop.testbed.assay import appeared
 
 COMPLETE = CampaignState.COMPLETE

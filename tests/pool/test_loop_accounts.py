@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from condorloop.accounts import CACHE
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from tests.loop import Loop
 from tests.pool.test_accounts import cache
 

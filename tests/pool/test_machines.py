@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 from condorloop.testbed.machine import TAKES_MACHINES, Machine
 from condorloop.testbed.stack import Stack
 from tests.loop import Loop, up

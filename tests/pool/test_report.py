@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.reporting.facts import LedgerReport
 from condorloop.reporting.period import Period
 from condorloop.reporting.ways import ways

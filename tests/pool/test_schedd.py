@@ -10,7 +10,7 @@ import pytest
 
 from condorloop.dagman.outcome import how_ended
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
-from condorloop.model import HELD_BY_PERSON
+from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.testbed import daemon
 from tests.pool.dags import Site, paused, schedd_process, small_pool, tool, wait
 

@@ -6,7 +6,7 @@ import statistics
 import pytest
 import yaml
 
-from condorloop.model import CampaignState
+from condorloop.model.enums import CampaignState
 from condorloop.simulation.pool_model import default_model
 
 RUN = 398780

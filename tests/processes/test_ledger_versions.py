@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from condorloop.ledger import Ledger, LedgerError
 from condorloop.ledger_view import LedgerView
-from condorloop.lumis import Lumis
-from condorloop.model import DagState, Kept, UploadOutcome
+from condorloop.model.enums import DagState, Kept, UploadOutcome
+from condorloop.model.lumis import Lumis
 from condorloop.stories.ledger_story import LedgerStories
 from tests import boundaries
 from tests.unit.examples import START

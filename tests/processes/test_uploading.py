@@ -14,6 +14,7 @@ import pytest
 from condorloop import node
 from condorloop.finishing import finish
 from condorloop.manifest import DagContext
+from condorloop.model.enums import ASKED
 from condorloop.rundir import (
     ASK_AGAIN,
     MANIFEST,
@@ -31,7 +32,6 @@ from condorloop.testbed.conditions_service import (
     TagSpec,
 )
 from condorloop.uploading import upload
-from condorloop.words import ASKED
 from tests import boundaries
 from tests.unit.examples import TOP
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from condorloop.model import HELD_BY_PERSON, CampaignKey, HeldJob, Jobs, QueuedDag
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.queue import HELD_BY_PERSON, HeldJob, Jobs, QueuedDag
 from tests.soak.jobs import ON_HOLD, on_access_point, variables_of
 from tests.soak.tripwire import Killed, unwatched
 

@@ -19,8 +19,9 @@ from condorloop.interruption import Stopped
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_summary import LedgerSummary
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import HELD_BY_PERSON, CampaignKey
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.recovery import open_ledger
 from condorloop.rundir import MANIFEST, read_json
 from condorloop.submitter import Submitter

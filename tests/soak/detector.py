@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from condorloop.model import Run
+from condorloop.model.campaign import Run
 from condorloop.oms import OmsUnavailable
 from tests.soak.story import Agenda
 from tests.soak.weather import Weather

@@ -20,8 +20,8 @@ from types import MappingProxyType
 from typing import Any
 
 from condorloop import node
-from condorloop.lumis import Lumis
 from condorloop.manifest import DagContext, NodeError
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB, read_json
 from condorloop.uploading import upload
 from tests.soak.storage import SimulatedStorage

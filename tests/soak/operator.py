@@ -14,7 +14,7 @@ from typing import Any
 from condorloop.ledger import LedgerError
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_requests import Requests
-from condorloop.model import RequestKind
+from condorloop.model.enums import RequestKind
 from condorloop.rundir import read_json
 from tests.soak.promises import Promises
 from tests.soak.story import Agenda

@@ -11,7 +11,7 @@ from random import Random
 
 from condorloop.dagman.outcome import HistoryEnd, our_reason, removed_by
 from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.model import Jobs, Queued
+from condorloop.model.queue import Jobs, Queued
 from tests.soak.dagman import DagMan, Job
 from tests.soak.jobs import Jobs as Machines
 from tests.soak.promises import Promises

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from condorloop.config import Config
 from condorloop.ledger import Ledger
 from condorloop.ledger_retries import SET_BACK
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, CampaignState
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import CampaignState
+from condorloop.model.lumis import Lumis
+from condorloop.model.status import CampaignStatus
 from condorloop.planner import why_not_latch
 from condorloop.problems import of_campaigns
 from condorloop.rundir import MANIFEST, RUN_END, RUN_START, read_json, run_dir
-from condorloop.status import CampaignStatus
 from condorloop.window import AGAIN, LAST_CALL
 from tests.soak.detector import SimulatedOms, TrueRun
 from tests.soak.jobs import FEWEST_EVENTS, raw_in

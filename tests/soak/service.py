@@ -17,8 +17,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.lumis import Lumis
 from tests.soak.story import Agenda, Violation
 from tests.soak.tripwire import Killed
 from tests.soak.weather import Weather

@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 from zlib import crc32
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.storage import Contents, StorageUnavailable
 from condorloop.xrdfs import run_folder
 from tests.soak.detector import LS, TrueRun

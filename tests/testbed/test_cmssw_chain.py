@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.testbed import conddb
 from condorloop.testbed.cmssw.install import install
 from condorloop.testbed.cmssw.workflows import TIME_TYPES, WORKFLOWS, Workflow

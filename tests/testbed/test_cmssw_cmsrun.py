@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 import uproot
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.testbed import daemon
 from condorloop.testbed.cmssw import cmsdriver, cmsrun, mishaps
 from condorloop.testbed.cmssw.tfile import State, state

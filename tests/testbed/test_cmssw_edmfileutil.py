@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.testbed.cmssw.edmfileutil import main
 from condorloop.testbed.raw import BadFile, Stream, write_bad_raw_file, write_raw_file
 from condorloop.testbed.truth import Truth

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from condorloop.conditions import judge
-from condorloop.model import UploadOutcome
+from condorloop.model.enums import UploadOutcome
 from condorloop.testbed import conddb
 from condorloop.testbed.conddb import lumi_since
 from condorloop.testbed.conditions_service import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uproot
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import appeared
 from condorloop.testbed.cmssw.tfile import State, state

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import uproot
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.testbed.cmssw.tfile import State, state
 from condorloop.testbed.raw import (
     EVENTS_PER_LS,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.config import ConfigError
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.testbed.oms_rows import OmsRows, oms_rows
 from condorloop.testbed.scenario import Scenario
 from condorloop.testbed.timeline import (

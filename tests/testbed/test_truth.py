@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.testbed.truth import (
     N_CHANNELS,
     N_MODULES,

@@ -8,21 +8,19 @@ from pathlib import Path
 
 from condorloop.calibration import Calibration
 from condorloop.config import Config, load
-from condorloop.fates import LumiState
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import (
+from condorloop.model.campaign import (
     Alcareco,
     Campaign,
     CampaignKey,
-    CampaignState,
     Dag,
-    DagState,
     RawFile,
     Run,
-    UploadOutcome,
     WaitingFile,
 )
-from condorloop.status import CampaignStatus, LumiSets, Status
+from condorloop.model.enums import CampaignState, DagState, UploadOutcome
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.status import CampaignStatus, LumiSets, Status
 
 TOP = Path(__file__).resolve().parents[2]
 START = 1_790_000_000.0

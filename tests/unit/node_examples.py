@@ -13,9 +13,9 @@ import numpy as np
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.finishing import finish
-from condorloop.lumis import Lumis
 from condorloop.manifest import DagContext
-from condorloop.model import Batch, CampaignKey
+from condorloop.model.campaign import Batch, CampaignKey
+from condorloop.model.lumis import Lumis
 from condorloop.node import choose_inputs
 from condorloop.rundir import JOB_REPORT, MADE, read_json
 from condorloop.testbed.cmssw.rootfile import write_trees

@@ -17,18 +17,10 @@ from condorloop import failures
 from condorloop.config import Config
 from condorloop.failures import Attempt
 from condorloop.ledger import Ledger
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import (
-    CampaignKey,
-    FailedNode,
-    FileState,
-    HarvestRecord,
-    JobRecord,
-    NodeKind,
-    PlannedNode,
-    Probe,
-    UploadOutcome,
-)
+from condorloop.model.campaign import CampaignKey, Probe
+from condorloop.model.enums import FileState, NodeKind, UploadOutcome
+from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir import dag_file, run_dir
 from tests.unit.examples import KEY, RUN, START, config
 

@@ -12,7 +12,7 @@ from condorloop.commands.options import Given
 from condorloop.config import ConfigError, load
 from condorloop.dagman.plan import plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 from condorloop.rundir import read_json
 from condorloop.testbed.cmssw.install import install
 from tests.unit.examples import TOP, site_file

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from condorloop.cli import cli
 from condorloop.ledger import Ledger
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 from tests.unit.examples import RUN, START, TOP, site_file
 
 

@@ -9,9 +9,9 @@ from condorloop.dagman.jobs import HELD_FOR_TIME
 from condorloop.dagman.waiting import IDLE_LONG, why
 from condorloop.ledger import Ledger
 from condorloop.ledger_file import LedgerError
-from condorloop.model import HELD_BY_PERSON, HeldJob, QueuedDag
+from condorloop.model.queue import HELD_BY_PERSON, HeldJob, QueuedDag
+from condorloop.model.status import ProblemKind
 from condorloop.rundir import dag_file, run_dir
-from condorloop.status import ProblemKind
 from condorloop.stories.analysis import Queue, findings
 from condorloop.stories.analyzing import having
 from condorloop.stories.evidence import with_log

@@ -10,7 +10,9 @@ from condorloop.granting import planned
 from condorloop.ledger import Ledger
 from condorloop.ledger_archive import _OF_RUN, ArchiveError, archive_of, with_archives
 from condorloop.ledger_file import LEDGER
-from condorloop.model import CampaignKey, Request, RequestKind, Run
+from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.enums import RequestKind
+from condorloop.model.request import Request
 from condorloop.recovery import open_ledger
 from condorloop.reporting.gathering import gather
 from condorloop.reporting.period import Period

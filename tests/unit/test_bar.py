@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from condorloop.fates import LumiState
-from condorloop.lumis import Lumis
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.lumis import Lumis
 from condorloop.views.bar import ASCII, SYMBOLS, WRONG, LumiBar, bar, cells, legend, ruler
 
 STATES = st.lists(st.sampled_from(list(LumiState)), min_size=1, max_size=400)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from condorloop.dagman.jobs import HELD_FOR_TIME
 from condorloop.finishing import TRANSIENT
-from condorloop.model import HELD_BY_PERSON, NodeKind
+from condorloop.model.enums import NodeKind
+from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.stories.codes import exit_words, hold_words
 
 CMSSW_KINDS = (NodeKind.RECO, NodeKind.ALCA, NodeKind.HARVEST)

@@ -19,7 +19,8 @@ from condorloop.config import load
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.renewal import renew
-from condorloop.model import Batch, CampaignKey, NodeKind
+from condorloop.model.campaign import Batch, CampaignKey
+from condorloop.model.enums import NodeKind
 from condorloop.views.comparison import comparison_lines
 from tests.unit.examples import TOP, calibration, config, raw_file, site_file
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.conditions import judge, missing_credentials
-from condorloop.model import UploadOutcome
+from condorloop.model.enums import UploadOutcome
 
 CUT = "the connection was cut"
 SENT = "INFO: host: x: Uploading file (abc, size 9) to the online backend..."

@@ -12,7 +12,7 @@ import pytest
 
 from condorloop import reference, schemas
 from condorloop.cli import cli
-from condorloop.status import ProblemKind
+from condorloop.model.status import ProblemKind
 
 TOP = Path(__file__).resolve().parents[2]
 RELIABILITY = (TOP / "docs" / "reliability.md").read_text()

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.fates import FileFate, LumiState, fates
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import DagState
+from condorloop.model.enums import DagState
+from condorloop.model.lumi_fates import FileFate, LumiState, fates
+from condorloop.model.lumis import EMPTY, Lumis
 
 ACTIVE, DONE, FAILED = DagState.ACTIVE, DagState.DONE, DagState.FAILED
 

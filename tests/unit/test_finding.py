@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from condorloop.fates import LumiState
 from condorloop.ledger import Ledger
+from condorloop.model.lumi_fates import LumiState
 from condorloop.progress import Observed, observe_dag
 from condorloop.rundir import run_dir
 from condorloop.stories import finding

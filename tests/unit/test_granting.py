@@ -15,21 +15,12 @@ from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import (
-    ALL_RUNS,
-    Batch,
-    CampaignKey,
-    CampaignState,
-    DagState,
-    FailedNode,
-    FileState,
-    HarvestRecord,
-    Jobs,
-    NodeKind,
-    Probe,
-    RequestKind,
-)
+from condorloop.model.campaign import Batch, CampaignKey, Probe
+from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind, RequestKind
+from condorloop.model.jobs import FailedNode, HarvestRecord
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.queue import Jobs
+from condorloop.model.request import ALL_RUNS
 from condorloop.resources import Resources
 from condorloop.rundir import MANIFEST, RUN_END, dag_file, read_json
 from tests.unit.examples import KEY, RUN, START, config, raw_file

@@ -9,7 +9,7 @@ from condorloop.bell import Bell
 from condorloop.intake import SOON, Intake, file_state
 from condorloop.interruption import Interruption, Stopped
 from condorloop.ledger import Ledger
-from condorloop.model import FileState
+from condorloop.model.enums import FileState
 from condorloop.storage import StorageUnavailable
 from tests.unit.examples import START
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from condorloop.calibration import Holds
 from condorloop.dagman.jobs import job_kind, release_expression
-from condorloop.model import NodeKind
+from condorloop.model.enums import NodeKind
 from condorloop.resources import Resources
 from condorloop.site import Site
 from tests.unit import examples

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.latency import BUCKETS, RunTimes, Upload, counted, firsts, latency_point
-from condorloop.lumis import EMPTY, Lumis
+from condorloop.model.latency import BUCKETS, RunTimes, Upload, counted, firsts, latency_point
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.status import read, write
 from tests.unit.examples import KEY, START, loop_status
 

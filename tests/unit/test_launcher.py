@@ -9,7 +9,8 @@ from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.interruption import Interruption
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
-from condorloop.model import Batch, DagState
+from condorloop.model.campaign import Batch
+from condorloop.model.enums import DagState
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from condorloop.leavings import Size, remove, size_of
-from condorloop.model import Kept
+from condorloop.model.enums import Kept
 from tests.boundaries import deaths
 
 RECO = ["run398600_LS0001To0004_b000_0000_ecalPedsStep2.root"]

@@ -8,30 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.fates import LumiState
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.ledger_requests import Requests
 from condorloop.ledger_retries import SET_BACK
 from condorloop.ledger_view import LedgerView
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import (
-    Alcareco,
-    CampaignKey,
+from condorloop.model.campaign import Alcareco, CampaignKey, Probe, Statistics
+from condorloop.model.enums import (
+    ASKED,
     CampaignState,
     DagState,
-    FailedNode,
     FileState,
-    HarvestRecord,
     NodeKind,
-    PlannedNode,
-    Probe,
     RequestKind,
-    Statistics,
     UploadOutcome,
 )
-from condorloop.services import Service
+from condorloop.model.jobs import FailedNode, HarvestRecord, PlannedNode
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.service import Service
 from condorloop.stories.ledger_story import LedgerStories
-from condorloop.words import ASKED
 from tests.unit.examples import KEY, RUN, START
 
 STREAM = "/eos/cms/RAW"

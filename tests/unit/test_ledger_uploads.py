@@ -6,16 +6,10 @@ import pytest
 
 from condorloop.ledger import Ledger
 from condorloop.ledger_uploads import RecentLatencies
-from condorloop.lumis import Lumis
-from condorloop.model import (
-    CampaignKey,
-    FileState,
-    HarvestRecord,
-    NodeKind,
-    PlannedNode,
-    Probe,
-    UploadOutcome,
-)
+from condorloop.model.campaign import CampaignKey, Probe
+from condorloop.model.enums import FileState, NodeKind, UploadOutcome
+from condorloop.model.jobs import HarvestRecord, PlannedNode
+from condorloop.model.lumis import Lumis
 from tests.unit.examples import KEY, RUN, START
 
 STREAM = "/eos/cms/RAW"

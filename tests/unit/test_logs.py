@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from condorloop import logs
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 from tests.unit.examples import TOP
 from tests.unit.hostile import SPECIMENS
 
@@ -38,7 +38,7 @@ def test_a_campaigns_lines_go_to_its_calibration_alone(folder):
 
 
 def test_what_concerns_all_goes_to_all(folder):
-    logging.getLogger("condorloop.services").warning("OMS gives no answer")
+    logging.getLogger("condorloop.model.service").warning("OMS gives no answer")
     assert len(lines(folder, "EcalPedestals")) == len(lines(folder, "BeamSpot")) == 1
 
 
@@ -155,7 +155,7 @@ LOGGING = """
 import sys
 from pathlib import Path
 from condorloop import logs
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 
 logs.start(Path(sys.argv[1]), ["BeamSpot"])
 for i in range(3):
@@ -213,7 +213,7 @@ PREAMBLE = """
 import logging, sys
 from pathlib import Path
 from condorloop import logs
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 
 def start(form="plain"):
     logs.start(Path(sys.argv[1]), ["BeamSpot"], verbose=True, form=logs.Format(form))

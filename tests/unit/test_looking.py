@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from condorloop.cli import cli
 from condorloop.config import ConfigError, look
-from condorloop.model import CampaignKey
+from condorloop.model.campaign import CampaignKey
 from condorloop.status import write
 from condorloop.window import closing_rules
 from tests.unit.examples import KEY, TOP, campaign_status, config, loop_status, site_file

@@ -10,8 +10,10 @@ from condorloop.contents import Contents
 from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
 from condorloop.luminosity import Luminosity
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignKey, CampaignState, FileState, Probe, Queued
+from condorloop.model.campaign import CampaignKey, Probe
+from condorloop.model.enums import CampaignState, FileState
+from condorloop.model.lumis import Lumis
+from condorloop.model.queue import Queued
 from condorloop.oms import Oms
 from condorloop.submitter import Submitter
 from condorloop.testbed.faults import OmsMode

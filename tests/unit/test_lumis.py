@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 
 numbers = st.sets(st.integers(1, 200), max_size=60)
 

@@ -15,14 +15,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from condorloop import status as status_file
 from condorloop.announcing import Announcer
 from condorloop.exporting import Endpoint, Textfile
-from condorloop.latency import BUCKETS, LatencyPoint, RunTimes, Upload, counted, latency_point
 from condorloop.ledger import Ledger
-from condorloop.lumis import Lumis
 from condorloop.metrics import Latencies, Metrics
-from condorloop.model import CampaignState, UploadOutcome
-from condorloop.services import Service
+from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.latency import BUCKETS, LatencyPoint, RunTimes, Upload, counted, latency_point
+from condorloop.model.lumis import Lumis
+from condorloop.model.service import Service
+from condorloop.model.status import Problem, ProblemKind
 from condorloop.site import MetricsSite, Site
-from condorloop.status import Problem, ProblemKind
 from tests.unit.examples import START, campaign_status, config, loop_status
 
 

@@ -9,9 +9,9 @@ import pytest
 from condorloop import failures
 from condorloop.conditions import Answer
 from condorloop.finishing import finish
-from condorloop.lumis import Lumis
 from condorloop.manifest import DagContext, NodeError
-from condorloop.model import UploadOutcome
+from condorloop.model.enums import UploadOutcome
+from condorloop.model.lumis import Lumis
 from condorloop.node import choose_inputs
 from condorloop.rundir import (
     ASK_AGAIN,

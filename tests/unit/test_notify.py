@@ -11,10 +11,10 @@ import pytest
 
 from condorloop.config import ConfigError, Mistake
 from condorloop.ledger import Ledger
-from condorloop.model import Queued
+from condorloop.model.queue import Queued
+from condorloop.model.status import Problem, ProblemKind, Status
 from condorloop.notify import Notifier, summary
 from condorloop.oms import OmsUnavailable
-from condorloop.status import Problem, ProblemKind, Status
 from condorloop.submitter import Submitter
 from condorloop.world import World
 from tests.unit import examples

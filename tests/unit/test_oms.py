@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condorloop.model import Run
+from condorloop.model.campaign import Run
 from condorloop.oms import CLOCK_MARGIN, Oms, OmsUnavailable
 from condorloop.site import OmsSite
 from condorloop.testbed.faults import OmsMode

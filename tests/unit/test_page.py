@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop import page
+from condorloop.model.status import Problem, ProblemKind
 from condorloop.plain import plain
-from condorloop.status import Problem, ProblemKind, to_json
+from condorloop.status import to_json
 from tests.unit.examples import campaign_status, loop_status
 
 

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from condorloop.calibration import Batching
 from condorloop.dagman.plan import plan_batch, plan_harvest
-from condorloop.lumis import Lumis
-from condorloop.model import Batch, NodeKind, RawFile
+from condorloop.model.campaign import Batch, RawFile
+from condorloop.model.enums import NodeKind
+from condorloop.model.lumis import Lumis
 from tests.unit.examples import KEY, calibration, raw_file
 
 files_of_a_batch = st.lists(

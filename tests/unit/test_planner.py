@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.lumis import Lumis
-from condorloop.model import Alcareco, CampaignState, DagState, UploadOutcome
+from condorloop.model.campaign import Alcareco
+from condorloop.model.enums import CampaignState, DagState, UploadOutcome
+from condorloop.model.lumis import Lumis
 from condorloop.planner import (
     FOR_PROBES,
     Latch,

@@ -9,8 +9,9 @@ from condorloop.dagman.nodes_log import NodesLog
 from condorloop.dagman.plan import plan_batch
 from condorloop.launcher import planned_nodes
 from condorloop.ledger import Ledger
-from condorloop.lumis import Lumis
-from condorloop.model import Batch, FileState, Probe
+from condorloop.model.campaign import Batch, Probe
+from condorloop.model.enums import FileState
+from condorloop.model.lumis import Lumis
 from condorloop.progress import Observed, follow_dag
 from condorloop.rundir import INPUTS, Witness, dag_dir, dag_file, run_dir
 from tests.unit.examples import KEY, RUN, START, calibration, raw_file

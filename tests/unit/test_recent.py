@@ -8,19 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.ledger import Ledger, LedgerError
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import (
-    CampaignKey,
-    CampaignState,
-    FailedNode,
-    FileState,
-    HarvestRecord,
-    Kept,
-    NodeKind,
-    PlannedNode,
-    Probe,
-    UploadOutcome,
-)
+from condorloop.model.campaign import CampaignKey, Probe
+from condorloop.model.enums import CampaignState, FileState, Kept, NodeKind, UploadOutcome
+from condorloop.model.jobs import FailedNode, HarvestRecord, PlannedNode
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.recent import RecentSummaries
 from tests.unit.examples import KEY, RUN, START
 

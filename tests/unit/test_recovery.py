@@ -12,16 +12,9 @@ from condorloop.dagman.renewal import renew
 from condorloop.dagman.replan import plan_of
 from condorloop.launcher import planned_nodes
 from condorloop.ledger import Ledger, LedgerError
-from condorloop.lumis import Lumis
-from condorloop.model import (
-    Batch,
-    CampaignKey,
-    CampaignState,
-    DagState,
-    FileState,
-    NodeKind,
-    Probe,
-)
+from condorloop.model.campaign import Batch, CampaignKey, Probe
+from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind
+from condorloop.model.lumis import Lumis
 from condorloop.recovery import open_ledger
 from condorloop.rundir import HARVEST_RECORD, RUN_END, Witness, iso_time, read_json, write_json
 from tests import boundaries

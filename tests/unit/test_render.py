@@ -11,8 +11,8 @@ import pytest
 
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.lumis import Lumis
-from condorloop.model import Batch, CampaignKey, RawFile
+from condorloop.model.campaign import Batch, CampaignKey, RawFile
+from condorloop.model.lumis import Lumis
 from tests.unit.examples import config, raw_file
 
 GLOBAL_TAG = "160X_dataRun3_ExpressNGT_v0"

@@ -10,7 +10,8 @@ from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.renewal import renew
 from condorloop.dagman.replan import plan_of, without
-from condorloop.model import Batch, NodeKind
+from condorloop.model.campaign import Batch
+from condorloop.model.enums import NodeKind
 from condorloop.rundir import MANIFEST, dag_dir, dag_file, read_json
 from tests.unit.examples import KEY, calibration, config, raw_file
 

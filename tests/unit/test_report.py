@@ -11,18 +11,10 @@ from hypothesis import strategies as st
 from jsonschema import validate
 
 from condorloop.ledger import Ledger
-from condorloop.lumis import Lumis
-from condorloop.model import (
-    CampaignKey,
-    CampaignState,
-    FileState,
-    HarvestRecord,
-    JobRecord,
-    NodeKind,
-    PlannedNode,
-    Probe,
-    UploadOutcome,
-)
+from condorloop.model.campaign import CampaignKey, Probe
+from condorloop.model.enums import CampaignState, FileState, NodeKind, UploadOutcome
+from condorloop.model.jobs import HarvestRecord, JobRecord, PlannedNode
+from condorloop.model.lumis import Lumis
 from condorloop.reporting import csv_tables as report_csv
 from condorloop.reporting.facts import LedgerReport
 from condorloop.reporting.gathering import gather

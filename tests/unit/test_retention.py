@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.calibration import Retention
-from condorloop.lumis import EMPTY
-from condorloop.model import CampaignState, Kept
-from condorloop.retention import Settled, due, goes_at
+from condorloop.model.campaign import Settled
+from condorloop.model.enums import CampaignState, Kept
+from condorloop.model.lumis import EMPTY
+from condorloop.retention import due, goes_at
 from tests.unit.examples import KEY, START
 
 HOUR, DAY = 3600.0, 86400.0

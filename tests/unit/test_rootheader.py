@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.rootheader import why_not_whole
 from condorloop.testbed.cmssw import tfile
 from condorloop.testbed.raw import Stream, write_raw_file

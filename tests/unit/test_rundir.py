@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.lumis import Lumis
+from condorloop.model.enums import UploadOutcome
+from condorloop.model.lumis import Lumis
 from condorloop.rundir import (
     Witness,
     let_group_write,
@@ -16,7 +17,6 @@ from condorloop.rundir import (
     write_lines,
 )
 from condorloop.uploading import goodness
-from condorloop.words import UploadOutcome
 from tests import boundaries
 
 VALUES = st.recursive(

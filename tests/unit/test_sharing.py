@@ -5,7 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.model import CampaignKey, CampaignState
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import CampaignState
 from condorloop.planner import Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.sharing import in_time, share
 from tests.unit.examples import START, campaign, dag

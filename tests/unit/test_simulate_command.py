@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from condorloop.cli import cli
 from condorloop.ledger import Ledger
-from condorloop.model import JobRecord, NodeKind
+from condorloop.model.enums import NodeKind
+from condorloop.model.jobs import JobRecord
 from condorloop.simulation.recorded import NodeJob, read, waits
 from tests.unit.examples import config, site_file
 from tests.unit.test_report import campaign

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condorloop.model import CampaignState, NodeKind
+from condorloop.model.enums import CampaignState, NodeKind
 from condorloop.simulation.outages import Outage
 from condorloop.simulation.outcome import outcome_of
 from condorloop.simulation.setting import simulate, twin

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.config import ConfigError
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.simulation import beams, pool_model
 from condorloop.simulation.draws import Linear, Sample, Work
 from condorloop.simulation.engine import Engine

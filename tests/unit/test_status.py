@@ -7,23 +7,14 @@ import pytest
 from jsonschema import validate
 from rich.console import Console
 
-from condorloop.fates import LumiState
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import CampaignKey, CampaignState, QueuedDag
-from condorloop.services import Service
-from condorloop.status import (
-    Decision,
-    LumiSets,
-    Problem,
-    ProblemKind,
-    StatusError,
-    jobs_in_queue,
-    json_schema,
-    only,
-    read,
-    to_json,
-    write,
-)
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import CampaignState
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.queue import QueuedDag
+from condorloop.model.service import Service
+from condorloop.model.status import Decision, LumiSets, Problem, ProblemKind, jobs_in_queue
+from condorloop.status import StatusError, json_schema, only, read, to_json, write
 from condorloop.views.status import status_view
 from tests.unit.examples import START, campaign_status, loop_status
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from condorloop.contents import parse_contents
-from condorloop.lumis import Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.site import StorageSite
 from condorloop.storage import Storage, StorageUnavailable, unusable_name
 from condorloop.xrdfs import Listing, parse_listing

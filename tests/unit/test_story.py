@@ -8,9 +8,10 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from condorloop.fates import LumiState
 from condorloop.ledger_file import LedgerError
-from condorloop.model import DagState, JobRecord
+from condorloop.model.enums import DagState
+from condorloop.model.jobs import JobRecord
+from condorloop.model.lumi_fates import LumiState
 from condorloop.stories import provenance, story, telling
 from condorloop.stories.story import NodeState, node_state
 from condorloop.views.provenance import provenance_view

@@ -9,7 +9,8 @@ from condorloop import logs, wishes
 from condorloop.config import load
 from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
-from condorloop.model import Queued, RequestKind
+from condorloop.model.enums import RequestKind
+from condorloop.model.queue import Queued
 from condorloop.rundir import read_json
 from condorloop.status import STATUS
 from condorloop.submitter import Submitter

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from condorloop import accounts, kerberos
 from condorloop.kerberos import NoTicket, Ticket
-from condorloop.status import ProblemKind
+from condorloop.model.status import ProblemKind
 from condorloop.tickets import EVERY, TicketWatch
 from tests.unit.examples import START, config
 

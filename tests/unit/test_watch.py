@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from condorloop.fates import LumiState
-from condorloop.lumis import Lumis
-from condorloop.model import CampaignState
-from condorloop.status import (
+from condorloop.model.enums import CampaignState
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.lumis import Lumis
+from condorloop.model.status import (
     CampaignStatus,
     Decision,
     LumiSets,
@@ -25,8 +25,8 @@ from condorloop.status import (
     ProblemKind,
     Status,
     by_urgency,
-    write,
 )
+from condorloop.status import write
 from condorloop.views.table import Column, FittingTable
 from condorloop.views.terminal import text
 from condorloop.views.watch import Room, WatchView, room

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.latency import RunTimes, Upload
-from condorloop.lumis import Lumis
-from condorloop.model import JobRecord, NodeKind
+from condorloop.model.enums import NodeKind
+from condorloop.model.jobs import JobRecord
+from condorloop.model.latency import RunTimes, Upload
+from condorloop.model.lumis import Lumis
 from condorloop.reporting.ways import (
     CampaignFacts,
     FileFacts,

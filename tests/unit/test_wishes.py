@@ -6,15 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.model import (
-    CampaignKey,
-    CampaignState,
-    DagOutline,
-    DagState,
-    Kept,
-    Request,
-    RequestKind,
-)
+from condorloop.model.campaign import CampaignKey, DagOutline
+from condorloop.model.enums import CampaignState, DagState, Kept, RequestKind
+from condorloop.model.request import Request
 from condorloop.wishes import Abandon, Hold, Release, Resubmit, Subject, plan
 from tests.unit.examples import START, campaign, dag
 

@@ -6,12 +6,12 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from condorloop.fates import LumiState
-from condorloop.latency import LatencyPoint
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import CampaignState, UploadOutcome
-from condorloop.services import Service
-from condorloop.status import (
+from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.latency import LatencyPoint
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.service import Service
+from condorloop.model.status import (
     CampaignStatus,
     Decision,
     LumiSets,

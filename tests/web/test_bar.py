@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
-from condorloop.fates import LumiState
+from condorloop.model.lumi_fates import LumiState
 from tests.web import situations
 
 SHAPES = """() => Object.fromEntries([...document.querySelector("svg.lumis").querySelectorAll(

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
-from condorloop.fates import LumiState
-from condorloop.services import Service
+from condorloop.model.lumi_fates import LumiState
+from condorloop.model.service import Service
 from tests.web import situations
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
-from condorloop.services import Service
-from condorloop.status import Decision, Problem, ProblemKind
+from condorloop.model.service import Service
+from condorloop.model.status import Decision, Problem, ProblemKind
 from tests.web import situations
 
 ODD = [

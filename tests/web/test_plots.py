@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from matplotlib.text import Text
 
-from condorloop.model import CampaignState, NodeKind, UploadOutcome
+from condorloop.model.enums import CampaignState, NodeKind, UploadOutcome
 from condorloop.reporting import drawings, plots
 from condorloop.reporting.report import (
     CalibrationReport,

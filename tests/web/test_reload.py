@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from condorloop import page as pages
-from condorloop.status import Decision
+from condorloop.model.status import Decision
 from tests.web import situations
 
 MARK = "() => { document.documentElement.dataset.mark = 'the same page'; }"

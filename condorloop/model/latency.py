@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from condorloop.lumis import EMPTY, Lumis
+from condorloop.model.lumis import EMPTY, Lumis
 
 LUMISECTION = 23.31
 """Seconds that a lumisection lasts: 2^18 orbits of the LHC."""

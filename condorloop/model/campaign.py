@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.words import CampaignState as CampaignState
-from condorloop.words import DagState as DagState
-from condorloop.words import FileState as FileState
-from condorloop.words import Kept as Kept
-from condorloop.words import NodeKind as NodeKind
-from condorloop.words import RequestKind as RequestKind
-from condorloop.words import UploadOutcome as UploadOutcome
+from condorloop.model.enums import CampaignState as CampaignState
+from condorloop.model.enums import DagState as DagState
+from condorloop.model.enums import FileState as FileState
+from condorloop.model.enums import Kept as Kept
+from condorloop.model.enums import NodeKind as NodeKind
+from condorloop.model.enums import RequestKind as RequestKind
+from condorloop.model.enums import UploadOutcome as UploadOutcome
+from condorloop.model.lumis import EMPTY, Lumis
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,31 +214,6 @@ class ProcessedOutputs:
 
 
 @dataclass(frozen=True, slots=True)
-class JobRecord:
-    """A job of a node, as its events tell; times are seconds since the epoch.
-
-    What is not known, or has not happened yet, is None. `exit_code` is the job's as DAGMan tells
-    it, negative for a signal; `cpu_time` is in seconds of one core, memory in MB; `hold_reason` is
-    that of a job that is on hold.
-    """
-
-    node: str
-    job_id: str
-    submitted_at: float
-    host: str = ""
-    started_at: float | None = None
-    ended_at: float | None = None
-    exit_code: int | None = None
-    cpu_time: float | None = None
-    memory_used: int | None = None
-    memory_asked: int | None = None
-    starts: int = 0
-    holds: int = 0
-    hold_reason: str | None = None
-    removed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Probe:
     """What probing a RAW file told: the LS of its run, or why it cannot be used."""
 
@@ -248,174 +223,19 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedNode:
-    """A node as it is written down before its DAG exists.
+class Settled:
+    """What is known of a campaign whose files may go; times are seconds since the epoch.
 
-    `output` is what it will leave in the run directory, `witness` the file there that says that
-    it is whole, `job` the number of an ALCARECO, `paths` the RAW files that it reads, `child` the
-    ALCA node that a RECO node feeds. An `empty` one makes nothing: its inputs were taken from it.
-    """
-
-    name: str
-    kind: NodeKind
-    output: str
-    witness: str
-    job: int | None = None
-    paths: tuple[str, ...] = ()
-    child: str = ""
-    empty: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FailedNode:
-    """Why a node failed: its last exit code, as a shell sees it, and the line that matters.
-
-    `blames` counts the failed attempts that each of its inputs was the cause of.
-    """
-
-    name: str
-    exit_code: int | None = None
-    error: str = ""
-    blames: Mapping[str, int] = field(default_factory=dict)
-
-
-ALL_RUNS = 0
-"""What a request has as its run that is about all runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asked for, as it waits in the ledger.
-
-    `calibration` None means all of the run, `run` `ALL_RUNS` all runs; `node` narrows to a DAG or a
-    node, as ``b003``, ``RECO_0001`` or ``b003/RECO_0001``. With `everything` a resubmission gives
-    files that were given up another try, and a hold stops jobs that run. `reason` is a person's own
-    words.
-    `begun` says in words what has been begun to be done, empty if nothing has.
+    `closed_at` is when it came into its state. `busy` says that a DAG of it is in flight.
+    `cleaned` is what was removed already, `begun` what is being removed.
     """
 
     id: int
-    kind: RequestKind
-    run: int
-    calibration: str | None
-    node: str | None
-    everything: bool
-    made_by: str
-    made_at: float
-    reason: str = ""
-    begun: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HarvestRecord:
-    """What became of a DAG's HARVEST and UPLOAD so far; None where nothing is known yet.
-
-    `inputs` are the numbers of the ALCARECO (``apJob``) that HARVEST took, `left_out` those that it
-    found complete but unusable, `lacking` the LS that its inputs had and its job did not read.
-    `tag`, `hash` and `since` are those of its first IOV; `other_hashes` are those of the others.
-    """
-
-    inputs: frozenset[int]
-    lumis: Lumis
-    events: int
-    harvested_at: float | None = None
-    outcome: UploadOutcome | None = None
-    answer: str = ""
-    tag: str = ""
-    hash: str = ""
-    since: int | None = None
-    answered_at: float | None = None
-    left_out: frozenset[int] = frozenset()
-    lacking: Lumis = EMPTY
-    other_hashes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedDag:
-    """A DAG in the queue, as its DAGMan job's ClassAd describes it.
-
-    `counts` are DAGMan's own (``NodesDone``, ``JobsIdle`` …); they are missing until its first
-    update. `idle` says that DAGMan itself waits to be started: for a moment after it was
-    submitted, for long where an owner has as many DAGs as the schedd lets run. A person's hold has
-    the `hold_code` `HELD_BY_PERSON`. `since` is when DAGMan came into its state in the queue.
-    """
-
-    id: str
     key: CampaignKey
-    number: int
-    cluster: int
-    hold_reason: str | None
-    counts: Mapping[str, int]
-    idle: bool = False
-    hold_code: int | None = None
-    batch: int | None = None
-    since: float | None = None
-
-    @property
-    def label(self) -> str:
-        """How people and `condor_q` call it."""
-        return dag_label(self.number, self.batch)
-
-    @property
-    def held(self) -> bool:
-        """Whether DAGMan itself is on hold; its jobs go on, and its counts stand still."""
-        return self.hold_code is not None or self.hold_reason is not None
-
-    @property
-    def on_request(self) -> bool:
-        """Whether `condorloop hold` put it on hold."""
-        return (self.hold_reason or "").startswith(HELD_ON_REQUEST)
-
-
-@dataclass(frozen=True, slots=True)
-class HeldJob:
-    """A job of a node that is on hold: HTCondor's codes and reason, and since when."""
-
-    dag_id: str
-    node: str
-    job_id: str
-    code: int
-    subcode: int
-    reason: str
-    since: float
-
-    @property
-    def by_person(self) -> bool:
-        """Whether a person put it on hold; nothing else may release it then."""
-        return self.code == HELD_BY_PERSON
-
-    @property
-    def on_request(self) -> bool:
-        """Whether `condorloop hold` put it on hold."""
-        return self.reason.startswith(HELD_ON_REQUEST)
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """What is in the queue: DAGs by their `CondorloopId`, and the node jobs that are held."""
-
-    dags: Mapping[str, QueuedDag] = field(default_factory=dict)
-    held_jobs: tuple[HeldJob, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Jobs:
-    """Which jobs of a DAG in the queue are meant: its DAGMan, or those of its nodes.
-
-    `node` None means all nodes; without `running` only those that wait to be run.
-    """
-
-    dag_id: str
-    dagman: bool = False
-    node: str | None = None
-    running: bool = False
-
-
-HELD_BY_PERSON = 1
-"""The HoldReasonCode of ``condor_hold``."""
-
-OURS = "condorloop: "
-"""What the reason of every removal and hold by condorloop begins with."""
-
-HELD_ON_REQUEST = f"{OURS}held by "
-"""What the reason of a hold begins with that a person has asked condorloop for."""
+    state: CampaignState
+    closed_at: float
+    run_start: float
+    in_payload: Lumis
+    busy: bool
+    cleaned: frozenset[Kept] = frozenset()
+    begun: frozenset[Kept] = frozenset()

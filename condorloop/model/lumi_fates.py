@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from condorloop.lumis import EMPTY, Lumis
-from condorloop.model import DagState
+from condorloop.model.enums import DagState
+from condorloop.model.lumis import EMPTY, Lumis
 
 
 class LumiState(StrEnum):

@@ -1,0 +1,1 @@
+"""What condorloop talks about, as plain data; knows nobody else."""

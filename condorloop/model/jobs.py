@@ -1,0 +1,99 @@
+"""What is known of jobs and nodes.
+
+Times are seconds since the epoch (UTC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from condorloop.model.enums import CampaignState as CampaignState
+from condorloop.model.enums import DagState as DagState
+from condorloop.model.enums import FileState as FileState
+from condorloop.model.enums import Kept as Kept
+from condorloop.model.enums import NodeKind as NodeKind
+from condorloop.model.enums import RequestKind as RequestKind
+from condorloop.model.enums import UploadOutcome as UploadOutcome
+from condorloop.model.lumis import EMPTY, Lumis
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job of a node, as its events tell; times are seconds since the epoch.
+
+    What is not known, or has not happened yet, is None. `exit_code` is the job's as DAGMan tells
+    it, negative for a signal; `cpu_time` is in seconds of one core, memory in MB; `hold_reason` is
+    that of a job that is on hold.
+    """
+
+    node: str
+    job_id: str
+    submitted_at: float
+    host: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    cpu_time: float | None = None
+    memory_used: int | None = None
+    memory_asked: int | None = None
+    starts: int = 0
+    holds: int = 0
+    hold_reason: str | None = None
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNode:
+    """A node as it is written down before its DAG exists.
+
+    `output` is what it will leave in the run directory, `witness` the file there that says that
+    it is whole, `job` the number of an ALCARECO, `paths` the RAW files that it reads, `child` the
+    ALCA node that a RECO node feeds. An `empty` one makes nothing: its inputs were taken from it.
+    """
+
+    name: str
+    kind: NodeKind
+    output: str
+    witness: str
+    job: int | None = None
+    paths: tuple[str, ...] = ()
+    child: str = ""
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FailedNode:
+    """Why a node failed: its last exit code, as a shell sees it, and the line that matters.
+
+    `blames` counts the failed attempts that each of its inputs was the cause of.
+    """
+
+    name: str
+    exit_code: int | None = None
+    error: str = ""
+    blames: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestRecord:
+    """What became of a DAG's HARVEST and UPLOAD so far; None where nothing is known yet.
+
+    `inputs` are the numbers of the ALCARECO (``apJob``) that HARVEST took, `left_out` those that it
+    found complete but unusable, `lacking` the LS that its inputs had and its job did not read.
+    `tag`, `hash` and `since` are those of its first IOV; `other_hashes` are those of the others.
+    """
+
+    inputs: frozenset[int]
+    lumis: Lumis
+    events: int
+    harvested_at: float | None = None
+    outcome: UploadOutcome | None = None
+    answer: str = ""
+    tag: str = ""
+    hash: str = ""
+    since: int | None = None
+    answered_at: float | None = None
+    left_out: frozenset[int] = frozenset()
+    lacking: Lumis = EMPTY
+    other_hashes: tuple[str, ...] = ()

@@ -1,0 +1,24 @@
+"""What people have been told of problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is remembered of a problem; times are seconds since the epoch.
+
+    `since` is when it was first seen, `told_at` when it was last told, None if it was not yet;
+    `gone_at` is when it was first seen no more, None while it lasts.
+    """
+
+    text: str
+    since: float
+    told_at: float | None = None
+    gone_at: float | None = field(default=None, compare=False)
+
+
+Memory = Mapping[str, Told]
+"""What is remembered, by what it is about."""

@@ -1,0 +1,108 @@
+"""What is in the schedd's queue: DAGs, and the held jobs of their nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from condorloop.model.campaign import CampaignKey, dag_label
+from condorloop.model.enums import CampaignState as CampaignState
+from condorloop.model.enums import DagState as DagState
+from condorloop.model.enums import FileState as FileState
+from condorloop.model.enums import Kept as Kept
+from condorloop.model.enums import NodeKind as NodeKind
+from condorloop.model.enums import RequestKind as RequestKind
+from condorloop.model.enums import UploadOutcome as UploadOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedDag:
+    """A DAG in the queue, as its DAGMan job's ClassAd describes it.
+
+    `counts` are DAGMan's own (``NodesDone``, ``JobsIdle`` …); they are missing until its first
+    update. `idle` says that DAGMan itself waits to be started: for a moment after it was
+    submitted, for long where an owner has as many DAGs as the schedd lets run. A person's hold has
+    the `hold_code` `HELD_BY_PERSON`. `since` is when DAGMan came into its state in the queue.
+    """
+
+    id: str
+    key: CampaignKey
+    number: int
+    cluster: int
+    hold_reason: str | None
+    counts: Mapping[str, int]
+    idle: bool = False
+    hold_code: int | None = None
+    batch: int | None = None
+    since: float | None = None
+
+    @property
+    def label(self) -> str:
+        """How people and `condor_q` call it."""
+        return dag_label(self.number, self.batch)
+
+    @property
+    def held(self) -> bool:
+        """Whether DAGMan itself is on hold; its jobs go on, and its counts stand still."""
+        return self.hold_code is not None or self.hold_reason is not None
+
+    @property
+    def on_request(self) -> bool:
+        """Whether `condorloop hold` put it on hold."""
+        return (self.hold_reason or "").startswith(HELD_ON_REQUEST)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldJob:
+    """A job of a node that is on hold: HTCondor's codes and reason, and since when."""
+
+    dag_id: str
+    node: str
+    job_id: str
+    code: int
+    subcode: int
+    reason: str
+    since: float
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person put it on hold; nothing else may release it then."""
+        return self.code == HELD_BY_PERSON
+
+    @property
+    def on_request(self) -> bool:
+        """Whether `condorloop hold` put it on hold."""
+        return self.reason.startswith(HELD_ON_REQUEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What is in the queue: DAGs by their `CondorloopId`, and the node jobs that are held."""
+
+    dags: Mapping[str, QueuedDag] = field(default_factory=dict)
+    held_jobs: tuple[HeldJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Which jobs of a DAG in the queue are meant: its DAGMan, or those of its nodes.
+
+    `node` None means all nodes; without `running` only those that wait to be run.
+    """
+
+    dag_id: str
+    dagman: bool = False
+    node: str | None = None
+    running: bool = False
+
+
+HELD_BY_PERSON = 1
+"""The HoldReasonCode of ``condor_hold``."""
+
+
+OURS = "condorloop: "
+"""What the reason of every removal and hold by condorloop begins with."""
+
+
+HELD_ON_REQUEST = f"{OURS}held by "
+"""What the reason of a hold begins with that a person has asked condorloop for."""

@@ -1,0 +1,218 @@
+"""The state of the loop as data: what every view shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.latency import LatencyPoint
+from condorloop.model.lumi_fates import LOST, LumiState
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.queue import QueuedDag
+from condorloop.model.service import Service
+
+
+def _lumis(given: object) -> Lumis:
+    return given if isinstance(given, Lumis) else Lumis.parse(str(given))
+
+
+LumiText = Annotated[
+    Lumis,
+    PlainValidator(_lumis),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+(-\d+)?(,\d+(-\d+)?)*)?$"}),
+]
+"""Lumisections as text, such as ``1-40,42``."""
+
+
+class ProblemKind(StrEnum):
+    """What a problem is about; the most urgent kind is the first, what is over comes last."""
+
+    SERVICE = "service"
+    """A service gives no answer."""
+    DISK = "disk"
+    """The work_dir is nearly full."""
+    TICKET = "ticket"
+    """The Kerberos ticket ends soon."""
+    CONFIGURATION = "configuration"
+    """A changed configuration cannot be used; the one before is still in use."""
+    CAMPAIGN = "campaign"
+    """A campaign cannot go on."""
+    UPLOAD = "upload"
+    """The last payload is not in the database."""
+    REFUSED = "refused"
+    """The schedd does not take a DAG, though it takes others."""
+    LATE = "late"
+    """The window of a campaign is over, and not all of it has come to its end."""
+    HELD = "held"
+    """A campaign, a DAG or a job is on hold."""
+    FAILED = "failed"
+    """A node or a DAG failed."""
+    FULL = "full"
+    """The schedd starts no more DAGs, or the site's own limit of them is reached."""
+    INCOMPLETE = "incomplete"
+    """A campaign was closed without all that it should have."""
+    REMOVED = "removed"
+    """A person removed a DAG."""
+    LACKING = "lacking"
+    """A job did not read all of its input."""
+    LEFT_OUT = "left out"
+    """A harvest went on without an ALCARECO."""
+    QUARANTINED = "quarantined"
+    """A node goes on without an input."""
+    STORAGE = "storage"
+    """Storage lists what nobody understands."""
+    BAD_FILE = "bad file"
+    """A RAW file cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong, and what to type.
+
+    `command` is empty where nothing can be typed; `calibration` and `run` are None for what
+    concerns all campaigns; `since` is None if nobody knows; `path` is the RAW file that it is
+    about, which several calibrations may read.
+    """
+
+    kind: ProblemKind
+    text: str
+    command: str = ""
+    calibration: str | None = None
+    run: int | None = None
+    since: float | None = None
+    path: str | None = None
+
+
+def by_urgency(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Put problems in the order of their kinds, in which all views show them."""
+    rank = {kind: n for n, kind in enumerate(ProblemKind)}
+    return tuple(sorted(problems, key=lambda p: rank[p.kind]))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A line of the log: what was decided or seen, and of which campaign, if of one."""
+
+    time: float
+    level: str
+    text: str
+    calibration: str | None = None
+    run: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LumiSets:
+    """The lumisections of a campaign: in good files, in its largest harvest, in its last payload.
+
+    `missing` are those up to the last one that are not in its payload, whatever became of them.
+    """
+
+    seen: LumiText = EMPTY
+    harvested: LumiText = EMPTY
+    in_payload: LumiText = EMPTY
+    missing: LumiText = EMPTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStatus:
+    """What people want to know of a campaign; times are seconds since the epoch.
+
+    `held_by` is the person who holds it, empty if nobody does; `window_ends` is when its data
+    leave the buffer. `fates` has each LS in the one state that it is in. `files` counts RAW files
+    by state (``new``, ``good``, ``bad``, ``unreadable``), `dags` DAGs and `jobs` node jobs in the
+    queue (``idle``, ``running``, ``held``); `bad_files` are those that are bad or unreadable, with
+    the reason. `quarantined` are inputs that their nodes went on without; `lacking` has the LS
+    that a node's inputs had and its job did not read, `errors` why a node failed, `removed` who
+    removed a DAG: each by label and node; `refused` has why the schedd does not take a DAG, by
+    label. `left_out` are the ALCARECO that the last harvest found unusable. `asked_at` is when a
+    person last asked for it again.
+    `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
+    held.
+    """
+
+    calibration: str
+    run: int
+    fill: int | None
+    state: CampaignState
+    reason: str
+    state_since: float
+    held_by: str = ""
+    held_at: float | None = None
+    latched_at: float
+    run_start: float
+    run_end: float | None
+    window_ends: float = 0.0
+    last_ls: int | None
+    lumis: LumiSets
+    fates: Mapping[LumiState, LumiText]
+    files: Mapping[str, int]
+    bad_files: Mapping[str, str]
+    dags: Mapping[str, int]
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    failed_nodes: tuple[str, ...] = ()
+    failed_dags: tuple[str, ...] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+    removed: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    quarantined: tuple[str, ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    uploads: int = 0
+    last_upload_at: float | None = None
+    last_outcome: UploadOutcome | None = None
+    last_answer: str = ""
+    asked_at: float | None = None
+
+    @property
+    def lost(self) -> Lumis:
+        """The LS that are not in a payload and will not be by themselves.
+
+        While it is open: those with a bad file or a failed node. After that: all that are missing.
+        """
+        if not self.state.open:
+            return self.lumis.missing
+        return Lumis.union(self.fates.get(fate, EMPTY) for fate in LOST)
+
+    @property
+    def key(self) -> CampaignKey:
+        """Which campaign it is."""
+        return CampaignKey(self.calibration, self.run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All that is shown of the loop at one time, as of the submitter's last cycle.
+
+    `poll_interval` and `cycle_time` are seconds: between two cycles, and what the last one took.
+    `latencies` has the campaigns of the last days that have uploaded a payload, older runs first.
+    `disk_free` is what is free on the work_dir's disk, in bytes; `ticket_ends` is when the first
+    Kerberos ticket ends that the loop works with. Either is None if it is not known.
+    """
+
+    schema: Literal[2] = 2
+    site: str
+    time: float
+    pid: int
+    poll_interval: float
+    cycle_time: float = 0.0
+    services: tuple[Service, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    campaigns: tuple[CampaignStatus, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    latencies: tuple[LatencyPoint, ...] = ()
+    disk_free: int | None = None
+    ticket_ends: float | None = None
+
+
+def jobs_in_queue(key: CampaignKey, dags: Iterable[QueuedDag]) -> dict[str, int]:
+    """Count the node jobs of a campaign in the queue: ``idle``, ``running``, ``held``."""
+    counts = [dag.counts for dag in dags if dag.key == key]
+    states = ("Idle", "Running", "Held")
+    return {s.lower(): sum(c.get(f"Jobs{s}", 0) for c in counts) for s in states}
