@@ -16,7 +16,7 @@ from rich.console import Console
 
 from benchmarks import machine, showing, suite
 from benchmarks.frame import Goal, Result, Scale
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"

@@ -12,7 +12,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from condorloop import __version__, amounts
+from condorloop import __version__, text
 from condorloop.testbed import prefix
 
 PACKAGES = ("htcondor", "jinja2", "ezdag", "pycondor")
@@ -25,7 +25,7 @@ def describe() -> dict[str, str]:
     return {
         "cores": f"{cores} of {os.cpu_count()}",
         "processor": _processor(),
-        "memory": amounts.size(pages),
+        "memory": text.size(pages),
         "load before": ", ".join(f"{load:.2f}" for load in os.getloadavg()),
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),

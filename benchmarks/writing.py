@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import timing
 from benchmarks.dag_writers import WRITERS, Writer
 from benchmarks.frame import Ask, Goal, Result, Table
-from condorloop import amounts
+from condorloop import text
 from condorloop.dagman.plan import DagPlan, plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import Batch, RawFile
@@ -117,7 +117,7 @@ def measure(ask: Ask) -> Result:
             Table(
                 f"Memory at {sizes[-1]} RECO nodes, above that of the plan",
                 (OURS, *WRITERS, "all of condorloop's"),
-                [[amounts.size(memory[name]) for name in (OURS, *WRITERS, "directory")]],
+                [[text.size(memory[name]) for name in (OURS, *WRITERS, "directory")]],
             ),
         ],
         data={"seconds": took, "files": files, "bytes": memory},

@@ -14,9 +14,9 @@ from condorloop.messages import Wanted
 from condorloop.messengers import ways
 from condorloop.metrics import Metrics
 from condorloop.model.status import Status
-from condorloop.plain import one_line
 from condorloop.site import Site
 from condorloop.status import StatusError
+from condorloop.text import one_line
 
 log = logging.getLogger(__name__)
 

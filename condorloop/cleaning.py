@@ -20,9 +20,9 @@ from condorloop.ledger_retention import LedgerRetention
 from condorloop.logs import say
 from condorloop.model.campaign import CampaignKey, Settled
 from condorloop.model.enums import CampaignState, Kept
-from condorloop.plain import one_line
 from condorloop.retention import due, goes_at, is_configured
 from condorloop.rundir import run_dir
+from condorloop.text import one_line
 
 EVERY = 60.0
 """Seconds between two looks for what may go."""

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ValidationError
 
 from condorloop.calibration import Calibration
 from condorloop.fields import SECRET
-from condorloop.plain import one_line, plain, shown
 from condorloop.site import Parameters, Site
+from condorloop.text import one_line, plain, shown
 from condorloop.yaml_file import dotted, odd_texts, read_json, read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from condorloop.model.lumis import Lumis
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 _LUMI_ROW = re.compile(r"^ *(-?[0-9]+) +(-?[0-9]+) +(-?[0-9]+) *$")
 _LARGEST_ID = 2**32 - 1

@@ -18,7 +18,7 @@ from condorloop.messages import Message, Wanted, due, noted, settled
 from condorloop.messengers import NotSent, Way
 from condorloop.model.notification import Memory, Told
 from condorloop.model.status import Status
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 LONGEST = 30.0
 """Seconds that sending one message may take."""

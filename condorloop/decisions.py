@@ -9,7 +9,7 @@ import logging
 from collections import deque
 
 from condorloop.model.status import Decision
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 KEPT = 40
 """How many are kept: what fits on a screen."""

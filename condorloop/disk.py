@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from condorloop.amounts import size
+from condorloop.text import size
 
 TIGHT = 0.10
 """The part of a disk that is free below which a person is told: there is time to clean up."""

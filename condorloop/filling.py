@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from condorloop.amounts import duration
 from condorloop.disk import DiskSpace, disk
 from condorloop.site import DiskSite
+from condorloop.text import duration
 
 EVERY = 60.0
 """Seconds between two looks at the disk."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 
 from condorloop import wishes
-from condorloop.amounts import plural
 from condorloop.cleaning import ON_REQUEST, Cleaner
 from condorloop.closing import set_state
 from condorloop.dagman.renewal import renew
@@ -26,6 +25,7 @@ from condorloop.model.enums import CampaignState, DagState, RequestKind
 from condorloop.model.queue import Jobs
 from condorloop.model.request import ALL_RUNS, Request
 from condorloop.rundir import alcareco_name, dag_dir, outputs, set_aside
+from condorloop.text import plural
 from condorloop.wishes import Abandon, Act, Hold, Plan, Release, Resubmit, Subject
 from condorloop.world import Pool
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from condorloop.amounts import plural
 from condorloop.bell import Bell
 from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
@@ -20,6 +19,7 @@ from condorloop.model.enums import FileState
 from condorloop.model.lumis import EMPTY
 from condorloop.model.service import Service
 from condorloop.storage import Contents, StorageUnavailable, unusable_name
+from condorloop.text import plural
 from condorloop.world import Files
 
 SOON = 4

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from condorloop.ledger_file import LedgerError
 from condorloop.logs import say
 from condorloop.model.campaign import CampaignKey
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from condorloop import processes
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 ENDS_SOON = 6 * 3600.0
 """Seconds before a ticket's end at which a person is told. A ticket of 24 h that is renewed each

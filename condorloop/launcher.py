@@ -19,8 +19,8 @@ from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import PlannedNode
 from condorloop.model.service import Service
-from condorloop.plain import one_line
 from condorloop.rundir import ASK_AGAIN, dag_file, harvest_name
+from condorloop.text import one_line
 from condorloop.world import Pool
 
 

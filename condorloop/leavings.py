@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop.amounts import plural, size
 from condorloop.model.enums import Kept
 from condorloop.rundir import INPUTS, MADE, MANIFEST
+from condorloop.text import plural, size
 
 _RECO_LOG = re.compile(r"run\d+_.*\.(log|py)")
 _ALCARECO = re.compile(r"apJob\d+")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from condorloop.model.campaign import CampaignKey
-from condorloop.plain import plain, shown
+from condorloop.text import plain, shown
 
 _LEVELS = ("INFO", "WARNING", "ERROR", "CRITICAL")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from condorloop.messages import Item, Message
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 MOST = 10
 """Problems that each part of a message names; of others it says how many."""

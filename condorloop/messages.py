@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from condorloop.model.notification import Memory, Told
 from condorloop.model.status import Problem, ProblemKind, Status
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 
 @dataclass(frozen=True, slots=True)

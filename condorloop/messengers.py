@@ -18,9 +18,9 @@ import requests
 
 from condorloop import message_text
 from condorloop.messages import Message
-from condorloop.plain import one_line
 from condorloop.private import why_not_private
 from condorloop.site import MailSite, MessagesSite
+from condorloop.text import one_line
 
 TIMEOUT = 10.0
 """Seconds for which a silence of a server is waited for."""

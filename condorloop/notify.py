@@ -11,9 +11,8 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from condorloop.amounts import plural
 from condorloop.model.status import Status
-from condorloop.plain import one_line
+from condorloop.text import one_line, plural
 
 
 class Notifier:

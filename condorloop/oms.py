@@ -16,8 +16,8 @@ from condorloop.bounded import in_time
 from condorloop.model.campaign import Run
 from condorloop.oms_client import Client, OmsUnavailable, Resource, SignedOut
 from condorloop.oms_row import LUMINOSITY, lumisection_of, run_of
-from condorloop.plain import one_line, shown
 from condorloop.site import OmsSite
+from condorloop.text import one_line, shown
 
 __all__ = ["CLOCK_MARGIN", "Oms", "OmsUnavailable"]
 

@@ -18,9 +18,9 @@ import requests
 from omsapi import OMSAPI, OMSAPIOAuth
 
 from condorloop.bounded import in_time
-from condorloop.plain import one_line
 from condorloop.private import why_not_private
 from condorloop.site import OmsSite
+from condorloop.text import one_line
 
 PAGE_ROWS = 100
 MOST_PAGES = 50

@@ -18,9 +18,9 @@ from markupsafe import Markup
 
 from condorloop.config import shipped
 from condorloop.model.status import Status
-from condorloop.plain import plain
 from condorloop.rundir import write_whole
 from condorloop.status import to_json
+from condorloop.text import plain
 
 PAGE = "status.html"
 """Its name in the work_dir."""

@@ -9,12 +9,12 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from condorloop.amounts import plural
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import ASKED, CampaignState, UploadOutcome
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.model.service import Service
 from condorloop.model.status import CampaignStatus, Problem, ProblemKind
+from condorloop.text import plural
 
 
 def of_services(services: Iterable[Service]) -> Iterator[Problem]:

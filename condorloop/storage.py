@@ -21,8 +21,8 @@ from threading import Lock, Thread
 from condorloop import processes
 from condorloop.cmssw import CmsswError
 from condorloop.contents import Contents, parse_contents
-from condorloop.plain import one_line
 from condorloop.site import StorageSite
+from condorloop.text import one_line
 from condorloop.xrdfs import (
     Answer,
     Listing,

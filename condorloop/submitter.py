@@ -15,7 +15,6 @@ from contextlib import suppress
 from functools import cached_property
 
 from condorloop import logs, planner, window
-from condorloop.amounts import plural
 from condorloop.archiving import Archiver
 from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
@@ -35,11 +34,11 @@ from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service
 from condorloop.notify import Notifier
-from condorloop.plain import one_line
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.reloading import Reloading
 from condorloop.sharing import in_time, share
 from condorloop.showing import Seen, Showing
+from condorloop.text import one_line, plural
 from condorloop.tracker import Tracker
 from condorloop.window import AGAIN
 from condorloop.world import World

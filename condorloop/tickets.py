@@ -9,11 +9,11 @@ import os
 import shlex
 
 from condorloop import accounts, kerberos
-from condorloop.amounts import duration
 from condorloop.config import Config
 from condorloop.doctor.kerberos import why_not_needed
 from condorloop.kerberos import NoTicket, Ticket
 from condorloop.model.status import Problem, ProblemKind
+from condorloop.text import duration
 
 EVERY = 600.0
 """Seconds between two looks: tickets last for hours."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from condorloop.config import shipped
-from condorloop.plain import shown
+from condorloop.text import shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _BARE = re.compile(r"[A-Za-z0-9_./:=,+@-]+")

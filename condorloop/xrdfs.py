@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from condorloop.plain import one_line, shown
+from condorloop.text import one_line, shown
 
 _LARGEST = 2**63 - 1
 

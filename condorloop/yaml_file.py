@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from condorloop.plain import one_line, shown
+from condorloop.text import one_line, shown
 
 _MOST_TEXT = 1_000_000
 _MOST_VALUES = 20_000

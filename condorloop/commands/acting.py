@@ -15,7 +15,7 @@ from condorloop.commands.owning import submitter
 from condorloop.config import Config, ConfigError
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import ALL_RUNS
-from condorloop.plain import plain
+from condorloop.text import plain
 
 _Command = Callable[..., None]
 

@@ -11,7 +11,7 @@ import click
 from condorloop import cleaning, clearing
 from condorloop.commands.options import RUN, Given, options
 from condorloop.commands.owning import submitter
-from condorloop.plain import plain
+from condorloop.text import plain
 from condorloop.views.cleanup import cleanup_view
 from condorloop.views.terminal import console
 

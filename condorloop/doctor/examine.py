@@ -13,7 +13,7 @@ from condorloop.bounded import in_time
 from condorloop.config import Config
 from condorloop.doctor import clock, cmssw, kerberos, oms, pool, storage, uploads, work_dir
 from condorloop.doctor.checks import Check, Examination, Findings, not_checked, stops
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 _SUBJECTS = (pool, work_dir, oms, storage, kerberos, cmssw, uploads, clock)
 

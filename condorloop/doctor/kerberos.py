@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from condorloop import accounts, kerberos
-from condorloop.amounts import duration
 from condorloop.config import Config
 from condorloop.doctor.checks import Check, Examination, fine, not_needed, stops, warning
 from condorloop.doctor.hosts import host_of, is_here
 from condorloop.kerberos import NoTicket, Ticket
 from condorloop.site import Site
+from condorloop.text import duration
 
 SUBJECT = "Kerberos"
 

@@ -14,7 +14,6 @@ from functools import partial
 import requests
 from requests.utils import get_environ_proxies
 
-from condorloop.amounts import duration, plural
 from condorloop.config import Config
 from condorloop.doctor.certificate import NoCertificate, valid_until
 from condorloop.doctor.checks import (
@@ -30,6 +29,7 @@ from condorloop.doctor.hosts import host_of, port_of
 from condorloop.doctor.web import answer
 from condorloop.oms import CLOCK_MARGIN, Oms, OmsUnavailable
 from condorloop.site import OmsSite
+from condorloop.text import duration, plural
 
 SUBJECT = "OMS"
 

@@ -33,8 +33,8 @@ from condorloop.doctor.checks import (
     warning,
 )
 from condorloop.model.enums import NodeKind
-from condorloop.plain import one_line
 from condorloop.site import PoolSite
+from condorloop.text import one_line
 
 SUBJECT = "pool"
 

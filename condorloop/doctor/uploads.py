@@ -21,7 +21,7 @@ from condorloop.doctor.checks import Check, Examination, fine, stops
 from condorloop.doctor.hosts import host_of
 from condorloop.doctor.oms import certificate
 from condorloop.doctor.web import answer
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 SUBJECT = "uploads"
 

@@ -26,8 +26,8 @@ from condorloop.disk import DiskSpace, Room, disk
 from condorloop.doctor.checks import Check, Examination, fine, stops, warning
 from condorloop.ledger_file import LEDGER
 from condorloop.lock import LOCK
-from condorloop.plain import one_line
 from condorloop.rundir import write_whole
+from condorloop.text import one_line
 
 SUBJECT = "work_dir"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from condorloop.plain import one_line
+from condorloop.text import one_line
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from condorloop.model.enums import NodeKind
-from condorloop.plain import plain
 from condorloop.reporting.report import CalibrationReport, CampaignReport, Report, Spread
 from condorloop.reporting.tables import PART_WORDS, span
 from condorloop.reporting.ways import Part
+from condorloop.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from condorloop.plain import shown
+from condorloop.text import shown
 
 EXPECTED = "a date such as 2026-11-24 or 2026-11-24T06:00 (UTC), an age such as 24h or 7d, or a run"
 

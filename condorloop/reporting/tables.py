@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from condorloop.amounts import plural
 from condorloop.model.enums import UploadOutcome
 from condorloop.reporting.report import (
     CalibrationReport,
@@ -19,6 +18,7 @@ from condorloop.reporting.report import (
     Spread,
 )
 from condorloop.reporting.ways import Part
+from condorloop.text import plural
 
 CAMPAIGNS_SHOWN = 30
 """How many campaigns a table has at most; the others are in the CSV and JSON formats."""

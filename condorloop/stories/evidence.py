@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from condorloop.diagnosis import relevant
-from condorloop.plain import plain
 from condorloop.stories.trouble import Finding, Sign
+from condorloop.text import plain
 
 LINES = 12
 """How many lines are shown."""

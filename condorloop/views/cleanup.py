@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from condorloop.amounts import duration, size
 from condorloop.cleaning import Inventory, Leaving, going
 from condorloop.disk import DiskSpace
 from condorloop.model.enums import Kept
+from condorloop.text import duration, size
 from condorloop.views.status import CAMPAIGN_STYLES
 from condorloop.views.table import Column, FittingTable
 from condorloop.views.terminal import age, text

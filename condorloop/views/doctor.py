@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from condorloop.doctor.checks import Check, Findings, Verdict, of_verdict
-from condorloop.plain import plain
+from condorloop.text import plain
 from condorloop.views.terminal import console, text
 
 _LOOKS = {

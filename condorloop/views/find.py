@@ -12,13 +12,13 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from condorloop.amounts import size
 from condorloop.failures import words_of
 from condorloop.model.enums import FileState
 from condorloop.model.jobs import JobRecord
 from condorloop.stories.finding import Found, Hit
 from condorloop.stories.meanings import FORMS, Kind
 from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory
+from condorloop.text import size
 from condorloop.views.bar import LUMI_STYLES
 from condorloop.views.show import DAG_STYLES, NODE_STYLES, number, outcome, since
 from condorloop.views.status import CAMPAIGN_STYLES

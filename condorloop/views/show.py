@@ -14,10 +14,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from condorloop import problems
-from condorloop.amounts import size
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.status import Problem, ProblemKind, by_urgency
 from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story
+from condorloop.text import size
 from condorloop.views.bar import LumiBar
 from condorloop.views.problems import problem_lines
 from condorloop.views.status import CAMPAIGN_STYLES

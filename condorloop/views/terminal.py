@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from condorloop.amounts import duration as duration
-from condorloop.plain import plain
+from condorloop.text import duration as duration
+from condorloop.text import plain
 
 _NO_TERMINAL = 2000
 """Characters of a line that is not folded anywhere."""

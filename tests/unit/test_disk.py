@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.amounts import size
 from condorloop.disk import FULL, TIGHT, DiskSpace, Room, disk
+from condorloop.text import size
 
 
 def test_the_numbers_are_those_of_the_file_system(tmp_path):

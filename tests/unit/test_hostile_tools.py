@@ -8,8 +8,8 @@ from condorloop.contents import parse_contents
 from condorloop.fields import Seconds, Section
 from condorloop.model.lumis import Lumis
 from condorloop.model.service import Service
-from condorloop.plain import one_line, plain, shown
 from condorloop.storage import unusable_name
+from condorloop.text import one_line, plain, shown
 from condorloop.xrdfs import Answer, StorageUnavailable, parse_listing, parse_names, parse_stat
 from tests.unit.hostile import SPECIMENS, is_one_clear_line, outcome, texts, values
 

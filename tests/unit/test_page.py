@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from condorloop import page
 from condorloop.model.status import Problem, ProblemKind
-from condorloop.plain import plain
 from condorloop.status import to_json
+from condorloop.text import plain
 from tests.unit.examples import campaign_status, loop_status
 
 
