@@ -12,10 +12,10 @@ from pathlib import Path
 
 from benchmarks import timing
 from benchmarks.frame import Ask, Goal, Result, Table
-from condorloop.bell import Bell
 from condorloop.intake import Intake
-from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
+from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.wakeup import Bell
 from condorloop.site import StorageSite
 from condorloop.storage import Storage
 

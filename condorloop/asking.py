@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 from condorloop.config import Config
 from condorloop.granting import planned
-from condorloop.interruption import Stopped
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.ledger_requests import Requests
 from condorloop.ledger_view import LedgerView
-from condorloop.lock import AlreadyRunning
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
+from condorloop.runtime.lock import AlreadyRunning
+from condorloop.runtime.shutdown import Stopped
 from condorloop.submitter import Submitter
 from condorloop.wishes import Plan
 

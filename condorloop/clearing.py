@@ -13,11 +13,11 @@ from condorloop import asking, cleaning
 from condorloop.asking import Wish
 from condorloop.cleaning import Inventory
 from condorloop.config import Config
-from condorloop.disk import DiskSpace, disk
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_retention import LedgerRetention
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import ALL_RUNS
+from condorloop.runtime.disk_space import DiskSpace, disk
 from condorloop.submitter import Submitter
 
 

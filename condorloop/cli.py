@@ -8,7 +8,7 @@ import click
 
 from condorloop import __version__
 from condorloop.commands.group import Commands, examples
-from condorloop.logs import complain
+from condorloop.runtime.logs import complain
 
 
 @click.group(
@@ -51,8 +51,8 @@ def _outside() -> tuple[type[Exception], ...]:
     from condorloop.config import ConfigError
     from condorloop.dagman.schedd import ScheddUnavailable
     from condorloop.ledger_file import LedgerError
-    from condorloop.lock import AlreadyRunning
     from condorloop.reporting.plots import PlotsUnavailable
+    from condorloop.runtime.lock import AlreadyRunning
     from condorloop.status import StatusError
     from condorloop.storage import StorageUnavailable
 

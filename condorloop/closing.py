@@ -9,10 +9,10 @@ import logging
 
 from condorloop.dagman.render import Renderer
 from condorloop.ledger import Ledger
-from condorloop.logs import say
 from condorloop.model.campaign import Campaign
 from condorloop.model.enums import CampaignState, Kept
 from condorloop.rundir import RUN_END, iso_time, write_lines, write_whole
+from condorloop.runtime.logs import say
 
 
 def set_state(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from condorloop import processes
+from condorloop.runtime import subprocesses
 
 if TYPE_CHECKING:  # node.py imports this module, and must start fast
     from condorloop.config import Config
@@ -111,7 +111,7 @@ class Cmssw:
             with (self.folder / f".{self.release}.lock").open("a") as lock:
                 deadline = time.monotonic() + timeout
                 _lock(lock.fileno(), deadline)
-                done = processes.run(
+                done = subprocesses.run(
                     ["bash", "-c", _ENTER],
                     environment=environment,
                     timeout=max(deadline - time.monotonic(), 1.0),

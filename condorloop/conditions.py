@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop import processes
 from condorloop.model.enums import UploadOutcome
-from condorloop.private import why_not_private
+from condorloop.runtime import subprocesses
+from condorloop.runtime.secret_files import why_not_private
 
 NETRC_MACHINE = "ConditionUploader"
 _REASON = "..."
@@ -93,7 +93,7 @@ def upload(
     if auth_path:
         environment["COND_AUTH_PATH"] = str(auth_path)
     try:
-        done = processes.run(
+        done = subprocesses.run(
             [*command, database.name],
             folder=database.parent,
             environment=environment,

@@ -12,12 +12,12 @@ from concurrent.futures import Future
 from threading import Thread
 from typing import Protocol
 
-from condorloop.bounded import in_time
 from condorloop.ledger_file import LedgerError
 from condorloop.messages import Message, Wanted, due, noted, settled
 from condorloop.messengers import NotSent, Way
 from condorloop.model.notification import Memory, Told
 from condorloop.model.status import Status
+from condorloop.runtime.deadline import in_time
 from condorloop.text import one_line
 
 LONGEST = 30.0

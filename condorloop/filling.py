@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from condorloop.disk import DiskSpace, disk
+from condorloop.runtime.disk_space import DiskSpace, disk
 from condorloop.site import DiskSite
 from condorloop.text import duration
 

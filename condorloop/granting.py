@@ -13,18 +13,18 @@ from condorloop.cleaning import ON_REQUEST, Cleaner
 from condorloop.closing import set_state
 from condorloop.dagman.renewal import renew
 from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.interruption import Interruption
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.leavings import Size
 from condorloop.ledger import Ledger
 from condorloop.ledger_view import LedgerView
-from condorloop.logs import say
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import CampaignState, DagState, RequestKind
 from condorloop.model.queue import Jobs
 from condorloop.model.request import ALL_RUNS, Request
 from condorloop.rundir import alcareco_name, dag_dir, outputs, set_aside
+from condorloop.runtime.logs import say
+from condorloop.runtime.shutdown import Interruption
 from condorloop.text import plural
 from condorloop.wishes import Abandon, Act, Hold, Plan, Release, Resubmit, Subject
 from condorloop.world import Pool

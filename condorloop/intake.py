@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from condorloop.bell import Bell
-from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
 from condorloop.model.campaign import Probe
 from condorloop.model.enums import FileState
 from condorloop.model.lumis import EMPTY
 from condorloop.model.service import Service
+from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.wakeup import Bell
 from condorloop.storage import Contents, StorageUnavailable, unusable_name
 from condorloop.text import plural
 from condorloop.world import Files

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from condorloop.ledger_file import LedgerError
-from condorloop.logs import say
 from condorloop.model.campaign import CampaignKey
+from condorloop.runtime.logs import say
 from condorloop.text import one_line
 
 log = logging.getLogger(__name__)

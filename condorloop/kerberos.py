@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from condorloop import processes
+from condorloop.runtime import subprocesses
 from condorloop.text import one_line
 
 ENDS_SOON = 6 * 3600.0
@@ -84,7 +84,7 @@ def look(environment: Mapping[str, str] | None = None) -> Ticket:
     """
     values = os.environ if environment is None else environment
     try:
-        done = processes.run(["klist"], environment={**values, **_FIXED}, timeout=TIMEOUT)
+        done = subprocesses.run(["klist"], environment={**values, **_FIXED}, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         raise NoTicket(f"klist took more than {TIMEOUT:g} s") from None
     except OSError as error:

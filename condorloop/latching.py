@@ -9,13 +9,13 @@ from __future__ import annotations
 from condorloop import planner, window
 from condorloop.config import Config
 from condorloop.dagman.render import Renderer
-from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
-from condorloop.logs import say
 from condorloop.luminosity import Luminosity
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.service import Service
 from condorloop.oms import OmsUnavailable
+from condorloop.runtime.logs import say
+from condorloop.runtime.shutdown import Interruption
 from condorloop.world import Runs
 
 

@@ -12,14 +12,14 @@ from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.renewal import renew
 from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
-from condorloop.logs import say
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import PlannedNode
 from condorloop.model.service import Service
 from condorloop.rundir import ASK_AGAIN, dag_file, harvest_name
+from condorloop.runtime.logs import say
+from condorloop.runtime.shutdown import Interruption
 from condorloop.text import one_line
 from condorloop.world import Pool
 

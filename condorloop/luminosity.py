@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from condorloop.calibration import Calibration
-from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
 from condorloop.model.campaign import Campaign
+from condorloop.runtime.shutdown import Interruption
 from condorloop.world import Runs
 
 

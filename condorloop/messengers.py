@@ -18,7 +18,7 @@ import requests
 
 from condorloop import message_text
 from condorloop.messages import Message
-from condorloop.private import why_not_private
+from condorloop.runtime.secret_files import why_not_private
 from condorloop.site import MailSite, MessagesSite
 from condorloop.text import one_line
 

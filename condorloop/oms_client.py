@@ -17,8 +17,8 @@ from urllib.parse import unquote
 import requests
 from omsapi import OMSAPI, OMSAPIOAuth
 
-from condorloop.bounded import in_time
-from condorloop.private import why_not_private
+from condorloop.runtime.deadline import in_time
+from condorloop.runtime.secret_files import why_not_private
 from condorloop.site import OmsSite
 from condorloop.text import one_line
 

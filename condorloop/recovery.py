@@ -21,11 +21,11 @@ from condorloop.judging import verdict
 from condorloop.launcher import planned_nodes
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.ledger_archive import ArchiveError, archives
-from condorloop.logs import say
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
 from condorloop.model.enums import FileState, NodeKind
 from condorloop.progress import Observed, observe_dag
 from condorloop.remains import Remains, owner_of, remains_of
+from condorloop.runtime.logs import say
 from condorloop.window import LAST_CALL, closing_rules
 from condorloop.xrdfs import run_folder
 

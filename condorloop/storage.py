@@ -18,9 +18,9 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from condorloop import processes
 from condorloop.cmssw import CmsswError
 from condorloop.contents import Contents, parse_contents
+from condorloop.runtime import subprocesses
 from condorloop.site import StorageSite
 from condorloop.text import one_line
 from condorloop.xrdfs import (
@@ -313,7 +313,7 @@ class Storage:
             if self._closed:
                 raise OSError(0, "storage is closed")
             process = subprocess.Popen(
-                [*processes.tied(), *command],
+                [*subprocesses.tied(), *command],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

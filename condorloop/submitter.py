@@ -14,9 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 
-from condorloop import logs, planner, window
+from condorloop import planner, window
 from condorloop.archiving import Archiver
-from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
 from condorloop.closing import set_state
 from condorloop.cmssw import Cmssw
@@ -25,7 +24,6 @@ from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.granting import Granting
 from condorloop.intake import Intake
-from condorloop.interruption import Interruption, Stopped
 from condorloop.isolation import Isolation
 from condorloop.latching import Latching
 from condorloop.launcher import Launcher
@@ -33,9 +31,12 @@ from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service
-from condorloop.notify import Notifier
 from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.reloading import Reloading
+from condorloop.runtime import logs
+from condorloop.runtime.shutdown import Interruption, Stopped
+from condorloop.runtime.systemd import Notifier
+from condorloop.runtime.wakeup import Bell
 from condorloop.sharing import in_time, share
 from condorloop.showing import Seen, Showing
 from condorloop.text import one_line, plural

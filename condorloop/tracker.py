@@ -17,11 +17,9 @@ from condorloop.dagman.outcome import Ended, failed_nodes, how_ended, last_clust
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.dagman.waiting import IDLE_LONG
-from condorloop.interruption import Interruption
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
-from condorloop.logs import say
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import CampaignState, DagState, Kept
 from condorloop.model.jobs import FailedNode
@@ -29,6 +27,8 @@ from condorloop.model.queue import HeldJob, Jobs, QueuedDag
 from condorloop.model.service import Service
 from condorloop.progress import Observed, follow_dag, observe_dag
 from condorloop.rundir import MANIFEST, RUN_START, dag_dir, dag_file, let_group_write, read_json
+from condorloop.runtime.logs import say
+from condorloop.runtime.shutdown import Interruption
 from condorloop.window import closing_rules, is_over, is_past
 from condorloop.world import Pool
 

@@ -21,8 +21,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from condorloop import status as states
-from condorloop.lock import running_submitter
 from condorloop.model.status import Status
+from condorloop.runtime.lock import running_submitter
 from condorloop.status import StatusError
 
 TICK = 1.0

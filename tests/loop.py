@@ -21,12 +21,13 @@ from typing import Any
 import requests
 import yaml
 
-from condorloop import config, logs
+from condorloop import config
 from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
 from condorloop.ledger_view import LedgerView
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.rundir import read_json
+from condorloop.runtime import logs
 from condorloop.submitter import Submitter
 from condorloop.testbed import conddb
 from condorloop.testbed.assay import Verdict, appeared, assay

@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from condorloop import logs
 from condorloop.config import Config
 from condorloop.ledger_file import LEDGER
-from condorloop.lock import sole_submitter
 from condorloop.recovery import open_ledger
+from condorloop.runtime import logs
+from condorloop.runtime.lock import sole_submitter
 from condorloop.submitter import Submitter
 
 

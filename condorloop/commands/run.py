@@ -10,7 +10,7 @@ import click
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
 from condorloop.commands.owning import submitter
-from condorloop.logs import Format
+from condorloop.runtime.logs import Format
 
 
 def _logging(command: Callable[..., None]) -> Callable[..., None]:

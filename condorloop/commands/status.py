@@ -10,7 +10,7 @@ import click
 from condorloop import status as states
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
-from condorloop.lock import running_submitter
+from condorloop.runtime.lock import running_submitter
 from condorloop.views.status import status_view
 from condorloop.views.terminal import console
 

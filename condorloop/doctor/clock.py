@@ -13,7 +13,6 @@ import subprocess
 from collections.abc import Iterator
 from functools import partial
 
-from condorloop import processes
 from condorloop.config import Config
 from condorloop.doctor.checks import (
     Check,
@@ -24,6 +23,7 @@ from condorloop.doctor.checks import (
     warning,
 )
 from condorloop.doctor.hosts import is_here
+from condorloop.runtime import subprocesses
 
 SUBJECT = "clock"
 
@@ -100,7 +100,7 @@ def _chrony() -> str | None:
     """Ask chronyd; None where there is none."""
     environment = {**os.environ, "LC_ALL": "C"}
     try:
-        done = processes.run(
+        done = subprocesses.run(
             ["chronyc", "-n", "tracking"], environment=environment, timeout=_TIMEOUT
         )
     except (OSError, subprocess.TimeoutExpired):

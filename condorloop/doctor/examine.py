@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from threading import Thread
 
-from condorloop.bounded import in_time
 from condorloop.config import Config
 from condorloop.doctor import clock, cmssw, kerberos, oms, pool, storage, uploads, work_dir
 from condorloop.doctor.checks import Check, Examination, Findings, not_checked, stops
+from condorloop.runtime.deadline import in_time
 from condorloop.text import one_line
 
 _SUBJECTS = (pool, work_dir, oms, storage, kerberos, cmssw, uploads, clock)

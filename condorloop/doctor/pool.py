@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from condorloop import processes
 from condorloop.config import Config
 from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.quoting import classad
@@ -33,6 +32,7 @@ from condorloop.doctor.checks import (
     warning,
 )
 from condorloop.model.enums import NodeKind
+from condorloop.runtime import subprocesses
 from condorloop.site import PoolSite
 from condorloop.text import one_line
 
@@ -120,7 +120,7 @@ def _dagman() -> Iterator[Check]:
 def _version_of(tool: str) -> subprocess.CompletedProcess[bytes]:
     # it begins a log of its own where it stands
     with tempfile.TemporaryDirectory() as folder:
-        return processes.run(
+        return subprocesses.run(
             [tool, "-version"], environment=os.environ, timeout=_TIMEOUT, folder=Path(folder)
         )
 

@@ -20,13 +20,13 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from condorloop import processes
 from condorloop.config import Config, shipped
-from condorloop.disk import DiskSpace, Room, disk
 from condorloop.doctor.checks import Check, Examination, fine, stops, warning
 from condorloop.ledger_file import LEDGER
-from condorloop.lock import LOCK
 from condorloop.rundir import write_whole
+from condorloop.runtime import subprocesses
+from condorloop.runtime.disk_space import DiskSpace, Room, disk
+from condorloop.runtime.lock import LOCK
 from condorloop.text import one_line
 
 SUBJECT = "work_dir"
@@ -150,7 +150,7 @@ def _lock(folder: Path) -> None:
     with path.open("w") as first, path.open("r+") as second:
         fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.lockf(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        done = processes.run(
+        done = subprocesses.run(
             [sys.executable, "-c", _TRY_LOCKS, str(path)], environment=os.environ, timeout=_TIMEOUT
         )
     if done.returncode:
@@ -177,7 +177,7 @@ def _script(folder: Path) -> None:
     # a file that this process has open for writing, a thread's new process may have open, too:
     # then it cannot be run
     for command in (["sh", "-c", _MAKE_SCRIPT, "sh", script], [script]):
-        done = processes.run(command, environment=os.environ, timeout=_TIMEOUT)
+        done = subprocesses.run(command, environment=os.environ, timeout=_TIMEOUT)
         if done.returncode:
             said = one_line(done.stderr.decode(errors="replace"))
             raise OSError(0, f"a script ended with {done.returncode}: {said}")

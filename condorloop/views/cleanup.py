@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from condorloop.cleaning import Inventory, Leaving, going
-from condorloop.disk import DiskSpace
 from condorloop.model.enums import Kept
+from condorloop.runtime.disk_space import DiskSpace
 from condorloop.text import duration, size
 from condorloop.views.status import CAMPAIGN_STYLES
 from condorloop.views.table import Column, FittingTable

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from condorloop import logs
 from condorloop.dagman.schedd import Schedd
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.model.queue import Jobs
 from condorloop.recovery import open_ledger
+from condorloop.runtime import logs
 from condorloop.submitter import Submitter
 from condorloop.world import World
 from tests import boundaries

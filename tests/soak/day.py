@@ -15,7 +15,6 @@ from random import Random
 
 from condorloop.cmssw import CmsswError
 from condorloop.config import Config, load
-from condorloop.interruption import Stopped
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_summary import LedgerSummary
@@ -24,6 +23,7 @@ from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.recovery import open_ledger
 from condorloop.rundir import MANIFEST, read_json
+from condorloop.runtime.shutdown import Stopped
 from condorloop.submitter import Submitter
 from condorloop.world import World
 from tests.soak.detector import SimulatedOms, runs_of_a_day

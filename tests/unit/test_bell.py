@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 
-from condorloop.bell import Bell
+from condorloop.runtime.wakeup import Bell
 
 
 def test_a_ring_before_the_wait_ends_it_at_once():

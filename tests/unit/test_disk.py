@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.disk import FULL, TIGHT, DiskSpace, Room, disk
+from condorloop.runtime.disk_space import FULL, TIGHT, DiskSpace, Room, disk
 from condorloop.text import size
 
 

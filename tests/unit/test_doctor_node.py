@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.config import shipped
-from condorloop.disk import DiskSpace
 from condorloop.doctor import pool, work_dir
 from condorloop.doctor.checks import Verdict
+from condorloop.runtime.disk_space import DiskSpace
 from condorloop.storage import StorageUnavailable
 from tests.unit.examples import config
 

@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.bell import Bell
 from condorloop.cleaning import Cleaner
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.granting import Granting
-from condorloop.interruption import Interruption
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
@@ -23,6 +21,8 @@ from condorloop.model.queue import Jobs
 from condorloop.model.request import ALL_RUNS
 from condorloop.resources import Resources
 from condorloop.rundir import MANIFEST, RUN_END, dag_file, read_json
+from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.wakeup import Bell
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 OTHER = CampaignKey("BeamSpot", KEY.run)

@@ -5,11 +5,11 @@ from threading import Barrier, Event
 
 import pytest
 
-from condorloop.bell import Bell
 from condorloop.intake import SOON, Intake, file_state
-from condorloop.interruption import Interruption, Stopped
 from condorloop.ledger import Ledger
 from condorloop.model.enums import FileState
+from condorloop.runtime.shutdown import Interruption, Stopped
+from condorloop.runtime.wakeup import Bell
 from condorloop.storage import StorageUnavailable
 from tests.unit.examples import START
 

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from condorloop.bell import Bell
-from condorloop.interruption import Interruption, Stopped
+from condorloop.runtime.shutdown import Interruption, Stopped
+from condorloop.runtime.wakeup import Bell
 
 
 def test_a_wait_for_an_answer_is_torn_away():

@@ -2,15 +2,15 @@
 
 import pytest
 
-from condorloop.bell import Bell
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.interruption import Interruption
 from condorloop.launcher import Launcher
 from condorloop.ledger import Ledger
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import DagState
+from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.wakeup import Bell
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from condorloop.lock import AlreadyRunning, sole_submitter
+from condorloop.runtime.lock import AlreadyRunning, sole_submitter
 
 
 def test_a_second_submitter_is_refused_and_told_who_runs(tmp_path):

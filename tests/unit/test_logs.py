@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from condorloop import logs
 from condorloop.model.campaign import CampaignKey
+from condorloop.runtime import logs
 from tests.unit.examples import TOP
 from tests.unit.hostile import SPECIMENS
 

@@ -4,10 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from condorloop.bell import Bell
 from condorloop.config import load
 from condorloop.contents import Contents
-from condorloop.interruption import Interruption
 from condorloop.ledger import Ledger
 from condorloop.luminosity import Luminosity
 from condorloop.model.campaign import CampaignKey, Probe
@@ -15,6 +13,8 @@ from condorloop.model.enums import CampaignState, FileState
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued
 from condorloop.oms import Oms
+from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.wakeup import Bell
 from condorloop.submitter import Submitter
 from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS, usual

@@ -4,7 +4,7 @@ import pytest
 
 from condorloop.conditions import missing_credentials
 from condorloop.oms import Oms, OmsUnavailable
-from condorloop.private import why_not_private
+from condorloop.runtime.secret_files import why_not_private
 from condorloop.site import OmsSite
 
 

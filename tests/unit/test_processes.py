@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 
-from condorloop import processes
+from condorloop.runtime import subprocesses
 from condorloop.testbed import daemon
 
 STARTS = """\
@@ -29,7 +29,7 @@ def test_a_tied_command_ends_with_a_process_that_is_killed():
 
 def test_where_the_tool_is_missing_commands_run_as_they_are(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert processes.tied.__wrapped__() == ()
+    assert subprocesses.tied.__wrapped__() == ()
 
 
 def test_where_the_tool_does_not_know_the_option_commands_run_as_they_are(monkeypatch, tmp_path):
@@ -37,4 +37,4 @@ def test_where_the_tool_does_not_know_the_option_commands_run_as_they_are(monkey
     tool.write_text("#!/bin/sh\nexit 1\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert processes.tied.__wrapped__() == ()
+    assert subprocesses.tied.__wrapped__() == ()

@@ -5,13 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from condorloop import logs, wishes
+from condorloop import wishes
 from condorloop.config import load
 from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import Queued
 from condorloop.rundir import read_json
+from condorloop.runtime import logs
 from condorloop.status import STATUS
 from condorloop.submitter import Submitter
 from condorloop.world import World
@@ -43,7 +44,9 @@ def test_a_mistake_of_the_loop_is_told_and_ends_neither_it_nor_later_cycles(tmp_
 
 def test_a_cycle_that_a_mistake_cut_short_does_not_feed_the_watchdog(tmp_path, monkeypatch):
     fed = []
-    monkeypatch.setattr("condorloop.notify.Notifier.cycled", lambda self, status: fed.append(1))
+    monkeypatch.setattr(
+        "condorloop.runtime.systemd.Notifier.cycled", lambda self, status: fed.append(1)
+    )
 
     def stumble(submitter, config):
         raise ZeroDivisionError

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from condorloop.bell import Bell
+from condorloop.runtime.wakeup import Bell
 
 
 class Stopped(BaseException):

@@ -1,0 +1,1 @@
+"""The process that runs: signals, locks, logs, time limits, other programs."""
