@@ -17,7 +17,7 @@ from htcondor2 import dags
 
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.model.enums import NodeKind
-from condorloop.rundir import PERMANENT
+from condorloop.rundir.layout import PERMANENT
 
 STORAGE = "root://127.0.0.1:2"
 RETRIES = 3

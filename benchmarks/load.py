@@ -21,7 +21,8 @@ from typing import Any
 from benchmarks import light
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.model.enums import CampaignState
-from condorloop.rundir import read_json, run_dir
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import run_dir
 from condorloop.site import PoolSite
 from condorloop.testbed import prefix
 from condorloop.testbed.assay import appeared, faults_of_reco, first_held

@@ -19,7 +19,9 @@ from condorloop.ledger_file import LEDGER
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued, QueuedDag
-from condorloop.rundir import Witness, alcareco_name, write_whole
+from condorloop.rundir.durable import write_whole
+from condorloop.rundir.layout import alcareco_name
+from condorloop.rundir.witness import Witness
 from condorloop.submitter import Submitter
 from condorloop.world import World
 from condorloop.xrdfs import run_folder

@@ -22,7 +22,8 @@ from benchmarks import light
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.dagman.events import jobs_of
 from condorloop.model.enums import NodeKind, UploadOutcome
-from condorloop.rundir import MANIFEST, UPLOAD_RECORD, dag_dir, dag_file, harvest_name, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST, UPLOAD_RECORD, dag_dir, dag_file, harvest_name
 from condorloop.testbed import prefix
 from condorloop.testbed.assay import appeared
 from condorloop.testbed.stack import Stack

@@ -13,13 +13,13 @@ from typing import Any
 
 from condorloop import window
 from condorloop.config import Config
-from condorloop.leavings import Size, remove, size_of
 from condorloop.ledger import Ledger
 from condorloop.ledger_retention import LedgerRetention
 from condorloop.model.campaign import CampaignKey, Settled
 from condorloop.model.enums import CampaignState, Kept
 from condorloop.retention import due, goes_at, is_configured
-from condorloop.rundir import run_dir
+from condorloop.rundir.disk_usage import Size, remove, size_of
+from condorloop.rundir.layout import run_dir
 from condorloop.runtime.disk_space import DiskSpace
 from condorloop.runtime.logs import say
 from condorloop.text import one_line

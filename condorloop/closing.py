@@ -11,7 +11,8 @@ from condorloop.dagman.render import Renderer
 from condorloop.ledger import Ledger
 from condorloop.model.campaign import Campaign
 from condorloop.model.enums import CampaignState, Kept
-from condorloop.rundir import RUN_END, iso_time, write_lines, write_whole
+from condorloop.rundir.durable import write_lines, write_whole
+from condorloop.rundir.layout import RUN_END, iso_time
 from condorloop.runtime.logs import say
 
 

@@ -21,7 +21,8 @@ from condorloop.dagman.renewal import EARLIER, TAKEN_OUT
 from condorloop.dagman.replan import plan_of
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
-from condorloop.rundir import MANIFEST, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST
 from condorloop.yaml_file import dotted
 
 CONTEXT = 2

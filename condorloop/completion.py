@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from condorloop.config import Known
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from condorloop.status import STATUS
 
 

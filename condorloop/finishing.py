@@ -20,16 +20,7 @@ from condorloop.manifest import DagContext, NodeError, lumis_of
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rootheader import why_not_whole
-from condorloop.rundir import (
-    HARVEST_RECORD,
-    INPUTS,
-    JOB_REPORT,
-    LEFT_OUT,
-    MADE,
-    PAYLOAD_DB,
-    PERMANENT,
-    UPLOAD_RECORD,
-    Witness,
+from condorloop.rundir.durable import (
     let_group_write,
     read_json,
     remove_unfinished,
@@ -38,6 +29,17 @@ from condorloop.rundir import (
     write_json,
     write_lines,
 )
+from condorloop.rundir.layout import (
+    HARVEST_RECORD,
+    INPUTS,
+    JOB_REPORT,
+    LEFT_OUT,
+    MADE,
+    PAYLOAD_DB,
+    PERMANENT,
+    UPLOAD_RECORD,
+)
+from condorloop.rundir.witness import Witness
 
 if TYPE_CHECKING:
     from condorloop.payload import Iov

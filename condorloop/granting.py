@@ -15,14 +15,15 @@ from condorloop.dagman.renewal import renew
 from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
-from condorloop.leavings import Size
 from condorloop.ledger import Ledger
 from condorloop.ledger_view import LedgerView
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import CampaignState, DagState, RequestKind
 from condorloop.model.queue import Jobs
 from condorloop.model.request import ALL_RUNS, Request
-from condorloop.rundir import alcareco_name, dag_dir, outputs, set_aside
+from condorloop.rundir.disk_usage import Size
+from condorloop.rundir.durable import set_aside
+from condorloop.rundir.layout import alcareco_name, dag_dir, outputs
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
 from condorloop.text import plural

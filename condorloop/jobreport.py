@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import LAST_LS
+from condorloop.rundir.durable import LAST_LS
 
 LARGEST = 64 << 20
 """Bytes; a report of some thousand lumisections has a hundredth of it."""

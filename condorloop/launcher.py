@@ -17,7 +17,7 @@ from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import PlannedNode
 from condorloop.model.service import Service
-from condorloop.rundir import ASK_AGAIN, dag_file, harvest_name
+from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
 from condorloop.text import one_line

@@ -16,7 +16,7 @@ from condorloop.model.lumi_fates import FileFate, fates
 from condorloop.model.lumis import Lumis
 from condorloop.model.service import Service
 from condorloop.model.status import CampaignStatus, LumiSets
-from condorloop.rundir import alcareco_name
+from condorloop.rundir.layout import alcareco_name
 from condorloop.text import one_line
 
 

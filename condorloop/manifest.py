@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rundir import MANIFEST, read_json, read_lumis, set_aside
+from condorloop.rundir.durable import read_json, read_lumis, set_aside
+from condorloop.rundir.layout import MANIFEST
 
 
 class NodeError(Exception):

@@ -20,7 +20,9 @@ from condorloop.finishing import finish
 from condorloop.manifest import DagContext, NodeError
 from condorloop.model.enums import NodeKind
 from condorloop.rootheader import why_not_whole
-from condorloop.rundir import INPUTS, LEFT_OUT, Witness, remove_unfinished, write_lines
+from condorloop.rundir.durable import remove_unfinished, write_lines
+from condorloop.rundir.layout import INPUTS, LEFT_OUT
+from condorloop.rundir.witness import Witness
 
 BLAMES_TO_LEAVE_OUT = 2
 """So many failed attempts of HARVEST must blame an ALCARECO before it is left out."""

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from condorloop.config import shipped
 from condorloop.model.status import Status
-from condorloop.rundir import write_whole
+from condorloop.rundir.durable import write_whole
 from condorloop.status import to_json
 from condorloop.text import plain
 

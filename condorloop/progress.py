@@ -18,15 +18,9 @@ from condorloop.model.campaign import Dag
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY
-from condorloop.rundir import (
-    INPUTS,
-    Witness,
-    alcareco_job,
-    alcareco_name,
-    dag_dir,
-    read_json,
-    read_lumis,
-)
+from condorloop.rundir.durable import read_json, read_lumis
+from condorloop.rundir.layout import INPUTS, alcareco_job, alcareco_name, dag_dir
+from condorloop.rundir.witness import Witness
 
 _ALWAYS = ("HARVEST", "UPLOAD")
 

@@ -17,16 +17,9 @@ from condorloop.dagman.replan import plan_of
 from condorloop.model.campaign import CampaignKey, RawFile
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rundir import (
-    MANIFEST,
-    RUN_END,
-    RUN_START,
-    Witness,
-    alcareco_job,
-    dag_file,
-    read_json,
-    read_lumis,
-)
+from condorloop.rundir.durable import read_json, read_lumis
+from condorloop.rundir.layout import MANIFEST, RUN_END, RUN_START, alcareco_job, dag_file
+from condorloop.rundir.witness import Witness
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from condorloop.model.status import Status
-from condorloop.rundir import write_json
+from condorloop.rundir.durable import write_json
 
 STATUS = "status.json"
 """Its name in the work_dir."""

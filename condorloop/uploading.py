@@ -19,17 +19,14 @@ from condorloop.cmssw import Cmssw, CmsswError
 from condorloop.conditions import Answer
 from condorloop.manifest import DagContext
 from condorloop.model.enums import ASKED, UploadOutcome
-from condorloop.rundir import (
+from condorloop.rundir.durable import read_json, read_lumis, remove_unfinished, write_json
+from condorloop.rundir.layout import (
     ASK_AGAIN,
     HARVEST_RECORD,
     PERMANENT,
     UPLOAD_LOCK,
     UPLOAD_RECORD,
     iso_time,
-    read_json,
-    read_lumis,
-    remove_unfinished,
-    write_json,
 )
 
 _LOCK_TICK = 0.2

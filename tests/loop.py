@@ -26,7 +26,7 @@ from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
 from condorloop.ledger_view import LedgerView
 from condorloop.model.enums import CampaignState, RequestKind
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter
 from condorloop.testbed import conddb

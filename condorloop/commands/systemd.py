@@ -17,7 +17,7 @@ from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
 from condorloop.config import variables_of
 from condorloop.fields import Variables
-from condorloop.rundir import write_whole
+from condorloop.rundir.durable import write_whole
 from condorloop.units import Manager, UnitError, Wanted
 
 _VARIABLES: TypeAdapter[dict[str, str]] = TypeAdapter(Variables)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.model.queue import OURS
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 
 _NODE = re.compile(r'Node = "([^"]*)";\s*NodeStatus = (\d{1,3});')
 _ERROR = 6

@@ -14,7 +14,7 @@ from condorloop.calibration import Batching, Calibration
 from condorloop.model.campaign import Batch, CampaignKey, RawFile, dag_label
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rundir import (
+from condorloop.rundir.layout import (
     HARVEST_RECORD,
     UPLOAD_RECORD,
     alcareco_name,

@@ -16,7 +16,8 @@ from condorloop.dagman import events, outcome
 from condorloop.dagman.renewal import EARLIER
 from condorloop.failures import Attempt
 from condorloop.model.jobs import JobRecord
-from condorloop.rundir import MANIFEST, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST
 from condorloop.stories.story import Software
 
 

@@ -25,18 +25,15 @@ from condorloop.dagman.templates import template, template_versions
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rundir import (
+from condorloop.rundir.durable import json_text, sync_folder, write_to_disk, write_whole
+from condorloop.rundir.layout import (
     MANIFEST,
     PERMANENT,
     RUN_START,
     dag_dir,
     dag_file,
     iso_time,
-    json_text,
     run_dir,
-    sync_folder,
-    write_to_disk,
-    write_whole,
 )
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")

@@ -16,7 +16,8 @@ from condorloop.dagman.render import Renderer, write_texts
 from condorloop.dagman.replan import Dropped, plan_of, without
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
-from condorloop.rundir import MANIFEST, dag_dir, read_json, write_json
+from condorloop.rundir.durable import read_json, write_json
+from condorloop.rundir.layout import MANIFEST, dag_dir
 
 TAKEN_OUT = "taken_out"
 """In a manifest: inputs were taken out of the DAG since it was planned."""

@@ -13,7 +13,7 @@ from condorloop.dagman.plan import DagPlan, Node
 from condorloop.model.campaign import CampaignKey, RawFile
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import alcareco_job
+from condorloop.rundir.layout import alcareco_job
 
 Dropped = Mapping[str, frozenset[str]]
 """Inputs that nodes go on without, by node: RAW paths of a RECO node, RECO names of an ALCA."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from condorloop.config import Config, shipped
 from condorloop.doctor.checks import Check, Examination, fine, stops, warning
 from condorloop.ledger_file import LEDGER
-from condorloop.rundir import write_whole
+from condorloop.rundir.durable import write_whole
 from condorloop.runtime import subprocesses
 from condorloop.runtime.disk_space import DiskSpace, Room, disk
 from condorloop.runtime.lock import LOCK

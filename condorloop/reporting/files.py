@@ -11,7 +11,7 @@ from pathlib import Path
 
 from condorloop.reporting import csv_tables, page, plots
 from condorloop.reporting.report import Report, to_json
-from condorloop.rundir import write_whole
+from condorloop.rundir.durable import write_whole
 
 FORMATS = ("csv", "json", "html")
 IMAGES = ("png", "pdf")

@@ -23,7 +23,7 @@ from condorloop.reporting.period import Period
 from condorloop.reporting.report import CalibrationReport, CampaignReport, Report, Spread
 from condorloop.reporting.totals import Totals
 from condorloop.reporting.ways import CampaignFacts
-from condorloop.rundir import dag_file, run_dir
+from condorloop.rundir.layout import dag_file, run_dir
 
 
 def gather(config: Known, only: Collection[str], period: Period, now: float) -> Report:

@@ -24,7 +24,7 @@ from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY
 from condorloop.model.status import CampaignStatus, LumiText
-from condorloop.rundir import dag_file, run_dir
+from condorloop.rundir.layout import dag_file, run_dir
 from condorloop.stories.ledger_search import DagKey, LedgerSearch
 from condorloop.stories.meanings import Kind, Meaning, meanings
 from condorloop.stories.story import DagStory, FileStory, NodeStory, PayloadStory, Story

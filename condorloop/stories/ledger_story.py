@@ -17,7 +17,7 @@ from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind,
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import FileFate, LumiState, state_of
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import alcareco_name, harvest_name
+from condorloop.rundir.layout import alcareco_name, harvest_name
 from condorloop.stories.story import DagStory, FileStory, NodeStory, PayloadStory, Story, node_state
 
 

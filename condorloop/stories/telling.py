@@ -16,7 +16,8 @@ from condorloop.ledger_archive import with_archives
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.model.jobs import JobRecord
 from condorloop.payload import Iov
-from condorloop.rundir import HARVEST_RECORD, dag_file, read_json, run_dir
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import HARVEST_RECORD, dag_file, run_dir
 from condorloop.stories.ledger_story import LedgerStories
 from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story, node_state
 from condorloop.window import end_of

@@ -16,7 +16,8 @@ from typing import Any
 from condorloop.calibration import Calibration
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, read_json, run_dir
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, run_dir
 from condorloop.testbed import conddb
 from condorloop.testbed.services import OBJECT_TYPES
 from condorloop.testbed.truth import Truth, compare, counted_twice

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from condorloop import config
-from condorloop.rundir import read_json, write_json
+from condorloop.rundir.durable import read_json, write_json
 from condorloop.testbed.conditions_service import ConditionsService, TagSpec
 from condorloop.testbed.faults import Faults
 from condorloop.testbed.oms_rows import OmsRows, oms_rows

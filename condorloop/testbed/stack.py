@@ -18,7 +18,7 @@ from pathlib import Path
 from string import Template
 
 from condorloop.config import shipped
-from condorloop.rundir import read_json, write_whole
+from condorloop.rundir.durable import read_json, write_whole
 from condorloop.testbed import daemon, prefix
 from condorloop.testbed.cmssw.install import install
 from condorloop.testbed.conditions_service import NETRC_MACHINE

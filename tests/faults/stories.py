@@ -12,7 +12,8 @@ from condorloop import failures
 from condorloop.failures import Attempt
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import MANIFEST, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST
 from tests.loop import Loop, Played
 
 ECAL, STRIPS, SPOT = ALL = ("EcalPedestals", "SiStripBad", "BeamSpot")

@@ -20,7 +20,7 @@ import pytest
 
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop, Played
 

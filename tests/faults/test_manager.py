@@ -23,7 +23,7 @@ import yaml
 from condorloop.ledger_summary import LedgerSummary
 from condorloop.model.enums import CampaignState
 from condorloop.model.status import CampaignStatus
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import appeared
 from tests.faults.outside import appears, running

@@ -17,7 +17,8 @@ import requests
 from condorloop.ledger_requests import Requests
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import MANIFEST, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST
 from condorloop.testbed.assay import Verdict
 from tests.faults.outside import running
 from tests.faults.scenarios import run_of

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from condorloop.model.enums import CampaignState
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from condorloop.testbed.oms_attributes import RUNS
 from tests.faults.outside import problems, running
 from tests.faults.scenarios import run_of

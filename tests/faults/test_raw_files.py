@@ -11,7 +11,8 @@ import pytest
 from condorloop import intake
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import MANIFEST, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST
 from condorloop.testbed.assay import Appeared, Verdict
 from condorloop.testbed.raw import Stream, write_raw_file
 from condorloop.testbed.truth import Truth

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from condorloop.testbed import daemon
 from condorloop.testbed.services import PASSWORD, USER
 from tests.faults.scenarios import run_of

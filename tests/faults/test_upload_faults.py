@@ -19,7 +19,8 @@ import requests
 from condorloop.finishing import finish
 from condorloop.manifest import DagContext
 from condorloop.model.enums import CampaignState
-from condorloop.rundir import MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD, read_json, write_json
+from condorloop.rundir.durable import read_json, write_json
+from condorloop.rundir.layout import MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
 from condorloop.testbed import conddb
 from condorloop.testbed.conditions_service import ConditionsMode, ConditionsService, TagSpec
 from condorloop.uploading import upload

@@ -11,7 +11,7 @@ import pytest
 from condorloop.cleaning import Cleaner, inventories
 from condorloop.ledger import Ledger
 from condorloop.model.enums import CampaignState, Kept
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from tests.faults.scenarios import run_of
 from tests.faults.stories import ECAL, Story
 from tests.loop import Loop

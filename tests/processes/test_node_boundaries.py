@@ -9,7 +9,7 @@ import pytest
 from condorloop import node
 from condorloop.manifest import DagContext
 from condorloop.node import choose_inputs
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from tests import boundaries
 from tests.unit.node_examples import (
     ROOT,

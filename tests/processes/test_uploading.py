@@ -15,15 +15,8 @@ from condorloop import node
 from condorloop.finishing import finish
 from condorloop.manifest import DagContext
 from condorloop.model.enums import ASKED
-from condorloop.rundir import (
-    ASK_AGAIN,
-    MANIFEST,
-    PERMANENT,
-    UPLOAD_LOCK,
-    UPLOAD_RECORD,
-    read_json,
-    write_json,
-)
+from condorloop.rundir.durable import read_json, write_json
+from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
 from condorloop.testbed import conddb
 from condorloop.testbed.conditions_service import (
     NETRC_MACHINE,

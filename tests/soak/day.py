@@ -22,7 +22,8 @@ from condorloop.model.campaign import CampaignKey
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.recovery import open_ledger
-from condorloop.rundir import MANIFEST, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST
 from condorloop.runtime.shutdown import Stopped
 from condorloop.submitter import Submitter
 from condorloop.world import World

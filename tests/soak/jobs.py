@@ -22,7 +22,8 @@ from typing import Any
 from condorloop import node
 from condorloop.manifest import DagContext, NodeError
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB
 from condorloop.uploading import upload
 from tests.soak.storage import SimulatedStorage
 from tests.soak.story import Agenda, Violation

@@ -15,7 +15,7 @@ from condorloop.ledger import LedgerError
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_requests import Requests
 from condorloop.model.enums import RequestKind
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from tests.soak.promises import Promises
 from tests.soak.story import Agenda
 from tests.soak.tripwire import unwatched

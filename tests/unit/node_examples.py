@@ -17,7 +17,8 @@ from condorloop.manifest import DagContext
 from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.model.lumis import Lumis
 from condorloop.node import choose_inputs
-from condorloop.rundir import JOB_REPORT, MADE, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import JOB_REPORT, MADE
 from condorloop.testbed.cmssw.rootfile import write_trees
 from tests.unit.examples import config, raw_file
 

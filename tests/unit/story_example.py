@@ -21,7 +21,7 @@ from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rundir import dag_file, run_dir
+from condorloop.rundir.layout import dag_file, run_dir
 from tests.unit.examples import KEY, RUN, START, config
 
 STREAM = "/eos/cms/RAW"

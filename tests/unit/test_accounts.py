@@ -13,7 +13,7 @@ from condorloop.config import ConfigError, load
 from condorloop.dagman.plan import plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import CampaignKey
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from condorloop.testbed.cmssw.install import install
 from tests.unit.examples import TOP, site_file
 

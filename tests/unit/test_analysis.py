@@ -11,7 +11,7 @@ from condorloop.ledger import Ledger
 from condorloop.ledger_file import LedgerError
 from condorloop.model.queue import HELD_BY_PERSON, HeldJob, QueuedDag
 from condorloop.model.status import ProblemKind
-from condorloop.rundir import dag_file, run_dir
+from condorloop.rundir.layout import dag_file, run_dir
 from condorloop.stories.analysis import Queue, findings
 from condorloop.stories.analyzing import having
 from condorloop.stories.evidence import with_log

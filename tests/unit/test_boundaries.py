@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from condorloop.rundir import write_lines
+from condorloop.rundir.durable import write_lines
 from tests import boundaries
 
 
@@ -57,7 +57,7 @@ def test_effects_at_one_place_of_the_program_are_one_site(tmp_path):
     assert list(sites.values()) == [1, 2]
     [opened, renamed] = sites
     assert (opened.event, renamed.event) == ("open", "os.rename")
-    assert "condorloop.rundir.write_to_disk" in opened.stack[-1]
+    assert "condorloop.rundir.durable.write_to_disk" in opened.stack[-1]
 
 
 def test_what_raises_no_audit_event_can_tell_of_itself(tmp_path):

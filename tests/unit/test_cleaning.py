@@ -8,14 +8,14 @@ import yaml
 
 from condorloop.cleaning import EVERY, Cleaner, going, inventories
 from condorloop.config import load
-from condorloop.leavings import Size
 from condorloop.ledger import Ledger
 from condorloop.ledger_file import LEDGER
 from condorloop.model.enums import CampaignState, Kept, NodeKind, RequestKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.jobs import PlannedNode as Node
 from condorloop.model.lumis import Lumis
-from condorloop.rundir import RUN_START, run_dir
+from condorloop.rundir.disk_usage import Size
+from condorloop.rundir.layout import RUN_START, run_dir
 from tests.unit.examples import KEY, RUN, START, TOP, site_file
 from tests.unit.test_cli import condorloop
 from tests.unit.test_leavings import ALL, KINDS, RECO, UNCOVERED, files_of, grown

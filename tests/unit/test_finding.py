@@ -14,7 +14,7 @@ from rich.console import Console
 from condorloop.ledger import Ledger
 from condorloop.model.lumi_fates import LumiState
 from condorloop.progress import Observed, observe_dag
-from condorloop.rundir import run_dir
+from condorloop.rundir.layout import run_dir
 from condorloop.stories import finding
 from condorloop.stories.ledger_search import LedgerSearch
 from condorloop.stories.meanings import Kind, meanings

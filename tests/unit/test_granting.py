@@ -20,7 +20,8 @@ from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import Jobs
 from condorloop.model.request import ALL_RUNS
 from condorloop.resources import Resources
-from condorloop.rundir import MANIFEST, RUN_END, dag_file, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST, RUN_END, dag_file
 from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell
 from tests.unit.examples import KEY, RUN, START, config, raw_file

@@ -2,8 +2,8 @@
 
 import pytest
 
-from condorloop.leavings import Size, remove, size_of
 from condorloop.model.enums import Kept
+from condorloop.rundir.disk_usage import Size, remove, size_of
 from tests.boundaries import deaths
 
 RECO = ["run398600_LS0001To0004_b000_0000_ecalPedsStep2.root"]

@@ -13,16 +13,16 @@ from condorloop.manifest import DagContext, NodeError
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.node import choose_inputs
-from condorloop.rundir import (
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import (
     ASK_AGAIN,
     HARVEST_RECORD,
     INPUTS,
     JOB_REPORT,
     PERMANENT,
     UPLOAD_RECORD,
-    Witness,
-    read_json,
 )
+from condorloop.rundir.witness import Witness
 from condorloop.uploading import upload
 from tests.unit.node_examples import (
     ROOT,

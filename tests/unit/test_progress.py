@@ -13,7 +13,8 @@ from condorloop.model.campaign import Batch, Probe
 from condorloop.model.enums import FileState
 from condorloop.model.lumis import Lumis
 from condorloop.progress import Observed, follow_dag
-from condorloop.rundir import INPUTS, Witness, dag_dir, dag_file, run_dir
+from condorloop.rundir.layout import INPUTS, dag_dir, dag_file, run_dir
+from condorloop.rundir.witness import Witness
 from tests.unit.examples import KEY, RUN, START, calibration, raw_file
 from tests.unit.test_nodes_log import POST
 

@@ -16,7 +16,9 @@ from condorloop.model.campaign import Batch, CampaignKey, Probe
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind
 from condorloop.model.lumis import Lumis
 from condorloop.recovery import open_ledger
-from condorloop.rundir import HARVEST_RECORD, RUN_END, Witness, iso_time, read_json, write_json
+from condorloop.rundir.durable import read_json, write_json
+from condorloop.rundir.layout import HARVEST_RECORD, RUN_END, iso_time
+from condorloop.rundir.witness import Witness
 from tests import boundaries
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 

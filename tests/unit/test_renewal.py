@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop import rundir
 from condorloop.dagman import renewal
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.records import read
@@ -13,7 +12,9 @@ from condorloop.dagman.renewal import EARLIER, renew
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
 from condorloop.resources import Resources
-from condorloop.rundir import MANIFEST, dag_dir, dag_file, read_json, write_json
+from condorloop.rundir import layout
+from condorloop.rundir.durable import read_json, write_json
+from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
 from tests.unit.examples import KEY, calibration, config, raw_file
 
 FILES = tuple(raw_file(i, 2 * i + 1, 2 * i + 2) for i in range(12))
@@ -137,9 +138,9 @@ def cut_after(patched, count):
         left[0] -= 1
         whole(*args, **kwargs)
 
-    whole = rundir.write_whole
+    whole = layout.write_whole
     patched.setattr("condorloop.dagman.render.write_whole", write)
-    patched.setattr("condorloop.rundir.write_whole", write)
+    patched.setattr("condorloop.rundir.durable.write_whole", write)
 
 
 def test_a_dag_without_a_manifest_stays_as_it_was_written(written):

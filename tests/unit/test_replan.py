@@ -12,7 +12,8 @@ from condorloop.dagman.renewal import renew
 from condorloop.dagman.replan import plan_of, without
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
-from condorloop.rundir import MANIFEST, dag_dir, dag_file, read_json
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
 from tests.unit.examples import KEY, calibration, config, raw_file
 
 FILES = tuple(raw_file(i, 2 * i + 1, 2 * i + 2) for i in range(23))

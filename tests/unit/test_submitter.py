@@ -11,7 +11,7 @@ from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import Queued
-from condorloop.rundir import read_json
+from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.status import STATUS
 from condorloop.submitter import Submitter

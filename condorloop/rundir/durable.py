@@ -1,7 +1,6 @@
-"""The run directory: what its files are called, and the witnesses that mark output as whole.
+"""Files that are whole or not there: JSON and lines, written through to the disk.
 
-Knows names and the JSON of witnesses; knows nothing of the ledger, the pool or CMSSW. It is
-used on the access point by the submitter and by the DAG's own scripts, so it imports little.
+Knows no name of the run directory.
 """
 
 from __future__ import annotations
@@ -11,125 +10,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from condorloop.model.lumis import EMPTY, Lumis
-
-MANIFEST = "manifest.json"
-RUN_START = "runStart.log"
-RUN_END = "runEnd.log"
-INPUTS = "inputs.txt"
-LEFT_OUT = "left_out.txt"
-HARVEST_RECORD = "harvest.json"
-UPLOAD_RECORD = "upload.json"
-UPLOAD_LOCK = "upload.lock"
-ASK_AGAIN = "ask_again"
-"""Beside an upload's record: a person wants the service to be asked again."""
-PAYLOAD_DB = "promptCalibConditions.db"
-JOB_REPORT = "FrameworkJobReport.xml"
-MADE = "made.txt"
-"""In what a job leaves: its files, as it says itself; others are an earlier attempt's."""
+from condorloop.model.lumis import Lumis
 
 LAST_LS = (1 << 32) - 1
 """The highest number that CMS's data formats have room for."""
-
-PERMANENT = 66
-"""What a node's POST script exits with when trying again is of no use; RETRY's UNLESS-EXIT."""
-
-
-def run_dir(work_dir: Path, calibration: str, run: int) -> Path:
-    """Where everything of a campaign is."""
-    return work_dir / calibration / f"run{run}"
-
-
-def dag_dir(run_dir: Path, number: int) -> Path:
-    """The directory of a DAG."""
-    return run_dir / f"dag{number:03d}"
-
-
-def dag_file(run_dir: Path, number: int) -> Path:
-    """The DAG description of a DAG."""
-    return dag_dir(run_dir, number) / f"{run_dir.name}_dag{number:03d}.dag"
-
-
-def alcareco_name(job: int) -> str:
-    """The directory of an ALCARECO: what an ALCA node made."""
-    return f"apJob{job:03d}"
-
-
-def alcareco_job(name: str) -> int:
-    """The number of an ALCARECO from the name of its directory."""
-    return int(name.removeprefix("apJob"))
-
-
-def harvest_name(dag: int) -> str:
-    """The directory of what the HARVEST node of a DAG made."""
-    return f"harvestJob{dag:03d}"
-
-
-def reco_name(run: int, lumis: Lumis, batch: int, node: int, affix: str) -> str:
-    """The name, without its ending, of what a RECO node makes.
-
-    Two RECO nodes can cover the same LS, so batch and node are part of it.
-    """
-    return f"run{run}_LS{lumis.first:04d}To{lumis.last:04d}_b{batch:03d}_{node:04d}{affix}"
-
-
-def iso_time(seconds: float) -> str:
-    """A time as `runStart.log` and `runEnd.log` hold it.
-
-    >>> iso_time(1790000000.0)
-    '2026-09-21T14:13:20+00:00'
-    """
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """What marks the output of a node as whole, and tells what is in it.
-
-    `dag_id` is the `CondorloopId` of the DAG; `files` are the inputs by name, `lumis` and `events`
-    those that the job report says it read, `lacking` LS that the inputs had and it does not tell.
-    """
-
-    node: str
-    dag_id: str
-    lumis: Lumis
-    events: int
-    files: tuple[str, ...]
-    lacking: Lumis = EMPTY
-
-    def write(self, path: Path) -> None:
-        """Write it, whole or not at all."""
-        data: dict[str, Any] = {
-            "node": self.node,
-            "dag_id": self.dag_id,
-            "lumis": str(self.lumis),
-            "events": self.events,
-            "files": self.files,
-        }
-        if self.lacking:
-            data["lacking"] = str(self.lacking)
-        write_whole(path, json.dumps(data, indent=1) + "\n")
-
-    @classmethod
-    def read(cls, path: Path) -> Witness | None:
-        """Read it; None when it is not there or not a witness."""
-        data = read_json(path)
-        try:
-            return cls(
-                node=str(data["node"]),
-                dag_id=str(data["dag_id"]),
-                lumis=read_lumis(data["lumis"]),
-                events=int(data["events"]),
-                files=tuple(map(str, data["files"])),
-                lacking=read_lumis(data.get("lacking", "")),
-            )
-        except (KeyError, TypeError, ValueError, OverflowError):
-            return None
 
 
 def read_lumis(text: object) -> Lumis:
@@ -214,11 +101,6 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
             temporary.unlink()
         raise
     sync_folder(path.parent)
-
-
-def outputs(runs: Path, name: str) -> list[Path]:
-    """The files that the RECO node of an output has left in the run directory: witness and all."""
-    return sorted(p for p in runs.glob(f"{glob.escape(name)}*") if p.is_file())
 
 
 def set_aside(folder: Path, into: Path) -> None:

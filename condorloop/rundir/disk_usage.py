@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop.model.enums import Kept
-from condorloop.rundir import INPUTS, MADE, MANIFEST
+from condorloop.rundir.layout import INPUTS, MADE, MANIFEST
 from condorloop.text import plural, size
 
 _RECO_LOG = re.compile(r"run\d+_.*\.(log|py)")

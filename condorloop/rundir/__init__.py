@@ -1,0 +1,1 @@
+"""The run directory: its names, its witnesses, how it is written, what it takes of the disk."""

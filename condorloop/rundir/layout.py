@@ -1,0 +1,84 @@
+"""The run directory: what its files are called, and the witnesses that mark output as whole.
+
+Knows names and the JSON of witnesses; knows nothing of the ledger, the pool or CMSSW. It is
+used on the access point by the submitter and by the DAG's own scripts, so it imports little.
+"""
+
+from __future__ import annotations
+
+import glob
+from datetime import UTC, datetime
+from pathlib import Path
+
+from condorloop.model.lumis import Lumis
+
+MANIFEST = "manifest.json"
+RUN_START = "runStart.log"
+RUN_END = "runEnd.log"
+INPUTS = "inputs.txt"
+LEFT_OUT = "left_out.txt"
+HARVEST_RECORD = "harvest.json"
+UPLOAD_RECORD = "upload.json"
+UPLOAD_LOCK = "upload.lock"
+ASK_AGAIN = "ask_again"
+"""Beside an upload's record: a person wants the service to be asked again."""
+PAYLOAD_DB = "promptCalibConditions.db"
+JOB_REPORT = "FrameworkJobReport.xml"
+MADE = "made.txt"
+"""In what a job leaves: its files, as it says itself; others are an earlier attempt's."""
+
+
+PERMANENT = 66
+"""What a node's POST script exits with when trying again is of no use; RETRY's UNLESS-EXIT."""
+
+
+def run_dir(work_dir: Path, calibration: str, run: int) -> Path:
+    """Where everything of a campaign is."""
+    return work_dir / calibration / f"run{run}"
+
+
+def dag_dir(run_dir: Path, number: int) -> Path:
+    """The directory of a DAG."""
+    return run_dir / f"dag{number:03d}"
+
+
+def dag_file(run_dir: Path, number: int) -> Path:
+    """The DAG description of a DAG."""
+    return dag_dir(run_dir, number) / f"{run_dir.name}_dag{number:03d}.dag"
+
+
+def alcareco_name(job: int) -> str:
+    """The directory of an ALCARECO: what an ALCA node made."""
+    return f"apJob{job:03d}"
+
+
+def alcareco_job(name: str) -> int:
+    """The number of an ALCARECO from the name of its directory."""
+    return int(name.removeprefix("apJob"))
+
+
+def harvest_name(dag: int) -> str:
+    """The directory of what the HARVEST node of a DAG made."""
+    return f"harvestJob{dag:03d}"
+
+
+def reco_name(run: int, lumis: Lumis, batch: int, node: int, affix: str) -> str:
+    """The name, without its ending, of what a RECO node makes.
+
+    Two RECO nodes can cover the same LS, so batch and node are part of it.
+    """
+    return f"run{run}_LS{lumis.first:04d}To{lumis.last:04d}_b{batch:03d}_{node:04d}{affix}"
+
+
+def iso_time(seconds: float) -> str:
+    """A time as `runStart.log` and `runEnd.log` hold it.
+
+    >>> iso_time(1790000000.0)
+    '2026-09-21T14:13:20+00:00'
+    """
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def outputs(runs: Path, name: str) -> list[Path]:
+    """The files that the RECO node of an output has left in the run directory: witness and all."""
+    return sorted(p for p in runs.glob(f"{glob.escape(name)}*") if p.is_file())
