@@ -20,7 +20,8 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.filled import SIZE, FilledRun, Filler, fill_archives
-from condorloop.config import Config, load, shipped
+from condorloop.config.loader import Config, load
+from condorloop.config.shipped_files import shipped
 from condorloop.dagman.events import nodes_log
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.ledger import Ledger

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
 
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
 from condorloop.ledger import Ledger
 from condorloop.ledger_archive import archive_of
 from condorloop.xrdfs import run_folder

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 
 from benchmarks.frame import Ask, Goal, Result, Table
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
 from condorloop.harvesting import batch_harvests, why_harvest
 from condorloop.model.campaign import Alcareco, RawFile, Statistics, WaitingFile
 from condorloop.model.lumis import Lumis

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from benchmarks import timing
 from benchmarks.frame import Ask, Goal, Result, Table
+from condorloop.config.site import StorageSite
 from condorloop.intake import Intake
 from condorloop.ledger import Ledger
 from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell
-from condorloop.site import StorageSite
 from condorloop.storage import Storage
 
 ANSWERS_IN = 0.2

@@ -20,10 +20,10 @@ from typing import Any
 
 from benchmarks import light
 from benchmarks.frame import Ask, Goal, Result, Table
+from condorloop.config.site import PoolSite
 from condorloop.model.enums import CampaignState
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import run_dir
-from condorloop.site import PoolSite
 from condorloop.testbed import prefix
 from condorloop.testbed.assay import appeared, faults_of_reco, first_held
 from condorloop.testbed.stack import Stack

@@ -10,7 +10,7 @@ import statistics
 from typing import Any
 
 from benchmarks.frame import Ask, Goal, Result, Table
-from condorloop.calibration import Batching, Closing, Harvesting, Rescues
+from condorloop.config.calibration import Batching, Closing, Harvesting, Rescues
 from condorloop.testbed import prefix
 from condorloop.testbed.assay import Verdict, appeared
 from condorloop.testbed.stack import Stack

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from benchmarks import timing
 from benchmarks.frame import Ask, Goal, Result, Table
+from condorloop.config.site import StorageSite
 from condorloop.intake import Intake
 from condorloop.ledger import Ledger
 from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell
-from condorloop.site import StorageSite
 from condorloop.storage import Storage
 from condorloop.xrdfs import run_folder
 from tests.unit.examples import KEY, RUN

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 
 from condorloop import status as status_file
+from condorloop.config.site import Site
 from condorloop.courier import Courier, Remembers
 from condorloop.exporting import Endpoint, Textfile
 from condorloop.messages import Wanted
 from condorloop.messengers import ways
 from condorloop.metrics import Metrics
 from condorloop.model.status import Status
-from condorloop.site import Site
 from condorloop.status import StatusError
 from condorloop.text import one_line
 

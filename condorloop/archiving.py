@@ -10,7 +10,7 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.ledger import Ledger, LedgerError
 from condorloop.ledger_archive import ArchiveError, archive_of, archives
 from condorloop.model.enums import Kept

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.granting import planned
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.ledger_requests import Requests

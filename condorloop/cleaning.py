@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop import window
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.ledger import Ledger
 from condorloop.ledger_retention import LedgerRetention
 from condorloop.model.campaign import CampaignKey, Settled

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from condorloop import asking, cleaning
 from condorloop.asking import Wish
 from condorloop.cleaning import Inventory
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_retention import LedgerRetention
 from condorloop.model.enums import RequestKind

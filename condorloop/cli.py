@@ -48,7 +48,7 @@ def main() -> None:
 def _outside() -> tuple[type[Exception], ...]:
     """The errors that say in one line what is wrong; imported when there is one."""
     from condorloop.cmssw import CmsswError
-    from condorloop.config import ConfigError
+    from condorloop.config.loader import ConfigError
     from condorloop.dagman.schedd import ScheddUnavailable
     from condorloop.ledger_file import LedgerError
     from condorloop.reporting.plots import PlotsUnavailable

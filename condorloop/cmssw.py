@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from condorloop.runtime import subprocesses
 
 if TYPE_CHECKING:  # node.py imports this module, and must start fast
-    from condorloop.config import Config
+    from condorloop.config.loader import Config
 
 _LOCK_TICK = 0.1
 _MARK = ".condorloop-made"

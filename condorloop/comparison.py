@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from condorloop.calibration import Calibration, Tuning
-from condorloop.config import Config
+from condorloop.config.calibration import Calibration, Tuning
+from condorloop.config.loader import Config
+from condorloop.config.yaml_text import dotted
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.renewal import EARLIER, TAKEN_OUT
@@ -23,7 +24,6 @@ from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
-from condorloop.yaml_file import dotted
 
 CONTEXT = 2
 """Lines around a change that are shown with it."""

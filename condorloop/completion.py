@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from condorloop.config import Known
+from condorloop.config.loader import Known
 from condorloop.rundir.durable import read_json
 from condorloop.status import STATUS
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from condorloop.cmssw import Cmssw
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import Batch, CampaignKey, RawFile

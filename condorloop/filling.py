@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from condorloop.config.site import DiskSite
 from condorloop.runtime.disk_space import DiskSpace, disk
-from condorloop.site import DiskSite
 from condorloop.text import duration
 
 EVERY = 60.0

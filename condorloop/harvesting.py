@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Alcareco, Campaign, Dag, Statistics
 from condorloop.model.enums import CampaignState, DagState
 from condorloop.model.lumis import Lumis

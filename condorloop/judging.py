@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from condorloop.calibration import Calibration, Closing
+from condorloop.config.calibration import Calibration, Closing
 from condorloop.model.campaign import Campaign, Dag
 from condorloop.model.enums import CampaignState, DagState
 from condorloop.model.lumis import EMPTY, Lumis

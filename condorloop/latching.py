@@ -7,7 +7,7 @@ which runs are latched, and why others are not.
 from __future__ import annotations
 
 from condorloop import planner, window
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.dagman.render import Renderer
 from condorloop.ledger import Ledger
 from condorloop.luminosity import Luminosity

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
 from condorloop.ledger import Ledger
 from condorloop.model.campaign import Campaign
 from condorloop.runtime.shutdown import Interruption

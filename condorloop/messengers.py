@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import requests
 
 from condorloop import message_text
+from condorloop.config.site import MailSite, MessagesSite
 from condorloop.messages import Message
 from condorloop.runtime.secret_files import why_not_private
-from condorloop.site import MailSite, MessagesSite
 from condorloop.text import one_line
 
 TIMEOUT = 10.0

@@ -17,9 +17,9 @@ from urllib.parse import unquote
 import requests
 from omsapi import OMSAPI, OMSAPIOAuth
 
+from condorloop.config.site import OmsSite
 from condorloop.runtime.deadline import in_time
 from condorloop.runtime.secret_files import why_not_private
-from condorloop.site import OmsSite
 from condorloop.text import one_line
 
 PAGE_ROWS = 100

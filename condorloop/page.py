@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from condorloop.config import shipped
+from condorloop.config.shipped_files import shipped
 from condorloop.model.status import Status
 from condorloop.rundir.durable import write_whole
 from condorloop.status import to_json

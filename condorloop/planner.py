@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
-from condorloop.calibration import Calibration, Closing
+from condorloop.config.calibration import Calibration, Closing
 from condorloop.harvesting import batch_harvests, why_harvest
 from condorloop.judging import is_settled, verdict, why_closing
 from condorloop.model.campaign import Campaign, CampaignKey, Dag, RawFile, Run

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from condorloop.archiving import Archive
-from condorloop.calibration import Calibration, Closing
+from condorloop.config.calibration import Calibration, Closing
 from condorloop.dagman.outcome import last_cluster
 from condorloop.dagman.plan import DagPlan
 from condorloop.judging import verdict

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from condorloop.config import Config, ConfigError
-from condorloop.site import Site
+from condorloop.config.loader import Config, ConfigError
+from condorloop.config.site import Site
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ DAGs may run.
 
 from __future__ import annotations
 
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Campaign, Dag
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.window import is_over

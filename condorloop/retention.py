@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.calibration import Retention
+from condorloop.config.calibration import Retention
 from condorloop.model.campaign import Settled
 from condorloop.model.enums import Kept
 

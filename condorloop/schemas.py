@@ -14,8 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from condorloop import status
-from condorloop.calibration import Calibration
-from condorloop.site import Parameters, Site
+from condorloop.config.calibration import Calibration
+from condorloop.config.site import Parameters, Site
 
 _VARIABLE = {
     "description": "Text with variables of the environment, ${NAME} or ${NAME:-default}.",

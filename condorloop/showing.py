@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from condorloop import page, problems
 from condorloop.announcing import Announcer
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.decisions import Decisions
 from condorloop.filling import DiskWatch
 from condorloop.ledger import Ledger

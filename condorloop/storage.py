@@ -19,9 +19,9 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 
 from condorloop.cmssw import CmsswError
+from condorloop.config.site import StorageSite
 from condorloop.contents import Contents, parse_contents
 from condorloop.runtime import subprocesses
-from condorloop.site import StorageSite
 from condorloop.text import one_line
 from condorloop.xrdfs import (
     Answer,

@@ -19,7 +19,7 @@ from condorloop.archiving import Archiver
 from condorloop.cleaning import Cleaner
 from condorloop.closing import set_state
 from condorloop.cmssw import Cmssw
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.granting import Granting

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import shlex
 
-from condorloop import accounts, kerberos
-from condorloop.config import Config
+from condorloop import kerberos
+from condorloop.config import credentials
+from condorloop.config.loader import Config
 from condorloop.doctor.kerberos import why_not_needed
 from condorloop.kerberos import NoTicket, Ticket
 from condorloop.model.status import Problem, ProblemKind
@@ -35,9 +36,9 @@ class TicketWatch:
         if self._looked_at is not None and 0 <= now - self._looked_at < EVERY:
             return
         self._looked_at = now
-        caches = accounts.caches(config)
+        caches = credentials.caches(config)
         if why_not_needed(config.site) is None:
-            caches = {"": (accounts.SUBMITTER,)} | caches
+            caches = {"": (credentials.SUBMITTER,)} | caches
         tickets = {cache: _ticket(cache) for cache in caches}
         found = (_problem(tickets[cache], cache, users, now) for cache, users in caches.items())
         self.problems = tuple(problem for problem in found if problem)
@@ -47,7 +48,7 @@ class TicketWatch:
 
 def _ticket(cache: str) -> Ticket | NoTicket:
     try:
-        return kerberos.look({**os.environ, accounts.CACHE: cache} if cache else None)
+        return kerberos.look({**os.environ, credentials.CACHE: cache} if cache else None)
     except NoTicket as error:
         return error
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.calibration import Calibration, Closing
+from condorloop.config.calibration import Calibration, Closing
 from condorloop.model.campaign import Campaign, CampaignKey
 
 LAST_CALL = 3600.0

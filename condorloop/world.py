@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from condorloop.config.site import Site
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.dagman.schedd import Schedd
 from condorloop.model.campaign import Run
 from condorloop.model.queue import Jobs, Queued
 from condorloop.oms import Oms
-from condorloop.site import Site
 from condorloop.storage import Contents, Storage
 
 

@@ -12,7 +12,7 @@ from condorloop import asking
 from condorloop.asking import Wish
 from condorloop.commands.options import RUN, Given, options
 from condorloop.commands.owning import submitter
-from condorloop.config import Config, ConfigError
+from condorloop.config.loader import Config, ConfigError
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import ALL_RUNS
 from condorloop.text import plain

@@ -16,10 +16,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from condorloop import completion, config
-from condorloop.config import Config, Known
+from condorloop.config.loader import Config, Known
+from condorloop.config.site import Site
 from condorloop.ledger_file import LEDGER, LedgerError
 from condorloop.ledger_view import LedgerView
-from condorloop.site import Site
 
 
 @dataclass(frozen=True, slots=True)

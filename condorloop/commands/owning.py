@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.ledger_file import LEDGER
 from condorloop.recovery import open_ledger
 from condorloop.runtime import logs

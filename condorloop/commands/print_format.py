@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from condorloop.commands.group import examples
-from condorloop.config import shipped
+from condorloop.config.shipped_files import shipped
 
 _FILES = {"jobs": "condorloop.cpf", "dags": "condorloop-dags.cpf"}
 

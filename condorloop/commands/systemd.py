@@ -15,8 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from condorloop import units
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
-from condorloop.config import variables_of
-from condorloop.fields import Variables
+from condorloop.config.fields import Variables
+from condorloop.config.loader import variables_of
 from condorloop.rundir.durable import write_whole
 from condorloop.units import Manager, UnitError, Wanted
 

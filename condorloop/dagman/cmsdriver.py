@@ -6,8 +6,8 @@ cms-sw/cmssw); what a job adds by itself, input and output files, is not here.
 
 from __future__ import annotations
 
-from condorloop.calibration import Calibration
-from condorloop.site import Parameters
+from condorloop.config.calibration import Calibration
+from condorloop.config.site import Parameters
 
 Options = list[tuple[str, str]]
 """Option and value, in the order in which they are typed; a flag has the value ''."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from condorloop.calibration import Calibration, Holds
+from condorloop.config.calibration import Calibration, Holds
+from condorloop.config.resources import Resources
+from condorloop.config.site import PoolSite, Site
 from condorloop.dagman import quoting
 from condorloop.model.enums import NodeKind
 from condorloop.model.queue import HELD_BY_PERSON
-from condorloop.resources import Resources
-from condorloop.site import PoolSite, Site
 
 MB_PER_THREAD = 2000
 """What a CMSSW thread of reconstruction needs."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from condorloop.calibration import Batching, Calibration
+from condorloop.config.calibration import Batching, Calibration
 from condorloop.model.campaign import Batch, CampaignKey, RawFile, dag_label
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis

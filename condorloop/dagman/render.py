@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condorloop import accounts
-from condorloop.calibration import Calibration
 from condorloop.cmssw import Cmssw
-from condorloop.config import Config
+from condorloop.config import credentials
+from condorloop.config.calibration import Calibration
+from condorloop.config.loader import Config
 from condorloop.dagman import cmsdriver
 from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
@@ -170,7 +170,7 @@ class Renderer:
         calibration = self.config.calibrations[plan.key.calibration]
         cmssw = Cmssw.of(self.config)
         conditions = site.conditions
-        netrc_folder = accounts.auth_path(calibration, site)
+        netrc_folder = credentials.auth_path(calibration, site)
         return {
             "calibration": plan.key.calibration,
             "run": plan.key.run,

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from condorloop.config.site import PoolSite
 from condorloop.dagman.outcome import HistoryEnd, history_end, our_reason
 from condorloop.dagman.quoting import classad
 from condorloop.dagman.waiting import IdleJob, why
 from condorloop.dagman.worker import ScheddUnavailable, Worker
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.queue import HeldJob, Jobs, Queued, QueuedDag
-from condorloop.site import PoolSite
 
 __all__ = ["Schedd", "ScheddUnavailable"]
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from condorloop.config import shipped
+from condorloop.config.shipped_files import shipped
 from condorloop.dagman import quoting
 
 

@@ -12,7 +12,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from condorloop.site import PoolSite
+from condorloop.config.site import PoolSite
 
 
 class ScheddUnavailable(Exception):

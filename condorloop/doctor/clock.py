@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import partial
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.doctor.checks import (
     Check,
     Examination,

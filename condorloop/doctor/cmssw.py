@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from condorloop.cmssw import Cmssw, CmsswError
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.doctor.checks import Check, Examination, fine, stops
 
 SUBJECT = "CMSSW"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from threading import Thread
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.doctor import clock, cmssw, kerberos, oms, pool, storage, uploads, work_dir
 from condorloop.doctor.checks import Check, Examination, Findings, not_checked, stops
 from condorloop.runtime.deadline import in_time

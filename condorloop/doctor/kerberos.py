@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from condorloop import accounts, kerberos
-from condorloop.config import Config
+from condorloop import kerberos
+from condorloop.config import credentials
+from condorloop.config.loader import Config
+from condorloop.config.site import Site
 from condorloop.doctor.checks import Check, Examination, fine, not_needed, stops, warning
 from condorloop.doctor.hosts import host_of, is_here
 from condorloop.kerberos import NoTicket, Ticket
-from condorloop.site import Site
 from condorloop.text import duration
 
 SUBJECT = "Kerberos"
@@ -29,12 +30,12 @@ keytab gives another ticket."""
 def examinations(config: Config) -> list[Examination]:
     """Say what to look at: the submitter's ticket, and those of jobs with a cache of their own."""
     reason = why_not_needed(config.site)
-    caches = accounts.caches(config)
-    ours = config.site.environment.get(accounts.CACHE, "")
+    caches = credentials.caches(config)
+    ours = config.site.environment.get(credentials.CACHE, "")
     needed = bool(ours) or config.site.oms.login == "krb"
     asked: dict[str, tuple[str, ...]] = {}
     if needed or not reason:
-        asked[ours] = (accounts.SUBMITTER,)
+        asked[ours] = (credentials.SUBMITTER,)
     asked |= caches
     if not asked:
         return [Examination(SUBJECT, "ticket", lambda: [not_needed("ticket", reason or "")])]
@@ -60,7 +61,7 @@ def _name(users: tuple[str, ...]) -> str:
 
 
 def _look(site: Site, name: str, cache: str, needed: bool) -> Iterator[Check]:
-    environment = dict(os.environ) | ({accounts.CACHE: cache} if cache else {})
+    environment = dict(os.environ) | ({credentials.CACHE: cache} if cache else {})
     ticket: Ticket | NoTicket
     try:
         ticket = kerberos.look(environment)

@@ -14,7 +14,8 @@ from functools import partial
 import requests
 from requests.utils import get_environ_proxies
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
+from condorloop.config.site import OmsSite
 from condorloop.doctor.certificate import NoCertificate, valid_until
 from condorloop.doctor.checks import (
     Check,
@@ -28,7 +29,6 @@ from condorloop.doctor.checks import (
 from condorloop.doctor.hosts import host_of, port_of
 from condorloop.doctor.web import answer
 from condorloop.oms import CLOCK_MARGIN, Oms, OmsUnavailable
-from condorloop.site import OmsSite
 from condorloop.text import duration, plural
 
 SUBJECT = "OMS"

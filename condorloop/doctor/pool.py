@@ -19,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
+from condorloop.config.site import PoolSite
 from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.quoting import classad
 from condorloop.dagman.worker import ScheddUnavailable, Worker
@@ -33,7 +34,6 @@ from condorloop.doctor.checks import (
 )
 from condorloop.model.enums import NodeKind
 from condorloop.runtime import subprocesses
-from condorloop.site import PoolSite
 from condorloop.text import one_line
 
 SUBJECT = "pool"

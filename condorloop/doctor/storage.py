@@ -11,7 +11,8 @@ import shutil
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
+from condorloop.config.site import StorageSite
 from condorloop.doctor.checks import (
     Check,
     Examination,
@@ -19,7 +20,6 @@ from condorloop.doctor.checks import (
     stops,
     warning,
 )
-from condorloop.site import StorageSite
 from condorloop.storage import Storage, StorageUnavailable
 
 SUBJECT = "storage"

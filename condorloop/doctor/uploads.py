@@ -14,9 +14,9 @@ from pathlib import Path
 
 import requests
 
-from condorloop import accounts
 from condorloop.conditions import NETRC_MACHINE, missing_credentials
-from condorloop.config import Config
+from condorloop.config import credentials
+from condorloop.config.loader import Config
 from condorloop.doctor.checks import Check, Examination, fine, stops
 from condorloop.doctor.hosts import host_of
 from condorloop.doctor.oms import certificate
@@ -41,7 +41,7 @@ _DOWN = frozenset({502, 503, 504})
 def examinations(config: Config) -> list[Examination]:
     """Say what to look at: each netrc, each service."""
     calibrations, site = config.calibrations.values(), config.site
-    folders = dict.fromkeys(accounts.auth_path(c, site) for c in calibrations)
+    folders = dict.fromkeys(credentials.auth_path(c, site) for c in calibrations)
     databases = [c.harvest.upload.database for c in calibrations]
     return [
         *(Examination(SUBJECT, "netrc", partial(look_at_netrc, folder)) for folder in folders),

@@ -20,7 +20,8 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from condorloop.config import Config, shipped
+from condorloop.config.loader import Config
+from condorloop.config.shipped_files import shipped
 from condorloop.doctor.checks import Check, Examination, fine, stops, warning
 from condorloop.ledger_file import LEDGER
 from condorloop.rundir.durable import write_whole

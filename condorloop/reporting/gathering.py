@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from condorloop.calibration import Closing
-from condorloop.config import Known
+from condorloop.config.calibration import Closing
+from condorloop.config.loader import Known
 from condorloop.dagman.events import jobs_of
 from condorloop.ledger_archive import archives
 from condorloop.ledger_file import LEDGER

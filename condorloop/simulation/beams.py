@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
-from condorloop.config import ConfigError, Mistake
+from condorloop.config.loader import ConfigError, Mistake
+from condorloop.config.yaml_text import read_yaml
 from condorloop.model.latency import LUMISECTION
 from condorloop.simulation.pool_model import Beams
-from condorloop.yaml_file import read_yaml
 
 YEAR = 365 * 86400.0
 FIRST_RUN = 400_000

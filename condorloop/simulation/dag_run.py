@@ -12,7 +12,8 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
+from condorloop.config.site import Site
 from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.model.campaign import Dag, Statistics
@@ -21,7 +22,6 @@ from condorloop.simulation.draws import Duration, Work
 from condorloop.simulation.engine import Engine
 from condorloop.simulation.outages import Outages, Target
 from condorloop.simulation.slots import Slots
-from condorloop.site import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Campaign
 from condorloop.model.enums import DagState
 from condorloop.planner import FOR_PROBES

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Alcareco, Campaign, CampaignKey, Statistics, WaitingFile
 from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
 from condorloop.model.lumis import EMPTY

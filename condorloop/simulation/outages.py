@@ -14,7 +14,7 @@ from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from condorloop.fields import Age
+from condorloop.config.fields import Age
 
 
 class Target(StrEnum):

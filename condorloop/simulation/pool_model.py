@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
-from condorloop.config import ConfigError, Mistake, shipped
-from condorloop.fields import Age, Seconds, Section
+from condorloop.config.fields import Age, Seconds, Section
+from condorloop.config.loader import ConfigError, Mistake
+from condorloop.config.shipped_files import shipped
+from condorloop.config.yaml_text import read_yaml
 from condorloop.model.enums import NodeKind
 from condorloop.simulation.draws import Linear
-from condorloop.yaml_file import read_yaml
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]

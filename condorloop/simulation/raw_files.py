@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import RawFile
 from condorloop.model.lumis import Lumis
 from condorloop.simulation.beams import SimulatedRun

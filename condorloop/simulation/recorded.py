@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_view import LedgerView
 from condorloop.ledger_view_dags import job_record

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from condorloop.calibration import Calibration, Tuning
-from condorloop.config import Config
+from condorloop.config.calibration import Calibration, Tuning
+from condorloop.config.loader import Config
 from condorloop.model.enums import NodeKind
 from condorloop.simulation import beams
 from condorloop.simulation.beams import SimulatedRun

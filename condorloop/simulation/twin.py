@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from random import Random
 
 from condorloop import planner
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.model.campaign import Batch, Campaign, CampaignKey, Run
 from condorloop.model.enums import DagState, NodeKind

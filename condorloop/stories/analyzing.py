@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop import wishes
-from condorloop.config import Known
+from condorloop.config.loader import Known
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
 from condorloop.ledger_file import LedgerError
 from condorloop.model.campaign import DagOutline

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from condorloop.config import Known
+from condorloop.config.loader import Known
 from condorloop.dagman import outcome
 from condorloop.dagman.events import jobs_of
 from condorloop.ledger_archive import with_archives

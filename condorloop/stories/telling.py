@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from condorloop.config import Known
+from condorloop.config.loader import Known
 from condorloop.dagman.records import DagRecords, read
 from condorloop.ledger_archive import with_archives
 from condorloop.ledger_file import LEDGER, LedgerError

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from condorloop.calibration import Calibration
+from condorloop.config.calibration import Calibration
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json

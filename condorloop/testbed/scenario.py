@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from condorloop.config import ConfigError, Mistake
+from condorloop.config.loader import ConfigError, Mistake
 from condorloop.testbed.faults import Fault
 from condorloop.testbed.scenario_faults import FaultScript
 from condorloop.testbed.scenario_runs import (

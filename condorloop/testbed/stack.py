@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-from condorloop.config import shipped
+from condorloop.config.shipped_files import shipped
 from condorloop.rundir.durable import read_json, write_whole
 from condorloop.testbed import daemon, prefix
 from condorloop.testbed.cmssw.install import install

@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from condorloop.comparison import own_settings
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.views.terminal import console, text
 
 

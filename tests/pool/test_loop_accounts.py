@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from condorloop.accounts import CACHE
+from condorloop.config.credentials import CACHE
 from condorloop.model.enums import CampaignState
 from tests.loop import Loop
 from tests.pool.test_accounts import cache

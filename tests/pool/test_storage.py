@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from condorloop.site import StorageSite
+from condorloop.config.site import StorageSite
 from condorloop.storage import Storage, StorageUnavailable
 
 STREAM = "/eos/storage-test/RAW"

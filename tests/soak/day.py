@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from condorloop.cmssw import CmsswError
-from condorloop.config import Config, load
+from condorloop.config.loader import Config, load
 from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
 from condorloop.ledger_file import LEDGER
 from condorloop.ledger_summary import LedgerSummary

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.ledger import Ledger
 from condorloop.ledger_retries import SET_BACK
 from condorloop.model.campaign import CampaignKey

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config import ConfigError
+from condorloop.config.loader import ConfigError
 from condorloop.model.lumis import Lumis
 from condorloop.testbed.oms_rows import OmsRows, oms_rows
 from condorloop.testbed.scenario import Scenario

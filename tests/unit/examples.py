@@ -6,8 +6,8 @@ from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
-from condorloop.calibration import Calibration
-from condorloop.config import Config, load
+from condorloop.config.calibration import Calibration
+from condorloop.config.loader import Config, load
 from condorloop.model.campaign import (
     Alcareco,
     Campaign,

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.simulation import pool_model
 from condorloop.simulation.beams import SimulatedRun
 from condorloop.simulation.pool_model import Overheads, PoolModel

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from condorloop import failures
-from condorloop.config import Config
+from condorloop.config.loader import Config
 from condorloop.failures import Attempt
 from condorloop.ledger import Ledger
 from condorloop.model.campaign import CampaignKey, Probe

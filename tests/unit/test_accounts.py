@@ -6,10 +6,10 @@ import sys
 import pytest
 import yaml
 
-from condorloop import accounts
 from condorloop.cmssw import Cmssw
 from condorloop.commands.options import Given
-from condorloop.config import ConfigError, load
+from condorloop.config import credentials
+from condorloop.config.loader import ConfigError, load
 from condorloop.dagman.plan import plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import CampaignKey
@@ -45,26 +45,29 @@ def configured(site):
 
 
 def test_two_accounts_are_two_caches_each_with_who_works_with_it(configured):
-    nodes = {"RECO": {accounts.CACHE: EOS}, "UPLOAD": {accounts.CACHE: CONDITIONS, "MORE": "x"}}
-    found = accounts.caches(configured(nodes, environment={accounts.CACHE: EOS}))
+    nodes = {
+        "RECO": {credentials.CACHE: EOS},
+        "UPLOAD": {credentials.CACHE: CONDITIONS, "MORE": "x"},
+    }
+    found = credentials.caches(configured(nodes, environment={credentials.CACHE: EOS}))
     assert found == {EOS: ("submitter", f"{ECAL} RECO"), CONDITIONS: (f"{ECAL} UPLOAD",)}
 
 
 def test_without_named_caches_there_is_nothing_to_look_at(configured):
-    assert accounts.caches(configured({})) == {}
+    assert credentials.caches(configured({})) == {}
 
 
 def test_a_calibration_changes_one_variable_of_the_sites_and_keeps_the_rest(site, tmp_path):
     folder = tmp_path / "calibrations"
     folder.mkdir()
     own = yaml.safe_load((TOP / "calibrationYAML" / f"{ECAL}.yaml").read_text())
-    own["nodes"] = {"RECO": {"environment": {accounts.CACHE: EOS}}}
+    own["nodes"] = {"RECO": {"environment": {credentials.CACHE: EOS}}}
     (folder / "own.yaml").write_text(yaml.safe_dump(own))
     (folder / "ngtParameters.jsn").write_text((TOP / "ngtParameters.jsn").read_text())
-    usual = {"RECO": {"environment": {accounts.CACHE: CONDITIONS, "MORE": "x"}}}
+    usual = {"RECO": {"environment": {credentials.CACHE: CONDITIONS, "MORE": "x"}}}
     loaded = load(site(defaults={"nodes": usual}), folder)
     assert loaded.calibrations[ECAL].nodes["RECO"].environment == {
-        accounts.CACHE: EOS,
+        credentials.CACHE: EOS,
         "MORE": "x",
     }
 
@@ -78,10 +81,10 @@ def uploads_with(loaded):
 
 def test_the_netrc_is_the_sites_unless_the_upload_nodes_have_their_own(configured, tmp_path):
     conditions = {"auth_path": "/the/sites"}
-    loaded = configured({"RECO": {accounts.NETRC_FOLDER: "/unheard"}}, conditions=conditions)
+    loaded = configured({"RECO": {credentials.NETRC_FOLDER: "/unheard"}}, conditions=conditions)
     assert uploads_with(loaded) == "/the/sites"
     loaded = configured(
-        {"UPLOAD": {accounts.NETRC_FOLDER: "/an/own"}},
+        {"UPLOAD": {credentials.NETRC_FOLDER: "/an/own"}},
         conditions=conditions,
         work_dir=str(tmp_path / "other"),
     )
@@ -89,14 +92,14 @@ def test_the_netrc_is_the_sites_unless_the_upload_nodes_have_their_own(configure
 
 
 def test_condorloop_and_its_tools_get_the_sites_environment(site, monkeypatch):
-    monkeypatch.setenv(accounts.CACHE, "FILE:/of/the/shell")
+    monkeypatch.setenv(credentials.CACHE, "FILE:/of/the/shell")
     before = dict(os.environ)
     monkeypatch.setattr(os, "environ", dict(before))
     monkeypatch.setattr(os, "umask", lambda mask: 0)
-    Given(site(environment={accounts.CACHE: EOS}), None, (ECAL,)).load()
-    assert os.environ[accounts.CACHE] == EOS
-    assert {k: v for k, v in os.environ.items() if k not in (accounts.CACHE, "PATH")} == {
-        k: v for k, v in before.items() if k not in (accounts.CACHE, "PATH")
+    Given(site(environment={credentials.CACHE: EOS}), None, (ECAL,)).load()
+    assert os.environ[credentials.CACHE] == EOS
+    assert {k: v for k, v in os.environ.items() if k not in (credentials.CACHE, "PATH")} == {
+        k: v for k, v in before.items() if k not in (credentials.CACHE, "PATH")
     }
 
 
@@ -104,8 +107,8 @@ def test_probes_and_uploads_have_their_account_inside_cmssw_too(tmp_path, monkey
     install(tmp_path / "cvmfs", sys.executable, tmp_path / "faults")
     setup = tmp_path / "cvmfs" / "cmsset_default.sh"
     cmssw = Cmssw(setup, "el8_amd64_gcc13", "CMSSW_16_0_7_patch1", tmp_path / "work")
-    monkeypatch.setenv(accounts.CACHE, EOS)
-    assert cmssw.environment()[accounts.CACHE] == EOS
+    monkeypatch.setenv(credentials.CACHE, EOS)
+    assert cmssw.environment()[credentials.CACHE] == EOS
 
 
 def mistakes(site, resources):

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from condorloop.config.site import Site
 from condorloop.ledger import Ledger
 from condorloop.oms import OmsUnavailable
-from condorloop.site import Site
 from condorloop.submitter import Submitter
 from tests.unit import examples
 from tests.unit.test_messengers import Hook, serving

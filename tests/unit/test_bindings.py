@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
+from condorloop.config.site import PoolSite
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
-from condorloop.site import PoolSite
 from condorloop.testbed import daemon
 
 ASKS = """\
 import sys, time
 from pathlib import Path
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
-from condorloop.site import PoolSite
+from condorloop.config.site import PoolSite
 
 schedd = Schedd(PoolSite(condor_config=Path(sys.argv[1])), "nowhere")
 try:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from condorloop.cleaning import EVERY, Cleaner, going, inventories
-from condorloop.config import load
+from condorloop.config.loader import load
 from condorloop.ledger import Ledger
 from condorloop.ledger_file import LEDGER
 from condorloop.model.enums import CampaignState, Kept, NodeKind, RequestKind, UploadOutcome

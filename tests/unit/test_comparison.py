@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from condorloop import comparison
 from condorloop.commands.validate import validate as command
 from condorloop.comparison import compare, own_settings
-from condorloop.config import load
+from condorloop.config.loader import load
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.renewal import renew

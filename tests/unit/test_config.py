@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from condorloop.config import ConfigError, load, shipped
+from condorloop.config.loader import ConfigError, load
+from condorloop.config.shipped_files import shipped
 from tests.unit.examples import TOP, calibration, config, site_file
 
 YAML_2025 = """

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config import shipped
+from condorloop.config.shipped_files import shipped
 from condorloop.doctor import pool, work_dir
 from condorloop.doctor.checks import Verdict
 from condorloop.runtime.disk_space import DiskSpace

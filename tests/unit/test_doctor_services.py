@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop import accounts
-from condorloop.calibration import Harvesting
-from condorloop.config import load
+from condorloop.config import credentials
+from condorloop.config.calibration import Harvesting
+from condorloop.config.loader import load
+from condorloop.config.site import OmsSite
 from condorloop.doctor import clock, kerberos, oms, uploads
 from condorloop.doctor.certificate import NoCertificate, not_after, valid_until
 from condorloop.doctor.checks import Verdict
 from condorloop.kerberos import ENDS_SOON, NoTicket, Ticket
-from condorloop.site import OmsSite
 from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS, usual
 from condorloop.testbed.oms_rows import OmsRows
 from condorloop.testbed.oms_server import OmsServer
@@ -367,7 +367,7 @@ def test_each_cache_that_is_configured_is_looked_at(tmp_path):
     )
     loaded = load(site, TOP / "calibrationYAML")
     names = {e.name for e in kerberos.examinations(loaded)}
-    assert set(accounts.caches(loaded)) == {"FILE:/run/eos.cc", "FILE:/run/own.cc"}
+    assert set(credentials.caches(loaded)) == {"FILE:/run/eos.cc", "FILE:/run/own.cc"}
     assert names == {"ticket: submitter", "ticket: BeamSpot RECO + 2"}
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from condorloop.config.site import DiskSite
 from condorloop.filling import EVERY, LEAST, DiskWatch, full_in, why_warn
 from condorloop.runtime.disk_space import DiskSpace
-from condorloop.site import DiskSite
 
 GB = 10**9
 HOUR = 3600.0

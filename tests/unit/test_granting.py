@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from condorloop.cleaning import Cleaner
+from condorloop.config.resources import Resources
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import ScheddUnavailable
@@ -19,7 +20,6 @@ from condorloop.model.jobs import FailedNode, HarvestRecord
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import Jobs
 from condorloop.model.request import ALL_RUNS
-from condorloop.resources import Resources
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, RUN_END, dag_file
 from condorloop.runtime.shutdown import Interruption

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condorloop.calibration import Calibration
-from condorloop.config import ConfigError, load
+from condorloop.config.calibration import Calibration
+from condorloop.config.loader import ConfigError, load
 from tests.unit.examples import TOP, site_file
 from tests.unit.hostile import is_one_clear_line, outcome, texts, values
 

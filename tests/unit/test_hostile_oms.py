@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from condorloop.config.site import OmsSite
 from condorloop.oms import Oms, OmsUnavailable
 from condorloop.oms_row import run_of
-from condorloop.site import OmsSite
 from tests.unit.hostile import is_one_clear_line, outcome, texts, values
 
 GOOD = {

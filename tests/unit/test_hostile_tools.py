@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from condorloop.config.fields import Seconds, Section
 from condorloop.contents import parse_contents
-from condorloop.fields import Seconds, Section
 from condorloop.model.lumis import Lumis
 from condorloop.model.service import Service
 from condorloop.storage import unusable_name

@@ -9,11 +9,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.calibration import Holds
+from condorloop.config.calibration import Holds
+from condorloop.config.resources import Resources
+from condorloop.config.site import Site
 from condorloop.dagman.jobs import job_kind, release_expression
 from condorloop.model.enums import NodeKind
-from condorloop.resources import Resources
-from condorloop.site import Site
 from tests.unit import examples
 from tests.unit.test_quoting import arguments_v2, awkward, matched, printable
 

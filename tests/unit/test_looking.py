@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from condorloop.cli import cli
-from condorloop.config import ConfigError, look
+from condorloop.config.loader import ConfigError, look
 from condorloop.model.campaign import CampaignKey
 from condorloop.status import write
 from condorloop.window import closing_rules

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from condorloop.config import load
+from condorloop.config.loader import load
 from condorloop.contents import Contents
 from condorloop.ledger import Ledger
 from condorloop.luminosity import Luminosity

@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from condorloop import courier
+from condorloop.config.site import MailSite
 from condorloop.courier import Courier
 from condorloop.ledger import Ledger, LedgerError
 from condorloop.messages import Item, Message, Wanted
 from condorloop.messengers import Mail, NotSent, Webhook
 from condorloop.model.notification import Told
 from condorloop.model.status import Problem, ProblemKind
-from condorloop.site import MailSite
 from tests.unit.examples import START, campaign_status, loop_status
 
 SECRET = "xgi6bd9k1tdqz8o4"

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from condorloop import status as status_file
 from condorloop.announcing import Announcer
+from condorloop.config.site import MetricsSite, Site
 from condorloop.exporting import Endpoint, Textfile
 from condorloop.ledger import Ledger
 from condorloop.metrics import Latencies, Metrics
@@ -22,7 +23,6 @@ from condorloop.model.latency import BUCKETS, LatencyPoint, RunTimes, Upload, co
 from condorloop.model.lumis import Lumis
 from condorloop.model.service import Service
 from condorloop.model.status import Problem, ProblemKind
-from condorloop.site import MetricsSite, Site
 from tests.unit.examples import START, campaign_status, config, loop_status
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from condorloop.config import ConfigError, Mistake
+from condorloop.config.loader import ConfigError, Mistake
 from condorloop.ledger import Ledger
 from condorloop.model.queue import Queued
 from condorloop.model.status import Problem, ProblemKind, Status

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from condorloop.config.site import OmsSite
 from condorloop.model.campaign import Run
 from condorloop.oms import CLOCK_MARGIN, Oms, OmsUnavailable
-from condorloop.site import OmsSite
 from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms_attributes import RUNS, usual
 from condorloop.testbed.oms_rows import OmsRows, Row

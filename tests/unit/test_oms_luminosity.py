@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from condorloop.config.site import OmsSite
 from condorloop.oms import MOST_LUMISECTIONS, Oms, OmsUnavailable
 from condorloop.oms_row import LUMINOSITY, lumisection_of
-from condorloop.site import OmsSite
 from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms_attributes import LUMISECTIONS, usual
 from condorloop.testbed.oms_rows import OmsRows, Row

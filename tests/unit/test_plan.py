@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.calibration import Batching
+from condorloop.config.calibration import Batching
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.model.campaign import Batch, RawFile
 from condorloop.model.enums import NodeKind

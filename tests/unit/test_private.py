@@ -3,9 +3,9 @@
 import pytest
 
 from condorloop.conditions import missing_credentials
+from condorloop.config.site import OmsSite
 from condorloop.oms import Oms, OmsUnavailable
 from condorloop.runtime.secret_files import why_not_private
-from condorloop.site import OmsSite
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from condorloop.config.resources import Resources
 from condorloop.dagman import renewal
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.records import read
@@ -11,7 +12,6 @@ from condorloop.dagman.render import Renderer
 from condorloop.dagman.renewal import EARLIER, renew
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
-from condorloop.resources import Resources
 from condorloop.rundir import layout
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.calibration import Retention
+from condorloop.config.calibration import Retention
 from condorloop.model.campaign import Settled
 from condorloop.model.enums import CampaignState, Kept
 from condorloop.model.lumis import EMPTY

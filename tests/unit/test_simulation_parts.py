@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config import ConfigError
+from condorloop.config.loader import ConfigError
 from condorloop.model.lumis import Lumis
 from condorloop.simulation import beams, pool_model
 from condorloop.simulation.draws import Linear, Sample, Work

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from condorloop.config.site import StorageSite
 from condorloop.contents import parse_contents
 from condorloop.model.lumis import Lumis
-from condorloop.site import StorageSite
 from condorloop.storage import Storage, StorageUnavailable, unusable_name
 from condorloop.xrdfs import Listing, parse_listing
 
@@ -312,7 +312,7 @@ def test_a_probe_that_goes_wrong_in_an_unforeseen_way_ends_no_other(storage):
 
 CLOSING = """
 import sys, threading
-from condorloop.site import StorageSite
+from condorloop.config.site import StorageSite
 from condorloop.storage import Storage
 
 site = StorageSite(url="root://127.0.0.1:1/", edm_file_util=sys.argv[1], probes_at_once=2)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from condorloop import wishes
-from condorloop.config import load
+from condorloop.config.loader import load
 from condorloop.ledger import Ledger
 from condorloop.ledger_requests import Requests
 from condorloop.model.enums import RequestKind

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from condorloop import accounts, kerberos
+from condorloop import kerberos
+from condorloop.config import credentials
 from condorloop.kerberos import NoTicket, Ticket
 from condorloop.model.status import ProblemKind
 from condorloop.tickets import EVERY, TicketWatch
@@ -14,7 +15,7 @@ HOUR = 3600.0
 
 def with_cache(tmp_path):
     loaded = config(tmp_path)
-    site = loaded.site.model_copy(update={"environment": {accounts.CACHE: CACHE}})
+    site = loaded.site.model_copy(update={"environment": {credentials.CACHE: CACHE}})
     return replace(loaded, site=site)
 
 
@@ -40,7 +41,7 @@ def test_a_ticket_that_ends_soon_is_told_with_the_command_that_renews_it(tmp_pat
     assert problem.kind is ProblemKind.TICKET
     assert problem.text == "the Kerberos ticket of submitter (ngt@CERN.CH) ends in 2 h"
     assert problem.command == f"KRB5CCNAME={CACHE} kinit -R"
-    assert asked[0][accounts.CACHE] == CACHE
+    assert asked[0][credentials.CACHE] == CACHE
     assert watch.ends_at == ticket.ends_at
 
 

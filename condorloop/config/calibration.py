@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, PositiveInt, StringConstraints, model_validator
 
-from condorloop.fields import Age, FileName, Line, Seconds, Section
+from condorloop.config.fields import Age, FileName, Line, Seconds, Section
+from condorloop.config.resources import Resources
 from condorloop.model.enums import NodeKind
-from condorloop.resources import Resources
 
 
 class RecoStep(Section):

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
-from condorloop.fields import Expression, Line, Seconds, Section, Variables
+from condorloop.config.fields import Expression, Line, Seconds, Section, Variables
 
 ConcurrencyLimit = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*(:[0-9]+(\.[0-9]+)?)?$")

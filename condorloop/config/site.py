@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from condorloop.calibration import Tuning
-from condorloop.fields import Age, FileName, Seconds, Section, Variables
+from condorloop.config.calibration import Tuning
+from condorloop.config.fields import Age, FileName, Seconds, Section, Variables
 from condorloop.model.status import ProblemKind
 
 

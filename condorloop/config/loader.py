@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from condorloop.calibration import Calibration
-from condorloop.fields import SECRET
-from condorloop.site import Parameters, Site
+from condorloop.config.calibration import Calibration
+from condorloop.config.fields import SECRET
+from condorloop.config.site import Parameters, Site
+from condorloop.config.yaml_text import dotted, odd_texts, read_json, read_yaml
 from condorloop.text import one_line, plain, shown
-from condorloop.yaml_file import dotted, odd_texts, read_json, read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -67,24 +65,6 @@ class Config(Known):
     """Everything that was configured, checked."""
 
     parameters: Parameters
-
-
-def shipped(folder: str) -> Path:
-    """Find a folder that ships with condorloop: `templates`, `calibrationYAML`, `sites`.
-
-    In a checkout it stands at the top of the tree, in an installed wheel under the
-    environment's ``share/condorloop``.
-    """
-    checkout = Path(__file__).resolve().parent.parent / folder
-    if checkout.is_dir():
-        return checkout
-    return Path(sysconfig.get_path("data")) / "share" / "condorloop" / folder
-
-
-def shipped_calibrations() -> list[Calibration]:
-    """Read the calibrations that ship with condorloop, as they are."""
-    files = sorted(shipped("calibrationYAML").glob("*.yaml"))
-    return [Calibration.model_validate(yaml.safe_load(f.read_text("utf-8"))) for f in files]
 
 
 def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:

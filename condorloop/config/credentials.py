@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from condorloop.calibration import Calibration
-from condorloop.config import Config
+from condorloop.config.calibration import Calibration
+from condorloop.config.loader import Config
+from condorloop.config.resources import Resources
+from condorloop.config.site import Site
 from condorloop.model.enums import NodeKind
-from condorloop.resources import Resources
-from condorloop.site import Site
 
 CACHE = "KRB5CCNAME"
 """Names a Kerberos cache, such as ``FILE:/run/condorloop/eos.cc``."""

@@ -1,0 +1,11 @@
+"""The configuration: read, checked, and every mistake named.
+
+What a person types is here: `load`, `look`, `shipped`, `shipped_calibrations`.
+"""
+
+from condorloop.config.loader import Config as Config
+from condorloop.config.loader import ConfigError as ConfigError
+from condorloop.config.loader import load as load
+from condorloop.config.loader import look as look
+from condorloop.config.shipped_files import shipped as shipped
+from condorloop.config.shipped_files import shipped_calibrations as shipped_calibrations

@@ -1,0 +1,28 @@
+"""The files that come with the package: calibrations, sites, templates."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+import yaml
+
+from condorloop.config.calibration import Calibration
+
+
+def shipped(folder: str) -> Path:
+    """Find a folder that ships with condorloop: `templates`, `calibrationYAML`, `sites`.
+
+    In a checkout it stands at the top of the tree, in an installed wheel under the
+    environment's ``share/condorloop``.
+    """
+    checkout = Path(__file__).resolve().parent.parent / folder
+    if checkout.is_dir():
+        return checkout
+    return Path(sysconfig.get_path("data")) / "share" / "condorloop" / folder
+
+
+def shipped_calibrations() -> list[Calibration]:
+    """Read the calibrations that ship with condorloop, as they are."""
+    files = sorted(shipped("calibrationYAML").glob("*.yaml"))
+    return [Calibration.model_validate(yaml.safe_load(f.read_text("utf-8"))) for f in files]
