@@ -24,8 +24,8 @@ from condorloop.config.loader import Config, load
 from condorloop.config.shipped_files import shipped
 from condorloop.dagman.events import nodes_log
 from condorloop.dagman.outcome import HistoryEnd
-from condorloop.ledger import Ledger
-from condorloop.ledger_file import LEDGER
+from condorloop.ledger.connection import LEDGER
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.queue import Jobs, Queued, QueuedDag
 from condorloop.recovery import open_ledger

@@ -14,8 +14,8 @@ from itertools import count, islice
 from pathlib import Path
 
 from condorloop.config.calibration import Calibration
-from condorloop.ledger import Ledger
-from condorloop.ledger_archive import archive_of
+from condorloop.ledger.archive import archive_of
+from condorloop.ledger.store import Ledger
 from condorloop.xrdfs import run_folder
 
 LUMIS = 1200

@@ -14,7 +14,7 @@ from benchmarks import timing
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.config.site import StorageSite
 from condorloop.intake import Intake
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell
 from condorloop.storage import Storage

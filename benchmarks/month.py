@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.counting import NOW, UndisturbedPool, configured
 from condorloop.contents import Contents
-from condorloop.ledger import Ledger
-from condorloop.ledger_file import LEDGER
+from condorloop.ledger.connection import LEDGER
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued, QueuedDag

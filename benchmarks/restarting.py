@@ -18,7 +18,7 @@ from benchmarks.filled import FilledRun
 from benchmarks.frame import Ask, Goal, Result, Table
 from benchmarks.timing import told
 from condorloop.config.site import LedgerSite
-from condorloop.ledger_archive import archives
+from condorloop.ledger.archive import archives
 
 YEAR, KEPT = 365 * 86_400.0, LedgerSite().archive_after
 RUNS, FILES = 3334, 750

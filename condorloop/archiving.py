@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from condorloop.config.loader import Config
-from condorloop.ledger import Ledger, LedgerError
-from condorloop.ledger_archive import ArchiveError, archive_of, archives
+from condorloop.ledger.archive import ArchiveError, archive_of, archives
+from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.enums import Kept
 
 EVERY = 600.0

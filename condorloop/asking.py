@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from condorloop.config.loader import Config
 from condorloop.granting import planned
-from condorloop.ledger_file import LEDGER, LedgerError
-from condorloop.ledger_requests import Requests
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.connection import LEDGER, LedgerError
+from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.requests import Requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
 from condorloop.runtime.lock import AlreadyRunning

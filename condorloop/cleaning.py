@@ -13,8 +13,8 @@ from typing import Any
 
 from condorloop import window
 from condorloop.config.loader import Config
-from condorloop.ledger import Ledger
-from condorloop.ledger_retention import LedgerRetention
+from condorloop.ledger.queries.retention import LedgerRetention
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Settled
 from condorloop.model.enums import CampaignState, Kept
 from condorloop.retention import due, goes_at, is_configured

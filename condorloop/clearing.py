@@ -13,8 +13,8 @@ from condorloop import asking, cleaning
 from condorloop.asking import Wish
 from condorloop.cleaning import Inventory
 from condorloop.config.loader import Config
-from condorloop.ledger_file import LEDGER
-from condorloop.ledger_retention import LedgerRetention
+from condorloop.ledger.connection import LEDGER
+from condorloop.ledger.queries.retention import LedgerRetention
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import ALL_RUNS
 from condorloop.runtime.disk_space import DiskSpace, disk

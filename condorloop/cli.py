@@ -50,7 +50,7 @@ def _outside() -> tuple[type[Exception], ...]:
     from condorloop.cmssw import CmsswError
     from condorloop.config.loader import ConfigError
     from condorloop.dagman.schedd import ScheddUnavailable
-    from condorloop.ledger_file import LedgerError
+    from condorloop.ledger.connection import LedgerError
     from condorloop.reporting.plots import PlotsUnavailable
     from condorloop.runtime.lock import AlreadyRunning
     from condorloop.status import StatusError

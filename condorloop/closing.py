@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from condorloop.dagman.render import Renderer
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign
 from condorloop.model.enums import CampaignState, Kept
 from condorloop.rundir.durable import write_lines, write_whole

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from threading import Thread
 from typing import Protocol
 
-from condorloop.ledger_file import LedgerError
+from condorloop.ledger.connection import LedgerError
 from condorloop.messages import Message, Wanted, due, noted, settled
 from condorloop.messengers import NotSent, Way
 from condorloop.model.notification import Memory, Told

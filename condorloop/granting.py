@@ -15,8 +15,8 @@ from condorloop.dagman.renewal import renew
 from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
-from condorloop.ledger import Ledger
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import CampaignState, DagState, RequestKind
 from condorloop.model.queue import Jobs

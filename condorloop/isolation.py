@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from condorloop.ledger_file import LedgerError
+from condorloop.ledger.connection import LedgerError
 from condorloop.model.campaign import CampaignKey
 from condorloop.runtime.logs import say
 from condorloop.text import one_line

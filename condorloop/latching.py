@@ -9,7 +9,7 @@ from __future__ import annotations
 from condorloop import planner, window
 from condorloop.config.loader import Config
 from condorloop.dagman.render import Renderer
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.luminosity import Luminosity
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.service import Service

@@ -12,7 +12,7 @@ from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.renewal import renew
 from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import PlannedNode

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.dagman.nodes_log import NodesLog
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Dag
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord, PlannedNode

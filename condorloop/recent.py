@@ -5,7 +5,7 @@ Knows what the ledger says has changed; knows nothing of what a summary holds.
 
 from __future__ import annotations
 
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.status import CampaignStatus
 
 

@@ -19,8 +19,8 @@ from condorloop.dagman.outcome import last_cluster
 from condorloop.dagman.plan import DagPlan
 from condorloop.judging import verdict
 from condorloop.launcher import planned_nodes
-from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
-from condorloop.ledger_archive import ArchiveError, archives
+from condorloop.ledger.archive import ArchiveError, archives
+from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
 from condorloop.model.enums import FileState, NodeKind
 from condorloop.progress import Observed, observe_dag

@@ -16,8 +16,8 @@ from condorloop.announcing import Announcer
 from condorloop.config.loader import Config
 from condorloop.decisions import Decisions
 from condorloop.filling import DiskWatch
-from condorloop.ledger import Ledger
-from condorloop.ledger_uploads import RecentLatencies
+from condorloop.ledger.queries.uploads import RecentLatencies
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.model.service import Service

@@ -27,7 +27,7 @@ from condorloop.intake import Intake
 from condorloop.isolation import Isolation
 from condorloop.latching import Latching
 from condorloop.launcher import Launcher
-from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
+from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service

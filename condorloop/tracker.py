@@ -19,7 +19,7 @@ from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.dagman.waiting import IDLE_LONG
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import CampaignState, DagState, Kept
 from condorloop.model.jobs import FailedNode

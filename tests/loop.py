@@ -22,9 +22,9 @@ import requests
 import yaml
 
 from condorloop import config
-from condorloop.ledger import Ledger
-from condorloop.ledger_requests import Requests
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.requests import Requests
+from condorloop.ledger.store import Ledger
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs

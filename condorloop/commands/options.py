@@ -18,8 +18,8 @@ from click.shell_completion import CompletionItem
 from condorloop import completion, config
 from condorloop.config.loader import Config, Known
 from condorloop.config.site import Site
-from condorloop.ledger_file import LEDGER, LedgerError
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.connection import LEDGER, LedgerError
+from condorloop.ledger.queries.campaigns import LedgerView
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from condorloop.config.loader import Config
-from condorloop.ledger_file import LEDGER
+from condorloop.ledger.connection import LEDGER
 from condorloop.recovery import open_ledger
 from condorloop.runtime import logs
 from condorloop.runtime.lock import sole_submitter

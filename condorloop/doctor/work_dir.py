@@ -23,7 +23,7 @@ from pathlib import Path
 from condorloop.config.loader import Config
 from condorloop.config.shipped_files import shipped
 from condorloop.doctor.checks import Check, Examination, fine, stops, warning
-from condorloop.ledger_file import LEDGER
+from condorloop.ledger.connection import LEDGER
 from condorloop.rundir.durable import write_whole
 from condorloop.runtime import subprocesses
 from condorloop.runtime.disk_space import DiskSpace, Room, disk

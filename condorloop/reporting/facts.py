@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from condorloop.ledger_uploads import LedgerUploads
+from condorloop.ledger.queries.uploads import LedgerUploads
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord

@@ -14,8 +14,8 @@ from pathlib import Path
 from condorloop.config.calibration import Closing
 from condorloop.config.loader import Known
 from condorloop.dagman.events import jobs_of
-from condorloop.ledger_archive import archives
-from condorloop.ledger_file import LEDGER
+from condorloop.ledger.archive import archives
+from condorloop.ledger.connection import LEDGER
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import JobRecord
 from condorloop.reporting.facts import LedgerReport, ReportedCampaign

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from condorloop.config.loader import Config
-from condorloop.ledger_file import LEDGER
-from condorloop.ledger_view import LedgerView
-from condorloop.ledger_view_dags import job_record
+from condorloop.ledger.connection import LEDGER
+from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.queries.dags import job_record
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
 from condorloop.simulation.dag_run import asked_for

@@ -14,7 +14,7 @@ from pathlib import Path
 from condorloop import wishes
 from condorloop.config.loader import Known
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
-from condorloop.ledger_file import LedgerError
+from condorloop.ledger.connection import LedgerError
 from condorloop.model.campaign import DagOutline
 from condorloop.stories import analysis
 from condorloop.stories.analysis import Queue

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from condorloop.config.loader import Known
 from condorloop.dagman import outcome
 from condorloop.dagman.events import jobs_of
-from condorloop.ledger_archive import with_archives
+from condorloop.ledger.archive import with_archives
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord

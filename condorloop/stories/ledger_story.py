@@ -10,8 +10,8 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 
-from condorloop.ledger_summary import LedgerSummary
-from condorloop.ledger_view_dags import job_record
+from condorloop.ledger.queries.dags import job_record
+from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.model.campaign import dag_label
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord

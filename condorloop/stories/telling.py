@@ -12,8 +12,8 @@ from pathlib import Path
 
 from condorloop.config.loader import Known
 from condorloop.dagman.records import DagRecords, read
-from condorloop.ledger_archive import with_archives
-from condorloop.ledger_file import LEDGER, LedgerError
+from condorloop.ledger.archive import with_archives
+from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.model.jobs import JobRecord
 from condorloop.payload import Iov
 from condorloop.rundir.durable import read_json

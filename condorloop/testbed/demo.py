@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from condorloop import config
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.model.status import Status
 from condorloop.status import StatusError, read
 from condorloop.testbed import daemon

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.dagman.schedd import Schedd
-from condorloop.ledger_file import LEDGER, LedgerError
+from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.model.queue import Jobs
 from condorloop.recovery import open_ledger
 from condorloop.runtime import logs
@@ -59,7 +59,7 @@ def cycle_until(loop: Loop, over: Callable[[], bool], monkeypatch: Any) -> None:
     """Make cycles as the submitter does, until a test has seen enough."""
     connect = sqlite3.connect
     monkeypatch.setattr(
-        "condorloop.ledger_file.sqlite3.connect",
+        "condorloop.ledger.connection.sqlite3.connect",
         lambda *args, **more: connect(*args, factory=ToldConnection, **more),
     )
     config = loop.config()

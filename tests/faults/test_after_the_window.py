@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from condorloop import intake
-from condorloop.ledger_summary import LedgerSummary
+from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.model.enums import CampaignState
 from condorloop.model.status import CampaignStatus
 from tests.faults.outside import files_of, note_change, running

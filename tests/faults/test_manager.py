@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from condorloop.ledger_summary import LedgerSummary
+from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.model.enums import CampaignState
 from condorloop.model.status import CampaignStatus
 from condorloop.rundir.durable import read_json

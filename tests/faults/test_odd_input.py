@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from condorloop.ledger_requests import Requests
+from condorloop.ledger.requests import Requests
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json

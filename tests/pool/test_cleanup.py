@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from condorloop.cleaning import Cleaner, inventories
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.enums import CampaignState, Kept
 from condorloop.rundir.durable import read_json
 from tests.faults.scenarios import run_of

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.ledger import Ledger, LedgerError
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.enums import DagState, Kept, UploadOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.stories.ledger_story import LedgerStories
@@ -118,7 +118,7 @@ def test_a_death_in_the_middle_of_bringing_it_up_to_date_costs_nothing(
     path = tmp_path / "old.db"
     connect = sqlite3.connect
     monkeypatch.setattr(
-        "condorloop.ledger_file.sqlite3.connect",
+        "condorloop.ledger.connection.sqlite3.connect",
         lambda *args, **more: connect(*args, factory=Told, **more),
     )
 

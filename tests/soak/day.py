@@ -15,9 +15,9 @@ from random import Random
 
 from condorloop.cmssw import CmsswError
 from condorloop.config.loader import Config, load
-from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
-from condorloop.ledger_file import LEDGER
-from condorloop.ledger_summary import LedgerSummary
+from condorloop.ledger.connection import LEDGER
+from condorloop.ledger.queries.status import LedgerSummary
+from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import HELD_BY_PERSON

@@ -11,9 +11,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from condorloop.ledger import LedgerError
-from condorloop.ledger_file import LEDGER
-from condorloop.ledger_requests import Requests
+from condorloop.ledger.connection import LEDGER
+from condorloop.ledger.requests import Requests
+from condorloop.ledger.store import LedgerError
 from condorloop.model.enums import RequestKind
 from condorloop.rundir.durable import read_json
 from tests.soak.promises import Promises

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from condorloop import cmssw, conditions, finishing, uploading
-from condorloop import ledger as ledger_module
+from condorloop.ledger import store as ledger_module
 from tests.soak.service import SimulatedService
 from tests.soak.story import Agenda, Violation
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 
-from condorloop.ledger_file import LedgerFile, ledger_error
+from condorloop.ledger.connection import LedgerFile, ledger_error
 from tests.boundaries import EFFECTS
 from tests.soak.weather import Weather
 

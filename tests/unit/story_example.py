@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 from condorloop import failures
 from condorloop.config.loader import Config
 from condorloop.failures import Attempt
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode

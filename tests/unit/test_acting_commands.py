@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from condorloop.cli import cli
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from tests.unit.examples import RUN, START, TOP, site_file
 

@@ -7,8 +7,8 @@ import pytest
 from condorloop import problems
 from condorloop.dagman.jobs import HELD_FOR_TIME
 from condorloop.dagman.waiting import IDLE_LONG, why
-from condorloop.ledger import Ledger
-from condorloop.ledger_file import LedgerError
+from condorloop.ledger.connection import LedgerError
+from condorloop.ledger.store import Ledger
 from condorloop.model.queue import HELD_BY_PERSON, HeldJob, QueuedDag
 from condorloop.model.status import ProblemKind
 from condorloop.rundir.layout import dag_file, run_dir

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from condorloop.config.site import Site
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.oms import OmsUnavailable
 from condorloop.submitter import Submitter
 from tests.unit import examples

@@ -7,9 +7,9 @@ import pytest
 from benchmarks.filled import FilledRun, Filler
 from condorloop.archiving import EVERY, Archiver
 from condorloop.granting import planned
-from condorloop.ledger import Ledger
-from condorloop.ledger_archive import _OF_RUN, ArchiveError, archive_of, with_archives
-from condorloop.ledger_file import LEDGER
+from condorloop.ledger.archive import _OF_RUN, ArchiveError, archive_of, with_archives
+from condorloop.ledger.connection import LEDGER
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
@@ -144,7 +144,7 @@ def test_cut_short_anywhere_a_run_is_in_one_place_in_the_end(loaded, path, monke
     whole = path.read_bytes()
     connect = sqlite3.connect
     monkeypatch.setattr(
-        "condorloop.ledger_file.sqlite3.connect",
+        "condorloop.ledger.connection.sqlite3.connect",
         lambda *given, **named: connect(*given, factory=ToldConnection, **named),
     )
 

@@ -8,8 +8,8 @@ import yaml
 
 from condorloop.cleaning import EVERY, Cleaner, going, inventories
 from condorloop.config.loader import load
-from condorloop.ledger import Ledger
-from condorloop.ledger_file import LEDGER
+from condorloop.ledger.connection import LEDGER
+from condorloop.ledger.store import Ledger
 from condorloop.model.enums import CampaignState, Kept, NodeKind, RequestKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.jobs import PlannedNode as Node

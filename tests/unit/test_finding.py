@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.lumi_fates import LumiState
 from condorloop.progress import Observed, observe_dag
 from condorloop.rundir.layout import run_dir

@@ -12,8 +12,8 @@ from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.granting import Granting
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
-from condorloop.ledger import Ledger
-from condorloop.ledger_requests import Requests
+from condorloop.ledger.requests import Requests
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch, CampaignKey, Probe
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind, RequestKind
 from condorloop.model.jobs import FailedNode, HarvestRecord

@@ -3,7 +3,7 @@
 import pytest
 
 from condorloop.isolation import Isolation
-from condorloop.ledger import LedgerError
+from condorloop.ledger.store import LedgerError
 from condorloop.problems import of_errors
 from tests.unit.examples import KEY
 

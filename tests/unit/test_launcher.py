@@ -6,7 +6,7 @@ from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd import ScheddUnavailable
 from condorloop.launcher import Launcher
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import DagState
 from condorloop.runtime.shutdown import Interruption

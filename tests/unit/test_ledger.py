@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.ledger import Ledger, LedgerDamaged, LedgerError
-from condorloop.ledger_requests import Requests
-from condorloop.ledger_retries import SET_BACK
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.requests import Requests
+from condorloop.ledger.retries import SET_BACK
+from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Alcareco, CampaignKey, Probe, Statistics
 from condorloop.model.enums import (
     ASKED,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.ledger import Ledger
-from condorloop.ledger_uploads import RecentLatencies
+from condorloop.ledger.queries.uploads import RecentLatencies
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord, PlannedNode

@@ -6,7 +6,7 @@ import pytest
 
 from condorloop.config.loader import load
 from condorloop.contents import Contents
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.luminosity import Luminosity
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState

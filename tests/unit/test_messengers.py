@@ -13,7 +13,7 @@ import pytest
 from condorloop import courier
 from condorloop.config.site import MailSite
 from condorloop.courier import Courier
-from condorloop.ledger import Ledger, LedgerError
+from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.messages import Item, Message, Wanted
 from condorloop.messengers import Mail, NotSent, Webhook
 from condorloop.model.notification import Told

@@ -16,7 +16,7 @@ from condorloop import status as status_file
 from condorloop.announcing import Announcer
 from condorloop.config.site import MetricsSite, Site
 from condorloop.exporting import Endpoint, Textfile
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.metrics import Latencies, Metrics
 from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.latency import BUCKETS, LatencyPoint, RunTimes, Upload, counted, latency_point

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from condorloop.config.loader import ConfigError, Mistake
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.queue import Queued
 from condorloop.model.status import Problem, ProblemKind, Status
 from condorloop.oms import OmsUnavailable

@@ -8,7 +8,7 @@ from condorloop.dagman.events import nodes_log
 from condorloop.dagman.nodes_log import NodesLog
 from condorloop.dagman.plan import plan_batch
 from condorloop.launcher import planned_nodes
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch, Probe
 from condorloop.model.enums import FileState
 from condorloop.model.lumis import Lumis

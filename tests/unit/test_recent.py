@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.ledger import Ledger, LedgerError
+from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState, Kept, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, PlannedNode

@@ -11,7 +11,7 @@ from condorloop.dagman.render import Renderer
 from condorloop.dagman.renewal import renew
 from condorloop.dagman.replan import plan_of
 from condorloop.launcher import planned_nodes
-from condorloop.ledger import Ledger, LedgerError
+from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.campaign import Batch, CampaignKey, Probe
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind
 from condorloop.model.lumis import Lumis
@@ -214,7 +214,7 @@ class Told(sqlite3.Connection):
 def test_a_death_in_the_middle_of_rebuilding_costs_nothing(site, path, ledger_id, monkeypatch):
     connect = sqlite3.connect
     monkeypatch.setattr(
-        "condorloop.ledger_file.sqlite3.connect",
+        "condorloop.ledger.connection.sqlite3.connect",
         lambda *args, **more: connect(*args, factory=Told, **more),
     )
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import validate
 
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord, JobRecord, PlannedNode

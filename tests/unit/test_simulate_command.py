@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from condorloop.cli import cli
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
 from condorloop.simulation.recorded import NodeJob, read, waits

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from condorloop.ledger_file import LedgerError
+from condorloop.ledger.connection import LedgerError
 from condorloop.model.enums import DagState
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState

@@ -7,8 +7,8 @@ import pytest
 
 from condorloop import wishes
 from condorloop.config.loader import load
-from condorloop.ledger import Ledger
-from condorloop.ledger_requests import Requests
+from condorloop.ledger.requests import Requests
+from condorloop.ledger.store import Ledger
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import Queued
 from condorloop.rundir.durable import read_json

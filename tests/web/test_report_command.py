@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from condorloop.cli import cli
-from condorloop.ledger import Ledger
+from condorloop.ledger.store import Ledger
 from tests.unit.examples import site_file
 from tests.unit.test_report import campaign
 

@@ -1,7 +1,7 @@
 """Reading the ledger: campaigns, and with its other views all that the loop decides from.
 
 Knows what was seen, decided and done, and gives it back as the model's data. It writes nothing;
-that is `condorloop.ledger`'s. A plus before a column keeps SQLite from an index that would lead it
+that is `condorloop.ledger.store`'s. A plus before a column keeps SQLite from an index that would lead it
 through all that ever was.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from condorloop.ledger_view_dags import DagsView
-from condorloop.ledger_view_files import FilesView
+from condorloop.ledger.queries.dags import DagsView
+from condorloop.ledger.queries.raw_files import FilesView
 from condorloop.model.campaign import Campaign, CampaignKey, ProcessedOutputs, RawFile, WaitingFile
 from condorloop.model.enums import CampaignState, Kept, NodeKind, RequestKind
 from condorloop.model.lumis import Lumis

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from condorloop.ledger_file import LedgerFile, ledger_error
+from condorloop.ledger.connection import LedgerFile, ledger_error
 from condorloop.model.enums import RequestKind
 
 

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import fields
 
-from condorloop.ledger_file import LedgerFile
+from condorloop.ledger.connection import LedgerFile
 from condorloop.model.campaign import Alcareco, Dag, DagOutline, Statistics, dag_label
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord, JobRecord, PlannedNode

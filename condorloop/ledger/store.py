@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from condorloop.ledger_contents import why_not_a_ledger
-from condorloop.ledger_dags import DagLedger
-from condorloop.ledger_file import LedgerDamaged, LedgerError
-from condorloop.ledger_schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
-from condorloop.ledger_view import BEGUN
+from condorloop.ledger.connection import LedgerDamaged, LedgerError
+from condorloop.ledger.dags import DagLedger
+from condorloop.ledger.integrity import why_not_a_ledger
+from condorloop.ledger.queries.campaigns import BEGUN
+from condorloop.ledger.schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from condorloop.model.campaign import CampaignKey, Probe, Run
 from condorloop.model.enums import CampaignState, FileState, Kept
 from condorloop.model.lumis import Lumis

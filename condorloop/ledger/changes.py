@@ -6,7 +6,7 @@ what another one writes is told by SQLite's `data_version`, and then everything 
 
 from __future__ import annotations
 
-from condorloop.ledger_file import LedgerFile
+from condorloop.ledger.connection import LedgerFile
 
 _WHOSE = {
     "campaign": "VALUES ({row}.id)",

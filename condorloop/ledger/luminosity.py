@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from condorloop.ledger_file import LedgerFile
+from condorloop.ledger.connection import LedgerFile
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
 

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.model.enums import FileState, NodeKind
 
 SET_BACK = 2

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.latency import LatencyPoint, RunTimes, Upload, latency_point
 from condorloop.model.lumis import Lumis

@@ -10,14 +10,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
-from condorloop.ledger_archive import LedgerArchive
-from condorloop.ledger_changes import LedgerChanges
-from condorloop.ledger_luminosity import LedgerLuminosity
-from condorloop.ledger_retention import LedgerRetention
-from condorloop.ledger_retries import LedgerRetries
-from condorloop.ledger_summary import LedgerSummary
-from condorloop.ledger_told import LedgerTold
-from condorloop.ledger_uploads import LedgerUploads
+from condorloop.ledger.archive import LedgerArchive
+from condorloop.ledger.changes import LedgerChanges
+from condorloop.ledger.luminosity import LedgerLuminosity
+from condorloop.ledger.notifications import LedgerTold
+from condorloop.ledger.queries.retention import LedgerRetention
+from condorloop.ledger.queries.status import LedgerSummary
+from condorloop.ledger.queries.uploads import LedgerUploads
+from condorloop.ledger.retries import LedgerRetries
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis

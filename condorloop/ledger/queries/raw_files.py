@@ -7,7 +7,7 @@ through all that ever was.
 
 from __future__ import annotations
 
-from condorloop.ledger_file import LedgerFile
+from condorloop.ledger.connection import LedgerFile
 from condorloop.model.enums import FileState
 
 

@@ -5,7 +5,7 @@ Knows how rows become `retention.Settled`; it decides nothing.
 
 from __future__ import annotations
 
-from condorloop.ledger_view import BEGUN, LedgerView
+from condorloop.ledger.queries.campaigns import BEGUN, LedgerView
 from condorloop.model.campaign import CampaignKey, Settled
 from condorloop.model.enums import CampaignState, Kept, UploadOutcome
 from condorloop.model.lumis import Lumis

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from condorloop.ledger_file import LEDGER, LedgerFile
+from condorloop.ledger.connection import LEDGER, LedgerFile
 from condorloop.model.campaign import CampaignKey
 
 _CAMPAIGNS = "SELECT id FROM {db}.campaign WHERE run = :run"

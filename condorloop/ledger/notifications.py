@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.ledger_file import LedgerFile
+from condorloop.ledger.connection import LedgerFile
 from condorloop.model.notification import Told
 
 

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 
-from condorloop.ledger_view import LedgerView
+from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.model.campaign import dag_label
 from condorloop.model.enums import ASKED, CampaignState, DagState, UploadOutcome
 from condorloop.model.lumi_fates import FileFate, fates

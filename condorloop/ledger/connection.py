@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from condorloop.ledger_schema import SCHEMA_VERSION
+from condorloop.ledger.schema import SCHEMA_VERSION
 
 LEDGER = "condorloop.db"
 """Its name in the work_dir."""

@@ -1,0 +1,1 @@
+"""The ledger: the manager's SQLite file."""
