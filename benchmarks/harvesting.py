@@ -1,6 +1,6 @@
 """How many ALCARECO files all harvests of a run read, and how long one waits for its harvest.
 
-Knows `condorloop.harvesting` and a made-up clock; the count is exact.
+Knows `condorloop.policy.harvest` and a made-up clock; the count is exact.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.config.calibration import Calibration
-from condorloop.harvesting import batch_harvests, why_harvest
 from condorloop.model.campaign import Alcareco, RawFile, Statistics, WaitingFile
 from condorloop.model.lumis import Lumis
+from condorloop.policy.harvest import batch_harvests, why_harvest
 from tests.unit.examples import START, calibration, campaign
 
 BATCHES = 480

@@ -21,10 +21,10 @@ from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.requests import Requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
+from condorloop.policy.requests import Plan
 from condorloop.runtime.lock import AlreadyRunning
 from condorloop.runtime.shutdown import Stopped
 from condorloop.submitter import Submitter
-from condorloop.wishes import Plan
 
 PATIENCE = 60.0
 """Seconds to wait for what is done at once."""

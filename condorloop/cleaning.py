@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from condorloop import window
 from condorloop.config.loader import Config
 from condorloop.ledger.queries.retention import LedgerRetention
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Settled
 from condorloop.model.enums import CampaignState, Kept
-from condorloop.retention import due, goes_at, is_configured
+from condorloop.policy import window
+from condorloop.policy.retention import due, goes_at, is_configured
 from condorloop.rundir.disk_usage import Size, remove, size_of
 from condorloop.rundir.layout import run_dir
 from condorloop.runtime.disk_space import DiskSpace

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 
-from condorloop import wishes
 from condorloop.cleaning import ON_REQUEST, Cleaner
 from condorloop.closing import set_state
 from condorloop.dagman.renewal import renew
@@ -21,13 +20,14 @@ from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import CampaignState, DagState, RequestKind
 from condorloop.model.queue import Jobs
 from condorloop.model.request import ALL_RUNS, Request
+from condorloop.policy import requests
+from condorloop.policy.requests import Abandon, Act, Hold, Plan, Release, Resubmit, Subject
 from condorloop.rundir.disk_usage import Size
 from condorloop.rundir.durable import set_aside
 from condorloop.rundir.layout import alcareco_name, dag_dir, outputs
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
 from condorloop.text import plural
-from condorloop.wishes import Abandon, Act, Hold, Plan, Release, Resubmit, Subject
 from condorloop.world import Pool
 
 log = logging.getLogger(__name__)
@@ -271,4 +271,4 @@ def planned(ledger: LedgerView, request: Request) -> Plan:
     else:
         campaigns, held_by = ledger.campaigns_of(request.run, None), ""
     subjects = [Subject(c, ledger.outline(c.id)) for c in campaigns]
-    return wishes.plan(request, subjects, ledger.latest_runs(), held_by)
+    return requests.plan(request, subjects, ledger.latest_runs(), held_by)

@@ -6,7 +6,6 @@ which runs are latched, and why others are not.
 
 from __future__ import annotations
 
-from condorloop import planner, window
 from condorloop.config.loader import Config
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.store import Ledger
@@ -14,6 +13,7 @@ from condorloop.luminosity import Luminosity
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.service import Service
 from condorloop.oms import OmsUnavailable
+from condorloop.policy import planner, window
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
 from condorloop.world import Runs

@@ -17,16 +17,16 @@ from condorloop.archiving import Archive
 from condorloop.config.calibration import Calibration, Closing
 from condorloop.dagman.outcome import last_cluster
 from condorloop.dagman.plan import DagPlan
-from condorloop.judging import verdict
 from condorloop.launcher import planned_nodes
 from condorloop.ledger.archive import ArchiveError, archives
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
 from condorloop.model.enums import FileState, NodeKind
+from condorloop.policy.closure import verdict
+from condorloop.policy.window import LAST_CALL, closing_rules
 from condorloop.progress import Observed, observe_dag
 from condorloop.remains import Remains, owner_of, remains_of
 from condorloop.runtime.logs import say
-from condorloop.window import LAST_CALL, closing_rules
 from condorloop.xrdfs import run_folder
 
 log = logging.getLogger(__name__)

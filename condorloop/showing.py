@@ -22,10 +22,10 @@ from condorloop.model.campaign import CampaignKey
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.model.service import Service
 from condorloop.model.status import CampaignStatus, Status, by_urgency, jobs_in_queue
+from condorloop.policy.window import end_of, longest
 from condorloop.recent import RecentSummaries
 from condorloop.status import write
 from condorloop.tickets import TicketWatch
-from condorloop.window import end_of, longest
 
 log = logging.getLogger(__name__)
 

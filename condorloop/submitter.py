@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 
-from condorloop import planner, window
 from condorloop.archiving import Archiver
 from condorloop.cleaning import Cleaner
 from condorloop.closing import set_state
@@ -31,17 +30,18 @@ from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service
-from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
+from condorloop.policy import planner, window
+from condorloop.policy.dag_limits import in_time, share
+from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
+from condorloop.policy.window import AGAIN
 from condorloop.reloading import Reloading
 from condorloop.runtime import logs
 from condorloop.runtime.shutdown import Interruption, Stopped
 from condorloop.runtime.systemd import Notifier
 from condorloop.runtime.wakeup import Bell
-from condorloop.sharing import in_time, share
 from condorloop.showing import Seen, Showing
 from condorloop.text import one_line, plural
 from condorloop.tracker import Tracker
-from condorloop.window import AGAIN
 from condorloop.world import World
 
 TIME_TO_SUBMIT = 0.8

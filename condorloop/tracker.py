@@ -25,12 +25,12 @@ from condorloop.model.enums import CampaignState, DagState, Kept
 from condorloop.model.jobs import FailedNode
 from condorloop.model.queue import HeldJob, Jobs, QueuedDag
 from condorloop.model.service import Service
+from condorloop.policy.window import closing_rules, is_over, is_past
 from condorloop.progress import Observed, follow_dag, observe_dag
 from condorloop.rundir.durable import let_group_write, read_json
 from condorloop.rundir.layout import MANIFEST, RUN_START, dag_dir, dag_file
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
-from condorloop.window import closing_rules, is_over, is_past
 from condorloop.world import Pool
 
 DELETED = "its directory was deleted"

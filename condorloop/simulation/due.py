@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Campaign
 from condorloop.model.enums import DagState
-from condorloop.planner import FOR_PROBES
-from condorloop.rescuing import rescue_wait
-from condorloop.window import LAST_CALL, ends_at
+from condorloop.policy.planner import FOR_PROBES
+from condorloop.policy.rescue import rescue_wait
+from condorloop.policy.window import LAST_CALL, ends_at
 
 NEVER = float("inf")
 

@@ -13,13 +13,14 @@ from functools import partial
 from heapq import heappop, heappush
 from random import Random
 
-from condorloop import planner
 from condorloop.config.loader import Config
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.model.campaign import Batch, Campaign, CampaignKey, Run
 from condorloop.model.enums import DagState, NodeKind
-from condorloop.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
-from condorloop.sharing import share
+from condorloop.policy import planner
+from condorloop.policy.dag_limits import share
+from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
+from condorloop.policy.window import longest
 from condorloop.simulation.beams import SimulatedRun
 from condorloop.simulation.dag_run import DagRun, Delays, Facility, KindOfJob
 from condorloop.simulation.due import due
@@ -31,7 +32,6 @@ from condorloop.simulation.polls import Polls
 from condorloop.simulation.raw_files import stream_name
 from condorloop.simulation.slots import Slots
 from condorloop.simulation.tally import Queue, Tally
-from condorloop.window import longest
 
 
 @dataclass(frozen=True, slots=True)

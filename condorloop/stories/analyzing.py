@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop import wishes
 from condorloop.config.loader import Known
 from condorloop.dagman.schedd import Schedd, ScheddUnavailable
 from condorloop.ledger.connection import LedgerError
 from condorloop.model.campaign import DagOutline
+from condorloop.policy import requests
 from condorloop.stories import analysis
 from condorloop.stories.analysis import Queue
 from condorloop.stories.evidence import with_log
@@ -64,10 +64,10 @@ def having(node: str | None, stories: Iterable[Story]) -> tuple[Story, ...]:
     if node is None:
         return told
     outlines = [(story, _outline(story)) for story in told]
-    if found := tuple(story for story, outline in outlines if wishes.meant(node, outline)):
+    if found := tuple(story for story, outline in outlines if requests.meant(node, outline)):
         return found
     raise LedgerError(
-        "\n".join(f"{s.campaign.key}: {wishes.unknown(node, outline)}" for s, outline in outlines)
+        "\n".join(f"{s.campaign.key}: {requests.unknown(node, outline)}" for s, outline in outlines)
     )
 
 

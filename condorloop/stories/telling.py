@@ -16,11 +16,11 @@ from condorloop.ledger.archive import with_archives
 from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.model.jobs import JobRecord
 from condorloop.payload import Iov
+from condorloop.policy.window import end_of
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import HARVEST_RECORD, dag_file, run_dir
 from condorloop.stories.ledger_story import LedgerStories
 from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story, node_state
-from condorloop.window import end_of
 
 _IN_QUEUE = (NodeState.IDLE, NodeState.RUNNING, NodeState.HELD)
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.harvesting import EVERY, harvest_run, harvesting
-from condorloop.harvesting import Measure, batch_harvests, why_harvest
 from condorloop.model.campaign import Alcareco, RawFile, Statistics, WaitingFile
 from condorloop.model.enums import CampaignState, DagState
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.policy.harvest import Measure, batch_harvests, why_harvest
 from tests.unit.examples import START, campaign, dag
 
 WAIT = 900.0

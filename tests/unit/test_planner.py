@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from condorloop.model.campaign import Alcareco
 from condorloop.model.enums import CampaignState, DagState, UploadOutcome
 from condorloop.model.lumis import Lumis
-from condorloop.planner import (
+from condorloop.policy.planner import (
     FOR_PROBES,
     Latch,
     Rescue,
@@ -18,7 +18,7 @@ from condorloop.planner import (
     SubmitHarvest,
     decide,
 )
-from condorloop.window import AGAIN, LAST_CALL
+from condorloop.policy.window import AGAIN, LAST_CALL
 from tests.unit.examples import KEY, RUN, START, calibration, campaign, dag, waiting
 
 CALIBRATION = calibration()

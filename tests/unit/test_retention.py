@@ -10,7 +10,7 @@ from condorloop.config.calibration import Retention
 from condorloop.model.campaign import Settled
 from condorloop.model.enums import CampaignState, Kept
 from condorloop.model.lumis import EMPTY
-from condorloop.retention import due, goes_at
+from condorloop.policy.retention import due, goes_at
 from tests.unit.examples import KEY, START
 
 HOUR, DAY = 3600.0, 86400.0

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
-from condorloop.planner import Rescue, SetState, SubmitBatch, SubmitHarvest
-from condorloop.sharing import in_time, share
+from condorloop.policy.dag_limits import in_time, share
+from condorloop.policy.planner import Rescue, SetState, SubmitBatch, SubmitHarvest
 from tests.unit.examples import START, campaign, dag
 
 

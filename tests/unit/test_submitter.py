@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from condorloop import wishes
 from condorloop.config.loader import load
 from condorloop.ledger.requests import Requests
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import Queued
+from condorloop.policy import requests as wishes
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.status import STATUS
@@ -65,7 +65,7 @@ def unanswerable(monkeypatch):
             raise RuntimeError("no idea")
         return plan(request, *rest)
 
-    monkeypatch.setattr("condorloop.wishes.plan", stumble)
+    monkeypatch.setattr("condorloop.policy.requests.plan", stumble)
 
 
 def test_a_request_that_nobody_can_carry_out_is_refused_and_keeps_no_other_from_it(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from condorloop.model.campaign import CampaignKey, DagOutline
 from condorloop.model.enums import CampaignState, DagState, Kept, RequestKind
 from condorloop.model.request import Request
-from condorloop.wishes import Abandon, Hold, Release, Resubmit, Subject, plan
+from condorloop.policy.requests import Abandon, Hold, Release, Resubmit, Subject, plan
 from tests.unit.examples import START, campaign, dag
 
 DONE, RUNS, FAILED, REMOVED, PLANNED = (

@@ -13,7 +13,7 @@ from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Alcareco, Campaign, Dag, Statistics
 from condorloop.model.enums import CampaignState, DagState
 from condorloop.model.lumis import Lumis
-from condorloop.rescuing import can_rescue
+from condorloop.policy.rescue import can_rescue
 
 
 @dataclass(frozen=True, slots=True)

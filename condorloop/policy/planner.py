@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from condorloop.config.calibration import Calibration, Closing
-from condorloop.harvesting import batch_harvests, why_harvest
-from condorloop.judging import is_settled, verdict, why_closing
 from condorloop.model.campaign import Campaign, CampaignKey, Dag, RawFile, Run
 from condorloop.model.enums import CampaignState, DagState
-from condorloop.rescuing import to_quarantine, why_rescue
+from condorloop.policy.closure import is_settled, verdict, why_closing
+from condorloop.policy.harvest import batch_harvests, why_harvest
+from condorloop.policy.rescue import to_quarantine, why_rescue
+from condorloop.policy.window import closing_rules, ends_at, is_over, is_past
 from condorloop.text import plural
-from condorloop.window import closing_rules, ends_at, is_over, is_past
 
 
 @dataclass(frozen=True, slots=True)

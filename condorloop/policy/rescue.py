@@ -9,7 +9,7 @@ from __future__ import annotations
 from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Campaign, Dag
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
-from condorloop.window import is_over
+from condorloop.policy.window import is_over
 
 BLAMED = 3
 """After how many failed attempts that it caused an input is given up."""

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from typing import TypeGuard
 
 from condorloop.model.campaign import Campaign
-from condorloop.planner import Action, Rescue, SubmitBatch, SubmitHarvest
+from condorloop.policy.planner import Action, Rescue, SubmitBatch, SubmitHarvest
 
 _Submission = SubmitBatch | SubmitHarvest | Rescue
 

@@ -12,8 +12,8 @@ from condorloop.config.calibration import Calibration, Closing
 from condorloop.model.campaign import Campaign, Dag
 from condorloop.model.enums import CampaignState, DagState
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rescuing import can_rescue, guilty_inputs
-from condorloop.window import is_open_again, is_over, is_past
+from condorloop.policy.rescue import can_rescue, guilty_inputs
+from condorloop.policy.window import is_open_again, is_over, is_past
 
 
 def why_closing(now: float, campaign: Campaign, closing: Closing) -> str | None:
