@@ -30,7 +30,7 @@ from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.queue import Jobs, Queued, QueuedDag
 from condorloop.recovery import open_ledger
 from condorloop.rundir.layout import RUN_START, dag_file, run_dir
-from condorloop.storage import Storage
+from condorloop.services.storage import Storage
 from condorloop.submitter import Submitter
 from condorloop.world import World
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from condorloop.config.calibration import Calibration
 from condorloop.ledger.archive import archive_of
 from condorloop.ledger.store import Ledger
-from condorloop.xrdfs import run_folder
+from condorloop.services.xrdfs import run_folder
 
 LUMIS = 1200
 """How many lumisections a run has: eight hours."""

@@ -17,7 +17,7 @@ from condorloop.intake import Intake
 from condorloop.ledger.store import Ledger
 from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell
-from condorloop.storage import Storage
+from condorloop.services.storage import Storage
 
 ANSWERS_IN = 0.2
 """Seconds in which the server lists a folder."""

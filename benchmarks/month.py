@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.counting import NOW, UndisturbedPool, configured
-from condorloop.contents import Contents
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
@@ -22,9 +21,10 @@ from condorloop.model.queue import Queued, QueuedDag
 from condorloop.rundir.durable import write_whole
 from condorloop.rundir.layout import alcareco_name
 from condorloop.rundir.witness import Witness
+from condorloop.services.edm_file_util import Contents
+from condorloop.services.xrdfs import run_folder
 from condorloop.submitter import Submitter
 from condorloop.world import World
-from condorloop.xrdfs import run_folder
 
 DAY = 86_400.0
 POLL = 300.0

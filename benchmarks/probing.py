@@ -21,8 +21,8 @@ from condorloop.intake import Intake
 from condorloop.ledger.store import Ledger
 from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell
-from condorloop.storage import Storage
-from condorloop.xrdfs import run_folder
+from condorloop.services.storage import Storage
+from condorloop.services.xrdfs import run_folder
 from tests.unit.examples import KEY, RUN
 
 SIZES = (12, 120, 1200)

@@ -47,14 +47,14 @@ def main() -> None:
 
 def _outside() -> tuple[type[Exception], ...]:
     """The errors that say in one line what is wrong; imported when there is one."""
-    from condorloop.cmssw import CmsswError
     from condorloop.config.loader import ConfigError
     from condorloop.dagman.schedd import ScheddUnavailable
     from condorloop.ledger.connection import LedgerError
     from condorloop.reporting.plots import PlotsUnavailable
     from condorloop.runtime.lock import AlreadyRunning
+    from condorloop.services.cmssw import CmsswError
+    from condorloop.services.storage import StorageUnavailable
     from condorloop.status import StatusError
-    from condorloop.storage import StorageUnavailable
 
     return (
         *(AlreadyRunning, CmsswError, ConfigError, LedgerError, PlotsUnavailable),

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from condorloop.cmssw import Cmssw
 from condorloop.config.loader import Config
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import Batch, CampaignKey, RawFile
-from condorloop.storage import Storage
+from condorloop.services.cmssw import Cmssw
+from condorloop.services.storage import Storage
 
 OWNER = "by-hand"
 """Stands in `CondorloopId` where a submitter has its ledger's id."""

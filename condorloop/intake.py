@@ -18,7 +18,7 @@ from condorloop.model.lumis import EMPTY
 from condorloop.model.service import Service
 from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell
-from condorloop.storage import Contents, StorageUnavailable, unusable_name
+from condorloop.services.storage import Contents, StorageUnavailable, unusable_name
 from condorloop.text import plural
 from condorloop.world import Files
 

@@ -12,10 +12,10 @@ from condorloop.ledger.store import Ledger
 from condorloop.luminosity import Luminosity
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.service import Service
-from condorloop.oms import OmsUnavailable
 from condorloop.policy import planner, window
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
+from condorloop.services.oms import OmsUnavailable
 from condorloop.world import Runs
 
 

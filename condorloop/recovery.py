@@ -27,7 +27,7 @@ from condorloop.policy.window import LAST_CALL, closing_rules
 from condorloop.progress import Observed, observe_dag
 from condorloop.remains import Remains, owner_of, remains_of
 from condorloop.runtime.logs import say
-from condorloop.xrdfs import run_folder
+from condorloop.services.xrdfs import run_folder
 
 log = logging.getLogger(__name__)
 

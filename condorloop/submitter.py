@@ -17,7 +17,6 @@ from functools import cached_property
 from condorloop.archiving import Archiver
 from condorloop.cleaning import Cleaner
 from condorloop.closing import set_state
-from condorloop.cmssw import Cmssw
 from condorloop.config.loader import Config
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
@@ -39,6 +38,7 @@ from condorloop.runtime import logs
 from condorloop.runtime.shutdown import Interruption, Stopped
 from condorloop.runtime.systemd import Notifier
 from condorloop.runtime.wakeup import Bell
+from condorloop.services.cmssw import Cmssw
 from condorloop.showing import Seen, Showing
 from condorloop.text import one_line, plural
 from condorloop.tracker import Tracker

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import shlex
 
-from condorloop import kerberos
 from condorloop.config import credentials
 from condorloop.config.loader import Config
-from condorloop.doctor.kerberos import why_not_needed
-from condorloop.kerberos import NoTicket, Ticket
 from condorloop.model.status import Problem, ProblemKind
+from condorloop.services import kerberos
+from condorloop.services.kerberos import NoTicket, Ticket, why_not_needed
 from condorloop.text import duration
 
 EVERY = 600.0

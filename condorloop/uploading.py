@@ -14,9 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from condorloop import conditions
-from condorloop.cmssw import Cmssw, CmsswError
-from condorloop.conditions import Answer
 from condorloop.manifest import DagContext
 from condorloop.model.enums import ASKED, UploadOutcome
 from condorloop.rundir.durable import read_json, read_lumis, remove_unfinished, write_json
@@ -28,6 +25,9 @@ from condorloop.rundir.layout import (
     UPLOAD_RECORD,
     iso_time,
 )
+from condorloop.services import conditions
+from condorloop.services.cmssw import Cmssw, CmsswError
+from condorloop.services.conditions import Answer
 
 _LOCK_TICK = 0.2
 

@@ -15,12 +15,12 @@ from condorloop.dagman.outcome import HistoryEnd
 from condorloop.dagman.schedd import Schedd
 from condorloop.model.campaign import Run
 from condorloop.model.queue import Jobs, Queued
-from condorloop.oms import Oms
-from condorloop.storage import Contents, Storage
+from condorloop.services.oms import Oms
+from condorloop.services.storage import Contents, Storage
 
 
 class Runs(Protocol):
-    """What tells of runs; see `condorloop.oms.Oms`."""
+    """What tells of runs; see `condorloop.services.oms.Oms`."""
 
     def runs(self, since: float) -> list[Run]:
         """All runs that started since."""
@@ -30,7 +30,7 @@ class Runs(Protocol):
 
 
 class Files(Protocol):
-    """What lists RAW files and probes them; see `condorloop.storage.Storage`."""
+    """What lists RAW files and probes them; see `condorloop.services.storage.Storage`."""
 
     def list_run(self, stream: str, run: int) -> Mapping[str, int]:
         """The RAW files of a run: path to size in bytes; nobody changes what was given."""

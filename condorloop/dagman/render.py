@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condorloop.cmssw import Cmssw
 from condorloop.config import credentials
 from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
@@ -35,6 +34,7 @@ from condorloop.rundir.layout import (
     iso_time,
     run_dir,
 )
+from condorloop.services.cmssw import Cmssw
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
 _TEXTS = (*_SCRIPTS, "dagman.config", "dag")

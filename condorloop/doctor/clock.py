@@ -22,8 +22,8 @@ from condorloop.doctor.checks import (
     not_needed,
     warning,
 )
-from condorloop.doctor.hosts import is_here
 from condorloop.runtime import subprocesses
+from condorloop.services.urls import is_here
 
 SUBJECT = "clock"
 

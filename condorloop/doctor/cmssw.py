@@ -1,6 +1,6 @@
 """The doctor on CMSSW: can the release be entered, and are its tools there.
 
-Knows which tools the loop calls; `condorloop.cmssw` enters the release.
+Knows which tools the loop calls; `condorloop.services.cmssw` enters the release.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from condorloop.cmssw import Cmssw, CmsswError
 from condorloop.config.loader import Config
 from condorloop.doctor.checks import Check, Examination, fine, stops
+from condorloop.services.cmssw import Cmssw, CmsswError
 
 SUBJECT = "CMSSW"
 

@@ -1,6 +1,6 @@
 """The doctor on Kerberos: is there a ticket for who works with one, and how long does it last.
 
-Knows where a ticket is needed and when it is old; `condorloop.kerberos` reads it.
+Knows where a ticket is needed and when it is old; `condorloop.services.kerberos` reads it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from condorloop import kerberos
 from condorloop.config import credentials
 from condorloop.config.loader import Config
 from condorloop.config.site import Site
 from condorloop.doctor.checks import Check, Examination, fine, not_needed, stops, warning
-from condorloop.doctor.hosts import host_of, is_here
-from condorloop.kerberos import NoTicket, Ticket
+from condorloop.services import kerberos
+from condorloop.services.kerberos import NoTicket, Ticket, why_not_needed
+from condorloop.services.urls import host_of
 from condorloop.text import duration
 
 SUBJECT = "Kerberos"
@@ -47,13 +47,6 @@ def examinations(config: Config) -> list[Examination]:
         )
         for cache, users in asked.items()
     ]
-
-
-def why_not_needed(site: Site) -> str | None:
-    """Say why the submitter needs no ticket; None if it needs one, or may."""
-    if site.oms.login == "krb" or not is_here(site.storage.url):
-        return None
-    return f"storage is on this machine ({host_of(site.storage.url)}), OMS asks for no ticket"
 
 
 def _name(users: tuple[str, ...]) -> str:

@@ -1,6 +1,6 @@
 """The doctor on OMS: does it answer, is its certificate good, is its clock ours.
 
-Knows what to ask and what is too far off; `condorloop.oms` asks as the loop does.
+Knows what to ask and what is too far off; `condorloop.services.oms` asks as the loop does.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from condorloop.doctor.checks import (
     stops,
     warning,
 )
-from condorloop.doctor.hosts import host_of, port_of
 from condorloop.doctor.web import answer
-from condorloop.oms import CLOCK_MARGIN, Oms, OmsUnavailable
+from condorloop.services.oms import CLOCK_MARGIN, Oms, OmsUnavailable
+from condorloop.services.urls import host_of, port_of
 from condorloop.text import duration, plural
 
 SUBJECT = "OMS"

@@ -1,6 +1,6 @@
 """The doctor on EOS: does its server answer, and are the calibrations' streams there.
 
-Knows which folders to list; `condorloop.storage` lists them.
+Knows which folders to list; `condorloop.services.storage` lists them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from condorloop.doctor.checks import (
     stops,
     warning,
 )
-from condorloop.storage import Storage, StorageUnavailable
+from condorloop.services.storage import Storage, StorageUnavailable
 
 SUBJECT = "storage"
 

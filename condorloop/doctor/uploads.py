@@ -14,13 +14,13 @@ from pathlib import Path
 
 import requests
 
-from condorloop.conditions import NETRC_MACHINE, missing_credentials
 from condorloop.config import credentials
 from condorloop.config.loader import Config
 from condorloop.doctor.checks import Check, Examination, fine, stops
-from condorloop.doctor.hosts import host_of
 from condorloop.doctor.oms import certificate
 from condorloop.doctor.web import answer
+from condorloop.services.conditions import NETRC_MACHINE, missing_credentials
+from condorloop.services.urls import host_of
 from condorloop.text import one_line
 
 SUBJECT = "uploads"

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from condorloop.contents import Contents
 from condorloop.dagman.outcome import HistoryEnd
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued
 from condorloop.recovery import open_ledger
 from condorloop.runtime import logs
+from condorloop.services.edm_file_util import Contents
 from condorloop.submitter import Submitter
 from condorloop.testbed.assay import Appeared, appeared
 from condorloop.testbed.raw import Stream, write_raw_file

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from condorloop.config.site import StorageSite
-from condorloop.storage import Storage, StorageUnavailable
+from condorloop.services.storage import Storage, StorageUnavailable
 
 STREAM = "/eos/storage-test/RAW"
 RUN = 398600

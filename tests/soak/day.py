@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from condorloop.cmssw import CmsswError
 from condorloop.config.loader import Config, load
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.queries.status import LedgerSummary
@@ -25,6 +24,7 @@ from condorloop.recovery import open_ledger
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
 from condorloop.runtime.shutdown import Stopped
+from condorloop.services.cmssw import CmsswError
 from condorloop.submitter import Submitter
 from condorloop.world import World
 from tests.soak.detector import SimulatedOms, runs_of_a_day

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from condorloop.model.campaign import Run
-from condorloop.oms import OmsUnavailable
+from condorloop.services.oms import OmsUnavailable
 from tests.soak.story import Agenda
 from tests.soak.weather import Weather
 

@@ -1,6 +1,6 @@
 """The conditions service and its tool: what was asked, and what was taken, to the last payload.
 
-Stands in the place of `condorloop.runtime.subprocesses` under `condorloop.conditions`; the tool's output and
+Stands in the place of `condorloop.runtime.subprocesses` under `condorloop.services.conditions`; the tool's output and
 exit codes are those of uploadConditions.py.
 """
 

@@ -14,8 +14,9 @@ from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from condorloop import cmssw, conditions, finishing, uploading
+from condorloop import finishing, uploading
 from condorloop.ledger import store as ledger_module
+from condorloop.services import cmssw, conditions
 from tests.soak.service import SimulatedService
 from tests.soak.story import Agenda, Violation
 

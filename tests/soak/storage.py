@@ -12,8 +12,8 @@ from random import Random
 from zlib import crc32
 
 from condorloop.model.lumis import Lumis
-from condorloop.storage import Contents, StorageUnavailable
-from condorloop.xrdfs import run_folder
+from condorloop.services.storage import Contents, StorageUnavailable
+from condorloop.services.xrdfs import run_folder
 from tests.soak.detector import LS, TrueRun
 from tests.soak.story import Agenda
 from tests.soak.weather import DISK_SERVERS, Weather

@@ -9,8 +9,8 @@ import sys
 import pytest
 import requests
 
-from condorloop.conditions import judge
 from condorloop.model.enums import UploadOutcome
+from condorloop.services.conditions import judge
 from condorloop.testbed import conddb
 from condorloop.testbed.conddb import lumi_since
 from condorloop.testbed.conditions_service import (

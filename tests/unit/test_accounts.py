@@ -6,7 +6,6 @@ import sys
 import pytest
 import yaml
 
-from condorloop.cmssw import Cmssw
 from condorloop.commands.options import Given
 from condorloop.config import credentials
 from condorloop.config.loader import ConfigError, load
@@ -14,6 +13,7 @@ from condorloop.dagman.plan import plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import CampaignKey
 from condorloop.rundir.durable import read_json
+from condorloop.services.cmssw import Cmssw
 from condorloop.testbed.cmssw.install import install
 from tests.unit.examples import TOP, site_file
 

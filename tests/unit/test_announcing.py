@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from condorloop.config.site import Site
 from condorloop.ledger.store import Ledger
-from condorloop.oms import OmsUnavailable
+from condorloop.services.oms import OmsUnavailable
 from condorloop.submitter import Submitter
 from tests.unit import examples
 from tests.unit.test_messengers import Hook, serving

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from condorloop.cmssw import Cmssw, CmsswError
+from condorloop.services.cmssw import Cmssw, CmsswError
 from condorloop.testbed.cmssw.install import install
 
 RELEASE = "CMSSW_16_0_7_patch1"

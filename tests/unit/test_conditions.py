@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.conditions import judge, missing_credentials
 from condorloop.model.enums import UploadOutcome
+from condorloop.services.conditions import judge, missing_credentials
 
 CUT = "the connection was cut"
 SENT = "INFO: host: x: Uploading file (abc, size 9) to the online backend..."

@@ -13,7 +13,7 @@ from condorloop.config.shipped_files import shipped
 from condorloop.doctor import pool, work_dir
 from condorloop.doctor.checks import Verdict
 from condorloop.runtime.disk_space import DiskSpace
-from condorloop.storage import StorageUnavailable
+from condorloop.services.storage import StorageUnavailable
 from tests.unit.examples import config
 
 V25 = "$CondorVersion: 25.14.1 2026-09-24 BuildID: UW_Python_Wheel_Build $"

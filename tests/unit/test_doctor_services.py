@@ -22,7 +22,7 @@ from condorloop.config.site import OmsSite
 from condorloop.doctor import clock, kerberos, oms, uploads
 from condorloop.doctor.certificate import NoCertificate, not_after, valid_until
 from condorloop.doctor.checks import Verdict
-from condorloop.kerberos import ENDS_SOON, NoTicket, Ticket
+from condorloop.services.kerberos import ENDS_SOON, NoTicket, Ticket
 from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS, usual
 from condorloop.testbed.oms_rows import OmsRows
 from condorloop.testbed.oms_server import OmsServer

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from condorloop.config.site import OmsSite
-from condorloop.oms import Oms, OmsUnavailable
-from condorloop.oms_row import run_of
+from condorloop.services.oms import Oms, OmsUnavailable
+from condorloop.services.oms_rows import run_of
 from tests.unit.hostile import is_one_clear_line, outcome, texts, values
 
 GOOD = {

@@ -5,12 +5,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from condorloop.config.fields import Seconds, Section
-from condorloop.contents import parse_contents
 from condorloop.model.lumis import Lumis
 from condorloop.model.service import Service
-from condorloop.storage import unusable_name
+from condorloop.services.edm_file_util import parse_contents
+from condorloop.services.storage import unusable_name
+from condorloop.services.xrdfs import (
+    Answer,
+    StorageUnavailable,
+    parse_listing,
+    parse_names,
+    parse_stat,
+)
 from condorloop.text import one_line, plain, shown
-from condorloop.xrdfs import Answer, StorageUnavailable, parse_listing, parse_names, parse_stat
 from tests.unit.hostile import SPECIMENS, is_one_clear_line, outcome, texts, values
 
 TOKENS = ("-rw-r--r--", "drwxr-xr-x", "root", "5", "-5", "9" * 30, "2026-11-23", "17:44:13",

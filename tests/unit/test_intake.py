@@ -10,7 +10,7 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.enums import FileState
 from condorloop.runtime.shutdown import Interruption, Stopped
 from condorloop.runtime.wakeup import Bell
-from condorloop.storage import StorageUnavailable
+from condorloop.services.storage import StorageUnavailable
 from tests.unit.examples import START
 
 STREAM = "/eos/cms/RAW"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.kerberos import ENDS_SOON, NoTicket, Ticket, look, parse_klist, ticket
+from condorloop.services.kerberos import ENDS_SOON, NoTicket, Ticket, look, parse_klist, ticket
 
 RENEWABLE = """\
 Ticket cache: FILE:/tmp/krb5cc_1000
@@ -126,6 +126,6 @@ def test_without_klist_there_is_no_ticket_and_a_reason(tmp_path):
 
 
 def test_a_klist_that_hangs_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("condorloop.kerberos.TIMEOUT", 0.2)
+    monkeypatch.setattr("condorloop.services.kerberos.TIMEOUT", 0.2)
     with pytest.raises(NoTicket, match=r"more than 0\.2 s"):
         look(klist(tmp_path, "exec sleep 60"))

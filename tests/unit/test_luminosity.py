@@ -5,16 +5,16 @@ from types import SimpleNamespace
 import pytest
 
 from condorloop.config.loader import load
-from condorloop.contents import Contents
 from condorloop.ledger.store import Ledger
 from condorloop.luminosity import Luminosity
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued
-from condorloop.oms import Oms
 from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell
+from condorloop.services.edm_file_util import Contents
+from condorloop.services.oms import Oms
 from condorloop.submitter import Submitter
 from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS, usual

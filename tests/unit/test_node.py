@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from condorloop import failures
-from condorloop.conditions import Answer
 from condorloop.finishing import finish
 from condorloop.manifest import DagContext, NodeError
 from condorloop.model.enums import UploadOutcome
@@ -23,6 +22,7 @@ from condorloop.rundir.layout import (
     UPLOAD_RECORD,
 )
 from condorloop.rundir.witness import Witness
+from condorloop.services.conditions import Answer
 from condorloop.uploading import upload
 from tests.unit.node_examples import (
     ROOT,
@@ -200,8 +200,10 @@ def test_too_few_events_for_a_payload_is_a_normal_outcome(dag):
 
 
 def can_be_asked(monkeypatch):
-    monkeypatch.setattr("condorloop.cmssw.Cmssw.environment", lambda self: {})
-    monkeypatch.setattr("condorloop.conditions.missing_credentials", lambda auth_path: None)
+    monkeypatch.setattr("condorloop.services.cmssw.Cmssw.environment", lambda self: {})
+    monkeypatch.setattr(
+        "condorloop.services.conditions.missing_credentials", lambda auth_path: None
+    )
 
 
 @pytest.fixture
@@ -213,7 +215,7 @@ def uploading(monkeypatch):
         ran.append(database.parent.name)
         return Answer(UploadOutcome.UPLOADED, "tag X successfully uploaded")
 
-    monkeypatch.setattr("condorloop.conditions.upload", run)
+    monkeypatch.setattr("condorloop.services.conditions.upload", run)
     can_be_asked(monkeypatch)
     return ran
 
@@ -240,7 +242,7 @@ def answers(monkeypatch):
             raise answer
         return answer
 
-    monkeypatch.setattr("condorloop.conditions.upload", run)
+    monkeypatch.setattr("condorloop.services.conditions.upload", run)
     can_be_asked(monkeypatch)
     return given
 
@@ -303,7 +305,7 @@ def test_a_payload_is_uploaded_once(dag, uploading):
 def test_without_a_netrc_nothing_is_asked_and_the_reason_is_written_down(
     dag, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("condorloop.cmssw.Cmssw.environment", lambda self: {})
+    monkeypatch.setattr("condorloop.services.cmssw.Cmssw.environment", lambda self: {})
     monkeypatch.setenv("HOME", str(tmp_path))
     context = dag()
     run_alca(context)

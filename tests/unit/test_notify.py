@@ -13,8 +13,8 @@ from condorloop.config.loader import ConfigError, Mistake
 from condorloop.ledger.store import Ledger
 from condorloop.model.queue import Queued
 from condorloop.model.status import Problem, ProblemKind, Status
-from condorloop.oms import OmsUnavailable
 from condorloop.runtime.systemd import Notifier, summary
+from condorloop.services.oms import OmsUnavailable
 from condorloop.submitter import Submitter
 from condorloop.world import World
 from tests.unit import examples

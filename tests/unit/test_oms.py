@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from condorloop.config.site import OmsSite
 from condorloop.model.campaign import Run
-from condorloop.oms import CLOCK_MARGIN, Oms, OmsUnavailable
+from condorloop.services.oms import CLOCK_MARGIN, Oms, OmsUnavailable
 from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms_attributes import RUNS, usual
 from condorloop.testbed.oms_rows import OmsRows, Row

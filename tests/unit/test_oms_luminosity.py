@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from condorloop.config.site import OmsSite
-from condorloop.oms import MOST_LUMISECTIONS, Oms, OmsUnavailable
-from condorloop.oms_row import LUMINOSITY, lumisection_of
+from condorloop.services.oms import MOST_LUMISECTIONS, Oms, OmsUnavailable
+from condorloop.services.oms_rows import LUMINOSITY, lumisection_of
 from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms_attributes import LUMISECTIONS, usual
 from condorloop.testbed.oms_rows import OmsRows, Row

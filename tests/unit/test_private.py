@@ -2,10 +2,10 @@
 
 import pytest
 
-from condorloop.conditions import missing_credentials
 from condorloop.config.site import OmsSite
-from condorloop.oms import Oms, OmsUnavailable
 from condorloop.runtime.secret_files import why_not_private
+from condorloop.services.conditions import missing_credentials
+from condorloop.services.oms import Oms, OmsUnavailable
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from condorloop.config.site import StorageSite
-from condorloop.contents import parse_contents
 from condorloop.model.lumis import Lumis
-from condorloop.storage import Storage, StorageUnavailable, unusable_name
-from condorloop.xrdfs import Listing, parse_listing
+from condorloop.services.edm_file_util import parse_contents
+from condorloop.services.storage import Storage, StorageUnavailable, unusable_name
+from condorloop.services.xrdfs import Listing, parse_listing
 
 LISTING = """\
 drwxr-xr-x daemon daemon 4096 2026-11-23 17:44:13 /eos/cms/RAW/000/398/600/00000
@@ -313,7 +313,7 @@ def test_a_probe_that_goes_wrong_in_an_unforeseen_way_ends_no_other(storage):
 CLOSING = """
 import sys, threading
 from condorloop.config.site import StorageSite
-from condorloop.storage import Storage
+from condorloop.services.storage import Storage
 
 site = StorageSite(url="root://127.0.0.1:1/", edm_file_util=sys.argv[1], probes_at_once=2)
 storage = Storage(site, lambda: {"PATH": "/usr/bin:/bin"})

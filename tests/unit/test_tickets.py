@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from condorloop import kerberos
 from condorloop.config import credentials
-from condorloop.kerberos import NoTicket, Ticket
 from condorloop.model.status import ProblemKind
+from condorloop.services import kerberos
+from condorloop.services.kerberos import NoTicket, Ticket
 from condorloop.tickets import EVERY, TicketWatch
 from tests.unit.examples import START, config
 

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from condorloop.config.site import OmsSite
 from condorloop.model.campaign import Run
-from condorloop.oms_client import Client, OmsUnavailable, Resource, SignedOut
-from condorloop.oms_row import LUMINOSITY, lumisection_of, run_of
 from condorloop.runtime.deadline import in_time
+from condorloop.services.oms_client import Client, OmsUnavailable, Resource, SignedOut
+from condorloop.services.oms_rows import LUMINOSITY, lumisection_of, run_of
 from condorloop.text import one_line, shown
 
 __all__ = ["CLOCK_MARGIN", "Oms", "OmsUnavailable"]

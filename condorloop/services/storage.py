@@ -18,12 +18,11 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from condorloop.cmssw import CmsswError
 from condorloop.config.site import StorageSite
-from condorloop.contents import Contents, parse_contents
 from condorloop.runtime import subprocesses
-from condorloop.text import one_line
-from condorloop.xrdfs import (
+from condorloop.services.cmssw import CmsswError
+from condorloop.services.edm_file_util import Contents, parse_contents
+from condorloop.services.xrdfs import (
     Answer,
     Listing,
     StorageUnavailable,
@@ -33,6 +32,7 @@ from condorloop.xrdfs import (
     run_folder,
     unusable_name,
 )
+from condorloop.text import one_line
 
 __all__ = ["Contents", "Storage", "StorageUnavailable", "parse_contents", "unusable_name"]
 

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from condorloop.config.site import Site
 from condorloop.runtime import subprocesses
+from condorloop.services.urls import host_of, is_here
 from condorloop.text import one_line
 
 ENDS_SOON = 6 * 3600.0
@@ -130,3 +132,10 @@ def _seconds(text: str) -> float | None:
         except ValueError:
             continue
     return None
+
+
+def why_not_needed(site: Site) -> str | None:
+    """Say why the submitter needs no ticket; None if it needs one, or may."""
+    if site.oms.login == "krb" or not is_here(site.storage.url):
+        return None
+    return f"storage is on this machine ({host_of(site.storage.url)}), OMS asks for no ticket"

@@ -1,0 +1,1 @@
+"""The outside world, one module each: OMS, storage, CMSSW, conditions, Kerberos."""
