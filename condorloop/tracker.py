@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from condorloop import failures
 from condorloop.dagman.nodes_log import NodesLog
 from condorloop.dagman.outcome import Ended, failed_nodes, how_ended, last_cluster
 from condorloop.dagman.render import Renderer
@@ -25,6 +24,7 @@ from condorloop.model.enums import CampaignState, DagState, Kept
 from condorloop.model.jobs import FailedNode
 from condorloop.model.queue import HeldJob, Jobs, QueuedDag
 from condorloop.model.service import Service
+from condorloop.node import attempts as failures
 from condorloop.policy.window import closing_rules, is_over, is_past
 from condorloop.progress import Observed, follow_dag, observe_dag
 from condorloop.rundir.durable import let_group_write, read_json

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from condorloop import failures
 from condorloop.dagman import events, outcome
 from condorloop.dagman.renewal import EARLIER
-from condorloop.failures import Attempt
 from condorloop.model.jobs import JobRecord
+from condorloop.node import attempts as failures
+from condorloop.node.attempts import Attempt
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
 from condorloop.stories.story import Software

@@ -12,10 +12,10 @@ from typing import Any
 
 from condorloop.dagman.jobs import HELD_FOR_TIME
 from condorloop.dagman.waiting import IDLE_LONG, IdleJob
-from condorloop.failures import shell_code
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.queue import HeldJob, QueuedDag
+from condorloop.node.attempts import shell_code
 from condorloop.stories.codes import OUT_OF_MEMORY, exit_words, hold_words
 from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory, Story
 from condorloop.stories.trouble import Finding, Sign

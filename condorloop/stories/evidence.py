@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from condorloop.diagnosis import relevant
+from condorloop.node.diagnosis import relevant
 from condorloop.stories.trouble import Finding, Sign
 from condorloop.text import plain
 

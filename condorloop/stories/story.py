@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from condorloop.failures import Attempt
 from condorloop.model.enums import DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY
 from condorloop.model.status import CampaignStatus, LumiText
-from condorloop.payload import Iov
+from condorloop.node.attempts import Attempt
+from condorloop.node.payload_db import Iov
 
 
 class NodeState(StrEnum):

@@ -15,7 +15,7 @@ from condorloop.dagman.records import DagRecords, read
 from condorloop.ledger.archive import with_archives
 from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.model.jobs import JobRecord
-from condorloop.payload import Iov
+from condorloop.node.payload_db import Iov
 from condorloop.policy.window import end_of
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import HARVEST_RECORD, dag_file, run_dir

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from condorloop.failures import Attempt
 from condorloop.model.campaign import CampaignKey
+from condorloop.node.attempts import Attempt
 
 
 class Sign(StrEnum):

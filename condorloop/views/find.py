@@ -12,9 +12,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from condorloop.failures import words_of
 from condorloop.model.enums import FileState
 from condorloop.model.jobs import JobRecord
+from condorloop.node.attempts import words_of
 from condorloop.stories.finding import Found, Hit
 from condorloop.stories.meanings import FORMS, Kind
 from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory

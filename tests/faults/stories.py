@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from condorloop import failures
-from condorloop.failures import Attempt
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
+from condorloop.node import attempts
+from condorloop.node.attempts import Attempt
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
 from tests.loop import Loop, Played
@@ -107,7 +107,7 @@ class Story:
         return f"b{manifest['batch']:03d} {node[1]}"
 
     def _attempts(self, run: int, node: tuple[str, str]) -> tuple[Attempt, ...]:
-        return failures.read(self._directory(run, node), node[1])
+        return attempts.read(self._directory(run, node), node[1])
 
     def _directory(self, run: int, node: tuple[str, str]) -> Path:
         calibration, _, folder = node[0].partition(" ")

@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 import requests
 
-from condorloop.finishing import finish
-from condorloop.manifest import DagContext
 from condorloop.model.enums import CampaignState
+from condorloop.node.manifest import DagContext
+from condorloop.node.post_script import finish
+from condorloop.node.upload import upload
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
 from condorloop.testbed import conddb
 from condorloop.testbed.conditions_service import ConditionsMode, ConditionsService, TagSpec
-from condorloop.uploading import upload
 from tests.faults.outside import problems, running
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop
@@ -130,7 +130,7 @@ def test_a_damaged_payload_file_is_named_and_nothing_of_it_is_sent(dag, service)
 
 
 def start(dag, **more) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "condorloop.node", "upload"]
+    command = [sys.executable, "-m", "condorloop.node.main", "upload"]
     environment = os.environ | {"PYTHONPATH": str(TOP)}
     return subprocess.Popen(
         command, cwd=dag.directory, env=environment, stdout=subprocess.DEVNULL, **more

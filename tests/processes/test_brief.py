@@ -13,7 +13,7 @@ def brief(tmp_path):
     def run(body, *arguments):
         (tmp_path / "said.py").write_text(f"import sys\ndef main(arguments):\n    {body}\n")
         return subprocess.run(
-            [sys.executable, "-m", "condorloop.brief", "said", *arguments],
+            [sys.executable, "-m", "condorloop.node.fast_exit", "said", *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from condorloop import node
-from condorloop.manifest import DagContext
-from condorloop.node import choose_inputs
+from condorloop.node import main
+from condorloop.node.manifest import DagContext
+from condorloop.node.pre_script import choose_inputs
 from condorloop.rundir.durable import read_json
 from tests import boundaries
 from tests.unit.node_examples import (
@@ -80,7 +80,7 @@ def prepared(tmp_path, request):
     def step(dag):
         def take():
             os.chdir(dag.directory)
-            return node.main(arguments)
+            return main.main(arguments)
 
         return take
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from condorloop import node
-from condorloop.finishing import finish
-from condorloop.manifest import DagContext
 from condorloop.model.enums import ASKED
+from condorloop.node import main
+from condorloop.node.manifest import DagContext
+from condorloop.node.post_script import finish
+from condorloop.node.upload import upload
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
 from condorloop.testbed import conddb
@@ -24,7 +25,6 @@ from condorloop.testbed.conditions_service import (
     ConditionsService,
     TagSpec,
 )
-from condorloop.uploading import upload
 from tests import boundaries
 from tests.unit.examples import TOP
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
@@ -84,7 +84,7 @@ def harvested(folder, service, content, timeout=30):
 def step(dag):
     def take():
         os.chdir(dag.directory)
-        return node.main(["upload"])
+        return main.main(["upload"])
 
     return take
 
@@ -132,7 +132,7 @@ def test_an_upload_on_a_full_disk_fails_in_a_line_and_then_goes_in_once(tmp_path
 
 
 def start(dag):
-    command = [sys.executable, "-m", "condorloop.node", "upload"]
+    command = [sys.executable, "-m", "condorloop.node.main", "upload"]
     environment = os.environ | {"PYTHONPATH": str(TOP)}
     return subprocess.Popen(command, cwd=dag.directory, env=environment, stdout=subprocess.PIPE)
 

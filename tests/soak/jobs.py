@@ -1,7 +1,7 @@
 """The jobs of nodes: what each reads, what it leaves in the DAG's directory, how it ends.
 
 Every file that a job makes tells which RAW files are in it, so that a payload can be asked. What
-runs on the access point is the real thing: `condorloop.node`.
+runs on the access point is the real thing: `condorloop.node.main`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from condorloop import node
-from condorloop.manifest import DagContext, NodeError
 from condorloop.model.lumis import Lumis
+from condorloop.node import main
+from condorloop.node.manifest import DagContext, NodeError
+from condorloop.node.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB
-from condorloop.uploading import upload
 from tests.soak.storage import SimulatedStorage
 from tests.soak.story import Agenda, Violation
 
@@ -220,7 +220,7 @@ def on_access_point(directory: Path, *arguments: str) -> int:
     """Run a script of a DAG: ``inputs`` or ``finish NODE EXITCODE``."""
     os.chdir(directory)
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        return node.main(list(arguments))
+        return main.main(list(arguments))
 
 
 def variables_of(dag: str) -> dict[str, dict[str, str]]:

@@ -14,8 +14,8 @@ from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from condorloop import finishing, uploading
 from condorloop.ledger import store as ledger_module
+from condorloop.node import post_script, upload
 from condorloop.services import cmssw, conditions
 from tests.soak.service import SimulatedService
 from tests.soak.story import Agenda, Violation
@@ -44,8 +44,8 @@ def stand_ins(
     try:
         with ExitStack() as stack:
             for owner, name, stand_in in (
-                (finishing, "time", clock),
-                (uploading, "time", clock),
+                (post_script, "time", clock),
+                (upload, "time", clock),
                 (conditions, "processes", service),
                 (cmssw.Cmssw, "environment", enter),
                 (ledger_module, "uuid", uuids),

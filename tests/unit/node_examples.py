@@ -12,11 +12,11 @@ import numpy as np
 
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.finishing import finish
-from condorloop.manifest import DagContext
 from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.model.lumis import Lumis
-from condorloop.node import choose_inputs
+from condorloop.node.manifest import DagContext
+from condorloop.node.post_script import finish
+from condorloop.node.pre_script import choose_inputs
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import JOB_REPORT, MADE
 from condorloop.testbed.cmssw.rootfile import write_trees

@@ -13,14 +13,14 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from condorloop import failures
 from condorloop.config.loader import Config
-from condorloop.failures import Attempt
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.node import attempts
+from condorloop.node.attempts import Attempt
 from condorloop.rundir.layout import dag_file, run_dir
 from tests.unit.examples import KEY, RUN, START, config
 
@@ -167,7 +167,7 @@ def _second(ledger: Ledger, campaign: int, runs: Path) -> None:
     directory = _directory(runs, 1)
     for number in (1, 2):
         attempt = Attempt(84, "FileReadError: broken basket", (path("c"),), START + 20 * number)
-        failures.add(directory, "RECO_0000", attempt)
+        attempts.add(directory, "RECO_0000", attempt)
 
 
 def _third(ledger: Ledger, campaign: int, runs: Path) -> None:

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.dagman.jobs import HELD_FOR_TIME
-from condorloop.finishing import TRANSIENT
 from condorloop.model.enums import NodeKind
 from condorloop.model.queue import HELD_BY_PERSON
+from condorloop.node.post_script import TRANSIENT
 from condorloop.stories.codes import exit_words, hold_words
 
 CMSSW_KINDS = (NodeKind.RECO, NodeKind.ALCA, NodeKind.HARVEST)

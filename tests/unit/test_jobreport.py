@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condorloop import jobreport
-from condorloop.jobreport import ReportError, read_error, read_job_report
+from condorloop.node import job_report
+from condorloop.node.job_report import ReportError, read_error, read_job_report
 from tests.unit.node_examples import report
 
 WHOLE = report("1-3,7", 40)
@@ -58,7 +58,7 @@ def test_a_report_that_is_not_there_or_too_large_is_a_clear_error(written, tmp_p
     with pytest.raises(ReportError):
         read_job_report(tmp_path / "gone.xml", 398600)
     assert read_error(tmp_path / "gone.xml") is None
-    monkeypatch.setattr(jobreport, "LARGEST", 10)
+    monkeypatch.setattr(job_report, "LARGEST", 10)
     with pytest.raises(ReportError, match="larger"):
         read_job_report(written(WHOLE), 398600)
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from condorloop import failures
-from condorloop.finishing import finish
-from condorloop.manifest import DagContext, NodeError
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import Lumis
-from condorloop.node import choose_inputs
+from condorloop.node import attempts
+from condorloop.node.manifest import DagContext, NodeError
+from condorloop.node.post_script import finish
+from condorloop.node.pre_script import choose_inputs
+from condorloop.node.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import (
     ASK_AGAIN,
@@ -23,7 +24,6 @@ from condorloop.rundir.layout import (
 )
 from condorloop.rundir.witness import Witness
 from condorloop.services.conditions import Answer
-from condorloop.uploading import upload
 from tests.unit.node_examples import (
     ROOT,
     leave,
@@ -108,7 +108,7 @@ def test_exit_0_without_whole_output_is_no_success(dag, name, spoilt, words):
         finish(context, name, 0)
     assert not (context.run_dir / context.manifest["nodes"][name]["witness"]).exists()
     assert not (context.run_dir / file).exists()
-    [told] = failures.read(context.directory, name)
+    [told] = attempts.read(context.directory, name)
     assert (told.exit_code, told.blames) == (0, ())
     assert words in told.words
 
@@ -435,7 +435,7 @@ def test_an_upload_that_ended_without_an_outcome_is_no_success(dag, answers):
     with pytest.raises(NodeError, match="not written"):
         finish(context, "UPLOAD", 0)
     assert finish(context, "UPLOAD", 1) == 1
-    assert failures.read(context.directory, "UPLOAD")[-1].words == f"no answer: {CUT.words}"
+    assert attempts.read(context.directory, "UPLOAD")[-1].words == f"no answer: {CUT.words}"
     assert harvest.exists()
 
 
@@ -447,7 +447,7 @@ def failed_reco(context, log, exit_code, files=2):
     made = leave(context, "RECO_0000", {f"{output}.log": log.encode()}, listed=False)
     (made / JOB_REPORT).unlink()
     finish(context, "RECO_0000", exit_code)
-    return failures.read(context.directory, "RECO_0000")[-1]
+    return attempts.read(context.directory, "RECO_0000")[-1]
 
 
 def test_a_crash_is_blamed_on_the_file_that_was_open(dag):
@@ -486,7 +486,7 @@ def test_a_harvest_goes_on_without_the_alcareco_that_failed_it_twice(dag, capsys
     run_alca(second, "6-10")
     error = f"Fatal Root Error: file ../inputs/apJob000/{ROOT} is damaged"
     assert [failed_harvest(second, error) for _ in range(2)] == [1, 1]
-    told = failures.read(second.directory, "HARVEST")
+    told = attempts.read(second.directory, "HARVEST")
     assert [a.blames for a in told] == [("apJob000",), ("apJob000",)]
     assert error in told[0].words
     assert choose_inputs(second) == [f"apJob001/{ROOT}"]
@@ -507,7 +507,7 @@ def test_a_payload_file_that_is_cut_is_no_success(dag):
     leave_harvest(context, data=payload()[:5000])
     with pytest.raises(NodeError, match=r"promptCalibConditions\.db"):
         finish(context, "HARVEST", 0)
-    assert failures.read(context.directory, "HARVEST")
+    assert attempts.read(context.directory, "HARVEST")
 
 
 def test_a_payload_of_an_earlier_attempt_is_not_taken_for_this_ones(dag):
@@ -549,10 +549,10 @@ def test_a_failed_attempt_is_told_once_however_often_its_end_is_judged(dag):
     context = dag()
     leave_alca(context)
     assert [finish(context, "ALCA_0000", 84) for _ in range(2)] == [84, 84]
-    assert len(failures.read(context.directory, "ALCA_0000")) == 1
+    assert len(attempts.read(context.directory, "ALCA_0000")) == 1
     leave_alca(context)
     finish(context, "ALCA_0000", 84)
-    assert len(failures.read(context.directory, "ALCA_0000")) == 2
+    assert len(attempts.read(context.directory, "ALCA_0000")) == 2
 
 
 def test_what_comes_into_the_run_directory_can_be_written_by_the_group(dag):

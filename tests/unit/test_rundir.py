@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import Lumis
+from condorloop.node.upload import goodness
 from condorloop.rundir.durable import let_group_write, read_json, remove_unfinished, write_lines
 from condorloop.rundir.witness import Witness
-from condorloop.uploading import goodness
 from tests import boundaries
 
 VALUES = st.recursive(

@@ -149,5 +149,5 @@ WRAPPER = """\
 #!/bin/sh
 # one thread for linear algebra: starting more costs longer than the work
 export OPENBLAS_NUM_THREADS=1 CONDORLOOP_TESTBED_FAULTS=@FAULTS@@PYTHONPATH@
-exec @PYTHON@ -m condorloop.brief @MODULE@ "$@"
+exec @PYTHON@ -m condorloop.node.fast_exit @MODULE@ "$@"
 """

@@ -1,4 +1,4 @@
-"""Processes that live for a moment: ``python -m condorloop.brief MODULE ARGUMENT ...``.
+"""Processes that live for a moment: ``python -m condorloop.node.fast_exit MODULE ARGUMENT ...``.
 
 Knows how Python begins and ends quickly. DAGMan starts one such process for each node, and most of
 what that costs is the start: to collect garbage, during the imports and at the end, is a fifth.

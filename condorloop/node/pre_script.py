@@ -1,25 +1,17 @@
-"""What a DAG does on the access point: choose harvest inputs, judge a node, upload.
-
-Knows the manifest of its DAG and the run directory above it; knows nothing of the ledger. DAGMan
-calls it as PRE script of HARVEST (``inputs``), as POST script of every node (``finish``) and
-as the UPLOAD job (``upload``), in the DAG's directory. Every step can be repeated.
-"""
+"""The PRE script of HARVEST: which ALCARECO it reads."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import signal
-import sys
 from collections import Counter
 from pathlib import Path
 
-from condorloop import failures
-from condorloop.finishing import finish
-from condorloop.manifest import DagContext, NodeError
 from condorloop.model.enums import NodeKind
-from condorloop.rootheader import why_not_whole
+from condorloop.node import attempts
+from condorloop.node.manifest import DagContext, NodeError
+from condorloop.node.root_file import why_not_whole
 from condorloop.rundir.durable import remove_unfinished, write_lines
 from condorloop.rundir.layout import INPUTS, LEFT_OUT
 from condorloop.rundir.witness import Witness
@@ -27,11 +19,8 @@ from condorloop.rundir.witness import Witness
 BLAMES_TO_LEAVE_OUT = 2
 """So many failed attempts of HARVEST must blame an ALCARECO before it is left out."""
 
+
 _ALCARECO = re.compile(r"apJob\d+")
-
-
-class _Terminated(BaseException):
-    """Someone wants this process to end."""
 
 
 def choose_inputs(dag: DagContext) -> list[str]:
@@ -51,7 +40,7 @@ def choose_inputs(dag: DagContext) -> list[str]:
         shutil.rmtree(folder)
     chosen, left_out = [], []
     root = dag.manifest["alca"]["root"]
-    told = failures.read(dag.directory, NodeKind.HARVEST)
+    told = attempts.read(dag.directory, NodeKind.HARVEST)
     blames = Counter(blamed for attempt in told for blamed in set(attempt.blames))
     for path in sorted(dag.run_dir.glob(f"apJob*/{dag.manifest['alca']['witness']}")):
         name = path.parent.name
@@ -89,44 +78,3 @@ def _why_not_harvest(dag: DagContext, witness: Path, target: Path, blames: int) 
             raise  # a file system that takes no links
         return f"{source.name}: {error.strerror}"
     return None
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise _Terminated
-
-
-def _upload_until_terminated(dag: DagContext) -> int:
-    """Upload; when this process is to end, end the tool too, then end as asked."""
-    # what the many POST scripts do not need, they do not wait for
-    from condorloop.uploading import upload
-
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        return upload(dag)
-    except _Terminated:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTERM)
-        raise
-
-
-def main(arguments: list[str]) -> int:
-    """Do what DAGMan asks for: ``inputs``, ``finish NODE EXITCODE`` or ``upload``."""
-    os.umask(0o002)
-    try:
-        match arguments:
-            case ["inputs"]:
-                print(f"{len(choose_inputs(DagContext.here()))} ALCARECO to harvest")
-                return 0
-            case ["finish", name, code] if re.fullmatch(r"-?\d{1,9}", code):
-                return finish(DagContext.here(), name, int(code))
-            case ["upload"]:
-                return _upload_until_terminated(DagContext.here())
-    except (NodeError, OSError, LookupError, ValueError) as error:
-        print(f"condorloop.node {' '.join(arguments)}: {error}", file=sys.stderr)
-        return 1
-    print(f"condorloop.node: not a request: {arguments}", file=sys.stderr)
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

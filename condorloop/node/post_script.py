@@ -13,13 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from condorloop import diagnosis, failures
-from condorloop.failures import Attempt
-from condorloop.jobreport import JobReport, ReportError, read_error, read_job_report
-from condorloop.manifest import DagContext, NodeError, lumis_of
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rootheader import why_not_whole
+from condorloop.node import attempts, diagnosis
+from condorloop.node.attempts import Attempt
+from condorloop.node.job_report import JobReport, ReportError, read_error, read_job_report
+from condorloop.node.manifest import DagContext, NodeError, lumis_of
+from condorloop.node.root_file import why_not_whole
 from condorloop.rundir.durable import (
     let_group_write,
     read_json,
@@ -42,7 +42,7 @@ from condorloop.rundir.layout import (
 from condorloop.rundir.witness import Witness
 
 if TYPE_CHECKING:
-    from condorloop.payload import Iov
+    from condorloop.node.payload_db import Iov
 
 TRANSIENT = frozenset({1, 50, 81, 84, 85, 92, 137, 147, 151, 195, 243, 40, 126, 127, 132, 135})
 """Exit codes worth another try: those of dmwm/CRABServer's RetryJob.py, and those of a machine that
@@ -85,12 +85,12 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
             _forget_inputs(dag, kind)
             return 0
     except NodeError as error:
-        failures.add(dag.directory, name, Attempt(0, str(error), (), ended))
+        attempts.add(dag.directory, name, Attempt(0, str(error), (), ended))
         dag.set_aside(dag.directory / name)
         raise
     except OSError as error:
         with suppress(OSError):
-            failures.add(dag.directory, name, Attempt(0, str(error), (), ended))
+            attempts.add(dag.directory, name, Attempt(0, str(error), (), ended))
         raise
     attempt = _tell(dag, name, exit_code, ended)
     dag.set_aside(dag.directory / name)
@@ -118,15 +118,15 @@ def _ended(dag: DagContext, name: str) -> float:
 
 def _tell(dag: DagContext, name: str, exit_code: int, ended: float) -> Attempt:
     """Write down why an attempt failed, unless that was done before."""
-    code = failures.shell_code(exit_code)
-    for told in failures.read(dag.directory, name):
+    code = attempts.shell_code(exit_code)
+    for told in attempts.read(dag.directory, name):
         if (told.exit_code, told.time) == (code, ended):
             return told
     node = dag.node(name)
     if NodeKind(node["kind"]) is NodeKind.UPLOAD:
         record = read_json(dag.run_dir / node["output"] / UPLOAD_RECORD)
         said = f"{UploadOutcome.of(record)}: {record['answer']}" if "answer" in record else ""
-        attempt = Attempt(code, said or failures.words_of(exit_code), (), ended)
+        attempt = Attempt(code, said or attempts.words_of(exit_code), (), ended)
     else:
         made = dag.directory / name
         error, log = read_error(made / JOB_REPORT), _log_of(dag, name)
@@ -134,8 +134,8 @@ def _tell(dag: DagContext, name: str, exit_code: int, ended: float) -> Attempt:
         blamed = diagnosis.blamed(code, error, log, names)
         words = "" if exit_code < 0 else diagnosis.words(error, log)
         blames = tuple(names[each] for each in blamed)
-        attempt = Attempt(code, words or failures.words_of(exit_code), blames, ended)
-    failures.add(dag.directory, name, attempt)
+        attempt = Attempt(code, words or attempts.words_of(exit_code), blames, ended)
+    attempts.add(dag.directory, name, attempt)
     print(f"{name} failed: {attempt.words}")
     return attempt
 
@@ -283,7 +283,7 @@ def _witness_of(dag: DagContext, chosen: str) -> Witness:
 def _payload(made: Path) -> list[Iov]:
     """The IOVs of the payload that this attempt made; none if it made none."""
     # few nodes are HARVEST, and SQLite takes longer to import than a RECO takes to judge
-    from condorloop.payload import PayloadError, iovs
+    from condorloop.node.payload_db import PayloadError, iovs
 
     file, listed = made / PAYLOAD_DB, _listed(made)
     if listed is not None and file.name not in listed:
