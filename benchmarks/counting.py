@@ -22,8 +22,8 @@ from unittest.mock import patch
 from benchmarks.filled import SIZE, FilledRun, Filler, fill_archives
 from condorloop.config.loader import Config, load
 from condorloop.config.shipped_files import shipped
-from condorloop.dagman.events import nodes_log
-from condorloop.dagman.outcome import HistoryEnd
+from condorloop.dagman.logs.dag_outcome import HistoryEnd
+from condorloop.dagman.logs.job_events import nodes_log
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run

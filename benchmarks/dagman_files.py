@@ -9,7 +9,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from condorloop.dagman.events import nodes_log
+from condorloop.dagman.logs.job_events import nodes_log
 
 START = 1_790_000_000
 SECONDS_A_JOB = 60

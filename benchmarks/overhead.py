@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks import light
 from benchmarks.frame import Ask, Goal, Result, Table
-from condorloop.dagman.events import jobs_of
+from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, UPLOAD_RECORD, dag_dir, dag_file, harvest_name

@@ -19,9 +19,9 @@ import htcondor2
 
 from benchmarks import dagman_files, timing
 from benchmarks.frame import Ask, Goal, Result, Table
-from condorloop.dagman.events import nodes_log
-from condorloop.dagman.nodes_log import NodesLog
-from condorloop.dagman.outcome import Ended, failed_nodes, how_ended
+from condorloop.dagman.logs.dag_outcome import Ended, failed_nodes, how_ended
+from condorloop.dagman.logs.job_events import nodes_log
+from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.testbed import prefix
 from condorloop.testbed.daemon import wait_until
 from condorloop.testbed.pool import Pool

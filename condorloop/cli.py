@@ -48,7 +48,7 @@ def main() -> None:
 def _outside() -> tuple[type[Exception], ...]:
     """The errors that say in one line what is wrong; imported when there is one."""
     from condorloop.config.loader import ConfigError
-    from condorloop.dagman.schedd import ScheddUnavailable
+    from condorloop.dagman.schedd.client import ScheddUnavailable
     from condorloop.ledger.connection import LedgerError
     from condorloop.reporting.plots import PlotsUnavailable
     from condorloop.runtime.lock import AlreadyRunning

@@ -10,8 +10,8 @@ import logging
 
 from condorloop.cleaning import ON_REQUEST, Cleaner
 from condorloop.closing import set_state
-from condorloop.dagman.renewal import renew
-from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.dagman.rerender import renew
+from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger.queries.campaigns import LedgerView

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.dagman.plan import DagPlan
+from condorloop.dagman.plan import DagPlan, planned_nodes
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.renewal import renew
-from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.dagman.rerender import renew
+from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import UploadOutcome
-from condorloop.model.jobs import PlannedNode
 from condorloop.model.service import Service
 from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name
 from condorloop.runtime.logs import say
@@ -124,21 +123,3 @@ def _detail(plan: DagPlan) -> str:
     if plan.batch is None:
         return "HARVEST and UPLOAD"
     return f"LS {plan.lumis}" if plan.harvests else f"LS {plan.lumis}, no HARVEST"
-
-
-def planned_nodes(plan: DagPlan) -> list[PlannedNode]:
-    """The nodes of a plan as they are written down before the DAG exists."""
-    children = plan.children
-    return [
-        PlannedNode(
-            name=n.name,
-            kind=n.kind,
-            output=n.output,
-            witness=n.witness,
-            job=n.job,
-            paths=tuple(f.path for f in n.files),
-            child=children.get(n.name, ""),
-            empty=n.is_empty,
-        )
-        for n in plan.nodes
-    ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from condorloop.dagman.nodes_log import NodesLog
+from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Dag
 from condorloop.model.enums import NodeKind, UploadOutcome

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from condorloop.archiving import Archive
 from condorloop.config.calibration import Calibration, Closing
-from condorloop.dagman.outcome import last_cluster
-from condorloop.dagman.plan import DagPlan
-from condorloop.launcher import planned_nodes
+from condorloop.dagman.logs.dag_outcome import last_cluster
+from condorloop.dagman.plan import DagPlan, planned_nodes
 from condorloop.ledger.archive import ArchiveError, archives
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run

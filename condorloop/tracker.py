@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from condorloop.dagman.nodes_log import NodesLog
-from condorloop.dagman.outcome import Ended, failed_nodes, how_ended, last_cluster
+from condorloop.dagman.logs.dag_outcome import Ended, failed_nodes, how_ended, last_cluster
+from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.schedd import ScheddUnavailable
-from condorloop.dagman.waiting import IDLE_LONG
+from condorloop.dagman.schedd.client import ScheddUnavailable
+from condorloop.dagman.schedd.idle_reasons import IDLE_LONG
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher
 from condorloop.ledger.store import Ledger

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from condorloop.config.site import Site
-from condorloop.dagman.outcome import HistoryEnd
-from condorloop.dagman.schedd import Schedd
+from condorloop.dagman.logs.dag_outcome import HistoryEnd
+from condorloop.dagman.schedd.client import Schedd
 from condorloop.model.campaign import Run
 from condorloop.model.queue import Jobs, Queued
 from condorloop.services.oms import Oms
@@ -56,7 +56,7 @@ class Files(Protocol):
 
 
 class Pool(Protocol):
-    """What runs DAGs; see `condorloop.dagman.schedd.Schedd`."""
+    """What runs DAGs; see `condorloop.dagman.schedd.client.Schedd`."""
 
     def queued(self) -> Queued:
         """What is in the queue."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from condorloop import dry_run
 from condorloop.commands.group import examples
 from condorloop.commands.options import RUN, Given, options
+from condorloop.dagman import dry_run
 
 
 @click.command(

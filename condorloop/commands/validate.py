@@ -6,9 +6,9 @@ import json
 
 import click
 
-from condorloop import comparison
 from condorloop.commands.group import examples
 from condorloop.commands.options import RUN, Given, options
+from condorloop.dagman import config_diff
 from condorloop.views.comparison import print_comparisons
 from condorloop.views.configuration import config_json, print_config
 
@@ -35,9 +35,9 @@ def validate(given: Given, run_number: int | None, differences: bool, as_json: b
         raise click.UsageError("RUN goes with --diff")
     loaded = given.load()
     if differences:
-        found = list(comparison.compare(loaded, run_number))
+        found = list(config_diff.compare(loaded, run_number))
         if as_json:
-            click.echo(json.dumps(comparison.to_json(found), indent=1))
+            click.echo(json.dumps(config_diff.to_json(found), indent=1))
         else:
             print_comparisons(found)
     elif as_json:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from condorloop.config.calibration import Batching, Calibration
 from condorloop.model.campaign import Batch, CampaignKey, RawFile, dag_label
 from condorloop.model.enums import NodeKind
+from condorloop.model.jobs import PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.layout import (
     HARVEST_RECORD,
@@ -157,3 +158,21 @@ def _even(items: Sequence[_Item], most: int) -> list[Sequence[_Item]]:
     groups = -(-len(items) // most)
     cuts = [len(items) * i // groups for i in range(groups + 1)] if groups else []
     return [items[a:b] for a, b in pairwise(cuts)]
+
+
+def planned_nodes(plan: DagPlan) -> list[PlannedNode]:
+    """The nodes of a plan as they are written down before the DAG exists."""
+    children = plan.children
+    return [
+        PlannedNode(
+            name=n.name,
+            kind=n.kind,
+            output=n.output,
+            witness=n.witness,
+            job=n.job,
+            paths=tuple(f.path for f in n.files),
+            child=children.get(n.name, ""),
+            empty=n.is_empty,
+        )
+        for n in plan.nodes
+    ]

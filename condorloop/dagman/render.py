@@ -18,8 +18,8 @@ from condorloop.config import credentials
 from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
 from condorloop.dagman import cmsdriver
-from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
+from condorloop.dagman.submit_description import job_kind
 from condorloop.dagman.templates import template, template_versions
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind

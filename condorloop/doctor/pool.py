@@ -21,9 +21,9 @@ from typing import Any
 
 from condorloop.config.loader import Config
 from condorloop.config.site import PoolSite
-from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.quoting import classad
-from condorloop.dagman.worker import ScheddUnavailable, Worker
+from condorloop.dagman.schedd.worker import ScheddUnavailable, Worker
+from condorloop.dagman.submit_description import job_kind
 from condorloop.doctor.checks import (
     Check,
     Examination,

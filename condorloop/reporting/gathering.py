@@ -13,7 +13,7 @@ from pathlib import Path
 
 from condorloop.config.calibration import Closing
 from condorloop.config.loader import Known
-from condorloop.dagman.events import jobs_of
+from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.ledger.archive import archives
 from condorloop.ledger.connection import LEDGER
 from condorloop.model.enums import UploadOutcome

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from condorloop.config.calibration import Calibration
 from condorloop.config.site import Site
-from condorloop.dagman.jobs import job_kind
 from condorloop.dagman.plan import DagPlan, Node
+from condorloop.dagman.submit_description import job_kind
 from condorloop.model.campaign import Dag, Statistics
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.simulation.draws import Duration, Work

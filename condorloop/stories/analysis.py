@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from condorloop.dagman.jobs import HELD_FOR_TIME
-from condorloop.dagman.waiting import IDLE_LONG, IdleJob
+from condorloop.dagman.schedd.idle_reasons import IDLE_LONG, IdleJob
+from condorloop.dagman.submit_description import HELD_FOR_TIME
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.queue import HeldJob, QueuedDag

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop.config.loader import Known
-from condorloop.dagman.schedd import Schedd, ScheddUnavailable
+from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.ledger.connection import LedgerError
 from condorloop.model.campaign import DagOutline
 from condorloop.policy import requests

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 
-from condorloop.dagman.jobs import HELD_FOR_TIME
+from condorloop.dagman.submit_description import HELD_FOR_TIME
 from condorloop.model.enums import NodeKind
 from condorloop.node.attempts import FROM_DAGMAN, words_of
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.config.loader import Known
-from condorloop.dagman import outcome
-from condorloop.dagman.events import jobs_of
+from condorloop.dagman.logs import dag_outcome
+from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.ledger.archive import with_archives
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
@@ -184,7 +184,7 @@ class _Search:
             yield from self._job_of(key, job_id)
         if not found and not nodes and is_first:
             for key in self._ledger.rescued_dags(100 * MOST):
-                if meaning.number in outcome.clusters(self._file_of(key)):
+                if meaning.number in dag_outcome.clusters(self._file_of(key)):
                     yield from self._whole_dag(key, meaning)
 
     def _file_of(self, key: DagKey) -> Path:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from condorloop.dagman.logs.dag_records import Software
 from condorloop.model.enums import DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState
@@ -131,16 +132,6 @@ class NodeStory:
     def last_job(self) -> JobRecord | None:
         """The job that was submitted last."""
         return self.jobs[-1] if self.jobs else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Software:
-    """What a DAG's jobs were made with; `templates` has the version of each template."""
-
-    release: str
-    scram_arch: str
-    global_tag: str
-    templates: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

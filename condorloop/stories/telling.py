@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from condorloop.config.loader import Known
-from condorloop.dagman.records import DagRecords, read
+from condorloop.dagman.logs.dag_records import DagRecords, read
 from condorloop.ledger.archive import with_archives
 from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.model.jobs import JobRecord

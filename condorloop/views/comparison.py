@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from condorloop.comparison import Comparison
+from condorloop.dagman.config_diff import Comparison
 from condorloop.views.terminal import console, text
 
 _STYLES = {"@": "cyan", "-": "red", "+": "green"}

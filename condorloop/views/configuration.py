@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.table import Table
 
-from condorloop.comparison import own_settings
 from condorloop.config.loader import Config
+from condorloop.dagman.config_diff import own_settings
 from condorloop.views.terminal import console, text
 
 

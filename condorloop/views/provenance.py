@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from condorloop.dagman.logs.dag_records import Software
 from condorloop.stories.provenance import AlcarecoSource, Provenance, RecoSource
-from condorloop.stories.story import FileStory, NodeStory, Software
+from condorloop.stories.story import FileStory, NodeStory
 from condorloop.text import size
 from condorloop.views.show import UPLOAD_STYLES, iov_since, number, outcome, since
 from condorloop.views.terminal import clock, text

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from condorloop.dagman.schedd import Schedd
+from condorloop.dagman.schedd.client import Schedd
 from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.model.queue import Jobs
 from condorloop.recovery import open_ledger

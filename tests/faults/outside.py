@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from condorloop.dagman.outcome import HistoryEnd
+from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued
 from condorloop.recovery import open_ledger

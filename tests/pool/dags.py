@@ -15,7 +15,7 @@ import yaml
 from condorloop import config
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.schedd import Schedd, ScheddUnavailable
+from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.model.campaign import Batch, CampaignKey, RawFile
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import QueuedDag

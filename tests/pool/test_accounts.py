@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from condorloop.config.credentials import CACHE
-from condorloop.dagman.outcome import how_ended
+from condorloop.dagman.logs.dag_outcome import how_ended
 from condorloop.model.enums import NodeKind
 from tests.pool.dags import Site, small_pool, tool, wait
 

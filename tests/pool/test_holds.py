@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from condorloop.dagman.outcome import how_ended
+from condorloop.dagman.logs.dag_outcome import how_ended
 from condorloop.model.queue import HELD_BY_PERSON, HeldJob
 from condorloop.testbed import daemon
 from tests.pool.dags import Site, Submitted, small_pool, tool, wait

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from condorloop.dagman.outcome import how_ended
-from condorloop.dagman.schedd import Schedd, ScheddUnavailable
+from condorloop.dagman.logs.dag_outcome import how_ended
+from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.testbed import daemon
 from tests.pool.dags import Site, paused, schedd_process, small_pool, tool, wait
@@ -208,7 +208,8 @@ def test_the_process_with_the_bindings_can_die_and_is_replaced(dag, site):
     [worker] = [
         p
         for p in daemon.everything()
-        if p.parent == os.getpid() and "condorloop.dagman.bindings" in daemon.command_line(p.pid)
+        if p.parent == os.getpid()
+        and "condorloop.dagman.schedd.bindings" in daemon.command_line(p.pid)
     ]
     worker.signal(signal.SIGKILL)
     wait(lambda: not worker.is_running())

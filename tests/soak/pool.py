@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from condorloop.dagman.outcome import HistoryEnd, our_reason, removed_by
-from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.dagman.logs.dag_outcome import HistoryEnd, our_reason, removed_by
+from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.model.queue import Jobs, Queued
 from tests.soak.dagman import DagMan, Job
 from tests.soak.jobs import Jobs as Machines

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from condorloop import problems
-from condorloop.dagman.jobs import HELD_FOR_TIME
-from condorloop.dagman.waiting import IDLE_LONG, why
+from condorloop.dagman.schedd.idle_reasons import IDLE_LONG, why
+from condorloop.dagman.submit_description import HELD_FOR_TIME
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.store import Ledger
 from condorloop.model.queue import HELD_BY_PERSON, HeldJob, QueuedDag

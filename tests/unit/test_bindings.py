@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from condorloop.config.site import PoolSite
-from condorloop.dagman.schedd import Schedd, ScheddUnavailable
+from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.testbed import daemon
 
 ASKS = """\
 import sys, time
 from pathlib import Path
-from condorloop.dagman.schedd import Schedd, ScheddUnavailable
+from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.config.site import PoolSite
 
 schedd = Schedd(PoolSite(condor_config=Path(sys.argv[1])), "nowhere")
@@ -67,7 +67,7 @@ def test_it_ends_with_the_process_that_started_it(nowhere):
         try:
             assert parent.stdout.readline() == "asked\n"
             [worker] = [p for p in daemon.everything() if p.parent == parent.pid]
-            assert "condorloop.dagman.bindings" in daemon.command_line(worker.pid)
+            assert "condorloop.dagman.schedd.bindings" in daemon.command_line(worker.pid)
         finally:
             parent.send_signal(signal.SIGKILL)
     assert daemon.wait_until(lambda: not worker.is_running(), 10)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.dagman.jobs import HELD_FOR_TIME
+from condorloop.dagman.submit_description import HELD_FOR_TIME
 from condorloop.model.enums import NodeKind
 from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.node.post_script import TRANSIENT

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condorloop import comparison
 from condorloop.commands.validate import validate as command
-from condorloop.comparison import compare, own_settings
 from condorloop.config.loader import load
+from condorloop.dagman import config_diff
+from condorloop.dagman.config_diff import compare, own_settings
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.renewal import renew
+from condorloop.dagman.rerender import renew
 from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.model.enums import NodeKind
 from condorloop.views.comparison import comparison_lines
@@ -167,7 +167,7 @@ def test_a_file_that_is_gone_is_new(tmp_path):
 def test_comparisons_are_json(tmp_path):
     loaded = changed(tmp_path)
     write(loaded)
-    told = json.loads(json.dumps(comparison.to_json(compare(loaded))))
+    told = json.loads(json.dumps(config_diff.to_json(compare(loaded))))
     dag = str(loaded.site.work_dir / NAME / "run398600" / "dag000")
     assert told == {"schema": 1, "calibrations": {NAME: {"dag": dag, "changes": {}}}}
 
@@ -221,4 +221,4 @@ def test_every_setting_can_be_had_as_json(tmp_path, validate):
 
 
 def test_the_example_in_the_text_is_right():
-    assert doctest.testmod(comparison) == (0, 1)
+    assert doctest.testmod(config_diff) == (0, 1)

@@ -5,7 +5,7 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.dagman.events import parse
+from condorloop.dagman.logs.job_events import parse
 
 HEAD = "000 (297.000.000) 2026-11-24 02:26:45 Job submitted from host: <127.0.0.1:1?alias=vm>\n"
 SUBMITTED = f"""{HEAD}    [ DAGNodeName = "RECO_0000"; JobBatchName = "BeamSpot run398811 b000" ]

@@ -8,7 +8,7 @@ from condorloop.cleaning import Cleaner
 from condorloop.config.resources import Resources
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.granting import Granting
 from condorloop.isolation import Isolation
 from condorloop.launcher import Launcher

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from condorloop.config.calibration import Holds
 from condorloop.config.resources import Resources
 from condorloop.config.site import Site
-from condorloop.dagman.jobs import job_kind, release_expression
+from condorloop.dagman.submit_description import job_kind, release_expression
 from condorloop.model.enums import NodeKind
 from tests.unit import examples
 from tests.unit.test_quoting import arguments_v2, awkward, matched, printable

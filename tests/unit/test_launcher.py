@@ -4,7 +4,7 @@ import pytest
 
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.schedd import ScheddUnavailable
+from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.launcher import Launcher
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch

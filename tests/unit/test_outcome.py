@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.dagman.outcome import (
+from condorloop.dagman.logs.dag_outcome import (
     Ended,
     failed_nodes,
     history_end,

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from condorloop.dagman.events import nodes_log
-from condorloop.dagman.nodes_log import NodesLog
-from condorloop.dagman.plan import plan_batch
-from condorloop.launcher import planned_nodes
+from condorloop.dagman.logs.job_events import nodes_log
+from condorloop.dagman.logs.nodes_log import NodesLog
+from condorloop.dagman.plan import plan_batch, planned_nodes
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch, Probe
 from condorloop.model.enums import FileState

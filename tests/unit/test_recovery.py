@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.dagman.plan import plan_batch, plan_harvest
+from condorloop.dagman.plan import plan_batch, plan_harvest, planned_nodes
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.renewal import renew
 from condorloop.dagman.replan import plan_of
-from condorloop.launcher import planned_nodes
+from condorloop.dagman.rerender import renew
 from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.campaign import Batch, CampaignKey, Probe
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind

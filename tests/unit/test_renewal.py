@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from condorloop.config.resources import Resources
-from condorloop.dagman import renewal
+from condorloop.dagman import rerender
+from condorloop.dagman.logs.dag_records import read
 from condorloop.dagman.plan import plan_batch
-from condorloop.dagman.records import read
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.renewal import EARLIER, renew
+from condorloop.dagman.rerender import EARLIER, renew
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
 from condorloop.rundir import layout
@@ -160,4 +160,4 @@ def test_nothing_else_of_a_manifest_is_lost(written):
     renew(after, KEY, PLAN.number, {})
     assert read_json(path).keys() == keys
     assert EARLIER not in keys
-    assert renewal.TAKEN_OUT not in keys
+    assert rerender.TAKEN_OUT not in keys

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.renewal import renew
 from condorloop.dagman.replan import plan_of, without
+from condorloop.dagman.rerender import renew
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
 from condorloop.rundir.durable import read_json

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.dagman.matchmaking import clauses, explain
-from condorloop.dagman.waiting import why
+from condorloop.dagman.schedd.idle_reasons import why
+from condorloop.dagman.schedd.match_analysis import clauses, explain
 
 NEEDS = (
     '(TARGET.Arch == "X86_64") && (TARGET.Cpus >= RequestCpus)'

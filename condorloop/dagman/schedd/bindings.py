@@ -3,7 +3,7 @@
 Knows the bindings and one pipe; knows nothing of campaigns. The bindings keep Python's
 interpreter lock while they wait for a daemon, so the process that calls them stands still.
 
-Run as ``python -m condorloop.dagman.bindings FD PARENT SCHEDD``. A request is the name of a
+Run as ``python -m condorloop.dagman.schedd.bindings FD PARENT SCHEDD``. A request is the name of a
 function of `Bindings` and its arguments; the answer is ``(True, value)`` or ``(False, reason)``,
 made of plain values only.
 """
@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from condorloop.dagman import matchmaking
+from condorloop.dagman.schedd import match_analysis
 
 _PR_SET_PDEATHSIG = 1
 _IDLE = ("ClusterId", "ProcId", "CondorloopId", "DAGNodeName", "EnteredCurrentStatus")
@@ -59,7 +59,9 @@ class Bindings:
         told = []
         for job in jobs:
             local = job.get("JobUniverse") == _LOCAL
-            why = {"local_rule": self._local_rule()} if local else matchmaking.explain(job, slots)
+            why = (
+                {"local_rule": self._local_rule()} if local else match_analysis.explain(job, slots)
+            )
             told.append({name: job[name] for name in _IDLE if name in job} | why)
         return told
 

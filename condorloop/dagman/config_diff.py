@@ -18,8 +18,8 @@ from condorloop.config.loader import Config
 from condorloop.config.yaml_text import dotted
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.renewal import EARLIER, TAKEN_OUT
 from condorloop.dagman.replan import plan_of
+from condorloop.dagman.rerender import EARLIER, TAKEN_OUT
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
 from condorloop.rundir.durable import read_json

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from condorloop.dagman import events
+from condorloop.dagman.logs import job_events
 from condorloop.model.jobs import JobRecord
 
-_END = events.END.encode()
+_END = job_events.END.encode()
 
 
 class NodesLog:
@@ -22,13 +22,13 @@ class NodesLog:
     """
 
     def __init__(self, dag_file: Path) -> None:
-        self._path = events.nodes_log(dag_file)
+        self._path = job_events.nodes_log(dag_file)
         self._begin()
 
     def _begin(self, file: tuple[int, int] | None = None) -> None:
         self._file = file
         self._read = 0
-        self._told = events.Told()
+        self._told = job_events.Told()
         self.due: frozenset[str] | None = None
 
     @property

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.config.site import PoolSite
-from condorloop.dagman.outcome import HistoryEnd, history_end, our_reason
+from condorloop.dagman.logs.dag_outcome import HistoryEnd, history_end, our_reason
 from condorloop.dagman.quoting import classad
-from condorloop.dagman.waiting import IdleJob, why
-from condorloop.dagman.worker import ScheddUnavailable, Worker
+from condorloop.dagman.schedd.idle_reasons import IdleJob, why
+from condorloop.dagman.schedd.worker import ScheddUnavailable, Worker
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.queue import HeldJob, Jobs, Queued, QueuedDag
 

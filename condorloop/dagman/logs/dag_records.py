@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from condorloop.dagman import events, outcome
-from condorloop.dagman.renewal import EARLIER
+from condorloop.dagman.logs import dag_outcome, job_events
+from condorloop.dagman.rerender import EARLIER
 from condorloop.model.jobs import JobRecord
 from condorloop.node import attempts as failures
 from condorloop.node.attempts import Attempt
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
-from condorloop.stories.story import Software
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,8 @@ def read(dag_file: Path, *, jobs: bool) -> DagRecords:
         software=_software(manifest),
         earlier=_earlier(manifest),
         tags=_tags(manifest),
-        clusters=outcome.clusters(dag_file),
-        jobs=events.jobs_of(dag_file) if jobs else (),
+        clusters=dag_outcome.clusters(dag_file),
+        jobs=job_events.jobs_of(dag_file) if jobs else (),
         attempts={p.stem: failures.read(folder, p.stem) for p in folder.glob("*.failures")},
     )
 
@@ -86,3 +85,13 @@ def _tags(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(map(str, manifest["upload"]["metadata"]["destinationTags"]))
     except (KeyError, TypeError):
         return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Software:
+    """What a DAG's jobs were made with; `templates` has the version of each template."""
+
+    release: str
+    scram_arch: str
+    global_tag: str
+    templates: Mapping[str, str]

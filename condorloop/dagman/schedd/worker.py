@@ -68,7 +68,7 @@ class _Process:
         self._pipe: Connection
         self._pipe, theirs = Pipe()
         configured = {"CONDOR_CONFIG": str(site.condor_config)} if site.condor_config else {}
-        module = "condorloop.dagman.bindings"
+        module = "condorloop.dagman.schedd.bindings"
         arguments = [str(theirs.fileno()), str(os.getpid()), site.schedd or ""]
         with theirs:
             self._process = subprocess.Popen(

@@ -1,6 +1,6 @@
 """Why an idle job waits, in words.
 
-Knows what `condorloop.dagman.matchmaking` counts; asks nobody. It is pure.
+Knows what `condorloop.dagman.schedd.match_analysis` counts; asks nobody. It is pure.
 """
 
 from __future__ import annotations

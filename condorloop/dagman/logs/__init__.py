@@ -1,0 +1,1 @@
+"""What DAGMan and HTCondor write about a DAG, read back."""

@@ -1,0 +1,1 @@
+"""The schedd: asked in a process of its own, with a time limit."""
