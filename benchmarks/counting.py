@@ -22,6 +22,7 @@ from unittest.mock import patch
 from benchmarks.filled import SIZE, FilledRun, Filler, fill_archives
 from condorloop.config.loader import Config, load
 from condorloop.config.shipped_files import shipped
+from condorloop.cycle.ports import World
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.dagman.logs.job_events import nodes_log
 from condorloop.ledger.connection import LEDGER
@@ -32,7 +33,6 @@ from condorloop.recovery import open_ledger
 from condorloop.rundir.layout import RUN_START, dag_file, run_dir
 from condorloop.services.storage import Storage
 from condorloop.submitter import Submitter
-from condorloop.world import World
 
 NOW = 1_790_000_000.0
 

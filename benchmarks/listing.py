@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import timing
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.config.site import StorageSite
-from condorloop.intake import Intake
+from condorloop.cycle.intake import Intake
 from condorloop.ledger.store import Ledger
 from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell

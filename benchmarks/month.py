@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.counting import NOW, UndisturbedPool, configured
+from condorloop.cycle.ports import World
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
@@ -24,7 +25,6 @@ from condorloop.rundir.witness import Witness
 from condorloop.services.edm_file_util import Contents
 from condorloop.services.xrdfs import run_folder
 from condorloop.submitter import Submitter
-from condorloop.world import World
 
 DAY = 86_400.0
 POLL = 300.0

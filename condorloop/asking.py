@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from condorloop.config.loader import Config
-from condorloop.granting import planned
+from condorloop.cycle.request_handler import planned
 from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.requests import Requests

@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from condorloop import asking, cleaning
+from condorloop import asking
 from condorloop.asking import Wish
-from condorloop.cleaning import Inventory
 from condorloop.config.loader import Config
+from condorloop.cycle import cleaner
+from condorloop.cycle.cleaner import Inventory
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.queries.retention import LedgerRetention
 from condorloop.model.enums import RequestKind
@@ -35,7 +36,7 @@ class Found:
     @property
     def anything_goes(self) -> bool:
         """Whether cleaning up would remove something now."""
-        return bool(cleaning.going(self.inventories).files)
+        return bool(cleaner.going(self.inventories).files)
 
 
 def look(config: Config, runs: Collection[int], now: float) -> Found:
@@ -50,8 +51,8 @@ def look(config: Config, runs: Collection[int], now: float) -> Found:
     """
     space = disk(config.site.work_dir)
     with LedgerRetention(config.site.work_dir / LEDGER) as ledger:
-        found = tuple(cleaning.inventories(config, ledger, now, runs))
-    return Found(found, space, cleaning.keeps_all(config))
+        found = tuple(cleaner.inventories(config, ledger, now, runs))
+    return Found(found, space, cleaner.keeps_all(config))
 
 
 def ask(

@@ -13,8 +13,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from condorloop.archiving import Archive
 from condorloop.config.calibration import Calibration, Closing
+from condorloop.cycle.archiver import Archive
+from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.dagman.logs.dag_outcome import last_cluster
 from condorloop.dagman.plan import DagPlan, planned_nodes
 from condorloop.ledger.archive import ArchiveError, archives
@@ -23,7 +24,6 @@ from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
 from condorloop.model.enums import FileState, NodeKind
 from condorloop.policy.closure import verdict
 from condorloop.policy.window import LAST_CALL, closing_rules
-from condorloop.progress import Observed, observe_dag
 from condorloop.remains import Remains, owner_of, remains_of
 from condorloop.runtime.logs import say
 from condorloop.services.xrdfs import run_folder

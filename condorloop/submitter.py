@@ -14,17 +14,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 
-from condorloop.archiving import Archiver
-from condorloop.cleaning import Cleaner
-from condorloop.closing import set_state
 from condorloop.config.loader import Config
+from condorloop.cycle.archiver import Archiver
+from condorloop.cycle.campaign_state import set_state
+from condorloop.cycle.cleaner import Cleaner
+from condorloop.cycle.intake import Intake
+from condorloop.cycle.isolation import Isolation
+from condorloop.cycle.latcher import Latching
+from condorloop.cycle.launcher import Launcher
+from condorloop.cycle.ports import World
+from condorloop.cycle.reload import Reloading
+from condorloop.cycle.request_handler import Granting
+from condorloop.cycle.tracker import Tracker
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.granting import Granting
-from condorloop.intake import Intake
-from condorloop.isolation import Isolation
-from condorloop.latching import Latching
-from condorloop.launcher import Launcher
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
@@ -33,7 +36,6 @@ from condorloop.policy import planner, window
 from condorloop.policy.dag_limits import in_time, share
 from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.policy.window import AGAIN
-from condorloop.reloading import Reloading
 from condorloop.runtime import logs
 from condorloop.runtime.shutdown import Interruption, Stopped
 from condorloop.runtime.systemd import Notifier
@@ -41,8 +43,6 @@ from condorloop.runtime.wakeup import Bell
 from condorloop.services.cmssw import Cmssw
 from condorloop.showing import Seen, Showing
 from condorloop.text import one_line, plural
-from condorloop.tracker import Tracker
-from condorloop.world import World
 
 TIME_TO_SUBMIT = 0.8
 """The part of the poll interval after which no more DAGs are put into the queue until the next."""

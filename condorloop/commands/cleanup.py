@@ -8,9 +8,10 @@ import time
 
 import click
 
-from condorloop import cleaning, clearing
+from condorloop import clearing
 from condorloop.commands.options import RUN, Given, options
 from condorloop.commands.owning import submitter
+from condorloop.cycle import cleaner
 from condorloop.text import plain
 from condorloop.views.cleanup import cleanup_view
 from condorloop.views.terminal import console
@@ -52,7 +53,7 @@ def cleanup(given: Given, runs: tuple[int, ...], dry_run: bool, as_json: bool) -
             if not as_json:
                 click.echo(f"{'done' if granted else 'not done'}: {plain(words)}", err=not granted)
     if as_json:
-        told = cleaning.to_json(found.inventories, found.space, dry_run=dry_run, answers=answers)
+        told = cleaner.to_json(found.inventories, found.space, dry_run=dry_run, answers=answers)
         click.echo(json.dumps(told, indent=1))
     if not all(granted for granted, _ in answers):
         sys.exit(1)

@@ -1,6 +1,6 @@
 """RAW files as the loop finds them: listed at a poll, then probed, so many at a time.
 
-Knows listings and probes, as `condorloop.intake` does; decides nothing.
+Knows listings and probes, as `condorloop.cycle.intake` does; decides nothing.
 """
 
 from __future__ import annotations

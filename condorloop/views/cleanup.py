@@ -1,6 +1,6 @@
 """What campaigns have left on the disk, on the terminal.
 
-Knows how `condorloop.cleaning.Inventory` is shown to people; it looks at no disk.
+Knows how `condorloop.cycle.cleaner.Inventory` is shown to people; it looks at no disk.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from condorloop.cleaning import Inventory, Leaving, going
+from condorloop.cycle.cleaner import Inventory, Leaving, going
 from condorloop.model.enums import Kept
 from condorloop.runtime.disk_space import DiskSpace
 from condorloop.text import duration, size

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from condorloop.cycle.ports import World
 from condorloop.dagman.schedd.client import Schedd
 from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.model.queue import Jobs
 from condorloop.recovery import open_ledger
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter
-from condorloop.world import World
 from tests import boundaries
 from tests.loop import Loop
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from condorloop.cycle.ports import Files, Pool, World
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued
@@ -19,7 +20,6 @@ from condorloop.submitter import Submitter
 from condorloop.testbed.assay import Appeared, appeared
 from condorloop.testbed.raw import Stream, write_raw_file
 from condorloop.testbed.truth import Truth
-from condorloop.world import Files, Pool, World
 from tests.loop import Loop, Played
 
 Meddler = Callable[[], None]

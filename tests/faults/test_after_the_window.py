@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from condorloop import intake
+from condorloop.cycle import intake
 from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.model.enums import CampaignState
 from condorloop.model.status import CampaignStatus

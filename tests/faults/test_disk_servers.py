@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop import intake
+from condorloop.cycle import intake
 from condorloop.model.enums import CampaignState
 from tests.faults.outside import MeddledPool, files_of, running
 from tests.faults.scenarios import run_of

@@ -76,7 +76,7 @@ def story(stack, tmp_path_factory):
     scenario = run_of(SCHEDD_RUN, CALIBRATIONS, hang, end_after=8, layout=FOUR_LS)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("condorloop.tracker.IDLE_LONG", 1.0)
+            patch.setattr("condorloop.cycle.tracker.IDLE_LONG", 1.0)
             yield live(Story(loop, loop.play(scenario), {}), stack.pool)
     finally:
         loop.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from condorloop import intake
+from condorloop.cycle import intake
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json

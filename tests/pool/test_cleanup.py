@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from condorloop.cleaning import Cleaner, inventories
+from condorloop.cycle.cleaner import Cleaner, inventories
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import CampaignState, Kept
 from condorloop.rundir.durable import read_json

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 from condorloop.config.loader import Config, load
+from condorloop.cycle.ports import World
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
@@ -26,7 +27,6 @@ from condorloop.rundir.layout import MANIFEST
 from condorloop.runtime.shutdown import Stopped
 from condorloop.services.cmssw import CmsswError
 from condorloop.submitter import Submitter
-from condorloop.world import World
 from tests.soak.detector import SimulatedOms, runs_of_a_day
 from tests.soak.jobs import Jobs
 from tests.soak.operator import Operator

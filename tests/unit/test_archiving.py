@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 
 from benchmarks.filled import FilledRun, Filler
-from condorloop.archiving import EVERY, Archiver
-from condorloop.granting import planned
+from condorloop.cycle.archiver import EVERY, Archiver
+from condorloop.cycle.request_handler import planned
 from condorloop.ledger.archive import _OF_RUN, ArchiveError, archive_of, with_archives
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger

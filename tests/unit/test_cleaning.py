@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from condorloop.cleaning import EVERY, Cleaner, going, inventories
 from condorloop.config.loader import load
+from condorloop.cycle.cleaner import EVERY, Cleaner, going, inventories
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import CampaignState, Kept, NodeKind, RequestKind, UploadOutcome
@@ -157,7 +157,7 @@ def test_what_cannot_be_removed_is_named_and_stops_no_other(place):
 
 
 def test_the_loop_removes_a_little_at_a_time_and_looks_once_a_minute(place, monkeypatch):
-    monkeypatch.setattr("condorloop.cleaning.A_CYCLE", 1)
+    monkeypatch.setattr("condorloop.cycle.cleaner.A_CYCLE", 1)
     place.close()
     cleaner = Cleaner(place.ledger)
     cleaner.tidy(place.config, LATER)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.ledger.store import Ledger
 from condorloop.model.lumi_fates import LumiState
-from condorloop.progress import Observed, observe_dag
 from condorloop.rundir.layout import run_dir
 from condorloop.stories import finding
 from condorloop.stories.ledger_search import LedgerSearch

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.cleaning import Cleaner
 from condorloop.config.resources import Resources
+from condorloop.cycle.cleaner import Cleaner
+from condorloop.cycle.isolation import Isolation
+from condorloop.cycle.launcher import Launcher
+from condorloop.cycle.request_handler import Granting
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.granting import Granting
-from condorloop.isolation import Isolation
-from condorloop.launcher import Launcher
 from condorloop.ledger.requests import Requests
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch, CampaignKey, Probe
@@ -314,7 +314,7 @@ def test_an_abandonment_that_cannot_be_written_down_removes_nothing(place, monke
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("condorloop.granting.set_state", full)
+    monkeypatch.setattr("condorloop.cycle.request_handler.set_state", full)
     assert not place.granted(RequestKind.ABANDON)[0]
     assert place.dag.removed_by == ""
     assert place.pool.told == []

@@ -5,7 +5,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from condorloop.intake import SOON, Intake, file_state
+from condorloop.cycle.intake import SOON, Intake, file_state
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import FileState
 from condorloop.runtime.shutdown import Interruption, Stopped

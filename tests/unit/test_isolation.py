@@ -2,7 +2,7 @@
 
 import pytest
 
-from condorloop.isolation import Isolation
+from condorloop.cycle.isolation import Isolation
 from condorloop.ledger.store import LedgerError
 from condorloop.problems import of_errors
 from tests.unit.examples import KEY

@@ -2,10 +2,10 @@
 
 import pytest
 
+from condorloop.cycle.launcher import Launcher
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.launcher import Launcher
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import DagState

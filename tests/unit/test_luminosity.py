@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from condorloop.config.loader import load
+from condorloop.cycle.luminosity import Luminosity
+from condorloop.cycle.ports import World
 from condorloop.ledger.store import Ledger
-from condorloop.luminosity import Luminosity
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState
 from condorloop.model.lumis import Lumis
@@ -20,7 +21,6 @@ from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS, usual
 from condorloop.testbed.oms_rows import OmsRows
 from condorloop.testbed.oms_server import OmsServer
-from condorloop.world import World
 from tests.unit import examples
 from tests.unit.examples import KEY, RUN, START, TOP
 

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 
 from condorloop.config.loader import ConfigError, Mistake
+from condorloop.cycle.ports import World
 from condorloop.ledger.store import Ledger
 from condorloop.model.queue import Queued
 from condorloop.model.status import Problem, ProblemKind, Status
 from condorloop.runtime.systemd import Notifier, summary
 from condorloop.services.oms import OmsUnavailable
 from condorloop.submitter import Submitter
-from condorloop.world import World
 from tests.unit import examples
 
 STATUS = Status(site="example", time=0.0, pid=1, poll_interval=10.0)

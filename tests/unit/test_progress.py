@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from condorloop.cycle.node_progress import Observed, follow_dag
 from condorloop.dagman.logs.job_events import nodes_log
 from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.dagman.plan import plan_batch, planned_nodes
@@ -11,7 +12,6 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch, Probe
 from condorloop.model.enums import FileState
 from condorloop.model.lumis import Lumis
-from condorloop.progress import Observed, follow_dag
 from condorloop.rundir.layout import INPUTS, dag_dir, dag_file, run_dir
 from condorloop.rundir.witness import Witness
 from tests.unit.examples import KEY, RUN, START, calibration, raw_file

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from condorloop.config.loader import load
+from condorloop.cycle.ports import World
 from condorloop.ledger.requests import Requests
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import RequestKind
@@ -15,7 +16,6 @@ from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.status import STATUS
 from condorloop.submitter import Submitter
-from condorloop.world import World
 from tests.unit import examples
 from tests.unit.examples import KEY, RUN, START, TOP
 from tests.unit.test_luminosity import Files

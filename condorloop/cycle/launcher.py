@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from condorloop.cycle.ports import Pool
 from condorloop.dagman.plan import DagPlan, planned_nodes
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import renew
@@ -20,7 +21,6 @@ from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
 from condorloop.text import one_line
-from condorloop.world import Pool
 
 
 class Launcher:

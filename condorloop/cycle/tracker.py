@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from condorloop.cycle.isolation import Isolation
+from condorloop.cycle.launcher import Launcher
+from condorloop.cycle.node_progress import Observed, follow_dag, observe_dag
+from condorloop.cycle.ports import Pool
 from condorloop.dagman.logs.dag_outcome import Ended, failed_nodes, how_ended, last_cluster
 from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.dagman.schedd.idle_reasons import IDLE_LONG
-from condorloop.isolation import Isolation
-from condorloop.launcher import Launcher
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import CampaignState, DagState, Kept
@@ -26,12 +28,10 @@ from condorloop.model.queue import HeldJob, Jobs, QueuedDag
 from condorloop.model.service import Service
 from condorloop.node import attempts as failures
 from condorloop.policy.window import closing_rules, is_over, is_past
-from condorloop.progress import Observed, follow_dag, observe_dag
 from condorloop.rundir.durable import let_group_write, read_json
 from condorloop.rundir.layout import MANIFEST, RUN_START, dag_dir, dag_file
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
-from condorloop.world import Pool
 
 DELETED = "its directory was deleted"
 """Why a DAG is taken out of the queue that works in what is no longer there."""

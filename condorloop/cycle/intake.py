@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+from condorloop.cycle.ports import Files
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Probe
 from condorloop.model.enums import FileState
@@ -20,7 +21,6 @@ from condorloop.runtime.shutdown import Interruption
 from condorloop.runtime.wakeup import Bell
 from condorloop.services.storage import Contents, StorageUnavailable, unusable_name
 from condorloop.text import plural
-from condorloop.world import Files
 
 SOON = 4
 """How often a file that cannot be opened is tried before nothing waits for it any more."""

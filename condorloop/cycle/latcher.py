@@ -7,16 +7,16 @@ which runs are latched, and why others are not.
 from __future__ import annotations
 
 from condorloop.config.loader import Config
+from condorloop.cycle.luminosity import Luminosity
+from condorloop.cycle.ports import Runs
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.store import Ledger
-from condorloop.luminosity import Luminosity
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.service import Service
 from condorloop.policy import planner, window
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
 from condorloop.services.oms import OmsUnavailable
-from condorloop.world import Runs
 
 
 class Latching:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from condorloop.config.calibration import Calibration
+from condorloop.cycle.ports import Runs
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign
 from condorloop.runtime.shutdown import Interruption
-from condorloop.world import Runs
 
 
 class Luminosity:

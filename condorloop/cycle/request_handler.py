@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 
-from condorloop.cleaning import ON_REQUEST, Cleaner
-from condorloop.closing import set_state
+from condorloop.cycle.campaign_state import set_state
+from condorloop.cycle.cleaner import ON_REQUEST, Cleaner
+from condorloop.cycle.isolation import Isolation
+from condorloop.cycle.launcher import Launcher
+from condorloop.cycle.ports import Pool
 from condorloop.dagman.rerender import renew
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.isolation import Isolation
-from condorloop.launcher import Launcher
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
@@ -28,7 +29,6 @@ from condorloop.rundir.layout import alcareco_name, dag_dir, outputs
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Interruption
 from condorloop.text import plural
-from condorloop.world import Pool
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""The parts of a cycle: each observes or acts, and none decides."""
