@@ -29,7 +29,7 @@ from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.queue import Jobs, Queued, QueuedDag
-from condorloop.recovery import open_ledger
+from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import RUN_START, dag_file, run_dir
 from condorloop.services.storage import Storage
 from condorloop.submitter import Submitter

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from condorloop.config.loader import Config
 from condorloop.ledger.connection import LEDGER
-from condorloop.recovery import open_ledger
+from condorloop.recovery.rebuild import open_ledger
 from condorloop.runtime import logs
 from condorloop.runtime.lock import sole_submitter
 from condorloop.submitter import Submitter

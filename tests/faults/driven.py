@@ -16,7 +16,7 @@ from condorloop.cycle.ports import World
 from condorloop.dagman.schedd.client import Schedd
 from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.model.queue import Jobs
-from condorloop.recovery import open_ledger
+from condorloop.recovery.rebuild import open_ledger
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter
 from tests import boundaries

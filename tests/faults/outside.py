@@ -13,7 +13,7 @@ from condorloop.cycle.ports import Files, Pool, World
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued
-from condorloop.recovery import open_ledger
+from condorloop.recovery.rebuild import open_ledger
 from condorloop.runtime import logs
 from condorloop.services.edm_file_util import Contents
 from condorloop.submitter import Submitter

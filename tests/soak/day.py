@@ -21,7 +21,7 @@ from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import HELD_BY_PERSON
-from condorloop.recovery import open_ledger
+from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
 from condorloop.runtime.shutdown import Stopped

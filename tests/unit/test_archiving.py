@@ -13,7 +13,7 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
-from condorloop.recovery import open_ledger
+from condorloop.recovery.rebuild import open_ledger
 from condorloop.reporting.gathering import gather
 from condorloop.reporting.period import Period
 from condorloop.stories.finding import find

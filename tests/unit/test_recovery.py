@@ -14,7 +14,7 @@ from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.campaign import Batch, CampaignKey, Probe
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind
 from condorloop.model.lumis import Lumis
-from condorloop.recovery import open_ledger
+from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import HARVEST_RECORD, RUN_END, iso_time
 from condorloop.rundir.witness import Witness

@@ -24,7 +24,7 @@ from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
 from condorloop.model.enums import FileState, NodeKind
 from condorloop.policy.closure import verdict
 from condorloop.policy.window import LAST_CALL, closing_rules
-from condorloop.remains import Remains, owner_of, remains_of
+from condorloop.recovery.scan import Remains, owner_of, remains_of
 from condorloop.runtime.logs import say
 from condorloop.services.xrdfs import run_folder
 

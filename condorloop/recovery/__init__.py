@@ -1,0 +1,1 @@
+"""The ledger rebuilt from the run directories."""
