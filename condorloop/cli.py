@@ -50,11 +50,11 @@ def _outside() -> tuple[type[Exception], ...]:
     from condorloop.config.loader import ConfigError
     from condorloop.dagman.schedd.client import ScheddUnavailable
     from condorloop.ledger.connection import LedgerError
+    from condorloop.monitoring.status_file import StatusError
     from condorloop.reporting.plots import PlotsUnavailable
     from condorloop.runtime.lock import AlreadyRunning
     from condorloop.services.cmssw import CmsswError
     from condorloop.services.storage import StorageUnavailable
-    from condorloop.status import StatusError
 
     return (
         *(AlreadyRunning, CmsswError, ConfigError, LedgerError, PlotsUnavailable),

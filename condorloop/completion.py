@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from condorloop.config.loader import Known
+from condorloop.monitoring.status_file import STATUS
 from condorloop.rundir.durable import read_json
-from condorloop.status import STATUS
 
 
 def runs(load: Callable[[], Known]) -> dict[str, str]:

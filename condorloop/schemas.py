@@ -13,9 +13,9 @@ from pydantic import AliasChoices
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from condorloop import status
 from condorloop.config.calibration import Calibration
 from condorloop.config.site import Parameters, Site
+from condorloop.monitoring import status_file
 
 _VARIABLE = {
     "description": "Text with variables of the environment, ${NAME} or ${NAME:-default}.",
@@ -46,7 +46,7 @@ def _parameters() -> dict[str, Any]:
 
 
 def _status() -> dict[str, Any]:
-    schema = status.json_schema()
+    schema = status_file.json_schema()
     for section in (schema, *schema["$defs"].values()):
         section["description"], attributes = _attributes(section.get("description", ""))
         for name, said in attributes.items():

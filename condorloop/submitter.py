@@ -32,6 +32,7 @@ from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service
+from condorloop.monitoring.publisher import Seen, Showing
 from condorloop.policy import planner, window
 from condorloop.policy.dag_limits import in_time, share
 from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
@@ -41,7 +42,6 @@ from condorloop.runtime.shutdown import Interruption, Stopped
 from condorloop.runtime.systemd import Notifier
 from condorloop.runtime.wakeup import Bell
 from condorloop.services.cmssw import Cmssw
-from condorloop.showing import Seen, Showing
 from condorloop.text import one_line, plural
 
 TIME_TO_SUBMIT = 0.8

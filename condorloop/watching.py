@@ -20,10 +20,10 @@ from types import FrameType
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from condorloop import status as states
 from condorloop.model.status import Status
+from condorloop.monitoring import status_file as states
+from condorloop.monitoring.status_file import StatusError
 from condorloop.runtime.lock import running_submitter
-from condorloop.status import StatusError
 
 TICK = 1.0
 """Seconds between two looks: ages are counted in seconds."""

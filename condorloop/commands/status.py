@@ -7,9 +7,9 @@ import time
 
 import click
 
-from condorloop import status as states
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
+from condorloop.monitoring import status_file as states
 from condorloop.runtime.lock import running_submitter
 from condorloop.views.status import status_view
 from condorloop.views.terminal import console

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from condorloop.page import template
+from condorloop.monitoring.status_page import template
 from condorloop.reporting import plots
 from condorloop.reporting.report import Report
 from condorloop.reporting.tables import heading, tables

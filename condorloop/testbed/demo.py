@@ -24,7 +24,7 @@ from rich.text import Text
 from condorloop import config
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.model.status import Status
-from condorloop.status import StatusError, read
+from condorloop.monitoring.status_file import StatusError, read
 from condorloop.testbed import daemon
 from condorloop.testbed.assay import Verdict, assay
 from condorloop.testbed.scenario import Scenario

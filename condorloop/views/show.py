@@ -13,9 +13,9 @@ from dataclasses import replace
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from condorloop import problems
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.status import Problem, ProblemKind, by_urgency
+from condorloop.monitoring import problems
 from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story
 from condorloop.text import size
 from condorloop.views.bar import LumiBar

@@ -1,6 +1,6 @@
 """The state of the loop on the terminal.
 
-Knows how `condorloop.status` is shown to people; it reads and decides nothing.
+Knows how `condorloop.monitoring.status_file` is shown to people; it reads and decides nothing.
 """
 
 from __future__ import annotations

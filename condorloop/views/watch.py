@@ -1,6 +1,6 @@
 """The state of the loop on a whole screen: what matters most of it, and the last decisions.
 
-Knows how many lines there are, and what of `condorloop.status` is left out first where they are
+Knows how many lines there are, and what of `condorloop.monitoring.status_file` is left out first where they are
 few: it says of how many. It reads and decides nothing. Times are UTC.
 """
 

@@ -19,9 +19,9 @@ from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
 from condorloop.model.status import CampaignStatus
+from condorloop.monitoring.problems import of_campaigns
 from condorloop.policy.planner import why_not_latch
 from condorloop.policy.window import AGAIN, LAST_CALL
-from condorloop.problems import of_campaigns
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, RUN_END, RUN_START, run_dir
 from tests.soak.detector import SimulatedOms, TrueRun

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from condorloop import problems
 from condorloop.dagman.schedd.idle_reasons import IDLE_LONG, why
 from condorloop.dagman.submit_description import HELD_FOR_TIME
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.store import Ledger
 from condorloop.model.queue import HELD_BY_PERSON, HeldJob, QueuedDag
 from condorloop.model.status import ProblemKind
+from condorloop.monitoring import problems
 from condorloop.rundir.layout import dag_file, run_dir
 from condorloop.stories.analysis import Queue, findings
 from condorloop.stories.analyzing import having

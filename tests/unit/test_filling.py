@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.config.site import DiskSite
-from condorloop.filling import EVERY, LEAST, DiskWatch, full_in, why_warn
+from condorloop.monitoring.disk_watch import EVERY, LEAST, DiskWatch, full_in, why_warn
 from condorloop.runtime.disk_space import DiskSpace
 
 GB = 10**9
@@ -59,7 +59,7 @@ def test_the_disk_is_looked_at_once_a_minute(tmp_path, monkeypatch):
         looks.append(folder)
         return space((900 - 100 * len(looks)) * GB, path=folder)
 
-    monkeypatch.setattr("condorloop.filling.disk", look)
+    monkeypatch.setattr("condorloop.monitoring.disk_watch.disk", look)
     watch = DiskWatch(tmp_path, DiskSite())
     for second in range(0, int(EVERY), 10):
         watch.look(1000.0 + second)
@@ -72,7 +72,7 @@ def test_a_disk_that_cannot_be_asked_is_named(tmp_path, monkeypatch):
     def fails(folder):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("condorloop.filling.disk", fails)
+    monkeypatch.setattr("condorloop.monitoring.disk_watch.disk", fails)
     watch = DiskWatch(tmp_path, DiskSite())
     watch.look(0.0)
     assert watch.warning == f"{tmp_path}: Input/output error"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from condorloop.model.latency import BUCKETS, RunTimes, Upload, counted, firsts, latency_point
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.status import read, write
+from condorloop.monitoring.status_file import read, write
 from tests.unit.examples import KEY, START, loop_status
 
 ENDED = RunTimes(START, START + 400, 40)

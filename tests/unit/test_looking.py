@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from condorloop.cli import cli
 from condorloop.config.loader import ConfigError, look
 from condorloop.model.campaign import CampaignKey
+from condorloop.monitoring.status_file import write
 from condorloop.policy.window import closing_rules
-from condorloop.status import write
 from tests.unit.examples import KEY, TOP, campaign_status, config, loop_status, site_file
 from tests.unit.story_example import HASH, written
 

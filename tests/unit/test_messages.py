@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condorloop.config.site import MessagesSite
-from condorloop.message_text import code, mail, post, title
-from condorloop.messages import Wanted, about, due, noted, settled
 from condorloop.model.notification import Told
 from condorloop.model.service import Service
 from condorloop.model.status import Problem, ProblemKind
+from condorloop.monitoring.notifications.policy import Wanted, about, due, noted, settled
+from condorloop.monitoring.notifications.text import code, mail, post, title
 from tests.unit.examples import START, campaign_status, loop_status
 
 WANTED = Wanted(300.0, 4 * 3600.0, MessagesSite.model_fields["kinds"].default)

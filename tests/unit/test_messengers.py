@@ -10,14 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from condorloop import courier
 from condorloop.config.site import MailSite
-from condorloop.courier import Courier
 from condorloop.ledger.store import Ledger, LedgerError
-from condorloop.messages import Item, Message, Wanted
-from condorloop.messengers import Mail, NotSent, Webhook
 from condorloop.model.notification import Told
 from condorloop.model.status import Problem, ProblemKind
+from condorloop.monitoring.notifications import sender
+from condorloop.monitoring.notifications.policy import Item, Message, Wanted
+from condorloop.monitoring.notifications.sender import Courier
+from condorloop.monitoring.notifications.transports import Mail, NotSent, Webhook
 from tests.unit.examples import START, campaign_status, loop_status
 
 SECRET = "xgi6bd9k1tdqz8o4"
@@ -247,7 +247,7 @@ def test_a_server_that_is_slow_holds_up_no_cycle(hook, webhook, ledger):
 
 
 def test_a_server_that_never_answers_is_given_up(hook, webhook, ledger, monkeypatch, caplog):
-    monkeypatch.setattr(courier, "LONGEST", 0.1)
+    monkeypatch.setattr(sender, "LONGEST", 0.1)
     hook.may_answer.clear()
     look(Courier(webhook, WANTED, ledger), [OMS], START)
     assert "no whole answer in 0.1 s" in caplog.text

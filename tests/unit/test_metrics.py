@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from condorloop import status as status_file
-from condorloop.announcing import Announcer
 from condorloop.config.site import MetricsSite, Site
-from condorloop.exporting import Endpoint, Textfile
 from condorloop.ledger.store import Ledger
-from condorloop.metrics import Latencies, Metrics
 from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.latency import BUCKETS, LatencyPoint, RunTimes, Upload, counted, latency_point
 from condorloop.model.lumis import Lumis
 from condorloop.model.service import Service
 from condorloop.model.status import Problem, ProblemKind
+from condorloop.monitoring import status_file
+from condorloop.monitoring.metrics import Latencies, Metrics
+from condorloop.monitoring.metrics_export import Endpoint, Textfile
+from condorloop.monitoring.notifications.announcer import Announcer
 from tests.unit.examples import START, campaign_status, config, loop_status
 
 

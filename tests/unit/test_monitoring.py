@@ -9,7 +9,7 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from condorloop.metrics import Metrics
+from condorloop.monitoring.metrics import Metrics
 from tests.unit.examples import TOP
 from tests.unit.test_metrics import whole_status
 

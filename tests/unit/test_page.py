@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop import page
 from condorloop.model.status import Problem, ProblemKind
-from condorloop.status import to_json
+from condorloop.monitoring import status_page
+from condorloop.monitoring.status_file import to_json
 from condorloop.text import plain
 from tests.unit.examples import campaign_status, loop_status
 
@@ -44,14 +44,14 @@ def with_text(text):
     )
 
 
-HARMLESS = Elements(page.render(with_text("harmless")))
+HARMLESS = Elements(status_page.render(with_text("harmless")))
 
 
 @given(
     st.text() | st.sampled_from(["</script>", "<!--<script>", "]]>", "\u2028", "\ud800", "&lt;"])
 )
 def test_whatever_a_text_is_the_page_has_the_same_elements_and_the_text(text):
-    found = Elements(page.render(with_text(text)))
+    found = Elements(status_page.render(with_text(text)))
     assert found.tags == HARMLESS.tags
     [style, data, script] = found.raw
     assert [style, script] == [HARMLESS.raw[0], HARMLESS.raw[2]]
@@ -60,7 +60,7 @@ def test_whatever_a_text_is_the_page_has_the_same_elements_and_the_text(text):
 
 def test_the_data_are_those_of_status_json():
     status = loop_status(campaign_status())
-    [_, data, _] = Elements(page.render(status)).raw
+    [_, data, _] = Elements(status_page.render(status)).raw
     assert json.loads(data[1]) == to_json(status)
 
 
@@ -90,12 +90,12 @@ def test_the_script_never_makes_markup_or_code_of_text():
 
 
 def test_nothing_of_other_hosts_is_named():
-    text = page.render(with_text("harmless"))
+    text = status_page.render(with_text("harmless"))
     assert set(re.findall(r"https?://[^\"'\s]+", text)) == {"http://www.w3.org/2000/svg"}
 
 
 def test_the_page_is_written_whole_into_the_work_dir(tmp_path):
     status = loop_status(campaign_status())
-    page.write(tmp_path, status)
+    status_page.write(tmp_path, status)
     assert [p.name for p in tmp_path.iterdir()] == ["status.html"]
-    assert (tmp_path / page.PAGE).read_text() == page.render(status)
+    assert (tmp_path / status_page.PAGE).read_text() == status_page.render(status)

@@ -1,11 +1,11 @@
 """What is wrong is named, once, with the command that helps."""
 
-from condorloop import problems
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import ASKED, CampaignState, UploadOutcome
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.model.service import Service
 from condorloop.model.status import ProblemKind, by_urgency
+from condorloop.monitoring import problems
 from tests.unit.examples import KEY, START, campaign_status
 
 SPOT = CampaignKey("BeamSpot", 398600)

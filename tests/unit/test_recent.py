@@ -12,7 +12,7 @@ from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState, Kept, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.recent import RecentSummaries
+from condorloop.monitoring.caches import RecentSummaries
 from tests.unit.examples import KEY, RUN, START
 
 STREAM, OTHER = "/eos/cms/RAW", CampaignKey("SiStripBad", RUN.number)

@@ -14,7 +14,7 @@ from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
 from condorloop.model.status import Decision, LumiSets, Problem, ProblemKind, jobs_in_queue
-from condorloop.status import StatusError, json_schema, only, read, to_json, write
+from condorloop.monitoring.status_file import StatusError, json_schema, only, read, to_json, write
 from condorloop.views.status import status_view
 from tests.unit.examples import START, campaign_status, loop_status
 

@@ -11,10 +11,10 @@ from condorloop.ledger.requests import Requests
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import Queued
+from condorloop.monitoring.status_file import STATUS
 from condorloop.policy import requests as wishes
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
-from condorloop.status import STATUS
 from condorloop.submitter import Submitter
 from tests.unit import examples
 from tests.unit.examples import KEY, RUN, START, TOP

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from condorloop.config import credentials
 from condorloop.model.status import ProblemKind
+from condorloop.monitoring.ticket_watch import EVERY, TicketWatch
 from condorloop.services import kerberos
 from condorloop.services.kerberos import NoTicket, Ticket
-from condorloop.tickets import EVERY, TicketWatch
 from tests.unit.examples import START, config
 
 CACHE = "FILE:/run/condorloop/eos.cc"

@@ -26,7 +26,7 @@ from condorloop.model.status import (
     Status,
     by_urgency,
 )
-from condorloop.status import write
+from condorloop.monitoring.status_file import write
 from condorloop.views.table import Column, FittingTable
 from condorloop.views.terminal import text
 from condorloop.views.watch import Room, WatchView, room

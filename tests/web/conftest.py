@@ -6,7 +6,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from condorloop import page as pages
+from condorloop.monitoring import status_page as pages
 from tests import browser as browsers
 from tests.web.viewer import Viewer
 

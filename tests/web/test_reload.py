@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
-from condorloop import page as pages
 from condorloop.model.status import Decision
+from condorloop.monitoring import status_page as pages
 from tests.web import situations
 
 MARK = "() => { document.documentElement.dataset.mark = 'the same page'; }"

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 
-from condorloop import status as status_file
 from condorloop.config.site import Site
-from condorloop.courier import Courier, Remembers
-from condorloop.exporting import Endpoint, Textfile
-from condorloop.messages import Wanted
-from condorloop.messengers import ways
-from condorloop.metrics import Metrics
 from condorloop.model.status import Status
-from condorloop.status import StatusError
+from condorloop.monitoring import status_file
+from condorloop.monitoring.metrics import Metrics
+from condorloop.monitoring.metrics_export import Endpoint, Textfile
+from condorloop.monitoring.notifications.policy import Wanted
+from condorloop.monitoring.notifications.sender import Courier, Remembers
+from condorloop.monitoring.notifications.transports import ways
+from condorloop.monitoring.status_file import StatusError
 from condorloop.text import one_line
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from condorloop import message_text
 from condorloop.config.site import MailSite, MessagesSite
-from condorloop.messages import Message
+from condorloop.monitoring.notifications import text as message_text
+from condorloop.monitoring.notifications.policy import Message
 from condorloop.runtime.secret_files import why_not_private
 from condorloop.text import one_line
 

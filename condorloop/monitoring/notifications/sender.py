@@ -13,10 +13,10 @@ from threading import Thread
 from typing import Protocol
 
 from condorloop.ledger.connection import LedgerError
-from condorloop.messages import Message, Wanted, due, noted, settled
-from condorloop.messengers import NotSent, Way
 from condorloop.model.notification import Memory, Told
 from condorloop.model.status import Status
+from condorloop.monitoring.notifications.policy import Message, Wanted, due, noted, settled
+from condorloop.monitoring.notifications.transports import NotSent, Way
 from condorloop.runtime.deadline import in_time
 from condorloop.text import one_line
 

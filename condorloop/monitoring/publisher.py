@@ -11,21 +11,21 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from condorloop import page, problems
-from condorloop.announcing import Announcer
 from condorloop.config.loader import Config
-from condorloop.decisions import Decisions
-from condorloop.filling import DiskWatch
 from condorloop.ledger.queries.uploads import RecentLatencies
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.model.service import Service
 from condorloop.model.status import CampaignStatus, Status, by_urgency, jobs_in_queue
+from condorloop.monitoring import problems, status_page
+from condorloop.monitoring.caches import RecentSummaries
+from condorloop.monitoring.disk_watch import DiskWatch
+from condorloop.monitoring.log_tail import Decisions
+from condorloop.monitoring.notifications.announcer import Announcer
+from condorloop.monitoring.status_file import write
+from condorloop.monitoring.ticket_watch import TicketWatch
 from condorloop.policy.window import end_of, longest
-from condorloop.recent import RecentSummaries
-from condorloop.status import write
-from condorloop.tickets import TicketWatch
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Showing:
         )
         try:
             write(config.site.work_dir, self.status)
-            page.write(config.site.work_dir, self.status)
+            status_page.write(config.site.work_dir, self.status)
         except OSError as error:
             log.error("status.json cannot be written: %s", error)
         if self._announcer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from condorloop.messages import Item, Message
+from condorloop.monitoring.notifications.policy import Item, Message
 from condorloop.text import one_line
 
 MOST = 10

@@ -18,8 +18,8 @@ from markupsafe import Markup
 
 from condorloop.config.shipped_files import shipped
 from condorloop.model.status import Status
+from condorloop.monitoring.status_file import to_json
 from condorloop.rundir.durable import write_whole
-from condorloop.status import to_json
 from condorloop.text import plain
 
 PAGE = "status.html"

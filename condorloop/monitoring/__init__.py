@@ -1,0 +1,1 @@
+"""What the loop tells: status, problems, metrics, notifications."""
