@@ -9,7 +9,8 @@ import click
 
 from condorloop.commands.group import examples
 from condorloop.commands.options import RUN, Given, options
-from condorloop.stories import analyzing, trouble
+from condorloop.history import analyze as analyzing
+from condorloop.history import finding
 from condorloop.views.analysis import analysis_view
 from condorloop.views.terminal import console
 
@@ -28,6 +29,6 @@ def analyze(given: Given, run_number: int, node: str | None, as_json: bool) -> N
     """Say why things of RUN failed, are held or do not run, and what to type."""
     found = analyzing.analyze(given.look(), run_number, given.only, node)
     if as_json:
-        click.echo(json.dumps(trouble.to_json(found.analysis), indent=1))
+        click.echo(json.dumps(finding.to_json(found.analysis), indent=1))
     else:
         console().print(analysis_view(found.analysis, found.stories, time.time()))

@@ -9,7 +9,7 @@ import click
 
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
-from condorloop.stories import finding
+from condorloop.history import search
 from condorloop.views.find import found_view, not_found
 from condorloop.views.terminal import console
 
@@ -33,9 +33,9 @@ def find(given: Given, what: tuple[str, ...], as_json: bool) -> None:
     these is looked up as each. Reads the ledger and event logs; asks no service. Times are UTC.
     """
     wanted = " ".join(what)
-    found = finding.find(given.look(), wanted, given.only)
+    found = search.find(given.look(), wanted, given.only)
     if as_json:
-        click.echo(json.dumps(finding.to_json(found), indent=1))
+        click.echo(json.dumps(search.to_json(found), indent=1))
     elif found.hits:
         console().print(found_view(found, time.time()))
     if not found.hits:

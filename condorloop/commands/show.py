@@ -9,7 +9,7 @@ import click
 
 from condorloop.commands.group import examples
 from condorloop.commands.options import RUN, Given, options
-from condorloop.stories import provenance, story, telling
+from condorloop.history import campaign, provenance, reader
 from condorloop.views.provenance import provenance_view
 from condorloop.views.show import story_view
 from condorloop.views.terminal import console
@@ -36,11 +36,11 @@ def show(given: Given, run_number: int, payload: str | None, whole: bool, as_jso
 
     Reads the ledger and the run directories; asks no service. Times are UTC.
     """
-    stories = telling.tell(given.look(), run_number, given.only)
+    stories = reader.tell(given.look(), run_number, given.only)
     now, terminal = time.time(), console()
     if payload is None:
         if as_json:
-            told = story.to_json(story.RunStory(run=run_number, campaigns=stories))
+            told = campaign.to_json(campaign.RunStory(run=run_number, campaigns=stories))
             click.echo(json.dumps(told, indent=1))
             return
         for number, each in enumerate(stories):

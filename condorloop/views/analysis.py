@@ -1,6 +1,6 @@
 """What failed, on the terminal: one block a finding, the line that matters first.
 
-Knows how `condorloop.stories.trouble` is shown to people; it finds nothing itself.
+Knows how `condorloop.history.finding` is shown to people; it finds nothing itself.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from condorloop.stories.story import Story
-from condorloop.stories.trouble import Analysis, Finding, Sign
+from condorloop.history.campaign import Story
+from condorloop.history.finding import Analysis, Finding, Sign
 from condorloop.views.status import CAMPAIGN_STYLES
 from condorloop.views.terminal import age, text
 

@@ -1,6 +1,6 @@
 """What became of something, in a short paragraph for each campaign, on the terminal.
 
-Knows how `condorloop.stories.finding` is shown to people; it reads nothing. Times are UTC.
+Knows how `condorloop.history.search` is shown to people; it reads nothing. Times are UTC.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from condorloop.history.campaign import DagStory, FileStory, NodeState, NodeStory, PayloadStory
+from condorloop.history.search import Found, Hit
+from condorloop.history.search_terms import FORMS, Kind
 from condorloop.model.enums import FileState
 from condorloop.model.jobs import JobRecord
 from condorloop.node.attempts import words_of
-from condorloop.stories.finding import Found, Hit
-from condorloop.stories.meanings import FORMS, Kind
-from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory
 from condorloop.text import size
 from condorloop.views.bar import LUMI_STYLES
 from condorloop.views.show import DAG_STYLES, NODE_STYLES, number, outcome, since

@@ -1,6 +1,6 @@
 """Where a payload comes from, as a tree on the terminal.
 
-Knows how `condorloop.stories.provenance` is shown to people; it reads nothing. Times are UTC.
+Knows how `condorloop.history.provenance` is shown to people; it reads nothing. Times are UTC.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from condorloop.dagman.logs.dag_records import Software
-from condorloop.stories.provenance import AlcarecoSource, Provenance, RecoSource
-from condorloop.stories.story import FileStory, NodeStory
+from condorloop.history.campaign import FileStory, NodeStory
+from condorloop.history.provenance import AlcarecoSource, Provenance, RecoSource
 from condorloop.text import size
 from condorloop.views.show import UPLOAD_STYLES, iov_since, number, outcome, since
 from condorloop.views.terminal import clock, text

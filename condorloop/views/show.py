@@ -1,6 +1,6 @@
 """A campaign's story on the terminal.
 
-Knows how `condorloop.stories.story` is shown to people; it reads and decides nothing. Times are
+Knows how `condorloop.history.campaign` is shown to people; it reads and decides nothing. Times are
 UTC.
 """
 
@@ -13,10 +13,10 @@ from dataclasses import replace
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from condorloop.history.campaign import DagStory, NodeState, NodeStory, PayloadStory, Story
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.status import Problem, ProblemKind, by_urgency
 from condorloop.monitoring import problems
-from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story
 from condorloop.text import size
 from condorloop.views.bar import LumiBar
 from condorloop.views.problems import problem_lines

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from condorloop.history.ledger_reader import LedgerStories
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.enums import DagState, Kept, UploadOutcome
 from condorloop.model.lumis import Lumis
-from condorloop.stories.ledger_story import LedgerStories
 from tests import boundaries
 from tests.unit.examples import START
 

@@ -6,17 +6,17 @@ import pytest
 
 from condorloop.dagman.schedd.idle_reasons import IDLE_LONG, why
 from condorloop.dagman.submit_description import HELD_FOR_TIME
+from condorloop.history.analyze import having
+from condorloop.history.finding import Sign
+from condorloop.history.findings import Queue, findings
+from condorloop.history.log_excerpt import with_log
+from condorloop.history.reader import tell
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.store import Ledger
 from condorloop.model.queue import HELD_BY_PERSON, HeldJob, QueuedDag
 from condorloop.model.status import ProblemKind
 from condorloop.monitoring import problems
 from condorloop.rundir.layout import dag_file, run_dir
-from condorloop.stories.analysis import Queue, findings
-from condorloop.stories.analyzing import having
-from condorloop.stories.evidence import with_log
-from condorloop.stories.telling import tell
-from condorloop.stories.trouble import Sign
 from tests.unit.examples import KEY, START
 from tests.unit.story_example import written
 

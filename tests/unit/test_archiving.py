@@ -7,6 +7,9 @@ import pytest
 from benchmarks.filled import FilledRun, Filler
 from condorloop.cycle.archiver import EVERY, Archiver
 from condorloop.cycle.request_handler import planned
+from condorloop.history.ledger_reader import LedgerStories
+from condorloop.history.reader import tell
+from condorloop.history.search import find
 from condorloop.ledger.archive import _OF_RUN, ArchiveError, archive_of, with_archives
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
@@ -16,9 +19,6 @@ from condorloop.model.request import Request
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.reporting.gathering import gather
 from condorloop.reporting.period import Period
-from condorloop.stories.finding import find
-from condorloop.stories.ledger_story import LedgerStories
-from condorloop.stories.telling import tell
 from tests import boundaries
 from tests.faults.driven import ToldConnection
 from tests.unit.examples import config

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.dagman.submit_description import HELD_FOR_TIME
+from condorloop.history.exit_codes import exit_words, hold_words
 from condorloop.model.enums import NodeKind
 from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.node.post_script import TRANSIENT
-from condorloop.stories.codes import exit_words, hold_words
 
 CMSSW_KINDS = (NodeKind.RECO, NodeKind.ALCA, NodeKind.HARVEST)
 

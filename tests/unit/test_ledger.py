@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from condorloop.history.ledger_reader import LedgerStories
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.requests import Requests
 from condorloop.ledger.retries import SET_BACK
@@ -26,7 +27,6 @@ from condorloop.model.jobs import FailedNode, HarvestRecord, PlannedNode
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.service import Service
-from condorloop.stories.ledger_story import LedgerStories
 from tests.unit.examples import KEY, RUN, START
 
 STREAM = "/eos/cms/RAW"

@@ -8,12 +8,12 @@ import jsonschema
 import pytest
 from rich.console import Console
 
+from condorloop.history import campaign, provenance, reader
+from condorloop.history.campaign import NodeState, node_state
 from condorloop.ledger.connection import LedgerError
 from condorloop.model.enums import DagState
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState
-from condorloop.stories import provenance, story, telling
-from condorloop.stories.story import NodeState, node_state
 from condorloop.views.provenance import provenance_view
 from condorloop.views.show import story_view
 from tests.unit.examples import KEY, START, config
@@ -29,7 +29,7 @@ def site(tmp_path):
 
 
 def told(site):
-    [found] = telling.tell(site, KEY.run, [KEY.calibration])
+    [found] = reader.tell(site, KEY.run, [KEY.calibration])
     return found
 
 
@@ -131,22 +131,24 @@ def test_damaged_directories_are_no_errors(site):
 
 
 def test_all_calibrations_of_a_run_are_told_and_unknown_runs_name_the_known(site):
-    assert [s.campaign.calibration for s in telling.tell(site, KEY.run)] == [
+    assert [s.campaign.calibration for s in reader.tell(site, KEY.run)] == [
         "EcalPedestals", "SiStripBad",
     ]  # fmt: skip
     with pytest.raises(LedgerError, match=r"no campaign for run 1; the newest are 398600"):
-        telling.tell(site, 1)
+        reader.tell(site, 1)
 
 
 def test_before_any_submitter_it_says_what_to_type(tmp_path):
     with pytest.raises(LedgerError, match="no submitter has run here yet: condorloop run"):
-        telling.tell(config(tmp_path), 1)
+        reader.tell(config(tmp_path), 1)
 
 
 def test_the_json_holds_all_and_follows_its_schema(site):
-    campaigns = telling.tell(site, KEY.run)
-    data = json.loads(json.dumps(story.to_json(story.RunStory(run=KEY.run, campaigns=campaigns))))
-    jsonschema.validate(data, story.json_schema())
+    campaigns = reader.tell(site, KEY.run)
+    data = json.loads(
+        json.dumps(campaign.to_json(campaign.RunStory(run=KEY.run, campaigns=campaigns)))
+    )
+    jsonschema.validate(data, campaign.json_schema())
     assert data["schema"] == 1
     found = provenance.to_json(provenance.of_payload(campaigns, "latest"))
     jsonschema.validate(json.loads(json.dumps(found)), provenance.json_schema())

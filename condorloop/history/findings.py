@@ -12,13 +12,20 @@ from typing import Any
 
 from condorloop.dagman.schedd.idle_reasons import IDLE_LONG, IdleJob
 from condorloop.dagman.submit_description import HELD_FOR_TIME
+from condorloop.history.campaign import (
+    DagStory,
+    FileStory,
+    NodeState,
+    NodeStory,
+    PayloadStory,
+    Story,
+)
+from condorloop.history.exit_codes import OUT_OF_MEMORY, exit_words, hold_words
+from condorloop.history.finding import Finding, Sign
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.node.attempts import shell_code
-from condorloop.stories.codes import OUT_OF_MEMORY, exit_words, hold_words
-from condorloop.stories.story import DagStory, FileStory, NodeState, NodeStory, PayloadStory, Story
-from condorloop.stories.trouble import Finding, Sign
 
 
 @dataclass(frozen=True, slots=True)

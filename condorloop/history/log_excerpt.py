@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from condorloop.history.finding import Finding, Sign
 from condorloop.node.diagnosis import relevant
-from condorloop.stories.trouble import Finding, Sign
 from condorloop.text import plain
 
 LINES = 12

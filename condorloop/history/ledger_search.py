@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from condorloop.history.campaign import Story
+from condorloop.history.ledger_reader import LedgerStories
 from condorloop.model.campaign import CampaignKey
-from condorloop.stories.ledger_story import LedgerStories
-from condorloop.stories.story import Story
 
 _DAG = "SELECT calibration, run, number FROM dag JOIN campaign ON campaign.id = campaign_id"
 _END = "\U0010ffff"

@@ -17,6 +17,10 @@ from pydantic import TypeAdapter
 from condorloop.config.loader import Known
 from condorloop.dagman.logs import dag_outcome
 from condorloop.dagman.logs.job_events import jobs_of
+from condorloop.history.campaign import DagStory, FileStory, NodeStory, PayloadStory, Story
+from condorloop.history.ledger_search import DagKey, LedgerSearch
+from condorloop.history.reader import completed, ledger_of
+from condorloop.history.search_terms import Kind, Meaning, meanings
 from condorloop.ledger.archive import with_archives
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
@@ -25,10 +29,6 @@ from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY
 from condorloop.model.status import CampaignStatus, LumiText
 from condorloop.rundir.layout import dag_file, run_dir
-from condorloop.stories.ledger_search import DagKey, LedgerSearch
-from condorloop.stories.meanings import Kind, Meaning, meanings
-from condorloop.stories.story import DagStory, FileStory, NodeStory, PayloadStory, Story
-from condorloop.stories.telling import completed, ledger_of
 
 MOST = 10
 """How many of one kind are given."""

@@ -1,7 +1,7 @@
 """The stories of campaigns, as far as the ledger knows them.
 
 Knows how a campaign's rows become a story; what DAG directories tell more is added by
-`condorloop.stories.telling`.
+`condorloop.history.reader`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,14 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 
+from condorloop.history.campaign import (
+    DagStory,
+    FileStory,
+    NodeStory,
+    PayloadStory,
+    Story,
+    node_state,
+)
 from condorloop.ledger.queries.dags import job_record
 from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.model.campaign import dag_label
@@ -18,7 +26,6 @@ from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import FileFate, LumiState, state_of
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import alcareco_name, harvest_name
-from condorloop.stories.story import DagStory, FileStory, NodeStory, PayloadStory, Story, node_state
 
 
 class LedgerStories(LedgerSummary):

@@ -13,22 +13,22 @@ from pathlib import Path
 
 from condorloop.config.loader import Known
 from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
+from condorloop.history import findings
+from condorloop.history.campaign import Story
+from condorloop.history.finding import Analysis
+from condorloop.history.findings import Queue
+from condorloop.history.log_excerpt import with_log
+from condorloop.history.reader import tell
 from condorloop.ledger.connection import LedgerError
 from condorloop.model.campaign import DagOutline
 from condorloop.policy import requests
-from condorloop.stories import analysis
-from condorloop.stories.analysis import Queue
-from condorloop.stories.evidence import with_log
-from condorloop.stories.story import Story
-from condorloop.stories.telling import tell
-from condorloop.stories.trouble import Analysis
 
 
 @dataclass(frozen=True, slots=True)
 class Analyzed:
     """What was found, and the stories of the campaigns that it was looked for in."""
 
-    analysis: Analysis
+    findings: Analysis
     stories: tuple[Story, ...]
 
 
@@ -47,7 +47,7 @@ def analyze(
     folders = {(s.campaign.key, d.label): Path(d.directory) for s in stories for d in s.dags}
     found = tuple(
         with_log(f, folders[f.key, f.dag]) if f.dag else f
-        for f in analysis.findings(stories, queue, node)
+        for f in findings.findings(stories, queue, node)
     )
     return Analyzed(Analysis(run=run, findings=found, silent=silent), stories)
 

@@ -12,6 +12,15 @@ from pathlib import Path
 
 from condorloop.config.loader import Known
 from condorloop.dagman.logs.dag_records import DagRecords, read
+from condorloop.history.campaign import (
+    DagStory,
+    NodeState,
+    NodeStory,
+    PayloadStory,
+    Story,
+    node_state,
+)
+from condorloop.history.ledger_reader import LedgerStories
 from condorloop.ledger.archive import with_archives
 from condorloop.ledger.connection import LEDGER, LedgerError
 from condorloop.model.jobs import JobRecord
@@ -19,8 +28,6 @@ from condorloop.node.payload_db import Iov
 from condorloop.policy.window import end_of
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import HARVEST_RECORD, dag_file, run_dir
-from condorloop.stories.ledger_story import LedgerStories
-from condorloop.stories.story import DagStory, NodeState, NodeStory, PayloadStory, Story, node_state
 
 _IN_QUEUE = (NodeState.IDLE, NodeState.RUNNING, NodeState.HELD)
 

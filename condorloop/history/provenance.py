@@ -12,8 +12,15 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.dagman.logs.dag_records import Software
+from condorloop.history.campaign import (
+    DagStory,
+    FileStory,
+    NodeStory,
+    PayloadStory,
+    Story,
+    certainty,
+)
 from condorloop.model.enums import NodeKind
-from condorloop.stories.story import DagStory, FileStory, NodeStory, PayloadStory, Story, certainty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
