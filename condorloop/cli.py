@@ -51,7 +51,7 @@ def _outside() -> tuple[type[Exception], ...]:
     from condorloop.dagman.schedd.client import ScheddUnavailable
     from condorloop.ledger.connection import LedgerError
     from condorloop.monitoring.status_file import StatusError
-    from condorloop.reporting.plots import PlotsUnavailable
+    from condorloop.reports.plots import PlotsUnavailable
     from condorloop.runtime.lock import AlreadyRunning
     from condorloop.services.cmssw import CmsswError
     from condorloop.services.storage import StorageUnavailable

@@ -9,9 +9,9 @@ import click
 
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
-from condorloop.reporting import files as report_files
-from condorloop.reporting.gathering import gather
-from condorloop.reporting.period import EXPECTED, Period
+from condorloop.reports import output as report_files
+from condorloop.reports.collect import gather
+from condorloop.reports.period import EXPECTED, Period
 from condorloop.views.report import report_view
 from condorloop.views.terminal import as_text, console
 

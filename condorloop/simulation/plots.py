@@ -1,6 +1,6 @@
 """The plots of a study: latency against cost, how latencies spread, and how they go with time.
 
-Knows what of a study goes where in a figure; how figures look, `condorloop.reporting` knows.
+Knows what of a study goes where in a figure; how figures look, `condorloop.reports` knows.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from condorloop.reporting import plots
-from condorloop.reporting.drawings import LABEL, MANY, durations, verbatim
-from condorloop.reporting.files import IMAGES
+from condorloop.reports import plots
+from condorloop.reports.figures import LABEL, MANY, durations, verbatim
+from condorloop.reports.output import IMAGES
 from condorloop.simulation.outcome import CalibrationOutcome, Outcome
 from condorloop.simulation.study import Row, Study
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from condorloop.reporting.report import Spread
-from condorloop.reporting.tables import ReportTable, span
+from condorloop.reports.report import Spread
+from condorloop.reports.tables import ReportTable, span
 from condorloop.simulation.outcome import CalibrationOutcome, Outcome
 from condorloop.simulation.study import Row, Study
 

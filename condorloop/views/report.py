@@ -1,6 +1,6 @@
 """A report on the terminal, and other tables like its own.
 
-Knows how the tables of `condorloop.reporting.tables` are laid out; what stands in them is theirs.
+Knows how the tables of `condorloop.reports.tables` are laid out; what stands in them is theirs.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import partial
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from condorloop.reporting.report import Report
-from condorloop.reporting.tables import ReportTable, heading, tables
+from condorloop.reports.report import Report
+from condorloop.reports.tables import ReportTable, heading, tables
 from condorloop.views.table import Column, FittingTable
 from condorloop.views.terminal import text
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from condorloop.model.lumis import Lumis
-from condorloop.reporting.facts import LedgerReport
-from condorloop.reporting.period import Period
-from condorloop.reporting.ways import ways
+from condorloop.reports.campaign_data import LedgerReport
+from condorloop.reports.period import Period
+from condorloop.reports.time_breakdown import ways
 from condorloop.testbed import conddb
 from condorloop.testbed.assay import appeared
 from condorloop.testbed.services import Play

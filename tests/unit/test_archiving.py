@@ -17,8 +17,8 @@ from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
 from condorloop.recovery.rebuild import open_ledger
-from condorloop.reporting.gathering import gather
-from condorloop.reporting.period import Period
+from condorloop.reports.collect import gather
+from condorloop.reports.period import Period
 from tests import boundaries
 from tests.faults.driven import ToldConnection
 from tests.unit.examples import config

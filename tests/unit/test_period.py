@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.reporting.period import Period
+from condorloop.reports.period import Period
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 DAY = 86400.0

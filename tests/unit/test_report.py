@@ -15,13 +15,13 @@ from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import Lumis
-from condorloop.reporting import csv_tables as report_csv
-from condorloop.reporting.facts import LedgerReport
-from condorloop.reporting.gathering import gather
-from condorloop.reporting.period import Period
-from condorloop.reporting.report import Spread, json_schema, to_json
-from condorloop.reporting.tables import heading, span, tables
-from condorloop.reporting.ways import Part
+from condorloop.reports import csv_tables as report_csv
+from condorloop.reports.campaign_data import LedgerReport
+from condorloop.reports.collect import gather
+from condorloop.reports.period import Period
+from condorloop.reports.report import Spread, json_schema, to_json
+from condorloop.reports.tables import heading, span, tables
+from condorloop.reports.time_breakdown import Part
 from condorloop.views.report import report_view
 from condorloop.views.terminal import as_text
 from tests.unit.examples import RUN, START, config

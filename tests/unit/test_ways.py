@@ -10,7 +10,7 @@ from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
 from condorloop.model.latency import RunTimes, Upload
 from condorloop.model.lumis import Lumis
-from condorloop.reporting.ways import (
+from condorloop.reports.time_breakdown import (
     CampaignFacts,
     FileFacts,
     NodeFacts,

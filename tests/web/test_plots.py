@@ -9,16 +9,10 @@ import pytest
 from matplotlib.text import Text
 
 from condorloop.model.enums import CampaignState, NodeKind, UploadOutcome
-from condorloop.reporting import drawings, plots
-from condorloop.reporting.report import (
-    CalibrationReport,
-    CampaignReport,
-    KindReport,
-    Report,
-    Spread,
-)
-from condorloop.reporting.tables import PART_WORDS
-from condorloop.reporting.ways import Part
+from condorloop.reports import figures, plots
+from condorloop.reports.report import CalibrationReport, CampaignReport, KindReport, Report, Spread
+from condorloop.reports.tables import PART_WORDS
+from condorloop.reports.time_breakdown import Part
 from tests.unit.examples import START
 
 HOUR = 3600.0
@@ -108,7 +102,7 @@ def words(figure):
 
 
 def test_each_run_is_shown_beside_the_window_and_the_standard_loop():
-    figure = drawings.runs(REPORT)
+    figure = figures.runs(REPORT)
     per_lumi, after_end, after_start = figure.axes
     assert lines(per_lumi) == [[900.0, 900.0], [900.0]]
     assert lines(after_end) == [[HOUR], [3 * HOUR], [7.2 * HOUR] * 2]
@@ -117,7 +111,7 @@ def test_each_run_is_shown_beside_the_window_and_the_standard_loop():
 
 
 def test_every_part_of_the_time_is_a_piece_of_the_bar():
-    figure = drawings.time_split(REPORT)
+    figure = figures.time_split(REPORT)
     [axes] = figure.axes
     assert words(figure) == list(PART_WORDS.values())
     widths = [bar.get_width() for bar in axes.patches]
@@ -126,7 +120,7 @@ def test_every_part_of_the_time_is_a_piece_of_the_bar():
 
 
 def test_the_curves_reach_all_lumisections():
-    upper, lower = drawings.distribution(REPORT).axes
+    upper, lower = figures.distribution(REPORT).axes
     assert [max(ys) for ys in lines(lower)] == [100, 100]
     assert [text.get_text() for text in upper.get_legend().get_texts()] == [
         "EcalPedestals: median 15.0 min, 90 % 20.0 min",
@@ -135,7 +129,7 @@ def test_the_curves_reach_all_lumisections():
 
 
 def test_memory_used_stands_below_or_above_what_was_asked_for():
-    [axes] = drawings.memory(REPORT).axes
+    [axes] = figures.memory(REPORT).axes
     assert [bar.get_height() for bar in axes.patches] == [1550.0]
     heights = {y for lines in axes.collections for ends in lines.get_segments() for _, y in ends}
     assert heights == {1550.0, 1900.0, 2000.0}
@@ -194,8 +188,8 @@ def test_the_words_of_the_label_stand_beside_each_other(plot, name):
     shown = replace(REPORT, calibrations=(replace(ECAL, calibration=name),))
     with plots.style(dark=False):
         figure = plot.draw(shown)
-        drawings.label(figure, shown)
+        figures.label(figure, shown)
         figure.draw_without_rendering()
         at = {t.get_text(): t.get_window_extent() for t in figure.axes[0].findobj(Text)}
-    gap = at[drawings.LABEL].x0 - at["CMS"].x1
+    gap = at[figures.LABEL].x0 - at["CMS"].x1
     assert 0.05 < gap / at["CMS"].width < 0.15

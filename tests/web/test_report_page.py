@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
-from condorloop.reporting import page as report_page
+from condorloop.reports import html_page as report_page
 from tests.web.test_plots import ECAL, EMPTY, REPORT
 from tests.web.viewer import Viewer
 

@@ -9,9 +9,9 @@ import base64
 from dataclasses import dataclass
 
 from condorloop.monitoring.status_page import template
-from condorloop.reporting import plots
-from condorloop.reporting.report import Report
-from condorloop.reporting.tables import heading, tables
+from condorloop.reports import plots
+from condorloop.reports.report import Report
+from condorloop.reports.tables import heading, tables
 
 
 @dataclass(frozen=True, slots=True)

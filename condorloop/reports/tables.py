@@ -10,14 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from condorloop.model.enums import UploadOutcome
-from condorloop.reporting.report import (
-    CalibrationReport,
-    CampaignReport,
-    KindReport,
-    Report,
-    Spread,
-)
-from condorloop.reporting.ways import Part
+from condorloop.reports.report import CalibrationReport, CampaignReport, KindReport, Report, Spread
+from condorloop.reports.time_breakdown import Part
 from condorloop.text import plural
 
 CAMPAIGNS_SHOWN = 30

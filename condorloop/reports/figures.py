@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from condorloop.model.enums import NodeKind
-from condorloop.reporting.report import CalibrationReport, CampaignReport, Report, Spread
-from condorloop.reporting.tables import PART_WORDS, span
-from condorloop.reporting.ways import Part
+from condorloop.reports.report import CalibrationReport, CampaignReport, Report, Spread
+from condorloop.reports.tables import PART_WORDS, span
+from condorloop.reports.time_breakdown import Part
 from condorloop.text import plain
 
 if TYPE_CHECKING:

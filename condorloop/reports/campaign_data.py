@@ -17,8 +17,8 @@ from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutc
 from condorloop.model.jobs import JobRecord
 from condorloop.model.latency import RunTimes
 from condorloop.model.lumis import Lumis
-from condorloop.reporting.period import Period
-from condorloop.reporting.ways import CampaignFacts, FileFacts, NodeFacts
+from condorloop.reports.period import Period
+from condorloop.reports.time_breakdown import CampaignFacts, FileFacts, NodeFacts
 
 _IN_FLIGHT = (DagState.PLANNED, DagState.ACTIVE)
 

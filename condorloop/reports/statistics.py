@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
-from condorloop.reporting.report import KindReport, Spread
-from condorloop.reporting.ways import CampaignFacts, Part, ways
+from condorloop.reports.report import KindReport, Spread
+from condorloop.reports.time_breakdown import CampaignFacts, Part, ways
 
 
 @dataclass(slots=True)

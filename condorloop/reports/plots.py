@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from condorloop.reporting import drawings
-from condorloop.reporting.report import Report
+from condorloop.reports import figures
+from condorloop.reports.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,13 +41,13 @@ def draw(report: Report, form: str, *, dark: bool = False) -> list[tuple[Plot, b
     PlotsUnavailable
         matplotlib or mplhep is not installed.
     """
-    shown = PLOTS if drawings.with_payloads(report) else ()
+    shown = PLOTS if figures.with_payloads(report) else ()
     with style(dark):
         return [(plot, image_of(_labelled(plot.draw(report), report), form)) for plot in shown]
 
 
 def _labelled(figure: Figure, report: Report) -> Figure:
-    drawings.label(figure, report)
+    figures.label(figure, report)
     return figure
 
 
@@ -93,9 +93,9 @@ def style(dark: bool) -> Iterator[None]:
 
 
 PLOTS = (
-    Plot("latency", "From LS end to the first payload that contains it", drawings.distribution),
-    Plot("time-split", "Where the time goes", drawings.time_split),
-    Plot("runs", "The latencies of each run", drawings.runs),
-    Plot("memory", "Memory used and asked for", drawings.memory),
+    Plot("latency", "From LS end to the first payload that contains it", figures.distribution),
+    Plot("time-split", "Where the time goes", figures.time_split),
+    Plot("runs", "The latencies of each run", figures.runs),
+    Plot("memory", "Memory used and asked for", figures.memory),
 )
 """Every plot, in the order in which they are shown."""

@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from condorloop.reporting.report import Report, to_json
+from condorloop.reports.report import Report, to_json
 
 
 def tables(report: Report) -> dict[str, str]:

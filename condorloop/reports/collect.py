@@ -18,11 +18,11 @@ from condorloop.ledger.archive import archives
 from condorloop.ledger.connection import LEDGER
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import JobRecord
-from condorloop.reporting.facts import LedgerReport, ReportedCampaign
-from condorloop.reporting.period import Period
-from condorloop.reporting.report import CalibrationReport, CampaignReport, Report, Spread
-from condorloop.reporting.totals import Totals
-from condorloop.reporting.ways import CampaignFacts
+from condorloop.reports.campaign_data import LedgerReport, ReportedCampaign
+from condorloop.reports.period import Period
+from condorloop.reports.report import CalibrationReport, CampaignReport, Report, Spread
+from condorloop.reports.statistics import Totals
+from condorloop.reports.time_breakdown import CampaignFacts
 from condorloop.rundir.layout import dag_file, run_dir
 
 

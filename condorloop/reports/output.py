@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from condorloop.reporting import csv_tables, page, plots
-from condorloop.reporting.report import Report, to_json
+from condorloop.reports import csv_tables, html_page, plots
+from condorloop.reports.report import Report, to_json
 from condorloop.rundir.durable import write_whole
 
 FORMATS = ("csv", "json", "html")
@@ -29,7 +29,7 @@ def texts(report: Report, form: str) -> dict[str, str]:
         return {f"{name}.csv": text for name, text in csv_tables.tables(report).items()}
     if form == "json":
         return {"report.json": json.dumps(to_json(report), indent=1) + "\n"}
-    return {"report.html": page.render(report)}
+    return {"report.html": html_page.render(report)}
 
 
 def write(files: Mapping[str, str], output: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter
 
 from condorloop.model.enums import CampaignState, NodeKind, UploadOutcome
-from condorloop.reporting.ways import Part
+from condorloop.reports.time_breakdown import Part
 
 
 @dataclass(frozen=True, slots=True)
