@@ -13,7 +13,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
 from condorloop.doctor.checks import Verdict, as_data, of_verdict
-from condorloop.doctor.examine import examinations, examine
+from condorloop.doctor.runner import examinations, examine
 from condorloop.views.doctor import looking, print_findings
 
 

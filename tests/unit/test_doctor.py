@@ -10,7 +10,7 @@ import threading
 import pytest
 from rich.console import Console
 
-from condorloop.doctor import examine as doctor
+from condorloop.doctor import runner as doctor
 from condorloop.doctor.checks import (
     Check,
     Examination,
