@@ -10,9 +10,11 @@ import click
 
 from condorloop.commands.group import examples
 from condorloop.commands.options import Given, options
-from condorloop.simulation import beams, plots, pool_model, recorded
-from condorloop.simulation.outages import Outage
-from condorloop.simulation.setting import SLOTS, Setting
+from condorloop.simulation import plots
+from condorloop.simulation.models import data_taking, recorded_times
+from condorloop.simulation.models import pool as pool_model
+from condorloop.simulation.models.outages import Outage
+from condorloop.simulation.settings import SLOTS, Setting
 from condorloop.simulation.study import parse, study, study_to_json
 from condorloop.views.simulation import study_view
 from condorloop.views.terminal import console
@@ -97,9 +99,9 @@ def simulate(
         pool_model.load(pool or pool_model.default_model()),
         days=days,
         seed=seed,
-        runs=beams.read(runs) if runs else None,
+        runs=data_taking.read(runs) if runs else None,
         data=data,
-        recorded=recorded.read(work_dir, config) if work_dir else recorded.NOTHING,
+        recorded=recorded_times.read(work_dir, config) if work_dir else recorded_times.NOTHING,
     )
     try:
         setting = replace(setting, outages=tuple(map(Outage.parse, outages)))

@@ -11,13 +11,13 @@ from heapq import heapreplace
 from random import Random
 
 from condorloop.model.campaign import RawFile
-from condorloop.simulation.beams import SimulatedRun
-from condorloop.simulation.draws import Duration
-from condorloop.simulation.engine import Engine
-from condorloop.simulation.outages import Outages, Target
+from condorloop.simulation.models.data_taking import SimulatedRun
+from condorloop.simulation.models.events import Engine
+from condorloop.simulation.models.outages import Outages, Target
+from condorloop.simulation.models.pool import Stream
+from condorloop.simulation.models.raw_files import ComingFile, coming
+from condorloop.simulation.models.sampling import Duration
 from condorloop.simulation.polls import Polls
-from condorloop.simulation.pool_model import Stream
-from condorloop.simulation.raw_files import ComingFile, coming
 
 
 @dataclass(slots=True)

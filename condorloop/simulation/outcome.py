@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter
 from condorloop.model.enums import CampaignState, NodeKind
 from condorloop.model.lumis import Lumis
 from condorloop.reports.report import Spread
-from condorloop.simulation.followed import Followed
+from condorloop.simulation.campaign import Followed
 from condorloop.simulation.tally import JobTally, Tally
 from condorloop.simulation.twin import Twin
 

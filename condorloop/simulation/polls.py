@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from condorloop.simulation.engine import Engine
-from condorloop.simulation.outages import Outages, Target
+from condorloop.simulation.models.events import Engine
+from condorloop.simulation.models.outages import Outages, Target
 
 _Sight = tuple[Callable[..., None], tuple[Any, ...]]
 

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 from condorloop.simulation.outcome import Outcome, to_json
-from condorloop.simulation.setting import Setting, simulate
+from condorloop.simulation.settings import Setting, simulate
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import Lumis
-from condorloop.simulation.beams import SimulatedRun
+from condorloop.simulation.models.data_taking import SimulatedRun
 
 
 @dataclass(slots=True)

@@ -21,16 +21,16 @@ from condorloop.policy import planner
 from condorloop.policy.dag_limits import share
 from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.policy.window import longest
-from condorloop.simulation.beams import SimulatedRun
-from condorloop.simulation.dag_run import DagRun, Delays, Facility, KindOfJob
-from condorloop.simulation.due import due
-from condorloop.simulation.engine import Engine
-from condorloop.simulation.followed import Followed
+from condorloop.simulation.campaign import Followed
 from condorloop.simulation.intake import Intake, Storage
-from condorloop.simulation.outages import Outages, Target
+from condorloop.simulation.models.dag_run import DagRun, Delays, Facility, KindOfJob
+from condorloop.simulation.models.data_taking import SimulatedRun
+from condorloop.simulation.models.events import Engine
+from condorloop.simulation.models.outages import Outages, Target
+from condorloop.simulation.models.raw_files import stream_name
+from condorloop.simulation.models.slots import Slots
 from condorloop.simulation.polls import Polls
-from condorloop.simulation.raw_files import stream_name
-from condorloop.simulation.slots import Slots
+from condorloop.simulation.replanning import due
 from condorloop.simulation.tally import Queue, Tally
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from condorloop.model.enums import CampaignState
-from condorloop.simulation.pool_model import default_model
+from condorloop.simulation.models.pool import default_model
 
 RUN = 398780
 SCENARIO = {

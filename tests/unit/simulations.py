@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.config.loader import Config
-from condorloop.simulation import pool_model
-from condorloop.simulation.beams import SimulatedRun
-from condorloop.simulation.pool_model import Overheads, PoolModel
-from condorloop.simulation.setting import Setting
+from condorloop.simulation.models import pool
+from condorloop.simulation.models.data_taking import SimulatedRun
+from condorloop.simulation.models.pool import Overheads, PoolModel
+from condorloop.simulation.settings import Setting
 from tests.unit.examples import config
 
 EVERY = 20.0
@@ -73,4 +73,4 @@ def setting(*runs: SimulatedRun, only: str = "", model: PoolModel | None = None)
 
 def shipped() -> PoolModel:
     """The model that ships with condorloop."""
-    return pool_model.load(pool_model.default_model())
+    return pool.load(pool.default_model())

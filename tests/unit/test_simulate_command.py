@@ -10,7 +10,7 @@ from condorloop.cli import cli
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
-from condorloop.simulation.recorded import NodeJob, read, waits
+from condorloop.simulation.models.recorded_times import NodeJob, read, waits
 from tests.unit.examples import config, site_file
 from tests.unit.test_report import campaign
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condorloop.model.enums import CampaignState, NodeKind
-from condorloop.simulation.outages import Outage
+from condorloop.simulation.models.outages import Outage
 from condorloop.simulation.outcome import outcome_of
-from condorloop.simulation.setting import simulate, twin
+from condorloop.simulation.settings import simulate, twin
 from tests.unit.simulations import STEADY, run, setting, varying
 
 ECAL = "EcalPedestals"

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from condorloop.config.loader import ConfigError
 from condorloop.model.lumis import Lumis
-from condorloop.simulation import beams, pool_model
-from condorloop.simulation.draws import Linear, Sample, Work
-from condorloop.simulation.engine import Engine
-from condorloop.simulation.outages import Outage, Outages, Target
+from condorloop.simulation.models import data_taking, pool
+from condorloop.simulation.models.events import Engine
+from condorloop.simulation.models.outages import Outage, Outages, Target
+from condorloop.simulation.models.pool import Stream
+from condorloop.simulation.models.raw_files import coming
+from condorloop.simulation.models.sampling import Linear, Sample, Work
+from condorloop.simulation.models.slots import Slots
 from condorloop.simulation.polls import Polls
-from condorloop.simulation.pool_model import Stream
-from condorloop.simulation.raw_files import coming
-from condorloop.simulation.slots import Slots
 from tests.unit import simulations
 from tests.unit.examples import TOP
 
@@ -170,7 +170,7 @@ def test_what_happens_is_seen_at_the_next_poll_and_never_at_one_that_is_over():
 
 @given(st.integers(), st.floats(0.5, 60))
 def test_runs_follow_each_other_and_end_with_the_days_asked_for(seed, days):
-    made = beams.generate(simulations.shipped().beams, days, Random(seed))
+    made = data_taking.generate(simulations.shipped().beams, days, Random(seed))
     for run, after in pairwise(made):
         assert run.end <= after.start
         assert run.number < after.number
@@ -179,13 +179,13 @@ def test_runs_follow_each_other_and_end_with_the_days_asked_for(seed, days):
 
 def test_there_are_no_runs_outside_the_season():
     model = simulations.shipped().beams
-    made = beams.generate(model, 2 * 365, Random(1))
+    made = data_taking.generate(model, 2 * 365, Random(1))
     assert {run.start // (365 * 86400) for run in made} == {0, 1}
     assert all(run.start % (365 * 86400) <= model.season for run in made)
 
 
 def test_the_runs_of_a_scenario_are_those_that_the_testbed_plays():
-    first, second = beams.read(TOP / "scenarios" / "demo.yaml")
+    first, second = data_taking.read(TOP / "scenarios" / "demo.yaml")
     assert (first.number, first.start, first.lumis, first.end) == (398600, 0.0, 40, 41.0)
     assert (second.number, second.start, second.lumis, second.end) == (398601, 43.0, 60, 104.0)
 
@@ -195,7 +195,7 @@ def test_what_is_no_scenario_is_refused_with_the_file_named(tmp_path, text):
     file = tmp_path / "scenario.yaml"
     file.write_text(text, encoding="latin-1")
     with pytest.raises(ConfigError, match=r"scenario\.yaml"):
-        beams.read(file)
+        data_taking.read(file)
 
 
 @given(st.integers(1, 40), st.integers(1, 7), st.sampled_from([1.0, 2.5, 10.0]))
@@ -213,10 +213,10 @@ def test_every_lumisection_is_in_as_many_files_as_there_are_times_the_data(lumis
 
 def test_mistakes_in_a_model_are_all_named_at_once(tmp_path):
     file = tmp_path / "pool.yaml"
-    text = pool_model.default_model().read_text()
+    text = pool.default_model().read_text()
     file.write_text(text.replace("slots: 128", "slots: 0\nslot: 3").replace("oms_delay", "delay"))
     with pytest.raises(ConfigError) as refused:
-        pool_model.load(file)
+        pool.load(file)
     said = [str(mistake) for mistake in refused.value.mistakes]
     assert len(said) == 3
     assert all("pool.yaml" in line for line in said)
@@ -225,7 +225,7 @@ def test_mistakes_in_a_model_are_all_named_at_once(tmp_path):
 
 def test_a_model_without_the_times_of_a_kind_of_node_is_refused(tmp_path):
     file = tmp_path / "pool.yaml"
-    text = pool_model.default_model().read_text()
+    text = pool.default_model().read_text()
     file.write_text(text.replace("  UPLOAD: {fixed: 15 s, spread: 0.5}\n", ""))
     with pytest.raises(ConfigError, match="UPLOAD"):
-        pool_model.load(file)
+        pool.load(file)

@@ -16,8 +16,8 @@ from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.queries.dags import job_record
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
-from condorloop.simulation.dag_run import asked_for
-from condorloop.simulation.draws import Duration, Sample
+from condorloop.simulation.models.dag_run import asked_for
+from condorloop.simulation.models.sampling import Duration, Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Alcareco, Campaign, CampaignKey, Statistics, WaitingFile
 from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
 from condorloop.model.lumis import EMPTY
-from condorloop.simulation.beams import SimulatedRun
-from condorloop.simulation.dag_run import DagRun
-from condorloop.simulation.engine import Engine
 from condorloop.simulation.intake import StreamOfRun
-from condorloop.simulation.outages import Target
+from condorloop.simulation.models.dag_run import DagRun
+from condorloop.simulation.models.data_taking import SimulatedRun
+from condorloop.simulation.models.events import Engine
+from condorloop.simulation.models.outages import Target
 from condorloop.simulation.polls import Polls
 from condorloop.simulation.tally import Tally
 

@@ -18,10 +18,10 @@ from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.submit_description import job_kind
 from condorloop.model.campaign import Dag, Statistics
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
-from condorloop.simulation.draws import Duration, Work
-from condorloop.simulation.engine import Engine
-from condorloop.simulation.outages import Outages, Target
-from condorloop.simulation.slots import Slots
+from condorloop.simulation.models.events import Engine
+from condorloop.simulation.models.outages import Outages, Target
+from condorloop.simulation.models.sampling import Duration, Work
+from condorloop.simulation.models.slots import Slots
 
 
 @dataclass(frozen=True, slots=True)

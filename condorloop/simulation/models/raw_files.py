@@ -13,8 +13,8 @@ from random import Random
 from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import RawFile
 from condorloop.model.lumis import Lumis
-from condorloop.simulation.beams import SimulatedRun
-from condorloop.simulation.pool_model import Stream
+from condorloop.simulation.models.data_taking import SimulatedRun
+from condorloop.simulation.models.pool import Stream
 
 
 @dataclass(frozen=True, slots=True)

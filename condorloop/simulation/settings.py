@@ -15,16 +15,16 @@ from pydantic import ValidationError
 from condorloop.config.calibration import Calibration, Tuning
 from condorloop.config.loader import Config
 from condorloop.model.enums import NodeKind
-from condorloop.simulation import beams
-from condorloop.simulation.beams import SimulatedRun
-from condorloop.simulation.dag_run import Delays, KindOfJob, asked_for
-from condorloop.simulation.draws import Duration
 from condorloop.simulation.intake import Storage
-from condorloop.simulation.outages import Outage, Outages
+from condorloop.simulation.models import data_taking
+from condorloop.simulation.models.dag_run import Delays, KindOfJob, asked_for
+from condorloop.simulation.models.data_taking import SimulatedRun
+from condorloop.simulation.models.outages import Outage, Outages
+from condorloop.simulation.models.pool import PoolModel, Stream, Times
+from condorloop.simulation.models.raw_files import stream_name
+from condorloop.simulation.models.recorded_times import NOTHING, Recorded
+from condorloop.simulation.models.sampling import Duration
 from condorloop.simulation.outcome import Outcome, outcome_of
-from condorloop.simulation.pool_model import PoolModel, Stream, Times
-from condorloop.simulation.raw_files import stream_name
-from condorloop.simulation.recorded import NOTHING, Recorded
 from condorloop.simulation.twin import Surroundings, Twin
 
 SLOTS = "slots"
@@ -105,7 +105,7 @@ def twin(setting: Setting, *, attentive: bool = False) -> Twin:
     runs = setting.runs
     if runs is None:
         random = Random(f"{setting.seed} runs")
-        runs = beams.generate(setting.model.beams, setting.days, random)
+        runs = data_taking.generate(setting.model.beams, setting.days, random)
     return Twin(setting.config, _surroundings(setting), runs, setting.seed, attentive=attentive)
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, PositiveInt, ValidationError
 from condorloop.config.loader import ConfigError, Mistake
 from condorloop.config.yaml_text import read_yaml
 from condorloop.model.latency import LUMISECTION
-from condorloop.simulation.pool_model import Beams
+from condorloop.simulation.models.pool import Beams
 
 YEAR = 365 * 86400.0
 FIRST_RUN = 400_000

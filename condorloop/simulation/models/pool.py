@@ -15,7 +15,7 @@ from condorloop.config.loader import ConfigError, Mistake
 from condorloop.config.shipped_files import shipped
 from condorloop.config.yaml_text import read_yaml
 from condorloop.model.enums import NodeKind
-from condorloop.simulation.draws import Linear
+from condorloop.simulation.models.sampling import Linear
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from condorloop.simulation.engine import Engine
+from condorloop.simulation.models.events import Engine
 
 Start = Callable[[], None]
 

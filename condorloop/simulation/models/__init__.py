@@ -1,0 +1,1 @@
+"""The world that a simulation plays: beams, files, pool, outages."""
