@@ -48,7 +48,7 @@ def measure(ask: Ask) -> Result:
     stream = next(iter(place.config.calibrations.values())).stream_path
     path = next(old[len(old) // 2].paths(stream))
     took = {
-        "the program loads": _python("-c", "import condorloop.commands.run"),
+        "the program loads": _python("-c", "import condorloop.cli.commands.run"),
         "the ledger is opened and checked": _several(place.open, place.close),
         "a first cycle": _several(lambda: _first_cycle(place), place.close, place.open),
         "condorloop status": _python("-m", "condorloop", "status", "--site", site),

@@ -1,6 +1,6 @@
 """``python -m condorloop``."""
 
-from condorloop.cli import main
+from condorloop.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
-from condorloop.cli import cli
-from condorloop.commands.group import SECTIONS
-from condorloop.schemas import schema
+from condorloop.cli.group import SECTIONS
+from condorloop.cli.json_schemas import schema
+from condorloop.cli.main import cli
 
 _FILES = {
     "calibration": "A calibration's file",

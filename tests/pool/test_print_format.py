@@ -5,7 +5,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from condorloop.cli import cli
+from condorloop.cli.main import cli
 from tests.pool.dags import Site, tool, wait
 
 NODE = """\

@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 
-from condorloop.commands.options import Given
+from condorloop.cli.options import Given
 from condorloop.config import credentials
 from condorloop.config.loader import ConfigError, load
 from condorloop.dagman.plan import plan_harvest

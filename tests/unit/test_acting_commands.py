@@ -5,7 +5,7 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from condorloop.cli import cli
+from condorloop.cli.main import cli
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from tests.unit.examples import RUN, START, TOP, site_file

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from condorloop.cli.views.bar import ASCII, SYMBOLS, WRONG, LumiBar, bar, cells, legend, ruler
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import Lumis
-from condorloop.views.bar import ASCII, SYMBOLS, WRONG, LumiBar, bar, cells, legend, ruler
 
 STATES = st.lists(st.sampled_from(list(LumiState)), min_size=1, max_size=400)
 WIDTHS = st.integers(1, 130)

@@ -9,8 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from condorloop.cli import cli
-from condorloop.commands.group import SECTIONS, Commands
+from condorloop.cli.group import SECTIONS, Commands
+from condorloop.cli.main import cli
 from tests.unit.examples import TOP, site_file
 
 
@@ -65,7 +65,7 @@ def test_every_command_has_help(tmp_path, command):
 def test_a_command_that_only_looks_loads_no_submitter_and_no_bindings(command, tmp_path):
     program = f"""
 import sys
-from condorloop.cli import cli
+from condorloop.cli.main import cli
 assert cli.get_command(None, {command!r})
 print(*sys.modules)
 """
@@ -79,7 +79,7 @@ print(*sys.modules)
         timeout=60,
     )
     loaded = set(done.stdout.split())
-    assert f"condorloop.commands.{command}" in loaded
+    assert f"condorloop.cli.commands.{command}" in loaded
     assert not loaded & {"condorloop.submitter", "htcondor2", "requests", "prometheus_client"}
 
 

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condorloop.commands.validate import validate as command
+from condorloop.cli.commands.validate import validate as command
+from condorloop.cli.views.comparison import comparison_lines
 from condorloop.config.loader import load
 from condorloop.dagman import config_diff
 from condorloop.dagman.config_diff import compare, own_settings
@@ -21,7 +22,6 @@ from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import renew
 from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.model.enums import NodeKind
-from condorloop.views.comparison import comparison_lines
 from tests.unit.examples import TOP, calibration, config, raw_file, site_file
 
 NAME = "EcalPedestals"

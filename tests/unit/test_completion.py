@@ -10,7 +10,7 @@ import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
-from condorloop.cli import cli
+from condorloop.cli.main import cli
 from tests.unit.examples import TOP, config, site_file
 
 CAMPAIGNS = [

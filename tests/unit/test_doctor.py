@@ -10,6 +10,7 @@ import threading
 import pytest
 from rich.console import Console
 
+from condorloop.cli.views import doctor as view
 from condorloop.doctor import runner as doctor
 from condorloop.doctor.checks import (
     Check,
@@ -21,7 +22,6 @@ from condorloop.doctor.checks import (
     stops,
     warning,
 )
-from condorloop.views import doctor as view
 from tests.unit.examples import TOP, config, site_file
 
 FOUND = {

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from condorloop import reference, schemas
-from condorloop.cli import cli
+from condorloop import reference
+from condorloop.cli import json_schemas
+from condorloop.cli.main import cli
 from condorloop.model.status import ProblemKind
 
 TOP = Path(__file__).resolve().parents[2]
@@ -79,7 +80,7 @@ def test_every_kind_of_problem_is_on_the_page_of_symptoms(kind):
 
 @pytest.mark.parametrize("name", ["calibration", "site", "parameters"])
 def test_every_key_of_configuration_is_described(name):
-    whole = schemas.schema(name)
+    whole = json_schemas.schema(name)
     for section in (whole, *whole.get("$defs", {}).values()):
         for key, value in section.get("properties", {}).items():
             assert value.get("description") or "$ref" in value, f"{section['title']}.{key}"

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from condorloop.cli.views.find import found_view, not_found
 from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.history import search as finding
 from condorloop.history.ledger_search import LedgerSearch
@@ -18,7 +19,6 @@ from condorloop.history.search_terms import Kind, meanings
 from condorloop.ledger.store import Ledger
 from condorloop.model.lumi_fates import LumiState
 from condorloop.rundir.layout import run_dir
-from condorloop.views.find import found_view, not_found
 from tests.unit.examples import KEY, RUN, START
 from tests.unit.story_example import FOLDER, HASH, STREAM, path, written
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from condorloop.cli import cli
+from condorloop.cli.main import cli
 from condorloop.config.loader import ConfigError, look
 from condorloop.model.campaign import CampaignKey
 from condorloop.monitoring.status_file import write

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import validate
 
+from condorloop.cli.views.report import report_view
+from condorloop.cli.views.terminal import as_text
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState, NodeKind, UploadOutcome
@@ -22,8 +24,6 @@ from condorloop.reports.period import Period
 from condorloop.reports.report import Spread, json_schema, to_json
 from condorloop.reports.tables import heading, span, tables
 from condorloop.reports.time_breakdown import Part
-from condorloop.views.report import report_view
-from condorloop.views.terminal import as_text
 from tests.unit.examples import RUN, START, config
 
 STREAM = "/eos/cms/RAW"

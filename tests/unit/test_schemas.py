@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from condorloop.commands.schema import schema as command
+from condorloop.cli.commands.schema import schema as command
+from condorloop.cli.json_schemas import NAMES, schema
 from condorloop.config.calibration import Calibration
 from condorloop.config.site import Site
-from condorloop.schemas import NAMES, schema
 from tests.unit.examples import TOP
 
 MODELS = {"calibration": Calibration, "site": Site}

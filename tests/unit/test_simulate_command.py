@@ -6,7 +6,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from condorloop.cli import cli
+from condorloop.cli.main import cli
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord

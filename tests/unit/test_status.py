@@ -7,6 +7,7 @@ import pytest
 from jsonschema import validate
 from rich.console import Console
 
+from condorloop.cli.views.status import status_view
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumi_fates import LumiState
@@ -15,7 +16,6 @@ from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
 from condorloop.model.status import Decision, LumiSets, Problem, ProblemKind, jobs_in_queue
 from condorloop.monitoring.status_file import StatusError, json_schema, only, read, to_json, write
-from condorloop.views.status import status_view
 from tests.unit.examples import START, campaign_status, loop_status
 
 

@@ -8,14 +8,14 @@ import jsonschema
 import pytest
 from rich.console import Console
 
+from condorloop.cli.views.provenance import provenance_view
+from condorloop.cli.views.show import story_view
 from condorloop.history import campaign, provenance, reader
 from condorloop.history.campaign import NodeState, node_state
 from condorloop.ledger.connection import LedgerError
 from condorloop.model.enums import DagState
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState
-from condorloop.views.provenance import provenance_view
-from condorloop.views.show import story_view
 from tests.unit.examples import KEY, START, config
 from tests.unit.story_example import BAD, HASH, path, written
 
@@ -169,7 +169,7 @@ def test_the_story_fits_the_terminal_and_tells_what_failed(site, width, whole):
 
 
 def test_a_tree_of_many_files_counts_them_unless_all_are_wanted(site, monkeypatch):
-    monkeypatch.setattr("condorloop.views.provenance.ROOM", 3)
+    monkeypatch.setattr("condorloop.cli.views.provenance.ROOM", 3)
     [found] = provenance.of_payload([told(site)], "latest")
     short, whole = (printed(provenance_view(found, NOW, whole=w), 200) for w in (False, True))
     assert "a.root" not in short

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop import units
-from condorloop.cli import cli
-from condorloop.units import Manager, Renewal, UnitError, Wanted
+from condorloop.cli import systemd_units
+from condorloop.cli.main import cli
+from condorloop.cli.systemd_units import Manager, Renewal, UnitError, Wanted
 from tests.unit.examples import TOP, site_file
 
 NOBODY = pwd.getpwnam("nobody")
@@ -85,7 +85,7 @@ def command_of(text):
 @pytest.mark.parametrize("manager", Manager)
 @pytest.mark.parametrize("renewal", [None, wanted().renewal])
 def test_every_setting_is_one_that_systemd_knows(manager, renewal):
-    for name, text in units.render(wanted(manager, renewal=renewal)).items():
+    for name, text in systemd_units.render(wanted(manager, renewal=renewal)).items():
         assert {"service": "Service", "timer": "Timer"}[name.rpartition(".")[2]] in text
         for section, setting, _ in settings_of(text):
             assert setting in DIRECTIVES[section].split(), (name, section, setting)
@@ -93,20 +93,23 @@ def test_every_setting_is_one_that_systemd_knows(manager, renewal):
 
 @given(PRINTABLE, PRINTABLE)
 def test_any_text_reaches_the_command_as_it_is(one, other):
-    assert words_of(units.words(("/bin/echo", one, other)).replace("$$", "$"))[1:] == [one, other]
-    assert words_of(units.quoted(f"NAME={one}")) == [f"NAME={one}"]
+    assert words_of(systemd_units.words(("/bin/echo", one, other)).replace("$$", "$"))[1:] == [
+        one,
+        other,
+    ]
+    assert words_of(systemd_units.quoted(f"NAME={one}")) == [f"NAME={one}"]
 
 
 @pytest.mark.parametrize("text", ["a\nExecStart=/bin/sh", "a\x1b[31m", "\udcff"])
 def test_what_cannot_be_written_in_a_unit_is_refused(text):
     with pytest.raises(UnitError):
-        units.render(wanted(options=("--site", text)))
+        systemd_units.render(wanted(options=("--site", text)))
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "a/b", "-a", "a%n"])
 def test_what_is_no_name_of_a_unit_is_refused(name):
     with pytest.raises(UnitError):
-        units.render(wanted(name=name))
+        systemd_units.render(wanted(name=name))
 
 
 def test_hostile_paths_and_values_arrive():
@@ -115,7 +118,7 @@ def test_hostile_paths_and_values_arrive():
         environment={"COND_AUTH_PATH": HOSTILE},
         renewal=Renewal(Path(HOSTILE), "a$b%c", Path("/run/x/cache")),
     )
-    of = units.render(asked)
+    of = systemd_units.render(asked)
     assert command_of(of["condorloop.service"])[-3:] == ["run", "--site", HOSTILE]
     assert command_of(of["condorloop-cleanup.service"])[-3:] == ["cleanup", "--site", HOSTILE]
     assert command_of(of["condorloop-kerberos.service"])[-2:] == [HOSTILE, "a$b%c"]
@@ -124,7 +127,7 @@ def test_hostile_paths_and_values_arrive():
 
 
 def test_only_the_work_dir_the_ticket_and_the_tmp_of_all_are_writable():
-    text = units.render(wanted())["condorloop.service"]
+    text = systemd_units.render(wanted())["condorloop.service"]
     assert values(text, "ProtectSystem") == ["strict"]
     writable = {word for value in values(text, "ReadWritePaths") for word in words_of(value)}
     assert writable == {"/tmp", "/data/ngt", "-/data/krb"}
@@ -132,22 +135,22 @@ def test_only_the_work_dir_the_ticket_and_the_tmp_of_all_are_writable():
 
 
 def test_a_users_units_have_nothing_that_a_users_systemd_cannot_do():
-    for name, text in units.render(wanted(Manager.USER)).items():
+    for name, text in systemd_units.render(wanted(Manager.USER)).items():
         refused = [s for _, s, _ in settings_of(text) if NEEDS_A_NAMESPACE.match(s)]
         assert refused == [], name
         assert set(values(text, "WantedBy")) <= {"default.target", "timers.target"}
 
 
 def test_every_command_of_the_loop_finds_the_ticket_that_is_renewed():
-    of = units.render(wanted())
+    of = systemd_units.render(wanted())
     for name in ("condorloop.service", "condorloop-cleanup.service", "condorloop-kerberos.service"):
         assert "KRB5CCNAME=FILE:/data/krb/cache" in values(of[name], "Environment"), name
 
 
 def test_each_unit_that_another_one_names_is_there():
     asked = wanted(name="ngt-2026")
-    of = units.render(asked)
-    assert set(units.to_enable(asked)) <= set(of)
+    of = systemd_units.render(asked)
+    assert set(systemd_units.to_enable(asked)) <= set(of)
     assert set(values(of["ngt-2026.service"], "Wants")) <= {*of, "network-online.target"}
     for timer in (name for name in of if name.endswith(".timer")):
         assert timer.replace(".timer", ".service") in of
@@ -169,7 +172,7 @@ def test_the_ticket_comes_from_the_keytab_and_else_from_the_old_ticket(
     kinit = tmp_path / "kinit"
     kinit.write_text(KINIT)
     kinit.chmod(0o755)
-    command = command_of(units.render(wanted())["condorloop-kerberos.service"])
+    command = command_of(systemd_units.render(wanted())["condorloop-kerberos.service"])
     environment = {
         "PATH": f"{tmp_path}:{os.defpath}",
         "CALLS": str(tmp_path / "calls"),

@@ -14,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from condorloop.cli.views.table import Column, FittingTable
+from condorloop.cli.views.terminal import text
+from condorloop.cli.views.watch import Room, WatchView, room
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import Lumis
@@ -27,9 +30,6 @@ from condorloop.model.status import (
     by_urgency,
 )
 from condorloop.monitoring.status_file import write
-from condorloop.views.table import Column, FittingTable
-from condorloop.views.terminal import text
-from condorloop.views.watch import Room, WatchView, room
 from tests.unit.examples import START, TOP, site_file
 
 NOW = START + 100

@@ -6,7 +6,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from condorloop.cli import cli
+from condorloop.cli.main import cli
 from condorloop.ledger.store import Ledger
 from tests.unit.examples import site_file
 from tests.unit.test_report import campaign

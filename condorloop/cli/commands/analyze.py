@@ -1,0 +1,34 @@
+"""`condorloop analyze`: what failed, why, and what to type."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from condorloop.cli.group import examples
+from condorloop.cli.options import RUN, Given, options
+from condorloop.cli.views.analysis import analysis_view
+from condorloop.cli.views.terminal import console
+from condorloop.history import analyze as analyzing
+from condorloop.history import finding
+
+
+@click.command(
+    epilog=examples(
+        "condorloop analyze 398600",
+        "condorloop analyze 398600 --node b003/RECO_0001",
+    )
+)
+@options
+@click.argument("run_number", metavar="RUN", type=RUN)
+@click.option("--node", help="Only this node or DAG: RECO_0001, b003, b003/RECO_0001.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def analyze(given: Given, run_number: int, node: str | None, as_json: bool) -> None:
+    """Say why things of RUN failed, are held or do not run, and what to type."""
+    found = analyzing.analyze(given.look(), run_number, given.only, node)
+    if as_json:
+        click.echo(json.dumps(finding.to_json(found.analysis), indent=1))
+    else:
+        console().print(analysis_view(found.analysis, found.stories, time.time()))

@@ -1,0 +1,44 @@
+"""`condorloop render`: the DAGs that a run would get, written and not submitted."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from condorloop.cli.group import examples
+from condorloop.cli.options import RUN, Given, options
+from condorloop.dagman import dry_run
+
+
+@click.command(
+    epilog=examples(
+        "condorloop render 398600 -c EcalPedestals",
+        "condorloop render 398600 --output /tmp/look",
+    )
+)
+@options
+@click.argument("run_number", metavar="RUN", type=RUN)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("rendered"),
+    show_default=True,
+    help="The folder that gets the run directories.",
+)
+def render(
+    given: Given,
+    run_number: int,
+    output: Path,
+) -> None:
+    """Write the DAGs for the files that RUN has now; submit nothing."""
+    loaded = given.load()
+    files = dry_run.render(loaded, run_number, output.absolute(), click.echo)
+    if not files:
+        raise click.ClickException(f"run {run_number} has no RAW file that can be used")
+    for file in files:
+        tags = ", ".join(loaded.calibrations[file.parts[-4]].harvest.upload.tags)
+        click.echo(f"# its UPLOAD node uploads to {tags}")
+        click.echo(f"cd {shlex.quote(str(file.parent))} && condor_submit_dag {file.name}")

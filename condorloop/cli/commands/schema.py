@@ -1,0 +1,20 @@
+"""`condorloop schema`: the JSON Schema of a file, for editors."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from condorloop.cli import json_schemas
+from condorloop.cli.group import examples
+
+
+@click.command(epilog=examples("condorloop schema site > site.schema.json"))
+@click.argument("name", metavar="NAME", type=click.Choice(json_schemas.NAMES))
+def schema(name: str) -> None:
+    """Print a JSON Schema, for editors and programs.
+
+    NAME says of what: calibration, site, parameters (ngtParameters.jsn) or status (status.json).
+    """
+    click.echo(json.dumps(json_schemas.schema(name), indent=2))

@@ -1,0 +1,125 @@
+"""``condorloop testbed …``: the testbed's commands."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from condorloop.cli import demo
+from condorloop.cli.group import examples
+from condorloop.testbed import prefix
+from condorloop.testbed.copies import PrefixError
+from condorloop.testbed.pool import PoolError
+from condorloop.testbed.stack import Stack, TestbedError
+from condorloop.testbed.xrootd import XrootdError
+
+_FAULTS = (PoolError, TestbedError, XrootdError, PrefixError)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _stack(folder: Path) -> Stack:
+    try:
+        return Stack(folder.absolute(), prefix.ensure(_say))
+    except PrefixError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _state() -> Path:
+    """Where launchers of a checkout keep what they start; else the current directory."""
+    return Path(os.environ.get("CONDORLOOP_STATE", ".testbed"))
+
+
+_folder = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=lambda: _state() / "stack",
+    show_default=".testbed/stack",
+    help="Where all of the testbed's state is.",
+)
+
+
+@click.group()
+def testbed() -> None:
+    """Bring up a calibration node's surroundings on this machine, and play runs on them."""
+
+
+@testbed.command(epilog=examples("condorloop testbed up"))
+@_folder
+def up(folder: Path) -> None:
+    """Start pool, XRootD server, OMS and conditions service; they outlive this command."""
+    stack = _stack(folder)
+    try:
+        stack.up(_say)
+    except _FAULTS as error:
+        raise click.ClickException(str(error)) from error
+    _say(f'up; next: eval "$(condorloop testbed env --folder {shlex.quote(str(folder))})"')
+
+
+@testbed.command(epilog=examples("condorloop testbed down"))
+@_folder
+def down(folder: Path) -> None:
+    """Stop all of it; its files stay."""
+    try:
+        _stack(folder).down()
+    except _FAULTS as error:
+        raise click.ClickException(str(error)) from error
+
+
+@testbed.command(epilog=examples('eval "$(condorloop testbed env)"'))
+@_folder
+def env(folder: Path) -> None:
+    """Print the shell lines with which condor_q, xrdfs and condorloop talk to the testbed."""
+    for name, value in _stack(folder).environment().items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@testbed.command(epilog=examples("condorloop testbed play scenarios/demo.yaml --speed 2"))
+@_folder
+@click.argument("scenario", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--speed", default=1.0, show_default=True, help="How much faster than written.")
+def play(folder: Path, scenario: Path, speed: float) -> None:
+    """Let the runs of SCENARIO begin now."""
+    from condorloop.testbed.scenario import Scenario
+
+    duration = Scenario.load(scenario).duration(speed)
+    _stack(folder).play(scenario, speed)
+    _say(f"{scenario.name} plays for {duration:.0f} s")
+
+
+@testbed.command(
+    "demo",
+    epilog=examples(
+        "condorloop testbed demo",
+        "condorloop testbed demo --keep --folder /tmp/demo",
+    ),
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=lambda: _state() / "demo",
+    show_default=".testbed/demo",
+    help="Where all of the demo's state is; emptied first.",
+)
+@click.option("--keep", is_flag=True, help="Leave everything up, and say how to look around.")
+@click.option(
+    "--kill-submitter",
+    is_flag=True,
+    help="Kill the submitter with SIGKILL in the middle of the play, and start it again.",
+)
+def run_demo(folder: Path, keep: bool, kill_submitter: bool) -> None:
+    """Play two runs for three calibrations, and check every payload against the truth."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        good = demo.run(_stack(folder), keep=keep, kill_submitter=kill_submitter, say=_say)
+    except (*_FAULTS, demo.DemoError) as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(0 if good else 1)

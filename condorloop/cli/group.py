@@ -1,0 +1,83 @@
+"""How the commands are presented: in sections, with examples.
+
+Knows the names of the commands, and where each is; one is loaded when it is asked for, for all of
+them together take a second. Knows nothing of what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import click
+
+SECTIONS = {
+    "Look": ("status", "watch", "show", "find", "analyze", "report"),
+    "Act": ("resubmit", "hold", "release", "abandon", "cleanup"),
+    "Run": ("run", "once"),
+    "Set up": ("doctor", "validate", "render", "systemd", "schema", "print-format", "completion"),
+    "Try out": ("simulate", "testbed"),
+}
+"""Which commands belong together, and in which order they are shown."""
+
+_IN = {"once": "run"} | dict.fromkeys(("resubmit", "hold", "release", "abandon"), "acting")
+"""The modules of commands that have none of their own name."""
+
+_OTHERS = "More"
+
+_SENTENCE = 200
+"""Characters that a command's first sentence may have: it is wrapped, not cut."""
+
+
+def examples(*lines: str) -> str:
+    """Write the examples at the end of a command's help; each is shown as it is."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class Commands(click.Group):
+    """The commands of condorloop, in sections."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all commands, section by section."""
+        return [name for names in self._sections().values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Give a command; the testbed's only where its packages are installed."""
+        if cmd_name == "testbed":
+            return _testbed()
+        if all(cmd_name not in names for names in SECTIONS.values()):
+            return super().get_command(ctx, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"condorloop.cli.commands.{_IN.get(cmd_name, name)}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does, section by section."""
+        width = max(map(len, self.list_commands(ctx)))
+        for section, names in self._sections().items():
+            if rows := list(self._rows(ctx, names, width)):
+                with formatter.section(section):
+                    formatter.write_dl(rows)
+
+    def _sections(self) -> dict[str, list[str]]:
+        shown = {name for names in SECTIONS.values() for name in names}
+        sections = {title: list(names) for title, names in SECTIONS.items()}
+        return sections | {_OTHERS: sorted(self.commands.keys() - shown)}
+
+    def _rows(self, ctx: click.Context, names: list[str], width: int) -> Iterator[tuple[str, str]]:
+        for name in names:
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                yield name.ljust(width), command.get_short_help_str(_SENTENCE)
+
+
+def _testbed() -> click.Command | None:
+    """Load the testbed's commands."""
+    try:
+        from condorloop.cli.commands.testbed import testbed
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("condorloop"):
+            raise
+        return None
+    return testbed

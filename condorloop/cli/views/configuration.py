@@ -1,0 +1,82 @@
+"""A checked configuration on the terminal.
+
+Knows how calibrations and a site are shown to people; it reads and checks nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from condorloop.cli.views.terminal import console, text
+from condorloop.config.loader import Config
+from condorloop.dagman.config_diff import own_settings
+
+
+def print_config(config: Config) -> None:
+    """Print what a checked configuration means."""
+    terminal = console()
+    site, parameters = config.site, config.parameters
+    terminal.print(
+        text(
+            f"site {site.name}: work_dir {site.work_dir}, "
+            f"OMS {site.oms.url}, EOS {site.storage.url}"
+        )
+    )
+    terminal.print(
+        text(
+            f"release {parameters.release} ({parameters.scram_arch}), "
+            f"global tag {parameters.global_tag}"
+        )
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("calibration", "runs", "stream", "payload"):
+        table.add_column(title, overflow="fold")
+    for calibration in config.calibrations.values():
+        reco = calibration.reco
+        beams = ", stable beams" if reco.stable_beam else ""
+        since = "run" if calibration.since_is_run else "each IOV's own"
+        table.add_row(
+            text(calibration.name),
+            text(f"{reco.filltype} {reco.l1hltmode}{beams}, at least {reco.min_ls} LS"),
+            text(calibration.stream_path),
+            text(f"{', '.join(calibration.harvest.upload.tags)}, since: {since}"),
+        )
+    terminal.print(table)
+    for whose, settings in _not_the_default(config).items():
+        said = ", ".join(f"{key} {value}" for key, value in settings)
+        terminal.print(text(f"not the default, {whose}: {said}"), soft_wrap=True)
+    terminal.print("all configuration is valid")
+
+
+def config_json(config: Config) -> dict[str, Any]:
+    """Give a checked configuration as ``condorloop validate --json`` prints it, defaults and all.
+
+    Times are in seconds.
+    """
+    return {
+        "schema": 1,
+        "site": config.site.model_dump(mode="json", by_alias=True, exclude={"defaults"}),
+        "parameters": config.parameters.model_dump(mode="json", by_alias=True),
+        "calibrations": {
+            name: calibration.model_dump(mode="json", by_alias=True)
+            for name, calibration in config.calibrations.items()
+        },
+    }
+
+
+def _not_the_default(config: Config) -> dict[str, list[tuple[str, str]]]:
+    """Give the settings that are not the default, by whose they are: those of all come first."""
+    settings = {
+        name: [(key, _value(value)) for key, value in own_settings(calibration).items()]
+        for name, calibration in config.calibrations.items()
+    }
+    first, *others = settings.values()
+    shared = [setting for setting in first if all(setting in other for other in others)]
+    own = {name: [s for s in mine if s not in shared] for name, mine in settings.items()}
+    return {whose: some for whose, some in {"all": shared, **own}.items() if some}
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

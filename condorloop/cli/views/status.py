@@ -1,0 +1,132 @@
+"""The state of the loop on the terminal.
+
+Knows how `condorloop.monitoring.status_file` is shown to people; it reads and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from condorloop.cli.views.problems import problem_lines
+from condorloop.cli.views.table import Column, FittingTable
+from condorloop.cli.views.terminal import age, counts, duration, shortened, text
+from condorloop.model.enums import CampaignState
+from condorloop.model.service import Service
+from condorloop.model.status import CampaignStatus, Status
+
+CAMPAIGN_STYLES: Mapping[CampaignState, str] = {
+    CampaignState.ACTIVE: "cyan",
+    CampaignState.CLOSING: "blue",
+    CampaignState.COMPLETE: "green",
+    CampaignState.INCOMPLETE: "yellow",
+    CampaignState.EXPIRED: "red",
+    CampaignState.ABANDONED: "red",
+}
+
+_FEW_LS = 8
+"""How many characters of lumisections there is room for."""
+
+SILENT = 300.0
+"""Seconds without a cycle after which something is wrong with a submitter that runs."""
+
+
+def status_view(status: Status, now: float, *, submitter: str | None = "") -> RenderableType:
+    """Lay out the state of the loop.
+
+    Parameters
+    ----------
+    now
+        What ages are counted to, seconds since the epoch.
+    submitter
+        Who runs; None if nobody does, empty if that was not asked.
+    """
+    problems = [line for lines in problem_lines(status.problems, now) for line in lines]
+    return Group(
+        *head(status, now, submitter),
+        *([*problems, Text()] if problems else []),
+        campaign_table(status.campaigns, now),
+    )
+
+
+def head(status: Status, now: float, submitter: str | None) -> Iterator[Text]:
+    """Lay out who runs, and when which service last answered."""
+    late = now - status.time
+    if submitter is None:
+        yield text("! no submitter runs: condorloop run", "bold red")
+    elif late > SILENT:
+        silent = "! a submitter runs and writes nothing: is the disk full? see its log"
+        yield text(silent, "bold red")
+    asked = [s for s in status.services if s.answered_at or s.error]
+    cycle = f"{status.site}: last cycle {age(status.time, now)} ago"
+    line = text(f"{cycle}; last answers: " if asked else cycle)
+    for number, service in enumerate(asked):
+        line.append(", " if number else "")
+        line.append_text(_service(service, now))
+    yield line
+
+
+def _service(service: Service, now: float) -> Text:
+    said = f"{service.name} {age(service.answered_at, now)}"
+    return text(f"{said}!" if service.error else said, "red" if service.error else "green")
+
+
+def campaign_table(campaigns: Sequence[CampaignStatus], now: float) -> RenderableType:
+    """Lay out campaigns, one a row; where there is little room, what matters most of them."""
+    if not campaigns:
+        return text("no campaign is open, and none was latched lately")
+
+    return FittingTable(
+        campaigns,
+        (
+            Column("run", lambda c: text(str(c.run))),
+            Column("calibration", lambda c: text(c.calibration)),
+            Column("state", _state),
+            Column("LS seen", lambda c: text(_seen(c)), 3, right=True),
+            Column("in payload", lambda c: text(str(len(c.lumis.in_payload))), right=True),
+            Column("missing", _missing),
+            Column("files", lambda c: text(counts(c.files, _FILES)), 6),
+            Column("DAGs", lambda c: text(counts(c.dags, _DAGS)), 5),
+            Column("jobs", lambda c: text(counts(c.jobs, _JOBS)), 2),
+            Column("uploads", lambda c: text(_uploads(c, now)), 4),
+            Column("left", lambda c: text(_left(c, now)), 1),
+        ),
+    )
+
+
+_FILES = ("good", "new", "bad", "unreadable")
+_DAGS = ("active", "planned", "failed", "removed", "lost", "done")
+_JOBS = ("running", "idle", "held")
+
+
+def _state(campaign: CampaignStatus) -> Text:
+    held = ", held" if campaign.held_by else ""
+    return text(f"{campaign.state}{held}", CAMPAIGN_STYLES[campaign.state])
+
+
+def _seen(campaign: CampaignStatus) -> str:
+    last = "?" if campaign.last_ls is None else campaign.last_ls
+    return f"{len(campaign.lumis.seen)}/{last}" + ("" if campaign.run_end else "+")
+
+
+def _missing(campaign: CampaignStatus) -> Text:
+    """How many LS are lost, and which; while the run goes on, those that are lost so far."""
+    lost = campaign.lost
+    if not lost:
+        return Text()
+    style = "yellow" if campaign.state.open else "red"
+    return text(f"{len(lost)} ({shortened(str(lost), _FEW_LS)})", style)
+
+
+def _uploads(campaign: CampaignStatus, now: float) -> str:
+    if not campaign.uploads:
+        return ""
+    return f"{campaign.uploads}, {age(campaign.last_upload_at, now)} ago"
+
+
+def _left(campaign: CampaignStatus, now: float) -> str:
+    """How long the campaign's data stay in the buffer."""
+    left = campaign.window_ends - now
+    return duration(left) if left > 0 else "over"
