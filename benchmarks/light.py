@@ -12,8 +12,8 @@ from pathlib import Path
 
 import uproot
 
-from condorloop.testbed import conddb
 from condorloop.testbed.cmssw.install import install as install_stand_ins
+from condorloop.testbed.conditions import sqlite_file
 
 EVENTS = 100
 """Of a lumisection."""
@@ -86,7 +86,7 @@ def install(folder: Path, seconds: float = 0.0) -> Path:
     install_stand_ins(folder, sys.executable, folder / "faults")
     with uproot.recreate(folder / "empty.root"):
         pass
-    conddb.write(folder / "payload.db", "Tag", "Run", "Object", "any", [(1, b"constants")])
+    sqlite_file.write(folder / "payload.db", "Tag", "Run", "Object", "any", [(1, b"constants")])
     values = {
         "FOLDER": shlex.quote(str(folder)),
         "EVENTS": str(EVENTS),

@@ -24,9 +24,9 @@ from condorloop.config.site import PoolSite
 from condorloop.model.enums import CampaignState
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import run_dir
-from condorloop.testbed import prefix
-from condorloop.testbed.assay import appeared, faults_of_reco, first_held
+from condorloop.testbed.prefix import prefix
 from condorloop.testbed.stack import Stack
+from condorloop.testbed.verify import appeared, faults_of_reco, first_held
 from tests.loop import Loop, up
 
 STREAMS = {

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from condorloop import __version__, text
-from condorloop.testbed import prefix
+from condorloop.testbed.prefix import prefix
 
 PACKAGES = ("htcondor", "jinja2", "ezdag", "pycondor")
 

@@ -24,9 +24,9 @@ from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, UPLOAD_RECORD, dag_dir, dag_file, harvest_name
-from condorloop.testbed import prefix
-from condorloop.testbed.assay import appeared
+from condorloop.testbed.prefix import prefix
 from condorloop.testbed.stack import Stack
+from condorloop.testbed.verify import appeared
 from tests.loop import Loop, up
 
 CALIBRATION = "EcalPedestals"

@@ -11,9 +11,9 @@ from typing import Any
 
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.config.calibration import Batching, Closing, Harvesting, Rescues
-from condorloop.testbed import prefix
-from condorloop.testbed.assay import Verdict, appeared
+from condorloop.testbed.prefix import prefix
 from condorloop.testbed.stack import Stack
+from condorloop.testbed.verify import Verdict, appeared
 from tests.loop import Loop, up
 
 CALIBRATION = "EcalPedestals"

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.frame import Ask, Result, Table
-from condorloop.testbed import daemon
-from condorloop.testbed import prefix as prefixes
-from condorloop.testbed.pool import Pool
+from condorloop.testbed import daemons
+from condorloop.testbed.htcondor.pool import Pool
+from condorloop.testbed.prefix import prefix as prefixes
 from condorloop.testbed.stack import Stack
 
 PATIENCE = 240.0
@@ -38,7 +38,7 @@ request_disk = 1M
 """
 
 
-def share_mb(processes: Iterable[daemon.Process]) -> float:
+def share_mb(processes: Iterable[daemons.Process]) -> float:
     """Sum the proportional share of memory of processes, in MB."""
     return sum(_share_kb(p.pid) for p in processes) / 1024
 
@@ -177,5 +177,5 @@ def _table(numbers: dict[str, Any]) -> Table:
 
 
 def _wait(condition: Callable[[], bool]) -> None:
-    if not daemon.wait_until(condition, PATIENCE):
+    if not daemons.wait_until(condition, PATIENCE):
         raise TimeoutError(f"the pool does not do it within {PATIENCE:g} s")

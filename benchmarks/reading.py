@@ -22,9 +22,9 @@ from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.dagman.logs.dag_outcome import Ended, failed_nodes, how_ended
 from condorloop.dagman.logs.job_events import nodes_log
 from condorloop.dagman.logs.nodes_log import NodesLog
-from condorloop.testbed import prefix
-from condorloop.testbed.daemon import wait_until
-from condorloop.testbed.pool import Pool
+from condorloop.testbed.daemons import wait_until
+from condorloop.testbed.htcondor.pool import Pool
+from condorloop.testbed.prefix import prefix
 from condorloop.testbed.stack import Stack
 
 NODES = 10_000

@@ -17,8 +17,8 @@ from xml.sax.saxutils import escape
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from condorloop.testbed import debian
-from condorloop.testbed.copies import Copies, PrefixError, Progress, Recipe, cache_folder
+from condorloop.testbed.prefix import debian
+from condorloop.testbed.prefix.cache import Copies, PrefixError, Progress, Recipe, cache_folder
 
 ON_PATH = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 

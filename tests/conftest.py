@@ -3,7 +3,7 @@
 import hypothesis
 import pytest
 
-from condorloop.testbed import prefix as prefixes
+from condorloop.testbed.prefix import prefix as prefixes
 from condorloop.testbed.stack import Stack
 from tests.loop import Loop, up
 

@@ -29,12 +29,12 @@ from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter
-from condorloop.testbed import conddb
-from condorloop.testbed.assay import Verdict, appeared, assay
+from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.faults import Faults
-from condorloop.testbed.scenario import Scenario
+from condorloop.testbed.scenario.scenario import Scenario
 from condorloop.testbed.stack import Stack
 from condorloop.testbed.truth import Truth
+from condorloop.testbed.verify import Verdict, appeared, assay
 
 TIMEOUT = 120.0
 
@@ -361,8 +361,8 @@ class Loop:
             return []
         database = self.stack.folder / "conditions" / "conditions.db"
         [tag] = configured.harvest.upload.tags
-        found = [i for i in conddb.iovs(database, tag, hidden=True) if i.since == run]
-        payloads = [json.loads(conddb.payload(database, i.payload_hash)) for i in found]
+        found = [i for i in sqlite_file.iovs(database, tag, hidden=True) if i.since == run]
+        payloads = [json.loads(sqlite_file.payload(database, i.payload_hash)) for i in found]
         counts = [[events for events, _ in p["lumisections"].values()] for p in payloads]
         return [(len(c), sum(c)) for c in counts]
 

@@ -27,12 +27,12 @@ from condorloop.cli.views.terminal import console
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.model.status import Status
 from condorloop.monitoring.status_file import StatusError, read
-from condorloop.testbed import daemon
-from condorloop.testbed.assay import Verdict, assay
-from condorloop.testbed.scenario import Scenario
+from condorloop.testbed import daemons
+from condorloop.testbed.scenario.scenario import Scenario
 from condorloop.testbed.services import Play
 from condorloop.testbed.stack import Stack
 from condorloop.testbed.truth import Truth
+from condorloop.testbed.verify import Verdict, assay
 
 SCENARIO = "demo.yaml"
 LIMIT = 230.0
@@ -113,7 +113,7 @@ class _Submitter:
 
     def check(self) -> None:
         if self._process is None or self._process.poll() is not None:
-            said = daemon.last_lines(self.log)
+            said = daemons.last_lines(self.log)
             raise DemoError(f"the submitter has ended; {self.log} says:\n{said}")
 
     def kill(self) -> None:

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from condorloop import config
 from condorloop.rundir.durable import read_json, write_json
-from condorloop.testbed.conditions_service import ConditionsService, TagSpec
+from condorloop.testbed.conditions.service import ConditionsService, TagSpec
 from condorloop.testbed.faults import Faults
-from condorloop.testbed.oms_rows import OmsRows, oms_rows
-from condorloop.testbed.oms_server import OmsServer
-from condorloop.testbed.player import Player
-from condorloop.testbed.scenario import Scenario
+from condorloop.testbed.oms.rows import OmsRows, oms_rows
+from condorloop.testbed.oms.server import OmsServer
+from condorloop.testbed.scenario.player import Player
+from condorloop.testbed.scenario.scenario import Scenario
 
 POLL = 0.2
 PLAYING = "playing.json"

@@ -19,10 +19,11 @@ from string import Template
 
 from condorloop.config.shipped_files import shipped
 from condorloop.rundir.durable import read_json, write_whole
-from condorloop.testbed import daemon, prefix
+from condorloop.testbed import daemons
 from condorloop.testbed.cmssw.install import install
-from condorloop.testbed.conditions_service import NETRC_MACHINE
-from condorloop.testbed.pool import Pool
+from condorloop.testbed.conditions.service import NETRC_MACHINE
+from condorloop.testbed.htcondor.pool import Pool
+from condorloop.testbed.prefix import prefix
 from condorloop.testbed.services import PASSWORD, PLAYING, USER, Play
 from condorloop.testbed.xrootd import XrootdServer
 
@@ -112,10 +113,10 @@ class Stack:
 
     def down(self) -> None:
         """Stop every part, and the submitter that was started with it."""
-        if submitter := daemon.named(self.submitter_pid, str(self.site)):
-            daemon.end([submitter], signal.SIGTERM, START_TIMEOUT)
+        if submitter := daemons.named(self.submitter_pid, str(self.site)):
+            daemons.end([submitter], signal.SIGTERM, START_TIMEOUT)
         if services := self._services():
-            daemon.end([services], signal.SIGTERM, START_TIMEOUT)
+            daemons.end([services], signal.SIGTERM, START_TIMEOUT)
         self.xrootd.stop()
         self.pool.stop()
 
@@ -131,15 +132,15 @@ class Stack:
         shutil.copyfile(scenario, played)
         play = Play(str(played), time.time() + after, speed)
         play.write(self.folder)
-        if not daemon.wait_until(lambda: Play.of(self.folder, PLAYING) == play, START_TIMEOUT):
-            said = daemon.last_lines(self.folder / "services.log")
+        if not daemons.wait_until(lambda: Play.of(self.folder, PLAYING) == play, START_TIMEOUT):
+            said = daemons.last_lines(self.folder / "services.log")
             raise TestbedError(f"{scenario} is not played; services.log says:\n{said}")
         return play
 
     def kill_services(self) -> None:
         """End OMS, conditions service and player as a crash would."""
         if services := self._services():
-            daemon.end([services], signal.SIGKILL, START_TIMEOUT)
+            daemons.end([services], signal.SIGKILL, START_TIMEOUT)
 
     @contextlib.contextmanager
     def services_paused(self) -> Iterator[None]:
@@ -153,11 +154,11 @@ class Stack:
         services = self._services()
         if services is None:
             raise TestbedError("the testbed's services do not run")
-        with daemon.paused([services]):
+        with daemons.paused([services]):
             yield
 
-    def _services(self) -> daemon.Process | None:
-        return daemon.named(self.folder / "services.pid", str(self.folder))
+    def _services(self) -> daemons.Process | None:
+        return daemons.named(self.folder / "services.pid", str(self.folder))
 
     def start_services(self) -> None:
         """Start OMS, conditions service and player, on the ports that they had."""
@@ -175,7 +176,7 @@ class Stack:
         deadline = time.monotonic() + START_TIMEOUT
         while self._services() is None or not self._ports:
             if process.poll() is not None or time.monotonic() > deadline:
-                said = daemon.last_lines(log)
+                said = daemons.last_lines(log)
                 raise TestbedError(f"the testbed's services do not start; {log} says:\n{said}")
             time.sleep(0.05)
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
-from condorloop.testbed import daemon
-from condorloop.testbed.prefix import Prefix
+from condorloop.testbed import daemons
+from condorloop.testbed.prefix.prefix import Prefix
 
 CONFIG = Template("""\
 xrd.port $port
@@ -136,11 +136,11 @@ class XrootdServer:
             start_new_session=True,
             check=False,
         )
-        if not daemon.wait_until(self.answers, timeout) or not self.is_running():
+        if not daemons.wait_until(self.answers, timeout) or not self.is_running():
             self.stop()
             raise XrootdError(
                 f"the XRootD server does not answer on port {port}."
-                f" The end of {self.log}:\n{daemon.last_lines(self.log)}"
+                f" The end of {self.log}:\n{daemons.last_lines(self.log)}"
             )
 
     def stop(self, timeout: float = 10) -> None:
@@ -153,9 +153,9 @@ class XrootdServer:
         """
         process = self._process()
         if process is not None:
-            family = daemon.with_descendants([process])
-            ended = daemon.end(family, signal.SIGTERM, timeout)
-            if not ended and not daemon.end(family, signal.SIGKILL, 5):
+            family = daemons.with_descendants([process])
+            ended = daemons.end(family, signal.SIGTERM, timeout)
+            if not ended and not daemons.end(family, signal.SIGKILL, 5):
                 raise XrootdError(f"the XRootD server (process {process.pid}) does not end")
         self._pid_file.unlink(missing_ok=True)
 
@@ -171,7 +171,7 @@ class XrootdServer:
         process = self._process()
         if process is None:
             raise XrootdError("the XRootD server does not run")
-        with daemon.paused(daemon.with_descendants([process])):
+        with daemons.paused(daemons.with_descendants([process])):
             yield
 
     @property
@@ -182,8 +182,8 @@ class XrootdServer:
     def _pid_file(self) -> Path:
         return self.folder / "xrootd.pid"
 
-    def _process(self) -> daemon.Process | None:
-        return daemon.named(self._pid_file, str(self._config))
+    def _process(self) -> daemons.Process | None:
+        return daemons.named(self._pid_file, str(self._config))
 
 
 def _check_machine() -> None:

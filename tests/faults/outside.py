@@ -17,9 +17,9 @@ from condorloop.recovery.rebuild import open_ledger
 from condorloop.runtime import logs
 from condorloop.services.edm_file_util import Contents
 from condorloop.submitter import Submitter
-from condorloop.testbed.assay import Appeared, appeared
-from condorloop.testbed.raw import Stream, write_raw_file
+from condorloop.testbed.scenario.raw_files import Stream, write_raw_file
 from condorloop.testbed.truth import Truth
+from condorloop.testbed.verify import Appeared, appeared
 from tests.loop import Loop, Played
 
 Meddler = Callable[[], None]

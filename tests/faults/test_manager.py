@@ -24,8 +24,8 @@ from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.model.enums import CampaignState
 from condorloop.model.status import CampaignStatus
 from condorloop.rundir.durable import read_json
-from condorloop.testbed import daemon
-from condorloop.testbed.assay import appeared
+from condorloop.testbed import daemons
+from condorloop.testbed.verify import appeared
 from tests.faults.outside import appears, running
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop, Played
@@ -91,7 +91,7 @@ class Stops:
             started = children(process)
             process.send_signal(number)
             exit_code = process.wait(timeout=SOON)
-            daemon.wait_until(lambda: not any(p.is_running() for p in started), SOON)
+            daemons.wait_until(lambda: not any(p.is_running() for p in started), SOON)
             left = [p for p in started if p.is_running()]
             self.ends[name] = End(exit_code, loop.output().splitlines()[-1], commands(left))
 
@@ -107,15 +107,15 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     assert process.wait(timeout=SOON) == 0
 
 
-def children(process: subprocess.Popen[bytes]) -> list[daemon.Process]:
+def children(process: subprocess.Popen[bytes]) -> list[daemons.Process]:
     """All that a process has started."""
-    itself = [p for p in daemon.everything() if p.pid == process.pid]
-    return daemon.with_descendants(itself)[1:]
+    itself = [p for p in daemons.everything() if p.pid == process.pid]
+    return daemons.with_descendants(itself)[1:]
 
 
-def commands(processes: list[daemon.Process]) -> list[str]:
+def commands(processes: list[daemons.Process]) -> list[str]:
     """The command lines of processes."""
-    return [" ".join(daemon.command_line(p.pid)) for p in processes]
+    return [" ".join(daemons.command_line(p.pid)) for p in processes]
 
 
 def runs(name: str) -> Callable[[list[str]], bool]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from condorloop.model.enums import CampaignState
-from condorloop.testbed.pool_config import MEMORY_POLICY
+from condorloop.testbed.htcondor.config import MEMORY_POLICY
 from tests.faults.scenarios import job_fault, run_of
 from tests.faults.stories import ECAL, SPOT, STRIPS, Story
 from tests.loop import Loop

@@ -19,7 +19,7 @@ from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
-from condorloop.testbed.assay import Verdict
+from condorloop.testbed.verify import Verdict
 from tests.faults.outside import running
 from tests.faults.scenarios import run_of
 from tests.loop import Loop

@@ -12,7 +12,7 @@ import requests
 
 from condorloop.model.enums import CampaignState
 from condorloop.rundir.durable import read_json
-from condorloop.testbed.oms_attributes import RUNS
+from condorloop.testbed.scenario.oms_attributes import RUNS
 from tests.faults.outside import problems, running
 from tests.faults.scenarios import run_of
 from tests.loop import Loop

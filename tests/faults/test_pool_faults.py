@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from condorloop.model.enums import CampaignState
-from condorloop.testbed.daemon import Process
-from condorloop.testbed.pool import Pool
+from condorloop.testbed.daemons import Process
+from condorloop.testbed.htcondor.pool import Pool
 from tests.faults.outside import running
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop, Played

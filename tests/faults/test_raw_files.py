@@ -13,9 +13,9 @@ from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
-from condorloop.testbed.assay import Appeared, Verdict
-from condorloop.testbed.raw import Stream, write_raw_file
+from condorloop.testbed.scenario.raw_files import Stream, write_raw_file
 from condorloop.testbed.truth import Truth
+from condorloop.testbed.verify import Appeared, Verdict
 from tests.faults.outside import (
     MeddledFiles,
     MeddledPool,

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from condorloop.rundir.durable import read_json
-from condorloop.testbed import daemon
+from condorloop.testbed import daemons
 from condorloop.testbed.services import PASSWORD, USER
 from tests.faults.scenarios import run_of
 from tests.loop import Loop
@@ -206,4 +206,4 @@ def test_the_daemons_themselves_say_that_they_ask_everybody_who_they_are(story):
 def test_what_is_started_for_the_testbed_is_this_users(story):
     family = story.loop.stack.pool.processes("master")
     assert {Path(f"/proc/{p.pid}").stat().st_uid for p in family} == {os.getuid()}
-    assert all(daemon.command_line(p.pid) for p in family)
+    assert all(daemons.command_line(p.pid) for p in family)

@@ -22,8 +22,8 @@ from condorloop.node.post_script import finish
 from condorloop.node.upload import upload
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
-from condorloop.testbed import conddb
-from condorloop.testbed.conditions_service import ConditionsMode, ConditionsService, TagSpec
+from condorloop.testbed.conditions import sqlite_file
+from condorloop.testbed.conditions.service import ConditionsMode, ConditionsService, TagSpec
 from tests.faults.outside import problems, running
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop
@@ -105,13 +105,13 @@ def test_a_service_that_is_not_there_is_asked_again(dag, service):
     ("mode", "words"), [("too_late", "too late"), ("skipped", "holds already")]
 )
 def test_what_the_service_refuses_is_final_and_not_asked_again(dag, service, mode, words):
-    known = len(conddb.iovs(service.store.path, TAG, hidden=True))
+    known = len(sqlite_file.iovs(service.store.path, TAG, hidden=True))
     service.faults.inject(mode)
     assert [upload(dag), upload(dag)] == [PERMANENT, PERMANENT]
     told = record(dag)
     assert told["outcome"] == "refused"
     assert words in told["answer"]
-    assert len(conddb.iovs(service.store.path, TAG, hidden=True)) == known
+    assert len(sqlite_file.iovs(service.store.path, TAG, hidden=True)) == known
 
 
 def test_a_damaged_payload_file_is_named_and_nothing_of_it_is_sent(dag, service):
@@ -156,7 +156,7 @@ def second_harvest(first: DagContext, service: ConditionsService, content: str) 
     run_alca(dag, "6-10")
     choose_inputs(dag)
     database = first.directory / "second.db"
-    conddb.write(database, TAG, "Run", "EcalPedestals", "any", [(398600, content.encode())])
+    sqlite_file.write(database, TAG, "Run", "EcalPedestals", "any", [(398600, content.encode())])
     leave_harvest(dag, data=database.read_bytes())
     finish(dag, "HARVEST", 0)
     return dag
@@ -168,8 +168,8 @@ def holds_open(process: subprocess.Popen[bytes], path: Path) -> bool:
 
 
 def in_database(service: ConditionsService) -> bytes:
-    [last] = [i for i in conddb.iovs(service.store.path, TAG) if i.since == 398600]
-    return conddb.payload(service.store.path, last.payload_hash)
+    [last] = [i for i in sqlite_file.iovs(service.store.path, TAG) if i.since == 398600]
+    return sqlite_file.payload(service.store.path, last.payload_hash)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["worse first", "better first"])

@@ -19,9 +19,9 @@ from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.model.campaign import Batch, CampaignKey, RawFile
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import QueuedDag
-from condorloop.testbed import daemon
-from condorloop.testbed.pool import Pool
-from condorloop.testbed.prefix import Prefix
+from condorloop.testbed import daemons
+from condorloop.testbed.htcondor.pool import Pool
+from condorloop.testbed.prefix.prefix import Prefix
 
 KEY = CampaignKey("EcalPedestals", 398600)
 TIMEOUT = 60.0
@@ -36,7 +36,7 @@ esac
 
 def wait(condition: Callable[[], object]) -> None:
     """Wait for what must come true."""
-    assert daemon.wait_until(lambda: bool(condition()), TIMEOUT)
+    assert daemons.wait_until(lambda: bool(condition()), TIMEOUT)
 
 
 @contextmanager
@@ -81,10 +81,10 @@ class Submitted:
         names = (part.partition('Node = "')[2] for part in text.split("Type = ")[1:])
         return {n.partition('"')[0] for n in names if "NodeStatus = 5;" in n}
 
-    def dagman(self) -> daemon.Process | None:
+    def dagman(self) -> daemons.Process | None:
         """The process of its DAGMan."""
-        for process in daemon.everything():
-            words = daemon.command_line(process.pid)
+        for process in daemons.everything():
+            words = daemons.command_line(process.pid)
             if words and "condor_dagman" in words[0] and str(self.file) in words:
                 return process
         return None
@@ -160,16 +160,16 @@ def tool(*command: str, check: bool = True) -> str:
     return done.stdout
 
 
-def schedd_process(pool: Pool) -> daemon.Process:
+def schedd_process(pool: Pool) -> daemons.Process:
     """The schedd of a pool."""
     file = pool.folder / "run" / "schedd.pid"
-    found = daemon.named(file, str(file))
+    found = daemons.named(file, str(file))
     assert found
     return found
 
 
 @contextmanager
-def paused(process: daemon.Process) -> Iterator[None]:
+def paused(process: daemons.Process) -> Iterator[None]:
     """Let a process stand still for a while."""
     process.signal(signal.SIGSTOP)
     try:

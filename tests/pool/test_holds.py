@@ -11,7 +11,7 @@ import pytest
 
 from condorloop.dagman.logs.dag_outcome import how_ended
 from condorloop.model.queue import HELD_BY_PERSON, HeldJob
-from condorloop.testbed import daemon
+from condorloop.testbed import daemons
 from tests.pool.dags import Site, Submitted, small_pool, tool, wait
 
 RELEASES = 2
@@ -111,8 +111,10 @@ def cases(pool, tmp_path_factory):
 
 def test_a_job_whose_starter_is_killed_runs_again_by_itself(cases):
     wait(lambda: cases.attempts("evicted") == 1)
-    job = next(p for p in daemon.everything() if node("evicted") in daemon.command_line(p.pid)[2:3])
-    starter = next(p for p in daemon.everything() if p.pid == job.parent)
+    job = next(
+        p for p in daemons.everything() if node("evicted") in daemons.command_line(p.pid)[2:3]
+    )
+    starter = next(p for p in daemons.everything() if p.pid == job.parent)
     starter.signal(signal.SIGKILL)
     wait(lambda: cases.attempts("evicted") == 2)
     (cases.folder / "go").touch()

@@ -3,7 +3,7 @@
 import json
 
 from condorloop.model.lumis import Lumis
-from condorloop.testbed.assay import appeared
+from condorloop.testbed.verify import appeared
 from tests.pool.test_loop import cmsrun_fails, scenario
 
 CALIBRATION = "EcalPedestals"

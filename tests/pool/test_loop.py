@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from condorloop.model.enums import CampaignState
-from condorloop.testbed.assay import appeared
+from condorloop.testbed.verify import appeared
 
 COMPLETE = CampaignState.COMPLETE
 LAYOUT = {"TestEnablesEcalHcal": {"ls_per_file": 4}, "ExpressPhysics": {"files_per_ls": 2}}

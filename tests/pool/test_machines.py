@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from condorloop.model.campaign import CampaignKey
-from condorloop.testbed.machine import TAKES_MACHINES, Machine
+from condorloop.testbed.htcondor.execute_node import TAKES_MACHINES, Machine
 from condorloop.testbed.stack import Stack
 from tests.loop import Loop, up
 from tests.pool.dags import KEY, Site, tool, wait

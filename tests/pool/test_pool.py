@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from condorloop.testbed import daemon
-from condorloop.testbed.pool import Pool
+from condorloop.testbed import daemons
+from condorloop.testbed.htcondor.pool import Pool
 
 DAG = """\
 SUBMIT-DESCRIPTION work {
@@ -50,7 +50,7 @@ def status_when_gone(cluster: int, timeout: float = 60) -> int:
 
     schedd = htcondor2.Schedd()
     constraint = f"ClusterId == {cluster}"
-    assert daemon.wait_until(lambda: not schedd.query(constraint), timeout)
+    assert daemons.wait_until(lambda: not schedd.query(constraint), timeout)
     (ad,) = schedd.history(constraint, ["ExitCode"], 1)
     return int(ad["ExitCode"])
 
@@ -59,8 +59,8 @@ def ours(folder: Path) -> list[int]:
     """Give the processes that name a folder on their command line."""
     return [
         process.pid
-        for process in daemon.everything()
-        if any(str(folder) in word for word in daemon.command_line(process.pid))
+        for process in daemons.everything()
+        if any(str(folder) in word for word in daemons.command_line(process.pid))
         and process.pid != os.getpid()
     ]
 
@@ -98,7 +98,7 @@ def test_another_process_stops_a_pool_and_nothing_of_it_is_left(prefix, tmp_path
     pool.start()
     assert pool.is_running()
     subprocess.run(
-        [sys.executable, "-m", "condorloop.testbed.pool", "down", pool.folder], check=True
+        [sys.executable, "-m", "condorloop.testbed.htcondor.pool", "down", pool.folder], check=True
     )
     assert not pool.is_running()
     assert ours(pool.folder) == []
@@ -110,7 +110,7 @@ def test_the_daemons_of_a_killed_master_do_not_live_on_beside_the_next_ones(pref
     try:
         before = set(ours(pool.folder))
         os.kill(int((pool.folder / "run" / "master.pid").read_text()), 9)
-        assert daemon.wait_until(lambda: not pool.is_running(), 5)
+        assert daemons.wait_until(lambda: not pool.is_running(), 5)
         pool.start()
         assert not before & set(ours(pool.folder))
     finally:

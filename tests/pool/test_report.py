@@ -9,9 +9,9 @@ from condorloop.model.lumis import Lumis
 from condorloop.reports.campaign_data import LedgerReport
 from condorloop.reports.period import Period
 from condorloop.reports.time_breakdown import ways
-from condorloop.testbed import conddb
-from condorloop.testbed.assay import appeared
+from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.services import Play
+from condorloop.testbed.verify import appeared
 from tests.loop import Loop
 
 RUN = 398770
@@ -91,10 +91,10 @@ def inserted(loop, found):
     database = loop.stack.folder / "conditions" / "conditions.db"
     [tag] = loop.config().calibrations["EcalPedestals"].harvest.upload.tags
     first = {}
-    for iov in conddb.iovs(database, tag, hidden=True):
+    for iov in sqlite_file.iovs(database, tag, hidden=True):
         if iov.since == RUN:
             at = datetime.fromisoformat(iov.insertion_time).replace(tzinfo=UTC).timestamp()
-            for lumi in json.loads(conddb.payload(database, iov.payload_hash))["lumisections"]:
+            for lumi in json.loads(sqlite_file.payload(database, iov.payload_hash))["lumisections"]:
                 first[int(lumi)] = min(at, first.get(int(lumi), at))
     return first
 

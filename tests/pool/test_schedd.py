@@ -11,7 +11,7 @@ import pytest
 from condorloop.dagman.logs.dag_outcome import how_ended
 from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.model.queue import HELD_BY_PERSON
-from condorloop.testbed import daemon
+from condorloop.testbed import daemons
 from tests.pool.dags import Site, paused, schedd_process, small_pool, tool, wait
 
 HARVEST = 'mkdir -p "$1"; while [ ! -e {go} ]; do sleep 0.2; done'
@@ -35,7 +35,7 @@ def bereft(pool, tmp_path_factory):
     dag = site.harvest(harvest=script)
     wait((folder / "attempts").exists)
     file = pool.folder / "run" / "startd.pid"
-    for process in daemon.with_descendants([daemon.named(file, str(file))]):
+    for process in daemons.with_descendants([daemons.named(file, str(file))]):
         process.signal(signal.SIGKILL)
     pool.wait_ready()
     site.schedd.close()
@@ -207,9 +207,9 @@ def test_a_dag_that_waits_for_an_owners_turn_is_idle(pool, dag, site):
 def test_the_process_with_the_bindings_can_die_and_is_replaced(dag, site):
     [worker] = [
         p
-        for p in daemon.everything()
+        for p in daemons.everything()
         if p.parent == os.getpid()
-        and "condorloop.dagman.schedd.bindings" in daemon.command_line(p.pid)
+        and "condorloop.dagman.schedd.bindings" in daemons.command_line(p.pid)
     ]
     worker.signal(signal.SIGKILL)
     wait(lambda: not worker.is_running())

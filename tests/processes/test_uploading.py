@@ -18,8 +18,8 @@ from condorloop.node.post_script import finish
 from condorloop.node.upload import upload
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
-from condorloop.testbed import conddb
-from condorloop.testbed.conditions_service import (
+from condorloop.testbed.conditions import sqlite_file
+from condorloop.testbed.conditions.service import (
     NETRC_MACHINE,
     ConditionsMode,
     ConditionsService,
@@ -63,7 +63,7 @@ def harvested(folder, service, content, timeout=30):
         f"PYTHONPATH={TOP}",
         sys.executable,
         "-m",
-        "condorloop.testbed.upload_conditions",
+        "condorloop.testbed.conditions.upload_conditions",
     ]
     dag.manifest["conditions"] = {
         "command": [*tool, "-u", service.url_template],
@@ -75,7 +75,7 @@ def harvested(folder, service, content, timeout=30):
     run_alca(dag)
     choose_inputs(dag)
     database = folder / "payload.db"
-    conddb.write(database, TAG, "Run", "EcalPedestals", "any", [(398600, content.encode())])
+    sqlite_file.write(database, TAG, "Run", "EcalPedestals", "any", [(398600, content.encode())])
     leave_harvest(dag, data=database.read_bytes())
     finish(dag, "HARVEST", 0)
     return dag
@@ -94,7 +94,7 @@ def record(dag):
 
 
 def iovs_in(service):
-    return len(service.store.uploads()), len(conddb.iovs(service.store.path, TAG, hidden=True))
+    return len(service.store.uploads()), len(sqlite_file.iovs(service.store.path, TAG, hidden=True))
 
 
 def one_more(known):
@@ -239,10 +239,10 @@ def test_an_environment_that_cannot_be_entered_is_no_answer(tmp_path, service):
 def test_a_refused_payload_that_is_asked_for_again_gets_in(tmp_path, service):
     """The service has seen the file before, and would take the same one no more."""
     dag = harvested(tmp_path / "dag", service, "refused at first")
-    known = len(conddb.iovs(service.store.path, TAG, hidden=True))
+    known = len(sqlite_file.iovs(service.store.path, TAG, hidden=True))
     service.faults.inject("too_late")
     assert upload(dag) == PERMANENT
     (dag.run_dir / "harvestJob000" / ASK_AGAIN).touch()
     assert upload(dag) == 0
     assert record(dag)["outcome"] == "uploaded"
-    assert len(conddb.iovs(service.store.path, TAG, hidden=True)) == known + 1
+    assert len(sqlite_file.iovs(service.store.path, TAG, hidden=True)) == known + 1

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from condorloop import config
-from condorloop.testbed import conddb
-from condorloop.testbed.assay import assay
+from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.truth import Truth
+from condorloop.testbed.verify import assay
 
 RUN = 398600
 [ECAL] = [c for c in config.shipped_calibrations() if c.name == "EcalPedestals"]
@@ -24,7 +24,7 @@ def judged(folder: Path, lines: list[dict[str, Any]], in_payload: list[int]) -> 
     lumis = {str(ls): [40, 40] for ls in in_payload}
     payload = json.dumps({"constants": {}, "lumisections": lumis, "run": RUN}).encode()
     [tag] = ECAL.harvest.upload.tags
-    conddb.write(database, tag, "Run", "EcalPedestals", "any", [(RUN, payload)])
+    sqlite_file.write(database, tag, "Run", "EcalPedestals", "any", [(RUN, payload)])
     faults = assay(folder, ECAL, RUN, Truth(), folder / "work").faults
     return [fault for fault in faults if fault.startswith("LS ")]
 

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import pytest
 
 from condorloop.model.lumis import Lumis
-from condorloop.testbed import conddb
 from condorloop.testbed.cmssw.install import install
-from condorloop.testbed.cmssw.workflows import TIME_TYPES, WORKFLOWS, Workflow
-from condorloop.testbed.raw import EVENTS_PER_LS, Stream, write_raw_file
+from condorloop.testbed.cmssw.steps.workflows import TIME_TYPES, WORKFLOWS, Workflow
+from condorloop.testbed.conditions import sqlite_file
+from condorloop.testbed.scenario.raw_files import EVENTS_PER_LS, Stream, write_raw_file
 from condorloop.testbed.truth import Truth, compare, counted_twice
 
 RUN = 398600
@@ -99,8 +99,8 @@ def _listed(paths: list[Path]) -> str:
 
 def payloads(database: Path) -> list[Any]:
     return [
-        json.loads(conddb.payload(database, iov.payload_hash))
-        for iov in conddb.iovs(database, "Mine")
+        json.loads(sqlite_file.payload(database, iov.payload_hash))
+        for iov in sqlite_file.iovs(database, "Mine")
     ]
 
 
@@ -156,13 +156,13 @@ def test_each_lumisection_is_in_the_payload_once_with_all_its_events(chain):
 
 def test_the_tag_is_the_one_that_was_asked_for_with_the_workflows_time_type(chain):
     database = chain.folder / "harvest/promptCalibConditions.db"
-    tag = conddb.tags(database)["Mine"]
+    tag = sqlite_file.tags(database)["Mine"]
     assert (tag.time_type, tag.object_type) == (
         TIME_TYPES[chain.workflow.time_type],
         chain.workflow.object_type,
     )
-    sinces = [iov.since for iov in conddb.iovs(database, "Mine")]
-    by_lumi = [conddb.lumi_since(RUN, ls) for ls in LUMIS]
+    sinces = [iov.since for iov in sqlite_file.iovs(database, "Mine")]
+    by_lumi = [sqlite_file.lumi_since(RUN, ls) for ls in LUMIS]
     assert sinces == (by_lumi if tag.time_type == "Lumi" else [RUN])
 
 

@@ -1,9 +1,9 @@
 import pytest
 
-from condorloop.testbed.cmssw import configurations
-from condorloop.testbed.cmssw.cmsdriver import main
-from condorloop.testbed.cmssw.plan import Output, Sink, Step, plan_of
-from condorloop.testbed.cmssw.workflows import WORKFLOWS
+from condorloop.testbed.cmssw.framework import run_config
+from condorloop.testbed.cmssw.framework.job_plan import Output, Sink, Step, plan_of
+from condorloop.testbed.cmssw.steps.workflows import WORKFLOWS
+from condorloop.testbed.cmssw.tools.cmsdriver import main
 
 RECO_STEPS = {
     "EcalPedestals": "RAW2DIGI,RECO,ALCAPRODUCER:EcalTestPulsesRaw",
@@ -54,19 +54,19 @@ def harvest(name: str) -> list[str]:
 def test_the_loops_three_calls_give_the_three_jobs(workflow, tmp_path):
     assert main(reco(RECO_STEPS[workflow.calibration])) == 0
     assert [each.name for each in tmp_path.iterdir()] == ["X.py"]
-    plan = plan_of(configurations.run("X.py"))
+    plan = plan_of(run_config.run("X.py"))
     assert (plan.step, plan.process, plan.workflows) == (Step.RECO, "RERECO", (workflow,))
     assert plan.inputs == RAW
     assert plan.outputs == (Output("ALCARECOoutput", "OUT.root", ""),)
 
     assert main(alca(ALCA_STEPS[workflow.calibration])) == 0
-    plan = plan_of(configurations.run("X.py"))
+    plan = plan_of(run_config.run("X.py"))
     assert (plan.step, plan.workflows) == (Step.ALCA, (workflow,))
     assert f"{workflow.product}.root" in [output.file for output in plan.outputs]
     assert plan.trigger_processes == ("RECO", "HLT")
 
     assert main(harvest(workflow.harvest)) == 0
-    plan = plan_of(configurations.run("X.py"))
+    plan = plan_of(run_config.run("X.py"))
     time_type = "Lumi" if workflow.calibration == "BeamSpot" else "Run"
     assert (plan.step, plan.sinks) == (Step.HARVEST, (Sink(workflow, workflow.tag, time_type),))
     assert plan.database == "promptCalibConditions.db"
@@ -85,14 +85,14 @@ def test_lines_appended_to_the_configuration_change_the_job(tmp_path):
     main(harvest("EcalPedestals"))
     with config.open("a") as file:
         file.write('process.PoolDBOutputService.toPut[0].tag = cms.string("Mine")\n')
-    (sink,) = plan_of(configurations.run("X.py")).sinks
+    (sink,) = plan_of(run_config.run("X.py")).sinks
     assert sink.tag == "Mine"
 
     main(alca(ALCA_STEPS["EcalPedestals"]))
     with config.open("a") as file:
         line = 'TriggerResultsTag = cms.InputTag("TriggerResults", "", "RERECO")\n'
         file.write(f"process.ALCARECOEcalTestPulsesRaw.{line}")
-    assert "RERECO" in plan_of(configurations.run("X.py")).trigger_processes
+    assert "RERECO" in plan_of(run_config.run("X.py")).trigger_processes
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,17 @@ import pytest
 import uproot
 
 from condorloop.model.lumis import Lumis
-from condorloop.testbed import daemon
-from condorloop.testbed.cmssw import cmsdriver, cmsrun, mishaps
-from condorloop.testbed.cmssw.tfile import State, state
+from condorloop.testbed import daemons
+from condorloop.testbed.cmssw.io.root_header import State, state
+from condorloop.testbed.cmssw.steps import faults
+from condorloop.testbed.cmssw.tools import cmsdriver, cmsrun
 from condorloop.testbed.faults import Fault, Faults
-from condorloop.testbed.raw import BadFile, Stream, write_bad_raw_file, write_raw_file
+from condorloop.testbed.scenario.raw_files import (
+    BadFile,
+    Stream,
+    write_bad_raw_file,
+    write_raw_file,
+)
 from condorloop.testbed.truth import Truth
 
 RUN = 398600
@@ -28,7 +34,7 @@ TRUTH = Truth()
 @pytest.fixture(autouse=True)
 def in_a_folder_with_raw_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(mishaps.FAULTS, raising=False)
+    monkeypatch.delenv(faults.FAULTS, raising=False)
     write_raw_file(tmp_path / "ecal.root", Stream.ECAL, RUN, Lumis.span(1, 3), TRUTH)
     write_raw_file(tmp_path / "express.root", Stream.EXPRESS, RUN, Lumis.of([1]), TRUTH)
 
@@ -108,7 +114,7 @@ def test_a_server_that_is_down_is_a_file_open_error_and_soon(monkeypatch, tmp_pa
     url = "root://127.0.0.1:1//eos/cms/ecal.root"
     config.write_text(config.read_text().replace("file:ecal.root", url))
     done = subprocess.run(
-        [sys.executable, "-m", "condorloop.testbed.cmssw.cmsrun", "reco.py"],
+        [sys.executable, "-m", "condorloop.testbed.cmssw.tools.cmsrun", "reco.py"],
         env={**os.environ, "XRD_CONNECTIONWINDOW": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
         stderr=subprocess.PIPE,
         text=True,
@@ -185,7 +191,7 @@ def arm(folder: Path, **fault: Any) -> None:
 
 
 def test_an_armed_fault_fails_the_jobs_that_it_is_for_and_no_others(monkeypatch, tmp_path, capfd):
-    monkeypatch.setenv(mishaps.FAULTS, str(tmp_path / "faults"))
+    monkeypatch.setenv(faults.FAULTS, str(tmp_path / "faults"))
     scope = {"calibration": "EcalPedestals", "run": RUN, "step": "step2"}
     arm(tmp_path / "faults", exit_code=84, message="as the test wishes", **scope)
     reco("express.root", producer="TkAlMinBias")
@@ -199,7 +205,7 @@ def test_an_armed_fault_fails_the_jobs_that_it_is_for_and_no_others(monkeypatch,
 
 
 def test_a_fault_of_another_run_or_step_does_not_fire(monkeypatch, tmp_path):
-    monkeypatch.setenv(mishaps.FAULTS, str(tmp_path / "faults"))
+    monkeypatch.setenv(faults.FAULTS, str(tmp_path / "faults"))
     arm(tmp_path / "faults", exit_code=1, calibration="EcalPedestals", run=RUN + 1)
     arm(tmp_path / "faults", exit_code=1, calibration="EcalPedestals", step="step3")
     reco("ecal.root")
@@ -209,7 +215,7 @@ def test_a_fault_of_another_run_or_step_does_not_fire(monkeypatch, tmp_path):
 
 
 def test_a_code_above_128_that_is_no_deadly_signal_is_just_a_code(monkeypatch, tmp_path):
-    monkeypatch.setenv(mishaps.FAULTS, str(tmp_path / "faults"))
+    monkeypatch.setenv(faults.FAULTS, str(tmp_path / "faults"))
     arm(tmp_path / "faults", exit_code=147, calibration="EcalPedestals")
     reco("ecal.root")
     run("reco.py", expect=147)
@@ -217,9 +223,16 @@ def test_a_code_above_128_that_is_no_deadly_signal_is_just_a_code(monkeypatch, t
 
 def process(folder: Path) -> subprocess.Popen[str]:
     """Start cmsRun on reco.py as a process, with the faults that are armed."""
-    paths = {"PYTHONPATH": os.pathsep.join(sys.path), mishaps.FAULTS: str(folder / "faults")}
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path), faults.FAULTS: str(folder / "faults")}
     return subprocess.Popen(
-        [sys.executable, "-m", "condorloop.testbed.cmssw.cmsrun", "-j", "report.xml", "reco.py"],
+        [
+            sys.executable,
+            "-m",
+            "condorloop.testbed.cmssw.tools.cmsrun",
+            "-j",
+            "report.xml",
+            "reco.py",
+        ],
         env={**os.environ, **paths},
         stderr=subprocess.PIPE,
         text=True,
@@ -229,7 +242,7 @@ def process(folder: Path) -> subprocess.Popen[str]:
 @pytest.fixture
 def ecal_fault(monkeypatch, tmp_path):
     """Arm a fault of the next EcalPedestals job, whose configuration is reco.py."""
-    monkeypatch.setenv(mishaps.FAULTS, str(tmp_path / "faults"))
+    monkeypatch.setenv(faults.FAULTS, str(tmp_path / "faults"))
     reco("ecal.root")
     return lambda mode, **keys: arm(
         tmp_path / "faults", mode=mode, calibration="EcalPedestals", **keys
@@ -284,7 +297,7 @@ def test_a_lumisection_may_get_lost_without_a_word(ecal_fault, tmp_path):
 
 
 def test_a_fault_at_a_lumisection_hits_the_job_that_reads_it(monkeypatch, tmp_path):
-    monkeypatch.setenv(mishaps.FAULTS, str(tmp_path / "faults"))
+    monkeypatch.setenv(faults.FAULTS, str(tmp_path / "faults"))
     write_raw_file(tmp_path / "more.root", Stream.ECAL, RUN, Lumis.span(4, 6), TRUTH)
     arm(tmp_path / "faults", exit_code=66, calibration="EcalPedestals", ls=5)
     reco("ecal.root")
@@ -310,7 +323,7 @@ def test_a_job_that_hangs_ends_at_once_when_it_is_told_to(ecal_fault, tmp_path):
     assert job.stderr is not None
     assert any("Successfully opened" in line for line in job.stderr)
     armed = tmp_path / "faults" / "armed.json"
-    assert daemon.wait_until(lambda: json.loads(armed.read_text()) == [], 10)
+    assert daemons.wait_until(lambda: json.loads(armed.read_text()) == [], 10)
     assert job.poll() is None
     job.terminate()
     assert job.wait(10) == -signal.SIGTERM

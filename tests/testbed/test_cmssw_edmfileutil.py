@@ -4,8 +4,13 @@ from pathlib import Path
 import pytest
 
 from condorloop.model.lumis import Lumis
-from condorloop.testbed.cmssw.edmfileutil import main
-from condorloop.testbed.raw import BadFile, Stream, write_bad_raw_file, write_raw_file
+from condorloop.testbed.cmssw.tools.edmfileutil import main
+from condorloop.testbed.scenario.raw_files import (
+    BadFile,
+    Stream,
+    write_bad_raw_file,
+    write_raw_file,
+)
 from condorloop.testbed.truth import Truth
 
 RUN = 398348

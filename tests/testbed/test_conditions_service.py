@@ -11,14 +11,14 @@ import requests
 
 from condorloop.model.enums import UploadOutcome
 from condorloop.services.conditions import judge
-from condorloop.testbed import conddb
-from condorloop.testbed.conddb import lumi_since
-from condorloop.testbed.conditions_service import (
+from condorloop.testbed.conditions import sqlite_file
+from condorloop.testbed.conditions.service import (
     NETRC_MACHINE,
     ConditionsMode,
     ConditionsService,
     TagSpec,
 )
+from condorloop.testbed.conditions.sqlite_file import lumi_since
 
 SAFE = 398600
 TAGS = {
@@ -58,9 +58,9 @@ def upload(service, tmp_path):
         database = tmp_path / "Payload.db"
         if iovs is not None:
             database.unlink(missing_ok=True)
-            conddb.create(database)
+            sqlite_file.create(database)
         if iovs:
-            conddb.write(database, "In", time_type, what, "any", iovs)
+            sqlite_file.write(database, "In", time_type, what, "any", iovs)
         (tmp_path / "Payload.txt").unlink(missing_ok=True)
         if metadata:
             text = {
@@ -76,7 +76,7 @@ def upload(service, tmp_path):
             line = f"machine {NETRC_MACHINE} login me password {password}\n"
             (tmp_path / ".netrc").write_text(line)
             (tmp_path / ".netrc").chmod(0o600)
-        command = [sys.executable, "-m", "condorloop.testbed.upload_conditions"]
+        command = [sys.executable, "-m", "condorloop.testbed.conditions.upload_conditions"]
         command += ["-u", service.url_template, "Payload.db"]
         environment = {
             **os.environ,

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from condorloop.testbed import daemon
-from condorloop.testbed.controls import ControlError, Controls
-from condorloop.testbed.pool import Pool
-from condorloop.testbed.pool_config import MEMORY_POLICY, lines
-from condorloop.testbed.prefix import Prefix
+from condorloop.testbed import daemons
+from condorloop.testbed.htcondor.config import MEMORY_POLICY, lines
+from condorloop.testbed.htcondor.controls import ControlError, Controls
+from condorloop.testbed.htcondor.pool import Pool
+from condorloop.testbed.prefix.prefix import Prefix
 from condorloop.testbed.xrootd import XrootdError, XrootdServer
 
 MASTER = """
@@ -47,24 +47,24 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
     )
     pid_file.write_text(f"{master.pid}\n")
     try:
-        assert daemon.wait_until(lambda: len(pool.processes("dagman")) == 1, 10)
+        assert daemons.wait_until(lambda: len(pool.processes("dagman")) == 1, 10)
         yield pool
     finally:
         pool.crash()
         master.wait()
 
 
-def state(process: daemon.Process) -> str:
+def state(process: daemons.Process) -> str:
     """R, S, T … as the kernel has it."""
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def is_stopped(process: daemon.Process) -> bool:
-    return daemon.wait_until(lambda: state(process) == "T", 5)
+def is_stopped(process: daemons.Process) -> bool:
+    return daemons.wait_until(lambda: state(process) == "T", 5)
 
 
-def goes_on(process: daemon.Process) -> bool:
-    return daemon.wait_until(lambda: state(process) != "T", 5)
+def goes_on(process: daemons.Process) -> bool:
+    return daemons.wait_until(lambda: state(process) != "T", 5)
 
 
 def test_processes_are_found_by_name_and_by_the_job_that_they_are_for(pool: Pool) -> None:
@@ -123,10 +123,10 @@ def test_a_crash_ends_everything_at_once_and_twice_is_as_good(pool: Pool) -> Non
 
 
 def test_a_process_whose_parent_has_ended_is_still_the_same(pool: Pool) -> None:
-    master, *orphans = daemon.with_descendants([pool.process("master")])
-    assert daemon.end([master], signal.SIGKILL, 10)
+    master, *orphans = daemons.with_descendants([pool.process("master")])
+    assert daemons.end([master], signal.SIGKILL, 10)
     assert all(orphan.is_running() for orphan in orphans)
-    assert daemon.end(orphans, signal.SIGKILL, 10)
+    assert daemons.end(orphans, signal.SIGKILL, 10)
 
 
 def test_settings_of_templates_and_plain_ones_are_written_as_htcondor_reads_them() -> None:
@@ -141,7 +141,7 @@ class Reconfigured(Controls):
         self.read: list[str] = []
         self._deaf = deaf
 
-    def _family(self) -> list[daemon.Process]:
+    def _family(self) -> list[daemons.Process]:
         return []
 
     def _run(
@@ -190,8 +190,8 @@ def test_a_server_hangs_while_it_is_paused(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", config])
     (tmp_path / "xrootd.pid").write_text(f"{process.pid}\n")
     try:
-        assert daemon.wait_until(server.is_running, 10)
-        [found] = [p for p in daemon.everything() if p.pid == process.pid]
+        assert daemons.wait_until(server.is_running, 10)
+        [found] = [p for p in daemons.everything() if p.pid == process.pid]
         with server.paused():
             assert is_stopped(found)
         assert goes_on(found)

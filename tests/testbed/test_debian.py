@@ -2,7 +2,7 @@
 
 import pytest
 
-from condorloop.testbed import debian
+from condorloop.testbed.prefix import debian
 
 INDEXTARGETS = """\
 http://archive.example/debian/ bookworm Debian

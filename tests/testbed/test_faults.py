@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from condorloop.testbed.faults import Fault, Faults, OmsMode
-from condorloop.testbed.scenario import Scenario
+from condorloop.testbed.scenario.scenario import Scenario
 from condorloop.testbed.service_faults import ConditionsFaults, OmsFaults
 
 CRASH = Fault("cmsrun", "exit_code", exit_code=139, calibration="EcalPedestals", at=10)

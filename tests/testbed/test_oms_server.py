@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omsapi import OMSAPI
 
-from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS, TABLES
-from condorloop.testbed.oms_query import BadRequest, Query
-from condorloop.testbed.oms_rows import Row, oms_rows
-from condorloop.testbed.oms_server import OmsServer
-from condorloop.testbed.scenario import Scenario
+from condorloop.testbed.oms.query import BadRequest, Query
+from condorloop.testbed.oms.rows import Row, oms_rows
+from condorloop.testbed.oms.server import OmsServer
+from condorloop.testbed.scenario.oms_attributes import LUMISECTIONS, RUNS, TABLES
+from condorloop.testbed.scenario.scenario import Scenario
 
 PLAY = Scenario.of(
     {

@@ -10,12 +10,12 @@ import pytest
 import uproot
 
 from condorloop.model.lumis import Lumis
-from condorloop.testbed import daemon
-from condorloop.testbed.assay import appeared
-from condorloop.testbed.cmssw.tfile import State, state
-from condorloop.testbed.player import Player, raw_path
-from condorloop.testbed.scenario import Scenario
-from condorloop.testbed.timeline import PATHS, FileAppears
+from condorloop.testbed import daemons
+from condorloop.testbed.cmssw.io.root_header import State, state
+from condorloop.testbed.scenario.player import Player, raw_path
+from condorloop.testbed.scenario.scenario import Scenario
+from condorloop.testbed.scenario.timeline import PATHS, FileAppears
+from condorloop.testbed.verify import appeared
 
 SCENARIO = Scenario.of(
     {
@@ -185,7 +185,7 @@ def test_a_file_that_will_change_is_at_first_as_its_fault_says(
     player.start()
     try:
         record = tmp_path / "appeared.jsonl"
-        assert daemon.wait_until(lambda: bool(appeared(record)), 10)
+        assert daemons.wait_until(lambda: bool(appeared(record)), 10)
     finally:
         player.stop()
     [file] = appeared(record)

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from condorloop.testbed import daemon, elf
-from condorloop.testbed import prefix as prefixes
-from condorloop.testbed.copies import Copies, PrefixError
+from condorloop.testbed import daemons
+from condorloop.testbed.prefix import elf
+from condorloop.testbed.prefix import prefix as prefixes
+from condorloop.testbed.prefix.cache import Copies, PrefixError
 
 TOOLS = {"usr/sbin": ["condor_master", "condor_schedd"], "usr/libexec/condor": ["curl_plugin"]}
 TOOLS["usr/bin"] = ["condor_dagman", "condor_submit", "condor_q", "xrootd", "xrdfs"]
@@ -110,4 +111,4 @@ def test_executables_and_libraries_are_told_from_other_files(tmp_path):
 def test_a_pid_file_of_before_a_reboot_names_no_process(tmp_path):
     pid_file = tmp_path / "pid"
     pid_file.write_text("1\n")
-    assert daemon.named(pid_file, str(pid_file)) is None
+    assert daemons.named(pid_file, str(pid_file)) is None

@@ -3,8 +3,8 @@ import pytest
 import uproot
 
 from condorloop.model.lumis import Lumis
-from condorloop.testbed.cmssw.tfile import State, state
-from condorloop.testbed.raw import (
+from condorloop.testbed.cmssw.io.root_header import State, state
+from condorloop.testbed.scenario.raw_files import (
     EVENTS_PER_LS,
     BadFile,
     Stream,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from condorloop.config.loader import ConfigError
 from condorloop.model.lumis import Lumis
-from condorloop.testbed.oms_rows import OmsRows, oms_rows
-from condorloop.testbed.scenario import Scenario
-from condorloop.testbed.timeline import (
+from condorloop.testbed.oms.rows import OmsRows, oms_rows
+from condorloop.testbed.scenario.scenario import Scenario
+from condorloop.testbed.scenario.timeline import (
     PATHS,
     FileAppears,
     FileChanges,

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from condorloop.testbed import conddb
-from condorloop.testbed.conditions_service import NETRC_MACHINE, ConditionsService, TagSpec
+from condorloop.testbed.conditions import sqlite_file
+from condorloop.testbed.conditions.service import NETRC_MACHINE, ConditionsService, TagSpec
 from condorloop.testbed.faults import Fault, Faults
-from condorloop.testbed.scenario import Scenario
+from condorloop.testbed.scenario.scenario import Scenario
 
 NAME = "NGTCalibEcalPedestals"
 METADATA = {
@@ -37,7 +37,7 @@ def service(tmp_path_factory):
 def folder(tmp_path, request):
     """A folder as a harvest leaves it, with a payload of its own."""
     payload = request.node.name.encode()
-    conddb.write(
+    sqlite_file.write(
         tmp_path / f"{NAME}.db", "Ecal", "Run", "EcalPedestals", "any", [(398600, payload)]
     )
     (tmp_path / f"{NAME}.txt").write_text(json.dumps(METADATA))
@@ -55,7 +55,7 @@ def credentials(folder, password="right"):
 def run(service, folder):
     def run(*arguments, stdin=subprocess.DEVNULL, **environment):
         more = {"HOME": str(folder), "NO_PROXY": "127.0.0.1"} | environment
-        command = [sys.executable, "-m", "condorloop.testbed.upload_conditions"]
+        command = [sys.executable, "-m", "condorloop.testbed.conditions.upload_conditions"]
         return subprocess.run(
             [*command, "-u", service.url_template, *(arguments or (f"{NAME}.db",))],
             cwd=folder,

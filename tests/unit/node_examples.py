@@ -19,7 +19,7 @@ from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import JOB_REPORT, MADE
-from condorloop.testbed.cmssw.rootfile import write_trees
+from condorloop.testbed.cmssw.io.root_file import write_trees
 from tests.unit.examples import config, raw_file
 
 ROOT = "PromptCalibProdEcalPedestals.root"

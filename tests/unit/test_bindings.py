@@ -8,7 +8,7 @@ import pytest
 
 from condorloop.config.site import PoolSite
 from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
-from condorloop.testbed import daemon
+from condorloop.testbed import daemons
 
 ASKS = """\
 import sys, time
@@ -66,11 +66,11 @@ def test_it_ends_with_the_process_that_started_it(nowhere):
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as parent:
         try:
             assert parent.stdout.readline() == "asked\n"
-            [worker] = [p for p in daemon.everything() if p.parent == parent.pid]
-            assert "condorloop.dagman.schedd.bindings" in daemon.command_line(worker.pid)
+            [worker] = [p for p in daemons.everything() if p.parent == parent.pid]
+            assert "condorloop.dagman.schedd.bindings" in daemons.command_line(worker.pid)
         finally:
             parent.send_signal(signal.SIGKILL)
-    assert daemon.wait_until(lambda: not worker.is_running(), 10)
+    assert daemons.wait_until(lambda: not worker.is_running(), 10)
 
 
 def test_it_keeps_no_process_from_ending(nowhere):

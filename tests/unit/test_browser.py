@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from condorloop.testbed.copies import PrefixError
+from condorloop.testbed.prefix.cache import PrefixError
 from tests import browser
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from condorloop.node.diagnosis import blamed, relevant, words
 from condorloop.node.job_report import FrameworkError
-from condorloop.testbed.cmssw.errors import CmsError
+from condorloop.testbed.cmssw.framework.errors import CmsError
 
 A, B = "/eos/cms/000/a.root", "/eos/cms/000/b.root"
 INPUTS = (A, B)

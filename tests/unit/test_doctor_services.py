@@ -23,9 +23,9 @@ from condorloop.doctor import clock, kerberos, oms, uploads
 from condorloop.doctor.certificate import NoCertificate, not_after, valid_until
 from condorloop.doctor.checks import Verdict
 from condorloop.services.kerberos import ENDS_SOON, NoTicket, Ticket
-from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS, usual
-from condorloop.testbed.oms_rows import OmsRows
-from condorloop.testbed.oms_server import OmsServer
+from condorloop.testbed.oms.rows import OmsRows
+from condorloop.testbed.oms.server import OmsServer
+from condorloop.testbed.scenario.oms_attributes import LUMISECTIONS, RUNS, usual
 from tests.unit.examples import TOP, config, site_file
 
 DAY = 24 * 3600.0

@@ -18,9 +18,9 @@ from condorloop.services.edm_file_util import Contents
 from condorloop.services.oms import Oms
 from condorloop.submitter import Submitter
 from condorloop.testbed.faults import OmsMode
-from condorloop.testbed.oms_attributes import LUMISECTIONS, RUNS, usual
-from condorloop.testbed.oms_rows import OmsRows
-from condorloop.testbed.oms_server import OmsServer
+from condorloop.testbed.oms.rows import OmsRows
+from condorloop.testbed.oms.server import OmsServer
+from condorloop.testbed.scenario.oms_attributes import LUMISECTIONS, RUNS, usual
 from tests.unit import examples
 from tests.unit.examples import KEY, RUN, START, TOP
 

@@ -19,9 +19,9 @@ from condorloop.config.site import OmsSite
 from condorloop.model.campaign import Run
 from condorloop.services.oms import CLOCK_MARGIN, Oms, OmsUnavailable
 from condorloop.testbed.faults import OmsMode
-from condorloop.testbed.oms_attributes import RUNS, usual
-from condorloop.testbed.oms_rows import OmsRows, Row
-from condorloop.testbed.oms_server import OmsServer
+from condorloop.testbed.oms.rows import OmsRows, Row
+from condorloop.testbed.oms.server import OmsServer
+from condorloop.testbed.scenario.oms_attributes import RUNS, usual
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp()
 LONG_AGO = START - 86400

@@ -15,9 +15,9 @@ from condorloop.config.site import OmsSite
 from condorloop.services.oms import MOST_LUMISECTIONS, Oms, OmsUnavailable
 from condorloop.services.oms_rows import LUMINOSITY, lumisection_of
 from condorloop.testbed.faults import OmsMode
-from condorloop.testbed.oms_attributes import LUMISECTIONS, usual
-from condorloop.testbed.oms_rows import OmsRows, Row
-from condorloop.testbed.oms_server import OmsServer
+from condorloop.testbed.oms.rows import OmsRows, Row
+from condorloop.testbed.oms.server import OmsServer
+from condorloop.testbed.scenario.oms_attributes import LUMISECTIONS, usual
 from tests.unit.hostile import is_one_clear_line, values
 
 RUN = 398600

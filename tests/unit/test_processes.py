@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from condorloop.runtime import subprocesses
-from condorloop.testbed import daemon
+from condorloop.testbed import daemons
 
 STARTS = """\
 import subprocess
@@ -21,10 +21,10 @@ def test_a_tied_command_ends_with_a_process_that_is_killed():
     program = [sys.executable, "-c", STARTS]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
-        [child] = [p for p in daemon.everything() if p.pid == pid]
-        assert daemon.wait_until(lambda: daemon.command_line(pid) == ["sleep", "600"], 10)
+        [child] = [p for p in daemons.everything() if p.pid == pid]
+        assert daemons.wait_until(lambda: daemons.command_line(pid) == ["sleep", "600"], 10)
         parent.send_signal(signal.SIGKILL)
-    assert daemon.wait_until(lambda: not child.is_running(), 10)
+    assert daemons.wait_until(lambda: not child.is_running(), 10)
 
 
 def test_where_the_tool_is_missing_commands_run_as_they_are(monkeypatch, tmp_path):

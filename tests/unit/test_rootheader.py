@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from condorloop.model.lumis import Lumis
 from condorloop.node.root_file import why_not_whole
-from condorloop.testbed.cmssw import tfile
-from condorloop.testbed.raw import Stream, write_raw_file
+from condorloop.testbed.cmssw.io import root_header
+from condorloop.testbed.scenario.raw_files import Stream, write_raw_file
 from condorloop.testbed.truth import Truth
 from tests.unit.node_examples import root_bytes
 
@@ -81,7 +81,7 @@ def test_a_file_whose_end_is_zeros_is_not_whole(raw, tmp_path_factory, data):
 
 
 def test_a_file_that_was_left_open_is_not_whole(raw, tmp_path):
-    assert "was not closed" in judged(tmp_path, tfile.left_open(raw.read_bytes()))
+    assert "was not closed" in judged(tmp_path, root_header.left_open(raw.read_bytes()))
 
 
 @given(st.binary(max_size=300), st.booleans())

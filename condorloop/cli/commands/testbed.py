@@ -12,9 +12,9 @@ import click
 
 from condorloop.cli import demo
 from condorloop.cli.group import examples
-from condorloop.testbed import prefix
-from condorloop.testbed.copies import PrefixError
-from condorloop.testbed.pool import PoolError
+from condorloop.testbed.htcondor.pool import PoolError
+from condorloop.testbed.prefix import prefix
+from condorloop.testbed.prefix.cache import PrefixError
 from condorloop.testbed.stack import Stack, TestbedError
 from condorloop.testbed.xrootd import XrootdError
 
@@ -87,7 +87,7 @@ def env(folder: Path) -> None:
 @click.option("--speed", default=1.0, show_default=True, help="How much faster than written.")
 def play(folder: Path, scenario: Path, speed: float) -> None:
     """Let the runs of SCENARIO begin now."""
-    from condorloop.testbed.scenario import Scenario
+    from condorloop.testbed.scenario.scenario import Scenario
 
     duration = Scenario.load(scenario).duration(speed)
     _stack(folder).play(scenario, speed)

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import condorloop
 from condorloop.testbed.cmssw import shell
-from condorloop.testbed.cmssw.workflows import ARCHITECTURES
+from condorloop.testbed.cmssw.steps.workflows import ARCHITECTURES
 
 DEFAULT_ARCHITECTURE = "el8_amd64_gcc11"
 """What SCRAM takes for the machine's own where SCRAM_ARCH is not set."""
 
 TOOLS: Mapping[str, str] = {
-    "cmsDriver.py": "condorloop.testbed.cmssw.cmsdriver",
-    "cmsRun": "condorloop.testbed.cmssw.cmsrun",
-    "edmFileUtil": "condorloop.testbed.cmssw.edmfileutil",
-    "uploadConditions.py": "condorloop.testbed.upload_conditions",
+    "cmsDriver.py": "condorloop.testbed.cmssw.tools.cmsdriver",
+    "cmsRun": "condorloop.testbed.cmssw.tools.cmsrun",
+    "edmFileUtil": "condorloop.testbed.cmssw.tools.edmfileutil",
+    "uploadConditions.py": "condorloop.testbed.conditions.upload_conditions",
 }
 """The modules behind the commands."""
 

@@ -1,0 +1,1 @@
+"""The stand-in of the framework: configurations, process, messages, job reports."""

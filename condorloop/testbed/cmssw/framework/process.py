@@ -1,0 +1,141 @@
+"""A process of a configuration: what it holds by label, and the fragments that it can load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from condorloop.testbed.cmssw.framework import fwcore as cms
+from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, WORKFLOWS
+
+
+class Process:
+    """``cms.Process``.
+
+    Parameters
+    ----------
+    name
+        Its name, which the files that it writes keep.
+    modifiers
+        Eras and process modifiers.
+    """
+
+    def __init__(self, name: str, *modifiers: cms.Modifier) -> None:
+        self._labels: dict[str, Any] = {}
+        self._name, self._modifiers = name, modifiers
+        self.schedule = cms.Schedule()
+
+    def name_(self) -> str:
+        """Give the process's name."""
+        return self._name
+
+    def load(self, name: str) -> None:
+        """Take over what a configuration fragment defines.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            There is no such fragment.
+        """
+        fragment = name.rpartition(".")[2]
+        if fragment not in _FRAGMENTS:
+            raise ModuleNotFoundError(f"No module named {name!r}")
+        _FRAGMENTS[fragment](self)
+
+    def labels(self) -> Mapping[str, Any]:
+        """Give everything by label."""
+        return self._labels
+
+    def paths(self) -> Iterable[cms.Path]:
+        """Give the paths that run: all of them where nothing was scheduled."""
+        schedule: cms.Schedule = self._labels["schedule"]
+        return schedule or [p for p in self._labels.values() if isinstance(p, cms.Path)]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_labels"][name]
+        except KeyError:
+            raise AttributeError(f"'Process' object has no attribute '{name}'") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+            return
+        if not isinstance(value, cms.Labelled | cms.PSet | cms.VPSet | cms.Schedule):
+            raise TypeError(
+                "can only assign labels to an object that inherits from '_Labelable'\n"
+                f"an instance of {type(value)} will not work - requested label is {name}"
+            )
+        if isinstance(value, cms.Labelled):
+            value.labelled(name)
+        self._labels[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        self._labels.pop(name)
+
+
+def _nothing(process: Process) -> None:
+    """Services, geometry, field: the testbed's detector needs none."""
+
+
+def _global_tag_source(process: Process) -> None:
+    process.GlobalTag = cms.Module("PoolDBESSource", globaltag=cms.String(""))
+
+
+def _raw_to_digi(process: Process) -> None:
+    process.RawToDigi = cms.Module("EcalRawToDigi")
+
+
+def _reconstruction(process: Process) -> None:
+    process.reconstruction = cms.Module("Reconstruction")
+    process.trackerlocalreco = cms.Module("TrackerLocalReco")
+
+
+def _end_of_process(process: Process) -> None:
+    process.endOfProcess = cms.Module("EndOfProcess")
+
+
+def _alcareco_streams(process: Process) -> None:
+    for name in ALCARECOS:
+        module = cms.Module(
+            "HLTHighLevel", TriggerResultsTag=cms.InputTag("TriggerResults", "", "HLT")
+        )
+        setattr(process, f"ALCARECO{name}", module)
+        setattr(process, f"pathALCARECO{name}", cms.Path(module))
+
+
+def _alca_harvesting(process: Process) -> None:
+    process.CondDB = cms.PSet(connect=cms.String("sqlite_file:promptCalibConditions.db"))
+    process.PoolDBOutputService = cms.Module(
+        "PoolDBOutputService", process.CondDB, toPut=cms.VPSet()
+    )
+    process.dqmSaver = cms.Module(
+        "DQMFileSaver", workflow=cms.String("/Express/PCLTest/ALCAPROMPT")
+    )
+    process.pclMetadataWriter = cms.Module("PCLMetadataWriter", recordsToMap=cms.VPSet())
+    for workflow in WORKFLOWS:
+        sink = cms.PSet(
+            record=cms.String(workflow.record),
+            tag=cms.String(workflow.tag),
+            timetype=cms.String(workflow.time_type),
+        )
+        setattr(process, f"ALCAHARVEST{workflow.harvest}_dbOutput", sink)
+        setattr(process, f"ALCAHARVEST{workflow.harvest}_metadata", cms.PSet(record=sink.record))
+        module = cms.Module("ALCAHarvester", record=sink.record)
+        setattr(process, f"ALCAHARVEST{workflow.harvest}", module)
+        setattr(process, workflow.harvest, cms.Path(module))
+
+
+_FRAGMENTS: Mapping[str, Callable[[Process], None]] = {
+    "Services_cff": _nothing,
+    "MessageLogger_cfi": _nothing,
+    "EventContent_cff": _nothing,
+    "GeometryRecoDB_cff": _nothing,
+    "MagneticField_cff": _nothing,
+    "FrontierConditions_GlobalTag_cff": _global_tag_source,
+    "RawToDigi_Data_cff": _raw_to_digi,
+    "Reconstruction_Data_cff": _reconstruction,
+    "EndOfProcess_cff": _end_of_process,
+    "AlCaRecoStreams_cff": _alcareco_streams,
+    "AlCaHarvesting_cff": _alca_harvesting,
+}

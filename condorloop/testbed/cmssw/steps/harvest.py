@@ -1,0 +1,138 @@
+"""Constants from sums: pure functions from the lumisections of one run to payloads.
+
+None is a normal result: too few events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condorloop.testbed.cmssw.io.root_file import Columns
+from condorloop.testbed.truth import MIN_CHANNEL_ENTRIES, MIN_STRIP_EVENTS, MIN_VERTICES
+
+_DEAD = 0.1
+_NOISY = 3.0
+"""A strip module is bad when its rate is so many times the median of all."""
+
+Counts = dict[int, tuple[int, int]]
+"""Events and distinct events by lumisection."""
+
+
+def count_events(events: Columns, run: int) -> Counts:
+    """Count the events that went in, and how many different ones, in each lumisection of a run."""
+    here = events["run"] == run
+    pairs = np.stack([events["luminosityBlock"][here].astype(np.uint64), events["event"][here]])
+    distinct = np.unique(pairs, axis=1)
+    numbers, counts = np.unique(pairs[0], return_counts=True)
+    _, distinct_counts = np.unique(distinct[0], return_counts=True)
+    rows = zip(numbers.tolist(), counts.tolist(), distinct_counts.tolist(), strict=True)
+    return {ls: (count, different) for ls, count, different in rows}
+
+
+def payloads(object_type: str, run: int, lumis: Columns, counts: Counts) -> dict[int, bytes]:
+    """Make a run's payloads.
+
+    Parameters
+    ----------
+    object_type
+        What to make.
+    run
+        The run; all of `lumis` belong to it.
+    lumis
+        One row a lumisection: ``luminosityBlock`` and the sums of `products`.
+    counts
+        Of all lumisections in `lumis`.
+
+    Returns
+    -------
+    dict of int to bytes
+        By the lumisection from which it holds, 0 for the whole run. The data are JSON: the
+        constants, the run, and the lumisections with their `Counts`.
+    """
+    found = _HARVESTERS[object_type](lumis)
+    whole = {str(ls): counts[ls] for ls in sorted(counts)}
+    return {
+        ls: json.dumps(
+            {
+                "constants": constants,
+                "lumisections": {str(ls): counts[ls]} if ls else whole,
+                "run": run,
+            },
+            sort_keys=True,
+        ).encode()
+        for ls, constants in found.items()
+    }
+
+
+def _pedestals(lumis: Columns) -> dict[int, Any]:
+    entries, total, squares = (
+        lumis[name].sum(axis=0, dtype=np.float64) for name in ("entries", "sum", "squares")
+    )
+    enough = np.flatnonzero(entries >= MIN_CHANNEL_ENTRIES)
+    if not len(enough):
+        return {}
+    mean = total[enough] / entries[enough]
+    rms = _spread(entries[enough], mean, squares[enough])
+    constants = {
+        str(channel): {"entries": int(count), "mean": round(m, 6), "rms": round(r, 6)}
+        for channel, count, m, r in zip(
+            enough.tolist(), entries[enough].tolist(), mean.tolist(), rms.tolist(), strict=True
+        )
+    }
+    return {0: constants}
+
+
+def _bad_modules(lumis: Columns) -> dict[int, Any]:
+    events = int(lumis["events"].sum())
+    if events < MIN_STRIP_EVENTS:
+        return {}
+    rate = lumis["clusters"].sum(axis=0) / events
+    usual = float(np.median(rate))
+    return {
+        0: {
+            "dead": np.flatnonzero(rate < _DEAD * usual).tolist(),
+            "noisy": np.flatnonzero(rate > _NOISY * usual).tolist(),
+            "events": events,
+        }
+    }
+
+
+def _beam_spots(lumis: Columns) -> dict[int, Any]:
+    enough = lumis["vertices"] >= MIN_VERTICES
+    vertices = lumis["vertices"][enough].astype(np.float64)[:, np.newaxis]
+    centre = lumis["sum"][enough] / vertices
+    width = _spread(vertices, centre, lumis["squares"][enough])
+    return {
+        ls: {
+            "vertices": int(count),
+            **dict(zip("xyz", position, strict=True)),
+            **{f"sigma_{axis}": value for axis, value in zip("xyz", widths, strict=True)},
+        }
+        for ls, (count,), position, widths in zip(
+            lumis["luminosityBlock"][enough].tolist(),
+            vertices.tolist(),
+            centre.tolist(),
+            width.tolist(),
+            strict=True,
+        )
+    }
+
+
+def _spread(
+    count: NDArray[np.float64], mean: NDArray[np.float64], squares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    variance = (squares - count * mean * mean) / (count - 1)
+    spread: NDArray[np.float64] = np.sqrt(np.maximum(variance, 0.0))
+    return spread
+
+
+_HARVESTERS: Mapping[str, Callable[[Columns], dict[int, Any]]] = {
+    "EcalPedestals": _pedestals,
+    "SiStripBadStrip": _bad_modules,
+    "BeamSpotObjects": _beam_spots,
+}

@@ -1,0 +1,1 @@
+"""The programs: cmsDriver.py, cmsRun, edmFileUtil."""

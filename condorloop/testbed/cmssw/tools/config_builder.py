@@ -1,0 +1,219 @@
+"""The text of the configurations that cmsDriver.py generates.
+
+Source: Configuration/Applications/python/ConfigBuilder.py of CMSSW. What the testbed's detector
+has no part in, such as geometry and DQM, is loaded by its name and does nothing.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+
+from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, MODIFIERS, WORKFLOWS
+
+_LOADS = (
+    "Configuration.StandardSequences.Services_cff",
+    "FWCore.MessageService.MessageLogger_cfi",
+    "Configuration.EventContent.EventContent_cff",
+    "Configuration.StandardSequences.GeometryRecoDB_cff",
+    "Configuration.StandardSequences.MagneticField_cff",
+)
+_STEP_LOADS = {
+    "RAW2DIGI": "Configuration.StandardSequences.RawToDigi_Data_cff",
+    "RECO": "Configuration.StandardSequences.Reconstruction_Data_cff",
+    "ENDJOB": "Configuration.StandardSequences.EndOfProcess_cff",
+    "ALCA": "Configuration.StandardSequences.AlCaRecoStreams_cff",
+    "ALCAOUTPUT": "Configuration.StandardSequences.AlCaRecoStreams_cff",
+    "ALCAPRODUCER": "Configuration.StandardSequences.AlCaRecoStreams_cff",
+    "ALCAHARVEST": "Configuration.StandardSequences.AlCaHarvesting_cff",
+}
+
+
+def configuration(options: Namespace) -> Iterator[str]:
+    """Give the lines of the configuration.
+
+    Raises
+    ------
+    ValueError
+        A step, or what it was asked for, does not exist.
+    """
+    yield from (
+        "# Auto generated configuration file",
+        "# using: ",
+        "# Revision: 1.19 ",
+        f"# with command line options: {options.arguments}",
+        "import FWCore.ParameterSet.Config as cms",
+        "",
+    )
+    yield from _process(options)
+    loads = [*_LOADS, *(_STEP_LOADS[name] for name, _ in options.steps if name in _STEP_LOADS)]
+    yield from ("", "# import of standard configurations")
+    yield from (f"process.load({name!r})" for name in dict.fromkeys(loads))
+    yield (
+        "process.load('Configuration.StandardSequences.FrontierConditions_GlobalTag_cff')\n\n"
+        "process.maxEvents = cms.untracked.PSet(\n"
+        f"    input = cms.untracked.int32({options.number})\n)\n"
+    )
+    yield from _source(options)
+    yield (
+        "process.options = cms.untracked.PSet(\n"
+        "    numberOfStreams = cms.untracked.uint32(0),\n"
+        "    numberOfThreads = cms.untracked.uint32(1),\n"
+        "    wantSummary = cms.untracked.bool(False)\n)\n\n"
+        "# Production Info\n"
+        "process.configurationMetadata = cms.untracked.PSet(\n"
+        f"    annotation = cms.untracked.string('{options.type} nevts:{options.number}'),\n"
+        "    name = cms.untracked.string('Applications')\n)\n"
+    )
+    outputs, statements, paths, scheduled = [], [], [], []
+    for name, what in options.steps:
+        if name not in _STEPS:
+            raise ValueError(f"Step {name} unknown")
+        part = _STEPS[name](options, what)
+        outputs += part.get("outputs", [])
+        statements += part.get("statements", [])
+        paths += part.get("paths", [])
+        scheduled += part.get("scheduled", [])
+    yield from ("# Output definition", *outputs, "# Other statements", *statements)
+    yield "from Configuration.AlCa.GlobalTag import GlobalTag"
+    yield f"process.GlobalTag = GlobalTag(process.GlobalTag, {options.conditions!r}, '')"
+    yield from ("", "# Path and EndPath definitions", *paths, "", "# Schedule definition")
+    yield f"process.schedule = cms.Schedule({','.join(f'process.{p}' for p in scheduled)})"
+    if options.nThreads != "1":
+        yield "\n#Setup FWK for multithreaded"
+        yield f"process.options.numberOfThreads = {int(options.nThreads)}"
+        yield f"process.options.numberOfStreams = {int(options.nStreams)}"
+    yield "\n# Customisation from command line\n"
+    if options.customise_commands:
+        yield options.customise_commands.replace("\\n", "\n")
+
+
+def _process(options: Namespace) -> Iterator[str]:
+    eras = [each for each in (options.era or "").split(",") if each]
+    modifiers = [each for each in (options.procModifiers or "").split(",") if each]
+    for modifier in modifiers:
+        if modifier not in MODIFIERS:
+            raise ValueError(f"An unknown procModifier was requested: {modifier}")
+    yield from (f"from Configuration.Eras.Era_{each}_cff import {each}" for each in eras)
+    yield from (f"from Configuration.ProcessModifiers.{m}_cff import {m}" for m in modifiers)
+    yield f"process = cms.Process({','.join([repr(options.processName), *eras, *modifiers])})"
+
+
+def _source(options: Namespace) -> Iterator[str]:
+    names = [f"{options.dirin}{name}" for name in options.filein.split(",") if name]
+    yield "# Input source"
+    yield 'process.source = cms.Source("PoolSource",'
+    listed = ",\n        ".join(repr(name) for name in names)
+    yield f"    fileNames = cms.untracked.vstring({listed}),"
+    if any(name == "ALCAHARVEST" for name, _ in options.steps):
+        yield "    processingMode = cms.untracked.string('RunsAndLumis'),"
+    yield "    secondaryFileNames = cms.untracked.vstring()\n)\n"
+
+
+Part = dict[str, list[str]]
+
+
+def _raw2digi(options: Namespace, what: list[str]) -> Part:
+    paths = ["process.raw2digi_step = cms.Path(process.RawToDigi)"]
+    return {"paths": paths, "scheduled": ["raw2digi_step"]}
+
+
+def _reco(options: Namespace, what: list[str]) -> Part:
+    sequence = what[0] if what else "reconstruction"
+    paths = [f"process.reconstruction_step = cms.Path(process.{sequence})"]
+    return {"paths": paths, "scheduled": ["reconstruction_step"]}
+
+
+def _alcaproducer(options: Namespace, what: list[str]) -> Part:
+    _check_alcarecos(what)
+    content = options.eventcontent.split(",")[0]
+    output = _output(f"{content}output", options.fileout, options.datatier, "", [])
+    return {
+        "outputs": [output],
+        "paths": [f"process.{content}output_step = cms.EndPath(process.{content}output)"],
+        "scheduled": [*(f"pathALCARECO{name}" for name in what), f"{content}output_step"],
+    }
+
+
+def _alcaoutput(options: Namespace, what: list[str]) -> Part:
+    _check_alcarecos(what)
+    return _streams(what, f":{options.triggerResultsProcess}")
+
+
+def _alca(options: Namespace, what: list[str]) -> Part:
+    _check_alcarecos(what)
+    part = _streams(what, "")
+    return {**part, "scheduled": [*(f"pathALCARECO{name}" for name in what), *part["scheduled"]]}
+
+
+def _alcaharvest(options: Namespace, what: list[str]) -> Part:
+    known = {workflow.harvest for workflow in WORKFLOWS}
+    missing = [name for name in what if name not in known]
+    if missing:
+        raise ValueError(f"The following harvesting could not be found : {missing}")
+    writer = "ALCAHARVESTDQMSaveAndMetadataWriter"
+    return {
+        "statements": [
+            line
+            for name in what
+            for line in (
+                f"process.PoolDBOutputService.toPut.append(process.ALCAHARVEST{name}_dbOutput)",
+                "process.pclMetadataWriter.recordsToMap.append("
+                f"process.ALCAHARVEST{name}_metadata)",
+            )
+        ],
+        "paths": [f"process.{writer} = cms.Path(process.dqmSaver+process.pclMetadataWriter)"],
+        "scheduled": [*what, writer],
+    }
+
+
+def _endjob(options: Namespace, what: list[str]) -> Part:
+    paths = ["process.endjob_step = cms.EndPath(process.endOfProcess)"]
+    return {"paths": paths, "scheduled": ["endjob_step"]}
+
+
+_STEPS = {
+    "RAW2DIGI": _raw2digi,
+    "RECO": _reco,
+    "ALCAPRODUCER": _alcaproducer,
+    "ALCAOUTPUT": _alcaoutput,
+    "ALCA": _alca,
+    "ALCAHARVEST": _alcaharvest,
+    "ENDJOB": _endjob,
+}
+
+
+def _check_alcarecos(names: list[str]) -> None:
+    missing = [name for name in names if name not in ALCARECOS]
+    if missing:
+        raise ValueError(
+            f"The following alcas could not be found {missing}\navailable ones: {list(ALCARECOS)}"
+        )
+
+
+def _streams(names: list[str], process: str) -> Part:
+    label = "ALCARECOStream{}"
+    select = "pathALCARECO{}" + process
+    return {
+        "outputs": [
+            _output(label.format(n), f"{n}.root", "ALCARECO", n, [select.format(n)]) for n in names
+        ],
+        "paths": [
+            f"process.ALCARECOStream{n}OutPath = cms.EndPath(process.ALCARECOStream{n})"
+            for n in names
+        ],
+        "scheduled": [f"ALCARECOStream{n}OutPath" for n in names],
+    }
+
+
+def _output(label: str, file: str, tier: str, filter_name: str, select: list[str]) -> str:
+    selection = ", ".join(repr(each) for each in select)
+    return (
+        f'process.{label} = cms.OutputModule("PoolOutputModule",\n'
+        "    SelectEvents = cms.untracked.PSet(\n"
+        f"        SelectEvents = cms.vstring({selection})\n    ),\n"
+        "    dataset = cms.untracked.PSet(\n"
+        f"        dataTier = cms.untracked.string({tier!r}),\n"
+        f"        filterName = cms.untracked.string({filter_name!r})\n    ),\n"
+        f"    fileName = cms.untracked.string({file!r})\n)\n"
+    )

@@ -1,0 +1,1 @@
+"""HTCondor and XRootD as a private copy."""

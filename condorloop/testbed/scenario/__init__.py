@@ -1,0 +1,1 @@
+"""Scenarios: what happens when, and the player that makes it happen."""

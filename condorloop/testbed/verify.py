@@ -1,0 +1,196 @@
+"""The assay of a play: that every lumisection is in the payloads once, and the constants right.
+
+Knows what appeared, what the run directories hold and what the conditions database holds; it
+does not ask the submitter or its ledger what they believe.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from condorloop.config.calibration import Calibration
+from condorloop.model.enums import NodeKind, UploadOutcome
+from condorloop.model.lumis import Lumis
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, run_dir
+from condorloop.testbed.conditions import sqlite_file
+from condorloop.testbed.services import OBJECT_TYPES
+from condorloop.testbed.truth import Truth, compare, counted_twice
+
+
+@dataclass(frozen=True, slots=True)
+class Appeared:
+    """A RAW file that the player made appear.
+
+    Attributes
+    ----------
+    path, run, stream, lumis
+        The file.
+    time
+        When it became good; when it appeared, if it never was: seconds since the epoch.
+    good
+        Whether its lumisections must be in the payload.
+    maybe
+        Whether they may be: it was good, and is not any more.
+    """
+
+    path: str
+    run: int
+    stream: str
+    lumis: Lumis
+    time: float
+    good: bool
+    maybe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of one campaign; `faults` is empty if all is right.
+
+    `latencies` are the seconds from a good file's appearance to the first payload in the
+    database that holds it.
+    """
+
+    calibration: str
+    run: int
+    good: Lumis
+    in_payload: Lumis
+    uploads: int
+    latencies: tuple[float, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def median(self) -> float | None:
+        """The median latency."""
+        return statistics.median(self.latencies) if self.latencies else None
+
+    @property
+    def worst(self) -> float | None:
+        """The worst latency."""
+        return max(self.latencies, default=None)
+
+
+def appeared(record: Path) -> list[Appeared]:
+    """Read the player's record: each file as it was last, a line that was cut left out."""
+    lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
+    files: dict[str, Appeared] = {}
+    for row in filter(None, map(_row, lines)):
+        known = files.get(row["path"])
+        if known is None and "run" in row:
+            good = row.get("good", not row["fault"])
+            what = (row["path"], row["run"], row["stream"], Lumis.parse(row["ls"]), row["time"])
+            files[row["path"]] = Appeared(*what, good)
+        elif known is not None and "change" in row:
+            was, good = known.good or known.maybe, row["good"]
+            since = row["time"] if good and not was else known.time
+            files[row["path"]] = replace(known, good=good, maybe=was and not good, time=since)
+    return list(files.values())
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and "path" in row else None
+
+
+def assay(
+    folder: Path, calibration: Calibration, run: int, truth: Truth, work_dir: Path
+) -> Verdict:
+    """Examine one campaign of the submitter of `work_dir`, on the testbed of `folder`."""
+    stream = calibration.stream_path
+    files = [
+        f for f in appeared(folder / "appeared.jsonl") if f.run == run and f.path.startswith(stream)
+    ]
+    good = [f for f in files if f.good]
+    runs = run_dir(work_dir, calibration.name, run)
+    payloads = payloads_of(folder / "conditions" / "conditions.db", calibration, run)
+    covered = Lumis.union(Lumis.of(map(int, p["lumisections"])) for p in payloads)
+    expected = Lumis.union(f.lumis for f in good)
+    allowed = Lumis.union(f.lumis for f in files if f.good or f.maybe)
+    held = first_held(runs)
+    faults = [
+        *_faults_of_coverage(expected, allowed, covered),
+        *_faults_of_counting(payloads),
+        *faults_of_reco(runs, files),
+        *compare(OBJECT_TYPES[calibration.name], payloads, truth),
+    ]
+    if unheld := [f.path for f in good if f.path not in held]:
+        faults.append(f"{len(unheld)} good files in no payload: {unheld[0]} …")
+    return Verdict(
+        calibration=calibration.name,
+        run=run,
+        good=expected,
+        in_payload=covered,
+        uploads=len(_uploaded(runs)),
+        latencies=tuple(held[f.path] - f.time for f in good if f.path in held),
+        faults=tuple(faults),
+    )
+
+
+def payloads_of(database: Path, calibration: Calibration, run: int) -> list[dict[str, Any]]:
+    """Read the payloads that hold for a run in the conditions database, decoded."""
+    [tag] = calibration.harvest.upload.tags
+    since = {iov.since: iov.payload_hash for iov in sqlite_file.iovs(database, tag)}
+    wanted = [run] if calibration.since_is_run else [s for s in since if s >> 32 == run]
+    return [json.loads(sqlite_file.payload(database, since[s])) for s in wanted if s in since]
+
+
+def _faults_of_coverage(expected: Lumis, allowed: Lumis, covered: Lumis) -> Iterable[str]:
+    if missing := str(expected - covered):
+        yield f"LS {missing} had good files and are not in the payload"
+    if invented := str(covered - allowed):
+        yield f"LS {invented} are in the payload and had no good file"
+
+
+def _faults_of_counting(payloads: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    if twice := str(counted_twice(payloads)):
+        yield f"LS {twice} have events that were counted twice"
+
+
+def faults_of_reco(runs: Path, files: Sequence[Appeared]) -> Iterator[str]:
+    """Say which files of a run directory are not in exactly one RECO node that succeeded."""
+    nodes: dict[str, int] = {}
+    for manifest in runs.glob(f"dag*/{MANIFEST}"):
+        for node in read_json(manifest)["nodes"].values():
+            if (runs / node["witness"]).exists():
+                for path in node["files"]:
+                    nodes[path] = nodes.get(path, 0) + 1
+    for file in files:
+        count = nodes.get(file.path, 0)
+        if (file.good and count != 1) or (file.maybe and count > 1):
+            yield f"{file.path} is in {count} RECO nodes that succeeded"
+
+
+def _uploaded(runs: Path) -> dict[str, float]:
+    """When each harvest whose payload the service took was uploaded, by its directory's name."""
+    records = {r.parent.name: read_json(r) for r in runs.glob(f"harvestJob*/{UPLOAD_RECORD}")}
+    taken = UploadOutcome.UPLOADED
+    return {name: r["time"] for name, r in records.items() if r.get("outcome") == taken}
+
+
+def first_held(runs: Path) -> dict[str, float]:
+    """When each RAW file was first in a payload of a run directory that was uploaded."""
+    files_of = _files_of_alcareco(runs)
+    held: dict[str, float] = {}
+    for name, time in sorted(_uploaded(runs).items(), key=lambda item: item[1]):
+        for job in read_json(runs / name / HARVEST_RECORD)["inputs"]:
+            for path in files_of.get(job, ()):
+                held.setdefault(path, time)
+    return held
+
+
+def _files_of_alcareco(runs: Path) -> dict[str, list[str]]:
+    files: dict[str, list[str]] = {}
+    for manifest in runs.glob(f"dag*/{MANIFEST}"):
+        nodes = read_json(manifest)["nodes"]
+        for node in nodes.values():
+            if node["kind"] == NodeKind.ALCA:
+                files[node["output"]] = [f for p in node["parents"] for f in nodes[p]["files"]]
+    return files
