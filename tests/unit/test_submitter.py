@@ -17,9 +17,9 @@ from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter
 from tests.unit import examples
+from tests.unit.cycle.test_luminosity import Files
 from tests.unit.examples import KEY, RUN, START, TOP
-from tests.unit.test_luminosity import Files
-from tests.unit.test_notify import run_submitter
+from tests.unit.runtime.test_systemd import run_submitter
 
 
 def own_error(config):

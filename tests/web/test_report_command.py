@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from condorloop.cli.main import cli
 from condorloop.ledger.store import Ledger
 from tests.unit.examples import site_file
-from tests.unit.test_report import campaign
+from tests.unit.reports.test_report import campaign
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from condorloop.config.site import Site
 from condorloop.dagman.submit_description import job_kind, release_expression
 from condorloop.model.enums import NodeKind
 from tests.unit import examples
-from tests.unit.test_quoting import arguments_v2, awkward, matched, printable
+from tests.unit.dagman.test_quoting import arguments_v2, awkward, matched, printable
 
 NOW = 1_790_000_000
 

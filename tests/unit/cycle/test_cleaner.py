@@ -16,10 +16,10 @@ from condorloop.model.jobs import PlannedNode as Node
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.disk_usage import Size
 from condorloop.rundir.layout import RUN_START, run_dir
+from tests.unit.cli.test_main import condorloop
 from tests.unit.examples import KEY, RUN, START, TOP, site_file
-from tests.unit.test_cli import condorloop
-from tests.unit.test_leavings import ALL, KINDS, RECO, UNCOVERED, files_of, grown
-from tests.unit.test_wishes import asked, subject
+from tests.unit.policy.test_requests import asked, subject
+from tests.unit.rundir.test_disk_usage import ALL, KINDS, RECO, UNCOVERED, files_of, grown
 
 DAY = 86400.0
 LATER = START + 30 * DAY

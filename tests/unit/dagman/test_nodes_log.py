@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from condorloop.dagman.logs.job_events import nodes_log, parse
 from condorloop.dagman.logs.nodes_log import NodesLog
-from tests.unit.test_events import EXECUTES, SUBMITTED, TERMINATED
+from tests.unit.dagman.test_job_events import EXECUTES, SUBMITTED, TERMINATED
 
 POST = """016 (297.000.000) 2026-11-24 02:27:50 POST Script terminated.
 \t(1) Normal termination (return value {1})

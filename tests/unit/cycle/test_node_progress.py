@@ -14,8 +14,8 @@ from condorloop.model.enums import FileState
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import INPUTS, dag_dir, dag_file, run_dir
 from condorloop.rundir.witness import Witness
+from tests.unit.dagman.test_nodes_log import POST
 from tests.unit.examples import KEY, RUN, START, calibration, raw_file
-from tests.unit.test_nodes_log import POST
 
 DAG_ID = "ledger/EcalPedestals/398600/0"
 FILES = tuple(raw_file(i, i + 1, i + 1) for i in range(100))

@@ -300,7 +300,7 @@ def test_an_odd_file_name_reaches_its_job_as_it_is(rendered, tmp_path):
     assert match
     value = re.sub(r"\\(.)", r"\1", match[1])
     submit = htcondor2.Submit({"executable": "x", "filein": value, "arguments": '"$(filein)"'})
-    from tests.unit.test_quoting import arguments_v2
+    from tests.unit.dagman.test_quoting import arguments_v2
 
     assert arguments_v2(submit.expand("arguments")) == [f"root://127.0.0.1:2/{HOSTILE}"]
 

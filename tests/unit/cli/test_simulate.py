@@ -12,7 +12,7 @@ from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
 from condorloop.simulation.models.recorded_times import NodeJob, read, waits
 from tests.unit.examples import config, site_file
-from tests.unit.test_report import campaign
+from tests.unit.reports.test_report import campaign
 
 ECAL = "EcalPedestals"
 SCENARIO = """

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from condorloop.monitoring.metrics import Metrics
 from tests.unit.examples import TOP
-from tests.unit.test_metrics import whole_status
+from tests.unit.monitoring.test_metrics import whole_status
 
 NAME = re.compile(r"\bcondorloop_\w+")
 MATCHER = re.compile(r"(\w+)(=~|!~|!=|=)\"([^\"]*)\"")

@@ -16,9 +16,9 @@ from condorloop.ledger.store import Ledger
 from condorloop.services.oms import OmsUnavailable
 from condorloop.submitter import Submitter
 from tests.unit import examples
-from tests.unit.test_messengers import Hook, serving
-from tests.unit.test_metrics import samples
-from tests.unit.test_notify import Quiet
+from tests.unit.monitoring.test_metrics import samples
+from tests.unit.monitoring.test_transports import Hook, serving
+from tests.unit.runtime.test_systemd import Quiet
 
 
 def site_with(folder, **keys):
