@@ -22,13 +22,13 @@ from unittest.mock import patch
 from benchmarks.filled import SIZE, FilledRun, Filler, fill_archives
 from condorloop.config.loader import Config, load
 from condorloop.config.shipped_files import shipped
-from condorloop.cycle.ports import World
+from condorloop.cycle.ports import Ports
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.dagman.logs.job_events import nodes_log
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
-from condorloop.model.queue import Jobs, Queued, QueuedDag
+from condorloop.model.queue import JobSelector, Queued, QueuedDag
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import RUN_START, dag_file, run_dir
 from condorloop.services.storage import Storage
@@ -90,7 +90,7 @@ class Place:
         self.ledger = open_ledger(self.path, self.config.calibrations, self.now)
         storage = _Listings(self.config.site.storage, dict)
         storage.counts = self.counts
-        world = World(_Oms(self), storage, _Pool(self))
+        world = Ports(_Oms(self), storage, _Pool(self))
         self.submitter = Submitter(self.config, self.ledger, lambda: self.now, world)
 
     def close(self) -> None:
@@ -253,11 +253,11 @@ class UndisturbedPool:
         """Nobody removes anything."""
         raise AssertionError(why)
 
-    def hold(self, jobs: Jobs, why: str) -> int:
+    def hold(self, jobs: JobSelector, why: str) -> int:
         """Nobody holds anything."""
         raise AssertionError(why)
 
-    def release(self, jobs: Jobs, why: str) -> int:
+    def release(self, jobs: JobSelector, why: str) -> int:
         """Nothing is held."""
         raise AssertionError(why)
 

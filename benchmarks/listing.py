@@ -15,8 +15,8 @@ from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.config.site import StorageSite
 from condorloop.cycle.intake import Intake
 from condorloop.ledger.store import Ledger
-from condorloop.runtime.shutdown import Interruption
-from condorloop.runtime.wakeup import Bell
+from condorloop.runtime.shutdown import Shutdown
+from condorloop.runtime.wakeup import Wakeup
 from condorloop.services.storage import Storage
 
 ANSWERS_IN = 0.2
@@ -44,7 +44,7 @@ def poll(folder: Path, streams: int, at_once: int, times: int) -> float:
     watched = {(f"/eos/cms/{i}", run): True for i in range(streams) for run in range(RUNS)}
     took = []
     with Ledger(folder / "condorloop.db") as ledger:
-        intake = Intake(storage, ledger, Interruption(Bell()), at_once)
+        intake = Intake(storage, ledger, Shutdown(Wakeup()), at_once)
         for _ in range(times):
             began = time.perf_counter()
             intake.observe(watched, time.time())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.counting import NOW, UndisturbedPool, configured
-from condorloop.cycle.ports import World
+from condorloop.cycle.ports import Ports
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
@@ -64,7 +64,7 @@ class Month:
         numbers = range(days * RUNS_A_DAY)
         self.runs = {400_000 + i: TakenRun(400_000 + i, NOW + i * every) for i in numbers}
         self.ledger = Ledger(self._config.site.work_dir / LEDGER)
-        world = World(_Oms(self), _Storage(self), _Pool(self, self._config.site.work_dir))
+        world = Ports(_Oms(self), _Storage(self), _Pool(self, self._config.site.work_dir))
         self._submitter = Submitter(self._config, self.ledger, lambda: self.now, world)
 
     def live(self) -> Iterator[float]:

@@ -19,8 +19,8 @@ from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.config.site import StorageSite
 from condorloop.cycle.intake import Intake
 from condorloop.ledger.store import Ledger
-from condorloop.runtime.shutdown import Interruption
-from condorloop.runtime.wakeup import Bell
+from condorloop.runtime.shutdown import Shutdown
+from condorloop.runtime.wakeup import Wakeup
 from condorloop.services.storage import Storage
 from condorloop.services.xrdfs import run_folder
 from tests.unit.examples import KEY, RUN
@@ -90,16 +90,16 @@ def probe_run(folder: Path, files: int, polls: int = POLLS) -> Probed:
 
 def _poll(tools: _Tools, listings: Sequence[Sequence[str]]) -> None:
     """Poll once for each listing, with a manager that knows nothing but its ledger."""
-    bell = Bell()
-    storage = Storage(tools.site, lambda: os.environ, bell.ring)
+    wakeup = Wakeup()
+    storage = Storage(tools.site, lambda: os.environ, wakeup.ring)
     try:
         with Ledger(tools.folder / "condorloop.db") as ledger:
-            interruption = Interruption(bell)
-            intake = Intake(storage, ledger, interruption, tools.site.listings_at_once)
+            shutdown = Shutdown(wakeup)
+            intake = Intake(storage, ledger, shutdown, tools.site.listings_at_once)
             for listing in listings:
                 tools.holds(listing)
                 intake.observe({(STREAM, RUN.number): True}, time.time())
-                intake.settle(time.time, bell)
+                intake.settle(time.time, wakeup)
             intake.close()
     finally:
         storage.close()

@@ -20,11 +20,11 @@ from condorloop.cycle.campaign_state import set_state
 from condorloop.cycle.cleaner import Cleaner
 from condorloop.cycle.intake import Intake
 from condorloop.cycle.isolation import Isolation
-from condorloop.cycle.latcher import Latching
+from condorloop.cycle.latcher import Latcher
 from condorloop.cycle.launcher import Launcher
-from condorloop.cycle.ports import World
-from condorloop.cycle.reload import Reloading
-from condorloop.cycle.request_handler import Granting
+from condorloop.cycle.ports import Ports
+from condorloop.cycle.reload import ConfigReload
+from condorloop.cycle.request_handler import RequestHandler
 from condorloop.cycle.tracker import Tracker
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
@@ -32,15 +32,15 @@ from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service
-from condorloop.monitoring.publisher import Seen, Showing
+from condorloop.monitoring.publisher import CycleReport, Publisher
 from condorloop.policy import planner, window
 from condorloop.policy.dag_limits import in_time, share
 from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.policy.window import AGAIN
 from condorloop.runtime import logs
-from condorloop.runtime.shutdown import Interruption, Stopped
-from condorloop.runtime.systemd import Notifier
-from condorloop.runtime.wakeup import Bell
+from condorloop.runtime.shutdown import Shutdown, Stopped
+from condorloop.runtime.systemd import SystemdNotifier
+from condorloop.runtime.wakeup import Wakeup
 from condorloop.services.cmssw import Cmssw
 from condorloop.text import one_line, plural
 
@@ -70,37 +70,37 @@ class Submitter:
         config: Config,
         ledger: Ledger,
         clock: Callable[[], float] = time.time,
-        world: World | None = None,
+        world: Ports | None = None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._bell = Bell()
-        self._interruption = Interruption(self._bell)
-        self._notify = Notifier.of(os.environ)
-        self._world = world or World.of(config.site, lambda: self._cmssw, self._bell.ring)
+        self._wakeup = Wakeup()
+        self._shutdown = Shutdown(self._wakeup)
+        self._systemd = SystemdNotifier.of(os.environ)
+        self._ports = world or Ports.of(config.site, lambda: self._cmssw, self._wakeup.ring)
         self._ledger_service = Service("ledger")
         self._service = Service("condorloop")
-        self._latching = Latching(self._world.oms, ledger, self._interruption)
+        self._latcher = Latcher(self._ports.oms, ledger, self._shutdown)
         self._intake = Intake(
-            *(self._world.storage, ledger, self._interruption),
+            *(self._ports.storage, ledger, self._shutdown),
             config.site.storage.listings_at_once,
         )
-        self._reloading = Reloading()
+        self._reload = ConfigReload()
         self._config = config
         self._renderer = Renderer(config, config.site.work_dir, ledger.id)
-        pool, renderer = self._world.pool, self._renderer
-        self._launcher = Launcher(ledger, renderer, pool, self._interruption)
+        pool, renderer = self._ports.pool, self._renderer
+        self._launcher = Launcher(ledger, renderer, pool, self._shutdown)
         self._isolation = Isolation()
         self._put_off = 0
         self._polled_at = 0.0
         self._cleaner = Cleaner(ledger)
         self._archiver = Archiver(ledger)
-        self._granting = Granting(
-            *(ledger, self._launcher, pool, self._interruption, self._isolation, self._cleaner)
+        self._request_handler = RequestHandler(
+            *(ledger, self._launcher, pool, self._shutdown, self._isolation, self._cleaner)
         )
-        self._showing = Showing(config, ledger)
+        self._publisher = Publisher(config, ledger)
         self._tracker = Tracker(
-            ledger, renderer, pool, self._launcher, self._interruption, self._isolation
+            ledger, renderer, pool, self._launcher, self._shutdown, self._isolation
         )
 
     @cached_property
@@ -117,28 +117,28 @@ class Submitter:
         """
         calibrations = ", ".join(self._config.calibrations)
         log.info("condorloop starts at site %s: %s", self._config.site.name, calibrations)
-        self._showing.announce(self._config)
+        self._publisher.announce(self._config)
         next_poll = time.monotonic()
-        while not self._interruption.wished:
+        while not self._shutdown.wished:
             poll = time.monotonic() >= next_poll
             if poll:
                 next_poll = time.monotonic() + self._config.site.poll_interval
             try:
                 self._take_up_configuration()
                 if self.attempt(poll=poll):
-                    self._notify.cycled(self._showing.status)
+                    self._systemd.cycled(self._publisher.status)
             except Stopped:
                 break
-            if not self._interruption.wished:
-                self._bell.wait(next_poll - time.monotonic())
-        self._notify.stopping()
+            if not self._shutdown.wished:
+                self._wakeup.wait(next_poll - time.monotonic())
+        self._systemd.stopping()
         log.info("condorloop stops; DAGs that were submitted go on")
 
     def once(self) -> None:
         """Make one whole pass: what is new is probed and acted on before it returns."""
         try:
             self.cycle()
-            self._intake.settle(self._clock, self._bell)
+            self._intake.settle(self._clock, self._wakeup)
             self.cycle()
         except Stopped:
             log.info("condorloop stops; DAGs that were submitted go on")
@@ -154,11 +154,11 @@ class Submitter:
 
     def stop(self) -> None:
         """End after the cycle that is under way; from any thread."""
-        self._interruption.wish()
+        self._shutdown.wish()
 
     def interrupt(self, *signal: object) -> None:
         """End within a moment, whoever is waited for; a signal handler of the main thread."""
-        self._interruption.interrupt(*signal)
+        self._shutdown.interrupt(*signal)
 
     def reload(self, read: Callable[[], Config]) -> None:
         """Read the configuration anew before the next cycle; safe in a signal handler.
@@ -166,14 +166,14 @@ class Submitter:
         DAGs in the queue stay what they are. A configuration that cannot be used changes
         nothing, and neither does one of another site: that takes a new start.
         """
-        self._reloading.wish(read)
-        self._bell.ring()
+        self._reload.wish(read)
+        self._wakeup.ring()
 
     def _take_up_configuration(self) -> None:
-        if not self._reloading.wished:
+        if not self._reload.wished:
             return
-        self._notify.reloading()
-        config = self._reloading.take_up(self._config, self._clock())
+        self._systemd.reloading()
+        config = self._reload.take_up(self._config, self._clock())
         if config is None:
             return
         self.__dict__.pop("_cmssw", None)
@@ -192,9 +192,9 @@ class Submitter:
 
     def close(self) -> None:
         """Start nothing more."""
-        self._showing.close()
+        self._publisher.close()
         self._intake.close()
-        self._world.close()
+        self._ports.close()
 
     def attempt(self, *, poll: bool = True) -> bool:
         """Make a cycle; one that cannot be written down is a service that fails for a while.
@@ -244,9 +244,9 @@ class Submitter:
         runs = self._poll(now) if poll else []
         self._grant(now)
         known = self._ledger.known(runs[0].number) if runs else frozenset()
-        self._latching.say_why_not(self._config, now, runs, known)
+        self._latcher.say_why_not(self._config, now, runs, known)
         calibrations = self._config.calibrations
-        campaigns = self._latching.luminosity.given_to(self._campaigns(now), calibrations)
+        campaigns = self._latcher.luminosity.given_to(self._campaigns(now), calibrations)
         wanted = planner.decide(
             *(now, runs, known, campaigns, calibrations),
             guard=self._isolation.one_campaign_only,
@@ -257,13 +257,13 @@ class Submitter:
         if poll:
             self._cleaner.tidy(self._config, now)
             self._archiver.tidy(self._config, now)
-            self._showing.look(self._config, now)
+            self._publisher.look(self._config, now)
             self._show(now)
 
     def _grant(self, now: float) -> None:
         for request in self._ledger.requests():
             try:
-                self._granting.grant(request, now)
+                self._request_handler.grant(request, now)
             except LedgerError:
                 raise
             except Exception as error:
@@ -273,7 +273,7 @@ class Submitter:
 
     def _poll(self, now: float) -> list[Run]:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
-        runs = self._latching.observe(self._config, now)
+        runs = self._latcher.observe(self._config, now)
         self._intake.observe(self._ledger.watched(now - self._window, now - AGAIN), now)
         campaigns = self._campaigns(now)
         self._tracker.observe(campaigns, now)
@@ -293,7 +293,7 @@ class Submitter:
         with self._isolation.one_campaign_only(key):
             match action:
                 case Latch(run=run, reason=reason):
-                    self._latching.latch(self._renderer, key, run, reason, now)
+                    self._latcher.latch(self._renderer, key, run, reason, now)
                 case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
                     number, batch, job = self._ledger.next_numbers(campaign.id)
                     calibration = self._config.calibrations[key.calibration]
@@ -310,9 +310,9 @@ class Submitter:
 
     def _show(self, now: float) -> None:
         tracker = self._tracker
-        seen = Seen(
+        seen = CycleReport(
             services=(
-                *(self._latching.service, self._intake.service, tracker.service),
+                *(self._latcher.service, self._intake.service, tracker.service),
                 *(self._intake.probing, self._launcher.service, self._ledger_service),
                 self._service,
             ),
@@ -324,9 +324,9 @@ class Submitter:
             held_jobs=tracker.held_jobs,
             idle_dags=tracker.idle_dags(now),
             put_off=self._put_off,
-            not_taken_up=self._reloading.refused,
+            not_taken_up=self._reload.refused,
         )
-        self._showing.show(self._config, seen, now, self._clock() - now)
+        self._publisher.show(self._config, seen, now, self._clock() - now)
 
 
 def _named(request: Request) -> tuple[str, int, str]:

@@ -24,7 +24,7 @@ from condorloop.ledger.queries.campaigns import LedgerView
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class CommonOptions:
     """What the common options say: which site, which calibrations."""
 
     site: Path | None
@@ -121,9 +121,9 @@ def _ever_latched(work_dir: Path) -> frozenset[str]:
     return frozenset()
 
 
-def _so_far(ctx: click.Context) -> Given:
+def _so_far(ctx: click.Context) -> CommonOptions:
     """What the options say on a command line that is not at its end."""
-    return Given(ctx.params.get("site"), ctx.params.get("calibrations"), ())
+    return CommonOptions(ctx.params.get("site"), ctx.params.get("calibrations"), ())
 
 
 class _Run(click.IntRange):
@@ -174,6 +174,6 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(
         site: Path | None, calibrations: Path | None, only: tuple[str, ...], **others: object
     ) -> None:
-        command(Given(site, calibrations, only), **others)
+        command(CommonOptions(site, calibrations, only), **others)
 
     return with_options

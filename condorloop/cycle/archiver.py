@@ -13,7 +13,7 @@ from pathlib import Path
 from condorloop.config.loader import Config
 from condorloop.ledger.archive import ArchiveError, archive_of, archives
 from condorloop.ledger.store import Ledger, LedgerError
-from condorloop.model.enums import Kept
+from condorloop.model.enums import Artifact
 
 EVERY = 600.0
 """Seconds between two looks for what may go."""
@@ -72,7 +72,7 @@ class Archiver:
         for settled in self._ledger.settled(run):
             calibration = config.calibrations.get(settled.key.calibration)
             goes = calibration is not None and calibration.retention.reco is not None
-            if goes and Kept.RECO not in settled.cleaned:
+            if goes and Artifact.RECO not in settled.cleaned:
                 return True
         return False
 

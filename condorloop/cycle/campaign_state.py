@@ -10,7 +10,7 @@ import logging
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign
-from condorloop.model.enums import CampaignState, Kept
+from condorloop.model.enums import Artifact, CampaignState
 from condorloop.rundir.durable import write_lines, write_whole
 from condorloop.rundir.layout import RUN_END, iso_time
 from condorloop.runtime.logs import say
@@ -31,7 +31,7 @@ def set_state(
     OSError
         The run directory cannot be written.
     """
-    if Kept.RUNS in campaign.cleaned:
+    if Artifact.RUNS in campaign.cleaned:
         pass  # there is no run directory any more
     elif state.open:
         (renderer.run_dir(campaign.key) / RUN_END).unlink(missing_ok=True)

@@ -14,8 +14,8 @@ from typing import Any
 from condorloop.config.loader import Config
 from condorloop.ledger.queries.retention import LedgerRetention
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import CampaignKey, Settled
-from condorloop.model.enums import CampaignState, Kept
+from condorloop.model.campaign import CampaignKey, ClosedCampaign
+from condorloop.model.enums import Artifact, CampaignState
 from condorloop.policy import window
 from condorloop.policy.retention import due, goes_at, is_configured
 from condorloop.rundir.disk_usage import Size, remove, size_of
@@ -35,7 +35,7 @@ ON_REQUEST = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class ArtifactUsage:
     """One thing that a campaign left: how large it is, and when it goes, None if never."""
 
     size: Size
@@ -50,13 +50,13 @@ class Inventory:
     key: CampaignKey
     state: CampaignState
     closed_at: float | None
-    leavings: Mapping[Kept, Leaving] = field(default_factory=dict)
+    leavings: Mapping[Artifact, ArtifactUsage] = field(default_factory=dict)
 
     @property
     def freed(self) -> Size:
         """What cleaning up removes now; the run directory has all the rest in it."""
         going = {kept: each.size for kept, each in self.leavings.items() if each.goes_now}
-        return going.get(Kept.RUNS) or sum(going.values(), Size())
+        return going.get(Artifact.RUNS) or sum(going.values(), Size())
 
 
 def inventories(
@@ -77,13 +77,13 @@ def inventories(
         covered = ledger.covered_reco(settled)
         at = goes_at(settled, calibration.retention, window.longest(config.calibrations))
         now_going = due(now, settled, calibration.retention, window.longest(config.calibrations))
-        sizes = {kept: size_of(folder, kept, covered) for kept in Kept}
+        sizes = {kept: size_of(folder, kept, covered) for kept in Artifact}
         yield Inventory(
             key=settled.key,
             state=settled.state,
             closed_at=None if settled.state.open else settled.closed_at,
             leavings={
-                kept: Leaving(each, at.get(kept), kept in now_going)
+                kept: ArtifactUsage(each, at.get(kept), kept in now_going)
                 for kept, each in sizes.items()
                 if each.files
             },
@@ -139,7 +139,7 @@ class Cleaner:
         self.errors: dict[CampaignKey, str] = {}
         self._ledger = ledger
         self._next = 0.0
-        self._gone: dict[tuple[int, Kept], Size] = {}
+        self._gone: dict[tuple[int, Artifact], Size] = {}
 
     def tidy(self, config: Config, now: float) -> None:
         """Remove a little of what may go, if it is time to look."""
@@ -180,7 +180,9 @@ class Cleaner:
                     return gone, False
         return gone, True
 
-    def _remove(self, config: Config, settled: Settled, kept: Kept, most: int) -> tuple[Size, bool]:
+    def _remove(
+        self, config: Config, settled: ClosedCampaign, kept: Artifact, most: int
+    ) -> tuple[Size, bool]:
         if kept not in settled.begun:
             self._ledger.set_cleaned(settled.id, kept, begun=True)
         covered = self._ledger.covered_reco(settled)
@@ -195,5 +197,5 @@ class Cleaner:
         return removed, True
 
 
-def _folder(config: Config, settled: Settled) -> Path:
+def _folder(config: Config, settled: ClosedCampaign) -> Path:
     return run_dir(config.site.work_dir, settled.key.calibration, settled.key.run)

@@ -17,8 +17,8 @@ from condorloop.model.campaign import Probe
 from condorloop.model.enums import FileState
 from condorloop.model.lumis import EMPTY
 from condorloop.model.service import Service
-from condorloop.runtime.shutdown import Interruption
-from condorloop.runtime.wakeup import Bell
+from condorloop.runtime.shutdown import Shutdown
+from condorloop.runtime.wakeup import Wakeup
 from condorloop.services.storage import Contents, StorageUnavailable, unusable_name
 from condorloop.text import plural
 
@@ -36,15 +36,13 @@ log = logging.getLogger(__name__)
 class Intake:
     """Watches the run folders of a site's storage; lists so many `at_once`."""
 
-    def __init__(
-        self, storage: Files, ledger: Ledger, interruption: Interruption, at_once: int
-    ) -> None:
+    def __init__(self, storage: Files, ledger: Ledger, shutdown: Shutdown, at_once: int) -> None:
         self.service = Service("EOS")
         self.probing = Service("edmFileUtil")
         self.listed: dict[tuple[str, int], float] = {}
         self._ledger = ledger
         self._storage = storage
-        self._interruption = interruption
+        self._shutdown = shutdown
         self._threads = ThreadPoolExecutor(at_once, "listing")
         self._listing: dict[tuple[str, int], Mapping[str, int]] = {}
         self._asked: dict[tuple[str, int], float] = {}
@@ -71,7 +69,7 @@ class Intake:
         asked = [(folder, self._threads.submit(self._list, *folder, down)) for folder in turn]
         for (stream, run), answer in asked:
             try:
-                with self._interruption.outside():
+                with self._shutdown.outside():
                     listing = answer.result()
             except StorageUnavailable as error:
                 errors.append(error)
@@ -118,10 +116,10 @@ class Intake:
         self._probed_size.setdefault(path, self._size(stream, run, path))
         self._storage.start_probe(path)
 
-    def settle(self, clock: Callable[[], float], bell: Bell) -> None:
+    def settle(self, clock: Callable[[], float], wakeup: Wakeup) -> None:
         """Wait until every probe that is under way has told its result; the last rings the bell."""
-        while self._storage.probing and not self._interruption.wished:
-            bell.wait(PROBE_WAIT)
+        while self._storage.probing and not self._shutdown.wished:
+            wakeup.wait(PROBE_WAIT)
             self.take_probes(clock())
 
     def _size(self, stream: str, run: int, path: str) -> int | None:

@@ -15,19 +15,19 @@ from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.service import Service
 from condorloop.policy import planner, window
 from condorloop.runtime.logs import say
-from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.shutdown import Shutdown
 from condorloop.services.oms import OmsUnavailable
 
 
-class Latching:
+class Latcher:
     """Watches the runs of an OMS."""
 
-    def __init__(self, oms: Runs, ledger: Ledger, interruption: Interruption) -> None:
+    def __init__(self, oms: Runs, ledger: Ledger, shutdown: Shutdown) -> None:
         self.service = Service("OMS")
-        self.luminosity = Luminosity(oms, ledger, interruption)
+        self.luminosity = Luminosity(oms, ledger, shutdown)
         self._oms = oms
         self._ledger = ledger
-        self._interruption = interruption
+        self._shutdown = shutdown
         self._not_latched: dict[CampaignKey, str] = {}
 
     def observe(self, config: Config, now: float) -> list[Run]:
@@ -36,7 +36,7 @@ class Latching:
         known = self._ledger.open_runs(since)
         runs: list[Run] = []
         try:
-            with self._interruption.outside():
+            with self._shutdown.outside():
                 runs = self._oms.runs(since)
             self._ledger.update_runs(runs)
             if hidden := sorted(set(known) - {run.number for run in runs}):

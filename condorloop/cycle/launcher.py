@@ -19,7 +19,7 @@ from condorloop.model.enums import UploadOutcome
 from condorloop.model.service import Service
 from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name
 from condorloop.runtime.logs import say
-from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.shutdown import Shutdown
 from condorloop.text import one_line
 
 
@@ -31,13 +31,13 @@ class Launcher:
         ledger: Ledger,
         renderer: Renderer,
         schedd: Pool,
-        interruption: Interruption,
+        shutdown: Shutdown,
     ) -> None:
         self.service = Service("submission of DAGs")
         self._ledger = ledger
         self.renderer = renderer
         self._schedd = schedd
-        self._interruption = interruption
+        self._shutdown = shutdown
         self._silent_at: float | None = None
         self._refused: dict[int, str] = {}
 
@@ -102,7 +102,7 @@ class Launcher:
             return  # no use to wait for the schedd for each DAG
         file = dag_file(self.renderer.run_dir(key), number)
         try:
-            with self._interruption.outside():
+            with self._shutdown.outside():
                 cluster = self._schedd.submit(file, f"{key} {label}")
         except ScheddUnavailable as error:
             self.service.failed(error, now)

@@ -12,7 +12,7 @@ from condorloop.config.calibration import Calibration
 from condorloop.cycle.ports import Runs
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign
-from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.shutdown import Shutdown
 
 
 class Luminosity:
@@ -28,10 +28,10 @@ class Luminosity:
         How the process is asked to end.
     """
 
-    def __init__(self, oms: Runs, ledger: Ledger, interruption: Interruption) -> None:
+    def __init__(self, oms: Runs, ledger: Ledger, shutdown: Shutdown) -> None:
         self._oms = oms
         self._ledger = ledger
-        self._interruption = interruption
+        self._shutdown = shutdown
 
     def observe(self, calibrations: Mapping[str, Calibration], since: float) -> None:
         """Ask for what is missing of runs that started since: one request a run, if anything is.
@@ -44,7 +44,7 @@ class Luminosity:
         counting = _counting(calibrations)
         missing = self._ledger.unmeasured(counting, since) if counting else {}
         for run, last in missing.items():
-            with self._interruption.outside():
+            with self._shutdown.outside():
                 told = self._oms.luminosity(run, last)
             self._ledger.add_luminosity(run, told)
 

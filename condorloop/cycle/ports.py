@@ -14,7 +14,7 @@ from condorloop.config.site import Site
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.dagman.schedd.client import Schedd
 from condorloop.model.campaign import Run
-from condorloop.model.queue import Jobs, Queued
+from condorloop.model.queue import JobSelector, Queued
 from condorloop.services.oms import Oms
 from condorloop.services.storage import Contents, Storage
 
@@ -67,10 +67,10 @@ class Pool(Protocol):
     def remove(self, cluster: int, why: str) -> None:
         """Take a DAG out of the queue."""
 
-    def hold(self, jobs: Jobs, why: str) -> int:
+    def hold(self, jobs: JobSelector, why: str) -> int:
         """Put jobs on hold, and say how many."""
 
-    def release(self, jobs: Jobs, why: str) -> int:
+    def release(self, jobs: JobSelector, why: str) -> int:
         """Release jobs that are on hold, and say how many."""
 
     def history(self, cluster: int, after: float = 0.0) -> HistoryEnd | None:
@@ -81,7 +81,7 @@ class Pool(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Ports:
     """The services that the loop asks."""
 
     oms: Runs
@@ -94,7 +94,7 @@ class World:
         site: Site,
         environment: Callable[[], Mapping[str, str]],
         on_probed: Callable[[], None],
-    ) -> World:
+    ) -> Ports:
         """The real world of a site.
 
         Parameters

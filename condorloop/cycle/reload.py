@@ -15,7 +15,7 @@ from condorloop.config.site import Site
 log = logging.getLogger(__name__)
 
 
-class Reloading:
+class ConfigReload:
     """A wish to read the configuration anew, and what became of the last one.
 
     `refused` says why the last one was not taken up and since when, in seconds since the epoch; it

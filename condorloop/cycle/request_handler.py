@@ -19,7 +19,7 @@ from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import CampaignState, DagState, RequestKind
-from condorloop.model.queue import Jobs
+from condorloop.model.queue import JobSelector
 from condorloop.model.request import ALL_RUNS, Request
 from condorloop.policy import requests
 from condorloop.policy.requests import Abandon, Act, Hold, Plan, Release, Resubmit, Subject
@@ -27,7 +27,7 @@ from condorloop.rundir.disk_usage import Size
 from condorloop.rundir.durable import set_aside
 from condorloop.rundir.layout import alcareco_name, dag_dir, outputs
 from condorloop.runtime.logs import say
-from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.shutdown import Shutdown
 from condorloop.text import plural
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class _NotYet(Exception):
     """Something has to end first; the request waits."""
 
 
-class Granting:
+class RequestHandler:
     """Carries out the requests of one ledger."""
 
     def __init__(
@@ -45,14 +45,14 @@ class Granting:
         ledger: Ledger,
         launcher: Launcher,
         pool: Pool,
-        interruption: Interruption,
+        shutdown: Shutdown,
         isolation: Isolation,
         cleaner: Cleaner,
     ) -> None:
         self._ledger = ledger
         self._launcher = launcher
         self._pool = pool
-        self._interruption = interruption
+        self._shutdown = shutdown
         self._isolation = isolation
         self._cleaner = cleaner
         self._done: dict[int, dict[CampaignKey, str]] = {}
@@ -203,10 +203,10 @@ class Granting:
         held = 0
         for target in act.targets:
             dag_id = self._id_of(act, target.dag)
-            with self._interruption.outside():
+            with self._shutdown.outside():
                 if target.node is None:
-                    held += self._pool.hold(Jobs(dag_id, dagman=True), why)
-                nodes = Jobs(dag_id, node=target.node, running=act.running)
+                    held += self._pool.hold(JobSelector(dag_id, dagman=True), why)
+                nodes = JobSelector(dag_id, node=target.node, running=act.running)
                 held += self._pool.hold(nodes, why)
         if act.targets:
             words.append(f"{_of(held, act)} put on hold")
@@ -219,11 +219,11 @@ class Granting:
         released = 0
         for target in act.targets:
             dag_id = self._id_of(act, target.dag)
-            with self._interruption.outside():
-                nodes = Jobs(dag_id, node=target.node)
+            with self._shutdown.outside():
+                nodes = JobSelector(dag_id, node=target.node)
                 released += self._pool.release(nodes, f"released by {who}")
                 if target.node is None:
-                    dagman = Jobs(dag_id, dagman=True)
+                    dagman = JobSelector(dag_id, dagman=True)
                     released += self._pool.release(dagman, f"released by {who}")
         if act.whole:
             self._ledger.set_held_by(campaign.id, "")
@@ -246,7 +246,7 @@ class Granting:
         self._ledger.withdraw_dags([d.id for d in act.dags], who)
         for dag in act.dags:
             if dag.state is DagState.ACTIVE and dag.cluster is not None:
-                with self._interruption.outside():
+                with self._shutdown.outside():
                     self._pool.remove(dag.cluster, f"abandoned by {who}")
         if act.dags:
             words.append(f"{', '.join(d.label for d in act.dags)} removed")

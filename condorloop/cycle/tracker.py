@@ -22,16 +22,16 @@ from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.dagman.schedd.idle_reasons import IDLE_LONG
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
-from condorloop.model.enums import CampaignState, DagState, Kept
+from condorloop.model.enums import Artifact, CampaignState, DagState
 from condorloop.model.jobs import FailedNode
-from condorloop.model.queue import HeldJob, Jobs, QueuedDag
+from condorloop.model.queue import HeldJob, JobSelector, QueuedDag
 from condorloop.model.service import Service
 from condorloop.node import attempts as failures
 from condorloop.policy.window import closing_rules, is_over, is_past
 from condorloop.rundir.durable import let_group_write, read_json
 from condorloop.rundir.layout import MANIFEST, RUN_START, dag_dir, dag_file
 from condorloop.runtime.logs import say
-from condorloop.runtime.shutdown import Interruption
+from condorloop.runtime.shutdown import Shutdown
 
 DELETED = "its directory was deleted"
 """Why a DAG is taken out of the queue that works in what is no longer there."""
@@ -52,7 +52,7 @@ class Tracker:
         renderer: Renderer,
         schedd: Pool,
         launcher: Launcher,
-        interruption: Interruption,
+        shutdown: Shutdown,
         isolation: Isolation,
     ) -> None:
         self.service = Service("schedd")
@@ -62,7 +62,7 @@ class Tracker:
         self.renderer = renderer
         self._schedd = schedd
         self._launcher = launcher
-        self._interruption = interruption
+        self._shutdown = shutdown
         self._isolation = isolation
         self._missed: dict[int, float] = {}
         self._logs: dict[int, NodesLog] = {}
@@ -85,7 +85,7 @@ class Tracker:
     def _ask_queue(self, now: float) -> bool:
         mine = f"{self._ledger.id}/"
         try:
-            with self._interruption.outside():
+            with self._shutdown.outside():
                 queued = self._schedd.queued()
         except ScheddUnavailable as error:
             self.service.failed(error, now)
@@ -103,7 +103,7 @@ class Tracker:
 
     def _is_deleted(self, campaign: Campaign) -> bool:
         """Whether a person has deleted the run directory; retention has not."""
-        if not campaign.dag_count or Kept.RUNS in campaign.cleaned:
+        if not campaign.dag_count or Artifact.RUNS in campaign.cleaned:
             return False
         return not (self.renderer.run_dir(campaign.key) / RUN_START).exists()
 
@@ -186,9 +186,9 @@ class Tracker:
 
     def _hold(self, queued: QueuedDag, who: str) -> None:
         """Hold a DAG that got into the queue while somebody put its campaign on hold."""
-        with self._interruption.outside():
-            self._schedd.hold(Jobs(queued.id, dagman=True), f"held by {who}")
-            self._schedd.hold(Jobs(queued.id), f"held by {who}")
+        with self._shutdown.outside():
+            self._schedd.hold(JobSelector(queued.id, dagman=True), f"held by {who}")
+            self._schedd.hold(JobSelector(queued.id), f"held by {who}")
 
     def _ended(self, campaign: Campaign, dag: Dag, now: float) -> None:
         observed = self._observed(campaign, dag)
@@ -226,7 +226,7 @@ class Tracker:
     def _told_by_history(self, file: Path, dag: Dag, now: float) -> Ended | None:
         """Ask history how a DAG ended whose own files do not tell; None if it does not, either."""
         try:
-            with self._interruption.outside():
+            with self._shutdown.outside():
                 told = self._schedd.history(dag.cluster or 0, now - HISTORY)
         except ScheddUnavailable:
             return None
@@ -256,7 +256,7 @@ class Tracker:
 
     def _withdraw(self, queued: QueuedDag, why: str) -> None:
         """Take a DAG out of the queue that has no use any more."""
-        with self._interruption.outside():
+        with self._shutdown.outside():
             self._schedd.remove(queued.cluster, why)
 
     def _lose(self, key: CampaignKey, dag_id: int, number: int, now: float) -> None:

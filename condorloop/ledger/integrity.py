@@ -10,7 +10,14 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
-from condorloop.model.enums import CampaignState, DagState, FileState, Kept, NodeKind, UploadOutcome
+from condorloop.model.enums import (
+    Artifact,
+    CampaignState,
+    DagState,
+    FileState,
+    NodeKind,
+    UploadOutcome,
+)
 from condorloop.model.lumis import Lumis
 
 LAST_TIME = 253_402_300_799.0
@@ -101,5 +108,5 @@ def _odd_texts(db: sqlite3.Connection) -> Iterator[str]:
                 yield f"{table}.{column} has {error}"
     for (text,) in db.execute("SELECT DISTINCT cleaned FROM campaign"):
         names = {name.rstrip("?") for name in text.split(",") if name}
-        if not names <= set(Kept):
+        if not names <= set(Artifact):
             yield f"campaign.cleaned has {text[:40]!r}"

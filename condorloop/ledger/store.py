@@ -18,7 +18,7 @@ from condorloop.ledger.integrity import why_not_a_ledger
 from condorloop.ledger.queries.campaigns import BEGUN
 from condorloop.ledger.schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from condorloop.model.campaign import CampaignKey, Probe, Run
-from condorloop.model.enums import CampaignState, FileState, Kept
+from condorloop.model.enums import Artifact, CampaignState, FileState
 from condorloop.model.lumis import Lumis
 
 __all__ = ["Ledger", "LedgerDamaged", "LedgerError"]
@@ -166,7 +166,7 @@ class Ledger(DagLedger):
         with self._transaction():
             self._db.execute("UPDATE campaign SET asked_at = ? WHERE id = ?", (now, campaign_id))
 
-    def set_cleaned(self, campaign_id: int, kept: Kept, *, begun: bool = False) -> None:
+    def set_cleaned(self, campaign_id: int, kept: Artifact, *, begun: bool = False) -> None:
         """Write down that something a campaign left is removed, or is `begun` to be."""
         with self._transaction():
             row = self._all("SELECT cleaned FROM campaign WHERE id = ?", campaign_id)[0]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from condorloop.model.enums import Artifact as Artifact
 from condorloop.model.enums import CampaignState as CampaignState
 from condorloop.model.enums import DagState as DagState
 from condorloop.model.enums import FileState as FileState
-from condorloop.model.enums import Kept as Kept
 from condorloop.model.enums import NodeKind as NodeKind
 from condorloop.model.enums import RequestKind as RequestKind
 from condorloop.model.enums import UploadOutcome as UploadOutcome
@@ -198,7 +198,7 @@ class Campaign:
     revised: str = ""
     reason: str = ""
     held_by: str = ""
-    cleaned: frozenset[Kept] = frozenset()
+    cleaned: frozenset[Artifact] = frozenset()
     asked_at: float | None = None
     archived: bool = False
 
@@ -223,7 +223,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class ClosedCampaign:
     """What is known of a campaign whose files may go; times are seconds since the epoch.
 
     `closed_at` is when it came into its state. `busy` says that a DAG of it is in flight.
@@ -237,5 +237,5 @@ class Settled:
     run_start: float
     in_payload: Lumis
     busy: bool
-    cleaned: frozenset[Kept] = frozenset()
-    begun: frozenset[Kept] = frozenset()
+    cleaned: frozenset[Artifact] = frozenset()
+    begun: frozenset[Artifact] = frozenset()

@@ -74,7 +74,7 @@ class DagState(StrEnum):
     """Its directory was deleted; files of it that no ALCARECO holds wait for another DAG."""
 
 
-class Kept(StrEnum):
+class Artifact(StrEnum):
     """What a campaign leaves on the disk, as its retention has it."""
 
     RECO = "reco"

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from condorloop.model.campaign import CampaignKey, dag_label
+from condorloop.model.enums import Artifact as Artifact
 from condorloop.model.enums import CampaignState as CampaignState
 from condorloop.model.enums import DagState as DagState
 from condorloop.model.enums import FileState as FileState
-from condorloop.model.enums import Kept as Kept
 from condorloop.model.enums import NodeKind as NodeKind
 from condorloop.model.enums import RequestKind as RequestKind
 from condorloop.model.enums import UploadOutcome as UploadOutcome
@@ -84,7 +84,7 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
+class JobSelector:
     """Which jobs of a DAG in the queue are meant: its DAGMan, or those of its nodes.
 
     `node` None means all nodes; without `running` only those that wait to be run.

@@ -34,7 +34,7 @@ LATENCIES_SHOWN = 3 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class CycleReport:
     """What a cycle has seen, apart from what it wrote into the ledger.
 
     Attributes
@@ -67,7 +67,7 @@ class Seen:
     not_taken_up: tuple[str, float | None] = ("", None)
 
 
-class Showing:
+class Publisher:
     """Shows the state of a loop; `status` is what was shown last, None if nothing was yet."""
 
     def __init__(self, config: Config, ledger: Ledger) -> None:
@@ -102,7 +102,7 @@ class Showing:
         self._disk.look(now)
         self._tickets.look(config, now)
 
-    def show(self, config: Config, seen: Seen, now: float, took: float) -> None:
+    def show(self, config: Config, seen: CycleReport, now: float, took: float) -> None:
         """Write and tell the state as of `now`, after a cycle that `took` so many seconds.
 
         Raises

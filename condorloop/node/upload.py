@@ -133,12 +133,12 @@ def _why_not_upload(dag: DagContext, harvest: Path) -> Answer | None:
     if not record["iovs"]:
         return Answer(UploadOutcome.NO_PAYLOAD, "too few events")
     known = dag.manifest.get("uploaded")
-    if isinstance(known, dict) and goodness(known) >= goodness(record):
+    if isinstance(known, dict) and payload_rank(known) >= payload_rank(record):
         return Answer(UploadOutcome.SUPERSEDED, "the database holds as many LS")
     for other in sorted(dag.run_dir.glob(f"harvestJob*/{UPLOAD_RECORD}")):
         told = read_json(other)
         may_be_in = UploadOutcome.of(told) is UploadOutcome.UPLOADED or told.get("unanswered")
-        better = goodness(read_json(other.parent / HARVEST_RECORD)) >= goodness(record)
+        better = payload_rank(read_json(other.parent / HARVEST_RECORD)) >= payload_rank(record)
         if other.parent != harvest and may_be_in and better:
             return Answer(UploadOutcome.SUPERSEDED, f"{other.parent.name} holds as many LS")
     return None
@@ -167,7 +167,7 @@ def _ask(dag: DagContext, harvest: Path, lock: int) -> Answer:
     )
 
 
-def goodness(harvest: Mapping[str, Any]) -> tuple[int, int]:
+def payload_rank(harvest: Mapping[str, Any]) -> tuple[int, int]:
     """How good a payload is: from how many LS, then from how many events, it was made."""
     try:
         return len(read_lumis(harvest["lumis"])), int(harvest["events"])

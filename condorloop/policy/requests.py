@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from condorloop.model.campaign import Campaign, Dag, DagOutline
-from condorloop.model.enums import CampaignState, DagState, Kept, NodeKind, RequestKind
+from condorloop.model.enums import Artifact, CampaignState, DagState, NodeKind, RequestKind
 from condorloop.model.request import ALL_RUNS, Request
 
 
@@ -192,7 +192,7 @@ def _resubmit(request: Request, subject: Subject) -> Act | str:
     return Resubmit(campaign, dags, request.everything)
 
 
-_NEEDED = frozenset({Kept.ALCARECO, Kept.DAGS, Kept.RUNS})
+_NEEDED = frozenset({Artifact.ALCARECO, Artifact.DAGS, Artifact.RUNS})
 """What a campaign that runs again has to have."""
 
 

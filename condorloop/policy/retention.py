@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from condorloop.config.calibration import Retention
-from condorloop.model.campaign import Settled
-from condorloop.model.enums import Kept
+from condorloop.model.campaign import ClosedCampaign
+from condorloop.model.enums import Artifact
 
 
-def goes_at(settled: Settled, retention: Retention, window: float) -> dict[Kept, float]:
+def goes_at(settled: ClosedCampaign, retention: Retention, window: float) -> dict[Artifact, float]:
     """Say when each thing may go; what is missing is kept, or is removed already.
 
     Parameters
@@ -20,7 +20,7 @@ def goes_at(settled: Settled, retention: Retention, window: float) -> dict[Kept,
     window
         The longest time, in seconds from its start, for which any calibration uses a run.
     """
-    if settled.state.open or settled.busy or Kept.RUNS in settled.cleaned:
+    if settled.state.open or settled.busy or Artifact.RUNS in settled.cleaned:
         return {}
     over = settled.run_start + window
     return {
@@ -30,19 +30,21 @@ def goes_at(settled: Settled, retention: Retention, window: float) -> dict[Kept,
     }
 
 
-def due(now: float, settled: Settled, retention: Retention, window: float) -> tuple[Kept, ...]:
+def due(
+    now: float, settled: ClosedCampaign, retention: Retention, window: float
+) -> tuple[Artifact, ...]:
     """Say what goes now; the whole run directory alone if that is due."""
     found = [kept for kept, at in goes_at(settled, retention, window).items() if at <= now]
-    return (Kept.RUNS,) if Kept.RUNS in found else tuple(found)
+    return (Artifact.RUNS,) if Artifact.RUNS in found else tuple(found)
 
 
-def _ages(retention: Retention) -> Mapping[Kept, float]:
+def _ages(retention: Retention) -> Mapping[Artifact, float]:
     ages = {
-        Kept.RECO: retention.reco,
-        Kept.ALCARECO: retention.alcareco,
-        Kept.LOGS: retention.logs,
-        Kept.DAGS: retention.dags,
-        Kept.RUNS: retention.runs,
+        Artifact.RECO: retention.reco,
+        Artifact.ALCARECO: retention.alcareco,
+        Artifact.LOGS: retention.logs,
+        Artifact.DAGS: retention.dags,
+        Artifact.RUNS: retention.runs,
     }
     return {kept: age for kept, age in ages.items() if age is not None}
 

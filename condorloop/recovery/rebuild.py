@@ -24,7 +24,7 @@ from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
 from condorloop.model.enums import FileState, NodeKind
 from condorloop.policy.closure import verdict
 from condorloop.policy.window import LAST_CALL, closing_rules
-from condorloop.recovery.scan import Remains, owner_of, remains_of
+from condorloop.recovery.scan import CampaignOnDisk, campaigns_on_disk, owner_of
 from condorloop.runtime.logs import say
 from condorloop.services.xrdfs import run_folder
 
@@ -71,7 +71,7 @@ def _rebuild(path: Path, calibrations: Mapping[str, Calibration], now: float) ->
         beside.with_name(beside.name + part).unlink(missing_ok=True)
     with Ledger(beside, owner) as ledger:
         archived = _adopt_archives(ledger, path)
-        for remains in remains_of(path.parent, owner):
+        for remains in campaigns_on_disk(path.parent, owner):
             if remains.key not in archived:
                 _restore(ledger, remains, calibrations, now)
     for part in _PARTS[1:]:
@@ -93,7 +93,7 @@ def _adopt_archives(ledger: Ledger, path: Path) -> frozenset[CampaignKey]:
 
 
 def _restore(
-    ledger: Ledger, remains: Remains, calibrations: Mapping[str, Calibration], now: float
+    ledger: Ledger, remains: CampaignOnDisk, calibrations: Mapping[str, Calibration], now: float
 ) -> None:
     key, files = remains.key, remains.files
     stream = _stream(remains, calibrations)
@@ -124,7 +124,7 @@ def _restore(
     say(key, f"rebuilt from {remains.folder}: {len(remains.dags)} DAGs, {len(files)} RAW files")
 
 
-def _close(ledger: Ledger, remains: Remains, closing: Closing, now: float) -> None:
+def _close(ledger: Ledger, remains: CampaignOnDisk, closing: Closing, now: float) -> None:
     """Take a campaign over as closed: its window is long over, and nothing is begun for it."""
     campaign = _campaign(ledger, remains.key)
     for dag in campaign.dags:
@@ -155,7 +155,7 @@ def _restore_lost(ledger: Ledger, campaign_id: int, plan: DagPlan, now: float) -
     ledger.lose_dag(dag_id, kept, now)
 
 
-def _stream(remains: Remains, calibrations: Mapping[str, Calibration]) -> str | None:
+def _stream(remains: CampaignOnDisk, calibrations: Mapping[str, Calibration]) -> str | None:
     """The stream that a campaign reads: as configured, or as its files' paths tell."""
     key = remains.key
     if key.calibration in calibrations:

@@ -46,7 +46,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
+class CampaignOnDisk:
     """What is left of one campaign.
 
     `lost` are the plans of DAGs whose directories are gone and whose ALCARECO are not: only the
@@ -81,7 +81,7 @@ def owner_of(work_dir: Path) -> str | None:
     return max((t for t in told if t[1]), default=(0.0, None))[1]
 
 
-def remains_of(work_dir: Path, owner: str | None) -> Iterator[Remains]:
+def campaigns_on_disk(work_dir: Path, owner: str | None) -> Iterator[CampaignOnDisk]:
     """Read what is left of each campaign of the ledger `owner`, in the order of runs."""
     folders = ((_run_of(folder), folder) for folder in work_dir.glob("*/run*"))
     for run, folder in sorted((run, folder) for run, folder in folders if run):
@@ -89,7 +89,7 @@ def remains_of(work_dir: Path, owner: str | None) -> Iterator[Remains]:
         found.sort(key=lambda f: f.plan.number)
         numbers = {f.plan.number for f in found}
         key = CampaignKey(folder.parent.name, run)
-        yield Remains(
+        yield CampaignOnDisk(
             key=key,
             folder=folder,
             start=_time_in(folder / RUN_START),

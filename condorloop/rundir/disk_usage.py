@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop.model.enums import Kept
+from condorloop.model.enums import Artifact
 from condorloop.rundir.layout import INPUTS, MADE, MANIFEST
 from condorloop.text import plural, size
 
@@ -45,7 +45,7 @@ class Size:
         return f"{plural(self.files, 'file')}, {size(self.bytes)}"
 
 
-def size_of(run_dir: Path, kept: Kept, reco: Collection[str]) -> Size:
+def size_of(run_dir: Path, kept: Artifact, reco: Collection[str]) -> Size:
     """Say how much there is of something.
 
     Parameters
@@ -64,7 +64,7 @@ def size_of(run_dir: Path, kept: Kept, reco: Collection[str]) -> Size:
     return total
 
 
-def remove(run_dir: Path, kept: Kept, reco: Collection[str], most: int) -> tuple[Size, bool]:
+def remove(run_dir: Path, kept: Artifact, reco: Collection[str], most: int) -> tuple[Size, bool]:
     """Remove something, of at most so many files; tell what went, and whether that was all.
 
     A whole run directory is first moved aside, so that nobody takes a part of it for a campaign.
@@ -77,9 +77,9 @@ def remove(run_dir: Path, kept: Kept, reco: Collection[str], most: int) -> tuple
     if run_dir.is_symlink():
         raise OSError(errno.ELOOP, "it is a link, and left alone", str(run_dir))
     aside = _aside(run_dir)
-    if kept is Kept.RUNS and os.path.lexists(aside) and not _is_folder(aside):
+    if kept is Artifact.RUNS and os.path.lexists(aside) and not _is_folder(aside):
         raise OSError(errno.EEXIST, "it is in the way", str(aside))
-    if kept is Kept.RUNS and run_dir.exists() and not _aside(run_dir).exists():
+    if kept is Artifact.RUNS and run_dir.exists() and not _aside(run_dir).exists():
         run_dir.rename(_aside(run_dir))
     gone = Size()
     for path, status in _files(run_dir, kept, reco):
@@ -90,7 +90,7 @@ def remove(run_dir: Path, kept: Kept, reco: Collection[str], most: int) -> tuple
     for folder in _emptied(run_dir, kept):
         with suppress(OSError):  # it is not empty, or gone
             folder.rmdir()
-    return gone, kept is not Kept.RUNS or not run_dir.exists()
+    return gone, kept is not Artifact.RUNS or not run_dir.exists()
 
 
 def _aside(run_dir: Path) -> Path:
@@ -98,10 +98,10 @@ def _aside(run_dir: Path) -> Path:
 
 
 def _files(
-    run_dir: Path, kept: Kept, reco: Collection[str]
+    run_dir: Path, kept: Artifact, reco: Collection[str]
 ) -> Iterator[tuple[Path, os.stat_result]]:
     """What is something, but for folders."""
-    if kept is Kept.RUNS:
+    if kept is Artifact.RUNS:
         for folder in (_aside(run_dir), run_dir):
             yield from _all(folder)
         return
@@ -145,15 +145,20 @@ def _stays(name: str) -> bool:
     return tells or bool(_JOB_STREAMS.fullmatch(name))
 
 
-_PATHS = {Kept.RECO: _reco, Kept.ALCARECO: _alcareco, Kept.LOGS: _logs, Kept.DAGS: _dags}
+_PATHS = {
+    Artifact.RECO: _reco,
+    Artifact.ALCARECO: _alcareco,
+    Artifact.LOGS: _logs,
+    Artifact.DAGS: _dags,
+}
 
 
-def _emptied(run_dir: Path, kept: Kept) -> Iterator[Path]:
+def _emptied(run_dir: Path, kept: Artifact) -> Iterator[Path]:
     """The folders that can go when the files in them are gone, the inner ones first."""
-    if kept is Kept.RUNS:
+    if kept is Artifact.RUNS:
         yield from _below(_aside(run_dir))
         yield _aside(run_dir)
-    elif kept is Kept.DAGS and _is_folder(run_dir):
+    elif kept is Artifact.DAGS and _is_folder(run_dir):
         for folder in _folders(run_dir, _DAG):
             yield from _below(folder)
 

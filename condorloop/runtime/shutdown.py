@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from condorloop.runtime.wakeup import Bell
+from condorloop.runtime.wakeup import Wakeup
 
 
 class Stopped(BaseException):
     """The process is to end, and waited for an answer from outside."""
 
 
-class Interruption:
+class Shutdown:
     """A wish that the process ends.
 
     Parameters
@@ -24,15 +24,15 @@ class Interruption:
         Rung when the wish comes, so that nobody sleeps on.
     """
 
-    def __init__(self, bell: Bell) -> None:
-        self._bell = bell
+    def __init__(self, wakeup: Wakeup) -> None:
+        self._wakeup = wakeup
         self._outside = False
         self.wished = False
 
     def wish(self) -> None:
         """End after what is under way; from any thread."""
         self.wished = True
-        self._bell.ring()
+        self._wakeup.ring()
 
     def interrupt(self, *_: object) -> None:
         """End at once if the process waits for an answer; to be called by a signal handler.

@@ -15,7 +15,7 @@ from condorloop.model.status import Status
 from condorloop.text import one_line, plural
 
 
-class Notifier:
+class SystemdNotifier:
     """Tells systemd that the loop is ready, alive, about to reload or to stop.
 
     Parameters
@@ -30,7 +30,7 @@ class Notifier:
         self._ready = False
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Notifier:
+    def of(cls, environment: Mapping[str, str]) -> SystemdNotifier:
         """Tell who is named in an environment: ``NOTIFY_SOCKET``."""
         return cls(environment.get("NOTIFY_SOCKET"))
 

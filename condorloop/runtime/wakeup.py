@@ -5,7 +5,7 @@ from __future__ import annotations
 from queue import Empty, SimpleQueue
 
 
-class Bell:
+class Wakeup:
     """Rung once or many times, it wakes its waiter once.
 
     A `threading.Event` will not do: its lock is not reentrant, so that setting it in a signal

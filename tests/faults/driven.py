@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from condorloop.cycle.ports import World
+from condorloop.cycle.ports import Ports
 from condorloop.dagman.schedd.client import Schedd
 from condorloop.ledger.connection import LEDGER, LedgerError
-from condorloop.model.queue import Jobs
+from condorloop.model.queue import JobSelector
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter
@@ -34,11 +34,11 @@ class ToldSchedd(Schedd):
         boundaries.here("remove", str(cluster))
         super().remove(cluster, why)
 
-    def hold(self, jobs: Jobs, why: str) -> int:
+    def hold(self, jobs: JobSelector, why: str) -> int:
         boundaries.here("hold", jobs.dag_id)
         return super().hold(jobs, why)
 
-    def release(self, jobs: Jobs, why: str) -> int:
+    def release(self, jobs: JobSelector, why: str) -> int:
         boundaries.here("release", jobs.dag_id)
         return super().release(jobs, why)
 
@@ -69,8 +69,8 @@ def cycle_until(loop: Loop, over: Callable[[], bool], monkeypatch: Any) -> None:
     while ledger is None:
         with contextlib.suppress(LedgerError, OSError):
             ledger = open_ledger(loop.work_dir / LEDGER, config.calibrations, time.time())
-    world = World.of(config.site, lambda: submitter._cmssw, lambda: None)
-    told = World(world.oms, world.storage, ToldSchedd(config.site.pool, config.site.name))
+    world = Ports.of(config.site, lambda: submitter._cmssw, lambda: None)
+    told = Ports(world.oms, world.storage, ToldSchedd(config.site.pool, config.site.name))
     submitter = Submitter(config, ledger, world=told)
     while not over():
         submitter.attempt()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from condorloop.cycle.ports import Files, Pool, World
+from condorloop.cycle.ports import Files, Pool, Ports
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued
@@ -30,7 +30,7 @@ def running(
     loop: Loop,
     *,
     clock: Callable[[], float] = time.time,
-    around: Callable[[World], World] = lambda world: world,
+    around: Callable[[Ports], Ports] = lambda world: world,
 ) -> Iterator[None]:
     """Run the submitter in a thread of this process; what ends it wrongly is raised here.
 
@@ -50,7 +50,7 @@ def running(
         file = loop.work_dir / "condorloop.db"
         with open_ledger(file, config.calibrations, clock()) as ledger:
             site = config.site
-            world = World.of(site, lambda: submitter._cmssw, lambda: submitter._bell.ring())
+            world = Ports.of(site, lambda: submitter._cmssw, lambda: submitter._wakeup.ring())
             submitter = Submitter(config, ledger, clock, around(world))
             made.append(submitter)
             try:

@@ -10,14 +10,14 @@ import pytest
 
 from condorloop.cycle.cleaner import Cleaner, inventories
 from condorloop.ledger.store import Ledger
-from condorloop.model.enums import CampaignState, Kept
+from condorloop.model.enums import Artifact, CampaignState
 from condorloop.rundir.durable import read_json
 from tests.faults.scenarios import run_of
 from tests.faults.stories import ECAL, Story
 from tests.loop import Loop
 
 RUN = 399310
-KINDS = (Kept.RECO, Kept.ALCARECO, Kept.LOGS, Kept.DAGS)
+KINDS = (Artifact.RECO, Artifact.ALCARECO, Artifact.LOGS, Artifact.DAGS)
 LATER = 9 * 3600.0
 """Seconds after which the window is over."""
 
@@ -59,7 +59,7 @@ def test_nothing_goes_inside_the_window(cleaned):
     told = cleaned.moments["in the window"]
     assert told["going"] == {"files": 0, "bytes": 0}
     [campaign] = told["campaigns"]
-    assert set(campaign["leavings"]) == {*KINDS, Kept.RUNS}
+    assert set(campaign["leavings"]) == {*KINDS, Artifact.RUNS}
 
 
 def test_what_is_announced_goes(cleaned):
@@ -67,7 +67,7 @@ def test_what_is_announced_goes(cleaned):
     assert finished
     assert gone == inventory.freed
     assert gone.files == len(cleaned.moments["before"] - cleaned.moments["after"])
-    assert set(cleaned.moments["left"].leavings) == {Kept.RUNS}
+    assert set(cleaned.moments["left"].leavings) == {Artifact.RUNS}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from condorloop.history.ledger_reader import LedgerStories
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.store import Ledger, LedgerError
-from condorloop.model.enums import DagState, Kept, UploadOutcome
+from condorloop.model.enums import Artifact, DagState, UploadOutcome
 from condorloop.model.lumis import Lumis
 from tests import boundaries
 from tests.unit.examples import START
@@ -99,7 +99,7 @@ def test_what_the_third_version_told_of_jobs_and_people_is_kept(tmp_path):
     with Ledger(make(tmp_path / "old.db", 3)) as ledger:
         assert campaign_of(ledger).held_by == "bob@node"
         [spot] = ledger.campaigns_of(398500, "BeamSpot")
-        assert spot.cleaned == {Kept.RECO}
+        assert spot.cleaned == {Artifact.RECO}
         assert [job.host for job in ledger.jobs(1)] == ["slot1@node"]
         assert ledger.told("mail")["service|||OMS does not answer"].since == 1790000001.0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from condorloop.model.campaign import CampaignKey
-from condorloop.model.queue import HELD_BY_PERSON, HeldJob, Jobs, QueuedDag
+from condorloop.model.queue import HELD_BY_PERSON, HeldJob, JobSelector, QueuedDag
 from tests.soak.jobs import ON_HOLD, on_access_point, variables_of
 from tests.soak.tripwire import Killed, unwatched
 
@@ -209,7 +209,7 @@ class DagMan:
             job.state = "idle"
             self._pool.want_slot(self, job)
 
-    def hold_some(self, jobs: Jobs) -> int:
+    def hold_some(self, jobs: JobSelector) -> int:
         """Put jobs on hold because a person wants it; give how many."""
         if jobs.dagman:
             count = int(self.held_code is None)
@@ -221,7 +221,7 @@ class DagMan:
             self.hold(job, HELD_BY_PERSON)
         return len(meant)
 
-    def release_some(self, jobs: Jobs) -> int:
+    def release_some(self, jobs: JobSelector) -> int:
         """Release jobs because a person wants it; give how many."""
         if jobs.dagman:
             held = self.held_code is not None

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from condorloop.config.loader import Config, load
-from condorloop.cycle.ports import World
+from condorloop.cycle.ports import Ports
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
@@ -28,7 +28,7 @@ from condorloop.runtime.shutdown import Stopped
 from condorloop.services.cmssw import CmsswError
 from condorloop.submitter import Submitter
 from tests.soak.detector import SimulatedOms, runs_of_a_day
-from tests.soak.jobs import Jobs
+from tests.soak.jobs import JobSelector
 from tests.soak.operator import Operator
 from tests.soak.pool import SimulatedPool
 from tests.soak.promises import Promises
@@ -100,7 +100,7 @@ class Day:
         self._promises = Promises(
             self.agenda, self._config, runs, self._oms, self._storage, self._service
         )
-        jobs = Jobs(self.agenda, Random(f"{seed} jobs"), self._storage)
+        jobs = JobSelector(self.agenda, Random(f"{seed} jobs"), self._storage)
         self._pool = SimulatedPool(
             *(self.agenda, Random(f"{seed} pool"), self._weather, jobs, self._wire, self._promises)
         )
@@ -204,7 +204,7 @@ class Day:
             self._start_later()
             return
         files = SimulatedFiles(self.agenda, self._probes, self._storage, self._look_soon)
-        world = World(self._oms, files, self._pool.schedd())
+        world = Ports(self._oms, files, self._pool.schedd())
         self._submitter = Submitter(self._config, self._ledger, self.agenda, world)
         self._poll(self._starts)
 

@@ -67,7 +67,7 @@ def raw_in(file: Path) -> Raw:
         raise Violation(f"{file.name} is read, though it came back in part") from None
 
 
-class Jobs:
+class JobSelector:
     """Runs the jobs of all DAGs, each at one moment: the one at which it ends."""
 
     def __init__(self, agenda: Agenda, rng: Random, storage: SimulatedStorage) -> None:

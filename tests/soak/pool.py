@@ -11,9 +11,9 @@ from random import Random
 
 from condorloop.dagman.logs.dag_outcome import HistoryEnd, our_reason, removed_by
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.model.queue import Jobs, Queued
+from condorloop.model.queue import JobSelector, Queued
 from tests.soak.dagman import DagMan, Job
-from tests.soak.jobs import Jobs as Machines
+from tests.soak.jobs import JobSelector as Machines
 from tests.soak.promises import Promises
 from tests.soak.story import Agenda
 from tests.soak.tripwire import Killed, Tripwire, unwatched
@@ -208,15 +208,15 @@ class Schedd:
         if dag := self._pool.queue.get(cluster):
             self._pool.remove(dag, our_reason(why))
 
-    def hold(self, jobs: Jobs, why: str) -> int:
+    def hold(self, jobs: JobSelector, why: str) -> int:
         """Put jobs on hold, and say how many."""
         return self._act(jobs, lambda dag: dag.hold_some(jobs))
 
-    def release(self, jobs: Jobs, why: str) -> int:
+    def release(self, jobs: JobSelector, why: str) -> int:
         """Release jobs that are on hold, and say how many."""
         return self._act(jobs, lambda dag: dag.release_some(jobs))
 
-    def _act(self, jobs: Jobs, act: Callable[[DagMan], int]) -> int:
+    def _act(self, jobs: JobSelector, act: Callable[[DagMan], int]) -> int:
         self._answer()
         self._wire.effect()
         dags = [d for d in self._pool.queue.values() if d.id == jobs.dag_id]

@@ -35,7 +35,7 @@ class Taken:
     events: int
 
     @property
-    def goodness(self) -> tuple[int, int]:
+    def payload_rank(self) -> tuple[int, int]:
         """Payloads must only get better."""
         return len(self.lumis), self.events
 
@@ -105,10 +105,10 @@ class SimulatedService:
         if twice:
             raise Violation(f"{key}: in one payload twice: {twice}")
         before = self.taken.setdefault(key, [])
-        if before and new.goodness <= before[-1].goodness and key not in self.forgotten:
+        if before and new.payload_rank <= before[-1].payload_rank and key not in self.forgotten:
             old = before[-1]
             raise Violation(
-                f"{key}: a payload of {new.goodness} replaces one of {old.goodness}"
+                f"{key}: a payload of {new.payload_rank} replaces one of {old.payload_rank}"
                 f" (LS, events); LS {new.lumis} after {old.lumis}"
             )
         self.forgotten.discard(key)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from condorloop.config.loader import load
-from condorloop.cycle.ports import World
+from condorloop.cycle.ports import Ports
 from condorloop.ledger.requests import Requests
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import RequestKind
@@ -129,7 +129,7 @@ def slow(tmp_path):
     config = load(examples.site_file(tmp_path), TOP / "calibrationYAML", [KEY.calibration])
     config.site.work_dir.mkdir()
     with Ledger(config.site.work_dir / "condorloop.db") as ledger:
-        world = World(SimpleNamespace(runs=lambda since: runs), files, pool)
+        world = Ports(SimpleNamespace(runs=lambda since: runs), files, pool)
         submitter = Submitter(config, ledger, lambda: pool.now, world)
         yield submitter, pool, config.site.poll_interval
         submitter.close()

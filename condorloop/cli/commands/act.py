@@ -9,7 +9,7 @@ from dataclasses import replace
 import click
 
 from condorloop.cli import requests
-from condorloop.cli.options import RUN, Given, options
+from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.requests import Wish
 from condorloop.cli.session import submitter
 from condorloop.config.loader import Config, ConfigError
@@ -55,7 +55,7 @@ Examples:
     "those of RECO outputs and ALCARECO that could not be used.",
 )
 def resubmit(
-    given: Given, run_number: int | None, node: str | None, dry_run: bool, everything: bool
+    given: CommonOptions, run_number: int | None, node: str | None, dry_run: bool, everything: bool
 ) -> None:
     """Run again what failed of RUN, was removed, or was refused; nothing else.
 
@@ -81,7 +81,7 @@ Examples:
 @_about_a_run
 @click.option("--running", is_flag=True, help="Stop jobs that run, too; released, they begin anew.")
 def hold(
-    given: Given, run_number: int | None, node: str | None, dry_run: bool, running: bool
+    given: CommonOptions, run_number: int | None, node: str | None, dry_run: bool, running: bool
 ) -> None:
     """Begin nothing new for RUN until it is released, and put what is queued on hold.
 
@@ -108,7 +108,7 @@ Examples:
 """
 )
 @_about_a_run
-def release(given: Given, run_number: int | None, node: str | None, dry_run: bool) -> None:
+def release(given: CommonOptions, run_number: int | None, node: str | None, dry_run: bool) -> None:
     """Let RUN go on, with all jobs of it that are on hold, whatever the reason.
 
     That undoes `condorloop hold` and condor_hold, and gives another try to what was held for its
@@ -130,7 +130,12 @@ Examples:
 @click.option("--reason", default="", help="Why; it is shown with the campaign.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask whether that is meant.")
 def abandon(
-    given: Given, run_number: int | None, node: str | None, dry_run: bool, reason: str, yes: bool
+    given: CommonOptions,
+    run_number: int | None,
+    node: str | None,
+    dry_run: bool,
+    reason: str,
+    yes: bool,
 ) -> None:
     """Give RUN up: its DAGs leave the queue, and nothing more is done for it.
 
@@ -144,7 +149,7 @@ def abandon(
     _act(given, dry_run, RequestKind.ABANDON, run_number, node, reason=reason, sure=sure)
 
 
-def _all_of(given: Given) -> Config:
+def _all_of(given: CommonOptions) -> Config:
     """Read all that is configured: a campaign's calibration may not be any more."""
     try:
         return replace(given, only=()).load()
@@ -155,7 +160,7 @@ def _all_of(given: Given) -> Config:
 
 
 def _act(
-    given: Given,
+    given: CommonOptions,
     dry_run: bool,
     kind: RequestKind,
     run_number: int | None,

@@ -8,7 +8,7 @@ import time
 import click
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import RUN, Given, options
+from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.analysis import analysis_view
 from condorloop.cli.views.terminal import console
 from condorloop.history import analyze as analyzing
@@ -25,7 +25,7 @@ from condorloop.history import finding
 @click.argument("run_number", metavar="RUN", type=RUN)
 @click.option("--node", help="Only this node or DAG: RECO_0001, b003, b003/RECO_0001.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def analyze(given: Given, run_number: int, node: str | None, as_json: bool) -> None:
+def analyze(given: CommonOptions, run_number: int, node: str | None, as_json: bool) -> None:
     """Say why things of RUN failed, are held or do not run, and what to type."""
     found = analyzing.analyze(given.look(), run_number, given.only, node)
     if as_json:

@@ -9,7 +9,7 @@ import time
 import click
 
 from condorloop.cli import cleanup_requests
-from condorloop.cli.options import RUN, Given, options
+from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.session import submitter
 from condorloop.cli.views.cleanup import cleanup_view
 from condorloop.cli.views.terminal import console
@@ -28,7 +28,7 @@ Examples:
 @click.argument("runs", metavar="[RUN]...", type=RUN, nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Show what there is and what would go; remove none.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def cleanup(given: Given, runs: tuple[int, ...], dry_run: bool, as_json: bool) -> None:
+def cleanup(given: CommonOptions, runs: tuple[int, ...], dry_run: bool, as_json: bool) -> None:
     """Remove what the retention lets go of closed campaigns: of all runs, or of each RUN.
 
     How long what is kept stands in the section retention of a calibration's YAML file, or of the

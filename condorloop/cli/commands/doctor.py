@@ -11,7 +11,7 @@ import urllib3
 from urllib3.exceptions import InsecureRequestWarning
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import Given, options
+from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.doctor import looking, print_findings
 from condorloop.doctor.checks import Verdict, as_data, of_verdict
 from condorloop.doctor.runner import examinations, examine
@@ -25,7 +25,7 @@ from condorloop.doctor.runner import examinations, examine
 )
 @options
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def doctor(given: Given, as_json: bool) -> None:
+def doctor(given: CommonOptions, as_json: bool) -> None:
     """Look at everything that must be right on this node, and say what to type.
 
     Pool, work_dir, OMS, storage, Kerberos, CMSSW, uploads and clock, all at the same time. Nothing

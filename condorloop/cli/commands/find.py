@@ -8,7 +8,7 @@ import time
 import click
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import Given, options
+from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.find import found_view, not_found
 from condorloop.cli.views.terminal import console
 from condorloop.history import search
@@ -23,7 +23,7 @@ from condorloop.history import search
 @options
 @click.argument("what", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print all that is known of it as JSON.")
-def find(given: Given, what: tuple[str, ...], as_json: bool) -> None:
+def find(given: CommonOptions, what: tuple[str, ...], as_json: bool) -> None:
     """Say what became of WHAT, in every campaign.
 
     WHAT is a RAW file (its path, its name or a part of them), lumisections of a run (398600:57),

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import RUN, Given, options
+from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.dagman import dry_run
 
 
@@ -29,7 +29,7 @@ from condorloop.dagman import dry_run
     help="The folder that gets the run directories.",
 )
 def render(
-    given: Given,
+    given: CommonOptions,
     run_number: int,
     output: Path,
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import Given, options
+from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.report import report_view
 from condorloop.cli.views.terminal import as_text, console
 from condorloop.reports import output as report_files
@@ -53,7 +53,7 @@ TABLE = "table"
     help="Write plots into a folder, too, as PNG and PDF.",
 )
 def report(
-    given: Given,
+    given: CommonOptions,
     since: str | None,
     until: str | None,
     form: str,

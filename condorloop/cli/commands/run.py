@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import Given, options
+from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.session import submitter
 from condorloop.runtime.logs import Format
 
@@ -36,7 +36,7 @@ def _logging(command: Callable[..., None]) -> Callable[..., None]:
 )
 @options
 @_logging
-def run(given: Given, verbose: bool, log_format: str) -> None:
+def run(given: CommonOptions, verbose: bool, log_format: str) -> None:
     """Run the submitter until it is ended by SIGTERM or Ctrl-C; its DAGs go on.
 
     SIGHUP makes it read the calibrations' YAML files anew.
@@ -54,7 +54,7 @@ def run(given: Given, verbose: bool, log_format: str) -> None:
 )
 @options
 @_logging
-def once(given: Given, verbose: bool, log_format: str) -> None:
+def once(given: CommonOptions, verbose: bool, log_format: str) -> None:
     """Make one pass of observe, decide, act, and end."""
     with submitter(given.load(), verbose, Format(log_format), one_pass=True) as ours:
         ours.once()

@@ -8,7 +8,7 @@ import time
 import click
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import RUN, Given, options
+from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.provenance import provenance_view
 from condorloop.cli.views.show import story_view
 from condorloop.cli.views.terminal import console
@@ -31,7 +31,9 @@ from condorloop.history import campaign, provenance, reader
 )
 @click.option("--all", "whole", is_flag=True, help="Shorten no list, and name nodes and files.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-def show(given: Given, run_number: int, payload: str | None, whole: bool, as_json: bool) -> None:
+def show(
+    given: CommonOptions, run_number: int, payload: str | None, whole: bool, as_json: bool
+) -> None:
     """Tell what became of RUN: its lumisections, payloads, DAGs, nodes and jobs.
 
     Reads the ledger and the run directories; asks no service. Times are UTC.

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import Given, options
+from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.simulation import study_view
 from condorloop.cli.views.terminal import console
 from condorloop.simulation import plots
@@ -75,7 +75,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     "--plots", "folder", type=_FOLDER, metavar="DIR", help="Write plots, too, as PNG and PDF."
 )
 def simulate(
-    given: Given,
+    given: CommonOptions,
     days: float,
     seed: int,
     pool: Path | None,

@@ -8,7 +8,7 @@ import time
 import click
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import Given, options
+from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.status import status_view
 from condorloop.cli.views.terminal import console
 from condorloop.monitoring import status_file as states
@@ -23,7 +23,7 @@ from condorloop.runtime.lock import running_submitter
 )
 @options
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, as docs/status.md says.")
-def status(given: Given, as_json: bool) -> None:
+def status(given: CommonOptions, as_json: bool) -> None:
     """Show campaigns, services and problems, as of the submitter's last cycle.
 
     LS seen are those in good RAW files, of as many as OMS tells: 40/29+ is 40 of 29 so far, for

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from condorloop.cli import systemd_units
 from condorloop.cli.group import examples
-from condorloop.cli.options import Given, options
+from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.systemd_units import Manager, UnitError, Wanted
 from condorloop.config.fields import Variables
 from condorloop.config.loader import variables_of
@@ -66,7 +66,7 @@ _VARIABLES: TypeAdapter[dict[str, str]] = TypeAdapter(Variables)
     "several times.",
 )
 def systemd(
-    given: Given,
+    given: CommonOptions,
     system: bool,
     account: str | None,
     output: Path,

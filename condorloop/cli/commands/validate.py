@@ -7,7 +7,7 @@ import json
 import click
 
 from condorloop.cli.group import examples
-from condorloop.cli.options import RUN, Given, options
+from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.comparison import print_comparisons
 from condorloop.cli.views.configuration import config_json, print_config
 from condorloop.dagman import config_diff
@@ -29,7 +29,9 @@ from condorloop.dagman import config_diff
     help="Show what it would change in the next DAG: compare with the newest one, of RUN if given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def validate(given: Given, run_number: int | None, differences: bool, as_json: bool) -> None:
+def validate(
+    given: CommonOptions, run_number: int | None, differences: bool, as_json: bool
+) -> None:
     """Check all configuration files, and say what they mean."""
     if run_number is not None and not differences:
         raise click.UsageError("RUN goes with --diff")

@@ -6,14 +6,14 @@ import click
 
 from condorloop.cli.group import examples
 from condorloop.cli.live import watch as watch_until_ended
-from condorloop.cli.options import Given, options
+from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.terminal import console
 from condorloop.cli.views.watch import WatchView
 
 
 @click.command(epilog=examples("condorloop watch -c EcalPedestals"))
 @options
-def watch(given: Given) -> None:
+def watch(given: CommonOptions) -> None:
     """Show campaigns, services, problems and the last decisions, live; q ends it.
 
     What does not fit the screen is counted. The state is that of the submitter's last cycle; times

@@ -13,12 +13,12 @@ from rich.text import Text
 from condorloop.cli.views.status import CAMPAIGN_STYLES
 from condorloop.cli.views.table import Column, FittingTable
 from condorloop.cli.views.terminal import age, text
-from condorloop.cycle.cleaner import Inventory, Leaving, going
-from condorloop.model.enums import Kept
+from condorloop.cycle.cleaner import ArtifactUsage, Inventory, going
+from condorloop.model.enums import Artifact
 from condorloop.runtime.disk_space import DiskSpace
 from condorloop.text import duration, size
 
-_TITLES = {Kept.RUNS: "all"}
+_TITLES = {Artifact.RUNS: "all"}
 KEEPS_ALL = (
     "No retention is configured, and all is kept: give the section retention in a calibration's "
     "YAML file, or in the site file's defaults."
@@ -34,7 +34,7 @@ def cleanup_view(
         Column("calibration", lambda each: text(each.key.calibration)),
         Column("state", lambda each: text(each.state, CAMPAIGN_STYLES[each.state]), 2),
         Column("closed", lambda each: text(_closed(each, now)), 1),
-        *(_column(kept, now) for kept in Kept),
+        *(_column(kept, now) for kept in Artifact),
     ]
     table = FittingTable(found, columns)
     sums = [f"goes now: {going(found)}"] + ([f"disk: {space}"] if space else [])
@@ -45,12 +45,12 @@ def _closed(each: Inventory, now: float) -> str:
     return "" if each.closed_at is None else f"{age(each.closed_at, now)} ago"
 
 
-def _column(kept: Kept, now: float) -> Column[Inventory]:
+def _column(kept: Artifact, now: float) -> Column[Inventory]:
     title = _TITLES.get(kept, kept)
     return Column(title, lambda each: _cell(each.leavings.get(kept), now), right=True)
 
 
-def _cell(leaving: Leaving | None, now: float) -> Text:
+def _cell(leaving: ArtifactUsage | None, now: float) -> Text:
     if leaving is None:
         return text("")
     if leaving.goes_now:

@@ -16,7 +16,7 @@ from condorloop.dagman.quoting import classad
 from condorloop.dagman.schedd.idle_reasons import IdleJob, why
 from condorloop.dagman.schedd.worker import ScheddUnavailable, Worker
 from condorloop.model.campaign import CampaignKey
-from condorloop.model.queue import HeldJob, Jobs, Queued, QueuedDag
+from condorloop.model.queue import HeldJob, JobSelector, Queued, QueuedDag
 
 __all__ = ["Schedd", "ScheddUnavailable"]
 
@@ -142,7 +142,7 @@ class Schedd:
         """
         self._worker.ask(f"removing {cluster}", "remove", cluster=cluster, reason=our_reason(why))
 
-    def hold(self, jobs: Jobs, why: str) -> int:
+    def hold(self, jobs: JobSelector, why: str) -> int:
         """Put jobs on hold, and say how many; `why` is recorded.
 
         A job that runs on a machine is stopped there, and begins anew when it is released.
@@ -160,7 +160,7 @@ class Schedd:
         told = self._worker.ask("holding jobs", "hold", constraint=which, reason=reason)
         return int(told)
 
-    def release(self, jobs: Jobs, why: str) -> int:
+    def release(self, jobs: JobSelector, why: str) -> int:
         """Release jobs that are on hold for whatever reason, and say how many.
 
         Raises
@@ -173,7 +173,7 @@ class Schedd:
         told = self._worker.ask("releasing jobs", "release", constraint=which, reason=reason)
         return int(told)
 
-    def _these(self, jobs: Jobs) -> str:
+    def _these(self, jobs: JobSelector) -> str:
         of_nodes = "=?=" if jobs.dagman else "=!="
         which = [
             self._ours,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from condorloop.ledger.queries.dags import DagsView
 from condorloop.ledger.queries.raw_files import FilesView
 from condorloop.model.campaign import Campaign, CampaignKey, ProcessedOutputs, RawFile, WaitingFile
-from condorloop.model.enums import CampaignState, Kept, NodeKind, RequestKind
+from condorloop.model.enums import Artifact, CampaignState, NodeKind, RequestKind
 from condorloop.model.lumis import Lumis
 from condorloop.model.request import Request
 
@@ -210,9 +210,9 @@ class LedgerView(FilesView, DagsView):
         )
 
 
-def cleaned_in(text: str) -> frozenset[Kept]:
+def cleaned_in(text: str) -> frozenset[Artifact]:
     """What is named in a campaign's `cleaned`: removed, or begun to be."""
-    return frozenset(Kept(name.rstrip(BEGUN)) for name in text.split(",") if name)
+    return frozenset(Artifact(name.rstrip(BEGUN)) for name in text.split(",") if name)
 
 
 def _revised(row: sqlite3.Row) -> str:

@@ -6,15 +6,15 @@ Knows how rows become `retention.Settled`; it decides nothing.
 from __future__ import annotations
 
 from condorloop.ledger.queries.campaigns import BEGUN, LedgerView
-from condorloop.model.campaign import CampaignKey, Settled
-from condorloop.model.enums import CampaignState, Kept, UploadOutcome
+from condorloop.model.campaign import CampaignKey, ClosedCampaign
+from condorloop.model.enums import Artifact, CampaignState, UploadOutcome
 from condorloop.model.lumis import Lumis
 
 
 class LedgerRetention(LedgerView):
     """A ledger that tells what may go."""
 
-    def settled(self, run: int = 0, *, also_open: bool = False) -> list[Settled]:
+    def settled(self, run: int = 0, *, also_open: bool = False) -> list[ClosedCampaign]:
         """The campaigns that are closed and still have something, older runs first.
 
         Parameters
@@ -29,10 +29,10 @@ class LedgerRetention(LedgerView):
             f" AS busy FROM campaign WHERE {'run = ?1' if run else '?1 = 0'}"
             " AND (?2 OR state NOT IN ('active', 'closing')) AND cleaned NOT IN (?3, ?4)"
             " ORDER BY run, calibration",
-            *(run, also_open, Kept.RUNS, ",".join(sorted(Kept))),
+            *(run, also_open, Artifact.RUNS, ",".join(sorted(Artifact))),
         )
         return [
-            Settled(
+            ClosedCampaign(
                 id=r["id"],
                 key=CampaignKey(r["calibration"], r["run"]),
                 state=CampaignState(r["state"]),
@@ -40,15 +40,17 @@ class LedgerRetention(LedgerView):
                 run_start=r["run_start"],
                 in_payload=Lumis.parse(r["in_payload"]),
                 busy=bool(r["busy"]),
-                cleaned=frozenset(Kept(n) for n in _names(r["cleaned"]) if not n.endswith(BEGUN)),
+                cleaned=frozenset(
+                    Artifact(n) for n in _names(r["cleaned"]) if not n.endswith(BEGUN)
+                ),
                 begun=frozenset(
-                    Kept(n.rstrip(BEGUN)) for n in _names(r["cleaned"]) if n.endswith(BEGUN)
+                    Artifact(n.rstrip(BEGUN)) for n in _names(r["cleaned"]) if n.endswith(BEGUN)
                 ),
             )
             for r in rows
         ]
 
-    def covered_reco(self, settled: Settled) -> list[str]:
+    def covered_reco(self, settled: ClosedCampaign) -> list[str]:
         """The names of a campaign's RECO files that went into a payload which was uploaded.
 
         And whose LS are all in the last one; an LS can be in several files.

@@ -13,7 +13,7 @@ from condorloop.monitoring import status_file
 from condorloop.monitoring.metrics import Metrics
 from condorloop.monitoring.metrics_export import Endpoint, Textfile
 from condorloop.monitoring.notifications.policy import Wanted
-from condorloop.monitoring.notifications.sender import Courier, Remembers
+from condorloop.monitoring.notifications.sender import Remembers, Sender
 from condorloop.monitoring.notifications.transports import ways
 from condorloop.monitoring.status_file import StatusError
 from condorloop.text import one_line
@@ -43,10 +43,10 @@ class Announcer:
         registry = self._metrics.registry if self._metrics else None
         self._endpoint = Endpoint(listen, registry) if listen and registry else None
         self._textfile = Textfile(textfile, registry) if textfile and registry else None
-        self._couriers: list[Courier] = []
+        self._couriers: list[Sender] = []
         if messages := site.messages:
             wanted = Wanted(messages.after, messages.reminder, messages.kinds)
-            self._couriers = [Courier(way, wanted, ledger) for way in ways(messages)]
+            self._couriers = [Sender(way, wanted, ledger) for way in ways(messages)]
         self._error = ""
 
     def tell(self, status: Status) -> None:

@@ -36,7 +36,7 @@ class Remembers(Protocol):
         """Remember this of a way."""
 
 
-class Courier:
+class Sender:
     """Carries messages one way.
 
     Parameters

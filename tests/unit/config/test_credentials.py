@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 
-from condorloop.cli.options import Given
+from condorloop.cli.options import CommonOptions
 from condorloop.config import credentials
 from condorloop.config.loader import ConfigError, load
 from condorloop.dagman.plan import plan_harvest
@@ -96,7 +96,7 @@ def test_condorloop_and_its_tools_get_the_sites_environment(site, monkeypatch):
     before = dict(os.environ)
     monkeypatch.setattr(os, "environ", dict(before))
     monkeypatch.setattr(os, "umask", lambda mask: 0)
-    Given(site(environment={credentials.CACHE: EOS}), None, (ECAL,)).load()
+    CommonOptions(site(environment={credentials.CACHE: EOS}), None, (ECAL,)).load()
     assert os.environ[credentials.CACHE] == EOS
     assert {k: v for k, v in os.environ.items() if k not in (credentials.CACHE, "PATH")} == {
         k: v for k, v in before.items() if k not in (credentials.CACHE, "PATH")

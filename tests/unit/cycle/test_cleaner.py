@@ -10,7 +10,7 @@ from condorloop.config.loader import load
 from condorloop.cycle.cleaner import EVERY, Cleaner, going, inventories
 from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
-from condorloop.model.enums import CampaignState, Kept, NodeKind, RequestKind, UploadOutcome
+from condorloop.model.enums import Artifact, CampaignState, NodeKind, RequestKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.jobs import PlannedNode as Node
 from condorloop.model.lumis import Lumis
@@ -83,8 +83,8 @@ def place(tmp_path):
 def test_what_is_due_goes_and_the_ledger_remembers_it(place):
     place.close()
     place.clean(START + 8 * DAY)
-    assert place.gone() == {*KINDS[Kept.RECO], *KINDS[Kept.ALCARECO]}
-    assert place.campaign.cleaned == {Kept.RECO, Kept.ALCARECO}
+    assert place.gone() == {*KINDS[Artifact.RECO], *KINDS[Artifact.ALCARECO]}
+    assert place.campaign.cleaned == {Artifact.RECO, Artifact.ALCARECO}
 
 
 def test_reco_that_went_into_no_uploaded_payload_stays_even_if_its_ls_are_in_one(place):
@@ -119,7 +119,9 @@ def test_what_was_cut_short_is_gone_on_with(place):
     assert not finished
     assert place.campaign.cleaned
     place.clean()
-    assert place.gone() == {n for k in (Kept.RECO, Kept.ALCARECO, Kept.LOGS) for n in KINDS[k]}
+    assert place.gone() == {
+        n for k in (Artifact.RECO, Artifact.ALCARECO, Artifact.LOGS) for n in KINDS[k]
+    }
 
 
 def test_what_was_cleaned_is_not_looked_at_again(place, tmp_path):
@@ -141,7 +143,7 @@ def test_a_removed_run_directory_is_never_looked_for_again(tmp_path):
     place.close(CampaignState.INCOMPLETE)
     place.clean()
     assert not place.run_dir.exists()
-    assert place.campaign.cleaned == {Kept.RUNS}
+    assert place.campaign.cleaned == {Artifact.RUNS}
     assert place.ledger.settled(also_open=True) == []
     place.ledger.close()
 
@@ -177,12 +179,12 @@ def test_the_loop_removes_a_little_at_a_time_and_looks_once_a_minute(place, monk
 def test_an_inventory_says_what_there_is_what_goes_and_when(place):
     place.close()
     [found] = inventories(place.config, place.ledger, START + 2 * DAY)
-    assert found.leavings[Kept.RECO].goes_now
-    assert not found.leavings[Kept.ALCARECO].goes_now
-    assert found.leavings[Kept.ALCARECO].goes_at == START + 60 + 7 * DAY
-    assert found.leavings[Kept.DAGS].goes_at is None
+    assert found.leavings[Artifact.RECO].goes_now
+    assert not found.leavings[Artifact.ALCARECO].goes_now
+    assert found.leavings[Artifact.ALCARECO].goes_at == START + 60 + 7 * DAY
+    assert found.leavings[Artifact.DAGS].goes_at is None
     assert going([found]) == Size(1, 10)
-    assert found.leavings[Kept.RUNS].size == Size(len(ALL), 10 * len(ALL))
+    assert found.leavings[Artifact.RUNS].size == Size(len(ALL), 10 * len(ALL))
 
 
 def run(place, *words):
@@ -233,11 +235,13 @@ def test_where_no_submitter_runs_the_command_does_it_itself(place):
     done = run(place)
     assert done.returncode == 0, done.stderr
     assert "done: 10 files, 100 B removed" in done.stdout
-    assert place.gone() == {n for k in (Kept.RECO, Kept.ALCARECO, Kept.LOGS) for n in KINDS[k]}
+    assert place.gone() == {
+        n for k in (Artifact.RECO, Artifact.ALCARECO, Artifact.LOGS) for n in KINDS[k]
+    }
     assert (place.run_dir / RUN_START).exists()
     with Ledger(place.work_dir / LEDGER) as ledger:
         [campaign] = ledger.campaigns_of(KEY.run, None)
-        assert campaign.cleaned == {Kept.RECO, Kept.ALCARECO, Kept.LOGS}
+        assert campaign.cleaned == {Artifact.RECO, Artifact.ALCARECO, Artifact.LOGS}
 
 
 def test_what_was_cleaned_up_is_not_resubmitted(place):

@@ -8,8 +8,8 @@ import pytest
 from condorloop.cycle.intake import SOON, Intake, file_state
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import FileState
-from condorloop.runtime.shutdown import Interruption, Stopped
-from condorloop.runtime.wakeup import Bell
+from condorloop.runtime.shutdown import Shutdown, Stopped
+from condorloop.runtime.wakeup import Wakeup
 from condorloop.services.storage import StorageUnavailable
 from tests.unit.examples import START
 
@@ -49,9 +49,9 @@ def begin(ledger):
     """Make an intake over storage that lists so many folders at once."""
     intakes = []
 
-    def begin(storage, at_once, interruption=None):
-        interruption = interruption or Interruption(Bell())
-        intakes.append(Intake(storage, ledger, interruption, at_once))
+    def begin(storage, at_once, shutdown=None):
+        shutdown = shutdown or Shutdown(Wakeup())
+        intakes.append(Intake(storage, ledger, shutdown, at_once))
         return intakes[-1]
 
     yield begin
@@ -111,18 +111,18 @@ def test_a_server_that_is_not_there_is_not_asked_for_each_folder(folders, begin)
 
 def test_a_wish_to_end_is_heard_before_the_next_listing(begin):
     listing, over = Event(), Event()
-    interruption = Interruption(Bell())
+    shutdown = Shutdown(Wakeup())
 
     class Hanging(Folders):
         def list_run(self, stream, run):
             listing.set()
             over.wait(60)
 
-    intake = begin(Hanging(), 2, interruption)
+    intake = begin(Hanging(), 2, shutdown)
     with ThreadPoolExecutor(1) as other:
         watching = other.submit(intake.observe, watched({1, 2, 3}), START)
         assert listing.wait(20)
-        interruption.wish()
+        shutdown.wish()
         over.set()
         with pytest.raises(Stopped):
             watching.result(20)

@@ -9,8 +9,8 @@ from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import DagState
-from condorloop.runtime.shutdown import Interruption
-from condorloop.runtime.wakeup import Bell
+from condorloop.runtime.shutdown import Shutdown
+from condorloop.runtime.wakeup import Wakeup
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 
@@ -38,7 +38,7 @@ class Site:
         self.schedd = Choosy()
         self.ledger.latch(KEY, "/eos", RUN, "running", START)
         renderer = Renderer(self.config, self.config.site.work_dir, "ledger")
-        self.launcher = Launcher(self.ledger, renderer, self.schedd, Interruption(Bell()))
+        self.launcher = Launcher(self.ledger, renderer, self.schedd, Shutdown(Wakeup()))
 
     def submit(self, number):
         calibration = self.config.calibrations[KEY.calibration]

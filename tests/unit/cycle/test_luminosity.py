@@ -6,14 +6,14 @@ import pytest
 
 from condorloop.config.loader import load
 from condorloop.cycle.luminosity import Luminosity
-from condorloop.cycle.ports import World
+from condorloop.cycle.ports import Ports
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued
-from condorloop.runtime.shutdown import Interruption
-from condorloop.runtime.wakeup import Bell
+from condorloop.runtime.shutdown import Shutdown
+from condorloop.runtime.wakeup import Wakeup
 from condorloop.services.edm_file_util import Contents
 from condorloop.services.oms import Oms
 from condorloop.submitter import Submitter
@@ -80,7 +80,7 @@ class Place:
         self.ledger = Ledger(config.site.work_dir / "condorloop.db")
         oms = Oms(config.site.oms.model_copy(update={"url": self.server.url, "timeout": 5.0}))
         pool = SimpleNamespace(queued=Queued, close=lambda: None)
-        world = World(oms, self.files, pool)
+        world = Ports(oms, self.files, pool)
         self.submitter = Submitter(config, self.ledger, lambda: START + 600, world)
 
     def close(self):
@@ -107,7 +107,7 @@ class Place:
     @property
     def oms_error(self):
         """What the loop says is wrong with OMS."""
-        return self.submitter._latching.service.error
+        return self.submitter._latcher.service.error
 
     @property
     def known(self):
@@ -231,7 +231,7 @@ def test_only_campaigns_that_count_it_and_have_what_to_harvest_get_it(ledger):
         told | {"harvesting": {"statistic": "luminosity"}}
     )
     calibrations = {KEY.calibration: counting, "SiStripBad": examples.calibration("SiStripBad")}
-    luminosity = Luminosity(SimpleNamespace(), ledger, Interruption(Bell()))
+    luminosity = Luminosity(SimpleNamespace(), ledger, Shutdown(Wakeup()))
 
     def given():
         campaigns = luminosity.given_to(ledger.campaigns({}), calibrations)

@@ -8,7 +8,7 @@ from condorloop.config.resources import Resources
 from condorloop.cycle.cleaner import Cleaner
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
-from condorloop.cycle.request_handler import Granting
+from condorloop.cycle.request_handler import RequestHandler
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import ScheddUnavailable
@@ -18,12 +18,12 @@ from condorloop.model.campaign import Batch, CampaignKey, Probe
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind, RequestKind
 from condorloop.model.jobs import FailedNode, HarvestRecord
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.model.queue import Jobs
+from condorloop.model.queue import JobSelector
 from condorloop.model.request import ALL_RUNS
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, RUN_END, dag_file
-from condorloop.runtime.shutdown import Interruption
-from condorloop.runtime.wakeup import Bell
+from condorloop.runtime.shutdown import Shutdown
+from condorloop.runtime.wakeup import Wakeup
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 OTHER = CampaignKey("BeamSpot", KEY.run)
@@ -76,12 +76,12 @@ class Place:
             good = Probe(file.lumis, file.events)
             self.ledger.record_probe(file.path, FileState.GOOD, good, START)
         self.pool = Queue()
-        interruption = Interruption(Bell())
-        self.launcher = Launcher(self.ledger, renderer, self.pool, interruption)
+        shutdown = Shutdown(Wakeup())
+        self.launcher = Launcher(self.ledger, renderer, self.pool, shutdown)
         self.run_dir = renderer.run_dir(KEY)
         self.isolation = Isolation()
-        self.others = (self.pool, interruption, self.isolation, Cleaner(self.ledger))
-        self.granting = Granting(self.ledger, self.launcher, *self.others)
+        self.others = (self.pool, shutdown, self.isolation, Cleaner(self.ledger))
+        self.granting = RequestHandler(self.ledger, self.launcher, *self.others)
         plan = plan_batch(KEY, self.config.calibrations[KEY.calibration], Batch(0, files), 0, 0)
         self.launcher.carry_out(self.campaign, plan, "a test", START)
         self.pool.told.clear()
@@ -236,15 +236,15 @@ def test_hold_marks_the_campaign_and_holds_dagman_and_the_jobs_that_wait(place):
     )
     assert place.campaign.held_by == "alice@node"
     assert place.pool.told == [
-        ("hold", Jobs(ID, dagman=True), HELD),
-        ("hold", Jobs(ID), HELD),
+        ("hold", JobSelector(ID, dagman=True), HELD),
+        ("hold", JobSelector(ID), HELD),
     ]
 
 
 def test_hold_of_a_node_leaves_the_campaign_and_dagman_alone(place):
     assert place.granted(RequestKind.HOLD, "RECO_0000", everything=True)[0]
     assert place.campaign.held_by == ""
-    assert place.pool.told == [("hold", Jobs(ID, node="RECO_0000", running=True), HELD)]
+    assert place.pool.told == [("hold", JobSelector(ID, node="RECO_0000", running=True), HELD)]
 
 
 def test_release_undoes_hold(place):
@@ -253,8 +253,8 @@ def test_release_undoes_hold(place):
     assert place.granted(RequestKind.RELEASE)[0]
     assert place.campaign.held_by == ""
     assert [(what, jobs) for what, jobs, _ in place.pool.told] == [
-        ("release", Jobs(ID)),
-        ("release", Jobs(ID, dagman=True)),
+        ("release", JobSelector(ID)),
+        ("release", JobSelector(ID, dagman=True)),
     ]
 
 
@@ -357,7 +357,7 @@ def test_a_request_that_was_cut_short_before_its_answer_is_done_again_and_answer
             place.grant()
     if kind is RequestKind.ABANDON:
         place.ledger.dag_ended(place.dag.id, [], START + 70, "alice@node")
-    again = Granting(place.ledger, place.launcher, *place.others)
+    again = RequestHandler(place.ledger, place.launcher, *place.others)
     for request in place.ledger.requests():
         again.grant(request, START + 80)
     assert place.answer(number)[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.campaign import CampaignKey, Probe
-from condorloop.model.enums import CampaignState, FileState, Kept, NodeKind, UploadOutcome
+from condorloop.model.enums import Artifact, CampaignState, FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.monitoring.caches import RecentSummaries
@@ -46,7 +46,7 @@ WRITES = {
     "OMS tells the end": lambda led: led.update_runs([replace(RUN, end=START + 99, last_ls=9)]),
     "a state changes": lambda led: led.set_state(1, CampaignState.CLOSING, "over", START),
     "somebody holds": lambda led: led.set_held_by(1, "alice"),
-    "something is cleaned": lambda led: led.set_cleaned(2, Kept.RECO),
+    "something is cleaned": lambda led: led.set_cleaned(2, Artifact.RECO),
 }
 
 

@@ -16,7 +16,7 @@ from condorloop.model.notification import Told
 from condorloop.model.status import Problem, ProblemKind
 from condorloop.monitoring.notifications import sender
 from condorloop.monitoring.notifications.policy import Item, Message, Wanted
-from condorloop.monitoring.notifications.sender import Courier
+from condorloop.monitoring.notifications.sender import Sender
 from condorloop.monitoring.notifications.transports import Mail, NotSent, Webhook
 from tests.unit.examples import START, campaign_status, loop_status
 
@@ -209,19 +209,19 @@ def look(ours, problems, now):
 
 
 def test_a_restart_repeats_nothing_and_the_end_is_still_told(hook, webhook, ledger):
-    look(Courier(webhook, WANTED, ledger), [OMS], START)
-    look(Courier(webhook, WANTED, ledger), [OMS], START + 10)
+    look(Sender(webhook, WANTED, ledger), [OMS], START)
+    look(Sender(webhook, WANTED, ledger), [OMS], START + 10)
     assert len(hook.posts) == 1
-    look(Courier(webhook, WANTED, ledger), [], START + 20)
+    look(Sender(webhook, WANTED, ledger), [], START + 20)
     assert "all well again" in hook.posts[1][2]["text"]
-    look(Courier(webhook, WANTED, ledger), [], START + 30)
+    look(Sender(webhook, WANTED, ledger), [], START + 30)
     assert len(hook.posts) == 2
     assert ledger.told("webhook") == {}
 
 
 def test_a_failure_is_one_line_and_the_message_comes_when_it_can(hook, webhook, ledger, caplog):
     caplog.set_level(logging.INFO, "condorloop")
-    ours = Courier(webhook, WANTED, ledger)
+    ours = Sender(webhook, WANTED, ledger)
     hook.code = 500
     for second in range(5):
         look(ours, [OMS], START + second)
@@ -237,7 +237,7 @@ def test_a_failure_is_one_line_and_the_message_comes_when_it_can(hook, webhook, 
 
 def test_a_server_that_is_slow_holds_up_no_cycle(hook, webhook, ledger):
     hook.may_answer.clear()
-    ours = Courier(webhook, WANTED, ledger)
+    ours = Sender(webhook, WANTED, ledger)
     for second in range(20):
         ours.look(status([OMS], START + second))
     assert hook.posts == []
@@ -249,13 +249,13 @@ def test_a_server_that_is_slow_holds_up_no_cycle(hook, webhook, ledger):
 def test_a_server_that_never_answers_is_given_up(hook, webhook, ledger, monkeypatch, caplog):
     monkeypatch.setattr(sender, "LONGEST", 0.1)
     hook.may_answer.clear()
-    look(Courier(webhook, WANTED, ledger), [OMS], START)
+    look(Sender(webhook, WANTED, ledger), [OMS], START)
     assert "no whole answer in 0.1 s" in caplog.text
 
 
 def test_each_way_of_telling_has_a_memory_of_its_own(hook, webhook, smtp, ledger):
     hook.code = 500
-    both = [Courier(way, WANTED, ledger) for way in (webhook, mail(smtp, "a@cern.ch"))]
+    both = [Sender(way, WANTED, ledger) for way in (webhook, mail(smtp, "a@cern.ch"))]
     for second in range(3):
         for ours in both:
             look(ours, [OMS], START + second)
@@ -271,7 +271,7 @@ def test_a_ledger_that_cannot_be_written_keeps_nobody_from_being_told(hook, webh
         def remember_told(self, way, memory):
             raise LedgerError("disk full")
 
-    ours = Courier(webhook, WANTED, Full())
+    ours = Sender(webhook, WANTED, Full())
     for second in range(3):
         look(ours, [OMS], START + second)
     assert len(hook.posts) == 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.model.campaign import CampaignKey, DagOutline
-from condorloop.model.enums import CampaignState, DagState, Kept, RequestKind
+from condorloop.model.enums import Artifact, CampaignState, DagState, RequestKind
 from condorloop.model.request import Request
 from condorloop.policy.requests import Abandon, Hold, Release, Resubmit, Subject, plan
 from tests.unit.examples import START, campaign, dag
@@ -102,14 +102,14 @@ def test_a_held_campaign_is_to_be_released_before_it_is_resubmitted():
     assert "bob@node holds it; first condorloop release 398600 -c EcalPedestals" in said
 
 
-@pytest.mark.parametrize("kept", [Kept.ALCARECO, Kept.DAGS, Kept.RUNS])
+@pytest.mark.parametrize("kept", [Artifact.ALCARECO, Artifact.DAGS, Artifact.RUNS])
 def test_what_was_cleaned_up_cannot_run_again(kept):
-    cleaned = subject(cleaned=frozenset([kept, Kept.LOGS]))
+    cleaned = subject(cleaned=frozenset([kept, Artifact.LOGS]))
     assert f"its {kept} were cleaned up" in remark(RequestKind.RESUBMIT, of=[cleaned])
 
 
 def test_without_reco_and_logs_a_campaign_can_run_again():
-    cleaned = subject(cleaned=frozenset([Kept.RECO, Kept.LOGS]))
+    cleaned = subject(cleaned=frozenset([Artifact.RECO, Artifact.LOGS]))
     assert labels(act(RequestKind.RESUBMIT, of=[cleaned])) == ["b002", "b003"]
 
 

@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.config.calibration import Retention
-from condorloop.model.campaign import Settled
-from condorloop.model.enums import CampaignState, Kept
+from condorloop.model.campaign import ClosedCampaign
+from condorloop.model.enums import Artifact, CampaignState
 from condorloop.model.lumis import EMPTY
 from condorloop.policy.retention import due, goes_at
 from tests.unit.examples import KEY, START
 
 HOUR, DAY = 3600.0, 86400.0
 WINDOW = 8 * HOUR
-CLOSED = Settled(1, KEY, CampaignState.COMPLETE, START + HOUR, START, EMPTY, busy=False)
+CLOSED = ClosedCampaign(1, KEY, CampaignState.COMPLETE, START + HOUR, START, EMPTY, busy=False)
 
 AGES = st.one_of(st.none(), st.floats(0, 100 * DAY))
 RETENTIONS = st.builds(Retention, reco=AGES, alcareco=AGES, logs=AGES, dags=AGES, runs=AGES)
 SETTLED = st.builds(
-    Settled,
+    ClosedCampaign,
     id=st.just(1),
     key=st.just(KEY),
     state=st.sampled_from(CampaignState),
@@ -28,7 +28,7 @@ SETTLED = st.builds(
     run_start=st.just(START),
     in_payload=st.just(EMPTY),
     busy=st.booleans(),
-    cleaned=st.frozensets(st.sampled_from(Kept)),
+    cleaned=st.frozensets(st.sampled_from(Artifact)),
 )
 TIMES = st.floats(START, START + 200 * DAY)
 
@@ -43,14 +43,16 @@ def test_nothing_goes_of_what_is_open_or_busy_or_inside_its_window(now, settled,
         assert age is not None
         assert now >= settled.closed_at + age
         assert kept not in settled.cleaned
-    assert Kept.RUNS not in settled.cleaned or not going
+    assert Artifact.RUNS not in settled.cleaned or not going
 
 
 @given(TIMES, SETTLED, RETENTIONS, st.floats(0, 24 * HOUR))
 def test_what_goes_now_is_what_its_time_says(now, settled, ages, window):
     at = goes_at(settled, ages, window)
     ripe = {kept for kept, when in at.items() if when <= now}
-    assert set(due(now, settled, ages, window)) == ({Kept.RUNS} if Kept.RUNS in ripe else ripe)
+    assert set(due(now, settled, ages, window)) == (
+        {Artifact.RUNS} if Artifact.RUNS in ripe else ripe
+    )
 
 
 @given(TIMES, SETTLED)
@@ -59,8 +61,8 @@ def test_without_a_retention_all_is_kept_for_ever(now, settled):
 
 
 def test_what_was_begun_goes_on():
-    begun = replace(CLOSED, begun=frozenset([Kept.LOGS]))
-    assert due(START + DAY, begun, Retention(logs=0), WINDOW) == (Kept.LOGS,)
+    begun = replace(CLOSED, begun=frozenset([Artifact.LOGS]))
+    assert due(START + DAY, begun, Retention(logs=0), WINDOW) == (Artifact.LOGS,)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("36 h", 36 * HOUR), ("7 d", 7 * DAY), (60, 60.0)])

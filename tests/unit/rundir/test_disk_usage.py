@@ -2,16 +2,16 @@
 
 import pytest
 
-from condorloop.model.enums import Kept
+from condorloop.model.enums import Artifact
 from condorloop.rundir.disk_usage import Size, remove, size_of
 from tests.boundaries import deaths
 
 RECO = ["run398600_LS0001To0004_b000_0000_ecalPedsStep2.root"]
 UNCOVERED = "run398600_LS0005To0008_b001_0000_ecalPedsStep2.root"
 KINDS = {
-    Kept.RECO: RECO,
-    Kept.ALCARECO: ["apJob000/PromptCalibProdEcalPedestals.root"],
-    Kept.LOGS: [
+    Artifact.RECO: RECO,
+    Artifact.ALCARECO: ["apJob000/PromptCalibProdEcalPedestals.root"],
+    Artifact.LOGS: [
         "run398600_LS0001To0004_b000_0000_ecalPedsStep2.log",
         "run398600_LS0001To0004_b000_0000_ecalPedsStep2.py",
         "apJob000/stdout.log",
@@ -21,7 +21,7 @@ KINDS = {
         "dag000/RECO_0000.err",
         "dag000/run398600_dag000.dag.dagman.out",
     ],
-    Kept.DAGS: [
+    Artifact.DAGS: [
         "dag000/reco.sh",
         "dag000/run398600_dag000.dag.rescue001",
         "dag000/RECO_0000.failed0/core.root",
@@ -88,13 +88,13 @@ def test_what_tells_of_payloads_stays_when_every_kind_is_gone(run_dir):
 
 def test_a_run_directory_goes_whole_and_nothing_beside_it(run_dir):
     other = grown(run_dir.with_name("run398601"))
-    assert size_of(run_dir, Kept.RUNS, []) == Size(len(ALL), 10 * len(ALL))
-    assert remove(run_dir, Kept.RUNS, [], most=1000) == (Size(len(ALL), 10 * len(ALL)), True)
+    assert size_of(run_dir, Artifact.RUNS, []) == Size(len(ALL), 10 * len(ALL))
+    assert remove(run_dir, Artifact.RUNS, [], most=1000) == (Size(len(ALL), 10 * len(ALL)), True)
     assert [p.name for p in run_dir.parent.iterdir()] == [other.name]
     assert files_of(other) == set(ALL)
 
 
-@pytest.mark.parametrize("kept", Kept)
+@pytest.mark.parametrize("kept", Artifact)
 def test_it_is_done_in_parts_of_at_most_so_many_files(run_dir, kept):
     whole = size_of(run_dir, kept, RECO)
     gone, finished = Size(), False
@@ -105,7 +105,7 @@ def test_it_is_done_in_parts_of_at_most_so_many_files(run_dir, kept):
     assert gone == whole
 
 
-@pytest.mark.parametrize("kept", Kept)
+@pytest.mark.parametrize("kept", Artifact)
 def test_links_are_not_followed(run_dir, kept, tmp_path):
     outside = grown(tmp_path / "elsewhere" / "run398600")
     (run_dir / "apJob001").symlink_to(outside / "apJob000")
@@ -117,7 +117,7 @@ def test_links_are_not_followed(run_dir, kept, tmp_path):
     assert files_of(outside) == set(ALL)
 
 
-@pytest.mark.parametrize("kept", Kept)
+@pytest.mark.parametrize("kept", Artifact)
 def test_a_run_directory_that_is_a_link_is_left_alone(run_dir, kept):
     link = run_dir.with_name("run398602")
     link.symlink_to(run_dir)
@@ -127,7 +127,7 @@ def test_a_run_directory_that_is_a_link_is_left_alone(run_dir, kept):
     assert files_of(run_dir) == set(ALL)
 
 
-@pytest.mark.parametrize("kept", Kept)
+@pytest.mark.parametrize("kept", Artifact)
 def test_what_is_not_there_is_no_error(tmp_path, kept):
     assert remove(tmp_path / "run1", kept, RECO, most=10) == (Size(), True)
 
@@ -137,7 +137,7 @@ def test_killed_anywhere_it_ends_as_if_it_had_not_been(tmp_path):
 
     def step(_):
         run_dir = grown(tmp_path / f"{next(numbers)}" / "run398600")
-        return lambda: remove(run_dir, Kept.RUNS, [], most=1000)
+        return lambda: remove(run_dir, Artifact.RUNS, [], most=1000)
 
     killed = list(deaths(step))
     assert len(killed) > len(ALL)
@@ -145,5 +145,5 @@ def test_killed_anywhere_it_ends_as_if_it_had_not_been(tmp_path):
         run_dir = tmp_path / f"{number}" / "run398600"
         found = list(run_dir.parent.glob("run*"))
         assert not found or files_of(run_dir) == set(ALL)  # whole, or not there for a rebuild
-        remove(run_dir, Kept.RUNS, [], most=1000)
+        remove(run_dir, Artifact.RUNS, [], most=1000)
         assert list(run_dir.parent.iterdir()) == []

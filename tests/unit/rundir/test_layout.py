@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import Lumis
-from condorloop.node.upload import goodness
+from condorloop.node.upload import payload_rank
 from condorloop.rundir.durable import let_group_write, read_json, remove_unfinished, write_lines
 from condorloop.rundir.witness import Witness
 from tests import boundaries
@@ -39,7 +39,7 @@ def test_a_hostile_file_is_no_witness(tmp_path, content):
     path = tmp_path / "x.json"
     path.write_bytes(content)
     assert Witness.read(path) is None
-    assert goodness(read_json(path)) == (0, 0) or b"99999" not in content
+    assert payload_rank(read_json(path)) == (0, 0) or b"99999" not in content
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES) | VALUES)
@@ -50,7 +50,7 @@ def test_any_json_is_a_witness_or_none(tmp_path_factory, value):
     assert found is None or len(found.lumis) >= 0
     record = read_json(path)
     assert UploadOutcome.of(record)
-    assert goodness(record) >= (0, 0) or record["events"] < 0
+    assert payload_rank(record) >= (0, 0) or record["events"] < 0
 
 
 @given(st.binary(max_size=200))

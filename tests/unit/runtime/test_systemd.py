@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from condorloop.config.loader import ConfigError, Mistake
-from condorloop.cycle.ports import World
+from condorloop.cycle.ports import Ports
 from condorloop.ledger.store import Ledger
 from condorloop.model.queue import Queued
 from condorloop.model.status import Problem, ProblemKind, Status
-from condorloop.runtime.systemd import Notifier, summary
+from condorloop.runtime.systemd import SystemdNotifier, summary
 from condorloop.services.oms import OmsUnavailable
 from condorloop.submitter import Submitter
 from tests.unit import examples
@@ -62,7 +62,7 @@ class Quiet:
     def world(self):
         files = SimpleNamespace(probing=0, probed=dict, close=lambda: None)
         pool = SimpleNamespace(queued=Queued, close=lambda: None)
-        return World(self, files, pool)
+        return Ports(self, files, pool)
 
     def runs(self, since, known=()):
         next(self._at_poll)()
@@ -142,7 +142,7 @@ def test_a_reload_is_announced_and_ends_with_the_next_cycle(tmp_path, systemd, u
 def test_an_abstract_socket_is_told_too():
     name = f"condorloop-test-{os.getpid()}"
     listening = Systemd(f"\0{name}")
-    Notifier(f"@{name}").stopping()
+    SystemdNotifier(f"@{name}").stopping()
     [message] = listening.messages()
     listening.close()
     assert message["STOPPING"] == "1"
@@ -152,7 +152,7 @@ def test_an_abstract_socket_is_told_too():
     "address", [None, "", "vsock:2:1234", "/nowhere/notify", "@nobody-listens"]
 )
 def test_where_nobody_listens_nothing_happens(address):
-    notifier = Notifier.of({} if address is None else {"NOTIFY_SOCKET": address})
+    notifier = SystemdNotifier.of({} if address is None else {"NOTIFY_SOCKET": address})
     notifier.cycled(STATUS)
     notifier.reloading()
     notifier.stopping()
@@ -161,7 +161,7 @@ def test_where_nobody_listens_nothing_happens(address):
 def test_a_socket_that_is_full_stops_no_cycle(tmp_path):
     path = str(tmp_path / "notify")
     listening = Systemd(path)
-    notifier = Notifier(path)
+    notifier = SystemdNotifier(path)
     for _ in range(2000):
         notifier.cycled(STATUS)
     assert 0 < len(listening.messages()) < 2000
