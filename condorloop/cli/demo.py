@@ -29,6 +29,7 @@ from condorloop.model.status import Status
 from condorloop.monitoring.status_file import StatusError, read
 from condorloop.testbed import daemons
 from condorloop.testbed.scenario.scenario import Scenario
+from condorloop.testbed.scenario.timeline import duration
 from condorloop.testbed.services import Play
 from condorloop.testbed.stack import Stack
 from condorloop.testbed.truth import Truth
@@ -143,15 +144,15 @@ def _empty(stack: Stack) -> None:
 def _watch(
     stack: Stack, scenario: Scenario, play: Play, submitter: _Submitter, kill_submitter: bool
 ) -> None:
-    duration = scenario.duration(play.speed)
-    kill_at = duration / 2 if kill_submitter else None
+    length = duration(scenario, play.speed)
+    kill_at = length / 2 if kill_submitter else None
     terminal = console()
     with Live(console=terminal, refresh_per_second=4, transient=True) as live:
         while True:
             now = time.time()
             elapsed = now - play.started_at
             status = _status(stack)
-            live.update(_view(status, elapsed, duration, now))
+            live.update(_view(status, elapsed, length, now))
             submitter.check()
             if kill_at is not None and elapsed >= kill_at:
                 submitter.kill()
@@ -160,7 +161,7 @@ def _watch(
                 )
                 submitter.start()
                 kill_at = None
-            if elapsed > duration and _closed(status, scenario):
+            if elapsed > length and _closed(status, scenario):
                 return
             if elapsed > LIMIT:
                 campaigns = status.campaigns if status else ()

@@ -20,18 +20,13 @@ SECTIONS = {
 }
 """Which commands belong together, and in which order they are shown."""
 
-_IN = {"once": "run"} | dict.fromkeys(("resubmit", "hold", "release", "abandon"), "acting")
+_IN = {"once": "run"} | dict.fromkeys(("resubmit", "hold", "release", "abandon"), "act")
 """The modules of commands that have none of their own name."""
 
 _OTHERS = "More"
 
 _SENTENCE = 200
 """Characters that a command's first sentence may have: it is wrapped, not cut."""
-
-
-def examples(*lines: str) -> str:
-    """Write the examples at the end of a command's help; each is shown as it is."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 class Commands(click.Group):

@@ -7,7 +7,8 @@ import sys
 import click
 
 from condorloop import __version__
-from condorloop.cli.group import Commands, examples
+from condorloop.cli.group import Commands
+from condorloop.cli.help import examples
 from condorloop.runtime.logs import complain
 
 

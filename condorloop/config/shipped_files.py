@@ -16,7 +16,7 @@ def shipped(folder: str) -> Path:
     In a checkout it stands at the top of the tree, in an installed wheel under the
     environment's ``share/condorloop``.
     """
-    checkout = Path(__file__).resolve().parent.parent / folder
+    checkout = Path(__file__).resolve().parents[2] / folder
     if checkout.is_dir():
         return checkout
     return Path(sysconfig.get_path("data")) / "share" / "condorloop" / folder

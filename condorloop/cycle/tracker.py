@@ -26,7 +26,7 @@ from condorloop.model.enums import Artifact, CampaignState, DagState
 from condorloop.model.jobs import FailedNode
 from condorloop.model.queue import HeldJob, JobSelector, QueuedDag
 from condorloop.model.service import Service
-from condorloop.node import attempts as failures
+from condorloop.node import attempts
 from condorloop.policy.window import closing_rules, is_over, is_past
 from condorloop.rundir.durable import let_group_write, read_json
 from condorloop.rundir.layout import MANIFEST, RUN_START, dag_dir, dag_file
@@ -270,11 +270,11 @@ class Tracker:
 
 def _told(directory: Path, names: tuple[str, ...]) -> list[FailedNode]:
     """What the nodes of these names told of their failures."""
-    return [_failed_node(name, failures.read(directory, name)) for name in names]
+    return [_failed_node(name, attempts.read(directory, name)) for name in names]
 
 
-def _failed_node(name: str, attempts: tuple[failures.Attempt, ...]) -> FailedNode:
-    if not attempts:
+def _failed_node(name: str, failed: tuple[attempts.Attempt, ...]) -> FailedNode:
+    if not failed:
         return FailedNode(name)
-    blames = Counter(guilty for attempt in attempts for guilty in attempt.blames)
-    return FailedNode(name, attempts[-1].exit_code, attempts[-1].words, blames)
+    blames = Counter(guilty for attempt in failed for guilty in attempt.blames)
+    return FailedNode(name, failed[-1].exit_code, failed[-1].words, blames)

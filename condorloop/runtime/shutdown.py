@@ -20,7 +20,7 @@ class Shutdown:
 
     Parameters
     ----------
-    bell
+    wakeup
         Rung when the wish comes, so that nobody sleeps on.
     """
 

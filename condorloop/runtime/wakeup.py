@@ -1,4 +1,4 @@
-"""A bell that wakes one waiter; it may be rung from other threads and from signal handlers."""
+"""What wakes the one that waits for the next cycle, from other threads and signal handlers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ class Wakeup:
         """Wake the waiter, or let its next wait end at once."""
         self._rings.put(None)
 
-    def wait(self, seconds: float) -> None:
-        """Wait for a ring, for so many seconds at the most."""
+    def wait(self, seconds: float) -> bool:
+        """Wait for a ring, for so many seconds at the most, and say whether there was one."""
         try:
             self._rings.get(timeout=max(seconds, 0.0))
+        except Empty:
+            return False
+        try:
             while True:
                 self._rings.get_nowait()
         except Empty:
-            return
+            return True

@@ -1,7 +1,7 @@
 """The conditions service and its tool: what was asked, and what was taken, to the last payload.
 
-Stands in the place of `condorloop.runtime.subprocesses` under `condorloop.services.conditions`; the tool's output and
-exit codes are those of uploadConditions.py.
+Stands in the place of `condorloop.runtime.subprocesses` under `condorloop.services.conditions`; the
+tool's output and exit codes are those of uploadConditions.py.
 """
 
 from __future__ import annotations

@@ -12,9 +12,11 @@ import uproot
 from condorloop.model.lumis import Lumis
 from condorloop.testbed import daemons
 from condorloop.testbed.cmssw.io.root_header import State, state
+from condorloop.testbed.scenario.events import FileAppears
+from condorloop.testbed.scenario.paths import PATHS
 from condorloop.testbed.scenario.player import Player, raw_path
 from condorloop.testbed.scenario.scenario import Scenario
-from condorloop.testbed.scenario.timeline import PATHS, FileAppears
+from condorloop.testbed.scenario.timeline import timeline
 from condorloop.testbed.verify import appeared
 
 SCENARIO = Scenario.of(
@@ -35,7 +37,7 @@ SCENARIO = Scenario.of(
         },
     }
 )
-FILES = [event for event in SCENARIO.timeline() if isinstance(event, FileAppears)]
+FILES = [event for event in timeline(SCENARIO) if isinstance(event, FileAppears)]
 LONG_AGO = 1000.0
 
 
@@ -127,7 +129,7 @@ def test_no_file_appears_before_its_time(tmp_path: Path) -> None:
     started_at, speed = time.time() + 0.3, 10.0
     played(tmp_path, started_at, speed=speed)
     times = {line["path"]: line["time"] - started_at for line in records(tmp_path)}
-    for event in SCENARIO.timeline(speed):
+    for event in timeline(SCENARIO, speed):
         if isinstance(event, FileAppears):
             delay = times[str(raw_path(event, SCENARIO.seed))] - event.at
             assert 0 <= delay < 10
@@ -158,7 +160,7 @@ def special(**keys: Any) -> Scenario:
 
 
 def path_of(scenario: Scenario, folder: Path) -> Path:
-    [file] = [event for event in scenario.timeline() if isinstance(event, FileAppears)]
+    [file] = [event for event in timeline(scenario) if isinstance(event, FileAppears)]
     return folder / "eos" / str(raw_path(file, scenario.seed))[1:]
 
 

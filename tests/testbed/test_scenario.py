@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 from condorloop.config.loader import ConfigError
 from condorloop.model.lumis import Lumis
 from condorloop.testbed.oms.rows import OmsRows, oms_rows
-from condorloop.testbed.scenario.scenario import Scenario
-from condorloop.testbed.scenario.timeline import (
-    PATHS,
+from condorloop.testbed.scenario.events import (
     FileAppears,
     FileChanges,
     LumisectionEnds,
     RunEnds,
     RunStart,
 )
+from condorloop.testbed.scenario.paths import PATHS
+from condorloop.testbed.scenario.scenario import Scenario
+from condorloop.testbed.scenario.timeline import duration, timeline
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 STARTED = datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp()
@@ -56,12 +57,12 @@ def play(*runs: dict[str, Any], **keys: Any) -> Scenario:
 
 
 def files(scenario: Scenario, speed: float = 1.0) -> list[FileAppears]:
-    return [event for event in scenario.timeline(speed) if isinstance(event, FileAppears)]
+    return [event for event in timeline(scenario, speed) if isinstance(event, FileAppears)]
 
 
 def test_a_file_of_the_loops_own_player_plays_unchanged() -> None:
     scenario = Scenario.of(yaml.safe_load(THEIRS))
-    happened = [(e.at, type(e)) for e in scenario.timeline()]
+    happened = [(e.at, type(e)) for e in timeline(scenario)]
     both = [LumisectionEnds, FileAppears, FileAppears]
     assert Counter(happened) == Counter(
         [(0, RunStart), *((at, kind) for at in (0, 15) for kind in both), (35, RunEnds)]
@@ -72,7 +73,7 @@ def test_a_file_of_the_loops_own_player_plays_unchanged() -> None:
 
 @pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_the_scenarios_that_ship_are_sound(file: Path) -> None:
-    assert Scenario.load(file).duration() < 120
+    assert duration(Scenario.load(file)) < 120
 
 
 def test_a_stream_that_two_calibrations_read_gets_its_files_once() -> None:
@@ -109,8 +110,8 @@ def test_a_file_can_be_broken_or_late_even_after_its_run() -> None:
     assert [(f.at, f.fault) for f in files(scenario)] == [
         *((10, None), (20, "truncated"), (30, None), (70, None))
     ]
-    assert scenario.duration() == 70
-    assert scenario.duration(speed=2) == 35
+    assert duration(scenario) == 70
+    assert duration(scenario, speed=2) == 35
 
 
 @given(
@@ -127,7 +128,7 @@ def test_each_lumisection_is_in_each_stream_once_a_part(
         run(calibrations=list(PATHS), lumisections={"count": count, "every": 1.0}),
         layout={"TestEnablesEcalHcal": layout, "ExpressPhysics": layout},
     )
-    events = scenario.timeline(speed)
+    events = timeline(scenario, speed)
     assert [e.at for e in events] == sorted(e.at for e in events)
     assert events[-1].at == pytest.approx(count / speed)
     found = Counter((f.stream, f.part, ls) for f in files(scenario, speed) for ls in f.lumis)
@@ -208,7 +209,7 @@ def test_a_scenario_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_calibration_without_a_path_is_refused() -> None:
     with pytest.raises(ValueError, match="SiStripBad"):
-        play(run()).timeline(1.0, {"BeamSpot": PATHS["BeamSpot"]})
+        timeline(play(run()), 1.0, {"BeamSpot": PATHS["BeamSpot"]})
 
 
 def seen_by_oms(scenario: Scenario, elapsed: float, speed: float = 1.0) -> OmsRows:
@@ -292,7 +293,7 @@ def test_a_run_may_never_get_an_end_though_another_follows() -> None:
     scenario = play(run(1, end_after="never"), run(2, start_offset=50))
     rows = seen_by_oms(scenario, 1000.0).runs
     assert [row["end_time"] is None for row in rows] == [True, False]
-    assert [e.run for e in scenario.timeline() if isinstance(e, RunEnds)] == [2]
+    assert [e.run for e in timeline(scenario) if isinstance(e, RunEnds)] == [2]
 
 
 def test_oms_may_take_an_end_back_and_say_it_again() -> None:
@@ -336,7 +337,7 @@ def test_a_file_can_change_later_be_elsewhere_or_have_any_name() -> None:
         {"stream": "ExpressPhysics", "ls": 3, "fault": "unreadable"},
         {"stream": "ExpressPhysics", "ls": 4, "name": odd, "block": 1},
     ]
-    events = play(run(files=special)).timeline(speed=2.0)
+    events = timeline(play(run(files=special)), speed=2.0)
     changes = [(e.at, e.file.fault) for e in events if isinstance(e, FileChanges)]
     assert changes == [(6.5, "growing"), (12.5, "vanishes")]
     assert [(e.name, e.block) for e in events if isinstance(e, FileAppears)][3] == (odd, 1)
@@ -392,6 +393,6 @@ def test_the_demo_has_holes_of_a_bearable_size() -> None:
         (398601, "TestEnablesEcalHcal"): "26-30"
     }
     late = [f for f in files(scenario) if f.late]
-    ends = {e.run: e.at for e in scenario.timeline() if isinstance(e, RunEnds)}
+    ends = {e.run: e.at for e in timeline(scenario) if isinstance(e, RunEnds)}
     assert [f.at > ends[f.run] for f in late].count(True) == 1
     assert len(late) == 3

@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 import pytest
 
-from condorloop import reference
 from condorloop.cli import json_schemas
 from condorloop.cli.main import cli
 from condorloop.model.status import ProblemKind
+from tools import mkdocs_reference as reference
 
 TOP = Path(__file__).resolve().parents[2]
 RELIABILITY = (TOP / "docs" / "reliability.md").read_text()
-NAMED = sorted(set(re.findall(r"`(\w+/test_\w+\.py)(?:::(test_\w+))?`", RELIABILITY)))
+NAMED = sorted(set(re.findall(r"`([\w/]+/test_\w+\.py)(?:::(test_\w+))?`", RELIABILITY)))
 
 
 def functions_of(file):

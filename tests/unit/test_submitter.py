@@ -45,7 +45,7 @@ def test_a_mistake_of_the_loop_is_told_and_ends_neither_it_nor_later_cycles(tmp_
 def test_a_cycle_that_a_mistake_cut_short_does_not_feed_the_watchdog(tmp_path, monkeypatch):
     fed = []
     monkeypatch.setattr(
-        "condorloop.runtime.systemd.Notifier.cycled", lambda self, status: fed.append(1)
+        "condorloop.runtime.systemd.SystemdNotifier.cycled", lambda self, status: fed.append(1)
     )
 
     def stumble(submitter, config):

@@ -176,7 +176,7 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
 
 
 def test_no_command_imports_what_draws():
-    script = "import sys, condorloop.cli.main; sys.exit(bool({'matplotlib', 'mplhep'} & set(sys.modules)))"
+    script = "import sys, condorloop.cli.main as _; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 

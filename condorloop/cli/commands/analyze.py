@@ -7,12 +7,12 @@ import time
 
 import click
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.analysis import analysis_view
 from condorloop.cli.views.terminal import console
-from condorloop.history import analyze as analyzing
-from condorloop.history import finding
+from condorloop.history.analyze import analyze as analyze_run
+from condorloop.history.finding import to_json
 
 
 @click.command(
@@ -27,8 +27,8 @@ from condorloop.history import finding
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def analyze(given: CommonOptions, run_number: int, node: str | None, as_json: bool) -> None:
     """Say why things of RUN failed, are held or do not run, and what to type."""
-    found = analyzing.analyze(given.look(), run_number, given.only, node)
+    found = analyze_run(given.look(), run_number, given.only, node)
     if as_json:
-        click.echo(json.dumps(finding.to_json(found.analysis), indent=1))
+        click.echo(json.dumps(to_json(found.findings), indent=1))
     else:
-        console().print(analysis_view(found.analysis, found.stories, time.time()))
+        console().print(analysis_view(found.findings, found.stories, time.time()))

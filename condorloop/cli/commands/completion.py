@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 
 _SHELLS = ("bash", "zsh", "fish")
 

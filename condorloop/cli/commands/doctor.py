@@ -10,7 +10,7 @@ import click
 import urllib3
 from urllib3.exceptions import InsecureRequestWarning
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.doctor import looking, print_findings
 from condorloop.doctor.checks import Verdict, as_data, of_verdict

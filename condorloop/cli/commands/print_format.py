@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.config.shipped_files import shipped
 
 _FILES = {"jobs": "condorloop.cpf", "dags": "condorloop-dags.cpf"}

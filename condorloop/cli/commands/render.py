@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.dagman import dry_run
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.session import submitter
 from condorloop.runtime.logs import Format

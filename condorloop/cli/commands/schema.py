@@ -7,7 +7,7 @@ import json
 import click
 
 from condorloop.cli import json_schemas
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 
 
 @click.command(epilog=examples("condorloop schema site > site.schema.json"))

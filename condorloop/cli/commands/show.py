@@ -7,7 +7,7 @@ import time
 
 import click
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.provenance import provenance_view
 from condorloop.cli.views.show import story_view

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.simulation import study_view
 from condorloop.cli.views.terminal import console

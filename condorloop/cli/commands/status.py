@@ -7,7 +7,7 @@ import time
 
 import click
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.status import status_view
 from condorloop.cli.views.terminal import console

@@ -13,7 +13,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from condorloop.cli import systemd_units
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.systemd_units import Manager, UnitError, Wanted
 from condorloop.config.fields import Variables

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from condorloop.cli import demo
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.testbed.htcondor.pool import PoolError
 from condorloop.testbed.prefix import prefix
 from condorloop.testbed.prefix.cache import PrefixError
@@ -88,10 +88,11 @@ def env(folder: Path) -> None:
 def play(folder: Path, scenario: Path, speed: float) -> None:
     """Let the runs of SCENARIO begin now."""
     from condorloop.testbed.scenario.scenario import Scenario
+    from condorloop.testbed.scenario.timeline import duration
 
-    duration = Scenario.load(scenario).duration(speed)
+    seconds = duration(Scenario.load(scenario), speed)
     _stack(folder).play(scenario, speed)
-    _say(f"{scenario.name} plays for {duration:.0f} s")
+    _say(f"{scenario.name} plays for {seconds:.0f} s")
 
 
 @testbed.command(

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.comparison import print_comparisons
 from condorloop.cli.views.configuration import config_json, print_config

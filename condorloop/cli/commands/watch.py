@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from condorloop.cli.group import examples
+from condorloop.cli.help import examples
 from condorloop.cli.live import watch as watch_until_ended
 from condorloop.cli.options import CommonOptions, options
 from condorloop.cli.views.terminal import console

@@ -1,7 +1,7 @@
 """Problems on the terminal: what is wrong, and below it what to type.
 
-Knows how `condorloop.model.status.Problem` is shown to people; it decides nothing. Of many problems of
-one kind only a few are shown, and how many there are.
+Knows how a `condorloop.model.status.Problem` is shown to people; it decides nothing. Of many
+problems of one kind only a few are shown, and how many there are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The state of the loop on a whole screen: what matters most of it, and the last decisions.
 
-Knows how many lines there are, and what of `condorloop.monitoring.status_file` is left out first where they are
-few: it says of how many. It reads and decides nothing. Times are UTC.
+Knows how many lines there are, and what of `condorloop.model.status` is left out first where they
+are few: it says of how many. It reads and decides nothing. Times are UTC.
 """
 
 from __future__ import annotations

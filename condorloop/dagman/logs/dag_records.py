@@ -14,8 +14,8 @@ from typing import Any
 from condorloop.dagman.logs import dag_outcome, job_events
 from condorloop.dagman.rerender import EARLIER
 from condorloop.model.jobs import JobRecord
-from condorloop.node import attempts as failures
 from condorloop.node.attempts import Attempt
+from condorloop.node.attempts import read as read_attempts
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
 
@@ -51,7 +51,7 @@ def read(dag_file: Path, *, jobs: bool) -> DagRecords:
         tags=_tags(manifest),
         clusters=dag_outcome.clusters(dag_file),
         jobs=job_events.jobs_of(dag_file) if jobs else (),
-        attempts={p.stem: failures.read(folder, p.stem) for p in folder.glob("*.failures")},
+        attempts={p.stem: read_attempts(folder, p.stem) for p in folder.glob("*.failures")},
     )
 
 

@@ -1,8 +1,8 @@
 """Reading the ledger: campaigns, and with its other views all that the loop decides from.
 
 Knows what was seen, decided and done, and gives it back as the model's data. It writes nothing;
-that is `condorloop.ledger.store`'s. A plus before a column keeps SQLite from an index that would lead it
-through all that ever was.
+that is `condorloop.ledger.store`'s. A plus before a column keeps SQLite from an index that would
+lead it through all that ever was.
 """
 
 from __future__ import annotations

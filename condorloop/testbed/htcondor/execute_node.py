@@ -13,7 +13,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from condorloop.testbed import daemons as daemon
+from condorloop.testbed.daemons import Process, end, wait_until
 from condorloop.testbed.htcondor.pool import Pool, PoolError
 
 LOGIN = "machines"
@@ -128,7 +128,7 @@ class Machine(Pool):
         ]
 
     def _is_ready(self, seconds: float) -> bool:
-        return daemon.wait_until(lambda: all(map(self._is_known, self.daemons)), seconds)
+        return wait_until(lambda: all(map(self._is_known, self.daemons)), seconds)
 
     def _is_known(self, kind: str) -> bool:
         """Tell whether the pool knows a daemon of this machine."""
@@ -137,8 +137,8 @@ class Machine(Pool):
         told = self.pool._run(*command, timeout=10)
         return told.returncode == 0 and bool(told.stdout.strip())
 
-    def _shut_down(self, master: daemon.Process, timeout: float) -> None:
-        daemon.end([master], signal.SIGQUIT, timeout)
+    def _shut_down(self, master: Process, timeout: float) -> None:
+        end([master], signal.SIGQUIT, timeout)
 
 
 _HIDE = """

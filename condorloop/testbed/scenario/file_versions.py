@@ -1,6 +1,7 @@
 """What is in a scenario's RAW file: when it appears, and after it has changed.
 
-Knows the faults of files (`condorloop.testbed.scenario.timeline`); knows nothing of time or of places.
+Knows the faults of files (`condorloop.testbed.scenario.timeline`); knows nothing of time or
+of places.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from condorloop.testbed.cmssw.io.root_file import Columns, joined
+from condorloop.testbed.scenario.events import FileAppears
 from condorloop.testbed.scenario.raw_files import (
     BadFile,
     Stream,
@@ -16,7 +18,6 @@ from condorloop.testbed.scenario.raw_files import (
     write_bad_raw_file,
     write_events,
 )
-from condorloop.testbed.scenario.timeline import FileAppears
 from condorloop.testbed.truth import Truth
 
 PADDING = 4096

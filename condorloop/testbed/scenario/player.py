@@ -18,8 +18,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from condorloop.testbed.scenario import file_versions
+from condorloop.testbed.scenario.events import FileAppears, FileChanges
 from condorloop.testbed.scenario.scenario import Scenario
-from condorloop.testbed.scenario.timeline import FileAppears, FileChanges
+from condorloop.testbed.scenario.timeline import timeline
 from condorloop.testbed.truth import Truth
 
 MOST_AHEAD = 64
@@ -100,8 +101,8 @@ class Player:
         self._events_per_ls = events_per_ls
         self._seed = scenario.seed
         self._truth = Truth(scenario.seed)
-        timeline = scenario.timeline(speed, paths)
-        self._scenes = [event for event in timeline if isinstance(event, Scene)]
+        events = timeline(scenario, speed, paths)
+        self._scenes = [event for event in events if isinstance(event, Scene)]
         self._ready: queue.Queue[tuple[Scene, Path | None]] = queue.Queue(MOST_AHEAD)
         self._stopping = threading.Event()
         self._threads = [

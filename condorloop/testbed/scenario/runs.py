@@ -20,8 +20,9 @@ from pydantic import (
     Tag,
 )
 
+from condorloop.testbed.scenario.events import CHANGING
 from condorloop.testbed.scenario.oms_attributes import LUMISECTIONS, RUNS
-from condorloop.testbed.scenario.timeline import CHANGING, PATHS, primary_dataset
+from condorloop.testbed.scenario.paths import PATHS, primary_dataset
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 StreamName = Annotated[str, Field(pattern="^(TestEnablesEcalHcal|ExpressPhysics)$")]
@@ -87,7 +88,7 @@ class FileScript(Script):
     stream, ls, part
         Which file: `ls` is any one of its lumisections.
     fault
-        What is wrong with it (`condorloop.testbed.scenario.timeline.FileAppears`).
+        What is wrong with it (`condorloop.testbed.scenario.events.FileAppears`).
     late
         Seconds by which it misses its time.
     seconds

@@ -29,7 +29,6 @@ from condorloop.testbed.scenario.runs import (
     contradictions,
     of_attributes,
 )
-from condorloop.testbed.scenario.timeline import PATHS, Event, timeline
 
 
 class Scenario(Script):
@@ -98,14 +97,6 @@ class Scenario(Script):
     def stream_layout(self, stream: str) -> StreamLayout:
         """How `stream` is cut into files: one a lumisection if the scenario does not say."""
         return self.layout.get(stream, StreamLayout())
-
-    def timeline(self, speed: float = 1.0, paths: Mapping[str, str] = PATHS) -> list[Event]:
-        """List what happens, in order of time, as `condorloop.testbed.scenario.timeline` tells."""
-        return timeline(self, speed, paths)
-
-    def duration(self, speed: float = 1.0, paths: Mapping[str, str] = PATHS) -> float:
-        """Seconds from the start of the play to its last event."""
-        return max((event.at for event in self.timeline(speed, paths)), default=0.0)
 
 
 def _mistake(error: Mapping[str, Any]) -> Said:

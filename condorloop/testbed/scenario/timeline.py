@@ -3,134 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from condorloop.model.lumis import Lumis
-
-if TYPE_CHECKING:
-    from condorloop.testbed.scenario.runs import RunScript
-    from condorloop.testbed.scenario.scenario import Scenario
-
-_STORE = "/eos/cms/tier0/store"
-CHANGING = ("growing", "unreadable", "vanishes", "replaced")
-"""Faults of files that are not the same for ever: cut, or not to be opened, at first; or gone, or
-another file, later."""
-
-PATHS: Mapping[str, str] = MappingProxyType(
-    {
-        "EcalPedestals": f"{_STORE}/data/Run2026D/TestEnablesEcalHcal/RAW/Express-v1/000/",
-        "SiStripBad": f"{_STORE}/express/Run2026D/ExpressPhysics/FEVT/Express-v1/000/",
-        "BeamSpot": f"{_STORE}/express/Run2026D/ExpressPhysics/FEVT/Express-v1/000/",
-    }
+from condorloop.testbed.scenario.events import (
+    Event,
+    FileAppears,
+    FileChanges,
+    LumisectionEnds,
+    RunEnds,
+    RunStart,
 )
-"""Where each calibration's RAW files are when nobody says otherwise."""
+from condorloop.testbed.scenario.paths import PATHS, base_path, primary_dataset
+from condorloop.testbed.scenario.runs import RunScript
+from condorloop.testbed.scenario.scenario import Scenario
 
 
-@dataclass(frozen=True, slots=True)
-class RunStart:
-    """A run starts, `at` seconds after the start of the play."""
-
-    at: float
-    run: int
-
-
-@dataclass(frozen=True, slots=True)
-class LumisectionEnds:
-    """A lumisection is over; OMS counts it from now on."""
-
-    at: float
-    run: int
-    ls: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnds:
-    """A run ends; OMS gives it an end time from now on."""
-
-    at: float
-    run: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileAppears:
-    """A RAW file becomes visible on EOS.
-
-    Attributes
-    ----------
-    at
-        Seconds after the start of the play, its lateness included.
-    stream, path
-        The primary dataset, and the folder above the folders of runs, without its ``000/``.
-    lumis, part, parts
-        The lumisections that it covers, and which of their `parts` files it is, from 0.
-    block
-        Which of the run's block folders it is in.
-    fault
-        What is wrong with it: None, a `condorloop.testbed.scenario.raw_files.BadFile`, or something that passes
-        or comes in time (`CHANGING`), or ``other_run`` (it holds another run's events) and
-        ``also_other_run`` (those too).
-    late
-        By how many seconds (of the play) it missed its time.
-    name
-        Its name; None for one that says nothing.
-    other_run
-        Of ``other_run`` and ``also_other_run``.
-    same_events
-        Of ``replaced``: whether what comes then has the same events.
-    events_per_ls
-        In all parts together; None for the usual number.
-    """
-
-    at: float
-    run: int
-    stream: str
-    path: str
-    lumis: Lumis
-    part: int
-    parts: int
-    block: int
-    fault: str | None
-    late: float
-    name: str | None = None
-    other_run: int | None = None
-    same_events: bool = False
-    events_per_ls: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FileChanges:
-    """A file that appeared changes as its fault says: becomes whole, vanishes, is replaced."""
-
-    at: float
-    file: FileAppears
-
-
-Event = RunStart | LumisectionEnds | FileAppears | FileChanges | RunEnds
-
-
-def base_path(file_in_path: str) -> str:
-    """Take the ``000/`` off a calibration's `file_in_path`.
-
-    >>> base_path("/eos/cms/tier0/store/data/Run2026D/ExpressPhysics/FEVT/Express-v1/000/")
-    '/eos/cms/tier0/store/data/Run2026D/ExpressPhysics/FEVT/Express-v1'
-    """
-    path = PurePosixPath(file_in_path)
-    return str(path.parent if path.name == "000" else path)
-
-
-def primary_dataset(file_in_path: str) -> str:
-    """Name the stream of a path of the form ``…/<dataset>/<tier>/<processing>/000/``.
-
-    >>> primary_dataset("/eos/cms/tier0/store/data/Run2026D/ExpressPhysics/FEVT/Express-v1/000/")
-    'ExpressPhysics'
-    """
-    return PurePosixPath(base_path(file_in_path)).parts[-3]
-
-
-def timeline(scenario: Scenario, speed: float, paths: Mapping[str, str]) -> list[Event]:
+def timeline(
+    scenario: Scenario, speed: float = 1.0, paths: Mapping[str, str] = PATHS
+) -> list[Event]:
     """List what happens, in order of time.
 
     Parameters
@@ -197,3 +87,8 @@ def _files(
             yield file
             if script and script.changes_after is not None:
                 yield FileChanges(file.at + script.changes_after / speed, file)
+
+
+def duration(scenario: Scenario, speed: float = 1.0, paths: Mapping[str, str] = PATHS) -> float:
+    """Seconds from the start of the play to its last event."""
+    return max((event.at for event in timeline(scenario, speed, paths)), default=0.0)

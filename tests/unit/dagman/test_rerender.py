@@ -12,7 +12,7 @@ from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import EARLIER, renew
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
-from condorloop.rundir import layout
+from condorloop.rundir import durable
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
 from tests.unit.examples import KEY, calibration, config, raw_file
@@ -138,7 +138,7 @@ def cut_after(patched, count):
         left[0] -= 1
         whole(*args, **kwargs)
 
-    whole = layout.write_whole
+    whole = durable.write_whole
     patched.setattr("condorloop.dagman.render.write_whole", write)
     patched.setattr("condorloop.rundir.durable.write_whole", write)
 

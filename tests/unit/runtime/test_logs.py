@@ -154,7 +154,7 @@ def test_a_full_disk_tears_no_later_line(folder, monkeypatch, capfd):
 LOGGING = """
 import sys
 from pathlib import Path
-from condorloop import logs
+from condorloop.runtime import logs
 from condorloop.model.campaign import CampaignKey
 
 logs.start(Path(sys.argv[1]), ["BeamSpot"])
@@ -212,7 +212,7 @@ def started(code, folder, *, journal=False, **more):
 PREAMBLE = """
 import logging, sys
 from pathlib import Path
-from condorloop import logs
+from condorloop.runtime import logs
 from condorloop.model.campaign import CampaignKey
 
 def start(form="plain"):

@@ -9,9 +9,9 @@ from condorloop.testbed import daemons
 
 STARTS = """\
 import subprocess
-from condorloop import processes
+from condorloop.runtime import subprocesses
 
-child = subprocess.Popen([*processes.tied(), "sleep", "600"])
+child = subprocess.Popen([*subprocesses.tied(), "sleep", "600"])
 print(child.pid, flush=True)
 child.wait()
 """

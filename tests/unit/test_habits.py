@@ -1,0 +1,31 @@
+"""What holds for every file: examples in docstrings run, and no test file is empty."""
+
+import ast
+import doctest
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import condorloop
+
+TESTS = Path(__file__).resolve().parents[1]
+PACKAGE = Path(condorloop.__file__).parent
+MODULES = sorted(
+    ".".join(("condorloop", *file.relative_to(PACKAGE).with_suffix("").parts))
+    for file in PACKAGE.glob("**/*.py")
+    if ">>> " in file.read_text()
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_are_true(name):
+    result = doctest.testmod(import_module(name))
+    assert result.attempted
+    assert not result.failed
+
+
+@pytest.mark.parametrize("file", sorted(TESTS.glob("**/test_*.py")), ids=lambda f: f.stem)
+def test_no_test_file_is_empty(file):
+    functions = (n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.FunctionDef))
+    assert any(function.name.startswith("test_") for function in functions)

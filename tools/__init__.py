@@ -1,0 +1,1 @@
+"""What builds the docs; not part of the package."""
