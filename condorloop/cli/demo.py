@@ -24,6 +24,7 @@ from rich.text import Text
 from condorloop import config
 from condorloop.cli.views.status import status_view
 from condorloop.cli.views.terminal import console
+from condorloop.errors import CondorloopError
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.model.status import Status
 from condorloop.monitoring.status_file import StatusError, read
@@ -40,7 +41,7 @@ LIMIT = 230.0
 REFRESH = 0.5
 
 
-class DemoError(RuntimeError):
+class DemoError(CondorloopError):
     """The demo cannot go on; the message says why and where to look."""
 
 

@@ -9,6 +9,7 @@ import click
 from condorloop import __version__
 from condorloop.cli.group import Commands
 from condorloop.cli.help import examples
+from condorloop.errors import CondorloopError
 from condorloop.runtime.logs import complain
 
 
@@ -39,25 +40,8 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"condorloop: {where}{error.strerror or error}")
         sys.exit(1)
-    except Exception as error:
-        if not isinstance(error, _outside()):
-            raise
+    except CondorloopError as error:
         complain(f"condorloop: {error}")
-        sys.exit(1)
-
-
-def _outside() -> tuple[type[Exception], ...]:
-    """The errors that say in one line what is wrong; imported when there is one."""
-    from condorloop.config.loader import ConfigError
-    from condorloop.dagman.schedd.client import ScheddUnavailable
-    from condorloop.ledger.connection import LedgerError
-    from condorloop.monitoring.status_file import StatusError
-    from condorloop.reports.plots import PlotsUnavailable
-    from condorloop.runtime.lock import AlreadyRunning
-    from condorloop.services.cmssw import CmsswError
-    from condorloop.services.storage import StorageUnavailable
-
-    return (
-        *(AlreadyRunning, CmsswError, ConfigError, LedgerError, PlotsUnavailable),
-        *(ScheddUnavailable, StatusError, StorageUnavailable),
-    )
+        if error.hint:
+            complain(f"    {error.hint}")
+        sys.exit(error.exit_code)

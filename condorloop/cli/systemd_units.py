@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from condorloop.config.shipped_files import shipped
+from condorloop.errors import CondorloopError
 from condorloop.text import shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -30,7 +31,7 @@ class Manager(StrEnum):
     """The account's own."""
 
 
-class UnitError(ValueError):
+class UnitError(CondorloopError):
     """A value that no unit can have."""
 
 

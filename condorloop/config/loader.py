@@ -19,6 +19,7 @@ from condorloop.config.calibration import Calibration
 from condorloop.config.fields import SECRET
 from condorloop.config.site import Parameters, Site
 from condorloop.config.yaml_text import dotted, odd_texts, read_json, read_yaml
+from condorloop.errors import CondorloopError
 from condorloop.text import one_line, plain, shown
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -44,7 +45,7 @@ class Mistake:
         return f"{plain(where)}: {value}: {one_line(self.expected, 500)}"
 
 
-class ConfigError(Exception):
+class ConfigError(CondorloopError):
     """Configuration that cannot be used; `mistakes` lists all that is wrong with it."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:

@@ -11,12 +11,14 @@ import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from condorloop.errors import CondorloopError
+
 _VERSION = 0xA0
 _UTC_TIME = 0x17
 _GENERALIZED_TIME = 0x18
 
 
-class NoCertificate(Exception):
+class NoCertificate(CondorloopError):
     """The server has shown none, or none that can be read; the message says why."""
 
 

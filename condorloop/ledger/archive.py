@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from condorloop.errors import CondorloopError
 from condorloop.ledger.connection import LEDGER, LedgerFile
 from condorloop.model.campaign import CampaignKey
 
@@ -43,7 +44,7 @@ _NUMBERED = {
 _NUMBERING = ("campaign", "raw_file", "dag")
 
 
-class ArchiveError(Exception):
+class ArchiveError(CondorloopError):
     """An archive cannot be written; the message names the file."""
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from condorloop.errors import CondorloopError
 from condorloop.ledger.schema import SCHEMA_VERSION
 
 LEDGER = "condorloop.db"
@@ -19,7 +20,7 @@ LEDGER = "condorloop.db"
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class LedgerError(Exception):
+class LedgerError(CondorloopError):
     """The ledger cannot be used; the message names the file and what to do."""
 
 

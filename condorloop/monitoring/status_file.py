@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from condorloop.errors import CondorloopError
 from condorloop.model.status import Status
 from condorloop.rundir.durable import write_json
 
@@ -35,7 +36,7 @@ def only(status: Status, calibrations: Collection[str]) -> Status:
     )
 
 
-class StatusError(Exception):
+class StatusError(CondorloopError):
     """``status.json`` cannot be used; the message says what to do."""
 
 

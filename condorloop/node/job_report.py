@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from condorloop.errors import CondorloopError
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import LAST_LS
 
@@ -21,7 +22,7 @@ LARGEST = 64 << 20
 _NUMBER = re.compile(r"\s*[0-9]{1,18}\s*", re.ASCII)
 
 
-class ReportError(Exception):
+class ReportError(CondorloopError):
     """There is no job report, or it is damaged."""
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from condorloop.errors import CondorloopError
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.durable import read_json, read_lumis, set_aside
 from condorloop.rundir.layout import MANIFEST
 
 
-class NodeError(Exception):
+class NodeError(CondorloopError):
     """A node's job exited 0, but what it left is not what it should have made."""
 
 

@@ -10,6 +10,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from condorloop.errors import CondorloopError
+
 
 @dataclass(frozen=True, slots=True)
 class Iov:
@@ -20,7 +22,7 @@ class Iov:
     hash: str
 
 
-class PayloadError(Exception):
+class PayloadError(CondorloopError):
     """The payload file is there, but is not a whole conditions database."""
 
 

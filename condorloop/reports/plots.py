@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from condorloop.errors import CondorloopError
 from condorloop.reports import figures
 from condorloop.reports.report import Report
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class PlotsUnavailable(Exception):
+class PlotsUnavailable(CondorloopError):
     """Plots cannot be made here; the message says what to install."""
 
 

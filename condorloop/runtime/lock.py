@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from condorloop.errors import CondorloopError
+
 LOCK = "condorloop.lock"
 
 PATIENCE = 60.0
@@ -26,7 +28,7 @@ _MOMENT = 1.0
 _ONE_PASS = ", for one pass"
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunning(CondorloopError):
     """Another submitter works on this work_dir; the message names it."""
 
 

@@ -96,7 +96,7 @@ def complain(text: str) -> None:
     head = f"<{_PRIORITIES['ERROR']}>" if _is_journal(sys.stderr, os.environ) else ""
     with suppress(OSError, ValueError, AttributeError):
         for line in text.splitlines():
-            sys.stderr.write(f"{head}{line}\n")
+            sys.stderr.write(f"{head}{plain(line)}\n")
 
 
 def _is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:

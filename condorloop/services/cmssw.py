@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from condorloop.errors import Unavailable
 from condorloop.runtime import subprocesses
 
 if TYPE_CHECKING:  # node.py imports this module, and must start fast
@@ -66,7 +67,7 @@ env -0
 aside only for one that works, and never deleted."""
 
 
-class CmsswError(Exception):
+class CmsswError(Unavailable):
     """The CMSSW environment cannot be entered; the message has what the shell said."""
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from condorloop.config.site import Site
+from condorloop.errors import CondorloopError
 from condorloop.runtime import subprocesses
 from condorloop.services.urls import host_of, is_here
 from condorloop.text import one_line
@@ -62,7 +63,7 @@ class Ticket:
         return self.left(now) > 0 and self.renew_until is not None and self.renew_until > now
 
 
-class NoTicket(Exception):
+class NoTicket(CondorloopError):
     """There is no ticket, or none that could be seen; the message says why, in one line."""
 
 

@@ -18,6 +18,7 @@ import requests
 from omsapi import OMSAPI, OMSAPIOAuth
 
 from condorloop.config.site import OmsSite
+from condorloop.errors import Unavailable
 from condorloop.runtime.deadline import in_time
 from condorloop.runtime.secret_files import why_not_private
 from condorloop.text import one_line
@@ -30,7 +31,7 @@ Filter = tuple[str, str, str]
 """Attribute, operator and value."""
 
 
-class OmsUnavailable(Exception):
+class OmsUnavailable(Unavailable):
     """OMS gave no answer, or one that makes no sense: nothing is known, nothing has changed."""
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from condorloop.errors import Unavailable
 from condorloop.text import one_line, shown
 
 _LARGEST = 2**63 - 1
@@ -33,7 +34,7 @@ _SHORT = re.compile(rf"^([-d])[-rwx]{{3}} +{_TIME} +([0-9]+) +(/.*)$", re.DOTALL
 _FIELD = re.compile(r"^(Path|Size|Flags): +(.*)$", re.DOTALL)
 
 
-class StorageUnavailable(Exception):
+class StorageUnavailable(Unavailable):
     """Storage gave no answer, or none that can be understood: it says nothing about files.
 
     With `everywhere` the server itself did not answer, so that asking for other folders is of no

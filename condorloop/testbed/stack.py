@@ -18,6 +18,7 @@ from pathlib import Path
 from string import Template
 
 from condorloop.config.shipped_files import shipped
+from condorloop.errors import CondorloopError
 from condorloop.rundir.durable import read_json, write_whole
 from condorloop.testbed import daemons
 from condorloop.testbed.cmssw.install import install
@@ -30,7 +31,7 @@ from condorloop.testbed.xrootd import XrootdServer
 START_TIMEOUT = 30.0
 
 
-class TestbedError(RuntimeError):
+class TestbedError(CondorloopError):
     """The testbed does not come up; the message says which part and where to look."""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
+from condorloop.errors import CondorloopError
 from condorloop.testbed import daemons
 from condorloop.testbed.prefix.prefix import Prefix
 
@@ -39,7 +40,7 @@ HANDSHAKE = struct.pack(">5i", 0, 0, 0, 4, 2012)
 ANSWER_LENGTH = 16
 
 
-class XrootdError(RuntimeError):
+class XrootdError(CondorloopError):
     """The server does not do what it should; the message says what to do and where to look."""
 
 

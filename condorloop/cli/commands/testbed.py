@@ -12,13 +12,8 @@ import click
 
 from condorloop.cli import demo
 from condorloop.cli.help import examples
-from condorloop.testbed.htcondor.pool import PoolError
 from condorloop.testbed.prefix import prefix
-from condorloop.testbed.prefix.cache import PrefixError
-from condorloop.testbed.stack import Stack, TestbedError
-from condorloop.testbed.xrootd import XrootdError
-
-_FAULTS = (PoolError, TestbedError, XrootdError, PrefixError)
+from condorloop.testbed.stack import Stack
 
 
 def _say(line: str) -> None:
@@ -26,10 +21,7 @@ def _say(line: str) -> None:
 
 
 def _stack(folder: Path) -> Stack:
-    try:
-        return Stack(folder.absolute(), prefix.ensure(_say))
-    except PrefixError as error:
-        raise click.ClickException(str(error)) from error
+    return Stack(folder.absolute(), prefix.ensure(_say))
 
 
 def _state() -> Path:
@@ -56,10 +48,7 @@ def testbed() -> None:
 def up(folder: Path) -> None:
     """Start pool, XRootD server, OMS and conditions service; they outlive this command."""
     stack = _stack(folder)
-    try:
-        stack.up(_say)
-    except _FAULTS as error:
-        raise click.ClickException(str(error)) from error
+    stack.up(_say)
     _say(f'up; next: eval "$(condorloop testbed env --folder {shlex.quote(str(folder))})"')
 
 
@@ -67,10 +56,7 @@ def up(folder: Path) -> None:
 @_folder
 def down(folder: Path) -> None:
     """Stop all of it; its files stay."""
-    try:
-        _stack(folder).down()
-    except _FAULTS as error:
-        raise click.ClickException(str(error)) from error
+    _stack(folder).down()
 
 
 @testbed.command(epilog=examples('eval "$(condorloop testbed env)"'))
@@ -119,8 +105,5 @@ def run_demo(folder: Path, keep: bool, kill_submitter: bool) -> None:
     """Play two runs for three calibrations, and check every payload against the truth."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    try:
-        good = demo.run(_stack(folder), keep=keep, kill_submitter=kill_submitter, say=_say)
-    except (*_FAULTS, demo.DemoError) as error:
-        raise click.ClickException(str(error)) from error
+    good = demo.run(_stack(folder), keep=keep, kill_submitter=kill_submitter, say=_say)
     sys.exit(0 if good else 1)

@@ -13,9 +13,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from condorloop.config.site import PoolSite
+from condorloop.errors import Unavailable
 
 
-class ScheddUnavailable(Exception):
+class ScheddUnavailable(Unavailable):
     """The schedd did not answer, or would not do as it was told: it says nothing of the queue."""
 
 

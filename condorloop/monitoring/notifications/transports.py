@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from condorloop.config.site import MailSite, MessagesSite
+from condorloop.errors import CondorloopError
 from condorloop.monitoring.notifications import text as message_text
 from condorloop.monitoring.notifications.policy import Message
 from condorloop.runtime.secret_files import why_not_private
@@ -30,7 +31,7 @@ _LONGEST = 2000
 log = logging.getLogger(__name__)
 
 
-class NotSent(Exception):
+class NotSent(CondorloopError):
     """A message could not be sent; the text says why in one line, without a secret."""
 
 

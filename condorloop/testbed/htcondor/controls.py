@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from condorloop.errors import CondorloopError
 from condorloop.testbed import daemons
 from condorloop.testbed.htcondor import config as pool_config
 
@@ -21,7 +22,7 @@ CLUSTER_OF_DAGMAN = "CONDOR_ID"
 _CONFIG_TIMEOUT = 20.0
 
 
-class ControlError(RuntimeError):
+class ControlError(CondorloopError):
     """There is no such process, or it does not do what it is told; the message says which."""
 
 

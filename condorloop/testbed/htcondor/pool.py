@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from condorloop.errors import CondorloopError
 from condorloop.testbed import daemons
 from condorloop.testbed.htcondor import config as pool_config
 from condorloop.testbed.htcondor.controls import Controls
@@ -30,7 +31,7 @@ PRIVATE = ("tokens.d", "passwords.d")
 READY = 'IsReady && STARTD_State =?= "Ready"'
 
 
-class PoolError(RuntimeError):
+class PoolError(CondorloopError):
     """The pool does not do what it should; the message says what to do and where to look."""
 
 

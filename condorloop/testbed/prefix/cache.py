@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from condorloop.errors import CondorloopError
 from condorloop.testbed.prefix import debian
 
 FACTS = "prefix.json"
@@ -27,7 +28,7 @@ FACTS = "prefix.json"
 Progress = Callable[[str], None]
 
 
-class PrefixError(RuntimeError):
+class PrefixError(CondorloopError):
     """What is wanted cannot be had here; the message says what is missing."""
 
 

@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from condorloop.errors import CondorloopError
+
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 # what the executables wanted here do without: interpreters, accounts, documents
@@ -56,7 +58,7 @@ UNREACHABLE = (
 NO_SUCH_SUITE = ("does not have a Release file", "404  Not Found")
 
 
-class ArchiveError(RuntimeError):
+class ArchiveError(CondorloopError):
     """The packages cannot be had; the message is one line."""
 
 

@@ -11,13 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from condorloop.errors import CondorloopError
+
 PT_DYNAMIC, PT_INTERP = 2, 3
 
 # the loader finds libc, and cannot be told by itself where to look
 UNTOUCHED = frozenset({"ld-linux-x86-64.so.2", "libc.so.6"})
 
 
-class PatchError(RuntimeError):
+class PatchError(CondorloopError):
     """patchelf failed; the message is its last line."""
 
 
