@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from condorloop.config.calibration import Calibration
 from condorloop.config.fields import SECRET
 from condorloop.config.site import Parameters, Site
-from condorloop.config.yaml_text import dotted, odd_texts, read_json, read_yaml
+from condorloop.config.yaml_text import dotted, lines_of, odd_texts, read_json, read_yaml
 from condorloop.errors import CondorloopError
 from condorloop.text import one_line, plain, shown
 
@@ -32,15 +32,17 @@ def variables_of(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong in a configuration file."""
+    """One thing that is wrong in a configuration file; `line` is None where nobody can tell."""
 
     file: Path
     key: str
     value: object
     expected: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        where = f"{self.file}: {self.key}" if self.key else f"{self.file}"
+        file = f"{self.file}:{self.line}" if self.line else f"{self.file}"
+        where = f"{file}: {self.key}" if self.key else file
         value = "missing" if self.value is None else shown(self.value)
         return f"{plain(where)}: {value}: {one_line(self.expected, 500)}"
 
@@ -51,6 +53,31 @@ class ConfigError(CondorloopError):
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__("\n".join(map(str, mistakes)))
         self.mistakes = tuple(mistakes)
+
+
+def located(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """Give mistakes their lines; a missing key has that of the section that it belongs to."""
+    lines: dict[Path, dict[str, int]] = {}
+    found = []
+    for mistake in mistakes:
+        if mistake.file not in lines:
+            lines[mistake.file] = _lines_of(mistake.file)
+        line = _line_of(mistake.key, lines[mistake.file])
+        found.append(replace(mistake, line=line))
+    return found
+
+
+def _lines_of(file: Path) -> dict[str, int]:
+    try:
+        return lines_of(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return {}
+
+
+def _line_of(key: str, lines: Mapping[str, int]) -> int | None:
+    while key and key not in lines:
+        key = key.rpartition(".")[0]
+    return lines.get(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +143,7 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
     for name in sorted(wanted - found.keys()) if not mistakes else ():
         mistakes.append(Mistake(calibrations, "calibration_name", name, f"one of: {known}"))
     if mistakes or the_site is None or parameters is None:
-        raise ConfigError(mistakes)
+        raise ConfigError(located(mistakes))
     return Config(the_site, found, parameters)
 
 
@@ -131,7 +158,7 @@ def look(site: Path, calibrations: Path) -> Known:
     mistakes: list[Mistake] = []
     the_site = _site(site, mistakes)
     if mistakes or the_site is None:
-        raise ConfigError(mistakes)
+        raise ConfigError(located(mistakes))
     left_out: list[Mistake] = []
     files = sorted(calibrations.glob("*.yaml"))
     read = (_calibration(f, _read(f, left_out), the_site, left_out) for f in files)

@@ -85,6 +85,46 @@ def read_json(text: str) -> tuple[Any, list[Trap]]:
         raise ValueError("nested too deeply") from None
 
 
+def lines_of(text: str) -> dict[str, int]:
+    r"""Give the line of each key of a YAML or JSON text, by its dotted name, from 1.
+
+    What is not well formed has one line, under the empty name: where the parser gave up.
+
+    >>> lines_of("name: x\nnodes:\n  RECO:\n    request_cpus: 0\n")["nodes.RECO.request_cpus"]
+    4
+    """
+    try:
+        _refuse_long(text)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            _measure(node, {}, frozenset())
+    except yaml.MarkedYAMLError as error:
+        return {"": error.problem_mark.line + 1} if error.problem_mark else {}
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    found: dict[str, int] = {}
+    if node is not None:
+        _note_lines(node, "", found)
+    return found
+
+
+def _note_lines(node: yaml.Node, key: str, found: dict[str, int]) -> None:
+    """Note where the keys below a node are; of a key that is given twice, the last counts."""
+    if isinstance(node, yaml.SequenceNode):
+        for i, child in enumerate(node.value):
+            here = dotted(key, i)
+            found[here] = child.start_mark.line + 1
+            _note_lines(child, here, found)
+    elif isinstance(node, yaml.MappingNode):
+        for name, value in sorted(node.value, key=lambda pair: pair[0].tag != f"{_TAG}merge"):
+            if name.tag == f"{_TAG}merge":
+                _note_lines(value, key, found)
+            elif isinstance(name, yaml.ScalarNode):
+                here = dotted(key, name.value)
+                found[here] = name.start_mark.line + 1
+                _note_lines(value, here, found)
+
+
 def odd_texts(data: Any, key: str = "") -> Iterator[Trap]:
     """Find text that no file, log or job can hold: control characters, and halves of characters."""
     if isinstance(data, Mapping):

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
-from condorloop.config.loader import ConfigError, Mistake
+from condorloop.config.loader import ConfigError, Mistake, located
 from condorloop.config.yaml_text import read_yaml
 from condorloop.model.latency import LUMISECTION
 from condorloop.simulation.models.pool import Beams
@@ -119,10 +119,10 @@ def read(file: Path) -> list[SimulatedRun]:
         scenario = _Runs.model_validate(data)
     except ValidationError as error:
         mistakes = [_mistake(file, dict(e)) for e in error.errors()]
-        raise ConfigError(mistakes) from None
+        raise ConfigError(located(mistakes)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError([Mistake(file, "", None, f"cannot be read: {reason}")]) from None
+        raise ConfigError(located([Mistake(file, "", None, f"cannot be read: {reason}")])) from None
     return sorted(map(_simulated, scenario.runs), key=lambda run: run.start)
 
 

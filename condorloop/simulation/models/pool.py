@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
 from condorloop.config.fields import Age, Seconds, Section
-from condorloop.config.loader import ConfigError, Mistake
+from condorloop.config.loader import ConfigError, Mistake, located
 from condorloop.config.shipped_files import shipped
 from condorloop.config.yaml_text import read_yaml
 from condorloop.model.enums import NodeKind
@@ -155,17 +155,17 @@ def load(file: Path) -> PoolModel:
         data, traps = read_yaml(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError([Mistake(file, "", None, f"cannot be read: {reason}")]) from None
+        raise ConfigError(located([Mistake(file, "", None, f"cannot be read: {reason}")])) from None
     mistakes = [Mistake(file, t.key, t.value, t.expected) for t in traps]
     try:
         model = PoolModel.model_validate(data)
     except ValidationError as error:
         mistakes += (Mistake(file, *_said(e)) for e in error.errors())
-        raise ConfigError(mistakes) from None
+        raise ConfigError(located(mistakes)) from None
     if lacking := [kind for kind in NodeKind if kind not in model.nodes]:
         mistakes.append(Mistake(file, "nodes", None, f"times of {', '.join(lacking)}"))
     if mistakes:
-        raise ConfigError(mistakes)
+        raise ConfigError(located(mistakes))
     return model
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from condorloop.config.loader import ConfigError, Mistake
+from condorloop.config.loader import ConfigError, Mistake, located
 from condorloop.testbed.faults import Fault
 from condorloop.testbed.scenario.faults import FaultScript
 from condorloop.testbed.scenario.runs import (
@@ -58,9 +58,8 @@ class Scenario(Script):
             data = yaml.safe_load(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             reason = " ".join(str(error).split())
-            raise ConfigError(
-                [Mistake(file, "", None, f"a readable YAML file: {reason}")]
-            ) from error
+            unread = Mistake(file, "", None, f"a readable YAML file: {reason}")
+            raise ConfigError(located([unread])) from error
         return cls.of(data, file)
 
     @classmethod
@@ -81,7 +80,7 @@ class Scenario(Script):
         top: Mapping[str, Any] = data if isinstance(data, dict) else {}
         mistakes += [Mistake(file, *m) for m in _contradictions(top)]
         if mistakes:
-            raise ConfigError(mistakes)
+            raise ConfigError(located(mistakes))
         return scenario
 
     @property

@@ -40,7 +40,7 @@ def test_wrong_configuration_is_named_line_by_line(tmp_path):
     done = condorloop("validate", "--site", str(site), cwd=tmp_path)
     assert done.returncode == 1
     assert "site.yaml: work_dir: missing" in done.stderr
-    assert "site.yaml: workdir:" in done.stderr
+    assert "site.yaml:3: workdir:" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from condorloop.config.loader import ConfigError, load
+from condorloop.config.loader import ConfigError, Mistake, load, located
 from condorloop.config.shipped_files import shipped
 from tests.unit.examples import TOP, calibration, config, site_file
 
@@ -148,8 +148,40 @@ def test_a_mistake_names_file_key_value_and_what_was_expected(folder):
     changed(folder, lambda data: data["step_2_config"].update(minLsToProcess=-1))
     [mistake] = mistakes(folder)
     text = str(mistake)
-    assert "EcalPedestals.yaml: step_2_config.minLsToProcess: -1" in text
+    file = folder / "calibrationYAML" / "EcalPedestals.yaml"
+    lines = file.read_text().splitlines()
+    assert f"{file}:{mistake.line}: step_2_config.minLsToProcess: -1" in text
+    assert lines[mistake.line - 1].strip() == "minLsToProcess: -1"
     assert "greater than 0" in text
+
+
+@pytest.mark.parametrize(
+    ("written", "key", "line"),
+    [
+        ("a: 1\nb:\n  c: 2\n", "b.c", 3),
+        ("a: 1\nb:\n  c: 2\n", "b.missing", 2),
+        ("a: [1,\n 2]\n", "a.1", 2),
+        ("x: &base\n  c: 1\nb:\n  <<: *base\n  d: 2\n", "b.c", 2),
+        ("x: &base\n  c: 1\nb:\n  <<: *base\n  c: 2\n", "b.c", 5),
+        ('{\n "GLOBAL_TAG": 3\n}', "GLOBAL_TAG", 2),
+        ("a: 1\na: [\n", "", 3),
+        ("a: 1\n", "b", None),
+        ("", "b", None),
+        ("\x00", "b", None),
+    ],
+)
+def test_a_mistake_is_in_the_line_of_its_key_or_of_the_section_that_lacks_it(
+    tmp_path, written, key, line
+):
+    file = tmp_path / "some.yaml"
+    file.write_text(written)
+    [mistake] = located([Mistake(file, key, None, "something else")])
+    assert mistake.line == line
+
+
+def test_a_file_that_is_gone_has_no_lines(tmp_path):
+    [mistake] = located([Mistake(tmp_path / "gone.yaml", "a", None, "a file")])
+    assert mistake.line is None
 
 
 @pytest.mark.parametrize(
