@@ -119,3 +119,18 @@ def test_every_link_leads_somewhere(page):
     text = (TOP / page).read_text()
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         assert ((TOP / page).parent / link).exists(), link
+
+
+ARCHITECTURE = (TOP / "docs" / "architecture.md").read_text()
+ANSWERS = re.findall(r"^\| [^|]+\? \| (.+) \|$", ARCHITECTURE, re.MULTILINE)
+
+
+def test_what_the_architecture_page_says_where_to_find_is_there():
+    paths = [path for answer in ANSWERS for path in re.findall(r"`([^`]+)`", answer)]
+    assert len(ANSWERS) >= 20
+    assert [path for path in paths if not (TOP / path).is_file()] == []
+
+
+def test_every_folder_of_the_package_is_on_the_architecture_page():
+    folders = {p.parent.name for p in TOP.glob("condorloop/*/__init__.py")}
+    assert {f for f in folders if f"| `{f}/` |" not in ARCHITECTURE} == set()
