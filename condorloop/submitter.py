@@ -105,7 +105,7 @@ class Submitter:
 
     @cached_property
     def _cmssw(self) -> Mapping[str, str]:
-        return Cmssw.of(self._config).environment()
+        return Cmssw.of(self._config, self._config.site.storage.edm_file_util).environment()
 
     def run(self) -> None:
         """Cycle until `stop` is called: at every poll, and at once when probes have ended.

@@ -5,6 +5,7 @@ Knows which tools the loop calls; `condorloop.services.cmssw` enters the release
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import tempfile
@@ -22,18 +23,25 @@ SUBJECT = "CMSSW"
 LIMIT = 240.0
 """Seconds for entering a release: the first time on a node it comes over the network."""
 
+_PROOF = "cmsRun"
+"""What is there only if the release is: SCRAM gives an environment for one that is gone, too."""
+
 
 def examinations(config: Config) -> list[Examination]:
     """Say what to look at."""
     site = config.site
     uploader = site.conditions.upload_conditions
     tools = (site.storage.edm_file_util, "cmsRun", "cmsDriver.py", uploader)
-    return [Examination(SUBJECT, "release", partial(_look, Cmssw.of(config), tools), LIMIT + 10.0)]
+    return [
+        Examination(
+            SUBJECT, "release", partial(_look, Cmssw.of(config, _PROOF), tools), LIMIT + 10.0
+        )
+    ]
 
 
 def _look(release: Cmssw, tools: tuple[str, ...]) -> Iterator[Check]:
-    if not release.setup.is_file():
-        words = f"{release.setup} is not there"
+    if not (release.setup.is_file() and os.access(release.setup, os.R_OK)):
+        words = f"{release.setup} is not there, or cannot be read"
         yield stops(
             "set-up", words, "ls /cvmfs/cms.cern.ch  # or the script under cmssw: in the site file"
         )

@@ -10,12 +10,32 @@ from concurrent.futures import Future
 from threading import Thread
 
 from condorloop.config.loader import Config
-from condorloop.doctor import clock, cmssw, kerberos, oms, pool, storage, uploads, work_dir
+from condorloop.doctor import (
+    clock,
+    cmssw,
+    job_credentials,
+    kerberos,
+    oms,
+    pool,
+    storage,
+    uploads,
+    work_dir,
+)
 from condorloop.doctor.checks import Check, Examination, Findings, not_checked, stops
 from condorloop.runtime.deadline import in_time
 from condorloop.text import one_line
 
-_SUBJECTS = (pool, work_dir, oms, storage, kerberos, cmssw, uploads, clock)
+_SUBJECTS = (
+    pool,
+    work_dir,
+    oms,
+    storage,
+    kerberos,
+    job_credentials,
+    cmssw,
+    uploads,
+    clock,
+)
 
 
 def examinations(config: Config) -> list[Examination]:

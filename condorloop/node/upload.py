@@ -148,7 +148,13 @@ def _ask(dag: DagContext, harvest: Path, lock: int) -> Answer:
     """Ask the service; before, write down that it is being asked."""
     settings, area = dag.manifest["conditions"], dag.manifest["cmssw"]
     auth_path = Path(settings["auth_path"]) if settings["auth_path"] else None
-    cmssw = Cmssw(Path(area["setup"]), area["scram_arch"], area["release"], Path(area["folder"]))
+    cmssw = Cmssw(
+        Path(area["setup"]),
+        area["scram_arch"],
+        area["release"],
+        Path(area["folder"]),
+        needs=tuple(settings["command"][:1]),
+    )
     try:
         environment = cmssw.environment()
     except CmsswError as error:

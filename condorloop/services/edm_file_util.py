@@ -16,6 +16,8 @@ _LUMI_ROW = re.compile(r"^ *(-?[0-9]+) +(-?[0-9]+) +(-?[0-9]+) *$")
 _LARGEST_ID = 2**32 - 1
 _LARGEST_COUNT = 2**48
 _NOT_STARTED = (126, 127)
+_NOT_SET_UP = "Valid site-local-config not found"
+"""What each CMSSW tool says, of whatever file, at a site that is not set up for CMSSW."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def parse_contents(output: str, exit_code: int) -> Contents:
             {},
             f"edmFileUtil, exit {exit_code}: {told}",
             transient=not any(sign in output for sign in _FINAL),
-            answered=exit_code not in _NOT_STARTED,
+            answered=exit_code not in _NOT_STARTED and _NOT_SET_UP not in output,
         )
     events: dict[int, dict[int, int]] = {}
     for line in lines:
@@ -88,4 +90,5 @@ def _told(lines: Sequence[str]) -> str:
 
 
 def _is_message(line: str) -> bool:
-    return line.startswith("ERR") or "autorecovered" in line or "appears to be missing" in line
+    signs = (_NOT_SET_UP, "autorecovered", "appears to be missing")
+    return line.startswith("ERR") or any(sign in line for sign in signs)

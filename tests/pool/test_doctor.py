@@ -1,11 +1,14 @@
 """The doctor on a real node: all fine on the testbed, and a schedd's faults by their names."""
 
 import json
+import os
 
 import pytest
 
+from condorloop.dagman.schedd.worker import Worker
 from condorloop.doctor import pool as looks
 from condorloop.doctor.checks import Verdict
+from condorloop.unseen import SETTINGS, private_folders
 from tests.faults.scenarios import run_of
 from tests.pool.dags import Site, paused, schedd_process, small_pool, tool, wait
 
@@ -16,7 +19,10 @@ DAGMANS_AT_A_TIME = 5
 @pytest.fixture(scope="module")
 def pool(prefix, tmp_path_factory):
     """A pool of this file's own: its schedd is paused, and told to let nobody in."""
-    settings = {"MAX_RUNNING_SCHEDULER_JOBS_PER_OWNER": str(DAGMANS_AT_A_TIME)}
+    settings = {
+        "MAX_RUNNING_SCHEDULER_JOBS_PER_OWNER": str(DAGMANS_AT_A_TIME),
+        "MOUNT_UNDER_SCRATCH": '"/tmp,/data/own"',
+    }
     with small_pool(tmp_path_factory.mktemp("doctor"), prefix, settings) as pool:
         yield pool
 
@@ -103,6 +109,23 @@ def test_a_schedd_that_hangs_would_stop_the_loop(site, pool):
     assert checks["submitting, limits"].verdict is Verdict.NOT_CHECKED
     assert checks["collector"].verdict is Verdict.FINE
     assert found(site)["schedd"].verdict is Verdict.FINE
+
+
+def test_a_machine_tells_which_folders_its_jobs_have_of_their_own(site):
+    worker = Worker(site.config.site.pool)
+    try:
+        wait(lambda: worker.ask("machines", "machines", constraint="true", projection=["Machine"]))
+        told = worker.ask("machines", "machine_settings", names=list(SETTINGS), most=5)
+    finally:
+        worker.end()
+    assert told == [
+        {
+            "REAL_UID": str(os.getuid()),
+            "MOUNT_UNDER_SCRATCH": '"/tmp,/data/own"',
+            "MOUNT_PRIVATE_DEV_SHM": "true",
+        }
+    ]
+    assert private_folders(told[0] | {"REAL_UID": "0"}) == {"/tmp", "/data/own", "/dev/shm"}
 
 
 def test_a_user_who_is_disabled_is_told_with_the_reason(site):

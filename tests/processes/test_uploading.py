@@ -115,6 +115,25 @@ def test_an_upload_that_dies_anywhere_is_taken_up_and_goes_in_once(tmp_path, ser
         assert not list((dag.run_dir / "harvestJob000").glob(".*"))
 
 
+@pytest.mark.parametrize("last", ["false", "set -eu", "echo A=b; echo $NOT_HERE"])
+def test_whatever_the_set_up_script_does_a_payload_goes_in(tmp_path, service, last):
+    dag = harvested(tmp_path / "0", service, last)
+    (tmp_path / "0" / "setup.sh").write_text(f"{SETUP}{last}\n")
+    ended = boundaries.run(step(dag))
+    assert (ended.exit_code, record(dag)["outcome"]) == (0, "uploaded"), ended.output
+
+
+def test_an_upload_whose_release_is_gone_is_told_in_scrams_words_and_tried_again(tmp_path, service):
+    dag = harvested(tmp_path / "0", service, "gone")
+    dag.manifest["conditions"]["command"] = ["uploadConditions.py"]
+    write_json(dag.directory / MANIFEST, dag.manifest)
+    gone = SETUP.replace("runtime) ", "runtime) echo 'ERROR: Missing Release top' >&2; ")
+    (tmp_path / "0" / "setup.sh").write_text(gone)
+    ended = boundaries.run(step(dag))
+    assert (ended.exit_code, record(dag)["outcome"]) == (1, "no answer")
+    assert "Missing Release top uploadConditions.py is not in the environment" in ended.output
+
+
 def test_an_upload_on_a_full_disk_fails_in_a_line_and_then_goes_in_once(tmp_path, service):
     undisturbed = boundaries.run(step(harvested(tmp_path / "0", service, "full 0")))
     for site, number in boundaries.one_of_each_site(undisturbed.effects).items():

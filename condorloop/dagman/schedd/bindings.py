@@ -119,6 +119,20 @@ class Bindings:
         kind = self._htcondor.AdType.Startd
         return self._plain(self._htcondor.Collector().query(kind, constraint, projection))
 
+    def machine_settings(self, names: list[str], most: int) -> list[dict[str, str]]:
+        """Give settings of execution points' own configurations; of at most so many that tell."""
+        ads = self._htcondor.Collector().locateAll(self._htcondor.DaemonType.Startd)
+        told = []
+        for ad in {str(ad.get("Machine")): ad for ad in ads}.values():
+            try:
+                settings = self._htcondor.RemoteParam(ad)
+                told.append({name: str(settings[name]) for name in names if name in settings})
+            except (self._htcondor.HTCondorException, OSError):  # not everybody may ask it
+                continue
+            if len(told) == most:
+                break
+        return told
+
     def hold(self, constraint: str, reason: str) -> int:
         """Put jobs on hold; give how many."""
         done = self._schedd().act(self._htcondor.JobAction.Hold, constraint, (reason, 0))

@@ -56,6 +56,8 @@ def install(
     }
     _write(folder / "cmsset_default.sh", shell.CMSSET_DEFAULT, values)
     _write(folder / "common" / "scramv1", shell.SCRAMV1, values, executable=True)
+    for part in ("share", *releases):
+        _write(folder / part / "etc" / "profile.d" / "S00package.sh", shell.PROFILE, values)
     for tool, module in TOOLS.items():
         _write(folder / "bin" / tool, shell.WRAPPER, {**values, "MODULE": module}, executable=True)
     for architecture, versions in releases.items():

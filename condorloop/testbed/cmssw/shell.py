@@ -1,7 +1,8 @@
 """The shell side of a CMSSW installation: cmsset_default.sh, scramv1, and the tools' wrappers.
 
 Plain sh, because every job of the testbed goes through it. Sources: cms-sw/cms-common
-(cmsset_default.sh) and cms-sw/SCRAM (project.py, ProjectDB.py, runtime.py).
+(cmsset_default.sh) and cms-sw/SCRAM (Core.py, project.py, ProjectDB.py, runtime.py). As the true
+one, `runtime` ends with 0 and a whole environment though the release is gone.
 """
 
 from __future__ import annotations
@@ -15,15 +16,34 @@ if [ ! "$SCRAM_ARCH" ]; then
     SCRAM_ARCH=@DEFAULT_ARCH@
     export SCRAM_ARCH
 fi
+for arch in share "$SCRAM_ARCH"; do
+    for pkg in "$here/$arch"/etc/profile.d/S*.sh; do
+        [ ! -f "$pkg" ] || . "$pkg" >/dev/null 2>&1
+    done
+    unset pkg
+done
 if [ ! "$CMS_PATH" ]; then
     export CMS_PATH="$here"
+fi
+if [ ! "$SITECONFIG_PATH" ]; then
+    export SITECONFIG_PATH="$CMS_PATH/SITECONF/local"
+fi
+if [ -f "$SITECONFIG_PATH/JobConfig/cmsset_local.sh" ]; then
+    . "$SITECONFIG_PATH/JobConfig/cmsset_local.sh"
 fi
 unset here cms_basedir arch
 alias cmsenv='eval `scramv1 runtime -sh`'
 alias cmsrel='scramv1 project CMSSW'
 """
 """An architecture that was not set is the machine's, which need not have the release. As in the
-true one, the variables `here`, `cms_basedir` and `arch` of the shell that sources it are lost."""
+true one, the variables `here`, `cms_basedir` and `arch` of the shell that sources it are lost, and
+scripts of profile.d and of the site are sourced, whatever they return."""
+
+PROFILE = """\
+# Of one of CMS's packages: none of them is written for `set -e` or `set -u`.
+[ "$CMS_PACKAGE_NOBODY_HAS" ] && export CMS_PACKAGE_NOBODY_HAS
+"""
+"""A script of profile.d, which returns 1."""
 
 SCRAMV1 = """\
 #!/bin/sh
@@ -112,14 +132,21 @@ Please run this command from a SCRAM-based area."
     fi
     IFS== read -r _ version < "$area/.SCRAM/Environment"
     IFS== read -r _ base < "$area/.SCRAM/$arch/Environment"
+    tools=$top/bin
+    if [ ! -d "$base" ]; then
+        echo "********** ERROR: Missing Release top ************
+  The release area \\"$base\\"
+  for \\"CMSSW\\" version \\"$version\\" is not available/usable." >&2
+        tools=$base/bin/$arch
+    fi
     set_variable CMSSW_BASE "$area"
     set_variable CMSSW_VERSION "$version"
     set_variable CMSSW_RELEASE_BASE "$base"
     set_variable LOCALRT "$area"
     set_variable SCRAM_ARCH "$arch"
     case :$PATH: in
-        *:"$top/bin":*) set_variable PATH "$PATH" ;;
-        *) set_variable PATH "$area/bin/$arch:$top/bin:$PATH" ;;
+        *:"$tools":*) set_variable PATH "$PATH" ;;
+        *) set_variable PATH "$area/bin/$arch:$tools:$PATH" ;;
     esac
 }
 

@@ -1,8 +1,10 @@
 """What a DAG's directory holds: read as DAGMan, HTCondor and the shell read it."""
 
 import json
+import os
 import re
 import shlex
+import signal
 import subprocess
 from dataclasses import replace
 
@@ -13,8 +15,11 @@ from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import Batch, CampaignKey, RawFile
 from condorloop.model.lumis import Lumis
+from condorloop.node import diagnosis
+from condorloop.node.post_script import TRANSIENT
 from tests.unit.examples import config, raw_file
 
+RELEASE = "CMSSW_16_0_7_patch1"
 GLOBAL_TAG = "160X_dataRun3_ExpressNGT_v0"
 THREADS = "--nThreads 8 --nStreams 8 -n -1"
 NO_EXEC = "--no_exec --python_filename"
@@ -82,10 +87,15 @@ ARGUMENTS = {
 SCRAM = """\
 case $1 in
 project) mkdir -p "$3/src" ;;
-runtime) [ -z "$SCRAM_FAILS" ] || exit 2; echo "export PATH=$TOOLS:$PATH AREA=$PWD" ;;
+runtime)
+    [ -z "$SCRAM_FAILS" ] || { echo "$SCRAM_FAILS" >&2; exit 2; }
+    [ -z "$RELEASE_GONE" ] || { echo "ERROR: Missing Release top" >&2; TOOLS=$TOOLS/gone; }
+    echo "export PATH=$TOOLS:$PATH AREA=$PWD"
+    ;;
 esac
 """
 CMS_DRIVER_TOOL = """\
+[ -z "$CMSDRIVER_EXIT" ] || exit "$CMSDRIVER_EXIT"
 printf '%s\\n' "$@" > "$TOOLS/options"
 while [ $# -gt 0 ]; do [ "$1" = --python_filename ] && touch "$2"; shift; done
 """
@@ -122,14 +132,19 @@ def rendered(tmp_path):
 @pytest.fixture
 def sandbox(tmp_path, rendered):
     """Run a script of a DAG in a job's sandbox, with tools that note how they were called."""
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "cmsset_default.sh").write_text(f"PATH={tools}:$PATH; here=somewhere\n")
-    texts = {"scramv1": SCRAM, "cmsDriver.py": CMS_DRIVER_TOOL, "cmsRun": CMS_RUN_TOOL}
+    tools, scram = tmp_path / "tools", tmp_path / "scram"
+    texts = {
+        scram / "scramv1": SCRAM,
+        tools / "cmsDriver.py": CMS_DRIVER_TOOL,
+        tools / "cmsRun": CMS_RUN_TOOL,
+    }
     for tool, text in texts.items():
-        (tools / tool).write_text(f"#!/bin/bash\nTOOLS={shlex.quote(str(tools))}\n{text}")
-        (tools / tool).chmod(0o755)
+        tool.parent.mkdir(exist_ok=True)
+        tool.write_text(f"#!/bin/bash\nTOOLS={shlex.quote(str(tools))}\n{text}")
+        tool.chmod(0o755)
+    setup = tmp_path / "work" / "cmsset_default.sh"
+    setup.parent.mkdir()
+    setup.write_text(f"PATH={scram}:$PATH; here=somewhere\n")
 
     def run(name, script, **environment):
         folder = rendered(name)
@@ -169,10 +184,146 @@ def test_a_job_ends_with_the_exit_code_of_cmsrun(sandbox, script):
     assert node.is_dir()
 
 
-def test_a_release_that_cannot_be_entered_ends_the_job_there(sandbox):
-    done, tools, _ = sandbox("EcalPedestals", "reco.sh", SCRAM_FAILS="yes")
-    assert done.returncode == 2
+@pytest.mark.parametrize("script", ARGUMENTS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        '[ "$NOT_HERE" ] && echo there',
+        "return 1",
+        "no-such-command",
+        "if true; then",
+        "echo 'exit 3'; echo 'exit 3' >&2; cat",
+        "set -eu",
+        "cd /; IFS=:; umask 077; set -- of its own",
+        'cmsenv() { eval "$(scramv1 runtime -sh)"; }; export -f cmsenv',
+        "shopt -s expand_aliases; alias cd=false eval=false cmsRun=false",
+        "status=mine area=mine runtime=mine; export status area runtime",
+        "sleep 600 & echo $! > left.pid",
+    ],
+)
+def test_whatever_cms_set_up_scripts_do_the_job_goes_on(sandbox, set_up, left, script, line):
+    set_up(line)
+    done, tools, node = sandbox("EcalPedestals", script)
+    assert done.returncode == 0, done.stderr
+    assert options((tools / "options").read_text().splitlines()) == options(
+        CMS_DRIVER["EcalPedestals", script]
+    )
+    assert (node / "made.txt").stat().st_mode & 0o777 == 0o664
+
+
+@pytest.mark.parametrize("script", ARGUMENTS)
+def test_inside_cmssw_what_fails_ends_the_job(sandbox, script):
+    done, _, node = sandbox("EcalPedestals", script, CMSDRIVER_EXIT="3")
+    assert done.returncode == 3
+    assert not (node / "made.txt").exists()
+
+
+def last_words(done):
+    """What `status` shows of a job that failed so."""
+    return diagnosis.words(None, done.stderr.decode().splitlines())
+
+
+def test_a_set_up_script_that_only_speaks_is_no_reason_of_a_failure(sandbox, set_up):
+    set_up("echo welcome >&2")
+    done, _, _ = sandbox("EcalPedestals", "reco.sh", CMSRUN_EXIT="84")
+    assert (done.returncode, b"welcome" in done.stdout, done.stderr) == (84, True, b"")
+
+
+@pytest.mark.parametrize("script", ARGUMENTS)
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("exit 0", "cmsset_default.sh ended the shell, exit 0"),
+        ("echo 'no cvmfs here' >&2; exit 3", "no cvmfs here"),
+        ("set -e; false", "cmsset_default.sh ended the shell, exit 1"),
+        ("exec true", "cannot be entered, exit 0"),
+        ("PATH=/usr/bin:/bin", "scramv1: command not found"),
+        ("kill -9 $$", "cannot be entered, exit 137"),
+        ("echo 'waits for cvmfs'; exec sleep 600", "waits for cvmfs no end within 1200 s"),
+    ],
+)
+def test_a_set_up_script_that_ends_the_job_is_named_and_tried_again(
+    sandbox, set_up, hurried, script, line, words
+):
+    set_up(line)
+    done, tools, _ = sandbox("EcalPedestals", script, PATH=hurried)
+    assert done.returncode in TRANSIENT, done
+    assert words in last_words(done)
     assert not (tools / "options").exists()
+
+
+def test_a_set_up_script_that_is_not_there_is_named_and_tried_again(sandbox, tmp_path):
+    setup = tmp_path / "work" / "cmsset_default.sh"
+    setup.unlink()
+    done, tools, _ = sandbox("EcalPedestals", "reco.sh")
+    assert done.returncode in TRANSIENT
+    assert f"{setup} is not there, or cannot be read" in last_words(done)
+    assert not (tools / "options").exists()
+
+
+def test_scrams_own_words_tell_why_a_release_cannot_be_entered(sandbox):
+    done, tools, _ = sandbox("EcalPedestals", "reco.sh", SCRAM_FAILS="SCRAM fatal: no such tool")
+    assert done.returncode in TRANSIENT
+    assert "SCRAM fatal: no such tool" in last_words(done)
+    assert not (tools / "options").exists()
+
+
+def test_a_release_that_is_gone_ends_the_job_though_scram_ends_well(sandbox):
+    done, tools, _ = sandbox("EcalPedestals", "reco.sh", RELEASE_GONE="yes")
+    assert done.returncode in TRANSIENT
+    assert "Missing Release top" in last_words(done)
+    assert "cmsRun is not in the environment" in last_words(done)
+    assert not (tools / "options").exists()
+
+
+@pytest.mark.parametrize("tool", ["cmsRun", "cmsDriver.py"])
+@pytest.mark.parametrize("way", ["gone", "not executable"])
+def test_a_tool_that_is_not_there_is_named_and_tried_again(sandbox, tmp_path, tool, way):
+    file = tmp_path / "tools" / tool
+    file.chmod(0o644) if way == "not executable" else file.unlink()
+    done, tools, _ = sandbox("EcalPedestals", "reco.sh")
+    assert done.returncode in TRANSIENT
+    assert f"{tool} is not in the environment" in last_words(done)
+    assert not (tools / "options").exists()
+
+
+def test_an_area_whose_tools_are_gone_is_passed_over(sandbox, tmp_path):
+    area = tmp_path / "work" / RELEASE
+    (area / "src").mkdir(parents=True)
+    broken = f'[ "${{PWD#{area}}}" = "$PWD" ] || RELEASE_GONE=yes\n'
+    scram = tmp_path / "scram" / "scramv1"
+    scram.write_text(scram.read_text().replace("case $1 in", f"{broken}case $1 in"))
+    done, _, _ = sandbox("EcalPedestals", "reco.sh")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def set_up(tmp_path):
+    """Let the set-up script go on with a line."""
+
+    def write(line):
+        with (tmp_path / "work" / "cmsset_default.sh").open("a") as file:
+            file.write(f"{line}\n")
+
+    return write
+
+
+@pytest.fixture
+def left(tmp_path):
+    """End what a set-up script left running."""
+    yield
+    for file in tmp_path.rglob("left.pid"):
+        os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+@pytest.fixture
+def hurried(tmp_path):
+    """A PATH whose `timeout` lets half a second be the limit."""
+    folder = tmp_path / "hurried"
+    folder.mkdir()
+    (folder / "timeout").write_text('#!/bin/sh\nshift 3\nexec /usr/bin/timeout 0.5 "$@"\n')
+    (folder / "timeout").chmod(0o755)
+    return f"{folder}:/usr/bin:/bin"
 
 
 def commands(folder):

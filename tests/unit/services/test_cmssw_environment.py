@@ -114,10 +114,10 @@ def test_a_folder_with_a_space_in_its_name_works(tmp_path):
     done = subprocess.run(
         [
             "bash",
-            "-ec",
+            "-c",
             f"source '{folder}/cmsset_default.sh'; export SCRAM_ARCH={ARCH}\n"
-            f"scramv1 project CMSSW {RELEASE}; cd {RELEASE}/src; eval $(scramv1 runtime -sh)\n"
-            "edmFileUtil -d /store/a.root",
+            f"scramv1 project CMSSW {RELEASE} && cd {RELEASE}/src && eval $(scramv1 runtime -sh) &&"
+            " edmFileUtil -d /store/a.root",
         ],
         cwd=tmp_path,
         capture_output=True,
@@ -125,3 +125,27 @@ def test_a_folder_with_a_space_in_its_name_works(tmp_path):
         timeout=20,
     )
     assert done.stdout == "/store/a.root\n", done.stderr
+
+
+def test_scripts_of_profile_d_return_what_they_like_as_those_of_cms_do(tmp_path):
+    install(tmp_path / "cvmfs", sys.executable, tmp_path / "faults")
+    scripts = tmp_path.glob("cvmfs/*/etc/profile.d/S*.sh")
+    ends = [subprocess.run(["bash", str(s)], check=False, timeout=20).returncode for s in scripts]
+    assert ends
+    assert set(ends) == {1}
+    source = [*("bash", "-ec"), f"source {tmp_path}/cvmfs/cmsset_default.sh; echo there"]
+    done = subprocess.run(source, capture_output=True, check=False, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+def test_a_release_that_is_gone_has_a_whole_environment_without_its_tools(shell):
+    lines = f"export SCRAM_ARCH={ARCH}; scramv1 project CMSSW {RELEASE}"
+    assert shell(lines).returncode == 0
+    [release] = (shell.cvmfs / ARCH).glob(f"cms/*/{RELEASE}")
+    release.rename(release.with_name("gone"))
+    done = shell(
+        f"export SCRAM_ARCH={ARCH}; cd {RELEASE}/src; runtime=$(scramv1 runtime -sh); echo $?\n"
+        "eval $runtime; echo $CMSSW_VERSION; command -v cmsRun"
+    )
+    assert done.stdout == f"0\n{RELEASE}\n"
+    assert "ERROR: Missing Release top" in done.stderr

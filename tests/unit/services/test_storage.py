@@ -125,6 +125,14 @@ def test_a_tool_that_a_shell_cannot_start_has_not_been_asked():
     assert not parse_contents("edmFileUtil: command not found\n", 127).answered
 
 
+def test_a_site_that_is_not_set_up_for_cmssw_is_no_fault_of_a_file():
+    said = "An exception of category 'Incomplete configuration' occurred\n"
+    said += "Valid site-local-config not found at /cvmfs/SITECONF/local/JobConfig\n   more\n"
+    contents = parse_contents(said, 1)
+    assert (contents.answered, contents.transient) == (False, True)
+    assert "Valid site-local-config not found at /cvmfs/SITECONF" in contents.error
+
+
 @pytest.mark.parametrize(
     "row",
     [
