@@ -22,9 +22,9 @@ from condorloop.config.site import PoolSite
 from condorloop.dagman.schedd.worker import ScheddUnavailable, Worker
 from condorloop.doctor import kerberos
 from condorloop.doctor.checks import Check, Examination, fine, stops, warning
+from condorloop.doctor.job_folders import DEFAULT, SETTINGS, private_folders, why_unseen
 from condorloop.model.enums import NodeKind
 from condorloop.services.urls import host_of, is_here
-from condorloop.unseen import DEFAULT, SETTINGS, private_folders, why_unseen
 
 SUBJECT = kerberos.SUBJECT
 

@@ -8,7 +8,7 @@ import pytest
 from condorloop.dagman.schedd.worker import Worker
 from condorloop.doctor import pool as looks
 from condorloop.doctor.checks import Verdict
-from condorloop.unseen import SETTINGS, private_folders
+from condorloop.doctor.job_folders import SETTINGS, private_folders
 from tests.faults.scenarios import run_of
 from tests.pool.dags import Site, paused, schedd_process, small_pool, tool, wait
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.unseen import private_folders, why_unseen
+from condorloop.doctor.job_folders import private_folders, why_unseen
 
 ROOT = {"REAL_UID": "0", "MOUNT_PRIVATE_DEV_SHM": "false"}
 

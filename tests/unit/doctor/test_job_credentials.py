@@ -12,8 +12,8 @@ from condorloop.dagman.schedd.worker import ScheddUnavailable
 from condorloop.doctor import job_credentials
 from condorloop.doctor.checks import Verdict
 from condorloop.doctor.job_credentials import Pool
+from condorloop.doctor.job_folders import private_folders
 from condorloop.doctor.runner import examinations
-from condorloop.unseen import private_folders
 from tests.unit.examples import TOP, config, site_file
 
 ROOT = Pool(private_folders({"REAL_UID": "0"}))
