@@ -44,6 +44,7 @@ make_venv() {
     mkdir -p "$venv" "$state" 2>/dev/null || fail "$venv cannot be written"
     wanted="$(cksum <"$checkout/setup.cfg") $checkout"
     ! is_made || return 0
+    [ -e "$venv/lock" ] || (umask 007 && : >"$venv/lock")
     exec 9>"$venv/lock"
     if command -v flock >/dev/null; then
         flock -n 9 || { echo "waiting for another launcher's set-up" >&2; flock 9; }

@@ -21,8 +21,9 @@ from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.requests import Requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
+from condorloop.ownership import Untrusted
 from condorloop.policy.requests import Plan
-from condorloop.runtime.lock import AlreadyRunning
+from condorloop.runtime.lock import AlreadyRunning, running_submitter
 from condorloop.runtime.shutdown import Stopped
 from condorloop.submitter import Submitter
 
@@ -115,7 +116,8 @@ def ask(
                         "it could not be done yet; the request stays, and is carried out as soon "
                         "as it can be: condorloop status says what is wrong"
                     )
-                _do_it_ourselves(submitter)  # or wait for the one that runs
+                if not running_submitter(config.site.work_dir):
+                    _do_it_ourselves(submitter)
                 if not requests.answer_to(number):
                     time.sleep(pause)
             yield answer
@@ -128,6 +130,8 @@ def _do_it_ourselves(submitter: Callable[[], AbstractContextManager[Submitter]])
             ours.grant()
     except AlreadyRunning:
         pass
+    except Untrusted as error:
+        raise LedgerError(f"{error}\nThe request stays for the next submitter") from None
     except Stopped:
         raise LedgerError("ended before the answer; the request stays") from None
 

@@ -5,6 +5,7 @@ Knows lock, logs, ledger and signals; knows nothing of what the submitter is wan
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from condorloop.recovery.rebuild import open_ledger
 from condorloop.runtime import logs
 from condorloop.runtime.lock import sole_submitter
 from condorloop.submitter import Submitter
+from condorloop.work_dir import close_to_others, prepare
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -34,11 +38,15 @@ def submitter(
         There is another one.
     LedgerError
         The ledger cannot be used.
+    Untrusted
+        Other accounts could change what is run in the work_dir.
     """
     work_dir = loaded.site.work_dir
-    work_dir.mkdir(parents=True, exist_ok=True)
+    prepare(work_dir)
     with sole_submitter(work_dir, one_pass=one_pass):
         logs.start(work_dir, loaded.calibrations, verbose=verbose, form=form)
+        for line in close_to_others(work_dir):
+            log.warning("%s", line)
         path = work_dir / LEDGER
         with open_ledger(path, loaded.calibrations, time.time()) as ledger:
             ours = Submitter(loaded, ledger)

@@ -17,6 +17,7 @@ from condorloop.policy import planner, window
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.services.oms import OmsUnavailable
+from condorloop.work_dir import check_dag
 
 
 class Latcher:
@@ -74,7 +75,10 @@ class Latcher:
         ------
         OSError
             The run directory cannot be made.
+        Untrusted
+            One is there that another account could change.
         """
+        check_dag(renderer.work_dir, renderer.run_dir(key))
         renderer.begin_run(key, run.start)
         stream = renderer.config.calibrations[key.calibration].stream_path
         self._ledger.latch(key, stream, run, reason, now)

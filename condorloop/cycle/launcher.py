@@ -21,6 +21,7 @@ from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.text import one_line
+from condorloop.work_dir import check_dag
 
 
 class Launcher:
@@ -48,7 +49,10 @@ class Launcher:
         ------
         OSError
             The DAG's directory cannot be written; the plan is dropped in the next cycle.
+        Untrusted
+            Another account could change what would be run; nothing is planned.
         """
+        check_dag(self.renderer.work_dir, self.renderer.run_dir(campaign.key))
         nodes = planned_nodes(plan)
         dag_id = self._ledger.plan_dag(campaign.id, plan.batch, plan.number, nodes, reason, now)
         self.renderer.write(plan, self._ledger.uploaded(campaign.id))
@@ -88,7 +92,10 @@ class Launcher:
         ------
         OSError, ValueError
             Its directory cannot be brought up to date.
+        Untrusted
+            Another account could change what would be run.
         """
+        check_dag(self.renderer.work_dir, self.renderer.run_dir(key), dag.number)
         dropped = self._ledger.dropped(dag.id)
         if key.calibration in self.renderer.config.calibrations:
             if renew(self.renderer, key, dag.number, dropped):

@@ -32,6 +32,7 @@ from condorloop.rundir.durable import let_group_write, read_json
 from condorloop.rundir.layout import MANIFEST, RUN_START, dag_dir, dag_file
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
+from condorloop.work_dir import check_dag
 
 DELETED = "its directory was deleted"
 """Why a DAG is taken out of the queue that works in what is no longer there."""
@@ -252,6 +253,7 @@ class Tracker:
             else:
                 self._lose(key, dag_id, number, now)
         if not busy:
+            check_dag(self.renderer.work_dir, self.renderer.run_dir(key))
             self.renderer.begin_run(key, campaign.run_start)
 
     def _withdraw(self, queued: QueuedDag, why: str) -> None:

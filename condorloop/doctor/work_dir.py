@@ -18,22 +18,28 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from condorloop.config.loader import Config
 from condorloop.config.shipped_files import shipped
-from condorloop.doctor.checks import Check, Examination, fine, stops, warning
+from condorloop.doctor.checks import Check, Examination, fine, not_checked, stops, warning
 from condorloop.ledger.connection import LEDGER
+from condorloop.ownership import Reader, account_name, foreign_group, group_name
 from condorloop.rundir.durable import write_whole
 from condorloop.runtime import subprocesses
 from condorloop.runtime.disk_space import DiskSpace, Room, disk
 from condorloop.runtime.lock import LOCK
 from condorloop.text import one_line
+from condorloop.work_dir import how_to_close, objections, too_open
 
 SUBJECT = "work_dir"
 
 NETWORK_DISKS = frozenset({"9p", "afs", "ceph", "cifs", "fuse.eosxd", "fuse.sshfs", "nfs", "nfs4"})
 """Kinds of file systems on which the ledger's write-ahead log and DAGMan's logs are at risk."""
+
+_MOST = 5
+"""So many paths of wrong owners or modes are named."""
 
 _TIMEOUT = 20.0
 """Seconds for a script or a lock on the disk."""
@@ -65,6 +71,7 @@ def examinations(config: Config) -> list[Examination]:
         for name, look in (
             ("space", partial(_space, work_dir)),
             ("rights", partial(_rights, work_dir, names)),
+            ("owners", partial(_owners, work_dir)),
             ("files", partial(_files, work_dir)),
             ("file system", partial(_file_system, work_dir, names)),
             ("/tmp rule", partial(_slash_tmp, work_dir)),
@@ -114,7 +121,32 @@ def _rights(work_dir: Path, calibrations: Iterable[str]) -> Iterator[Check]:
     yield fine("rights", f"{work_dir}: {who} may write (mode {mode & 0o7777:o})")
 
 
+def _owners(work_dir: Path) -> Iterator[Check]:
+    found = list(islice(objections(work_dir), _MOST + 1))
+    for objection in found[:_MOST]:
+        yield stops("owners", objection.words, objection.remedy)
+    if len(found) > _MOST:
+        yield stops("owners", f"there are more than these {_MOST}", found[_MOST].remedy)
+    if work_dir.exists():
+        for told in too_open(work_dir):
+            yield warning("owners", f"{told}: other accounts can stop the loop", how_to_close(told))
+    reader = Reader()
+    way = reader.way(work_dir)
+    for told in (*way.passed, *([way.end] if way.end else [])):
+        if foreign_group(told, reader.account):
+            words = f"{told}: members of a group that this account is not in may change it"
+            yield warning("owners", words, f"getent group {told.gid}; chmod g-w {told.path}")
+    if not found:
+        here = way.end or way.passed[-1]
+        group = "" if here.sharing is None else f" and members of group {group_name(here.sharing)}"
+        who = f"{account_name(reader.account.uid)}{group}"
+        yield fine("owners", f"{here}: root, {who} may change what is run, and nobody else")
+
+
 def _files(work_dir: Path) -> Iterator[Check]:
+    if any(objections(work_dir)):
+        yield not_checked("files", "what is tried there is run: the owners must be right first")
+        return
     with _folder_in(_nearest(work_dir)) as folder:
         yield from look_at_files(folder)
 

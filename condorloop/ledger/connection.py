@@ -5,6 +5,7 @@ Knows SQLite's errors and which of them mean that the file is damaged; knows no 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import Self
 
 from condorloop.errors import CondorloopError
 from condorloop.ledger.schema import SCHEMA_VERSION
+from condorloop.ownership import account_name, group_name
 
 LEDGER = "condorloop.db"
 """Its name in the work_dir."""
@@ -33,6 +35,26 @@ def ledger_error(path: Path, error: sqlite3.Error) -> LedgerError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     kind = LedgerDamaged if code in _DAMAGE else LedgerError
     return kind(f"{path}: {error}")
+
+
+def why_not_open(path: Path) -> str | None:
+    """Say why a ledger cannot be opened by this account; None if that is not for its modes."""
+    try:
+        told = path.stat()
+    except FileNotFoundError:
+        there = path.parent.exists()
+        return f"{path}: no submitter has run here yet: condorloop run" if there else None
+    except PermissionError:
+        return f"{path}: the work_dir is not for this account"
+    except OSError:
+        return None
+    if os.access(path, os.R_OK):
+        return None
+    owner, group = account_name(told.st_uid), group_name(told.st_gid)
+    return (
+        f"{path}: the ledger is for account {owner} and group {group} alone. Open to all are "
+        "`condorloop status`, `condorloop watch` and the page status.html beside it"
+    )
 
 
 class LedgerFile:
@@ -59,9 +81,8 @@ class LedgerFile:
             uri = f"{path.absolute().as_uri()}?mode={self._mode}"
             self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
         except sqlite3.Error as error:
-            if not path.exists() and path.parent.exists():
-                missing = f"{path}: no submitter has run here yet: condorloop run"
-                raise LedgerError(missing) from None
+            if why := why_not_open(path):
+                raise LedgerError(why) from None
             raise ledger_error(path, error) from error
         self._db.row_factory = sqlite3.Row
         try:

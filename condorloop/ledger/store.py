@@ -20,6 +20,7 @@ from condorloop.ledger.schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from condorloop.model.campaign import CampaignKey, Probe, Run
 from condorloop.model.enums import Artifact, CampaignState, FileState
 from condorloop.model.lumis import Lumis
+from condorloop.runtime.secret_files import create
 
 __all__ = ["Ledger", "LedgerDamaged", "LedgerError"]
 
@@ -41,7 +42,7 @@ class Ledger(DagLedger):
         self._new_id = ledger_id or uuid.uuid4().hex[:12]
         if not path.exists():
             with suppress(OSError):  # which SQLite will tell
-                path.touch()  # as the umask has it: SQLite would not let the group write
+                create(path)  # SQLite gives the files beside it the same mode
         super().__init__(path)
 
     def _prepare(self) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from condorloop.lock_file import open_lock
 from condorloop.model.enums import ASKED, UploadOutcome
 from condorloop.node.manifest import DagContext
 from condorloop.rundir.durable import read_json, read_lumis, remove_unfinished, write_json
@@ -189,7 +190,7 @@ def _patience(dag: DagContext) -> float:
 @contextmanager
 def _locked(path: Path, patience: float) -> Iterator[int | None]:
     """Hold a lock, and give its descriptor; None if others hold it for too long."""
-    with path.open("a") as lock:
+    with open_lock(path) as lock:
         deadline = time.monotonic() + patience
         while True:
             try:

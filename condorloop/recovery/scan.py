@@ -17,9 +17,11 @@ from condorloop.dagman.replan import plan_of
 from condorloop.model.campaign import CampaignKey, RawFile
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.ownership import Untrusted
 from condorloop.rundir.durable import read_json, read_lumis
 from condorloop.rundir.layout import MANIFEST, RUN_END, RUN_START, alcareco_job, dag_file
 from condorloop.rundir.witness import Witness
+from condorloop.work_dir import check_dag_folder
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class CampaignOnDisk:
 
 def owner_of(work_dir: Path) -> str | None:
     """The id of the ledger that wrote the newest DAG; None if there is no DAG."""
-    manifests = work_dir.glob(f"*/run*/dag*/{MANIFEST}")
+    manifests = filter(_is_ours, work_dir.glob(f"*/run*/dag*/{MANIFEST}"))
     told = ((m.stat().st_mtime, _owner(str(read_json(m).get("id", "")))) for m in manifests)
     return max((t for t in told if t[1]), default=(0.0, None))[1]
 
@@ -85,7 +87,8 @@ def campaigns_on_disk(work_dir: Path, owner: str | None) -> Iterator[CampaignOnD
     """Read what is left of each campaign of the ledger `owner`, in the order of runs."""
     folders = ((_run_of(folder), folder) for folder in work_dir.glob("*/run*"))
     for run, folder in sorted((run, folder) for run, folder in folders if run):
-        found = [f for f in map(_found, folder.glob(f"dag*/{MANIFEST}")) if f and f.owner == owner]
+        manifests = filter(_is_ours, folder.glob(f"dag*/{MANIFEST}"))
+        found = [f for f in map(_found, manifests) if f and f.owner == owner]
         found.sort(key=lambda f: f.plan.number)
         numbers = {f.plan.number for f in found}
         key = CampaignKey(folder.parent.name, run)
@@ -97,6 +100,17 @@ def campaigns_on_disk(work_dir: Path, owner: str | None) -> Iterator[CampaignOnD
             dags=tuple(found),
             lost=tuple(_lost(key, folder, owner, numbers)),
         )
+
+
+def _is_ours(manifest: Path) -> bool:
+    """Whether no other account could have written a DAG's directory."""
+    folder = manifest.parent
+    try:
+        check_dag_folder(folder.parents[2], folder)
+    except Untrusted as error:
+        log.error("%s is not taken up: %s", folder, error)
+        return False
+    return True
 
 
 def _owner(dag_id: str) -> str:

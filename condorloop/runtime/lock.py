@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from condorloop.errors import CondorloopError
+from condorloop.lock_file import open_lock
 
 LOCK = "condorloop.lock"
 
@@ -45,10 +46,12 @@ def sole_submitter(work_dir: Path, *, one_pass: bool = False) -> Iterator[None]:
     ------
     AlreadyRunning
         Another process holds it.
+    Untrusted
+        The lock file is no file of the account or its group.
     """
     path = work_dir / LOCK
     began = time.monotonic()
-    with path.open("a+", encoding="utf-8") as lock:
+    with open_lock(path) as lock:
         while not _taken(lock):
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
@@ -79,13 +82,19 @@ def _taken(lock: TextIO) -> bool:
 
 
 def running_submitter(work_dir: Path) -> str | None:
-    """Say which submitter holds the lock of a work_dir; None if none does."""
+    """Say which submitter holds the lock of a work_dir; None if none does.
+
+    Empty if that is not known: the lock is not for this account.
+    """
     try:
-        with (work_dir / LOCK).open(encoding="utf-8") as lock:
+        descriptor = os.open(work_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return lock.read().strip()
+    except PermissionError:
+        return ""
     except OSError:
         pass
     return None

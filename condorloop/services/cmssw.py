@@ -17,7 +17,10 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from condorloop.errors import Unavailable
+from condorloop.lock_file import open_lock
+from condorloop.ownership import Reader, refuse
 from condorloop.runtime import subprocesses
+from condorloop.runtime.secret_files import make_folder
 
 if TYPE_CHECKING:  # node.py imports this module, and must start fast
     from condorloop.config.loader import Config
@@ -143,9 +146,11 @@ class Cmssw:
             than `timeout` seconds; with what was said.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._check()
+            make_folder(self.folder)
+            self._check()
             with (
-                (self.folder / f".{self.release}.lock").open("a") as lock,
+                open_lock(self.folder / f".{self.release}.lock") as lock,
                 TemporaryFile(dir=self.folder) as said,
             ):
                 return self._enter(lock.fileno(), said, time.monotonic() + timeout)
@@ -179,6 +184,18 @@ class Cmssw:
             words = _words(said, done.stderr) or "nothing was said"
             raise CmsswError(f"{self}: exit {done.returncode}: {words}")
         return inside
+
+    def _check(self) -> None:
+        """Make sure that nobody else has made the area or can: what is in it is run.
+
+        Raises
+        ------
+        Untrusted
+            Another account could.
+        """
+        reader = Reader()
+        refuse(reader.objections_to_place(self.folder))
+        refuse(reader.objections_to_use(self.area, reader.group_of(self.folder)))
 
     def __str__(self) -> str:
         return f"CMSSW ({self.setup}, {self.release})"

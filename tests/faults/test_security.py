@@ -17,6 +17,7 @@ import requests
 from condorloop.rundir.durable import read_json
 from condorloop.testbed import daemons
 from condorloop.testbed.services import PASSWORD, USER
+from condorloop.work_dir import objections
 from tests.faults.scenarios import run_of
 from tests.loop import Loop
 
@@ -125,6 +126,20 @@ def test_nothing_in_the_work_dir_can_be_written_by_everybody(story):
     work = story.loop.work_dir
     paths = [path for path in work.rglob("*") if not path.is_symlink()]
     assert [path for path in paths if path.stat().st_mode & stat.S_IWOTH] == []
+
+
+def test_ledger_and_locks_are_for_account_and_group_and_the_state_is_for_all(story):
+    work = story.loop.work_dir
+    locks = [*work.glob(".*.lock"), *work.glob("*/run*/upload.lock"), work / "condorloop.lock"]
+    assert len(locks) == 3
+    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (*locks, *work.glob("*.db*"))}
+    assert {mode & 0o007 for mode in modes.values()} == {0}, modes
+    for name in ("status.json", "status.html"):
+        assert (work / name).stat().st_mode & stat.S_IROTH
+
+
+def test_the_loop_makes_nothing_that_it_would_not_work_with(story):
+    assert list(objections(story.loop.work_dir)) == []
 
 
 def sockets_of(pids: list[int]) -> set[str]:

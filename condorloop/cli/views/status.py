@@ -56,6 +56,8 @@ def head(status: Status, now: float, submitter: str | None) -> Iterator[Text]:
     late = now - status.time
     if submitter is None:
         yield text("! no submitter runs: condorloop run", "bold red")
+    elif late > SILENT and not submitter:
+        yield text(f"! no cycle in {duration(SILENT)}: does a submitter run?", "bold red")
     elif late > SILENT:
         silent = "! a submitter runs and writes nothing: is the disk full? see its log"
         yield text(silent, "bold red")

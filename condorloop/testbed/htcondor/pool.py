@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
+from condorloop.lock_file import open_lock
 from condorloop.testbed import daemons
 from condorloop.testbed.htcondor import config as pool_config
 from condorloop.testbed.htcondor.controls import Controls
@@ -256,9 +257,10 @@ class Pool(Controls):
     def _locked(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / ".lock").open("w")
+            lock = open_lock(self.folder / ".lock")
         except OSError as error:
-            raise PoolError(f"no pool can be kept in {self.folder}: {error.strerror}") from error
+            why = error.strerror or error
+            raise PoolError(f"no pool can be kept in {self.folder}: {why}") from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

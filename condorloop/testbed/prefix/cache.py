@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
+from condorloop.lock_file import open_lock
 from condorloop.testbed.prefix import debian
 
 FACTS = "prefix.json"
@@ -120,9 +121,10 @@ class Copies:
         """
         try:
             self.cache.mkdir(parents=True, exist_ok=True)
-            lock = (self.cache / "lock").open("w")
+            lock = open_lock(self.cache / "lock")
         except OSError as error:
-            raise PrefixError(f"no cache can be kept in {self.cache}: {error.strerror}") from error
+            why = error.strerror or error
+            raise PrefixError(f"no cache can be kept in {self.cache}: {why}") from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,8 +9,10 @@ from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import DagState
+from condorloop.ownership import Untrusted
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.runtime.wakeup import Wakeup
+from tests.unit.accounts_of_others import STRANGER, give, needs_root
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 
@@ -102,3 +104,29 @@ def test_a_dag_that_goes_on_without_an_input_waits_for_its_calibration(site):
     site.config.calibrations.update(known)
     site.submit_again(0)
     assert len(site.schedd.taken) == 2
+
+
+@pytest.mark.parametrize("path", ["dag000", "dag000/node.sh", "."])
+def test_a_dag_that_another_account_could_change_is_neither_rewritten_nor_submitted(site, path):
+    site.schedd.refuses = {"dag000"}
+    site.submit(0)
+    place = site.launcher.renderer.run_dir(KEY) / path
+    place.chmod(place.stat().st_mode | 0o002)
+    site.schedd.refuses = set()
+    with pytest.raises(Untrusted, match=f"{place}.*chmod o-w"):
+        site.submit_again(0)
+    assert site.schedd.taken == []
+    place.chmod(place.stat().st_mode & ~0o002)
+    site.submit_again(0)
+    assert len(site.schedd.taken) == 1
+
+
+@needs_root
+def test_no_dag_is_written_into_a_run_directory_of_another_account(site):
+    runs = site.launcher.renderer.run_dir(KEY)
+    runs.mkdir(parents=True)
+    give(runs)
+    with pytest.raises(Untrusted, match=f"owner uid {STRANGER}"):
+        site.submit(0)
+    assert list(runs.iterdir()) == []
+    assert site.dags == ()

@@ -43,6 +43,7 @@ def test_a_work_dir_that_can_do_all_is_fine(tmp_path):
     assert {c.verdict for c in found.values()} == {Verdict.FINE}
     assert set(found) == {
         "rights",
+        "owners",
         "files",
         "locks",
         "ledger",

@@ -680,12 +680,12 @@ def test_a_ledger_of_another_version_is_refused(ledger, path):
         Ledger(path)
 
 
-def test_the_group_may_write_the_ledger_where_the_umask_lets_it(tmp_path):
-    before = os.umask(0o002)
+def test_the_group_may_write_the_ledger_and_nobody_else_may_open_it(tmp_path):
+    before = os.umask(0o022)
     try:
         with Ledger(tmp_path / "l.db") as ledger:
             latch(ledger)
             modes = {p.name: p.stat().st_mode & 0o777 for p in tmp_path.iterdir()}
     finally:
         os.umask(before)
-    assert modes == dict.fromkeys(("l.db", "l.db-wal", "l.db-shm"), 0o664)
+    assert modes == dict.fromkeys(("l.db", "l.db-wal", "l.db-shm"), 0o660)

@@ -270,3 +270,12 @@ def test_what_a_campaign_of_long_ago_has_uploaded_is_known(site, path, ledger_id
         assert campaign.state is CampaignState.COMPLETE
         [settled] = ledger.settled(KEY.run)
         assert settled.closed_at == pytest.approx(START + 7200, abs=1)
+
+
+def test_a_dag_that_another_account_could_have_written_is_not_taken_up(site, path, ledger_id):
+    folder = site.site.work_dir / KEY.calibration / f"run{KEY.run}" / "dag000"
+    (folder / "manifest.json").chmod(0o666)
+    path.unlink()
+    with reopened(site, path) as ledger:
+        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+        assert [d.number for d in campaign.dags] == [1]
