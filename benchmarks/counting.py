@@ -25,12 +25,11 @@ from condorloop.config.shipped_files import shipped
 from condorloop.cycle.ports import Ports
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.dagman.logs.job_events import nodes_log
-from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.queue import JobSelector, Queued, QueuedDag
 from condorloop.recovery.rebuild import open_ledger
-from condorloop.rundir.layout import RUN_START, dag_file, run_dir
+from condorloop.rundir.layout import LEDGER, RUN_START, dag_file, run_dir
 from condorloop.services.storage import Storage
 from condorloop.submitter import Submitter
 

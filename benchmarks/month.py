@@ -14,13 +14,12 @@ from pathlib import Path
 
 from benchmarks.counting import NOW, UndisturbedPool, configured
 from condorloop.cycle.ports import Ports
-from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued, QueuedDag
 from condorloop.rundir.durable import write_whole
-from condorloop.rundir.layout import alcareco_name
+from condorloop.rundir.layout import LEDGER, alcareco_name
 from condorloop.rundir.witness import Witness
 from condorloop.services.edm_file_util import Contents
 from condorloop.services.xrdfs import run_folder

@@ -14,10 +14,10 @@ from condorloop.cli.requests import Wish
 from condorloop.config.loader import Config
 from condorloop.cycle import cleaner
 from condorloop.cycle.cleaner import Inventory
-from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.queries.retention import LedgerRetention
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import ALL_RUNS
+from condorloop.rundir.layout import LEDGER
 from condorloop.runtime.disk_space import DiskSpace, disk
 from condorloop.submitter import Submitter
 

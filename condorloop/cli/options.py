@@ -19,8 +19,9 @@ from condorloop import config
 from condorloop.cli import completions
 from condorloop.config.loader import Config, Known
 from condorloop.config.site import Site
-from condorloop.ledger.connection import LEDGER, LedgerError
+from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.rundir.layout import LEDGER
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,15 @@ from dataclasses import dataclass
 
 from condorloop.config.loader import Config
 from condorloop.cycle.request_handler import planned
-from condorloop.ledger.connection import LEDGER, LedgerError
+from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.requests import Requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
-from condorloop.ownership import Untrusted
 from condorloop.policy.requests import Plan
+from condorloop.rundir.layout import LEDGER
 from condorloop.runtime.lock import AlreadyRunning, running_submitter
+from condorloop.runtime.ownership import Untrusted
 from condorloop.runtime.shutdown import Stopped
 from condorloop.submitter import Submitter
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from condorloop.config.loader import Config
-from condorloop.ledger.connection import LEDGER
 from condorloop.recovery.rebuild import open_ledger
+from condorloop.rundir.layout import LEDGER
+from condorloop.rundir.work_dir import close_to_others, prepare
 from condorloop.runtime import logs
 from condorloop.runtime.lock import sole_submitter
 from condorloop.submitter import Submitter
-from condorloop.work_dir import close_to_others, prepare
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.service import Service
 from condorloop.policy import planner, window
+from condorloop.rundir.work_dir import check_dag
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.services.oms import OmsUnavailable
-from condorloop.work_dir import check_dag
 
 
 class Latcher:

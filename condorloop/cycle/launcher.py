@@ -18,10 +18,10 @@ from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.service import Service
 from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name
+from condorloop.rundir.work_dir import check_dag
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.text import one_line
-from condorloop.work_dir import check_dag
 
 
 class Launcher:

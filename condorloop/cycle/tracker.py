@@ -30,9 +30,9 @@ from condorloop.node import attempts
 from condorloop.policy.window import closing_rules, is_over, is_past
 from condorloop.rundir.durable import let_group_write, read_json
 from condorloop.rundir.layout import MANIFEST, RUN_START, dag_dir, dag_file
+from condorloop.rundir.work_dir import check_dag
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
-from condorloop.work_dir import check_dag
 
 DELETED = "its directory was deleted"
 """Why a DAG is taken out of the queue that works in what is no longer there."""

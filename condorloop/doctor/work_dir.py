@@ -24,14 +24,14 @@ from pathlib import Path
 from condorloop.config.loader import Config
 from condorloop.config.shipped_files import shipped
 from condorloop.doctor.checks import Check, Examination, fine, not_checked, stops, warning
-from condorloop.ledger.connection import LEDGER
-from condorloop.ownership import Reader, account_name, foreign_group, group_name
 from condorloop.rundir.durable import write_whole
+from condorloop.rundir.layout import LEDGER
+from condorloop.rundir.work_dir import how_to_close, objections, too_open
 from condorloop.runtime import subprocesses
 from condorloop.runtime.disk_space import DiskSpace, Room, disk
 from condorloop.runtime.lock import LOCK
+from condorloop.runtime.ownership import Reader, account_name, foreign_group, group_name
 from condorloop.text import one_line
-from condorloop.work_dir import how_to_close, objections, too_open
 
 SUBJECT = "work_dir"
 

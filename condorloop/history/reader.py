@@ -22,12 +22,12 @@ from condorloop.history.campaign import (
 )
 from condorloop.history.ledger_reader import LedgerStories
 from condorloop.ledger.archive import with_archives
-from condorloop.ledger.connection import LEDGER, LedgerError
+from condorloop.ledger.connection import LedgerError
 from condorloop.model.jobs import JobRecord
 from condorloop.node.payload_db import Iov
 from condorloop.policy.window import end_of
 from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import HARVEST_RECORD, dag_file, run_dir
+from condorloop.rundir.layout import HARVEST_RECORD, LEDGER, dag_file, run_dir
 
 _IN_QUEUE = (NodeState.IDLE, NodeState.RUNNING, NodeState.HELD)
 

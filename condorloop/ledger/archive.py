@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
-from condorloop.ledger.connection import LEDGER, LedgerFile
+from condorloop.ledger.connection import LedgerFile
 from condorloop.model.campaign import CampaignKey
+from condorloop.rundir.layout import LEDGER
 
 _CAMPAIGNS = "SELECT id FROM {db}.campaign WHERE run = :run"
 _DAGS = f"SELECT id FROM {{db}}.dag WHERE campaign_id IN ({_CAMPAIGNS})"

@@ -14,10 +14,7 @@ from typing import Self
 
 from condorloop.errors import CondorloopError
 from condorloop.ledger.schema import SCHEMA_VERSION
-from condorloop.ownership import account_name, group_name
-
-LEDGER = "condorloop.db"
-"""Its name in the work_dir."""
+from condorloop.runtime.ownership import account_name, group_name
 
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from condorloop.lock_file import open_lock
 from condorloop.model.enums import ASKED, UploadOutcome
 from condorloop.node.manifest import DagContext
 from condorloop.rundir.durable import read_json, read_lumis, remove_unfinished, write_json
@@ -26,6 +25,7 @@ from condorloop.rundir.layout import (
     UPLOAD_RECORD,
     iso_time,
 )
+from condorloop.runtime.lock_file import open_lock
 from condorloop.services import conditions
 from condorloop.services.cmssw import Cmssw, CmsswError
 from condorloop.services.conditions import Answer

@@ -17,11 +17,11 @@ from condorloop.dagman.replan import plan_of
 from condorloop.model.campaign import CampaignKey, RawFile
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.ownership import Untrusted
 from condorloop.rundir.durable import read_json, read_lumis
 from condorloop.rundir.layout import MANIFEST, RUN_END, RUN_START, alcareco_job, dag_file
 from condorloop.rundir.witness import Witness
-from condorloop.work_dir import check_dag_folder
+from condorloop.rundir.work_dir import check_dag_folder
+from condorloop.runtime.ownership import Untrusted
 
 log = logging.getLogger(__name__)
 

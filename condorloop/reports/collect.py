@@ -15,7 +15,6 @@ from condorloop.config.calibration import Closing
 from condorloop.config.loader import Known
 from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.ledger.archive import archives
-from condorloop.ledger.connection import LEDGER
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import JobRecord
 from condorloop.reports.campaign_data import LedgerReport, ReportedCampaign
@@ -23,7 +22,7 @@ from condorloop.reports.period import Period
 from condorloop.reports.report import CalibrationReport, CampaignReport, Report, Spread
 from condorloop.reports.statistics import Totals
 from condorloop.reports.time_breakdown import CampaignFacts
-from condorloop.rundir.layout import dag_file, run_dir
+from condorloop.rundir.layout import LEDGER, dag_file, run_dir
 
 
 def gather(config: Known, only: Collection[str], period: Period, now: float) -> Report:

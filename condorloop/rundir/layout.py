@@ -12,6 +12,9 @@ from pathlib import Path
 
 from condorloop.model.lumis import Lumis
 
+LEDGER = "condorloop.db"
+"""The ledger's name in the work_dir."""
+
 MANIFEST = "manifest.json"
 RUN_START = "runStart.log"
 RUN_END = "runEnd.log"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from condorloop.errors import CondorloopError
-from condorloop.lock_file import open_lock
+from condorloop.runtime.lock_file import open_lock
 
 LOCK = "condorloop.lock"
 

@@ -17,9 +17,9 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from condorloop.errors import Unavailable
-from condorloop.lock_file import open_lock
-from condorloop.ownership import Reader, refuse
 from condorloop.runtime import subprocesses
+from condorloop.runtime.lock_file import open_lock
+from condorloop.runtime.ownership import Reader, refuse
 from condorloop.runtime.secret_files import make_folder
 
 if TYPE_CHECKING:  # node.py imports this module, and must start fast

@@ -14,9 +14,10 @@ from typing import Any
 
 from condorloop.cycle.ports import Ports
 from condorloop.dagman.schedd.client import Schedd
-from condorloop.ledger.connection import LEDGER, LedgerError
+from condorloop.ledger.connection import LedgerError
 from condorloop.model.queue import JobSelector
 from condorloop.recovery.rebuild import open_ledger
+from condorloop.rundir.layout import LEDGER
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter
 from tests import boundaries

@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from condorloop.rundir.durable import read_json
+from condorloop.rundir.work_dir import objections
 from condorloop.testbed import daemons
 from condorloop.testbed.services import PASSWORD, USER
-from condorloop.work_dir import objections
 from tests.faults.scenarios import run_of
 from tests.loop import Loop
 

@@ -15,7 +15,6 @@ from random import Random
 
 from condorloop.config.loader import Config, load
 from condorloop.cycle.ports import Ports
-from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import CampaignKey
@@ -23,7 +22,7 @@ from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import MANIFEST
+from condorloop.rundir.layout import LEDGER, MANIFEST
 from condorloop.runtime.shutdown import Stopped
 from condorloop.services.cmssw import CmsswError
 from condorloop.submitter import Submitter

@@ -11,11 +11,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.requests import Requests
 from condorloop.ledger.store import LedgerError
 from condorloop.model.enums import RequestKind
 from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import LEDGER
 from tests.soak.promises import Promises
 from tests.soak.story import Agenda
 from tests.soak.tripwire import unwatched

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from condorloop.config.loader import Config
-from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.queries.dags import job_record
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
+from condorloop.rundir.layout import LEDGER
 from condorloop.simulation.models.dag_run import asked_for
 from condorloop.simulation.models.sampling import Duration, Sample
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
-from condorloop.lock_file import open_lock
+from condorloop.runtime.lock_file import open_lock
 from condorloop.testbed import daemons
 from condorloop.testbed.htcondor import config as pool_config
 from condorloop.testbed.htcondor.controls import Controls

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
-from condorloop.lock_file import open_lock
+from condorloop.runtime.lock_file import open_lock
 from condorloop.testbed.prefix import debian
 
 FACTS = "prefix.json"

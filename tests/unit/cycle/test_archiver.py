@@ -11,7 +11,6 @@ from condorloop.history.ledger_reader import LedgerStories
 from condorloop.history.reader import tell
 from condorloop.history.search import find
 from condorloop.ledger.archive import _OF_RUN, ArchiveError, archive_of, with_archives
-from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.enums import RequestKind
@@ -19,6 +18,7 @@ from condorloop.model.request import Request
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.reports.collect import gather
 from condorloop.reports.period import Period
+from condorloop.rundir.layout import LEDGER
 from tests import boundaries
 from tests.faults.driven import ToldConnection
 from tests.unit.examples import config

@@ -8,14 +8,13 @@ import yaml
 
 from condorloop.config.loader import load
 from condorloop.cycle.cleaner import EVERY, Cleaner, going, inventories
-from condorloop.ledger.connection import LEDGER
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import Artifact, CampaignState, NodeKind, RequestKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.jobs import PlannedNode as Node
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.disk_usage import Size
-from condorloop.rundir.layout import RUN_START, run_dir
+from condorloop.rundir.layout import LEDGER, RUN_START, run_dir
 from tests.unit.cli.test_main import condorloop
 from tests.unit.examples import KEY, RUN, START, TOP, site_file
 from tests.unit.policy.test_requests import asked, subject

@@ -9,11 +9,11 @@ from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import DagState
-from condorloop.ownership import Untrusted
+from condorloop.runtime.ownership import Untrusted
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.runtime.wakeup import Wakeup
-from tests.unit.accounts_of_others import STRANGER, give, needs_root
 from tests.unit.examples import KEY, RUN, START, config, raw_file
+from tests.unit.runtime.accounts_of_others import STRANGER, give, needs_root
 
 
 class Choosy:

@@ -7,22 +7,22 @@ import stat
 import pytest
 from click.testing import CliRunner
 
-from condorloop import ownership
 from condorloop.cli.main import cli, main
 from condorloop.doctor import work_dir as doctor
 from condorloop.doctor.checks import Verdict
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.store import Ledger
-from condorloop.lock_file import open_lock
 from condorloop.monitoring.status_file import write
-from condorloop.ownership import Untrusted
+from condorloop.rundir.work_dir import check_dag, close_to_others, objections, prepare
+from condorloop.runtime import ownership
 from condorloop.runtime.lock import AlreadyRunning, running_submitter, sole_submitter
+from condorloop.runtime.lock_file import open_lock
+from condorloop.runtime.ownership import Untrusted
 from condorloop.services.cmssw import Cmssw, CmsswError
-from condorloop.work_dir import check_dag, close_to_others, objections, prepare
-from tests.unit.accounts_of_others import STRANGER, as_stranger, give, needs_root, open_way
 from tests.unit.doctor.test_node import config_at
 from tests.unit.examples import KEY, campaign_status, loop_status, site_file
+from tests.unit.runtime.accounts_of_others import STRANGER, as_stranger, give, needs_root, open_way
 from tests.unit.story_example import written
 
 

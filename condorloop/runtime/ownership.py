@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from condorloop.errors import CondorloopError
+
 ROOT = 0
 
 _ALL_IDS = ["0", "0", "4294967295"]
@@ -25,7 +27,7 @@ _MOST_LINKS = 40
 """So many links on a way are taken for a circle, as the kernel does."""
 
 
-class Untrusted(PermissionError):
+class Untrusted(CondorloopError, PermissionError):
     """Other accounts could change what stands at a path; the message says what to type."""
 
     def __init__(self, objection: Objection) -> None:

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from condorloop.ledger.connection import LEDGER
-from condorloop.ownership import Objection, Reader, Standing, account_name, refuse
-from condorloop.rundir.layout import dag_dir
+from condorloop.rundir.layout import LEDGER, dag_dir
 from condorloop.runtime.lock import LOCK
+from condorloop.runtime.ownership import Objection, Reader, Standing, account_name, refuse
 from condorloop.runtime.secret_files import is_open_to_all, make_folder, tighten
 
 LOOKED_INTO = 20

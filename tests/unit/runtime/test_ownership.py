@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.ownership import (
+from condorloop.runtime.ownership import (
     Account,
     Reader,
     Standing,
@@ -19,7 +19,7 @@ from condorloop.ownership import (
     why_not_use,
     why_not_work,
 )
-from tests.unit.accounts_of_others import STRANGER, give, needs_root
+from tests.unit.runtime.accounts_of_others import STRANGER, give, needs_root
 
 ME, COLLEAGUE, OTHER = 1000, 1001, 1002
 OURS, THEIRS = 500, 600

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-from condorloop.ownership import Reader, Untrusted, closed_to_us, why_not_lock
+from condorloop.runtime.ownership import Reader, Untrusted, closed_to_us, why_not_lock
 from condorloop.runtime.secret_files import create, tighten
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
