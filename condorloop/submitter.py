@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 
+from condorloop.adoption import free_numbers
 from condorloop.config.loader import Config
 from condorloop.cycle.archiver import Archiver
 from condorloop.cycle.campaign_state import set_state
@@ -295,18 +296,25 @@ class Submitter:
                 case Latch(run=run, reason=reason):
                     self._latcher.latch(self._renderer, key, run, reason, now)
                 case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
-                    number, batch, job = self._ledger.next_numbers(campaign.id)
+                    number, batch, job = self._next_numbers(campaign)
                     calibration = self._config.calibrations[key.calibration]
                     batch_of = Batch(batch, files)
                     plan = plan_batch(key, calibration, batch_of, number, job, harvest=harvest)
                     self._launcher.carry_out(campaign, plan, reason, now)
                 case SubmitHarvest(campaign=campaign, reason=reason):
-                    number, _, _ = self._ledger.next_numbers(campaign.id)
+                    number, _, _ = self._next_numbers(campaign)
                     self._launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
                 case Rescue(dag=dag, reason=reason, without=without):
                     self._launcher.rescue(key, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
                     set_state(self._ledger, self._renderer, campaign, state, reason, now)
+
+    def _next_numbers(self, campaign: Campaign) -> tuple[int, int, int]:
+        """The next DAG, batch and ALCARECO numbers that neither disk nor queue has."""
+        runs = self._renderer.run_dir(campaign.key)
+        dag, batch, job = free_numbers(runs, *self._ledger.next_numbers(campaign.id))
+        queued = (d.number for d in self._tracker.queue.values() if d.key == campaign.key)
+        return max(dag, 1 + max(queued, default=-1)), batch, job
 
     def _show(self, now: float) -> None:
         tracker = self._tracker
@@ -324,6 +332,7 @@ class Submitter:
             held_jobs=tracker.held_jobs,
             idle_dags=tracker.idle_dags(now),
             put_off=self._put_off,
+            strangers=tracker.strangers(),
             not_taken_up=self._reload.refused,
         )
         self._publisher.show(self._config, seen, now, self._clock() - now)

@@ -21,6 +21,7 @@ from condorloop.model.lumis import EMPTY
 from condorloop.rundir.durable import read_json, read_lumis
 from condorloop.rundir.layout import INPUTS, alcareco_job, alcareco_name, dag_dir
 from condorloop.rundir.witness import Witness
+from condorloop.text import one_line
 
 _ALWAYS = ("HARVEST", "UPLOAD")
 
@@ -74,8 +75,10 @@ def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
     record = read_json(observed.runs / node.witness)
     if made := _made(record, observed.dag_id):
         made = replace(made, left_out=made.left_out | _gone_alcareco(ledger, observed))
-        for job in sorted(made.left_out):
-            log.warning("%s: %s was left out of the harvest", observed.dag_id, alcareco_name(job))
+        for job in sorted(made.left_out | made.overlaps.keys()):
+            why = made.overlaps.get(job, "it cannot be used")
+            name = alcareco_name(job)
+            log.warning("%s: %s was left out of the harvest: %s", observed.dag_id, name, why)
         ledger.record_harvest(dag.id, observed.campaign_id, made)
         told = (made.lumis, made.events, made.harvested_at or 0.0, made.lacking)
         ledger.node_done(dag.id, node.name, *told)
@@ -133,10 +136,15 @@ def _made(record: Mapping[str, Any], dag_id: str) -> HarvestRecord | None:
             return None
         first, *others = record["iovs"] or [{}]
         digest = str(first.get("hash", ""))
+        overlaps = {
+            alcareco_job(name): one_line(str(record["left_out"][name]))
+            for name in record.get("overlaps", ())
+        }
         more = dict.fromkeys(str(each.get("hash", "")) for each in others)
         return HarvestRecord(
             inputs=frozenset(map(alcareco_job, record["inputs"])),
-            left_out=frozenset(map(alcareco_job, record["left_out"])),
+            left_out=frozenset(map(alcareco_job, record["left_out"])) - overlaps.keys(),
+            overlaps=overlaps,
             lumis=read_lumis(record["lumis"]),
             lacking=read_lumis(record.get("lacking", "")),
             events=int(record["events"]),

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from condorloop.adoption import unknown_dags, why_not_of_ledger
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.node_progress import Observed, follow_dag, observe_dag
@@ -65,6 +66,7 @@ class Tracker:
         self._launcher = launcher
         self._shutdown = shutdown
         self._isolation = isolation
+        self._strangers: dict[CampaignKey, tuple[str, ...]] = {}
         self._missed: dict[int, float] = {}
         self._logs: dict[int, NodesLog] = {}
         self._idle_since: dict[str, float] = {}
@@ -74,6 +76,8 @@ class Tracker:
         answered = self._ask_queue(now)
         in_flight = {dag.id for c in campaigns for dag in c.dags if dag.in_flight}
         self._logs = {i: log for i, log in self._logs.items() if i in in_flight}
+        keys = {campaign.key for campaign in campaigns}
+        self._strangers = {k: names for k, names in self._strangers.items() if k in keys}
         for campaign in campaigns:
             with self._isolation.one_campaign_only(campaign.key):
                 if self._is_deleted(campaign):
@@ -82,6 +86,8 @@ class Tracker:
                 for dag in campaign.dags:
                     if dag.in_flight:
                         self._observe_dag(campaign, dag, answered, now)
+                if campaign.key not in self._strangers:
+                    self._strangers[campaign.key] = self._find_strangers(campaign)
 
     def _ask_queue(self, now: float) -> bool:
         mine = f"{self._ledger.id}/"
@@ -102,6 +108,28 @@ class Tracker:
         """How many DAGs the schedd has not started for long."""
         return sum(now - since >= IDLE_LONG for since in self._idle_since.values())
 
+    def strangers(self) -> dict[CampaignKey, tuple[str, ...]]:
+        """The directories of DAGs of its own that the ledger does not know, by campaign."""
+        there = (
+            (key, tuple(n for n in names if (self.renderer.run_dir(key) / n / MANIFEST).exists()))
+            for key, names in self._strangers.items()
+        )
+        return {key: names for key, names in there if names}
+
+    def _find_strangers(self, campaign: Campaign) -> tuple[str, ...]:
+        """Look once for what no row of the ledger stands for; later ones are seen when they come.
+
+        Its jobs may go on. What it makes counts only where nothing else has its RAW files.
+        """
+        key, runs = campaign.key, self.renderer.run_dir(campaign.key)
+        found = []
+        for number in unknown_dags(runs, self._ledger.dag_numbers(campaign.id)):
+            folder = dag_dir(runs, number)
+            if read_json(folder / MANIFEST).get("id") == self.renderer.dag_id(key, number):
+                say(key, f"{folder} is not adopted: the ledger does not know it", logging.ERROR)
+                found.append(folder.name)
+        return tuple(found)
+
     def _is_deleted(self, campaign: Campaign) -> bool:
         """Whether a person has deleted the run directory; retention has not."""
         if not campaign.dag_count or Artifact.RUNS in campaign.cleaned:
@@ -109,6 +137,8 @@ class Tracker:
         return not (self.renderer.run_dir(campaign.key) / RUN_START).exists()
 
     def _observe_dag(self, campaign: Campaign, dag: Dag, answered: bool, now: float) -> None:
+        if dag.state is DagState.PLANNED and self._is_of_another(campaign.key, dag):
+            return
         observed = self._observed(campaign, dag)
         queued = self.queue.get(observed.dag_id) if answered else None
         if queued and dag.removed_by:
@@ -154,7 +184,6 @@ class Tracker:
         key = campaign.key
         runs = self.renderer.run_dir(key)
         file = dag_file(runs, dag.number)
-        made_by = read_json(dag_dir(runs, dag.number) / MANIFEST).get("id")
         if queued:
             if campaign.held_by and not dag.removed_by:
                 self._hold(queued, campaign.held_by)
@@ -163,9 +192,6 @@ class Tracker:
         elif not file.exists() and dag.cluster is None:
             self._ledger.drop_dag(dag.id)
             say(key, f"{dag.label} was planned but never written: planned anew")
-        elif made_by not in (None, self.renderer.dag_id(key, dag.number)):
-            self._ledger.drop_dag(dag.id)
-            say(key, f"{file.parent} is another ledger's, {made_by}: move it away", logging.ERROR)
         elif not file.exists():
             self._lose(key, dag.id, dag.number, now)
         elif (cluster := last_cluster(file)) and cluster != dag.cluster:
@@ -178,6 +204,18 @@ class Tracker:
             say(key, f"{dag.label} was not submitted before its window ended", logging.WARNING)
         elif not campaign.held_by and campaign.state is not CampaignState.ABANDONED:
             self._launcher.submit_planned(key, dag, now)
+
+    def _is_of_another(self, key: CampaignKey, dag: Dag) -> bool:
+        """Forget a DAG whose number belongs to one that the ledger does not know."""
+        folder = dag_dir(self.renderer.run_dir(key), dag.number)
+        inputs = self._ledger.inputs(dag.id) if dag.cluster is None else None
+        why = why_not_of_ledger(folder, self.renderer.dag_id(key, dag.number), inputs)
+        if why:
+            self._ledger.drop_dag(dag.id)
+            self._strangers.pop(key, None)
+            told = f"{folder} is not adopted as {dag.label}: {why}; its files wait for another DAG"
+            say(key, told, logging.ERROR)
+        return bool(why)
 
     def _is_too_late(self, campaign: Campaign, now: float) -> bool:
         """Whether a DAG that has not got into the queue has no use any more."""

@@ -191,15 +191,17 @@ class PayloadStory:
     """A payload, or the try to make one: a HARVEST with its UPLOAD.
 
     `harvest` is the directory that it is in, `dag` the label of the DAG that made it; `inputs` and
-    `left_out` are ALCARECO by name. `tag`, `since` and `hash` are those of its first IOV, `hashes`
-    of all; `iovs` has them whole, where its directory is still there; `tags` are those that it goes
-    to. `in_force` says that it is the campaign's last one in the database.
+    `left_out` are ALCARECO by name, `overlaps` has why others were left out: a RAW file of theirs
+    is in one of `inputs`. `tag`, `since` and `hash` are those of its first IOV, `hashes` of all;
+    `iovs` has them whole, where its directory is still there; `tags` are those that it goes to.
+    `in_force` says that it is the campaign's last one in the database.
     """
 
     harvest: str
     dag: str
     inputs: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    overlaps: Mapping[str, str] = field(default_factory=dict)
     lumis: LumiText = EMPTY
     events: int = 0
     harvested_at: float | None = None

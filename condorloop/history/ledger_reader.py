@@ -19,7 +19,7 @@ from condorloop.history.campaign import (
     node_state,
 )
 from condorloop.ledger.queries.dags import job_record
-from condorloop.ledger.queries.status import LedgerSummary
+from condorloop.ledger.queries.status import LedgerSummary, overlaps_of
 from condorloop.model.campaign import dag_label
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord
@@ -124,6 +124,7 @@ class LedgerStories(LedgerSummary):
                 dag=dag_label(row["number"], row["batch"]),
                 inputs=tuple(map(alcareco_name, json.loads(row["inputs"]))),
                 left_out=tuple(map(alcareco_name, json.loads(row["left_out"]))),
+                overlaps=overlaps_of(row),
                 lumis=Lumis.parse(row["lumis"]),
                 events=row["events"],
                 harvested_at=row["harvested_at"],

@@ -179,16 +179,24 @@ class DagLedger(
                 )
             self._unharvest(dag_id)
 
+    def harvest_again(self, campaign_id: int, alcareco: Iterable[int]) -> None:
+        """Let ALCARECO of these numbers be harvested again, as if no harvest had read them."""
+        with self._transaction():
+            self._set_unharvested(campaign_id, alcareco)
+
+    def _set_unharvested(self, campaign_id: int, alcareco: Iterable[int]) -> None:
+        self._db.executemany(
+            "UPDATE node SET harvested = 0 WHERE campaign_id = ? AND job = ?",
+            [(campaign_id, job) for job in alcareco],
+        )
+
     def _unharvest(self, dag_id: int) -> None:
         """Let the ALCARECO of a harvest that never came to an answer be harvested again."""
         for payload in self._all(
             "SELECT * FROM payload WHERE dag_id = ? AND (outcome IS NULL OR outcome IN (?, ?))",
             *(dag_id, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED),
         ):
-            self._db.executemany(
-                "UPDATE node SET harvested = 0 WHERE campaign_id = ? AND job = ?",
-                [(payload["campaign_id"], job) for job in json.loads(payload["inputs"])],
-            )
+            self._set_unharvested(payload["campaign_id"], json.loads(payload["inputs"]))
 
     def record_jobs(self, dag_id: int, jobs: Iterable[JobRecord]) -> None:
         """Write down the jobs of a DAG as its events tell; those of earlier runs of it stay."""
@@ -248,21 +256,25 @@ class DagLedger(
         with self._transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, inputs, lumis, events,"
-                " harvested_at, outcome, answer, tag, hash, since, answered_at, left_out, hashes)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " harvested_at, outcome, answer, tag, hash, since, answered_at, left_out, hashes,"
+                " overlaps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(dag_id, campaign_id, json.dumps(sorted(record.inputs))),
                     *(str(record.lumis), record.events),
                     *(record.harvested_at, record.outcome, record.answer, record.tag),
                     *(record.hash, record.since, record.answered_at),
                     *(json.dumps(sorted(record.left_out)), _words(record.other_hashes)),
+                    json.dumps(dict(record.overlaps)),
                 ),
             )
             if record.harvested_at is None:
                 return
             self._db.executemany(
                 "UPDATE node SET harvested = 1 WHERE campaign_id = ? AND job = ?",
-                [(campaign_id, job) for job in record.inputs | record.left_out],
+                [
+                    (campaign_id, j)
+                    for j in record.inputs | record.left_out | record.overlaps.keys()
+                ],
             )
             self._note_harvest(campaign_id, record.lumis, record.events)
             if record.outcome is UploadOutcome.UPLOADED:

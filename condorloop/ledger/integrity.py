@@ -44,6 +44,7 @@ _LUMIS = (
 _NAMES = (("node", "dropped"),)
 _NUMBERS = (("payload", "inputs"), ("payload", "left_out"))
 _COUNTS = (("node", "blames"),)
+_REASONS = (("payload", "overlaps"),)
 
 
 def why_not_a_ledger(db: sqlite3.Connection) -> str:
@@ -78,6 +79,8 @@ def _rules(db: sqlite3.Connection, table: str) -> Iterator[tuple[str, str]]:
             yield column, _odd_json(column, "array", "integer")
         if (table, column) in _COUNTS:
             yield column, _odd_json(column, "object", "integer")
+        if (table, column) in _REASONS:
+            yield column, _odd_json(column, "object", "text")
 
 
 def _listed(words: Iterable[str]) -> str:

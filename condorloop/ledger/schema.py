@@ -4,7 +4,7 @@ Times are seconds since the epoch; lumisections are text such as ``1-40,42``; na
 are those of the model. The partial indices keep a cycle's queries as cheap as what is new.
 """
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _OF_2 = """
 CREATE INDEX campaign_revised ON campaign (id) WHERE state IN ('complete', 'incomplete')
     AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls);
@@ -114,7 +114,8 @@ CREATE TABLE payload (
     inputs TEXT NOT NULL, lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     harvested_at REAL, outcome TEXT, answer TEXT NOT NULL DEFAULT '',
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER, answered_at REAL,
-    left_out TEXT NOT NULL DEFAULT '[]', hashes TEXT NOT NULL DEFAULT '');
+    left_out TEXT NOT NULL DEFAULT '[]', hashes TEXT NOT NULL DEFAULT '',
+    overlaps TEXT NOT NULL DEFAULT '{{}}');
 CREATE INDEX payload_campaign ON payload (campaign_id);
 {_OF_2}{_OF_3}{_OF_4}"""
 
@@ -156,5 +157,7 @@ ALTER TABLE payload ADD COLUMN hashes TEXT NOT NULL DEFAULT '';
 ALTER TABLE campaign_file ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;
 {_OF_4}"""
 
-MIGRATIONS = {1: _TO_2, 2: _TO_3, 3: _TO_4}
+_TO_5 = "ALTER TABLE payload ADD COLUMN overlaps TEXT NOT NULL DEFAULT '{}'"
+
+MIGRATIONS = {1: _TO_2, 2: _TO_3, 3: _TO_4, 4: _TO_5}
 """What turns the ledger of a schema version into one of the next."""

@@ -80,7 +80,8 @@ class HarvestRecord:
     """What became of a DAG's HARVEST and UPLOAD so far; None where nothing is known yet.
 
     `inputs` are the numbers of the ALCARECO (``apJob``) that HARVEST took, `left_out` those that it
-    found complete but unusable, `lacking` the LS that its inputs had and its job did not read.
+    found complete but unusable, `overlaps` has why it left others out: a RAW file of theirs is in
+    one that it took. `lacking` are the LS that its inputs had and its job did not read.
     `tag`, `hash` and `since` are those of its first IOV; `other_hashes` are those of the others.
     """
 
@@ -95,5 +96,6 @@ class HarvestRecord:
     since: int | None = None
     answered_at: float | None = None
     left_out: frozenset[int] = frozenset()
+    overlaps: Mapping[int, str] = field(default_factory=dict)
     lacking: Lumis = EMPTY
     other_hashes: tuple[str, ...] = ()

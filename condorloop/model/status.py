@@ -64,6 +64,8 @@ class ProblemKind(StrEnum):
     """A job did not read all of its input."""
     LEFT_OUT = "left out"
     """A harvest went on without an ALCARECO."""
+    OVERLAP = "overlap"
+    """A RAW file is in two ALCARECO or DAGs; it is used once."""
     QUARANTINED = "quarantined"
     """A node goes on without an input."""
     STORAGE = "storage"
@@ -131,8 +133,9 @@ class CampaignStatus:
     the reason. `quarantined` are inputs that their nodes went on without; `lacking` has the LS
     that a node's inputs had and its job did not read, `errors` why a node failed, `removed` who
     removed a DAG: each by label and node; `refused` has why the schedd does not take a DAG, by
-    label. `left_out` are the ALCARECO that the last harvest found unusable. `asked_at` is when a
-    person last asked for it again.
+    label. `left_out` are the ALCARECO that the last harvest found unusable, `overlaps` has why it
+    left others out: a RAW file of theirs is in one that was used. `asked_at` is when a person last
+    asked for it again.
     `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
     held.
     """
@@ -164,6 +167,7 @@ class CampaignStatus:
     quarantined: tuple[str, ...] = ()
     lacking: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    overlaps: Mapping[str, str] = field(default_factory=dict)
     uploads: int = 0
     last_upload_at: float | None = None
     last_outcome: UploadOutcome | None = None

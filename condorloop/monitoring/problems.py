@@ -40,6 +40,14 @@ def of_errors(errors: Mapping[CampaignKey, str]) -> Iterator[Problem]:
         yield _problem(ProblemKind.CAMPAIGN, key, f"cannot go on: {error}", "condorloop doctor")
 
 
+def of_strangers(strangers: Mapping[CampaignKey, tuple[str, ...]]) -> Iterator[Problem]:
+    """Name the directories of DAGs that the ledger does not know, and did not adopt."""
+    for key, names in strangers.items():
+        for name in names:
+            text = f"{name} is not adopted: the ledger has other DAGs for its RAW files"
+            yield _problem(ProblemKind.OVERLAP, key, text, _command("show", key))
+
+
 def of_listing(odd_lines: Iterable[str]) -> Iterator[Problem]:
     """Name what storage lists and nobody understands."""
     for line in odd_lines:
@@ -174,6 +182,9 @@ def _of_campaign(campaign: CampaignStatus) -> Iterator[Problem]:
         text = f"{name} was left out of the harvest: it cannot be used"
         again = f"{_command('resubmit', key)} --all"
         yield _problem(ProblemKind.LEFT_OUT, key, text, again)
+    for name, why in campaign.overlaps.items():
+        text = f"{name} was left out of the harvest: {why}"
+        yield _problem(ProblemKind.OVERLAP, key, text, _command("show", key))
     for node, lumis in campaign.lacking.items():
         text = f"{node} did not read LS {lumis} of its input"
         analyze = _command("analyze", key, node.replace(" ", "/"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from condorloop.config.loader import Config
 from condorloop.ledger.queries.uploads import RecentLatencies
@@ -53,6 +53,8 @@ class CycleReport:
         Why no run is moved into an archive; empty if all is well.
     not_taken_up
         Why a configuration that was to be read anew is not used, and since when.
+    strangers
+        Directories of DAGs that the ledger does not know, and did not adopt.
     """
 
     services: tuple[Service, ...]
@@ -65,6 +67,7 @@ class CycleReport:
     put_off: int = 0
     not_archived: str = ""
     not_taken_up: tuple[str, float | None] = ("", None)
+    strangers: Mapping[CampaignKey, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Publisher:
@@ -129,6 +132,7 @@ class Publisher:
                     *problems.of_services(services),
                     *problems.of_configuration(*seen.not_taken_up),
                     *problems.of_errors(seen.errors),
+                    *problems.of_strangers(seen.strangers),
                     *problems.of_unconfigured(campaigns, config.calibrations),
                     *problems.of_late(campaigns, seen.dags, now),
                     *problems.of_listing(seen.odd_lines),

@@ -212,6 +212,7 @@ def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     made = dag.directory / name
     report = _report(dag, made)
     inputs = _read_lines(dag.directory / INPUTS)
+    left_out, overlaps = _not_chosen(dag)
     read = [_witness_of(dag, each) for each in inputs]
     iovs = _payload(made)
     settings = dag.manifest["upload"]
@@ -225,7 +226,8 @@ def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
     record = {
         "dag_id": dag.id,
         "inputs": [Path(each).parent.name for each in inputs],
-        "left_out": _read_lines(dag.directory / LEFT_OUT),
+        "left_out": left_out | overlaps,
+        "overlaps": list(overlaps),
         "lumis": str(known - lacking),
         "events": (report.events if lacking else 0) or sum(w.events for w in read),
         "lacking": str(lacking),
@@ -236,6 +238,19 @@ def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
         remove_unfinished(made / file)
     write_json(made / HARVEST_RECORD, record)
     _take_place(dag, name, node)
+
+
+def _not_chosen(dag: DagContext) -> tuple[dict[str, str], dict[str, str]]:
+    """The ALCARECO that are unusable, and those that overlap with others, each with the reason.
+
+    Where that is not told, the inputs were chosen without looking for overlap: they are chosen
+    again when the node is tried again.
+    """
+    told = read_json(dag.directory / LEFT_OUT)
+    left_out, overlaps = told.get("left_out"), told.get("overlaps")
+    if not isinstance(left_out, dict) or not isinstance(overlaps, dict):
+        raise NodeError(f"{LEFT_OUT}: does not tell whether the inputs overlap")
+    return left_out, overlaps
 
 
 def _finish_upload(dag: DagContext, name: str, node: dict[str, Any]) -> None:

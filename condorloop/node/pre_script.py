@@ -8,11 +8,13 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+from condorloop.holdings import Holdings, Unusable
 from condorloop.model.enums import NodeKind
 from condorloop.node import attempts
 from condorloop.node.manifest import DagContext, NodeError
 from condorloop.node.root_file import why_not_whole
-from condorloop.rundir.durable import remove_unfinished, write_lines
+from condorloop.overlap import Source, choose
+from condorloop.rundir.durable import remove_unfinished, write_json, write_lines
 from condorloop.rundir.layout import INPUTS, LEFT_OUT
 from condorloop.rundir.witness import Witness
 
@@ -26,8 +28,9 @@ _ALCARECO = re.compile(r"apJob\d+")
 def choose_inputs(dag: DagContext) -> list[str]:
     """Link all complete ALCARECO of the campaign into ``inputs/``, and list them.
 
-    One that is gone, cut, or was blamed for failed attempts is left out and named. The list is
-    written last: it says that HARVEST has started, and with what.
+    One that is gone, cut, or was blamed for failed attempts is left out and named, and so is one
+    that has a RAW file which is in another one, or of which nothing tells its RAW files. The list
+    is written last: it says that HARVEST has started, and with what.
 
     Raises
     ------
@@ -38,43 +41,61 @@ def choose_inputs(dag: DagContext) -> list[str]:
     dag.set_aside(dag.directory / NodeKind.HARVEST)
     if folder.exists():
         shutil.rmtree(folder)
-    chosen, left_out = [], []
-    root = dag.manifest["alca"]["root"]
-    told = attempts.read(dag.directory, NodeKind.HARVEST)
-    blames = Counter(blamed for attempt in told for blamed in set(attempt.blames))
-    for path in sorted(dag.run_dir.glob(f"apJob*/{dag.manifest['alca']['witness']}")):
-        name = path.parent.name
-        if not _ALCARECO.fullmatch(name):
-            continue
-        target = folder / name / root
-        target.parent.mkdir(parents=True)
-        if reason := _why_not_harvest(dag, path, target, blames[name]):
-            print(f"left out: {name}: {reason}")
-            left_out.append(name)
-        else:
-            chosen.append(f"{name}/{root}")
-    if not chosen:
+    sources, left_out = _usable(dag, folder)
+    choice = choose(sources)
+    overlaps = {name: str(overlap) for name, overlap in choice.left_out.items()}
+    for name, reason in sorted((left_out | overlaps).items()):
+        print(f"left out: {name}: {reason}")
+        shutil.rmtree(folder / name)
+    if not choice.chosen:
         raise NodeError("no complete ALCARECO to harvest")
-    for name, lines in ((LEFT_OUT, left_out), (INPUTS, chosen)):
-        remove_unfinished(dag.directory / name)
-        write_lines(dag.directory / name, lines)
+    chosen = [f"{name}/{dag.manifest['alca']['root']}" for name in choice.chosen]
+    for file in (LEFT_OUT, INPUTS):
+        remove_unfinished(dag.directory / file)
+    write_json(dag.directory / LEFT_OUT, {"left_out": left_out, "overlaps": overlaps})
+    write_lines(dag.directory / INPUTS, chosen)
     return chosen
 
 
-def _why_not_harvest(dag: DagContext, witness: Path, target: Path, blames: int) -> str | None:
-    """Link an ALCARECO, or say why it cannot be used; trouble that is not its own is raised."""
+def _usable(dag: DagContext, folder: Path) -> tuple[list[Source], dict[str, str]]:
+    """Link each complete ALCARECO into a folder that can be used; say why others cannot."""
+    holdings = Holdings(dag.run_dir)
+    told = attempts.read(dag.directory, NodeKind.HARVEST)
+    blames = Counter(blamed for attempt in told for blamed in set(attempt.blames))
+    sources, left_out = [], {}
+    for witness in sorted(dag.run_dir.glob(f"apJob*/{dag.manifest['alca']['witness']}")):
+        name = witness.parent.name
+        if not _ALCARECO.fullmatch(name):
+            continue
+        target = folder / name / dag.manifest["alca"]["root"]
+        target.parent.mkdir(parents=True)
+        try:
+            source = _source(dag, witness, holdings)
+            if blames[name] >= BLAMES_TO_LEAVE_OUT:
+                raise Unusable(f"it was blamed for {blames[name]} failed attempts")
+            _link(witness.with_name(target.name), target)
+        except Unusable as error:
+            left_out[name] = str(error)
+        else:
+            sources.append(source)
+    return sources, left_out
+
+
+def _source(dag: DagContext, witness: Path, holdings: Holdings) -> Source:
+    """Say what an ALCARECO was made from."""
     told = Witness.read(witness)
     if told is None or told.dag_id.partition("/")[0] != dag.owner:
-        return "its witness is damaged, or another ledger's"
-    if blames >= BLAMES_TO_LEAVE_OUT:
-        return f"it was blamed for {blames} failed attempts"
-    source = witness.parent / target.name
+        raise Unusable("its witness is damaged, or another ledger's")
+    return holdings.source(witness.parent.name, told)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Link an ALCARECO; trouble that is not its own is raised as it is."""
     try:
         if reason := why_not_whole(source):
-            return f"{source.name}: {reason}"
+            raise Unusable(f"{source.name}: {reason}")
         os.link(source, target)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
         if isinstance(error, PermissionError) and os.access(source, os.R_OK):
             raise  # a file system that takes no links
-        return f"{source.name}: {error.strerror}"
-    return None
+        raise Unusable(f"{source.name}: {error.strerror}") from error

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from condorloop import double_counting
 from condorloop.model.enums import ASKED, UploadOutcome
 from condorloop.node.manifest import DagContext
 from condorloop.rundir.durable import read_json, read_lumis, remove_unfinished, write_json
@@ -133,14 +134,23 @@ def _why_not_upload(dag: DagContext, harvest: Path) -> Answer | None:
         return Answer(UploadOutcome.FAILED, f"{HARVEST_RECORD}: gone or damaged")
     if not record["iovs"]:
         return Answer(UploadOutcome.NO_PAYLOAD, "too few events")
+    runs, witness = dag.run_dir, dag.manifest["alca"]["witness"]
+    if twice := double_counting.why_twice(runs, witness, record):
+        return Answer(UploadOutcome.FAILED, f"it counts a RAW file twice: {twice}")
     known = dag.manifest.get("uploaded")
-    if isinstance(known, dict) and payload_rank(known) >= payload_rank(record):
+    known = (
+        known if isinstance(known, dict) and payload_rank(known) >= payload_rank(record) else None
+    )
+    if known and not double_counting.counts_twice(runs, witness, known):
         return Answer(UploadOutcome.SUPERSEDED, "the database holds as many LS")
     for other in sorted(dag.run_dir.glob(f"harvestJob*/{UPLOAD_RECORD}")):
         told = read_json(other)
         may_be_in = UploadOutcome.of(told) is UploadOutcome.UPLOADED or told.get("unanswered")
-        better = payload_rank(read_json(other.parent / HARVEST_RECORD)) >= payload_rank(record)
-        if other.parent != harvest and may_be_in and better:
+        made = read_json(other.parent / HARVEST_RECORD)
+        better = payload_rank(made) >= payload_rank(record)
+        if other.parent == harvest or not (may_be_in and better):
+            continue
+        if not double_counting.why_twice(runs, witness, made):
             return Answer(UploadOutcome.SUPERSEDED, f"{other.parent.name} holds as many LS")
     return None
 

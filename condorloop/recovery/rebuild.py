@@ -2,29 +2,43 @@
 
 Knows how what is left of a campaign becomes rows of a ledger; what its DAGs have come to is seen
 again by the tracker, as after any start. A campaign whose window is long over is taken over as
-closed. A damaged ledger is kept aside, never deleted.
+closed. A damaged ledger is kept aside, never deleted. An older copy that was put back adopts what
+it does not know.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from condorloop.adoption import source_name, unknown_dags, why_not_of_ledger
 from condorloop.config.calibration import Calibration, Closing
 from condorloop.cycle.archiver import Archive
 from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.dagman.logs.dag_outcome import last_cluster
 from condorloop.dagman.plan import DagPlan, planned_nodes
+from condorloop.double_counting import why_twice
 from condorloop.ledger.archive import ArchiveError, archives
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
-from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
-from condorloop.model.enums import FileState, NodeKind
+from condorloop.model.campaign import Campaign, CampaignKey, Probe, RawFile, Run
+from condorloop.model.enums import DagState, FileState, NodeKind
+from condorloop.overlap import Overlap
 from condorloop.policy.closure import verdict
 from condorloop.policy.window import LAST_CALL, closing_rules
-from condorloop.recovery.scan import CampaignOnDisk, campaigns_on_disk, owner_of
+from condorloop.recovery.scan import (
+    CampaignOnDisk,
+    Found,
+    campaigns_on_disk,
+    found_in,
+    owner_of,
+    remains_in,
+    run_folders,
+)
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import HARVEST_RECORD, dag_dir
 from condorloop.runtime.logs import say
 from condorloop.services.xrdfs import run_folder
 
@@ -46,11 +60,21 @@ def open_ledger(path: Path, calibrations: Mapping[str, Calibration], now: float)
     """
     if path.exists() and path.stat().st_size:
         try:
-            return Ledger(path)
+            return _opened(path, calibrations, now)
         except LedgerDamaged as error:
             kept = _set_aside(path, now)
             log.critical("the ledger is damaged, kept as %s, and rebuilt: %s", kept, error)
     return _rebuild(path, calibrations, now)
+
+
+def _opened(path: Path, calibrations: Mapping[str, Calibration], now: float) -> Ledger:
+    ledger = Ledger(path)
+    try:
+        _take_up_unknown(ledger, path.parent, calibrations, now)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
 
 
 def _set_aside(path: Path, now: float) -> Path:
@@ -108,16 +132,16 @@ def _restore(
     over = now >= start + closing.buffer + LAST_CALL
     ledger.latch(key, stream, run, _WHY, start if over else now)
     campaign = _campaign(ledger, key)
-    ledger.add_files(stream, key.run, {p: f.size for p, f in files.items()}, now)
-    for file in files.values():
-        good = Probe(file.lumis, file.events)
-        ledger.record_probe(file.path, FileState.GOOD, good, now)
-    for plan in remains.lost:
-        _restore_lost(ledger, campaign.id, plan, now)
-    for found in remains.dags:
-        dag_id = _plan(ledger, campaign.id, found.plan, now)
-        if cluster := last_cluster(found.file):
-            ledger.dag_submitted(dag_id, cluster, now)
+    _add_files(ledger, stream, key.run, files.values(), now)
+    by_number = {found.plan.number: found for found in remains.dags}
+    overlaps = remains.overlaps
+    for plan in remains.plans:
+        shared = {n.name: overlaps.get(source_name(plan.number, n.output)) for n in plan.nodes}
+        told = {name: overlap for name, overlap in shared.items() if overlap}
+        if found := by_number.get(plan.number) if not told else None:
+            _adopt(ledger, campaign.id, found, now)
+        else:
+            _restore_lost(ledger, campaign, plan, told, remains.folder, now)
     ledger.note_payload(campaign.id, *remains.uploaded)
     if over:
         _close(ledger, remains, closing, now)
@@ -146,13 +170,113 @@ def _plan(ledger: Ledger, campaign_id: int, plan: DagPlan, now: float) -> int:
     return ledger.plan_dag(campaign_id, plan.batch, plan.number, nodes, _WHY, now)
 
 
-def _restore_lost(ledger: Ledger, campaign_id: int, plan: DagPlan, now: float) -> None:
-    """A DAG without its directory: what its ALCARECO hold counts, and is not processed again."""
-    dag_id = _plan(ledger, campaign_id, plan, now)
+def _adopt(ledger: Ledger, campaign_id: int, found: Found, now: float) -> None:
+    dag_id = _plan(ledger, campaign_id, found.plan, now)
+    if cluster := last_cluster(found.file):
+        ledger.dag_submitted(dag_id, cluster, now)
+
+
+def _restore_lost(
+    ledger: Ledger,
+    campaign: Campaign,
+    plan: DagPlan,
+    overlaps: Mapping[str, Overlap],
+    runs: Path,
+    now: float,
+) -> None:
+    """A DAG that is not followed any more: it has no directory, or RAW files of a younger one.
+
+    What its ALCARECO hold counts, and is not processed again, unless a younger DAG has it.
+    """
+    for name, overlap in overlaps.items():
+        told = f"{dag_dir(runs, plan.number)}: {name} is not adopted: {overlap}"
+        say(campaign.key, told, logging.ERROR)
+    dag_id = _plan(ledger, campaign.id, plan, now)
+    alca = [n for n in plan.of_kind(NodeKind.ALCA) if n.name not in overlaps]
+    kept = frozenset(n.name for n in alca if (runs / n.witness).exists())
     for node in plan.nodes:
-        ledger.node_done(dag_id, node.name, node.lumis, 0, now)
-    kept = frozenset(n.name for n in plan.of_kind(NodeKind.ALCA))
+        if node.name in kept or plan.children.get(node.name) in kept:
+            ledger.node_done(dag_id, node.name, node.lumis, 0, now)
     ledger.lose_dag(dag_id, kept, now)
+
+
+def _add_files(ledger: Ledger, stream: str, run: int, files: Iterable[RawFile], now: float) -> None:
+    """Write down RAW files that DAGs have read, unless they are known to be good."""
+    good, known = ledger.good_files(stream, run), ledger.files(stream, run)
+    files = [file for file in files if file.path not in good]
+    ledger.add_files(stream, run, {f.path: f.size for f in files if f.path not in known}, now)
+    for file in files:
+        ledger.record_probe(file.path, FileState.GOOD, Probe(file.lumis, file.events), now)
+
+
+def _take_up_unknown(
+    ledger: Ledger, work_dir: Path, calibrations: Mapping[str, Calibration], now: float
+) -> None:
+    """Take up what the run directories have and the ledger does not know.
+
+    So it is where an older copy of a ledger was put back. A DAG is adopted if no other one of the
+    ledger has a RAW file of it; others are left as they are.
+    """
+    since = now - max((c.closing.buffer for c in calibrations.values()), default=0.0) - LAST_CALL
+    started = ledger.started()
+    for key, folder in run_folders(work_dir):
+        try:
+            if key not in started:
+                remains = remains_in(key, folder, ledger.id)
+                if remains.dags:
+                    _restore(ledger, remains, calibrations, now)
+            elif started[key] >= since:
+                campaign = _campaign(ledger, key)
+                _adopt_unknown(ledger, campaign, folder, now)
+                if campaign.state.open and key.calibration in calibrations:
+                    _replace_twice_counted(ledger, campaign, folder, calibrations[key.calibration])
+        except OSError as error:
+            say(key, f"{folder} cannot be looked at for what is unknown: {error}", logging.ERROR)
+
+
+def _adopt_unknown(ledger: Ledger, campaign: Campaign, folder: Path, now: float) -> None:
+    """Adopt the DAGs of a campaign that the ledger does not know, the youngest first."""
+    if campaign.archived:
+        return
+    planned = [d for d in campaign.dags if d.state is DagState.PLANNED and d.cluster is None]
+    for dag in planned:
+        dag_id = f"{ledger.id}/{campaign.key.calibration}/{campaign.key.run}/{dag.number}"
+        if why_not_of_ledger(dag_dir(folder, dag.number), dag_id, ledger.inputs(dag.id)):
+            ledger.drop_dag(dag.id)
+    unknown = unknown_dags(folder, ledger.dag_numbers(campaign.id))
+    if not unknown:
+        return
+    held = set(ledger.held_files(campaign.id))
+    stream = ledger.stream_of(campaign.id)
+    found = [f for f in found_in(folder, ledger.id) if f.plan.number in unknown]
+    adopted = []
+    for each in sorted(found, key=lambda f: f.plan.number, reverse=True):
+        files = {f.path: f for node in each.plan.nodes for f in node.files}
+        if held.isdisjoint(files):
+            held.update(files)
+            _add_files(ledger, stream, campaign.key.run, files.values(), now)
+            adopted.append(each)
+    for each in reversed(adopted):
+        _adopt(ledger, campaign.id, each, now)
+        told = f"{each.file.parent} is adopted as {each.plan.label}: the ledger did not know it"
+        say(campaign.key, told, logging.WARNING)
+        ledger.note_payload(campaign.id, *each.uploaded)
+
+
+def _replace_twice_counted(
+    ledger: Ledger, campaign: Campaign, folder: Path, calibration: Calibration
+) -> None:
+    """Let a campaign be harvested again whose harvests did not look for overlap, and have some."""
+    records = [read_json(file) for file in folder.glob(f"harvestJob*/{HARVEST_RECORD}")]
+    if any("overlaps" in record for record in records):
+        return
+    witness = calibration.alca.cms_driver.witness
+    twice = {why_twice(folder, witness, record) for record in records} - {""}
+    if twice:
+        again = [node.job for node in ledger.alca_of(campaign.id) if node.job is not None]
+        ledger.harvest_again(campaign.id, again)
+        told = f"a RAW file is counted twice ({min(twice)}): harvested again"
+        say(campaign.key, told, logging.ERROR)
 
 
 def _stream(remains: CampaignOnDisk, calibrations: Mapping[str, Calibration]) -> str | None:

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from condorloop.adoption import sources_of
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.replan import plan_of
+from condorloop.holdings import NO_WITNESSES
 from condorloop.model.campaign import CampaignKey, RawFile
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.overlap import Overlap, youngest
 from condorloop.rundir.durable import read_json, read_lumis
 from condorloop.rundir.layout import MANIFEST, RUN_END, RUN_START, alcareco_job, dag_file
 from condorloop.rundir.witness import Witness
@@ -28,7 +31,6 @@ log = logging.getLogger(__name__)
 UNKNOWN_SIZE = -1
 """The size of a RAW file that was read, and of which nobody has told how large it was."""
 
-_NO_WITNESSES = frozenset({".root", ".py", ".log", ".xml"})
 _RUN = re.compile(r"run([0-9]{1,9})")
 _BATCH = re.compile(r"_b([0-9]+)_[0-9]+")
 
@@ -64,10 +66,20 @@ class CampaignOnDisk:
     lost: tuple[DagPlan, ...]
 
     @property
+    def plans(self) -> list[DagPlan]:
+        """What its DAGs were planned to do, in the order of their numbers."""
+        plans = [*self.lost, *(found.plan for found in self.dags)]
+        return sorted(plans, key=lambda plan: plan.number)
+
+    @property
     def files(self) -> dict[str, RawFile]:
         """The RAW files that its DAGs read, by path."""
-        plans = [*self.lost, *(found.plan for found in self.dags)]
-        return {f.path: f for plan in plans for node in plan.nodes for f in node.files}
+        return {f.path: f for plan in self.plans for node in plan.nodes for f in node.files}
+
+    @property
+    def overlaps(self) -> Mapping[str, Overlap]:
+        """The ALCARECO that have RAW files which younger DAGs have, too, as `sources_of` names."""
+        return youngest(source for plan in self.plans for source in sources_of(plan)).left_out
 
     @property
     def uploaded(self) -> tuple[Lumis, int]:
@@ -85,21 +97,36 @@ def owner_of(work_dir: Path) -> str | None:
 
 def campaigns_on_disk(work_dir: Path, owner: str | None) -> Iterator[CampaignOnDisk]:
     """Read what is left of each campaign of the ledger `owner`, in the order of runs."""
+    for key, folder in run_folders(work_dir):
+        yield remains_in(key, folder, owner)
+
+
+def run_folders(work_dir: Path) -> list[tuple[CampaignKey, Path]]:
+    """The run directories, in the order of runs."""
     folders = ((_run_of(folder), folder) for folder in work_dir.glob("*/run*"))
-    for run, folder in sorted((run, folder) for run, folder in folders if run):
-        manifests = filter(_is_ours, folder.glob(f"dag*/{MANIFEST}"))
-        found = [f for f in map(_found, manifests) if f and f.owner == owner]
-        found.sort(key=lambda f: f.plan.number)
-        numbers = {f.plan.number for f in found}
-        key = CampaignKey(folder.parent.name, run)
-        yield CampaignOnDisk(
-            key=key,
-            folder=folder,
-            start=_time_in(folder / RUN_START),
-            closed_at=_time_in(folder / RUN_END),
-            dags=tuple(found),
-            lost=tuple(_lost(key, folder, owner, numbers)),
-        )
+    ordered = sorted((run, folder) for run, folder in folders if run)
+    return [(CampaignKey(folder.parent.name, run), folder) for run, folder in ordered]
+
+
+def remains_in(key: CampaignKey, folder: Path, owner: str | None) -> CampaignOnDisk:
+    """Read what is left of one campaign of the ledger `owner` in its run directory."""
+    found = found_in(folder, owner)
+    numbers = {f.plan.number for f in found}
+    return CampaignOnDisk(
+        key=key,
+        folder=folder,
+        start=_time_in(folder / RUN_START),
+        closed_at=_time_in(folder / RUN_END),
+        dags=tuple(found),
+        lost=tuple(_lost(key, folder, owner, numbers)),
+    )
+
+
+def found_in(folder: Path, owner: str | None) -> list[Found]:
+    """Read the DAGs of the ledger `owner` that have their directory in a run directory."""
+    manifests = filter(_is_ours, folder.glob(f"dag*/{MANIFEST}"))
+    found = [f for f in map(_found, manifests) if f and f.owner == owner]
+    return sorted(found, key=lambda f: f.plan.number)
 
 
 def _is_ours(manifest: Path) -> bool:
@@ -140,6 +167,12 @@ def _found(manifest: Path) -> Found | None:
     file = dag_file(manifest.parent.parent, plan.number)
     if not file.exists():
         return None
+    runs = manifest.parent.parent
+    whose = (runs.parent.name, _run_of(runs))
+    if manifest.parent != file.parent or whose != (plan.key.calibration, plan.key.run):
+        label = f"{plan.key} {plan.label}"
+        log.error("%s cannot be taken up: its manifest is of %s", manifest.parent, label)
+        return None
     owner = _owner(str(told.get("id", "")))
     return Found(owner, plan, file, manifest.stat().st_mtime, _uploaded(told.get("uploaded")))
 
@@ -171,7 +204,7 @@ def _lost(key: CampaignKey, folder: Path, owner: str | None, known: set[int]) ->
 
 def _witnesses(paths: Iterable[Path]) -> Iterator[tuple[Path, Witness]]:
     for path in sorted(paths):
-        if path.is_file() and path.suffix not in _NO_WITNESSES and (made := Witness.read(path)):
+        if path.is_file() and path.suffix not in NO_WITNESSES and (made := Witness.read(path)):
             yield path, made
 
 

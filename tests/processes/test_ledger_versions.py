@@ -16,7 +16,7 @@ from condorloop.model.lumis import Lumis
 from tests import boundaries
 from tests.unit.examples import START
 
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 TABLES = ("campaign", "raw_file", "campaign_file", "dag", "node", "payload", "request", "job")
 
 
@@ -74,7 +74,7 @@ def test_all_that_a_ledger_of_the_first_version_holds_is_kept(tmp_path):
         ledger.dag_ended(dag.id, None, START)
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_all_that_a_later_ledger_holds_is_kept(tmp_path, version):
     with Ledger(make(tmp_path / "old.db", version)) as ledger:
         campaign = campaign_of(ledger)
@@ -95,8 +95,9 @@ def test_all_that_a_later_ledger_holds_is_kept(tmp_path, version):
         assert (summary.uploads, summary.last_outcome) == (1, UploadOutcome.UPLOADED)
 
 
-def test_what_the_third_version_told_of_jobs_and_people_is_kept(tmp_path):
-    with Ledger(make(tmp_path / "old.db", 3)) as ledger:
+@pytest.mark.parametrize("version", [3, 4])
+def test_what_the_third_version_told_of_jobs_and_people_is_kept(tmp_path, version):
+    with Ledger(make(tmp_path / "old.db", version)) as ledger:
         assert campaign_of(ledger).held_by == "bob@node"
         [spot] = ledger.campaigns_of(398500, "BeamSpot")
         assert spot.cleaned == {Artifact.RECO}

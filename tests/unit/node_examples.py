@@ -45,14 +45,18 @@ def root_bytes(name: str = "a") -> bytes:
         return path.read_bytes()
 
 
-def make_dag(folder: Path, number: int = 0, first_job: int = 0, files: int = 1) -> DagContext:
-    """A DAG of one RECO and one ALCA node, in its directory, with nothing run yet."""
+def make_dag(
+    folder: Path, number: int = 0, first_job: int = 0, files: int = 1, like: int | None = None
+) -> DagContext:
+    """A DAG of one RECO and one ALCA node, in its directory, with nothing run yet.
+
+    Its RAW files are its own, or those that the DAG of the number `like` has.
+    """
     loaded = config(folder)
     key = CampaignKey("EcalPedestals", 398600)
-    first = 5 * number + 1
-    batch = Batch(
-        number, tuple(raw_file(files * number + i, first, first + 4) for i in range(files))
-    )
+    of = number if like is None else like
+    first = 5 * of + 1
+    batch = Batch(number, tuple(raw_file(files * of + i, first, first + 4) for i in range(files)))
     calibration = loaded.calibrations["EcalPedestals"]
     plan = plan_batch(key, calibration, batch, number, first_job)
     made = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent

@@ -38,6 +38,8 @@ def provenance_view(told: Provenance, now: float, *, whole: bool = False) -> Ren
     tree.add(text(_software(told.software)))
     for name in payload.left_out:
         tree.add(text(f"left out: {name}: it could not be used", "yellow"))
+    for name, why in payload.overlaps.items():
+        tree.add(text(f"left out: {name}: {why}", "yellow"))
     depth = _FILES if whole else _depth(told)
     folders = {f.path.rpartition("/")[0] for s in told.sources for r in s.recos for f in r.files}
     if depth >= _FILES and len(folders) == 1:

@@ -35,6 +35,15 @@ class LedgerView(FilesView, DagsView):
         rows = self._all("SELECT calibration, run FROM campaign WHERE run >= ?", first_run)
         return frozenset(CampaignKey(r["calibration"], r["run"]) for r in rows)
 
+    def started(self) -> dict[CampaignKey, float]:
+        """When the runs of all campaigns began that were ever latched."""
+        rows = self._all("SELECT calibration, run, run_start FROM campaign")
+        return {CampaignKey(r["calibration"], r["run"]): r["run_start"] for r in rows}
+
+    def stream_of(self, campaign_id: int) -> str:
+        """The stream that a campaign reads."""
+        return str(self._all("SELECT stream FROM campaign WHERE id = ?", campaign_id)[0][0])
+
     def calibrations(self) -> frozenset[str]:
         """The calibrations that ever had a campaign."""
         rows = self._all("SELECT DISTINCT calibration FROM campaign")

@@ -48,6 +48,10 @@ class DagsView(LedgerFile):
         """The ALCA nodes of a DAG, whatever became of them."""
         return self._nodes("dag_id = ? AND kind = 'ALCA'", dag_id)
 
+    def alca_of(self, campaign_id: int) -> list[PlannedNode]:
+        """The ALCA nodes of a campaign that are done."""
+        return self._nodes("campaign_id = ? AND kind = 'ALCA' AND state = 'done'", campaign_id)
+
     def unharvested_nodes(self, campaign_id: int) -> list[PlannedNode]:
         """The ALCA nodes of a campaign that are done, and that no successful harvest read."""
         return self._nodes(_UNHARVESTED, campaign_id)
@@ -128,6 +132,33 @@ class DagsView(LedgerFile):
                 )
             )
         return dags
+
+    def dag_numbers(self, campaign_id: int) -> frozenset[int]:
+        """The numbers of all DAGs of a campaign, whatever became of them."""
+        rows = self._all("SELECT number FROM dag WHERE campaign_id = ?", campaign_id)
+        return frozenset(row["number"] for row in rows)
+
+    def inputs(self, dag_id: int) -> dict[tuple[str, str], frozenset[str]]:
+        """The RAW files that a DAG's nodes read, by their name and the name of their output."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for row in self._all(
+            "SELECT name, output, path FROM node LEFT JOIN campaign_file"
+            " ON campaign_file.dag_id = node.dag_id AND campaign_file.node = name"
+            " LEFT JOIN raw_file ON raw_file.id = file_id WHERE node.dag_id = ?",
+            dag_id,
+        ):
+            read = found.setdefault((row["name"], row["output"]), set())
+            read |= {row["path"]} - {None}
+        return {node: frozenset(paths) for node, paths in found.items()}
+
+    def held_files(self, campaign_id: int) -> frozenset[str]:
+        """The RAW files of a campaign that a DAG holds."""
+        rows = self._all(
+            "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE campaign_id = ? AND dag_id IS NOT NULL",
+            campaign_id,
+        )
+        return frozenset(row["path"] for row in rows)
 
     def outline(self, campaign_id: int) -> tuple[DagOutline, ...]:
         """The DAGs of a campaign that are not lost, and their nodes, by name."""
@@ -226,5 +257,6 @@ def _harvest_record(row: sqlite3.Row) -> HarvestRecord:
         since=row["since"],
         answered_at=row["answered_at"],
         left_out=frozenset(json.loads(row["left_out"])),
+        overlaps={int(job): why for job, why in json.loads(row["overlaps"]).items()},
         other_hashes=tuple(row["hashes"].split()),
     )

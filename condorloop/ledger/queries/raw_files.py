@@ -39,6 +39,14 @@ class FilesView(LedgerFile):
         )
         return {r["path"]: r["size"] for r in rows}
 
+    def good_files(self, stream: str, run: int) -> frozenset[str]:
+        """The RAW files of a run that were probed and are good."""
+        rows = self._all(
+            "SELECT path FROM raw_file WHERE stream = ? AND run = ? AND state = ?",
+            *(stream, run, FileState.GOOD),
+        )
+        return frozenset(row["path"] for row in rows)
+
     def gone_files(self, stream: str, run: int) -> set[str]:
         """The RAW files of a run that storage listed once, and does not list any more."""
         rows = self._all(

@@ -154,6 +154,7 @@ class LedgerSummary(LedgerView):
             refused={dag_label(r["number"], r["batch"]): r["refused"] for r in refused},
             asked_at=row["asked_at"],
             left_out=tuple(map(alcareco_name, json.loads(last["left_out"]))) if last else (),
+            overlaps=overlaps_of(last) if last else {},
         )
 
     def _files(self, campaign_id: int) -> Iterator[FileFate]:
@@ -190,6 +191,12 @@ class LedgerSummary(LedgerView):
 
 
 _GONE = "storage does not list it any more"
+
+
+def overlaps_of(payload: sqlite3.Row) -> dict[str, str]:
+    """The ALCARECO that a harvest left out for overlap, by name, each with the reason."""
+    told: dict[str, str] = json.loads(payload["overlaps"])
+    return {alcareco_name(int(job)): why for job, why in sorted(told.items())}
 
 
 def _name(node: sqlite3.Row) -> str:

@@ -391,6 +391,19 @@ def test_an_alcareco_that_was_left_out_can_be_made_again(ledger):
     assert unused(ledger) == []
 
 
+def test_an_alcareco_that_was_left_out_for_overlap_is_not_made_again(ledger):
+    """Its RAW files are in the payload: another ALCARECO has them."""
+    dag_id = made(ledger, "RECO_0000", "RECO_0001", "ALCA_0000")
+    shared = replace(LEFT_OUT, left_out=frozenset(), overlaps={0: "RAW file a is in apJob001"})
+    ledger.record_harvest(dag_id, only(ledger).id, shared)
+    ledger.dag_ended(dag_id, None, START)
+    assert unused(ledger) == []
+    assert only(ledger).unharvested == {}
+    [summary] = ledger.summaries(0)
+    assert summary.left_out == ()
+    assert summary.overlaps == {"apJob000": "RAW file a is in apJob001"}
+
+
 def test_an_alcareco_that_another_harvest_read_later_was_not_left_out(ledger):
     dag_id = made(ledger, "ALCA_0000")
     ledger.record_harvest(dag_id, only(ledger).id, LEFT_OUT)
@@ -591,6 +604,7 @@ def test_a_summary_tells_the_last_upload(ledger):
         outcome=UploadOutcome.UPLOADED,
         answered_at=START + 9,
         left_out=frozenset([7]),
+        overlaps={8: "it is in apJob000"},
     )
     ledger.record_harvest(dag_id, only(ledger).id, record)
     assert ledger.harvest_record(dag_id) == record

@@ -212,6 +212,20 @@ def test_an_alcareco_that_a_harvest_left_out_is_named():
     assert problem.text.startswith(f"{KEY}: apJob007 was left out of the harvest")
 
 
+def test_an_alcareco_that_overlaps_with_another_one_is_named_with_the_reason():
+    why = "RAW file f0001.root (LS 1-5) is in apJob003, used instead"
+    [problem] = problems.of_campaigns([campaign_status(overlaps={"apJob000": why})])
+    assert problem.kind is ProblemKind.OVERLAP
+    assert problem.text == f"{KEY}: apJob000 was left out of the harvest: {why}"
+    assert problem.command == f"condorloop show {KEY.run} {OURS}"
+
+
+def test_a_directory_that_is_not_adopted_is_named():
+    [problem] = problems.of_strangers({KEY: ("dag001",)})
+    assert problem.kind is ProblemKind.OVERLAP
+    assert problem.text.startswith(f"{KEY}: dag001 is not adopted: ")
+
+
 def test_a_name_with_blanks_is_quoted_in_the_command_to_type():
     bad = {"/eos/cms/a b$(reboot).root": "broken"}
     [problem] = problems.of_campaigns([campaign_status(bad_files=bad)])

@@ -157,7 +157,8 @@ def test_an_alcareco_whose_file_is_gone_stops_no_harvest(dag, capsys):
     assert "left out: apJob000" in capsys.readouterr().out
     assert run_harvest(second) == 0
     record = read_json(second.run_dir / "harvestJob001" / HARVEST_RECORD)
-    assert (record["inputs"], record["left_out"]) == (["apJob001"], ["apJob000"])
+    assert (record["inputs"], list(record["left_out"])) == (["apJob001"], ["apJob000"])
+    assert "No such file" in record["left_out"]["apJob000"]
 
 
 def test_a_node_that_was_whole_stays_so_whatever_a_later_attempt_does(dag):

@@ -1,0 +1,117 @@
+"""Which directories of DAGs are a ledger's, and which numbers are free for others.
+
+Knows manifests and the names in a run directory; it changes nothing. A directory is the ledger's if
+its manifest names the same nodes and RAW files as the ledger does: an older copy of a ledger gives
+numbers again that a younger one has given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from condorloop.dagman.plan import DagPlan
+from condorloop.dagman.replan import plan_of
+from condorloop.model.enums import NodeKind
+from condorloop.overlap import Source
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST, dag_dir
+
+Inputs = Mapping[tuple[str, str], frozenset[str]]
+"""The RAW files that nodes read, by their name and the name of their output."""
+
+_DAG = re.compile(r"dag([0-9]{3,9})")
+_TAKEN = re.compile(r"(?:dag|harvestJob)([0-9]{3,9})")
+_ALCARECO = re.compile(r"apJob([0-9]{3,9})")
+_RECO = re.compile(r"run[0-9]+_.*_b([0-9]{3,9})_[0-9]{4}")
+
+
+def why_not_of_ledger(folder: Path, dag_id: str, inputs: Inputs | None) -> str:
+    """Say why a directory is not that of a DAG; empty if it is, or has no manifest that tells.
+
+    Parameters
+    ----------
+    dag_id
+        The DAG's `CondorloopId`.
+    inputs
+        What the ledger says that its nodes read; None if that may have changed since.
+    """
+    manifest = read_json(folder / MANIFEST)
+    if not manifest:
+        return ""
+    if (made_by := manifest.get("id")) != dag_id:
+        return f"its manifest is of {made_by}"
+    if inputs is None:
+        return ""
+    try:
+        plan = plan_of(manifest)
+    except ValueError as error:
+        return str(error)
+    told = {(n.name, n.output): frozenset(f.path for f in n.files) for n in plan.nodes}
+    return "" if told == inputs else "its manifest names other RAW files than the ledger"
+
+
+def unknown_dags(runs: Path, known: Collection[int]) -> list[int]:
+    """The numbers of the DAGs that have a directory, but for those that are `known`."""
+    found = (_DAG.fullmatch(path.name) for path in runs.glob("dag*"))
+    return sorted({int(match[1]) for match in found if match} - set(known))
+
+
+def sources_of(plan: DagPlan) -> Iterator[Source]:
+    """What the ALCARECO of a DAG are made from, as planned; named as `source_name` does."""
+    recos = {node.name: node for node in plan.of_kind(NodeKind.RECO)}
+    for node in plan.of_kind(NodeKind.ALCA):
+        files = [file for name in node.parents if name in recos for file in recos[name].files]
+        raw_files = {file.path: file.lumis for file in files}
+        events = sum(file.events for file in files)
+        name = source_name(plan.number, node.output)
+        yield Source(name, plan.number, node.lumis, events, raw_files)
+
+
+def source_name(number: int, alcareco: str) -> str:
+    """How an ALCARECO is called among those of several DAGs, which may share its name.
+
+    >>> source_name(3, "apJob007")
+    'dag003/apJob007'
+    """
+    return str(dag_dir(Path(), number) / alcareco)
+
+
+def free_numbers(runs: Path, dag: int, batch: int, job: int) -> tuple[int, int, int]:
+    """The DAG, batch and ALCARECO numbers to give, from these on, that nothing on the disk has.
+
+    What a DAG that the ledger does not know is going to make has its number, too.
+
+    Raises
+    ------
+    OSError
+        The run directory cannot be read.
+    """
+    if not runs.is_dir():
+        return dag, batch, job
+    names = [path.name for path in runs.iterdir()]
+    for number in _numbers(_DAG, names):
+        if number >= dag:
+            names += _outputs(read_json(dag_dir(runs, number) / MANIFEST))
+    return (
+        _after(dag, _numbers(_TAKEN, names)),
+        _after(batch, _numbers(_RECO, names)),
+        _after(job, _numbers(_ALCARECO, names)),
+    )
+
+
+def _outputs(manifest: Mapping[str, Any]) -> list[str]:
+    try:
+        return [str(node["output"]) for node in manifest["nodes"].values()]
+    except (KeyError, TypeError, AttributeError):
+        return []
+
+
+def _numbers(pattern: re.Pattern[str], names: Iterable[str]) -> list[int]:
+    return [int(match[1]) for name in names if (match := pattern.match(name))]
+
+
+def _after(first: int, taken: Iterable[int]) -> int:
+    return max(first, 1 + max(taken, default=-1))
