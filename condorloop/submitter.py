@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 
-from condorloop.adoption import free_numbers
 from condorloop.config.loader import Config
 from condorloop.cycle.archiver import Archiver
 from condorloop.cycle.campaign_state import set_state
@@ -27,6 +26,7 @@ from condorloop.cycle.ports import Ports
 from condorloop.cycle.reload import ConfigReload
 from condorloop.cycle.request_handler import RequestHandler
 from condorloop.cycle.tracker import Tracker
+from condorloop.dagman.adoption import free_numbers
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from condorloop.adoption import unknown_dags, why_not_of_ledger
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.node_progress import Observed, follow_dag, observe_dag
 from condorloop.cycle.ports import Pool
+from condorloop.dagman.adoption import unknown_dags, why_not_of_ledger
 from condorloop.dagman.logs.dag_outcome import Ended, failed_nodes, how_ended, last_cluster
 from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.dagman.render import Renderer

@@ -8,12 +8,12 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-from condorloop.holdings import Holdings, Unusable
 from condorloop.model.enums import NodeKind
 from condorloop.node import attempts
+from condorloop.node.holdings import Holdings, Unusable
 from condorloop.node.manifest import DagContext, NodeError
 from condorloop.node.root_file import why_not_whole
-from condorloop.overlap import Source, choose
+from condorloop.policy.overlap import Source, choose
 from condorloop.rundir.durable import remove_unfinished, write_json, write_lines
 from condorloop.rundir.layout import INPUTS, LEFT_OUT
 from condorloop.rundir.witness import Witness

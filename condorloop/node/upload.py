@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from condorloop import double_counting
 from condorloop.model.enums import ASKED, UploadOutcome
+from condorloop.node import double_counting
 from condorloop.node.manifest import DagContext
 from condorloop.rundir.durable import read_json, read_lumis, remove_unfinished, write_json
 from condorloop.rundir.layout import (

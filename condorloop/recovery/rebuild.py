@@ -14,19 +14,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from condorloop.adoption import source_name, unknown_dags, why_not_of_ledger
 from condorloop.config.calibration import Calibration, Closing
 from condorloop.cycle.archiver import Archive
 from condorloop.cycle.node_progress import Observed, observe_dag
+from condorloop.dagman.adoption import source_name, unknown_dags, why_not_of_ledger
 from condorloop.dagman.logs.dag_outcome import last_cluster
 from condorloop.dagman.plan import DagPlan, planned_nodes
-from condorloop.double_counting import why_twice
 from condorloop.ledger.archive import ArchiveError, archives
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, RawFile, Run
 from condorloop.model.enums import DagState, FileState, NodeKind
-from condorloop.overlap import Overlap
+from condorloop.node.double_counting import why_twice
 from condorloop.policy.closure import verdict
+from condorloop.policy.overlap import Overlap
 from condorloop.policy.window import LAST_CALL, closing_rules
 from condorloop.recovery.scan import (
     CampaignOnDisk,

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from condorloop.adoption import sources_of
+from condorloop.dagman.adoption import sources_of
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.replan import plan_of
-from condorloop.holdings import NO_WITNESSES
 from condorloop.model.campaign import CampaignKey, RawFile
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.overlap import Overlap, youngest
+from condorloop.node.holdings import NO_WITNESSES
+from condorloop.policy.overlap import Overlap, youngest
 from condorloop.rundir.durable import read_json, read_lumis
 from condorloop.rundir.layout import MANIFEST, RUN_END, RUN_START, alcareco_job, dag_file
 from condorloop.rundir.witness import Witness

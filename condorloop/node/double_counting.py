@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from condorloop.holdings import Holdings, Unusable
-from condorloop.overlap import Source, choose
+from condorloop.node.holdings import Holdings, Unusable
+from condorloop.policy.overlap import Source, choose
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import HARVEST_RECORD
 from condorloop.rundir.witness import Witness

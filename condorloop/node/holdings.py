@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.overlap import Source
+from condorloop.policy.overlap import Source
 from condorloop.rundir.durable import read_json, read_lumis
 from condorloop.rundir.layout import MANIFEST, dag_dir
 from condorloop.rundir.witness import Witness

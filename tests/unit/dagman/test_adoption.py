@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from condorloop.adoption import free_numbers
 from condorloop.config.loader import load
 from condorloop.cycle.ports import Ports
+from condorloop.dagman.adoption import free_numbers
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import DagState

@@ -15,7 +15,7 @@ from typing import Any
 from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.replan import plan_of
 from condorloop.model.enums import NodeKind
-from condorloop.overlap import Source
+from condorloop.policy.overlap import Source
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, dag_dir
 
