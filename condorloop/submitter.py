@@ -30,6 +30,7 @@ from condorloop.dagman.adoption import free_numbers
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
+from condorloop.ledger_trial import SQLITE
 from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service
@@ -117,7 +118,8 @@ class Submitter:
             The ledger cannot be gone on with; a new start rebuilds it.
         """
         calibrations = ", ".join(self._config.calibrations)
-        log.info("condorloop starts at site %s: %s", self._config.site.name, calibrations)
+        name = self._config.site.name
+        log.info("condorloop starts at site %s with SQLite %s: %s", name, SQLITE, calibrations)
         self._publisher.announce(self._config)
         next_poll = time.monotonic()
         while not self._shutdown.wished:

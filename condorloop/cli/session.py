@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from condorloop.config.loader import Config
+from condorloop.ledger_trial import refuse_unfit_sqlite
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import LEDGER
 from condorloop.rundir.work_dir import close_to_others, prepare
@@ -37,7 +38,7 @@ def submitter(
     AlreadyRunning
         There is another one.
     LedgerError
-        The ledger cannot be used.
+        The ledger cannot be used, or SQLite cannot keep one.
     Untrusted
         Other accounts could change what is run in the work_dir.
     """
@@ -47,6 +48,7 @@ def submitter(
         logs.start(work_dir, loaded.calibrations, verbose=verbose, form=form)
         for line in close_to_others(work_dir):
             log.warning("%s", line)
+        refuse_unfit_sqlite(work_dir)
         path = work_dir / LEDGER
         with open_ledger(path, loaded.calibrations, time.time()) as ledger:
             ours = Submitter(loaded, ledger)

@@ -17,6 +17,7 @@ from condorloop.doctor import (
     kerberos,
     oms,
     pool,
+    sqlite,
     storage,
     uploads,
     work_dir,
@@ -28,6 +29,7 @@ from condorloop.text import one_line
 _SUBJECTS = (
     pool,
     work_dir,
+    sqlite,
     oms,
     storage,
     kerberos,

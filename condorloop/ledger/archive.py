@@ -14,8 +14,10 @@ from pathlib import Path
 
 from condorloop.errors import CondorloopError
 from condorloop.ledger.connection import LedgerFile
+from condorloop.ledger_damage import FILE_ERRORS
 from condorloop.model.campaign import CampaignKey
 from condorloop.rundir.layout import LEDGER
+from condorloop.text import one_line
 
 _CAMPAIGNS = "SELECT id FROM {db}.campaign WHERE run = :run"
 _DAGS = f"SELECT id FROM {{db}}.dag WHERE campaign_id IN ({_CAMPAIGNS})"
@@ -122,8 +124,8 @@ class LedgerArchive(LedgerFile):
                 yield
             finally:
                 self._db.execute("DETACH archive")
-        except sqlite3.Error as error:
-            raise ArchiveError(f"{archive}: {error}") from error
+        except FILE_ERRORS as error:
+            raise ArchiveError(f"{archive}: {one_line(str(error))}") from error
 
     def _shift(self, table: str, run: int) -> int:
         """What is added to the ids of a run, so that they follow those that an archive has."""

@@ -1,6 +1,6 @@
 """The ledger as a file: opened, asked, written to in transactions, its errors in one line.
 
-Knows SQLite's errors and which of them mean that the file is damaged; knows no table but `meta`.
+Knows how errors are told, and which versions of the schema it reads; knows no table but `meta`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Self
 
 from condorloop.errors import CondorloopError
 from condorloop.ledger.schema import SCHEMA_VERSION
+from condorloop.ledger_damage import FILE_ERRORS, FileError, is_damage, version_beneath
 from condorloop.runtime.ownership import account_name, group_name
+from condorloop.text import one_line
 
-_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DIGITS = 9
+"""How many a schema version has at most; what has more, no condorloop has written."""
 
 
 class LedgerError(CondorloopError):
@@ -27,11 +30,28 @@ class LedgerDamaged(LedgerError):
     """The file is there, but is no ledger any more, or was taken away while it was used."""
 
 
-def ledger_error(path: Path, error: sqlite3.Error) -> LedgerError:
+def ledger_error(path: Path, error: FileError) -> LedgerError:
     """Say what SQLite's error means for the ledger of a path."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    kind = LedgerDamaged if code in _DAMAGE else LedgerError
-    return kind(f"{path}: {error}")
+    kind = LedgerDamaged if is_damage(error) else LedgerError
+    return kind(f"{path}: {one_line(str(error))}")
+
+
+def is_newer(version: str) -> bool:
+    """Whether a schema version is one of a newer condorloop.
+
+    >>> is_newer("99"), is_newer("1"), is_newer("x"), is_newer("")
+    (True, False, False, False)
+    """
+    return is_version(version) and int(version) > SCHEMA_VERSION
+
+
+def is_version(text: str) -> bool:
+    """Whether a text can be the schema version of a ledger.
+
+    >>> is_version("1"), is_version("0"), is_version("-1"), is_version("")
+    (True, False, False, False)
+    """
+    return text.isdecimal() and len(text) <= _DIGITS and int(text) > 0
 
 
 def why_not_open(path: Path) -> str | None:
@@ -88,18 +108,23 @@ class LedgerFile:
             self.id = self._meta("ledger_id")
             version = self._meta("schema_version")
             self._inode = path.stat().st_ino
-        except sqlite3.Error as error:
+        except FILE_ERRORS as error:
             self._db.close()
+            if is_damage(error) and is_newer(version := version_beneath(path)):
+                raise self._of_another_version(version) from error
             raise ledger_error(path, error) from error
         except LedgerError:
             self._db.close()
             raise
         if version != str(SCHEMA_VERSION):
             self._db.close()
-            raise LedgerError(
-                f"{path}: schema version {version}, but this condorloop reads {SCHEMA_VERSION}; "
-                "the submitter brings an older ledger up to date when it starts"
-            )
+            raise self._of_another_version(version)
+
+    def _of_another_version(self, version: str) -> LedgerError:
+        return LedgerError(
+            f"{self.path}: schema version {version}, but this condorloop reads {SCHEMA_VERSION}; "
+            "the submitter brings an older ledger up to date when it starts"
+        )
 
     def _prepare(self) -> None:
         """What comes before the first reading."""
@@ -136,7 +161,7 @@ class LedgerFile:
     def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
         try:
             return self._db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
+        except FILE_ERRORS as error:
             raise ledger_error(self.path, error) from error
 
     def _number(self, sql: str, *values: object) -> int:
@@ -149,7 +174,7 @@ class LedgerFile:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except FILE_ERRORS as error:
             raise ledger_error(self.path, error) from error
         finally:
             if self._db.in_transaction:

@@ -1,15 +1,18 @@
-"""Whether what a file holds can be what a ledger holds: types, states, lumisections and lists.
+"""Whether what a file holds can be what a ledger holds: tables, types, states, LS and lists.
 
 Knows which words, numbers and texts each column may have. SQLite's own check finds damaged pages;
-this one finds rows that no condorloop has written, before anything is decided from them.
+this one finds tables and rows that no condorloop has written, before anything is decided from them.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from enum import StrEnum
+from functools import cache
 
+from condorloop.ledger.schema import SCHEMA
 from condorloop.model.enums import (
     Artifact,
     CampaignState,
@@ -22,6 +25,11 @@ from condorloop.model.lumis import Lumis
 
 LAST_TIME = 253_402_300_799.0
 """The last second that a calendar has: the end of the year 9999."""
+
+FIRST_TABLES = frozenset(
+    {"meta", "campaign", "raw_file", "campaign_file", "dag", "node", "payload"}
+)
+"""The tables that a ledger of every version has."""
 
 _TABLES = ("campaign", "raw_file", "campaign_file", "dag", "node", "payload", "request", "job")
 _TYPES = {"INTEGER": ("integer",), "REAL": ("real", "integer"), "TEXT": ("text",)}
@@ -45,6 +53,40 @@ _NAMES = (("node", "dropped"),)
 _NUMBERS = (("payload", "inputs"), ("payload", "left_out"))
 _COUNTS = (("node", "blames"),)
 _REASONS = (("payload", "overlaps"),)
+
+
+def tables_of(db: sqlite3.Connection) -> frozenset[str]:
+    """Give the names of the tables of a database."""
+    rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return frozenset(name for (name,) in rows)
+
+
+def what_lacks(db: sqlite3.Connection) -> str:
+    """Name a table or column that a ledger of this version has and this one lacks; else empty."""
+    lacking = sorted(_whole() - _columns(db))
+    if not lacking:
+        return ""
+    table, column = lacking[0]
+    if table not in tables_of(db):
+        return f"no such table: {table}"
+    return f"no such column: {table}.{column}"
+
+
+@cache
+def _whole() -> frozenset[tuple[str, str]]:
+    """The columns that a ledger of this version has."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(SCHEMA)
+        return _columns(db)
+
+
+def _columns(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """Give the columns of all tables, each with its table."""
+    rows = db.execute(
+        "SELECT t.name, c.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c"
+        " WHERE t.type = 'table'"
+    )
+    return frozenset((table, column) for table, column in rows)
 
 
 def why_not_a_ledger(db: sqlite3.Connection) -> str:

@@ -5,9 +5,8 @@ Knows the table `request`; it is the one thing that other processes than the sub
 
 from __future__ import annotations
 
-import sqlite3
-
 from condorloop.ledger.connection import LedgerFile, ledger_error
+from condorloop.ledger_damage import FILE_ERRORS
 from condorloop.model.enums import RequestKind
 
 
@@ -41,7 +40,7 @@ class Requests(LedgerFile):
                 " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (kind, run, calibration, node, int(everything), made_by, now, reason),
             )
-        except sqlite3.Error as error:
+        except FILE_ERRORS as error:
             raise ledger_error(self.path, error) from error
         return cursor.lastrowid or 0
 

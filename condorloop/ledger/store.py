@@ -12,15 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from condorloop.ledger.connection import LedgerDamaged, LedgerError
+from condorloop.ledger.connection import LedgerDamaged, LedgerError, is_newer, is_version
 from condorloop.ledger.dags import DagLedger
-from condorloop.ledger.integrity import why_not_a_ledger
+from condorloop.ledger.integrity import FIRST_TABLES, tables_of, what_lacks, why_not_a_ledger
 from condorloop.ledger.queries.campaigns import BEGUN
 from condorloop.ledger.schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
+from condorloop.ledger_damage import lets_nobody_write
 from condorloop.model.campaign import CampaignKey, Probe, Run
 from condorloop.model.enums import Artifact, CampaignState, FileState
 from condorloop.model.lumis import Lumis
 from condorloop.runtime.secret_files import create
+from condorloop.text import one_line, shown
 
 __all__ = ["Ledger", "LedgerDamaged", "LedgerError"]
 
@@ -40,6 +42,8 @@ class Ledger(DagLedger):
 
     def __init__(self, path: Path, ledger_id: str | None = None) -> None:
         self._new_id = ledger_id or uuid.uuid4().hex[:12]
+        if lets_nobody_write(path):
+            raise LedgerDamaged(f"{path}: its header names a file format that no SQLite writes")
         if not path.exists():
             with suppress(OSError):  # which SQLite will tell
                 create(path)  # SQLite gives the files beside it the same mode
@@ -50,7 +54,7 @@ class Ledger(DagLedger):
         self._db.execute("PRAGMA synchronous = FULL")
         self._check()
         with self._transaction():
-            if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            if tables_of(self._db):
                 self._migrate()
             else:
                 self._create()
@@ -60,10 +64,10 @@ class Ledger(DagLedger):
     def _check(self) -> None:
         [found] = self._db.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
-            raise LedgerDamaged(f"{self.path}: {found}")
+            raise LedgerDamaged(f"{self.path}: {one_line(found)}")
 
     def _check_contents(self) -> None:
-        if odd := why_not_a_ledger(self._db):
+        if odd := what_lacks(self._db) or why_not_a_ledger(self._db):
             raise LedgerDamaged(f"{self.path}: {odd}")
 
     def _create(self) -> None:
@@ -72,8 +76,15 @@ class Ledger(DagLedger):
         self._db.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
 
     def _migrate(self) -> None:
-        version = self._meta("schema_version")
-        while version.isdecimal() and (script := MIGRATIONS.get(int(version))):
+        tables = tables_of(self._db)
+        version = self._meta("schema_version") if "meta" in tables else ""
+        if is_newer(version):
+            raise self._of_another_version(version)
+        if lacking := sorted(FIRST_TABLES - tables):
+            raise LedgerDamaged(f"{self.path}: no such table: {lacking[0]}")
+        if not is_version(version):
+            raise LedgerDamaged(f"{self.path}: meta has the schema version {shown(version)}")
+        while script := MIGRATIONS.get(int(version)):
             self._run_script(script)
             version = str(int(version) + 1)
             self._db.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (version,))
@@ -98,9 +109,10 @@ class Ledger(DagLedger):
                 return
             campaign_id = cursor.lastrowid
             self._db.execute(
-                "UPDATE campaign SET held_by = held.held_by, held_at = ? FROM held_calibration"
-                " AS held WHERE id = ? AND held.calibration = campaign.calibration",
-                (now, campaign_id),
+                "UPDATE campaign SET held_at = ?, held_by ="
+                " (SELECT held_by FROM held_calibration WHERE calibration = ?)"
+                " WHERE id = ? AND calibration IN (SELECT calibration FROM held_calibration)",
+                (now, key.calibration, campaign_id),
             )
             files = self._all(
                 "SELECT id, lumis FROM raw_file WHERE stream = ? AND run = ? AND state = 'good'",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from condorloop.history.ledger_reader import LedgerStories
 from condorloop.ledger.queries.campaigns import LedgerView
-from condorloop.ledger.store import Ledger, LedgerError
+from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.enums import Artifact, DagState, UploadOutcome
 from condorloop.model.lumis import Lumis
 from tests import boundaries
@@ -218,10 +218,10 @@ def read_all(ledger):
 
 
 @pytest.mark.parametrize("cut", ["DROP TABLE node", "ALTER TABLE dag RENAME TO dags"])
-def test_a_ledger_that_lacks_a_part_is_refused_in_a_line(tmp_path, cut):
+def test_a_ledger_that_lacks_a_part_is_damaged_and_told_in_a_line(tmp_path, cut):
     path = make(tmp_path / "old.db", 3)
     with closing(sqlite3.connect(path)) as db:
         db.execute(cut)
         db.commit()
-    with pytest.raises(LedgerError, match="no such table"):
+    with pytest.raises(LedgerDamaged, match="no such table"):
         Ledger(path)

@@ -28,8 +28,8 @@ from condorloop.doctor.runner import examinations, examine
 def doctor(given: CommonOptions, as_json: bool) -> None:
     """Look at everything that must be right on this node, and say what to type.
 
-    Pool, work_dir, OMS, storage, Kerberos, CMSSW, uploads and clock, all at the same time. Nothing
-    is submitted, uploaded or left behind. It ends with 1 if anything would stop the loop.
+    Pool, work_dir, SQLite, OMS, storage, Kerberos, CMSSW, uploads and clock, all at the same time.
+    Nothing is submitted, uploaded or left behind. It ends with 1 if anything would stop the loop.
     """
     loaded = given.load()
     # what would be logged of an outage is what is shown; that certificates are not checked where

@@ -92,6 +92,7 @@ def test_every_subject_of_a_site_is_looked_at(tmp_path):
     assert subjects == {
         "pool",
         "work_dir",
+        "SQLite",
         "OMS",
         "storage",
         "Kerberos",

@@ -1,0 +1,236 @@
+"""Whether this SQLite can keep a ledger: the real schema and the loop's writes, in a scratch file.
+
+Knows what is written down in the life of a campaign; knows nothing of a work_dir's own ledger.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from condorloop.cycle.archiver import Archive
+from condorloop.ledger.archive import ArchiveError
+from condorloop.ledger.requests import Requests
+from condorloop.ledger.store import Ledger, LedgerError
+from condorloop.ledger_damage import FILE_ERRORS, primary_code
+from condorloop.ledger_oldest import OLDEST_SCHEMA, OLDEST_VERSION
+from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
+from condorloop.model.enums import CampaignState, FileState, NodeKind, RequestKind, UploadOutcome
+from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
+from condorloop.model.lumis import Lumis
+from condorloop.model.notification import Told
+from condorloop.text import one_line
+
+SQLITE = sqlite3.sqlite_version
+"""The version of the SQLite that this Python uses, such as ``3.26.0``."""
+
+OLDEST_SQLITE = "3.26.0"
+"""The oldest version that the tests of the ledger are run with: that of RHEL 8."""
+
+SCRATCH = ".sqlite-trial"
+"""The folder in the work_dir in which the start tries SQLite."""
+
+_OF_THE_PLACE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""The errors that say something of disk, rights or memory, and nothing of the SQLite."""
+
+_WHO = "trial"
+_STREAM = "/store/trial"
+_FILES = ("/store/trial/a.root", "/store/trial/b.root")
+_START = 1_790_000_000.0
+_RUN = Run(1, 1, _START, _START + 600.0, 10, "PROTONS", "trial", stable_beam=True)
+_KEY = CampaignKey("Trial", _RUN.number)
+_LUMIS = Lumis.span(1, 5)
+
+
+class _Scratch(Ledger):
+    """A ledger that nobody will miss: its writes are not brought to the disk."""
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._db.execute("PRAGMA synchronous = OFF")
+
+
+class SqliteUnfit(LedgerError):
+    """SQLite cannot keep a ledger; the message names its version and the error."""
+
+
+def try_sqlite(folder: Path) -> None:
+    """Do in an empty folder what the loop asks of its ledger.
+
+    Raises
+    ------
+    SqliteUnfit
+        SQLite cannot do it.
+    LedgerError
+        It cannot be tried, because of disk, rights or memory.
+    """
+    step = ""
+    try:
+        for step in _life(folder):  # noqa: B007
+            pass
+    except (*FILE_ERRORS, LedgerError, ArchiveError) as error:
+        cause = error if isinstance(error, FILE_ERRORS) else error.__cause__ or error
+        said = one_line(str(cause))
+        if primary_code(cause) in _OF_THE_PLACE:
+            raise LedgerError(f"SQLite {SQLITE} cannot be tried in {folder}: {said}") from error
+        raise SqliteUnfit(
+            f"SQLite {SQLITE} cannot keep the ledger: {step}: {said}; condorloop needs SQLite"
+            f" {OLDEST_SQLITE} or newer, in the Python that runs it: {sys.executable}"
+        ) from error
+
+
+def refuse_unfit_sqlite(work_dir: Path) -> None:
+    """Try SQLite in the work_dir of a submitter that starts, which holds the lock.
+
+    What else may be wrong with the disk is told when the ledger is opened.
+
+    Raises
+    ------
+    SqliteUnfit
+        SQLite cannot keep a ledger.
+    """
+    folder = work_dir / SCRATCH
+    shutil.rmtree(folder, ignore_errors=True)  # of a start that was killed
+    try:
+        folder.mkdir()
+        try_sqlite(folder)
+    except SqliteUnfit:
+        raise
+    except (LedgerError, OSError):
+        return
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _life(folder: Path) -> Iterator[str]:
+    """Write down the life of a campaign; what comes next is said before it is done."""
+    path = folder / "condorloop.db"
+    yield "a ledger of the oldest version is made"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(f"PRAGMA synchronous = OFF; BEGIN; {OLDEST_SCHEMA} COMMIT;")
+        told = {"schema_version": str(OLDEST_VERSION), "ledger_id": _WHO}
+        db.executemany("INSERT INTO meta VALUES (?, ?)", told.items())
+    yield "it is brought up to date"
+    with _Scratch(path) as ledger:
+        yield "a campaign is latched"
+        ledger.hold_calibration(_KEY.calibration, _WHO, _START)
+        ledger.latch(_KEY, _STREAM, _RUN, _WHO, _START)
+        if _campaign(ledger).held_by != _WHO:
+            raise SqliteUnfit("a campaign of a held calibration is not held")
+        yield "RAW files are written down"
+        _add_files(ledger)
+        yield "DAGs are written down"
+        _process(ledger)
+        yield "a request is answered"
+        _answer(ledger, path)
+        yield "the campaign is told of and closed"
+        _close(ledger)
+        yield "it is archived"
+        _archive(ledger, folder / "condorloop-2026.db")
+
+
+def _campaign(ledger: Ledger) -> Campaign:
+    [campaign] = ledger.campaigns_of(_KEY.run, _KEY.calibration)
+    return campaign
+
+
+def _add_files(ledger: Ledger) -> None:
+    ledger.add_files(_STREAM, _RUN.number, dict.fromkeys(_FILES, 1000), _START)
+    for path in _FILES:
+        ledger.record_probe(path, FileState.GOOD, Probe(_LUMIS, 100), _START)
+    ledger.set_gone(_FILES[1:], gone=True)
+    ledger.set_gone(_FILES[1:], gone=False)
+    ledger.update_runs([_RUN])
+    ledger.add_luminosity(_RUN.number, {1: 0.5})
+
+
+def _process(ledger: Ledger) -> None:
+    """Plan a DAG, let it fail, rescue it without an input, and upload what it made."""
+    campaign_id = _campaign(ledger).id
+    number, batch, job = ledger.next_numbers(campaign_id)
+    nodes = (
+        PlannedNode("RECO", NodeKind.RECO, "out", "out.txt", paths=_FILES, child="ALCA"),
+        PlannedNode("ALCA", NodeKind.ALCA, "apJob", "apJob.txt", job=job),
+        PlannedNode("HARVEST", NodeKind.HARVEST, "harvest", "harvest.txt"),
+        PlannedNode("UPLOAD", NodeKind.UPLOAD, "upload", "upload.txt"),
+    )
+    dag_id = ledger.plan_dag(campaign_id, batch, number, nodes, _WHO, _START)
+    ledger.dag_submitted(dag_id, 1, _START)
+    ledger.record_jobs(dag_id, [JobRecord("RECO", "2.0", _START)])
+    ledger.dag_ended(dag_id, [FailedNode("RECO", 1, _WHO, {_FILES[1]: 2})], _START)
+    ledger.plan_rescue(dag_id, {"RECO": _FILES[1:]})
+    for node in nodes:
+        ledger.node_done(dag_id, node.name, _LUMIS, 100, _START)
+    record = HarvestRecord(
+        inputs=frozenset({job}),
+        lumis=_LUMIS,
+        events=100,
+        harvested_at=_START,
+        outcome=UploadOutcome.UPLOADED,
+        answered_at=_START,
+    )
+    ledger.record_harvest(dag_id, campaign_id, record)
+    ledger.dag_ended(dag_id, None, _START)
+    ledger.retry_files(campaign_id)
+    for unused in ledger.unused(campaign_id):
+        ledger.redo(unused)
+    second = ledger.plan_dag(campaign_id, None, number + 1, nodes[2:], _WHO, _START)
+    ledger.withdraw_dags([second], _WHO)
+    ledger.lose_dag(second, frozenset(), _START)
+
+
+def _answer(ledger: Ledger, path: Path) -> None:
+    with Requests(path) as requests:
+        requests.ask(
+            RequestKind.RELEASE,
+            _RUN.number,
+            _KEY.calibration,
+            node=None,
+            everything=True,
+            made_by=_WHO,
+            now=_START,
+        )
+    for request in ledger.requests():
+        ledger.begin(request.id, _WHO)
+        ledger.answer(request.id, granted=True, answer=_WHO, now=_START)
+    ledger.release_calibration(_KEY.calibration)
+    ledger.set_held_by(_campaign(ledger).id, "", _START)
+
+
+def _close(ledger: Ledger) -> None:
+    campaign_id = _campaign(ledger).id
+    ledger.campaigns({}, _START)
+    ledger.watched(0.0, 0.0)
+    ledger.summary(campaign_id)
+    ledger.conditions(0.0)
+    ledger.processed(campaign_id)
+    ledger.remember_told(_WHO, {_WHO: Told(_WHO, _START, None)})
+    ledger.take_changed()
+    ledger.set_state(campaign_id, CampaignState.COMPLETE, _WHO, _START)
+    for settled in ledger.settled():
+        ledger.covered_reco(settled)
+
+
+def _archive(ledger: Ledger, path: Path) -> None:
+    Archive(path, ledger.id).close()
+    for run in ledger.to_archive(_START + 1e6):
+        ledger.copy_to_archive(run, path)
+        ledger.drop_archived(run, 2026)
+    ledger.adopt_archive(path, 2026)

@@ -1,0 +1,62 @@
+"""The ledger works with SQLite 3.26.0, the one of RHEL 8: its own tests pass with it."""
+
+import subprocess
+
+import pytest
+
+from condorloop.ledger_trial import OLDEST_SQLITE
+from tests import oldest_sqlite
+from tests.unit.examples import TOP
+
+TESTS = (
+    "tests/unit/test_archiving.py",
+    "tests/unit/test_cleaning.py",
+    "tests/unit/test_finding.py",
+    "tests/unit/test_ledger.py",
+    "tests/unit/test_ledger_damage.py",
+    "tests/unit/test_ledger_trial.py",
+    "tests/unit/test_ledger_uploads.py",
+    "tests/unit/test_payload.py",
+    "tests/unit/test_recent.py",
+    "tests/unit/test_recovery.py",
+    "tests/unit/test_retention.py",
+    "tests/processes/test_ledger_versions.py",
+    "tests/testbed/test_conddb.py",
+    "tests/testbed/test_conditions_service.py",
+)
+"""Whatever asks SQLite for anything."""
+
+OTHERS = "not death and not cut_short"
+"""Deaths in the middle are the same with each version, and take long."""
+
+
+@pytest.fixture(scope="module")
+def oldest():
+    try:
+        return oldest_sqlite.ensure()
+    except oldest_sqlite.NotHereError as error:
+        pytest.skip(f"SQLite {oldest_sqlite.VERSION} cannot be had: {error}")
+
+
+def test_it_is_the_version_that_the_doctor_names():
+    assert oldest_sqlite.VERSION == OLDEST_SQLITE
+
+
+def test_where_it_cannot_be_had_it_says_why(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(oldest_sqlite.NotHereError, match="npm is missing"):
+        oldest_sqlite.ensure(cache=tmp_path / "cache")
+
+
+def test_all_that_the_ledger_is_asked_for_works_with_it(oldest, tmp_path):
+    pytest_alone = [oldest.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(
+        [*pytest_alone, "-k", OTHERS, f"--basetemp={tmp_path / 'inside'}", *TESTS],
+        cwd=TOP,
+        env=oldest.environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
