@@ -30,7 +30,7 @@ from condorloop.dagman.adoption import free_numbers
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
-from condorloop.ledger_trial import SQLITE
+from condorloop.ledger.trial import SQLITE
 from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service

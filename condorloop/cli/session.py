@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from condorloop.config.loader import Config
-from condorloop.ledger_trial import refuse_unfit_sqlite
+from condorloop.ledger.trial import refuse_unfit_sqlite
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import LEDGER
 from condorloop.rundir.work_dir import close_to_others, prepare

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from condorloop.config.loader import Config
 from condorloop.ledger.archive import ArchiveError, archive_of, archives
+from condorloop.ledger.archive_file import Archive
 from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.enums import Artifact
 
@@ -19,15 +20,6 @@ EVERY = 600.0
 """Seconds between two looks for what may go."""
 
 log = logging.getLogger(__name__)
-
-
-class Archive(Ledger):
-    """An archive: to open it makes it, or brings it up to date."""
-
-    def _check(self) -> None:
-        """It only grows, and nothing is decided from it: it is not read through."""
-
-    _check_contents = _check
 
 
 class Archiver:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from condorloop.errors import CondorloopError
 from condorloop.ledger.connection import LedgerFile
-from condorloop.ledger_damage import FILE_ERRORS
+from condorloop.ledger.damage import FILE_ERRORS
 from condorloop.model.campaign import CampaignKey
 from condorloop.rundir.layout import LEDGER
 from condorloop.text import one_line

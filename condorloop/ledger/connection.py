@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Self
 
 from condorloop.errors import CondorloopError
+from condorloop.ledger.damage import FILE_ERRORS, FileError, is_damage, version_beneath
 from condorloop.ledger.schema import SCHEMA_VERSION
-from condorloop.ledger_damage import FILE_ERRORS, FileError, is_damage, version_beneath
 from condorloop.runtime.ownership import account_name, group_name
 from condorloop.text import one_line
 

@@ -6,7 +6,7 @@ Knows the table `request`; it is the one thing that other processes than the sub
 from __future__ import annotations
 
 from condorloop.ledger.connection import LedgerFile, ledger_error
-from condorloop.ledger_damage import FILE_ERRORS
+from condorloop.ledger.damage import FILE_ERRORS
 from condorloop.model.enums import RequestKind
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from condorloop.ledger.connection import LedgerDamaged, LedgerError, is_newer, is_version
 from condorloop.ledger.dags import DagLedger
+from condorloop.ledger.damage import lets_nobody_write
 from condorloop.ledger.integrity import FIRST_TABLES, tables_of, what_lacks, why_not_a_ledger
 from condorloop.ledger.queries.campaigns import BEGUN
 from condorloop.ledger.schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
-from condorloop.ledger_damage import lets_nobody_write
 from condorloop.model.campaign import CampaignKey, Probe, Run
 from condorloop.model.enums import Artifact, CampaignState, FileState
 from condorloop.model.lumis import Lumis

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from condorloop.config.calibration import Calibration, Closing
-from condorloop.cycle.archiver import Archive
 from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.dagman.adoption import source_name, unknown_dags, why_not_of_ledger
 from condorloop.dagman.logs.dag_outcome import last_cluster
 from condorloop.dagman.plan import DagPlan, planned_nodes
 from condorloop.ledger.archive import ArchiveError, archives
+from condorloop.ledger.archive_file import Archive
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, RawFile, Run
 from condorloop.model.enums import DagState, FileState, NodeKind

@@ -4,22 +4,22 @@ import subprocess
 
 import pytest
 
-from condorloop.ledger_trial import OLDEST_SQLITE
+from condorloop.ledger.trial import OLDEST_SQLITE
 from tests import oldest_sqlite
 from tests.unit.examples import TOP
 
 TESTS = (
-    "tests/unit/test_archiving.py",
-    "tests/unit/test_cleaning.py",
-    "tests/unit/test_finding.py",
-    "tests/unit/test_ledger.py",
-    "tests/unit/test_ledger_damage.py",
-    "tests/unit/test_ledger_trial.py",
-    "tests/unit/test_ledger_uploads.py",
-    "tests/unit/test_payload.py",
-    "tests/unit/test_recent.py",
-    "tests/unit/test_recovery.py",
-    "tests/unit/test_retention.py",
+    "tests/unit/cycle/test_archiver.py",
+    "tests/unit/cycle/test_cleaner.py",
+    "tests/unit/history/test_search.py",
+    "tests/unit/ledger/test_store.py",
+    "tests/unit/ledger/test_damage.py",
+    "tests/unit/ledger/test_trial.py",
+    "tests/unit/ledger/test_uploads.py",
+    "tests/unit/node/test_payload_db.py",
+    "tests/unit/monitoring/test_caches.py",
+    "tests/unit/recovery/test_rebuild.py",
+    "tests/unit/policy/test_retention.py",
     "tests/processes/test_ledger_versions.py",
     "tests/testbed/test_conddb.py",
     "tests/testbed/test_conditions_service.py",

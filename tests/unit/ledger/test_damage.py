@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condorloop.ledger.connection import ledger_error
+from condorloop.ledger.damage import is_damage
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
-from condorloop.ledger_damage import is_damage
 from condorloop.recovery.rebuild import open_ledger
 from tests.unit.examples import KEY, RUN, START, config
 

@@ -11,9 +11,9 @@ import pytest
 
 from condorloop.doctor import sqlite as doctor
 from condorloop.doctor.checks import Verdict
+from condorloop.ledger.oldest import OLDEST_SCHEMA
 from condorloop.ledger.store import Ledger, LedgerError
-from condorloop.ledger_oldest import OLDEST_SCHEMA
-from condorloop.ledger_trial import SCRATCH, SQLITE, SqliteUnfit, refuse_unfit_sqlite, try_sqlite
+from condorloop.ledger.trial import SCRATCH, SQLITE, SqliteUnfit, refuse_unfit_sqlite, try_sqlite
 from tests.unit.examples import TOP, config, site_file
 
 CANNOT = {
@@ -138,7 +138,7 @@ def schema(script):
 START = """
 import sqlite3, sys
 sys.path.insert(0, {top!r})
-from tests.unit.test_ledger_trial import CANNOT, refusing
+from tests.unit.ledger.test_trial import CANNOT, refusing
 from condorloop.cli.main import main
 connect = sqlite3.connect
 kind = refusing(*CANNOT["plan a DAG"])

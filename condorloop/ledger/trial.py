@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from condorloop.cycle.archiver import Archive
 from condorloop.ledger.archive import ArchiveError
+from condorloop.ledger.archive_file import Archive
+from condorloop.ledger.damage import FILE_ERRORS, primary_code
+from condorloop.ledger.oldest import OLDEST_SCHEMA, OLDEST_VERSION
 from condorloop.ledger.requests import Requests
 from condorloop.ledger.store import Ledger, LedgerError
-from condorloop.ledger_damage import FILE_ERRORS, primary_code
-from condorloop.ledger_oldest import OLDEST_SCHEMA, OLDEST_VERSION
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
 from condorloop.model.enums import CampaignState, FileState, NodeKind, RequestKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode

@@ -1,6 +1,6 @@
 """The tables of the ledger as schema version 1 had them, which nothing makes any more.
 
-SQLite is tried on bringing them up to date (`condorloop.ledger_trial`): a work_dir may be old.
+SQLite is tried on bringing them up to date (`condorloop.ledger.trial`): a work_dir may be old.
 """
 
 OLDEST_VERSION = 1
