@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from condorloop.errors import CondorloopError
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.policy.overlap import Source
 from condorloop.rundir.durable import read_json, read_lumis
@@ -25,7 +26,7 @@ NO_WITNESSES = frozenset({".root", ".py", ".log", ".xml"})
 _ENDINGS = tuple(NO_WITNESSES)
 
 
-class Unusable(Exception):
+class Unusable(CondorloopError):
     """An ALCARECO is not to be harvested; the words say why."""
 
 

@@ -56,7 +56,8 @@ def test_hostile_text_on_the_live_screen_has_no_effect(text):
 
 
 @pytest.mark.parametrize("text", ["[bold]\x1b[31m[/]", "[/]", "[link=file:///etc/passwd]x[/link]"])
-def test_hostile_text_in_a_configuration_is_shown_as_it_is(tmp_path, capsys, text):
+def test_hostile_text_in_a_configuration_is_shown_as_it_is(tmp_path, capsys, monkeypatch, text):
+    monkeypatch.delenv("COLUMNS", raising=False)  # a pipe: lines are as long as they need to be
     loaded = config(tmp_path)
     calibration = loaded.calibrations["EcalPedestals"]
     reco = calibration.reco.model_copy(update={"l1hltmode": text})
@@ -64,4 +65,4 @@ def test_hostile_text_in_a_configuration_is_shown_as_it_is(tmp_path, capsys, tex
     print_config(loaded)
     out = capsys.readouterr().out
     assert "\x1b" not in out
-    assert text.partition("\x1b")[0] in "".join(out.split())  # a narrow table folds
+    assert text.partition("\x1b")[0] in out

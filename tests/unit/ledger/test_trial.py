@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -125,7 +124,7 @@ def test_what_a_start_that_was_killed_has_left_is_in_nobodys_way(tmp_path):
 
 
 def test_the_oldest_schema_is_that_of_a_ledger_of_the_first_version():
-    dump = (Path(__file__).parents[1] / "processes" / "ledger_v1.sql").read_text()
+    dump = (TOP / "tests" / "processes" / "ledger_v1.sql").read_text()
     assert schema(OLDEST_SCHEMA) == schema(dump)
 
 
