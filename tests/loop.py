@@ -95,6 +95,7 @@ class Loop:
         self.site = folder / "site.yaml"
         site = yaml.safe_load(stack.site.read_text())
         site |= {"name": name, "work_dir": str(self.work_dir), "poll_interval": 0.5}
+        site["calibrations"] = "calibrationYAML"
         site["defaults"]["closing"] = {"quiet_time": 2, "settle_time": 4}
         site["defaults"]["batching"] = {"batch_window": 2, "max_files_per_job": 8}
         site["defaults"]["rescues"] = {"wait": 1}
@@ -194,12 +195,13 @@ class Loop:
 
         self._submitting(act, Forgetful)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the submitter as a process of its own."""
+    def start(self, *more: str) -> subprocess.Popen[bytes]:
+        """Start the submitter as a process of its own; `more` are options that go last."""
         command = [sys.executable, "-m", "condorloop", "run", "--site", str(self.site)]
         command += ["--calibrations", str(self.calibrations)]
         for name in self._calibrations:
             command += ["-c", name]
+        command += more
         with (self.folder / "submitter.log").open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self._processes.append(process)

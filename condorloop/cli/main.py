@@ -27,8 +27,8 @@ def cli() -> None:
     """Calibration loops on HTCondor: from runs in OMS to payloads in the conditions database.
 
     The site file says where it works: --site FILE after the command, or CONDORLOOP_SITE. The
-    calibrations are those of --calibrations DIR, or CONDORLOOP_CALIBRATIONS, or the shipped ones,
-    which upload to the production tags. condorloop COMMAND --help tells more of a command.
+    calibrations are those of --calibrations DIR, or CONDORLOOP_CALIBRATIONS, or the folder that
+    the site file names. condorloop COMMAND --help tells more of a command.
     """
 
 

@@ -17,8 +17,9 @@ from click.shell_completion import CompletionItem
 
 from condorloop import config
 from condorloop.cli import completions
-from condorloop.config.loader import Config, Known
+from condorloop.config.loader import Config, Known, NotNamed
 from condorloop.config.site import Site
+from condorloop.destinations import ACCEPT
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.rundir.layout import LEDGER
@@ -34,8 +35,23 @@ class CommonOptions:
 
     @property
     def site_file(self) -> Path:
-        """The site file: the one that was named, or the shipped one."""
-        return self.site or config.shipped("sites") / "calibration-node.yaml"
+        """The site file that was named.
+
+        Raises
+        ------
+        click.UsageError
+            None was.
+        """
+        if self.site is None:
+            raise click.UsageError(
+                "which site? Name its file with --site FILE, or by CONDORLOOP_SITE; "
+                f"{_shipped_site()} is one to copy"
+            )
+        return self.site
+
+    def accepted(self, accept: bool) -> Callable[[str], bool]:
+        """Say of which calibrations another destination is meant, with ``--accept-destination``."""
+        return lambda name: accept and (not self.only or name in self.only)
 
     def again(self) -> tuple[str, ...]:
         """The same, as the options of another command that may run in any folder."""
@@ -51,14 +67,18 @@ class CommonOptions:
         return {name: file for name, file in files.items() if file}
 
     def read(self) -> Config:
-        """Read the configuration.
+        """Read the configuration for what can lead to no upload: the shipped one by default.
 
         Raises
         ------
         ConfigError
             Anything in it is wrong.
         """
-        return config.load(self.site_file, self._folder, self.only)
+        site = self.site or _shipped_site()
+        try:
+            return config.load(site, self.calibrations, self.only)
+        except NotNamed:
+            return config.load(site, config.shipped("calibrationYAML"), self.only)
 
     def load(self) -> Config:
         """Read the configuration; this process and its children get the site's environment.
@@ -67,8 +87,12 @@ class CommonOptions:
         ------
         ConfigError
             Anything in it is wrong.
+        NotNamed
+            Nobody has named the folder of calibrations.
+        click.UsageError
+            Nobody has named the site file.
         """
-        loaded = self.read()
+        loaded = config.load(self.site_file, self.calibrations, self.only)
         _enter(loaded.site)
         return loaded
 
@@ -80,7 +104,7 @@ class CommonOptions:
         ConfigError
             The site file is wrong.
         """
-        return config.look(self.site_file, self._folder)
+        return config.look(self.site or _shipped_site(), self.calibrations)
 
     def look(self) -> Known:
         """Read what a command needs that only looks: one bad YAML file hides nothing.
@@ -101,9 +125,9 @@ class CommonOptions:
                 raise click.UsageError(f"-c: no calibration {strange[0]}; there are: {names}")
         return known
 
-    @property
-    def _folder(self) -> Path:
-        return self.calibrations or config.shipped("calibrationYAML")
+
+def _shipped_site() -> Path:
+    return config.shipped("sites") / "calibration-node.yaml"
 
 
 def _enter(site: Site) -> None:
@@ -154,14 +178,14 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Path(path_type=Path),
         envvar="CONDORLOOP_SITE",
         show_envvar=True,
-        help="The site file; the shipped calibration node's by default.",
+        help="The site file.",
     )
     @click.option(
         "--calibrations",
         type=click.Path(path_type=Path),
         envvar="CONDORLOOP_CALIBRATIONS",
         show_envvar=True,
-        help="The folder of calibration YAML files; the shipped one by default.",
+        help="The folder of calibration YAML files; the site file's key calibrations by default.",
     )
     @click.option(
         "-c",
@@ -175,6 +199,20 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(
         site: Path | None, calibrations: Path | None, only: tuple[str, ...], **others: object
     ) -> None:
-        command(CommonOptions(site, calibrations, only), **others)
+        try:
+            command(CommonOptions(site, calibrations, only), **others)
+        except NotNamed as error:
+            raise click.UsageError(str(error)) from None
 
     return with_options
+
+
+def accepting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option ``--accept-destination``; it gets it as `accept`."""
+    return click.option(
+        ACCEPT,
+        "accept",
+        is_flag=True,
+        help="Let payloads go where the configuration says, though this work_dir remembers "
+        "another database, tag or service; -c limits it to some calibrations.",
+    )(command)

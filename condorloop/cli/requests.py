@@ -12,17 +12,20 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from condorloop.config.loader import Config
 from condorloop.cycle.request_handler import planned
+from condorloop.dagman.keeping import destination_of
+from condorloop.destinations import Destination, configured, kept, taken
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.requests import Requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
-from condorloop.policy.requests import Plan
-from condorloop.rundir.layout import LEDGER
+from condorloop.policy.requests import Act, Plan, Release, Resubmit
+from condorloop.rundir.layout import LEDGER, run_dir
 from condorloop.runtime.lock import AlreadyRunning, running_submitter
 from condorloop.runtime.ownership import Untrusted
 from condorloop.runtime.shutdown import Stopped
@@ -45,6 +48,7 @@ class Wish:
     node: str | None = None
     everything: bool = False
     reason: str = ""
+    accept_destination: bool = False
 
 
 def preview(config: Config, wish: Wish) -> Plan:
@@ -65,9 +69,39 @@ def preview(config: Config, wish: Wish) -> Plan:
         made_by=asker(),
         made_at=time.time(),
         reason=wish.reason,
+        accept_destination=wish.accept_destination,
     )
-    with LedgerView(config.site.work_dir / LEDGER) as ledger:
-        return planned(ledger, request)
+    work_dir = config.site.work_dir
+    with LedgerView(work_dir / LEDGER) as ledger:
+        plan = planned(ledger, request)
+        to = {name: each.destination for name, each in ledger.destinations().items()}
+    to |= {name: each.destination for name, each in configured(config).items()}
+    where = (
+        words
+        for act in plan.acts
+        for words in _where(act, to.get(act.campaign.key.calibration), work_dir, request)
+    )
+    return replace(plan, destinations=tuple(where))
+
+
+def _where(act: Act, to: Destination | None, work_dir: Path, request: Request) -> Iterator[str]:
+    """Say where payloads go of what is submitted again or goes on."""
+    key = act.campaign.key
+    match act:
+        case Resubmit(dags=dags):
+            going = dags
+        case Release(targets=targets):
+            going = tuple({target.dag.id: target.dag for target in targets}.values())
+        case _:
+            return
+    if to is None:
+        return
+    yield f"{key}: payloads go to {to}"
+    for dag in going:
+        own = destination_of(run_dir(work_dir, key.calibration, key.run), dag.number)
+        if own is not None and own != to:
+            words = taken if request.accept_destination else kept
+            yield f"{key}: {words(dag.label, own, to)}"
 
 
 def ask(
@@ -103,6 +137,7 @@ def ask(
                 made_by=asker(),
                 now=time.time(),
                 reason=wish.reason,
+                accept_destination=wish.accept_destination,
             )
             for wish in wanted
         ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from condorloop.config.calibration import Calibration
 from condorloop.config.fields import SECRET
+from condorloop.config.shipped_files import shipped
 from condorloop.config.site import Parameters, Site
 from condorloop.config.yaml_text import dotted, lines_of, odd_texts, read_json, read_yaml
 from condorloop.errors import CondorloopError
@@ -93,9 +94,24 @@ class Config(Known):
     """Everything that was configured, checked."""
 
     parameters: Parameters
+    folder: Path = Path()
+    """The folder of calibration YAML files."""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """The file of each calibration, by name."""
 
 
-def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
+class NotNamed(ConfigError):
+    """Nobody has named the folder of calibrations."""
+
+    def __init__(self, site: Path) -> None:
+        expected = (
+            "a folder of calibration YAML files, which say where payloads go: name it with"
+            " --calibrations DIR, by CONDORLOOP_CALIBRATIONS, or here"
+        )
+        super().__init__([Mistake(site, "calibrations", None, expected)])
+
+
+def load(site: Path, calibrations: Path | None, only: Iterable[str] = ()) -> Config:
     """Read and check all configuration.
 
     Parameters
@@ -103,17 +119,24 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
     site
         The site file.
     calibrations
-        The folder of calibration YAML files, ``ngtParameters.jsn`` beside or in it.
+        The folder of calibration YAML files, ``ngtParameters.jsn`` beside or in it; None for the
+        one that the site file names.
     only
         Names of the calibrations to take; none means all of the folder.
 
     Raises
     ------
+    NotNamed
+        There is no folder, and the site file names none.
     ConfigError
         With every mistake of every file.
     """
     mistakes: list[Mistake] = []
     the_site = _site(site, mistakes)
+    if calibrations is None:
+        calibrations = _named_by(the_site, site)
+    if calibrations is None:
+        raise ConfigError(located(mistakes)) if mistakes else NotNamed(site)
     parameters_file = next(
         (p for p in (calibrations / "ngtParameters.jsn",) if os.path.lexists(p)),
         calibrations.parent / "ngtParameters.jsn",
@@ -121,6 +144,7 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
     parameters = _checked(Parameters, parameters_file, _read(parameters_file, mistakes), mistakes)
     wanted = frozenset(only)
     found: dict[str, Calibration] = {}
+    file_of: dict[str, Path] = {}
     names: set[str] = set()
     files = sorted(calibrations.glob("*.yaml"))
     if not files:
@@ -139,16 +163,26 @@ def load(site: Path, calibrations: Path, only: Iterable[str] = ()) -> Config:
             expected = "a name that no other file of the folder has"
             mistakes.append(Mistake(file, "calibration_name", calibration.name, expected))
         found[calibration.name] = calibration
+        file_of[calibration.name] = file.absolute()
     known = ", ".join(sorted(names)) or "none"
     for name in sorted(wanted - found.keys()) if not mistakes else ():
         mistakes.append(Mistake(calibrations, "calibration_name", name, f"one of: {known}"))
     if mistakes or the_site is None or parameters is None:
         raise ConfigError(located(mistakes))
-    return Config(the_site, found, parameters)
+    return Config(the_site, found, parameters, calibrations.absolute(), file_of)
 
 
-def look(site: Path, calibrations: Path) -> Known:
+def _named_by(site: Site | None, file: Path) -> Path | None:
+    """The folder of calibrations that a site file names, relative to where that file is."""
+    if site is None or site.calibrations is None:
+        return None
+    return file.absolute().parent / site.calibrations
+
+
+def look(site: Path, calibrations: Path | None) -> Known:
     """Read a site, and of its calibrations those that can be used.
+
+    Where nobody names a folder they are the shipped ones: to look, any will do.
 
     Raises
     ------
@@ -160,7 +194,8 @@ def look(site: Path, calibrations: Path) -> Known:
     if mistakes or the_site is None:
         raise ConfigError(located(mistakes))
     left_out: list[Mistake] = []
-    files = sorted(calibrations.glob("*.yaml"))
+    folder = calibrations or _named_by(the_site, site) or shipped("calibrationYAML")
+    files = sorted(folder.glob("*.yaml"))
     read = (_calibration(f, _read(f, left_out), the_site, left_out) for f in files)
     return Known(the_site, {each.name: each for each in read if each})
 

@@ -237,6 +237,10 @@ class Site(Section):
     """The site's name, as `status` and the ClassAds of jobs tell it."""
     work_dir: WorkDir
     """The folder for everything that condorloop writes; an absolute path that DAGMan can take."""
+    calibrations: Path | None = None
+    """The folder of calibration YAML files, relative to the folder of this file; `--calibrations`
+    and `CONDORLOOP_CALIBRATIONS` go before it.
+    """
     poll_interval: Seconds = 10.0
     """How often OMS, storage and schedd are asked."""
     path: tuple[Path, ...] = ()

@@ -73,8 +73,17 @@ class Launcher:
         self._ledger.plan_rescue(dag.id, without)
         self.submit_planned(key, dag, now)
 
-    def resubmit(self, key: CampaignKey, dag: Dag, now: float) -> None:
-        """Submit a DAG again because a person wants it; a refused upload is asked for again."""
+    def resubmit(
+        self, key: CampaignKey, dag: Dag, now: float, *, accept_destination: bool = False
+    ) -> None:
+        """Submit a DAG again because a person wants it; a refused upload is asked for again.
+
+        It takes the configured destination, if that is accepted, before it is planned: what is
+        planned already is carried on without a person's word.
+        """
+        if accept_destination and key.calibration in self.renderer.config.calibrations:
+            dropped = self._ledger.dropped(dag.id)
+            renew(self.renderer, key, dag.number, dropped, accept_destination=True)
         if dag.upload is UploadOutcome.REFUSED:
             harvest = self.renderer.run_dir(key) / harvest_name(dag.number)
             harvest.mkdir(parents=True, exist_ok=True)

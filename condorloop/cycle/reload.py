@@ -11,6 +11,12 @@ from collections.abc import Callable
 
 from condorloop.config.loader import Config, ConfigError
 from condorloop.config.site import Site
+from condorloop.destinations import ACCEPT, DestinationChanged
+from condorloop.ledger.connection import LedgerError
+
+_REMEDY = (
+    f"; if that is meant, end the submitter, type condorloop once {ACCEPT}, and start it again"
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +41,13 @@ class ConfigReload:
         """Have the configuration read by this, soon; safe in a signal handler."""
         self._read = read
 
-    def take_up(self, present: Config, now: float) -> Config | None:
+    def take_up(
+        self, present: Config, now: float, remember: Callable[[Config], None] = lambda _: None
+    ) -> Config | None:
         """Read what was wished for; None if nothing was, or if it cannot be used.
 
-        One of another site cannot: that takes a new start.
+        One of another site cannot: that takes a new start. Neither can one whose payloads would go
+        elsewhere, which `remember` refuses.
         """
         read, self._read = self._read, None
         if read is None:
@@ -51,16 +60,24 @@ class ConfigReload:
         if _apart_from_defaults(config.site) != _apart_from_defaults(present.site):
             self._refuse(["another site file needs a new start"], now)
             return None
+        try:
+            remember(config)
+        except DestinationChanged as error:
+            self._refuse([*map(str, error.changes)], now, _REMEDY)
+            return None
+        except (LedgerError, OSError) as error:
+            self._refuse([f"where payloads go cannot be compared: {error}"], now)
+            return None
         self.refused = "", None
         log.info("configuration read anew, for new DAGs: %s", ", ".join(config.calibrations))
         return config
 
-    def _refuse(self, mistakes: list[str], now: float) -> None:
+    def _refuse(self, mistakes: list[str], now: float, remedy: str = "") -> None:
         for mistake in mistakes:
-            log.error("the configuration is not taken up: %s", mistake)
+            log.error("the configuration is not taken up: %s%s", mistake, remedy)
         first, *others = mistakes
         more = f", and {len(others)} more" if others else ""
-        self.refused = f"{first}{more}", now
+        self.refused = f"{first}{more}{remedy}", now
 
 
 def _apart_from_defaults(site: Site) -> Site:

@@ -13,8 +13,10 @@ from condorloop.cycle.cleaner import ON_REQUEST, Cleaner
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.ports import Pool
+from condorloop.dagman import keeping
 from condorloop.dagman.rerender import renew
 from condorloop.dagman.schedd.client import ScheddUnavailable
+from condorloop.destinations import kept, taken
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
@@ -166,8 +168,20 @@ class RequestHandler:
             words.append(f"another try for {plural(files, 'file')} given up")
         for dag in act.dags:
             say(key, f"{dag.label} is submitted again, asked for by {who}")
-            self._launcher.resubmit(key, dag, now)
+            if where := self._where(key, dag, accept=act.accept_destination):
+                say(key, where, logging.WARNING if act.accept_destination else logging.INFO)
+                words.append(where)
+            self._launcher.resubmit(key, dag, now, accept_destination=act.accept_destination)
         return "; ".join(words)
+
+    def _where(self, key: CampaignKey, dag: Dag, *, accept: bool) -> str:
+        """Say where a DAG uploads to that is submitted again; empty if that is as configured."""
+        renderer = self._launcher.renderer
+        own = keeping.destination_of(renderer.run_dir(key), dag.number)
+        to = keeping.configured_destination(renderer, key.calibration)
+        if own is None or to is None or own == to:
+            return ""
+        return (taken if accept else kept)(dag.label, own, to)
 
     def _retry_files(self, campaign: Campaign) -> int:
         """Give what was given up another try; what was made of it in vain is set aside first."""

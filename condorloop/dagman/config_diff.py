@@ -22,6 +22,7 @@ from condorloop.dagman.replan import plan_of
 from condorloop.dagman.rerender import EARLIER, TAKEN_OUT
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
+from condorloop.recovery.scan import newest_first
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
 
@@ -32,7 +33,6 @@ _NOT_CONFIGURED = frozenset({"id", "templates", "uploaded", EARLIER})
 """What a manifest has from the ledger and the version of condorloop."""
 
 _PYTHON = re.compile(r"^exec .+(?= -m condorloop\.node )", re.MULTILINE)
-_NUMBER = re.compile(r"(?:run|dag)([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +131,8 @@ def _newest(folder: Path, run: int | None) -> tuple[Path, dict[str, Any]] | None
 
     One of a batch tells more than one of HARVEST and UPLOAD alone.
     """
-    runs = "run*" if run is None else f"run{run}"
     harvest = None
-    for path in sorted(folder.glob(f"{runs}/dag*/{MANIFEST}"), key=_age, reverse=True):
+    for path in newest_first(folder, run):
         manifest = read_json(path)
         try:
             plan = plan_of(manifest)
@@ -145,12 +144,6 @@ def _newest(folder: Path, run: int | None) -> tuple[Path, dict[str, Any]] | None
             return path.parent, manifest
         harvest = harvest or (path.parent, manifest)
     return harvest
-
-
-def _age(manifest: Path) -> tuple[int, ...]:
-    """Sort the manifests of a calibration by run and DAG."""
-    names = manifest.parts[-3:-1]
-    return tuple(int(m[1]) if (m := _NUMBER.fullmatch(name)) else -1 for name in names)
 
 
 def _text(file: Path) -> str:

@@ -1,7 +1,8 @@
 """Renew a DAG that has been written: the same nodes, with the present configuration.
 
-Knows what a DAG's directory holds. Each file is replaced whole and the manifest last, so that a
-renewal that was cut short is made again, with the same result.
+Knows what a DAG's directory holds. Its destination stays, unless a person means another. Each
+file is replaced whole and the manifest last, so that a renewal that was cut short is made again,
+with the same result.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from condorloop.dagman import keeping
 from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer, write_texts
 from condorloop.dagman.replan import Dropped, plan_of, without
@@ -28,17 +30,26 @@ EARLIER = "earlier"
 _SOFTWARE = ("release", "global_tag", "templates", "cmssw")
 
 
-def renew(renderer: Renderer, key: CampaignKey, number: int, dropped: Dropped) -> bool:
+def renew(
+    renderer: Renderer,
+    key: CampaignKey,
+    number: int,
+    dropped: Dropped,
+    *,
+    accept_destination: bool = False,
+) -> bool:
     """Write a DAG anew, without what is `dropped`, and say whether that changed anything.
 
     It must not be in the queue. What no manifest tells of any more stays as it was written.
+    Its destination stays, too: with `accept_destination` it takes the configured one.
 
     Raises
     ------
     OSError
         The DAG's directory cannot be written.
     ValueError
-        Something is to be taken out, and its manifest is gone or damaged.
+        Something is to be taken out, and its manifest is gone or damaged; or that does not say
+        where the DAG uploads to.
     """
     runs = renderer.run_dir(key)
     folder = dag_dir(runs, number)
@@ -47,8 +58,17 @@ def renew(renderer: Renderer, key: CampaignKey, number: int, dropped: Dropped) -
         return False
     before = plan_of(told)
     plan = without(before, dropped)
+    differs = keeping.keeps(renderer, key, told)
+    if differs and not accept_destination:
+        renderer = keeping.with_mods_of(renderer, key, folder)
     changed = write_texts(folder, renderer.texts(plan))
     manifest = _manifest(renderer, plan, told, runs)
+    if differs and not accept_destination:
+        manifest = keeping.with_destination_of(told, manifest)
+    else:
+        manifest = keeping.with_tag_of_payload(told, manifest, plan, runs)
+    if differs and accept_destination:
+        keeping.send_elsewhere(manifest, plan, runs)
     if plan != before:
         manifest[TAKEN_OUT] = True
     if manifest != told:

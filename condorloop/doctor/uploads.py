@@ -14,8 +14,10 @@ from pathlib import Path
 
 import requests
 
+from condorloop import remembering
 from condorloop.config import credentials
 from condorloop.config.loader import Config
+from condorloop.destinations import ACCEPT, configured
 from condorloop.doctor.checks import Check, Examination, fine, stops
 from condorloop.doctor.oms import certificate
 from condorloop.doctor.web import answer
@@ -39,17 +41,30 @@ _DOWN = frozenset({502, 503, 504})
 
 
 def examinations(config: Config) -> list[Examination]:
-    """Say what to look at: each netrc, each service."""
+    """Say what to look at: where payloads go, each netrc, each service."""
     calibrations, site = config.calibrations.values(), config.site
     folders = dict.fromkeys(credentials.auth_path(c, site) for c in calibrations)
     databases = [c.harvest.upload.database for c in calibrations]
     return [
+        Examination(SUBJECT, "destination", partial(look_at_destinations, config)),
         *(Examination(SUBJECT, "netrc", partial(look_at_netrc, folder)) for folder in folders),
         *(
             Examination(SUBJECT, f"service {host_of(url)}", partial(_service, url))
             for url in services(databases, site.conditions.options)
         ),
     ]
+
+
+def look_at_destinations(config: Config) -> Iterator[Check]:
+    """Look whether payloads go where this work_dir remembers that they went."""
+    changed = {change.calibration: change for change in remembering.changed(config)}
+    for name, each in configured(config).items():
+        what = f"destination {name}"
+        if name in changed:
+            remedy = f"condorloop validate; if that is meant: condorloop run {ACCEPT}"
+            yield stops(what, str(changed[name]), remedy)
+        else:
+            yield fine(what, f"payloads go to {each.destination}")
 
 
 def services(databases: Sequence[str], options: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from condorloop.ledger.queries.retention import LedgerRetention
 from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.ledger.queries.uploads import LedgerUploads
 from condorloop.ledger.retries import LedgerRetries
+from condorloop.ledger_destinations import LedgerDestinations
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
@@ -29,6 +30,7 @@ class DagLedger(
     LedgerRetention,
     LedgerRetries,
     LedgerTold,
+    LedgerDestinations,
     LedgerLuminosity,
     LedgerChanges,
     LedgerArchive,

@@ -31,7 +31,18 @@ FIRST_TABLES = frozenset(
 )
 """The tables that a ledger of every version has."""
 
-_TABLES = ("campaign", "raw_file", "campaign_file", "dag", "node", "payload", "request", "job")
+_TABLES = (
+    "campaign",
+    "raw_file",
+    "campaign_file",
+    "dag",
+    "node",
+    "payload",
+    "request",
+    "job",
+    "destination",
+    "destination_tag",
+)
 _TYPES = {"INTEGER": ("integer",), "REAL": ("real", "integer"), "TEXT": ("text",)}
 _ANYTHING = {("payload", "since")}
 """What a harvest tells of itself is written down as it is told."""

@@ -26,6 +26,7 @@ class Requests(LedgerFile):
         made_by: str,
         now: float,
         reason: str = "",
+        accept_destination: bool = False,
     ) -> int:
         """Leave a request, and return its number.
 
@@ -37,8 +38,18 @@ class Requests(LedgerFile):
         try:
             cursor = self._db.execute(
                 "INSERT INTO request (kind, run, calibration, node, everything, made_by, made_at,"
-                " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (kind, run, calibration, node, int(everything), made_by, now, reason),
+                " reason, accept_destination) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    kind,
+                    run,
+                    calibration,
+                    node,
+                    int(everything),
+                    made_by,
+                    now,
+                    reason,
+                    int(accept_destination),
+                ),
             )
         except FILE_ERRORS as error:
             raise ledger_error(self.path, error) from error

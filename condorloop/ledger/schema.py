@@ -47,6 +47,16 @@ CREATE INDEX campaign_here ON campaign (run_start) WHERE archived IS NULL;
 CREATE INDEX payload_answered ON payload (answered_at)
     WHERE outcome IN ('uploaded', 'refused', 'no answer');
 """
+_OF_5 = """
+CREATE TABLE destination (
+    calibration TEXT PRIMARY KEY, folder TEXT NOT NULL, database TEXT NOT NULL,
+    backend TEXT NOT NULL, hostname TEXT NOT NULL, url_template TEXT NOT NULL,
+    since REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE destination_tag (
+    calibration TEXT NOT NULL REFERENCES destination (calibration), tag TEXT NOT NULL,
+    PRIMARY KEY (calibration, tag)) WITHOUT ROWID;
+ALTER TABLE request ADD COLUMN accept_destination INTEGER NOT NULL DEFAULT 0;
+"""
 
 SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -117,7 +127,7 @@ CREATE TABLE payload (
     left_out TEXT NOT NULL DEFAULT '[]', hashes TEXT NOT NULL DEFAULT '',
     overlaps TEXT NOT NULL DEFAULT '{{}}');
 CREATE INDEX payload_campaign ON payload (campaign_id);
-{_OF_2}{_OF_3}{_OF_4}"""
+{_OF_2}{_OF_3}{_OF_4}{_OF_5}"""
 
 _TO_2 = f"""
 ALTER TABLE campaign ADD COLUMN events_in_payload INTEGER NOT NULL DEFAULT 0;
@@ -157,7 +167,9 @@ ALTER TABLE payload ADD COLUMN hashes TEXT NOT NULL DEFAULT '';
 ALTER TABLE campaign_file ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;
 {_OF_4}"""
 
-_TO_5 = "ALTER TABLE payload ADD COLUMN overlaps TEXT NOT NULL DEFAULT '{}'"
+_TO_5 = f"""
+ALTER TABLE payload ADD COLUMN overlaps TEXT NOT NULL DEFAULT '{{}}';
+{_OF_5}"""
 
 MIGRATIONS = {1: _TO_2, 2: _TO_3, 3: _TO_4, 4: _TO_5}
 """What turns the ledger of a schema version into one of the next."""

@@ -23,7 +23,7 @@ class Request:
     `calibration` None means all of the run, `run` `ALL_RUNS` all runs; `node` narrows to a DAG or a
     node, as ``b003``, ``RECO_0001`` or ``b003/RECO_0001``. With `everything` a resubmission gives
     files that were given up another try, and a hold stops jobs that run. `reason` is a person's own
-    words.
+    words. With `accept_destination` the DAGs of a resubmission take the configured destination.
     `begun` says in words what has been begun to be done, empty if nothing has.
     """
 
@@ -37,3 +37,4 @@ class Request:
     made_at: float
     reason: str = ""
     begun: str = ""
+    accept_destination: bool = False

@@ -16,6 +16,7 @@ from condorloop.model.lumi_fates import LOST, LumiState
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
+from condorloop.monitoring.status_file import CalibrationDestination
 
 
 def _lumis(given: object) -> Lumis:
@@ -198,6 +199,7 @@ class Status:
     `latencies` has the campaigns of the last days that have uploaded a payload, older runs first.
     `disk_free` is what is free on the work_dir's disk, in bytes; `ticket_ends` is when the first
     Kerberos ticket ends that the loop works with. Either is None if it is not known.
+    `destinations` says where the payloads of each configured calibration go.
     """
 
     schema: Literal[2] = 2
@@ -213,6 +215,7 @@ class Status:
     latencies: tuple[LatencyPoint, ...] = ()
     disk_free: int | None = None
     ticket_ends: float | None = None
+    destinations: tuple[CalibrationDestination, ...] = ()
 
 
 def jobs_in_queue(key: CampaignKey, dags: Iterable[QueuedDag]) -> dict[str, int]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from condorloop.config.loader import Config
+from condorloop.destinations import configured
 from condorloop.ledger.queries.uploads import RecentLatencies
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
@@ -23,7 +24,7 @@ from condorloop.monitoring.caches import RecentSummaries
 from condorloop.monitoring.disk_watch import DiskWatch
 from condorloop.monitoring.log_tail import Decisions
 from condorloop.monitoring.notifications.announcer import Announcer
-from condorloop.monitoring.status_file import write
+from condorloop.monitoring.status_file import CalibrationDestination, write
 from condorloop.monitoring.ticket_watch import TicketWatch
 from condorloop.policy.window import end_of, longest
 
@@ -151,6 +152,7 @@ class Publisher:
             latencies=self._latencies.of(self._ledger, now - LATENCIES_SHOWN),
             disk_free=self._disk.free_bytes,
             ticket_ends=self._tickets.ends_at,
+            destinations=tuple(_destinations(config)),
         )
         try:
             write(config.site.work_dir, self.status)
@@ -159,6 +161,12 @@ class Publisher:
             log.error("status.json cannot be written: %s", error)
         if self._announcer:
             self._announcer.tell(self.status)
+
+
+def _destinations(config: Config) -> Iterator[CalibrationDestination]:
+    for name, each in configured(config).items():
+        to = each.destination
+        yield CalibrationDestination(name, to.database, tuple(sorted(to.tags)), str(to.address))
 
 
 def _completed(

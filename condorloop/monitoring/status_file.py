@@ -6,7 +6,7 @@ Knows the fields of ``status.json`` and how they are written and read; it decide
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,24 @@ from condorloop.rundir.durable import write_json
 
 STATUS = "status.json"
 """Its name in the work_dir."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationDestination:
+    """Where the payloads of a calibration go: the tags, the database, and the service.
+
+    `service` has the options with which uploadConditions.py is told where to send; it is empty
+    where the tool chooses by the database.
+    """
+
+    calibration: str
+    database: str
+    tags: tuple[str, ...]
+    service: str = ""
+
+    def __str__(self) -> str:
+        by = f" by {self.service}" if self.service else ""
+        return f"{', '.join(self.tags)} in {self.database}{by}"
 
 
 def only(status: Status, calibrations: Collection[str]) -> Status:
@@ -33,6 +51,7 @@ def only(status: Status, calibrations: Collection[str]) -> Status:
         campaigns=campaigns,
         decisions=tuple(d for d in status.decisions if d.calibration in names),
         latencies=tuple(p for p in status.latencies if p.calibration in names),
+        destinations=tuple(d for d in status.destinations if d.calibration in names),
     )
 
 

@@ -40,6 +40,7 @@ class Resubmit:
     campaign: Campaign
     dags: tuple[Dag, ...]
     files: bool
+    accept_destination: bool = False
 
     def __str__(self) -> str:
         words = [f"run again {', '.join(map(_why_again, self.dags))}"] if self.dags else []
@@ -111,6 +112,8 @@ class Plan:
     remarks: tuple[str, ...] = ()
     standing: str = ""
     """What holds for campaigns that are not there yet, empty if nothing changes for them."""
+    destinations: tuple[str, ...] = ()
+    """Where payloads go of what is submitted again or goes on, in words."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -189,7 +192,7 @@ def _resubmit(request: Request, subject: Subject) -> Act | str:
     reopened = campaign.state is CampaignState.ABANDONED and request.node is None
     if not dags and not request.everything and not reopened:
         return f"{request.node} did not fail" if request.node else "nothing of it failed"
-    return Resubmit(campaign, dags, request.everything)
+    return Resubmit(campaign, dags, request.everything, request.accept_destination)
 
 
 _NEEDED = frozenset({Artifact.ALCARECO, Artifact.DAGS, Artifact.RUNS})

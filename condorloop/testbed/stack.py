@@ -185,6 +185,7 @@ class Stack:
         text = (shipped("sites") / "testbed.yaml").read_text(encoding="utf-8")
         values = {
             "CONDORLOOP_TESTBED": str(self.folder),
+            "CONDORLOOP_TESTBED_CALIBRATIONS": str(shipped("calibrationYAML")),
             "CONDORLOOP_TESTBED_BIN": str(self.prefix.bin),
             "CONDORLOOP_TESTBED_XROOTD_BIN": str(self.prefix.xrootd_bin),
             "CONDORLOOP_TESTBED_OMS_PORT": self._ports["oms_port"],

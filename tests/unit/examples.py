@@ -30,6 +30,7 @@ KEY = CampaignKey("EcalPedestals", 398600)
 SITE = """
 name: example
 work_dir: {work_dir}
+calibrations: {calibrations}
 oms: {{url: "http://127.0.0.1:1/agg/api"}}
 storage: {{url: "root://127.0.0.1:2/"}}
 cmssw: {{setup: {work_dir}/cmsset_default.sh}}
@@ -39,7 +40,7 @@ cmssw: {{setup: {work_dir}/cmsset_default.sh}}
 def site_file(folder: Path) -> Path:
     """Write a small valid site file into a folder."""
     path = folder / "site.yaml"
-    path.write_text(SITE.format(work_dir=folder / "work"))
+    path.write_text(SITE.format(work_dir=folder / "work", calibrations=TOP / "calibrationYAML"))
     return path
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from condorloop import remembering
 from condorloop.config.loader import load
 from condorloop.cycle.ports import Ports
 from condorloop.ledger.requests import Requests
@@ -98,6 +99,40 @@ def test_a_calibration_that_a_reload_brings_has_its_log_files(tmp_path, monkeypa
 
     run_submitter(tmp_path, reload)
     assert followed == [["BeamSpot", "EcalPedestals", "SiStripBad"]]
+
+
+def test_a_reload_with_another_tag_leaves_the_old_configuration_in_use(tmp_path):
+    def remember(submitter, config):
+        remembering.take_up(submitter._ledger, config, START)
+
+    def reload(submitter, config):
+        known = config.calibrations["EcalPedestals"]
+        upload = known.harvest.upload.model_copy(update={"tags": {"Ped_other": {}}})
+        harvest = known.harvest.model_copy(update={"upload": upload})
+        changed = known.model_copy(update={"harvest": harvest})
+        other = replace(config, calibrations={**config.calibrations, "EcalPedestals": changed})
+        submitter.reload(lambda: other)
+
+    def look(submitter, config):
+        assert submitter._config == config
+
+    run_submitter(tmp_path, remember, reload, look)
+    [told] = [
+        p["text"]
+        for p in read_json(tmp_path / "work" / "status.json")["problems"]
+        if p["kind"] == "configuration"
+    ]
+    assert "Ped_other" in told
+    assert "condorloop once --accept-destination" in told
+
+
+def test_the_state_says_where_payloads_go(tmp_path):
+    run_submitter(tmp_path, lambda submitter, config: None)
+    told = read_json(tmp_path / "work" / "status.json")["destinations"]
+    assert {d["calibration"]: d["tags"] for d in told}["EcalPedestals"] == [
+        "EcalPedestals_NGTDemonstrator"
+    ]
+    assert {d["database"] for d in told} == {"oracle://cms_orcon_prod/CMS_CONDITIONS"}
 
 
 class SlowPool:

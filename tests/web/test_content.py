@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.service import Service
+from condorloop.monitoring.status_file import CalibrationDestination
 from tests.web import situations
 
 
@@ -114,6 +115,13 @@ def test_the_time_that_is_left_in_the_window_runs(viewers):
     expect(left).to_have_text("window over")
 
 
+def test_where_payloads_go_is_told_by_calibration(viewers):
+    to = CalibrationDestination("BeamSpot", "oracle://prod/X", ("Spot_a", "Spot_b"), "-b offline")
+    seen = viewers(replace(situations.quiet(), destinations=(to,)))
+    lines = seen.section("Where payloads go").get_by_role("listitem")
+    expect(lines).to_have_text(["BeamSpot Spot_a, Spot_b in oracle://prod/X by -b offline"])
+
+
 def test_latencies_have_a_plot_for_each_calibration(viewers):
     seen = viewers(situations.quiet())
     plots = seen.section("From the end of a lumisection").get_by_role("figure")
@@ -126,7 +134,7 @@ def test_what_is_not_known_yet_leaves_no_empty_place(viewers):
     empty = replace(situations.quiet(), campaigns=(), latencies=(), decisions=())
     seen = viewers(empty)
     expect(seen.page.get_by_text("No run has been latched")).to_be_visible()
-    for name in ("From the end of a lumisection", "Last decisions"):
+    for name in ("From the end of a lumisection", "Last decisions", "Where payloads go"):
         expect(seen.section(name)).to_have_count(0)
 
 

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from condorloop.model.service import Service
 from condorloop.model.status import Decision, Problem, ProblemKind
+from condorloop.monitoring.status_file import CalibrationDestination
 from tests.web import situations
 
 ODD = [
@@ -50,6 +51,7 @@ def filled(odd):
         campaigns=(campaign,),
         decisions=(Decision(night.time, odd, odd, odd, 1),),
         latencies=tuple(replace(p, calibration=odd) for p in night.latencies[:3]),
+        destinations=(CalibrationDestination(odd, odd, (odd, odd), odd),),
     )
 
 

@@ -9,15 +9,16 @@ from dataclasses import replace
 import click
 
 from condorloop.cli import requests
-from condorloop.cli.options import RUN, CommonOptions, options
+from condorloop.cli.options import RUN, CommonOptions, accepting, options
 from condorloop.cli.requests import Wish
-from condorloop.cli.session import submitter
+from condorloop.cli.session import agree, submitter
 from condorloop.config.loader import Config, ConfigError
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import ALL_RUNS
 from condorloop.text import plain
 
 _Command = Callable[..., None]
+_ONLY_STOP = frozenset({RequestKind.HOLD, RequestKind.ABANDON})
 
 
 def _about_a_run(command: _Command) -> _Command:
@@ -26,6 +27,7 @@ def _about_a_run(command: _Command) -> _Command:
     Without a run it is about all open campaigns of the calibrations that are named.
     """
     for option in (
+        accepting,
         click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
         click.option(
             "--node",
@@ -55,7 +57,12 @@ Examples:
     "those of RECO outputs and ALCARECO that could not be used.",
 )
 def resubmit(
-    given: CommonOptions, run_number: int | None, node: str | None, dry_run: bool, everything: bool
+    given: CommonOptions,
+    run_number: int | None,
+    node: str | None,
+    dry_run: bool,
+    everything: bool,
+    accept: bool,
 ) -> None:
     """Run again what failed of RUN, was removed, or was refused; nothing else.
 
@@ -64,9 +71,13 @@ def resubmit(
     closed or abandoned is reopened. Without RUN it is about all open campaigns of each
     -c CALIBRATION.
 
+    A DAG keeps the database and the tags that it was written with; with --accept-destination it
+    takes the configured ones.
+
     A running submitter does it in its next cycle; where none runs, this command does it.
     """
-    _act(given, dry_run, RequestKind.RESUBMIT, run_number, node, everything=everything)
+    kind = RequestKind.RESUBMIT
+    _act(given, dry_run, kind, run_number, node, everything=everything, accept=accept)
 
 
 @click.command(
@@ -81,7 +92,12 @@ Examples:
 @_about_a_run
 @click.option("--running", is_flag=True, help="Stop jobs that run, too; released, they begin anew.")
 def hold(
-    given: CommonOptions, run_number: int | None, node: str | None, dry_run: bool, running: bool
+    given: CommonOptions,
+    run_number: int | None,
+    node: str | None,
+    dry_run: bool,
+    running: bool,
+    accept: bool,
 ) -> None:
     """Begin nothing new for RUN until it is released, and put what is queued on hold.
 
@@ -96,7 +112,8 @@ def hold(
 
     A running submitter does it in its next cycle; where none runs, this command does it.
     """
-    _act(given, dry_run, RequestKind.HOLD, run_number, node, everything=running)
+    kind = RequestKind.HOLD
+    _act(given, dry_run, kind, run_number, node, everything=running, accept=accept)
 
 
 @click.command(
@@ -108,7 +125,9 @@ Examples:
 """
 )
 @_about_a_run
-def release(given: CommonOptions, run_number: int | None, node: str | None, dry_run: bool) -> None:
+def release(
+    given: CommonOptions, run_number: int | None, node: str | None, dry_run: bool, accept: bool
+) -> None:
     """Let RUN go on, with all jobs of it that are on hold, whatever the reason.
 
     That undoes `condorloop hold` and condor_hold, and gives another try to what was held for its
@@ -116,7 +135,7 @@ def release(given: CommonOptions, run_number: int | None, node: str | None, dry_
 
     A running submitter does it in its next cycle; where none runs, this command does it.
     """
-    _act(given, dry_run, RequestKind.RELEASE, run_number, node)
+    _act(given, dry_run, RequestKind.RELEASE, run_number, node, accept=accept)
 
 
 @click.command(
@@ -136,6 +155,7 @@ def abandon(
     dry_run: bool,
     reason: str,
     yes: bool,
+    accept: bool,
 ) -> None:
     """Give RUN up: its DAGs leave the queue, and nothing more is done for it.
 
@@ -146,7 +166,8 @@ def abandon(
     A running submitter does it in its next cycle; where none runs, this command does it.
     """
     sure = yes or not sys.stdin.isatty()
-    _act(given, dry_run, RequestKind.ABANDON, run_number, node, reason=reason, sure=sure)
+    kind = RequestKind.ABANDON
+    _act(given, dry_run, kind, run_number, node, reason=reason, sure=sure, accept=accept)
 
 
 def _all_of(given: CommonOptions) -> Config:
@@ -169,6 +190,7 @@ def _act(
     everything: bool = False,
     reason: str = "",
     sure: bool = True,
+    accept: bool,
 ) -> None:
     """Say what is to be done, do it, and say what was done."""
     if run_number is None and (not given.only or node):
@@ -177,12 +199,15 @@ def _act(
             "-c names, and takes no --node"
         )
     loaded = _all_of(given)
+    accepted = given.accepted(accept)
+    for complaint in agree(loaded, accepted, only_stops=kind in _ONLY_STOP):
+        click.echo(plain(complaint), err=True)
     failed, wishes = False, []
     for calibration in given.only or (None,):
         run = ALL_RUNS if run_number is None else run_number
-        wish = Wish(kind, run, calibration, node, everything, reason)
+        wish = Wish(kind, run, calibration, node, everything, reason, accept)
         planned = requests.preview(loaded, wish)
-        for words in planned.words:
+        for words in (*planned.words, *planned.destinations):
             click.echo(f"{'would' if dry_run else 'will'}: {plain(words)}")
         for remark in planned.remarks:
             click.echo(plain(remark), err=True)
@@ -191,9 +216,10 @@ def _act(
     if wishes and not dry_run:
         if not sure:
             click.confirm("Is that meant?", abort=True)
-        for granted, words in requests.ask(
-            loaded, wishes, lambda: submitter(loaded, one_pass=True)
-        ):
+        answers = requests.ask(
+            loaded, wishes, lambda: submitter(loaded, one_pass=True, accepted=accepted)
+        )
+        for granted, words in answers:
             click.echo(f"{'done' if granted else 'not done'}: {plain(words)}", err=not granted)
             failed |= not granted
     if failed:

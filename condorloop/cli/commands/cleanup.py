@@ -9,8 +9,8 @@ import time
 import click
 
 from condorloop.cli import cleanup_requests
-from condorloop.cli.options import RUN, CommonOptions, options
-from condorloop.cli.session import submitter
+from condorloop.cli.options import RUN, CommonOptions, accepting, options
+from condorloop.cli.session import agree, submitter
 from condorloop.cli.views.cleanup import cleanup_view
 from condorloop.cli.views.terminal import console
 from condorloop.cycle import cleaner
@@ -25,10 +25,13 @@ Examples:
 """
 )
 @options
+@accepting
 @click.argument("runs", metavar="[RUN]...", type=RUN, nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Show what there is and what would go; remove none.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def cleanup(given: CommonOptions, runs: tuple[int, ...], dry_run: bool, as_json: bool) -> None:
+def cleanup(
+    given: CommonOptions, runs: tuple[int, ...], dry_run: bool, as_json: bool, accept: bool
+) -> None:
     """Remove what the retention lets go of closed campaigns: of all runs, or of each RUN.
 
     How long what is kept stands in the section retention of a calibration's YAML file, or of the
@@ -39,6 +42,9 @@ def cleanup(given: CommonOptions, runs: tuple[int, ...], dry_run: bool, as_json:
     A running submitter does it, part by part; where none runs, this command does it.
     """
     loaded = given.load()
+    accepted = given.accepted(accept)
+    for complaint in () if dry_run else agree(loaded, accepted, only_stops=True):
+        click.echo(plain(complaint), err=True)
     now = time.time()
     found = cleanup_requests.look(loaded, runs, now)
     answers: list[tuple[bool, str]] = []
@@ -47,7 +53,10 @@ def cleanup(given: CommonOptions, runs: tuple[int, ...], dry_run: bool, as_json:
         console().print(cleanup_view(left, space, now, keeps_all=keeps_all))
     if found.anything_goes and not dry_run:
         for granted, words in cleanup_requests.ask(
-            loaded, runs, given.only, lambda: submitter(loaded, one_pass=True)
+            loaded,
+            runs,
+            given.only,
+            lambda: submitter(loaded, one_pass=True, accepted=accepted),
         ):
             answers.append((granted, words))
             if not as_json:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import click
 
+from condorloop import remembering
 from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.dagman import dry_run
+from condorloop.destinations import configured
+from condorloop.text import plain
 
 
 @click.command(
@@ -38,7 +41,9 @@ def render(
     files = dry_run.render(loaded, run_number, output.absolute(), click.echo)
     if not files:
         raise click.ClickException(f"run {run_number} has no RAW file that can be used")
+    for change in remembering.changed(loaded):
+        click.echo(plain(f"! {change}"), err=True)
     for file in files:
-        tags = ", ".join(loaded.calibrations[file.parts[-4]].harvest.upload.tags)
-        click.echo(f"# its UPLOAD node uploads to {tags}")
+        to = configured(loaded)[file.parts[-4]].destination
+        click.echo(f"# its UPLOAD node uploads to {to}")
         click.echo(f"cd {shlex.quote(str(file.parent))} && condor_submit_dag {file.name}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from condorloop.cli.help import examples
-from condorloop.cli.options import CommonOptions, options
+from condorloop.cli.options import CommonOptions, accepting, options
 from condorloop.cli.session import submitter
 from condorloop.runtime.logs import Format
 
@@ -35,13 +35,15 @@ def _logging(command: Callable[..., None]) -> Callable[..., None]:
     )
 )
 @options
+@accepting
 @_logging
-def run(given: CommonOptions, verbose: bool, log_format: str) -> None:
+def run(given: CommonOptions, verbose: bool, log_format: str, accept: bool) -> None:
     """Run the submitter until it is ended by SIGTERM or Ctrl-C; its DAGs go on.
 
     SIGHUP makes it read the calibrations' YAML files anew.
     """
-    with submitter(given.load(), verbose, Format(log_format)) as ours:
+    accepted = given.accepted(accept)
+    with submitter(given.load(), verbose, Format(log_format), accepted=accepted) as ours:
         signal.signal(
             signal.SIGHUP,
             lambda *_: ours.reload(given.load),
@@ -53,8 +55,10 @@ def run(given: CommonOptions, verbose: bool, log_format: str) -> None:
     epilog=examples("condorloop once -v                       what it sees, decides and does now")
 )
 @options
+@accepting
 @_logging
-def once(given: CommonOptions, verbose: bool, log_format: str) -> None:
+def once(given: CommonOptions, verbose: bool, log_format: str, accept: bool) -> None:
     """Make one pass of observe, decide, act, and end."""
-    with submitter(given.load(), verbose, Format(log_format), one_pass=True) as ours:
+    form, accepted = Format(log_format), given.accepted(accept)
+    with submitter(given.load(), verbose, form, one_pass=True, accepted=accepted) as ours:
         ours.once()

@@ -6,11 +6,13 @@ import json
 
 import click
 
+from condorloop import remembering
 from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.comparison import print_comparisons
 from condorloop.cli.views.configuration import config_json, print_config
 from condorloop.dagman import config_diff
+from condorloop.destinations import DestinationChanged
 
 
 @click.command(
@@ -32,17 +34,22 @@ from condorloop.dagman import config_diff
 def validate(
     given: CommonOptions, run_number: int | None, differences: bool, as_json: bool
 ) -> None:
-    """Check all configuration files, and say what they mean."""
+    """Check all configuration files, and say what they mean.
+
+    It ends with 1 if this work_dir remembers that payloads go elsewhere.
+    """
     if run_number is not None and not differences:
         raise click.UsageError("RUN goes with --diff")
     loaded = given.load()
     if differences:
-        found = list(config_diff.compare(loaded, run_number))
+        compared = list(config_diff.compare(loaded, run_number))
         if as_json:
-            click.echo(json.dumps(config_diff.to_json(found), indent=1))
+            click.echo(json.dumps(config_diff.to_json(compared), indent=1))
         else:
-            print_comparisons(found)
+            print_comparisons(compared)
     elif as_json:
         click.echo(json.dumps(config_json(loaded), indent=1))
     else:
         print_config(loaded)
+    if not differences and (found := remembering.changed(loaded)):
+        raise DestinationChanged(found)

@@ -12,6 +12,7 @@ from rich.table import Table
 from condorloop.cli.views.terminal import console, text
 from condorloop.config.loader import Config
 from condorloop.dagman.config_diff import own_settings
+from condorloop.destinations import configured
 
 
 def print_config(config: Config) -> None:
@@ -30,6 +31,7 @@ def print_config(config: Config) -> None:
             f"global tag {parameters.global_tag}"
         )
     )
+    to = configured(config)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("calibration", "runs", "stream", "payload"):
         table.add_column(title, overflow="fold")
@@ -41,7 +43,7 @@ def print_config(config: Config) -> None:
             text(calibration.name),
             text(f"{reco.filltype} {reco.l1hltmode}{beams}, at least {reco.min_ls} LS"),
             text(calibration.stream_path),
-            text(f"{', '.join(calibration.harvest.upload.tags)}, since: {since}"),
+            text(f"{to[calibration.name].destination}, since: {since}"),
         )
     terminal.print(table)
     for whose, settings in _not_the_default(config).items():

@@ -16,6 +16,7 @@ from condorloop.cli.views.terminal import age, counts, duration, shortened, text
 from condorloop.model.enums import CampaignState
 from condorloop.model.service import Service
 from condorloop.model.status import CampaignStatus, Status
+from condorloop.monitoring.status_file import CalibrationDestination
 
 CAMPAIGN_STYLES: Mapping[CampaignState, str] = {
     CampaignState.ACTIVE: "cyan",
@@ -48,7 +49,16 @@ def status_view(status: Status, now: float, *, submitter: str | None = "") -> Re
         *head(status, now, submitter),
         *([*problems, Text()] if problems else []),
         campaign_table(status.campaigns, now),
+        *destination_lines(status.destinations),
     )
+
+
+def destination_lines(destinations: Sequence[CalibrationDestination]) -> Iterator[Text]:
+    """Lay out where payloads go, a line for each calibration."""
+    if destinations:
+        yield Text()
+    for each in destinations:
+        yield text(f"{each.calibration}: payloads go to {each}")
 
 
 def head(status: Status, now: float, submitter: str | None) -> Iterator[Text]:

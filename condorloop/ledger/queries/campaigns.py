@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from condorloop.ledger.queries.dags import DagsView
 from condorloop.ledger.queries.raw_files import FilesView
+from condorloop.ledger_destinations import DestinationsView
 from condorloop.model.campaign import Campaign, CampaignKey, ProcessedOutputs, RawFile, WaitingFile
 from condorloop.model.enums import Artifact, CampaignState, NodeKind, RequestKind
 from condorloop.model.lumis import Lumis
@@ -22,7 +23,7 @@ BEGUN = "?"
 """What follows the name of something in a campaign's `cleaned` that is still being removed."""
 
 
-class LedgerView(FilesView, DagsView):
+class LedgerView(FilesView, DagsView, DestinationsView):
     """What the loop reads of the ledger."""
 
     def has(self, key: CampaignKey) -> bool:
@@ -77,6 +78,7 @@ class LedgerView(FilesView, DagsView):
                 made_by=r["made_by"],
                 made_at=r["made_at"],
                 reason=r["reason"],
+                accept_destination=bool(r["accept_destination"]),
                 begun=r["answer"],
             )
             for r in self._all("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")

@@ -8,6 +8,7 @@ import yaml
 
 from condorloop.config.loader import load
 from condorloop.cycle.cleaner import EVERY, Cleaner, going, inventories
+from condorloop.destinations import configured
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import Artifact, CampaignState, NodeKind, RequestKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord
@@ -55,6 +56,7 @@ class Place:
             *(frozenset([0]), Lumis.parse("1-4"), 10, START), outcome=UploadOutcome.UPLOADED
         )
         self.ledger.record_harvest(self.dag, self.campaign.id, covered)
+        self.ledger.remember_destinations(configured(self.config), START)
 
     @property
     def campaign(self):

@@ -96,7 +96,7 @@ class Place:
         [dag] = self.campaign.dags
         return dag
 
-    def ask(self, kind, node=None, *, calibration=None, everything=False, reason=""):
+    def ask(self, kind, node=None, *, calibration=None, everything=False, reason="", accept=False):
         with Requests(self.ledger.path) as requests:
             return requests.ask(
                 kind,
@@ -107,6 +107,7 @@ class Place:
                 made_by="alice@node",
                 now=START,
                 reason=reason,
+                accept_destination=accept,
             )
 
     def grant(self):
@@ -154,6 +155,61 @@ def test_a_dag_of_a_calibration_that_is_not_configured_is_submitted_as_it_was_wr
     with_other_calibrations(place, others)
     assert place.granted(RequestKind.RESUBMIT)[0]
     assert dag_file(place.run_dir, 0).read_text() == before
+    assert place.pool.told == [("submit", f"{KEY} b000")]
+
+
+def upload_elsewhere(place, tag="Ped_prompt"):
+    """Let the submitter have another tag configured."""
+    known = place.config.calibrations[KEY.calibration]
+    upload = known.harvest.upload.model_copy(update={"tags": {tag: {}}})
+    harvest = known.harvest.model_copy(update={"upload": upload})
+    changed = known.model_copy(update={"harvest": harvest})
+    with_other_calibrations(place, {KEY.calibration: changed})
+
+
+def tags_of(place):
+    manifest = read_json(dag_file(place.run_dir, 0).with_name(MANIFEST))
+    return set(manifest["upload"]["metadata"]["destinationTags"])
+
+
+def test_a_dag_that_a_person_submits_again_keeps_its_destination_and_he_is_told(place):
+    place.ledger.dag_ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
+    own = tags_of(place)
+    upload_elsewhere(place)
+    granted, words = place.granted(RequestKind.RESUBMIT)
+    assert granted
+    assert f"b000 keeps its destination {', '.join(own)} in" in words
+    assert "(configured: Ped_prompt in" in words
+    assert tags_of(place) == own
+
+
+def test_a_rescue_keeps_the_destination(place):
+    place.ledger.dag_ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
+    own = tags_of(place)
+    upload_elsewhere(place)
+    place.launcher.rescue(KEY, place.dag, "a test", {}, START + 60)
+    assert tags_of(place) == own
+    assert place.pool.told == [("submit", f"{KEY} b000")]
+
+
+def test_on_a_persons_word_a_dag_takes_the_configured_destination(place, caplog):
+    place.ledger.dag_ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
+    upload_elsewhere(place)
+    granted, words = place.granted(RequestKind.RESUBMIT, accept=True)
+    assert granted
+    assert "b000 takes the destination Ped_prompt in" in words
+    assert tags_of(place) == {"Ped_prompt"}
+    assert any(r.levelname == "WARNING" and "Ped_prompt" in r.getMessage() for r in caplog.records)
+
+
+def test_a_word_that_a_silent_schedd_delays_is_kept(place):
+    place.ledger.dag_ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
+    upload_elsewhere(place)
+    place.pool.silent = True
+    place.granted(RequestKind.RESUBMIT, accept=True)
+    place.pool.silent = False
+    place.launcher.submit_planned(KEY, place.dag, START + 90)
+    assert tags_of(place) == {"Ped_prompt"}
     assert place.pool.told == [("submit", f"{KEY} b000")]
 
 

@@ -1,15 +1,18 @@
 """A DAG that is submitted again gets the present configuration, and tells what was made before."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from condorloop.config.resources import Resources
 from condorloop.dagman import rerender
+from condorloop.dagman.keeping import mods_of
 from condorloop.dagman.logs.dag_records import read
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import EARLIER, renew
+from condorloop.destinations import written as written_destination
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
 from condorloop.rundir import durable
@@ -161,3 +164,128 @@ def test_nothing_else_of_a_manifest_is_lost(written):
     assert read_json(path).keys() == keys
     assert EARLIER not in keys
     assert rerender.TAKEN_OUT not in keys
+
+
+TRIAL = {"destinationTags": {"Ped_trial": {}}, "destinationDatabase": "oracle://prep/CONDITIONS"}
+ADDRESS = ("-u", "https://trial/%s/")
+
+
+def elsewhere(renderer, tag="Ped_trial", **upload):
+    """A renderer whose calibration uploads elsewhere, under a tag that its HARVEST names."""
+    present = renderer.config
+    before = present.calibrations[KEY.calibration]
+    harvest = before.harvest
+    driver = harvest.cms_driver.model_copy(update={"config_mods": (f"process.a.tag = '{tag}'",)})
+    goes = {"tags": {tag: {}}, "database": TRIAL["destinationDatabase"], "input_tag": tag, **upload}
+    changed = harvest.model_copy(
+        update={"cms_driver": driver, "upload": harvest.upload.model_copy(update=goes)}
+    )
+    calibrations = {
+        **present.calibrations,
+        KEY.calibration: before.model_copy(update={"harvest": changed}),
+    }
+    return replace(renderer, config=replace(present, calibrations=calibrations))
+
+
+@pytest.fixture
+def trial(written):
+    """A DAG that was written for a trial, and a renderer with the real destination."""
+    before, after = written
+    folder = folder_of(before)
+    shutil.rmtree(folder)
+    conditions = before.config.site.conditions.model_copy(update={"options": ("-d", *ADDRESS)})
+    site = before.config.site.model_copy(update={"conditions": conditions})
+    at_trial = replace(elsewhere(before), config=replace(elsewhere(before).config, site=site))
+    at_trial.write(PLAN)
+    return at_trial, after
+
+
+def test_a_dag_keeps_its_destination_and_all_else_is_brought_up_to_date(trial):
+    before, after = trial
+    path = folder_of(before) / MANIFEST
+    metadata = read_json(path)["upload"]["metadata"]
+    assert renew(after, KEY, PLAN.number, {})
+    told = read_json(path)
+    assert told["upload"]["metadata"] == metadata
+    assert metadata["destinationTags"] == TRIAL["destinationTags"]
+    assert told["conditions"]["command"] == ["uploadConditions.py", *ADDRESS]
+    assert told["release"] == RELEASE
+    script = (path.parent / "harvest.sh").read_text()
+    assert "process.a.tag = " in script
+    assert "Ped_trial" in script
+    assert RELEASE in script
+    assert "request_memory = 12345M" in dag_file(after.run_dir(KEY), PLAN.number).read_text()
+    assert not renew(after, KEY, PLAN.number, {})
+
+
+def test_it_keeps_it_however_often_the_configured_one_changes(trial):
+    before, after = trial
+    there = read_json(folder_of(before) / MANIFEST)["upload"]["metadata"]
+    for tag in ("Ped_prompt", "Ped_other"):
+        renew(elsewhere(after, tag), KEY, PLAN.number, {})
+        assert read_json(folder_of(before) / MANIFEST)["upload"]["metadata"] == there
+    renew(before, KEY, PLAN.number, {})
+    assert written_destination(read_json(folder_of(before) / MANIFEST)) == written_destination(
+        before.manifest(PLAN)
+    )
+
+
+def test_another_service_alone_is_another_destination(written):
+    before, _ = written
+    conditions = before.config.site.conditions.model_copy(update={"options": ADDRESS})
+    site = before.config.site.model_copy(update={"conditions": conditions})
+    moved = replace(before, config=replace(before.config, site=site))
+    renew(moved, KEY, PLAN.number, {})
+    path = folder_of(before) / MANIFEST
+    assert read_json(path)["conditions"]["command"] == ["uploadConditions.py"]
+    renew(moved, KEY, PLAN.number, {}, accept_destination=True)
+    assert read_json(path)["conditions"]["command"] == ["uploadConditions.py", *ADDRESS]
+
+
+def test_on_a_persons_word_it_takes_the_configured_one_whole(trial, tmp_path):
+    _, after = trial
+    assert renew(after, KEY, PLAN.number, {}, accept_destination=True)
+    taken = everything(folder_of(after))
+    folder_of(after).rename(tmp_path / "aside")
+    after.write(PLAN)
+    assert everything(folder_of(after)) == taken
+
+
+def test_a_payload_that_is_made_is_sent_to_the_accepted_destination_by_its_own_tag(trial):
+    before, after = trial
+    [harvest] = PLAN.of_kind(NodeKind.HARVEST)
+    beside = after.run_dir(KEY) / harvest.output
+    beside.mkdir()
+    done(before, "HARVEST")
+    told = read_json(folder_of(before) / MANIFEST)["upload"]
+    write_json(beside / told["metadata_filename"], told["metadata"])
+    renew(after, KEY, PLAN.number, {})
+    assert read_json(beside / told["metadata_filename"]) == told["metadata"]
+    renew(after, KEY, PLAN.number, {}, accept_destination=True)
+    real = after.manifest(PLAN)["upload"]["metadata"]
+    assert read_json(beside / told["metadata_filename"]) == real | {"inputTag": "Ped_trial"}
+    assert not renew(after, KEY, PLAN.number, {})
+
+
+def test_a_manifest_that_does_not_say_where_its_dag_uploads_to_is_not_written_anew(trial):
+    before, after = trial
+    path = folder_of(before) / MANIFEST
+    told = read_json(path)
+    del told["upload"]["metadata"]["destinationTags"]
+    write_json(path, told)
+    there = everything(folder_of(before))
+    with pytest.raises(ValueError, match="where it uploads to"):
+        renew(after, KEY, PLAN.number, {})
+    assert everything(folder_of(before)) == there
+
+
+@pytest.mark.parametrize("mods", [(), ("a = 'b'",), ('a = "it\'s"', "b = '$HOME `x` \\n'")])
+def test_the_lines_of_a_harvest_are_read_back_from_its_script(written, mods):
+    before, _ = written
+    changed = elsewhere(before)
+    calibration = changed.config.calibrations[KEY.calibration]
+    driver = calibration.harvest.cms_driver.model_copy(update={"config_mods": mods})
+    harvest = calibration.harvest.model_copy(update={"cms_driver": driver})
+    calibrations = {KEY.calibration: calibration.model_copy(update={"harvest": harvest})}
+    renderer = replace(before, config=replace(before.config, calibrations=calibrations))
+    assert mods_of(renderer.texts(PLAN)["harvest.sh"]) == mods

@@ -65,7 +65,9 @@ def test_the_holds_of_a_person_use_nothing_up():
     assert released(code=12, count=6, since=60, by_person=0) is False
 
 
-SITE = Site.model_validate(yaml.safe_load(examples.SITE.format(work_dir="/work")))
+SITE = Site.model_validate(
+    yaml.safe_load(examples.SITE.format(work_dir="/work", calibrations="/mine"))
+)
 
 names = st.from_regex(r"[A-H_][A-H_a-h0-9]{0,9}", fullmatch=True)
 texts = (printable | awkward).filter(

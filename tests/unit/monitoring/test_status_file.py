@@ -15,7 +15,15 @@ from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
 from condorloop.model.status import Decision, LumiSets, Problem, ProblemKind, jobs_in_queue
-from condorloop.monitoring.status_file import StatusError, json_schema, only, read, to_json, write
+from condorloop.monitoring.status_file import (
+    CalibrationDestination,
+    StatusError,
+    json_schema,
+    only,
+    read,
+    to_json,
+    write,
+)
 from tests.unit.examples import START, campaign_status, loop_status
 
 
@@ -145,3 +153,15 @@ def test_a_narrow_terminal_still_shows_run_and_state(width):
     text = printed(loop_status(campaign_status(lumis=nothing, fates={}, uploads=0)), width)
     assert "398600" in text
     assert "active" in text
+
+
+def test_where_payloads_go_is_shown_and_a_choice_of_calibrations_has_its_own():
+    both = (
+        CalibrationDestination("EcalPedestals", "oracle://prep/X", ("Ped_a", "Ped_b")),
+        CalibrationDestination("BeamSpot", "oracle://prod/X", ("Spot",), "-u https://here/%s/"),
+    )
+    status = loop_status(destinations=both)
+    text = printed(status)
+    assert "EcalPedestals: payloads go to Ped_a, Ped_b in oracle://prep/X" in text
+    assert "BeamSpot: payloads go to Spot in oracle://prod/X by -u https://here/%s/" in text
+    assert only(status, ["BeamSpot"]).destinations == both[1:]

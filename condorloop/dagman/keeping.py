@@ -1,0 +1,124 @@
+"""The destination of a DAG that has been written: it stays until a person says otherwise.
+
+Knows where it stands: in the manifest's upload metadata and command, and in the HARVEST script,
+whose lines name the tag that a payload gets in its file.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from condorloop.dagman.plan import DagPlan
+from condorloop.dagman.render import Renderer
+from condorloop.destinations import (
+    Destination,
+    address_of,
+    configured,
+    without_address,
+    written,
+)
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import NodeKind
+from condorloop.rundir.durable import read_json, write_json
+from condorloop.rundir.layout import MANIFEST, dag_dir
+
+SCRIPT = "harvest.sh"
+_MOD = re.compile(r"""^printf '%s\\n' (.+) >> "\$output\.py"$""", re.MULTILINE)
+
+
+def destination_of(runs: Path, number: int) -> Destination | None:
+    """The destination that a DAG was written with; None if its manifest does not say."""
+    return written(read_json(dag_dir(runs, number) / MANIFEST))
+
+
+def configured_destination(renderer: Renderer, calibration: str) -> Destination | None:
+    """The destination that is configured; None of a calibration that is not."""
+    found = configured(renderer.config).get(calibration)
+    return found.destination if found else None
+
+
+def keeps(renderer: Renderer, key: CampaignKey, told: Mapping[str, Any]) -> bool:
+    """Whether a DAG has another destination than the configured one, and so keeps its own.
+
+    Raises
+    ------
+    ValueError
+        Its manifest does not say where it uploads to.
+    """
+    own = written(told)
+    if own is None:
+        raise ValueError(f"{MANIFEST} of a DAG of {key} does not say where it uploads to")
+    return own != configured_destination(renderer, key.calibration)
+
+
+def mods_of(script: str) -> tuple[str, ...]:
+    r"""The lines that a HARVEST script appends to its job's configuration.
+
+    >>> mods_of("printf '%s\\n' 'process.a = \"b\"' >> \"$output.py\"")
+    ('process.a = "b"',)
+    """
+    return tuple(" ".join(shlex.split(found)) for found in _MOD.findall(script))
+
+
+def with_mods_of(renderer: Renderer, key: CampaignKey, folder: Path) -> Renderer:
+    """Give a renderer whose HARVEST scripts name the same tag as the one that stands in a folder.
+
+    Raises
+    ------
+    OSError
+        There is no script.
+    """
+    mods = mods_of((folder / SCRIPT).read_text(encoding="utf-8"))
+    calibration = renderer.config.calibrations[key.calibration]
+    driver = calibration.harvest.cms_driver.model_copy(update={"config_mods": mods})
+    harvest = calibration.harvest.model_copy(update={"cms_driver": driver})
+    changed = calibration.model_copy(update={"harvest": harvest})
+    calibrations = {**renderer.config.calibrations, key.calibration: changed}
+    return replace(renderer, config=replace(renderer.config, calibrations=calibrations))
+
+
+def with_destination_of(told: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the present manifest of a DAG, with the destination that it had."""
+    tool, *options = present["conditions"]["command"]
+    before = told.get("conditions", {}).get("command", [])
+    command = [tool, *without_address(options), *address_of(before[1:])]
+    return {
+        **present,
+        "conditions": {**present["conditions"], "command": command},
+        "upload": {**present["upload"], "metadata": told["upload"]["metadata"]},
+    }
+
+
+def with_tag_of_payload(
+    told: Mapping[str, Any], present: Mapping[str, Any], plan: DagPlan, runs: Path
+) -> dict[str, Any]:
+    """Give the present manifest of a DAG, whose payload keeps the tag that it has in its file.
+
+    That is so once HARVEST has made it.
+    """
+    upload = present["upload"]
+    before = told["upload"]["metadata"].get("inputTag")
+    made = any((runs / h.witness).exists() for h in plan.of_kind(NodeKind.HARVEST))
+    if before is None or not made:
+        return dict(present)
+    return {**present, "upload": {**upload, "metadata": {**upload["metadata"], "inputTag": before}}}
+
+
+def send_elsewhere(manifest: Mapping[str, Any], plan: DagPlan, runs: Path) -> None:
+    """Write what a manifest says beside a payload that HARVEST has made, to be sent with it.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    upload = manifest["upload"]
+    for harvest in plan.of_kind(NodeKind.HARVEST):
+        file = runs / harvest.output / upload["metadata_filename"]
+        if file.exists():
+            write_json(file, upload["metadata"])
