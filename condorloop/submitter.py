@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 
-from condorloop import remembering
 from condorloop.config.loader import Config
 from condorloop.cycle.archiver import Archiver
 from condorloop.cycle.campaign_state import set_state
@@ -27,6 +26,7 @@ from condorloop.cycle.ports import Ports
 from condorloop.cycle.reload import ConfigReload
 from condorloop.cycle.request_handler import RequestHandler
 from condorloop.cycle.tracker import Tracker
+from condorloop.dagman import destination_memory
 from condorloop.dagman.adoption import free_numbers
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
@@ -121,7 +121,7 @@ class Submitter:
         calibrations = ", ".join(self._config.calibrations)
         name = self._config.site.name
         log.info("condorloop starts at site %s with SQLite %s: %s", name, SQLITE, calibrations)
-        remembering.tell(self._config)
+        destination_memory.tell(self._config)
         self._publisher.announce(self._config)
         next_poll = time.monotonic()
         while not self._shutdown.wished:
@@ -141,7 +141,7 @@ class Submitter:
 
     def once(self) -> None:
         """Make one whole pass: what is new is probed and acted on before it returns."""
-        remembering.tell(self._config)
+        destination_memory.tell(self._config)
         try:
             self.cycle()
             self._intake.settle(self._clock, self._wakeup)
@@ -181,7 +181,7 @@ class Submitter:
         self._systemd.reloading()
         now = self._clock()
         config = self._reload.take_up(
-            self._config, now, lambda read: remembering.take_up(self._ledger, read, now)
+            self._config, now, lambda read: destination_memory.take_up(self._ledger, read, now)
         )
         if config is None:
             return
@@ -190,7 +190,7 @@ class Submitter:
         self._renderer = Renderer(config, config.site.work_dir, self._ledger.id)
         self._launcher.renderer = self._tracker.renderer = self._renderer
         logs.follow(config.calibrations)
-        remembering.tell(config)
+        destination_memory.tell(config)
 
     def _campaigns(self, now: float) -> list[Campaign]:
         """The campaigns with work to do."""

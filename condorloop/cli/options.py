@@ -17,9 +17,9 @@ from click.shell_completion import CompletionItem
 
 from condorloop import config
 from condorloop.cli import completions
+from condorloop.config.destinations import ACCEPT
 from condorloop.config.loader import Config, Known, NotNamed
 from condorloop.config.site import Site
-from condorloop.destinations import ACCEPT
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.rundir.layout import LEDGER

@@ -15,10 +15,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from condorloop.config.destinations import Destination, configured, kept, taken
 from condorloop.config.loader import Config
 from condorloop.cycle.request_handler import planned
-from condorloop.dagman.keeping import destination_of
-from condorloop.destinations import Destination, configured, kept, taken
+from condorloop.dagman.written_destination import destination_of
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.requests import Requests

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from condorloop import remembering
+from condorloop.config.destinations import ACCEPT, DestinationChanged
 from condorloop.config.loader import Config
-from condorloop.destinations import ACCEPT, DestinationChanged
+from condorloop.dagman import destination_memory
 from condorloop.ledger.trial import refuse_unfit_sqlite
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import LEDGER
@@ -47,9 +47,9 @@ def agree(
         The work_dir remembers others.
     """
     if running_submitter(loaded.site.work_dir) is None:
-        remembering.check(loaded, accepted)
+        destination_memory.check(loaded, accepted)
         return ()
-    found = remembering.changed(loaded)
+    found = destination_memory.changed(loaded)
     if found and not only_stops:
         raise DestinationChanged(found, _RUNS)
     return tuple(map(str, found))
@@ -85,14 +85,14 @@ def submitter(
     work_dir = loaded.site.work_dir
     prepare(work_dir)
     with sole_submitter(work_dir, one_pass=one_pass):
-        remembering.check(loaded, accepted)
+        destination_memory.check(loaded, accepted)
         logs.start(work_dir, loaded.calibrations, verbose=verbose, form=form)
         for line in close_to_others(work_dir):
             log.warning("%s", line)
         refuse_unfit_sqlite(work_dir)
         path = work_dir / LEDGER
         with open_ledger(path, loaded.calibrations, time.time()) as ledger:
-            remembering.take_up(ledger, loaded, time.time(), accepted)
+            destination_memory.take_up(ledger, loaded, time.time(), accepted)
             ours = Submitter(loaded, ledger)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, ours.interrupt)

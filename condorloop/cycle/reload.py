@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from condorloop.config.destinations import ACCEPT, DestinationChanged
 from condorloop.config.loader import Config, ConfigError
 from condorloop.config.site import Site
-from condorloop.destinations import ACCEPT, DestinationChanged
 from condorloop.ledger.connection import LedgerError
 
 _REMEDY = (

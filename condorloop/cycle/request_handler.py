@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 
+from condorloop.config.destinations import kept, taken
 from condorloop.cycle.campaign_state import set_state
 from condorloop.cycle.cleaner import ON_REQUEST, Cleaner
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.ports import Pool
-from condorloop.dagman import keeping
+from condorloop.dagman import written_destination
 from condorloop.dagman.rerender import renew
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.destinations import kept, taken
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
@@ -177,8 +177,8 @@ class RequestHandler:
     def _where(self, key: CampaignKey, dag: Dag, *, accept: bool) -> str:
         """Say where a DAG uploads to that is submitted again; empty if that is as configured."""
         renderer = self._launcher.renderer
-        own = keeping.destination_of(renderer.run_dir(key), dag.number)
-        to = keeping.configured_destination(renderer, key.calibration)
+        own = written_destination.destination_of(renderer.run_dir(key), dag.number)
+        to = written_destination.configured_destination(renderer, key.calibration)
         if own is None or to is None or own == to:
             return ""
         return (taken if accept else kept)(dag.label, own, to)

@@ -22,9 +22,8 @@ from condorloop.dagman.replan import plan_of
 from condorloop.dagman.rerender import EARLIER, TAKEN_OUT
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
-from condorloop.recovery.scan import newest_first
 from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import MANIFEST
+from condorloop.rundir.layout import MANIFEST, newest_first
 
 CONTEXT = 2
 """Lines around a change that are shown with it."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from condorloop.dagman import keeping
+from condorloop.dagman import written_destination
 from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer, write_texts
 from condorloop.dagman.replan import Dropped, plan_of, without
@@ -58,17 +58,17 @@ def renew(
         return False
     before = plan_of(told)
     plan = without(before, dropped)
-    differs = keeping.keeps(renderer, key, told)
+    differs = written_destination.keeps(renderer, key, told)
     if differs and not accept_destination:
-        renderer = keeping.with_mods_of(renderer, key, folder)
+        renderer = written_destination.with_mods_of(renderer, key, folder)
     changed = write_texts(folder, renderer.texts(plan))
     manifest = _manifest(renderer, plan, told, runs)
     if differs and not accept_destination:
-        manifest = keeping.with_destination_of(told, manifest)
+        manifest = written_destination.with_destination_of(told, manifest)
     else:
-        manifest = keeping.with_tag_of_payload(told, manifest, plan, runs)
+        manifest = written_destination.with_tag_of_payload(told, manifest, plan, runs)
     if differs and accept_destination:
-        keeping.send_elsewhere(manifest, plan, runs)
+        written_destination.send_elsewhere(manifest, plan, runs)
     if plan != before:
         manifest[TAKEN_OUT] = True
     if manifest != told:

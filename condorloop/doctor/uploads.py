@@ -14,10 +14,10 @@ from pathlib import Path
 
 import requests
 
-from condorloop import remembering
 from condorloop.config import credentials
+from condorloop.config.destinations import ACCEPT, configured
 from condorloop.config.loader import Config
-from condorloop.destinations import ACCEPT, configured
+from condorloop.dagman import destination_memory
 from condorloop.doctor.checks import Check, Examination, fine, stops
 from condorloop.doctor.oms import certificate
 from condorloop.doctor.web import answer
@@ -57,7 +57,7 @@ def examinations(config: Config) -> list[Examination]:
 
 def look_at_destinations(config: Config) -> Iterator[Check]:
     """Look whether payloads go where this work_dir remembers that they went."""
-    changed = {change.calibration: change for change in remembering.changed(config)}
+    changed = {change.calibration: change for change in destination_memory.changed(config)}
     for name, each in configured(config).items():
         what = f"destination {name}"
         if name in changed:

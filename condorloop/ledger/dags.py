@@ -12,13 +12,13 @@ from dataclasses import astuple
 
 from condorloop.ledger.archive import LedgerArchive
 from condorloop.ledger.changes import LedgerChanges
+from condorloop.ledger.destinations import LedgerDestinations
 from condorloop.ledger.luminosity import LedgerLuminosity
 from condorloop.ledger.notifications import LedgerTold
 from condorloop.ledger.queries.retention import LedgerRetention
 from condorloop.ledger.queries.status import LedgerSummary
 from condorloop.ledger.queries.uploads import LedgerUploads
 from condorloop.ledger.retries import LedgerRetries
-from condorloop.ledger_destinations import LedgerDestinations
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis

@@ -16,7 +16,6 @@ from condorloop.model.lumi_fates import LOST, LumiState
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
-from condorloop.monitoring.status_file import CalibrationDestination
 
 
 def _lumis(given: object) -> Lumis:
@@ -223,3 +222,21 @@ def jobs_in_queue(key: CampaignKey, dags: Iterable[QueuedDag]) -> dict[str, int]
     counts = [dag.counts for dag in dags if dag.key == key]
     states = ("Idle", "Running", "Held")
     return {s.lower(): sum(c.get(f"Jobs{s}", 0) for c in counts) for s in states}
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationDestination:
+    """Where the payloads of a calibration go: the tags, the database, and the service.
+
+    `service` has the options with which uploadConditions.py is told where to send; it is empty
+    where the tool chooses by the database.
+    """
+
+    calibration: str
+    database: str
+    tags: tuple[str, ...]
+    service: str = ""
+
+    def __str__(self) -> str:
+        by = f" by {self.service}" if self.service else ""
+        return f"{', '.join(self.tags)} in {self.database}{by}"

@@ -11,20 +11,26 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from condorloop.config.destinations import configured
 from condorloop.config.loader import Config
-from condorloop.destinations import configured
 from condorloop.ledger.queries.uploads import RecentLatencies
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.model.service import Service
-from condorloop.model.status import CampaignStatus, Status, by_urgency, jobs_in_queue
+from condorloop.model.status import (
+    CalibrationDestination,
+    CampaignStatus,
+    Status,
+    by_urgency,
+    jobs_in_queue,
+)
 from condorloop.monitoring import problems, status_page
 from condorloop.monitoring.caches import RecentSummaries
 from condorloop.monitoring.disk_watch import DiskWatch
 from condorloop.monitoring.log_tail import Decisions
 from condorloop.monitoring.notifications.announcer import Announcer
-from condorloop.monitoring.status_file import CalibrationDestination, write
+from condorloop.monitoring.status_file import write
 from condorloop.monitoring.ticket_watch import TicketWatch
 from condorloop.policy.window import end_of, longest
 

@@ -6,7 +6,7 @@ Knows the fields of ``status.json`` and how they are written and read; it decide
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,6 @@ from condorloop.rundir.durable import write_json
 
 STATUS = "status.json"
 """Its name in the work_dir."""
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationDestination:
-    """Where the payloads of a calibration go: the tags, the database, and the service.
-
-    `service` has the options with which uploadConditions.py is told where to send; it is empty
-    where the tool chooses by the database.
-    """
-
-    calibration: str
-    database: str
-    tags: tuple[str, ...]
-    service: str = ""
-
-    def __str__(self) -> str:
-        by = f" by {self.service}" if self.service else ""
-        return f"{', '.join(self.tags)} in {self.database}{by}"
 
 
 def only(status: Status, calibrations: Collection[str]) -> Status:

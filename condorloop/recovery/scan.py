@@ -32,7 +32,6 @@ UNKNOWN_SIZE = -1
 """The size of a RAW file that was read, and of which nobody has told how large it was."""
 
 _RUN = re.compile(r"run([0-9]{1,9})")
-_NUMBER = re.compile(r"(?:run|dag)([0-9]+)")
 _BATCH = re.compile(r"_b([0-9]+)_[0-9]+")
 
 
@@ -87,18 +86,6 @@ class CampaignOnDisk:
         """The LS and events of the best payload that is known to be in the database."""
         told = (found.uploaded for found in self.dags)
         return max(told, key=lambda u: (len(u[0]), u[1]), default=(EMPTY, 0))
-
-
-def newest_first(folder: Path, run: int | None = None) -> list[Path]:
-    """Find the manifests of a calibration, or of one of its runs, by run and DAG."""
-    runs = "run*" if run is None else f"run{run}"
-    return sorted(folder.glob(f"{runs}/dag*/{MANIFEST}"), key=_age, reverse=True)
-
-
-def _age(manifest: Path) -> tuple[int, ...]:
-    """Sort the manifests of a calibration by run and DAG."""
-    names = manifest.parts[-3:-1]
-    return tuple(int(m[1]) if (m := _NUMBER.fullmatch(name)) else -1 for name in names)
 
 
 def owner_of(work_dir: Path) -> str | None:

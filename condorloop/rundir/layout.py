@@ -7,6 +7,7 @@ used on the access point by the submitter and by the DAG's own scripts, so it im
 from __future__ import annotations
 
 import glob
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,3 +87,18 @@ def iso_time(seconds: float) -> str:
 def outputs(runs: Path, name: str) -> list[Path]:
     """The files that the RECO node of an output has left in the run directory: witness and all."""
     return sorted(p for p in runs.glob(f"{glob.escape(name)}*") if p.is_file())
+
+
+_NUMBER = re.compile(r"(?:run|dag)([0-9]+)")
+
+
+def newest_first(folder: Path, run: int | None = None) -> list[Path]:
+    """Find the manifests of a calibration, or of one of its runs, by run and DAG."""
+    runs = "run*" if run is None else f"run{run}"
+    return sorted(folder.glob(f"{runs}/dag*/{MANIFEST}"), key=_age, reverse=True)
+
+
+def _age(manifest: Path) -> tuple[int, ...]:
+    """Sort the manifests of a calibration by run and DAG."""
+    names = manifest.parts[-3:-1]
+    return tuple(int(m[1]) if (m := _NUMBER.fullmatch(name)) else -1 for name in names)

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.service import Service
-from condorloop.monitoring.status_file import CalibrationDestination
+from condorloop.model.status import CalibrationDestination
 from tests.web import situations
 
 

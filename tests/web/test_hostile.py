@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from condorloop.model.service import Service
-from condorloop.model.status import Decision, Problem, ProblemKind
-from condorloop.monitoring.status_file import CalibrationDestination
+from condorloop.model.status import CalibrationDestination, Decision, Problem, ProblemKind
 from tests.web import situations
 
 ODD = [

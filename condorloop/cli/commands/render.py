@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from condorloop import remembering
 from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
-from condorloop.dagman import dry_run
-from condorloop.destinations import configured
+from condorloop.config.destinations import configured
+from condorloop.dagman import destination_memory, dry_run
 from condorloop.text import plain
 
 
@@ -41,7 +40,7 @@ def render(
     files = dry_run.render(loaded, run_number, output.absolute(), click.echo)
     if not files:
         raise click.ClickException(f"run {run_number} has no RAW file that can be used")
-    for change in remembering.changed(loaded):
+    for change in destination_memory.changed(loaded):
         click.echo(plain(f"! {change}"), err=True)
     for file in files:
         to = configured(loaded)[file.parts[-4]].destination

@@ -6,13 +6,12 @@ import json
 
 import click
 
-from condorloop import remembering
 from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.comparison import print_comparisons
 from condorloop.cli.views.configuration import config_json, print_config
-from condorloop.dagman import config_diff
-from condorloop.destinations import DestinationChanged
+from condorloop.config.destinations import DestinationChanged
+from condorloop.dagman import config_diff, destination_memory
 
 
 @click.command(
@@ -51,5 +50,5 @@ def validate(
         click.echo(json.dumps(config_json(loaded), indent=1))
     else:
         print_config(loaded)
-    if not differences and (found := remembering.changed(loaded)):
+    if not differences and (found := destination_memory.changed(loaded)):
         raise DestinationChanged(found)

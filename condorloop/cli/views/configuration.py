@@ -10,9 +10,9 @@ from typing import Any
 from rich.table import Table
 
 from condorloop.cli.views.terminal import console, text
+from condorloop.config.destinations import configured
 from condorloop.config.loader import Config
 from condorloop.dagman.config_diff import own_settings
-from condorloop.destinations import configured
 
 
 def print_config(config: Config) -> None:

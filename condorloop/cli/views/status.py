@@ -15,8 +15,7 @@ from condorloop.cli.views.table import Column, FittingTable
 from condorloop.cli.views.terminal import age, counts, duration, shortened, text
 from condorloop.model.enums import CampaignState
 from condorloop.model.service import Service
-from condorloop.model.status import CampaignStatus, Status
-from condorloop.monitoring.status_file import CalibrationDestination
+from condorloop.model.status import CalibrationDestination, CampaignStatus, Status
 
 CAMPAIGN_STYLES: Mapping[CampaignState, str] = {
     CampaignState.ACTIVE: "cyan",

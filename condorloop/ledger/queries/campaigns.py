@@ -10,9 +10,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
+from condorloop.ledger.destinations import DestinationsView
 from condorloop.ledger.queries.dags import DagsView
 from condorloop.ledger.queries.raw_files import FilesView
-from condorloop.ledger_destinations import DestinationsView
 from condorloop.model.campaign import Campaign, CampaignKey, ProcessedOutputs, RawFile, WaitingFile
 from condorloop.model.enums import Artifact, CampaignState, NodeKind, RequestKind
 from condorloop.model.lumis import Lumis

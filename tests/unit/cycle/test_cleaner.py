@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from condorloop.config.destinations import configured
 from condorloop.config.loader import load
 from condorloop.cycle.cleaner import EVERY, Cleaner, going, inventories
-from condorloop.destinations import configured
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import Artifact, CampaignState, NodeKind, RequestKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from condorloop.config.destinations import written as written_destination
 from condorloop.config.resources import Resources
 from condorloop.dagman import rerender
-from condorloop.dagman.keeping import mods_of
 from condorloop.dagman.logs.dag_records import read
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import EARLIER, renew
-from condorloop.destinations import written as written_destination
+from condorloop.dagman.written_destination import mods_of
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
 from condorloop.rundir import durable

@@ -14,16 +14,15 @@ from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
-from condorloop.model.status import Decision, LumiSets, Problem, ProblemKind, jobs_in_queue
-from condorloop.monitoring.status_file import (
+from condorloop.model.status import (
     CalibrationDestination,
-    StatusError,
-    json_schema,
-    only,
-    read,
-    to_json,
-    write,
+    Decision,
+    LumiSets,
+    Problem,
+    ProblemKind,
+    jobs_in_queue,
 )
+from condorloop.monitoring.status_file import StatusError, json_schema, only, read, to_json, write
 from tests.unit.examples import START, campaign_status, loop_status
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.destinations import (
+from condorloop.config.destinations import (
     Address,
     Change,
     Configured,

@@ -7,12 +7,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from condorloop import remembering
 from condorloop.cli.main import cli
+from condorloop.config.destinations import ACCEPT, DestinationChanged
 from condorloop.config.loader import load
+from condorloop.dagman import destination_memory
 from condorloop.dagman.plan import plan_batch, planned_nodes
 from condorloop.dagman.render import Renderer
-from condorloop.destinations import ACCEPT, DestinationChanged
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch
 from condorloop.model.jobs import FailedNode
@@ -50,7 +50,7 @@ class Place:
         self.work_dir.mkdir()
         plan = plan_batch(KEY, calibration(), Batch(0, (raw_file(1, 1, 4),)), 0, 0)
         with Ledger(self.work_dir / LEDGER, "ledger") as ledger:
-            remembering.take_up(ledger, loaded, START)
+            destination_memory.take_up(ledger, loaded, START)
             ledger.latch(KEY, "/eos", RUN, "running", START)
             nodes = planned_nodes(plan)
             dag = ledger.plan_dag(1, plan.batch, plan.number, nodes, "a test", START)
@@ -179,7 +179,7 @@ def test_a_dry_run_says_where_payloads_go_and_which_dag_keeps_its_destination(pl
     assert f"would: {KEY}: payloads go to Ped_trial in oracle://" in done.stdout
     assert "keeps" not in done.stdout
     with Ledger(place.work_dir / LEDGER) as ledger:
-        remembering.take_up(ledger, load(place.site, place.real), START, lambda _: True)
+        destination_memory.take_up(ledger, load(place.site, place.real), START, lambda _: True)
     done = place.condorloop(*asked, "--calibrations", str(place.real))
     database = "oracle://cms_orcon_prod/CMS_CONDITIONS"
     keeps = f"b000 keeps its destination Ped_trial in {database} (configured: Ped_prompt in"
@@ -193,7 +193,7 @@ def test_what_is_released_says_where_its_payloads_go(place):
     with Ledger(place.work_dir / LEDGER) as ledger:
         ledger.plan_resubmission(1)
         ledger.dag_submitted(1, 2, START)
-        remembering.take_up(ledger, load(place.site, place.real), START, lambda _: True)
+        destination_memory.take_up(ledger, load(place.site, place.real), START, lambda _: True)
     asked = ("release", str(RUN.number), "-c", KEY.calibration, "--dry-run")
     done = place.condorloop(*asked, "--calibrations", str(place.real))
     assert f"would: {KEY}: payloads go to Ped_prompt in" in done.stdout

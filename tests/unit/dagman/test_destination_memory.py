@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop import remembering
+from condorloop.config.destinations import DestinationChanged, Remembered, Unreadable, configured
 from condorloop.cycle.reload import ConfigReload
+from condorloop.dagman import destination_memory
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.destinations import DestinationChanged, Remembered, Unreadable, configured
 from condorloop.ledger import schema
 from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.store import Ledger
@@ -85,7 +85,7 @@ def manifests(loaded, run):
 
 
 def test_the_first_destination_is_remembered(ledger, trial):
-    remembering.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, trial, START)
     assert tags(ledger)[KEY.calibration] == {"Ped_trial"}
     assert ledger.destinations().keys() == trial.calibrations.keys()
     with LedgerView(ledger.path) as view:
@@ -93,64 +93,64 @@ def test_the_first_destination_is_remembered(ledger, trial):
 
 
 def test_another_tag_is_refused_and_the_first_one_stays(ledger, trial, real):
-    remembering.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, trial, START)
     for _ in range(2):
         with pytest.raises(DestinationChanged, match=r"Ped_trial in .* Ped_prompt in"):
-            remembering.take_up(ledger, real, START)
+            destination_memory.take_up(ledger, real, START)
     assert tags(ledger)[KEY.calibration] == {"Ped_trial"}
-    remembering.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, trial, START)
 
 
 def test_another_service_is_refused(ledger, trial):
-    remembering.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, trial, START)
     with pytest.raises(DestinationChanged, match="-u https://elsewhere"):
-        remembering.take_up(ledger, at(trial, ("-u", "https://elsewhere/%s/")), START)
+        destination_memory.take_up(ledger, at(trial, ("-u", "https://elsewhere/%s/")), START)
 
 
 def test_what_a_person_accepts_is_remembered_and_logged_with_both(ledger, trial, real, caplog):
-    remembering.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, trial, START)
     caplog.set_level(logging.WARNING)
-    remembering.take_up(ledger, real, START, lambda name: name == KEY.calibration)
+    destination_memory.take_up(ledger, real, START, lambda name: name == KEY.calibration)
     [record] = caplog.records
     assert record.levelno == logging.WARNING
     assert "Ped_trial" in record.getMessage()
     assert "Ped_prompt" in record.getMessage()
     assert tags(ledger)[KEY.calibration] == {"Ped_prompt"}
     with pytest.raises(DestinationChanged):
-        remembering.take_up(ledger, trial, START)
+        destination_memory.take_up(ledger, trial, START)
 
 
 def test_what_is_accepted_of_one_calibration_is_not_of_another(ledger, trial, real):
-    remembering.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, trial, START)
     both = with_tag(real, "Spot_prompt", OTHER)
     with pytest.raises(DestinationChanged) as refused:
-        remembering.take_up(ledger, both, START, lambda name: name == KEY.calibration)
+        destination_memory.take_up(ledger, both, START, lambda name: name == KEY.calibration)
     assert [change.calibration for change in refused.value.changes] == [OTHER]
     assert tags(ledger)[KEY.calibration] == {"Ped_trial"}
 
 
 def test_another_folder_with_the_same_destinations_is_taken_over_and_logged(ledger, trial, caplog):
-    remembering.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, trial, START)
     caplog.set_level(logging.INFO)
-    remembering.take_up(ledger, replace(trial, folder=TOP / "moved"), START)
+    destination_memory.take_up(ledger, replace(trial, folder=TOP / "moved"), START)
     assert ledger.destinations()[KEY.calibration].source == str(TOP / "moved")
     assert any("moved" in record.getMessage() for record in caplog.records)
     assert tags(ledger)[KEY.calibration] == {"Ped_trial"}
 
 
 def test_a_calibration_that_is_switched_off_and_on_is_not_forgotten(ledger, trial, real):
-    remembering.take_up(ledger, trial, START)
-    remembering.take_up(ledger, only(trial, OTHER), START)
+    destination_memory.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, only(trial, OTHER), START)
     assert tags(ledger)[KEY.calibration] == {"Ped_trial"}
     with pytest.raises(DestinationChanged):
-        remembering.take_up(ledger, real, START)
+        destination_memory.take_up(ledger, real, START)
 
 
 def test_a_choice_of_calibrations_is_compared_alone(ledger, trial, real):
-    remembering.take_up(ledger, trial, START)
-    remembering.take_up(ledger, only(real, OTHER), START)
+    destination_memory.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, only(real, OTHER), START)
     with pytest.raises(DestinationChanged):
-        remembering.take_up(ledger, only(real, KEY.calibration), START)
+        destination_memory.take_up(ledger, only(real, KEY.calibration), START)
 
 
 def test_a_ledger_of_the_version_before_takes_them_from_the_newest_manifest(trial, real):
@@ -161,9 +161,9 @@ def test_a_ledger_of_the_version_before_takes_them_from_the_newest_manifest(tria
     with open_ledger(path, real.calibrations, START) as ledger:
         assert ledger.destinations() == {}
         with pytest.raises(DestinationChanged, match="Ped_trial") as refused:
-            remembering.take_up(ledger, real, START)
+            destination_memory.take_up(ledger, real, START)
         assert str(manifests(trial, RUN.number)[-1]) in str(refused.value)
-        remembering.take_up(ledger, trial, START)
+        destination_memory.take_up(ledger, trial, START)
         assert tags(ledger)[KEY.calibration] == {"Ped_trial"}
 
 
@@ -197,7 +197,7 @@ def test_a_ledger_of_the_version_before_is_brought_up_to_date(trial):
 def test_a_ledger_that_is_rebuilt_takes_them_from_the_newest_manifest(trial, real, lost):
     path = trial.site.work_dir / LEDGER
     with Ledger(path, "ledger") as ledger:
-        remembering.take_up(ledger, trial, START)
+        destination_memory.take_up(ledger, trial, START)
     write_dags(trial, RUN.number)
     if lost == "gone":
         path.unlink()
@@ -205,54 +205,54 @@ def test_a_ledger_that_is_rebuilt_takes_them_from_the_newest_manifest(trial, rea
         path.write_text("no ledger any more" * 100)
     with open_ledger(path, real.calibrations, START) as ledger:
         with pytest.raises(DestinationChanged, match="Ped_trial"):
-            remembering.take_up(ledger, real, START)
-        remembering.take_up(ledger, trial, START)
+            destination_memory.take_up(ledger, real, START)
+        destination_memory.take_up(ledger, trial, START)
 
 
 def test_a_damaged_manifest_is_passed_over_for_the_one_before(ledger, trial, real):
     write_dags(trial, RUN.number)
     manifests(trial, RUN.number)[-1].write_text("{")
     with pytest.raises(DestinationChanged, match="Ped_trial"):
-        remembering.take_up(ledger, real, START)
+        destination_memory.take_up(ledger, real, START)
 
 
 def test_where_all_manifests_are_damaged_nothing_is_guessed(ledger, trial):
     write_dags(trial, RUN.number)
     for manifest in manifests(trial, RUN.number):
         manifest.write_text("{")
-    found = remembering.remembered(ledger, trial.site.work_dir, trial.calibrations)
+    found = destination_memory.remembered(ledger, trial.site.work_dir, trial.calibrations)
     assert found == {KEY.calibration: Unreadable(str(trial.site.work_dir / KEY.calibration))}
     with pytest.raises(DestinationChanged):
-        remembering.take_up(ledger, trial, START)
-    remembering.take_up(ledger, trial, START, lambda _: True)
+        destination_memory.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, trial, START, lambda _: True)
     assert tags(ledger)[KEY.calibration] == {"Ped_trial"}
 
 
 def test_what_the_ledger_remembers_goes_before_manifests(ledger, trial, real):
     write_dags(trial, RUN.number)
-    remembering.take_up(ledger, real, START, lambda _: True)
-    remembering.take_up(ledger, real, START)
-    assert not remembering.changed(real)
-    assert [c.calibration for c in remembering.changed(trial)] == [KEY.calibration]
+    destination_memory.take_up(ledger, real, START, lambda _: True)
+    destination_memory.take_up(ledger, real, START)
+    assert not destination_memory.changed(real)
+    assert [c.calibration for c in destination_memory.changed(trial)] == [KEY.calibration]
 
 
 def test_who_only_looks_is_told_of_a_work_dir_without_a_ledger(trial, real):
     shutil.rmtree(trial.site.work_dir)
-    assert not remembering.changed(trial)
+    assert not destination_memory.changed(trial)
     write_dags(trial, RUN.number)
-    assert remembering.changed(real)
+    assert destination_memory.changed(real)
 
 
 def test_a_reload_with_another_destination_is_refused_and_says_what_to_type(
     ledger, trial, real, caplog
 ):
-    remembering.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, trial, START)
     reloading = ConfigReload()
 
     def take_up(read):
         reloading.wish(lambda: read)
         return reloading.take_up(
-            trial, START, lambda config: remembering.take_up(ledger, config, START)
+            trial, START, lambda config: destination_memory.take_up(ledger, config, START)
         )
 
     assert take_up(real) is None
@@ -266,8 +266,8 @@ def test_a_reload_with_another_destination_is_refused_and_says_what_to_type(
 
 
 def test_a_calibration_that_a_reload_brings_is_remembered(ledger, trial):
-    remembering.take_up(ledger, only(trial, OTHER), START)
-    remembering.take_up(ledger, trial, START)
+    destination_memory.take_up(ledger, only(trial, OTHER), START)
+    destination_memory.take_up(ledger, trial, START)
     assert ledger.destinations()[KEY.calibration] == Remembered(
         configured(trial)[KEY.calibration].destination, str(trial.folder)
     )
@@ -279,4 +279,4 @@ def test_a_manifest_is_read_as_it_was_written(trial):
     told = read_json(file)
     assert told["conditions"]["command"][1:] == ["-u", "https://here/%s/"]
     write_json(file, told)
-    assert remembering.changed(trial)
+    assert destination_memory.changed(trial)

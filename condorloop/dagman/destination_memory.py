@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from condorloop.config.loader import Config
-from condorloop.destinations import (
+from condorloop.config.destinations import (
     Change,
     DestinationChanged,
     Memory,
@@ -22,11 +21,11 @@ from condorloop.destinations import (
     configured,
     written,
 )
+from condorloop.config.loader import Config
 from condorloop.ledger.connection import LedgerError
-from condorloop.ledger_destinations import DestinationsView, LedgerDestinations
-from condorloop.recovery.scan import newest_first
+from condorloop.ledger.destinations import DestinationsView, LedgerDestinations
 from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import LEDGER
+from condorloop.rundir.layout import LEDGER, newest_first
 
 log = logging.getLogger(__name__)
 

@@ -13,15 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from condorloop.dagman.plan import DagPlan
-from condorloop.dagman.render import Renderer
-from condorloop.destinations import (
+from condorloop.config.destinations import (
     Destination,
     address_of,
     configured,
     without_address,
     written,
 )
+from condorloop.dagman.plan import DagPlan
+from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
 from condorloop.rundir.durable import read_json, write_json

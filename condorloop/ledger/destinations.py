@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.destinations import Address, Configured, Destination, Remembered
+from condorloop.config.destinations import Address, Configured, Destination, Remembered
 from condorloop.ledger.connection import LedgerFile
 
 
