@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from condorloop.config.loader import Config
+from condorloop.errors import CondorloopError
 from condorloop.text import plain
 
 ACCEPT = "--accept-destination"
@@ -199,7 +200,7 @@ def _differs(before: Memory, now: Configured) -> bool:
     return isinstance(before, Unreadable) or before.destination != now.destination
 
 
-class DestinationChanged(Exception):
+class DestinationChanged(CondorloopError):
     """Payloads would go elsewhere than before, and nobody has said that this is meant."""
 
     def __init__(self, found: Iterable[Change], remedy: str = "") -> None:
