@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -29,6 +28,7 @@ from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter
+from condorloop.testbed import calibrations
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.faults import Faults
 from condorloop.testbed.scenario.scenario import Scenario
@@ -108,9 +108,7 @@ class Loop:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def _copy_calibrations(self) -> None:
-        shipped = config.shipped("calibrationYAML")
-        shutil.copytree(shipped, self.calibrations)
-        shutil.copy(shipped.with_name("ngtParameters.jsn"), self.folder)
+        calibrations.write(self.calibrations)
         # On a busy machine the submitter may see a short run only when it has ended.
         self.edit("EcalPedestals", {"step_2_config": {"minLsToProcess": 1}})
 

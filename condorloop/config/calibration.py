@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field, PositiveInt, StringConstraints, model_
 
 from condorloop.config.fields import Age, FileName, Line, Seconds, Section
 from condorloop.config.resources import Resources
-from condorloop.model.enums import NodeKind
+from condorloop.model.enums import NodeKind, Synchronisation
 
 
 class RecoStep(Section):
@@ -95,6 +95,7 @@ class UploadMetadata(Section):
 
     `since` is ours: ``run`` gives the payload the run number as its since, ``iov`` leaves each
     IOV its own. Without it a harvest step whose name ends in ``ByLumi`` means ``iov``.
+    `synchronisation` is ours, too.
     """
 
     database: Line = Field(alias="destinationDatabase")
@@ -107,6 +108,10 @@ class UploadMetadata(Section):
     """The text that the upload is logged with."""
     since: Literal["run", "iov"] | None = None
     """Whether the payload's since is the run, or each IOV keeps its own."""
+    synchronisation: Synchronisation | None = None
+    """The synchronisation of the destination tags. In tags of `hlt`, `express` and `prompt`, and
+    where it is not given, a run is not uploaded after a younger one.
+    """
 
 
 class HarvestStep(Section):

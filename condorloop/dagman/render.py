@@ -199,6 +199,7 @@ class Renderer:
                 "metadata": upload_metadata(calibration, plan.key.run),
                 "metadata_filename": calibration.harvest.metadata_filename,
                 "final_db_name": calibration.harvest.final_db_name,
+                "synchronisation": calibration.harvest.upload.synchronisation,
             },
             **_manifest_of_nodes(plan),
             "uploaded": {"lumis": str(uploaded[0]), "events": uploaded[1]},

@@ -119,6 +119,52 @@ class UploadOutcome(StrEnum):
         return self in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
 
 
+class TagOutcome(StrEnum):
+    """What became of a payload in one destination tag."""
+
+    UPLOADED = "uploaded"
+    """The tool named the tag as uploaded."""
+    SKIPPED = "skipped"
+    """The service skipped the tag: the payload did not enter it."""
+    FAILED = "failed"
+    """The service refused the payload for the tag."""
+    NOT_NAMED = "not named"
+    """The tool said nothing of the tag, or was not asked yet: the payload may be in it or not."""
+    REFUSED_BEFORE = "refused before"
+    """An earlier payload of the same since was refused for the tag, so this one was not sent."""
+    SUPERSEDED = "superseded"
+    """The tag holds a payload of the run that is at least as good."""
+    OVERTAKEN = "overtaken"
+    """The tag holds a payload of a younger run, and moves a late since up over it."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the tag does not take the payload, for good."""
+        return self in (TagOutcome.SKIPPED, TagOutcome.FAILED, TagOutcome.REFUSED_BEFORE)
+
+
+class Synchronisation(StrEnum):
+    """What a destination tag is synchronised with: it decides which sinces the service takes."""
+
+    ANY = "any"
+    VALIDATION = "validation"
+    MC = "mc"
+    HLT = "hlt"
+    EXPRESS = "express"
+    PROMPT = "prompt"
+    PCL = "pcl"
+    OFFLINE = "offline"
+    RUNMC = "runmc"
+
+    @property
+    def moves_up(self) -> bool:
+        """Whether a since that comes too late is moved up to the first safe run."""
+        return self in (Synchronisation.HLT, Synchronisation.EXPRESS, Synchronisation.PROMPT)
+
+
+OVERTAKEN_BY = "superseded by run "
+"""In the answer of an upload that was not sent: the number of the younger run follows."""
+
 ASKED = "the service has not answered"
 """The answer of an upload that is under way, or was cut off: by itself it is no trouble."""
 

@@ -19,7 +19,9 @@ class LumiState(StrEnum):
     IN_PAYLOAD = "in payload"
     """The last payload that was uploaded was made from it."""
     HARVESTED = "harvested"
-    """A harvest read it; its payload is on its way, was not made for too few events, or refused."""
+    """A harvest read it; its payload is on its way, was not made for too few events, was refused,
+    or superseded by a younger run's.
+    """
     IN_WORK = "in work"
     """A DAG that is in flight has its file, or its ALCARECO waits for the next harvest."""
     GOOD = "good"

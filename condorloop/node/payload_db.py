@@ -6,11 +6,15 @@ of runs, DAGs, or what becomes of the file.
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
+from condorloop.rundir.durable import remove_unfinished, sync_files, sync_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,9 @@ def iovs(path: Path) -> list[Iov]:
             if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
                 return []
             sound = db.execute("PRAGMA integrity_check(1)").fetchone()
-            rows = db.execute("SELECT TAG_NAME, SINCE, PAYLOAD_HASH FROM IOV ORDER BY 2").fetchall()
+            rows = db.execute(
+                "SELECT TAG_NAME, SINCE, PAYLOAD_HASH FROM IOV ORDER BY SINCE, INSERTION_TIME"
+            ).fetchall()
         finally:
             db.close()
         found = [Iov(str(tag), int(since), str(digest)) for tag, since, digest in rows]
@@ -54,3 +60,51 @@ def iovs(path: Path) -> list[Iov]:
     if sound != ("ok",):
         raise PayloadError(f"{path}: damaged: {' '.join(str(sound).split())}")
     return found
+
+
+def add_iovs(source: Path, target: Path, tag: str, rows: Iterable[tuple[int, str]]) -> None:
+    """Copy a payload file, with more IOVs of payloads that it has; the copy appears whole.
+
+    The same rows give the same bytes, by which the conditions service knows a file again: an added
+    IOV has the insertion time of the one that it repeats.
+
+    Parameters
+    ----------
+    rows
+        Since and payload hash of each IOV that is added to the `tag`.
+
+    Raises
+    ------
+    PayloadError
+        The file is gone or damaged, or has no such payload in the tag.
+    OSError
+        The copy cannot be written.
+    """
+    remove_unfinished(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(source, temporary)
+    except FileNotFoundError as error:
+        raise PayloadError(f"{source}: gone") from error
+    try:
+        db = sqlite3.connect(temporary)
+        try:
+            for since, digest in rows:
+                added = db.execute(
+                    "INSERT INTO IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME)"
+                    " SELECT TAG_NAME, ?, PAYLOAD_HASH, MAX(INSERTION_TIME) FROM IOV"
+                    " WHERE TAG_NAME = ? AND PAYLOAD_HASH = ? GROUP BY TAG_NAME",
+                    (since, tag, digest),
+                )
+                if added.rowcount != 1:
+                    raise PayloadError(f"{source}: no payload {digest} in tag {tag}")
+            db.commit()
+        finally:
+            db.close()
+        sync_files([temporary])
+        temporary.replace(target)
+    except sqlite3.Error as error:
+        raise PayloadError(f"{source}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(target.parent)

@@ -9,20 +9,31 @@ from __future__ import annotations
 import netrc
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from condorloop.model.enums import UploadOutcome
+from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.runtime import subprocesses
 from condorloop.runtime.secret_files import why_not_private
 
 NETRC_MACHINE = "ConditionUploader"
-_REASON = "..."
 _LOST = "Error from uploading"
 _SENDS = "Uploading file ("
 _CONNECTION, _SIGN_IN = 255, 254
-_LEVEL = re.compile(r"^\[[^\]]*\] (?:INFO|WARNING|ERROR|CRITICAL): ")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_LEVEL = re.compile(r"^\[[^\]]*\] (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): ")
+_GOOD = re.compile(r"tag (.+) successfully uploaded")
+_BAD = re.compile(r"found tag (.+?) (to be skipped|failed to upload)\. reason:(.*)")
+_REASON = "..."
+
+
+@dataclass(frozen=True, slots=True)
+class TagAnswer:
+    """What became of a payload in one destination tag, in words."""
+
+    outcome: TagOutcome
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +41,13 @@ class Answer:
     """What became of an upload, in the tool's own words.
 
     `unanswered` says that the file may have been sent, and it is not known whether the service took
-    it.
+    it. `tags` has what the tool said of each destination tag.
     """
 
     outcome: UploadOutcome
     words: str
     unanswered: bool = False
+    tags: Mapping[str, TagAnswer] = field(default_factory=dict)
 
 
 def missing_credentials(auth_path: Path | None) -> str | None:
@@ -62,6 +74,7 @@ def missing_credentials(auth_path: Path | None) -> str | None:
 
 def upload(
     database: Path,
+    tags: Sequence[str],
     command: Sequence[str],
     environment: Mapping[str, str],
     auth_path: Path | None,
@@ -75,6 +88,8 @@ def upload(
 
     Parameters
     ----------
+    tags
+        The destination tags that the metadata name.
     command
         The tool and its options; the file's name is added.
     environment
@@ -108,36 +123,91 @@ def upload(
         return Answer(UploadOutcome.FAILED, f"{command[0]}: {error.strerror}")
     output = done.stdout.decode(errors="replace")
     log.write_text(output, encoding="utf-8")
-    return judge(done.returncode, output)
+    return judge(done.returncode, output, tags)
 
 
-def judge(exit_code: int, output: str) -> Answer:
+def judge(exit_code: int, output: str, tags: Sequence[str]) -> Answer:
     """Tell from an exit code and a log of uploadConditions.py what became of the upload.
 
-    A positive code below 251 counts the files that have no tag that went well. With it, the tool
-    reports a request that had no usable answer ("Error from uploading") as a failed tag too:
-    only without that has the service answered, and its answer is final. From 251 on it was
-    not asked, or could not be taken leave of: from 254 on because it, or the login, did not answer
-    as it should. The tool says "Uploading file" before it sends.
+    An upload is good if the tool named each of `tags` as uploaded; its exit code does not say so,
+    because it is 0 when one tag of several went well, and for tools that send nothing. A positive
+    code below 251 says that no tag went well. With it, the tool reports a request that had no
+    usable answer ("Error from uploading") as a failed tag too: only without that has the service
+    answered, and its answer is final. From 251 on the service was not asked, or the tool could not
+    sign out; from 254 on because the service, or the login, did not answer as it should. The tool
+    says "Uploading file" before it sends.
     """
-    outcome, words = _judge(exit_code, output)
-    return Answer(outcome, words, outcome.open and (_SENDS in output or words.startswith(_LOST)))
+    lines = [_plain(line) for line in output.splitlines() if line.strip()]
+    lost = next((line for line in lines if line.startswith(_LOST)), None)
+    if lost is not None:
+        return Answer(UploadOutcome.NO_ANSWER, lost, unanswered=True)
+    named = _named(lines)
+    told = {tag: named[tag] for tag in tags if tag in named}
+    if 0 < exit_code < _NOT_ASKED and (reasons := _reasons(lines)):
+        no_tag = TagAnswer(TagOutcome.FAILED, reasons)
+        told = {t: told[t] if t in told and told[t].outcome.refused else no_tag for t in tags}
+    if tags and len(told) == len(tags):
+        refused = any(answer.outcome.refused for answer in told.values())
+        outcome = UploadOutcome.REFUSED if refused else UploadOutcome.UPLOADED
+        return Answer(outcome, in_words(told), tags=told)
+    outcome, words = _unsaid(exit_code, lines)
+    sent = any(_SENDS in line for line in lines)
+    if sent and exit_code == 0:
+        outcome = UploadOutcome.NO_ANSWER
+    silent = TagAnswer(TagOutcome.NOT_NAMED, words)
+    return Answer(outcome, words, sent, {tag: told.get(tag, silent) for tag in tags})
 
 
-def _judge(exit_code: int, output: str) -> tuple[UploadOutcome, str]:
-    lines = [_LEVEL.sub("", line).strip() for line in output.splitlines() if line.strip()]
-    if exit_code == 0:
-        said = next((x for x in reversed(lines) if "successfully uploaded" in x), "uploaded")
-        return UploadOutcome.UPLOADED, said
-    lost = [x for x in lines if x.startswith(_LOST)]
-    told = [x for x in lines if x.startswith(_REASON)]
-    if 0 < exit_code < 251 and told and not lost:
-        return UploadOutcome.REFUSED, "; ".join(x.removeprefix(_REASON).strip() for x in told)
-    if lost:
-        return UploadOutcome.NO_ANSWER, lost[0]
+_NOT_ASKED = 251
+
+
+def in_words(tags: Mapping[str, TagAnswer]) -> str:
+    """Say what became of each tag, in a line: what did not go in first.
+
+    >>> late = TagAnswer(TagOutcome.FAILED, "too late")
+    >>> in_words({"A": TagAnswer(TagOutcome.UPLOADED, "successfully uploaded"), "B": late})
+    'tag B: too late; tag A: successfully uploaded'
+    """
+    if len(tags) == 1:
+        return next(answer.words for answer in tags.values())
+    good = (TagOutcome.UPLOADED, TagOutcome.SUPERSEDED)
+    last = sorted(tags, key=lambda tag: tags[tag].outcome in good)
+    return "; ".join(f"tag {tag}: {tags[tag].words}" for tag in last)
+
+
+def _plain(line: str) -> str:
+    """A line of the tool's log without colours, time and level."""
+    return _LEVEL.sub("", _COLOUR.sub("", line).strip()).strip()
+
+
+def _named(lines: Sequence[str]) -> dict[str, TagAnswer]:
+    """What the tool says of each tag; what did not go well is believed before what did."""
+    named: dict[str, TagAnswer] = {}
+    for number, line in enumerate(lines):
+        if good := _GOOD.fullmatch(line):
+            named.setdefault(good[1], TagAnswer(TagOutcome.UPLOADED, line))
+        elif bad := _BAD.fullmatch(line):
+            after = lines[number + 1 : number + 2]
+            reason = _reasons(after) or bad[3].strip() or f"{bad[2]}, without a reason"
+            skipped = bad[2] == "to be skipped"
+            outcome = TagOutcome.SKIPPED if skipped else TagOutcome.FAILED
+            named[bad[1]] = TagAnswer(outcome, reason)
+    return named
+
+
+def _reasons(lines: Iterable[str]) -> str:
+    """The reasons that the service gave, each on a line that begins with dots."""
+    told = (x.removeprefix(_REASON).strip() for x in lines if x.startswith(_REASON))
+    return "; ".join(reason for reason in told if reason)
+
+
+def _unsaid(exit_code: int, lines: Sequence[str]) -> tuple[UploadOutcome, str]:
+    """What an upload has come to of which the tool does not name every tag."""
     last = next((x for x in reversed(lines) if "ended with code" not in x), "no message")
     if exit_code == _SIGN_IN and (denied := [x for x in lines if "nvalid credentials" in x]):
         last = f"wrong user or password in the netrc file: {denied[0]}"
+    if exit_code == 0:
+        last = f"not named as uploaded: {last}"
     no_answer = exit_code in (_CONNECTION, _SIGN_IN)
     outcome = UploadOutcome.NO_ANSWER if no_answer else UploadOutcome.FAILED
     return outcome, f"uploadConditions.py, exit {exit_code}: {last}"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from condorloop import config
 from condorloop.rundir.durable import read_json, write_json
+from condorloop.testbed.calibrations import SYNCHRONISATION
 from condorloop.testbed.conditions.service import ConditionsService, TagSpec
 from condorloop.testbed.faults import Faults
 from condorloop.testbed.oms.rows import OmsRows, oms_rows
@@ -123,9 +124,9 @@ def stream_paths() -> dict[str, str]:
 
 
 def tags() -> dict[str, TagSpec]:
-    """The tags of the shipped calibrations, as the demonstrator's database has them."""
+    """The tags of the shipped calibrations; a since that comes late is taken as it is."""
     return {
-        tag: TagSpec("express", "Run" if c.since_is_run else "Lumi", OBJECT_TYPES[c.name])
+        tag: TagSpec(SYNCHRONISATION, "Run" if c.since_is_run else "Lumi", OBJECT_TYPES[c.name])
         for c in config.shipped_calibrations()
         for tag in c.harvest.upload.tags
     }

@@ -20,7 +20,7 @@ from string import Template
 from condorloop.config.shipped_files import shipped
 from condorloop.errors import CondorloopError
 from condorloop.rundir.durable import read_json, write_whole
-from condorloop.testbed import daemons
+from condorloop.testbed import calibrations, daemons
 from condorloop.testbed.cmssw.install import install
 from condorloop.testbed.conditions.service import NETRC_MACHINE
 from condorloop.testbed.htcondor.pool import Pool
@@ -71,6 +71,11 @@ class Stack:
         return self.folder / "site.yaml"
 
     @property
+    def calibrations(self) -> Path:
+        """The folder of the calibrations that fit its conditions service."""
+        return self.folder / "calibrationYAML"
+
+    @property
     def work_dir(self) -> Path:
         """The work_dir of its submitter."""
         return self.folder / "work"
@@ -106,6 +111,7 @@ class Stack:
         progress("OMS and conditions service")
         self.start_services()
         self._write_site()
+        calibrations.write(self.calibrations)
 
     @property
     def submitter_pid(self) -> Path:
@@ -199,4 +205,7 @@ class Stack:
         pool = self.pool.environment()
         own = str(Path(sys.executable).parent)
         pool["PATH"] = os.pathsep.join([own, pool["PATH"]])
-        return pool | {"CONDORLOOP_SITE": str(self.site)}
+        return pool | {
+            "CONDORLOOP_SITE": str(self.site),
+            "CONDORLOOP_CALIBRATIONS": str(self.calibrations),
+        }

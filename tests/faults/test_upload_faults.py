@@ -176,7 +176,7 @@ def in_database(service: ConditionsService) -> bytes:
 def test_of_two_uploads_at_the_same_instant_the_better_payload_stays(dag, service, order, request):
     better = f"better {request.node.name}"
     dags = [dag, second_harvest(dag, service, better)]
-    lock = dag.run_dir / UPLOAD_LOCK
+    lock = dag.run_dir.parent / UPLOAD_LOCK
     with ExitStack() as stack:
         barrier = stack.enter_context(lock.open("a"))
         fcntl.flock(barrier, fcntl.LOCK_EX)

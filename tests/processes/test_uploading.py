@@ -252,7 +252,7 @@ def test_an_environment_that_cannot_be_entered_is_no_answer(tmp_path, service):
     assert upload(dag) == 1
     told = record(dag)
     assert (told["outcome"], told["unanswered"]) == ("no answer", False)
-    assert (dag.run_dir / UPLOAD_LOCK).exists()
+    assert (dag.run_dir.parent / UPLOAD_LOCK).exists()
 
 
 def test_a_refused_payload_that_is_asked_for_again_gets_in(tmp_path, service):

@@ -26,6 +26,7 @@ from condorloop.rundir.layout import LEDGER, MANIFEST
 from condorloop.runtime.shutdown import Stopped
 from condorloop.services.cmssw import CmsswError
 from condorloop.submitter import Submitter
+from condorloop.testbed import calibrations
 from tests.soak.detector import SimulatedOms, runs_of_a_day
 from tests.soak.jobs import JobSelector
 from tests.soak.operator import Operator
@@ -122,7 +123,7 @@ class Day:
         netrc = self._folder / ".netrc"
         netrc.write_text("machine ConditionUploader login soak password soak\n")
         netrc.chmod(0o600)
-        config = load(site, TOP / "calibrationYAML")
+        config = load(site, calibrations.write(self._folder / "calibrationYAML"))
         config.site.work_dir.mkdir()
         return config
 

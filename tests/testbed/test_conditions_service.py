@@ -99,8 +99,10 @@ def upload(service, tmp_path):
     return run
 
 
-def outcome(done):
-    return judge(done.returncode, done.stdout).outcome
+def outcome(done, tags=TAGS):
+    """What is made of the tool's words about the one tag, of these, that it was asked to fill."""
+    told = [judge(done.returncode, done.stdout, [tag]).outcome for tag in tags]
+    return next((o for o in told if o is UploadOutcome.UPLOADED), told[0])
 
 
 def history(service, tag):

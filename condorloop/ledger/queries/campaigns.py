@@ -163,6 +163,7 @@ class LedgerView(FilesView, DagsView, DestinationsView):
             events_harvested=row["events_harvested"],
             quarantined=self.quarantined(row["id"]),
             set_back=self._set_back_files(row["id"]),
+            overtaken=self.overtaken(row["id"]),
             revised=_revised(row),
             reason=row["reason"],
             held_by=row["held_by"],

@@ -6,16 +6,18 @@ Knows a campaign by its id alone.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Collection
 from dataclasses import fields
 
 from condorloop.ledger.connection import LedgerFile
 from condorloop.model.campaign import Alcareco, Dag, DagOutline, Statistics, dag_label
-from condorloop.model.enums import DagState, NodeKind, UploadOutcome
+from condorloop.model.enums import OVERTAKEN_BY, DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import Lumis
 
+_OVERTAKEN = re.compile(re.escape(OVERTAKEN_BY) + "[0-9]+")
 _UNHARVESTED = "campaign_id = ? AND kind = 'ALCA' AND state = 'done' AND harvested = 0"
 
 
@@ -96,6 +98,17 @@ class DagsView(LedgerFile):
         """How far HARVEST and UPLOAD of a DAG have come, as it was last written down."""
         rows = self._all("SELECT * FROM payload WHERE dag_id = ?", dag_id)
         return _harvest_record(rows[0]) if rows else None
+
+    def overtaken(self, campaign_id: int) -> str:
+        """By which younger run a campaign's last payload was superseded; empty if by none."""
+        rows = self._all(
+            "SELECT outcome, answer FROM payload WHERE campaign_id = ? AND answered_at IS NOT NULL"
+            " ORDER BY answered_at DESC LIMIT 1",
+            campaign_id,
+        )
+        superseded = [r["answer"] for r in rows if r["outcome"] == UploadOutcome.SUPERSEDED]
+        found = (_OVERTAKEN.search(answer) for answer in superseded)
+        return next((match[0] for match in found if match), "")
 
     def dags(self, campaign_id: int) -> list[Dag]:
         """The DAGs of a campaign that are neither done nor lost."""

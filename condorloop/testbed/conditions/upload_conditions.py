@@ -127,12 +127,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         names = [Path(f.removesuffix(".txt").removesuffix(".db")) for f in files]
         for name in names:
             _check(name)
-        failed = _upload(options, names)
+        taken = _upload(options, names)
+        failed = sum(not good for good in taken.values())
+        result: dict[str, object] = {"status": failed, "files": taken}
     except UploadError as error:
         logging.error("%s", error)
         failed = error.code
         if failed == UNCAUGHT:
             return failed
+        result = {"status": failed, "error": str(error)}
+    print(result)
     print(f"upload ended with code: {failed}")
     return failed % 256
 
@@ -206,26 +210,26 @@ def _check(name: Path) -> None:
     raise UploadError(DATA_CHECK, "the stand-in has no wizard")
 
 
-def _upload(options: optparse.Values, names: Sequence[Path]) -> int:
-    """Upload each file; return how many have no tag that went well."""
+def _upload(options: optparse.Values, names: Sequence[Path]) -> dict[str, bool]:
+    """Upload each file; tell of each whether a tag of it went well."""
     user, password = _credentials(options)
     signed_in: Service | None = None
-    failed = 0
+    taken: dict[str, bool] = {}
     for name in names:
         metadata = _metadata(Path(f"{name}.txt"))
         database = str(metadata.get("destinationDatabase"))
         host = next((h for start, h in HOSTS.items() if database.startswith(start)), None)
         if host is None:
             logging.error("DestinationDatabase %s is not valid. Skipping the upload.", database)
-            failed += 1
+            taken[f"{name}.db"] = False
             continue
         if signed_in is None or signed_in.host != host:
             signed_in = Service(options.urlTemplate, host)
             signed_in.sign_in(user, password)
-        failed += not _upload_file(signed_in, name, metadata, options.backend)
+        taken[f"{name}.db"] = _upload_file(signed_in, name, metadata, options.backend)
     if signed_in:
         logging.info("%s: Signing out...", signed_in.host)
-    return failed
+    return taken
 
 
 def _metadata(path: Path) -> dict[str, object]:

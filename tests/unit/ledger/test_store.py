@@ -637,6 +637,18 @@ def test_a_refusal_is_an_answer_of_the_conditions_service_and_silence_is_none(le
     assert ledger.conditions(START + 1) == Service("conditions")
 
 
+def test_a_campaign_knows_by_which_younger_run_its_last_payload_was_superseded(ledger):
+    latch(ledger)
+    assert only(ledger).overtaken == ""
+    answered(ledger, UploadOutcome.SUPERSEDED, START + 1, "harvestJob002 holds as many LS")
+    assert only(ledger).overtaken == ""
+    words = "tag A: superseded by run 398601; tag B: went in"
+    answered(ledger, UploadOutcome.SUPERSEDED, START + 2, words)
+    assert only(ledger).overtaken == "superseded by run 398601"
+    answered(ledger, UploadOutcome.UPLOADED, START + 3, "went in")
+    assert only(ledger).overtaken == ""
+
+
 @given(st.lists(st.sets(st.integers(1, 50), min_size=1), max_size=6))
 def test_seen_is_the_union_of_the_good_files(tmp_path_factory, sets):
     with Ledger(tmp_path_factory.mktemp("ledger") / "condorloop.db") as ledger:

@@ -265,6 +265,25 @@ def test_a_closed_campaign_names_what_was_harvested_and_is_in_no_payload():
     assert action.reason == "31 of 51 LS missing (21-51), 30 of them harvested (21-50)"
 
 
+def overtaken(**lumis):
+    return replace(campaign(**CLOSING, **lumis), overtaken="superseded by run 398601")
+
+
+def test_a_campaign_whose_payload_was_superseded_by_a_younger_run_names_that_run():
+    [action] = act(overtaken(harvested=Lumis.span(1, 50)))
+    assert action.state is CampaignState.INCOMPLETE
+    assert action.reason == "superseded by run 398601: the payload of 50 LS was not uploaded"
+
+
+def test_what_was_uploaded_before_the_younger_run_is_told_and_what_is_missing_besides():
+    [action] = act(overtaken(harvested=Lumis.span(1, 48), in_payload=Lumis.span(1, 20)))
+    assert action.state is CampaignState.INCOMPLETE
+    assert action.reason == (
+        "superseded by run 398601: the payload of 48 LS was not uploaded, one of 20 LS was before;"
+        " 2 of 50 LS missing (49-50)"
+    )
+
+
 def test_a_campaign_without_a_dag_expires_with_its_window():
     [action] = act(campaign(**CLOSING), at=8 * HOUR)
     assert action.state is CampaignState.EXPIRED

@@ -1,0 +1,439 @@
+"""Where a payload is sent, and where not: each destination is judged by what was sent to it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.node.manifest import DagContext
+from condorloop.node.payload_db import PayloadError, add_iovs, iovs
+from condorloop.node.post_script import finish
+from condorloop.node.upload import upload
+from condorloop.rundir.durable import read_json, write_json
+from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_RECORD, YOUNGEST_RECORD
+from condorloop.services.conditions import Answer, TagAnswer
+from condorloop.testbed.conditions import sqlite_file
+from condorloop.upload_records import Destination, note_uploaded, younger_run
+from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
+
+TAG = "EcalPedestals_NGTDemonstrator"
+TRIAL = "EcalPedestals_Trial"
+PROD = "oracle://cms_orcon_prod/CMS_CONDITIONS"
+METADATA = "NGTCalibEcalPedestals.txt"
+
+
+class Tool:
+    """Stands in the place of uploadConditions.py; what it is not told to say goes well."""
+
+    def __init__(self) -> None:
+        self.says: list[dict[str, TagAnswer] | Answer] = []
+        self.sent: list[tuple[str, tuple[str, ...]]] = []
+        self.sinces: list[list[int]] = []
+
+    def run(self, database, tags, **_):
+        metadata = read_json(database.with_suffix(".txt"))
+        assert list(metadata["destinationTags"]) == tags
+        self.sent.append((f"{database.parents[1].name}/{database.parent.name}", tuple(tags)))
+        self.sinces.append([iov.since for iov in iovs(database)])
+        said = self.says.pop(0) if self.says else {}
+        if isinstance(said, Answer):
+            return said
+        told = {tag: said.get(tag, TagAnswer(TagOutcome.UPLOADED, "went in")) for tag in tags}
+        outcomes = {answer.outcome for answer in told.values()}
+        if TagOutcome.NOT_NAMED in outcomes:
+            return Answer(UploadOutcome.NO_ANSWER, "cut", unanswered=True, tags=told)
+        bad = any(outcome.refused for outcome in outcomes)
+        return Answer(UploadOutcome.REFUSED if bad else UploadOutcome.UPLOADED, "told", tags=told)
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    made = Tool()
+    monkeypatch.setattr("condorloop.services.conditions.upload", made.run)
+    monkeypatch.setattr("condorloop.services.cmssw.Cmssw.environment", lambda self, **_: {})
+    monkeypatch.setattr(
+        "condorloop.services.conditions.missing_credentials", lambda auth_path: None
+    )
+    return made
+
+
+class Calibration:
+    """The run directories of one calibration, with harvests whose payloads wait for an upload."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.tags = (TAG,)
+        self.synchronisation = "any"
+        self.since = "run"
+        self.made = {}
+
+    def harvest(self, run=398600, lumis=("1-5",), sinces=None):
+        """Make the run's next harvest, from these LS of further ALCARECO."""
+        number = self.made.get(run, 0)
+        self.made[run] = number + 1
+        there = self.folder / f"of{run}"
+        there.mkdir(exist_ok=True)
+        dag = make_dag(there, number=number, first_job=number)
+        if run != 398600:
+            runs = dag.run_dir.with_name(f"run{run}")
+            runs.mkdir(exist_ok=True)
+            dag.directory.rename(runs / dag.directory.name)
+            dag = DagContext(runs / dag.directory.name, dag.manifest)
+        final = self.folder / "EcalPedestals" / dag.run_dir.name
+        final.mkdir(parents=True, exist_ok=True)
+        shutil.move(dag.directory, final / dag.directory.name)
+        dag = DagContext(final / dag.directory.name, dag.manifest)
+        upload = dag.manifest["upload"]
+        upload["synchronisation"] = self.synchronisation
+        upload["metadata"]["destinationTags"] = {tag: {} for tag in self.tags}
+        upload["metadata"]["since"] = run if self.since == "run" else None
+        write_json(dag.directory / MANIFEST, dag.manifest)
+        run_alca(dag, *lumis)
+        choose_inputs(dag)
+        rows = [(since, f"{number}@{since}".encode()) for since in sinces or [run]]
+        database = self.folder / "made.db"
+        database.unlink(missing_ok=True)
+        sqlite_file.write(database, TAG, "Lumi", "EcalPedestals", "any", rows)
+        leave_harvest(dag, data=database.read_bytes())
+        finish(dag, "HARVEST", 0)
+        return dag
+
+
+@pytest.fixture
+def calibration(tmp_path):
+    return Calibration(tmp_path)
+
+
+def harvest_of(dag):
+    return dag.run_dir / dag.manifest["nodes"]["UPLOAD"]["output"]
+
+
+def record(dag):
+    return read_json(harvest_of(dag) / UPLOAD_RECORD)
+
+
+LATE = TagAnswer(TagOutcome.FAILED, "too late")
+SILENT = TagAnswer(TagOutcome.NOT_NAMED, "cut")
+
+
+def test_one_tag_refused_is_a_refusal_and_each_tag_is_told(calibration, tool):
+    calibration.tags = (TAG, TRIAL)
+    dag = calibration.harvest()
+    tool.says = [{TRIAL: LATE}]
+    assert upload(dag) == PERMANENT
+    told = record(dag)
+    assert told["outcome"] == "refused"
+    assert told["tags"] == {TAG: "uploaded", TRIAL: "failed"}
+    assert told["answer"] == f"tag {TRIAL}: too late; tag {TAG}: went in"
+
+
+def test_a_better_payload_still_goes_to_the_tag_that_takes_it(calibration, tool):
+    calibration.tags = (TAG, TRIAL)
+    first, second = calibration.harvest(), calibration.harvest(lumis=("6-10",))
+    tool.says = [{TRIAL: LATE}]
+    assert [upload(first), upload(second)] == [PERMANENT, PERMANENT]
+    assert [tags for _, tags in tool.sent] == [(TAG, TRIAL), (TAG,)]
+    assert record(second)["tags"] == {TAG: "uploaded", TRIAL: "refused before"}
+    assert "as harvestJob000 was" in record(second)["answer"]
+
+
+def test_a_person_s_wish_asks_the_refused_tag_alone_again(calibration, tool):
+    calibration.tags = (TAG, TRIAL)
+    dag = calibration.harvest()
+    tool.says = [{TRIAL: LATE}]
+    upload(dag)
+    (harvest_of(dag) / ASK_AGAIN).touch()
+    assert upload(dag) == 0
+    assert [tags for _, tags in tool.sent] == [(TAG, TRIAL), (TRIAL,)]
+    assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "uploaded"}
+
+
+def test_a_tag_that_was_not_named_is_asked_again_and_no_other(calibration, tool):
+    calibration.tags = (TAG, TRIAL)
+    dag = calibration.harvest()
+    tool.says = [{TRIAL: SILENT}]
+    assert upload(dag) == 1
+    assert (record(dag)["outcome"], record(dag)["unanswered"]) == ("no answer", True)
+    assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "not named"}
+    assert upload(dag) == 0
+    assert [tags for _, tags in tool.sent] == [(TAG, TRIAL), (TRIAL,)]
+    assert record(dag)["outcome"] == "uploaded"
+
+
+def test_a_file_that_the_service_knows_says_nothing_of_several_tags(calibration, tool):
+    """It was sent, but one of them may have been refused: each is asked for in other words."""
+    calibration.tags = (TAG, TRIAL)
+    dag = calibration.harvest()
+    cut = Answer(UploadOutcome.NO_ANSWER, "Error from uploading: cut", unanswered=True)
+    known = Answer(UploadOutcome.NO_ANSWER, "Error from uploading: was uploaded before", True)
+    tool.says = [cut, known, {TRIAL: LATE}]
+    assert [upload(dag), upload(dag)] == [1, PERMANENT]
+    assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "failed"}
+    assert "asked again" in read_json(harvest_of(dag) / METADATA)["userText"]
+
+
+def test_a_file_that_the_service_knows_is_in_its_one_tag(calibration, tool):
+    dag = calibration.harvest()
+    cut = Answer(UploadOutcome.NO_ANSWER, "Error from uploading: cut", unanswered=True)
+    known = Answer(UploadOutcome.NO_ANSWER, "Error from uploading: was uploaded before", True)
+    tool.says = [cut, known]
+    assert [upload(dag), upload(dag)] == [1, 0]
+    assert record(dag)["tags"] == {TAG: "uploaded"}
+
+
+def test_an_upload_to_a_trial_tag_says_nothing_of_the_production_tag(calibration, tool):
+    worse = calibration.harvest(lumis=("1-3",))
+    calibration.tags = (TRIAL,)
+    trial = calibration.harvest(lumis=("4-10",))
+    assert upload(trial) == 0
+    worse.manifest["uploaded"] = {"lumis": "1-10", "events": 200}  # what the ledger knows
+    assert upload(worse) == 0
+    assert record(worse)["outcome"] == "uploaded"
+    assert [tags for _, tags in tool.sent] == [(TRIAL,), (TAG,)]
+
+
+def test_a_refusal_of_a_trial_tag_says_nothing_of_the_production_tag(calibration, tool):
+    calibration.tags = (TRIAL,)
+    trial = calibration.harvest()
+    tool.says = [{TRIAL: LATE}]
+    assert upload(trial) == PERMANENT
+    calibration.tags = (TAG,)
+    assert upload(calibration.harvest(lumis=("6-10",))) == 0
+
+
+def of_the_version_before(dag):
+    """Leave the record of an upload as it was before it told of tags."""
+    told = {k: v for k, v in record(dag).items() if k not in ("tags", "database", "sinces")}
+    write_json(harvest_of(dag) / UPLOAD_RECORD, told)
+
+
+def test_records_of_the_version_before_are_judged_by_the_metadata_beside(calibration, tool):
+    worst = calibration.harvest(lumis=("1-3",))
+    worse = calibration.harvest(lumis=("4-6",))
+    calibration.tags = (TRIAL,)
+    trial = calibration.harvest(lumis=("7-10",))
+    calibration.tags = (TAG,)
+    for dag in (trial, worse):
+        assert upload(dag) == 0
+        assert record(dag)["outcome"] == "uploaded"
+        of_the_version_before(dag)
+    assert upload(worst) == 0
+    assert record(worst)["answer"] == "harvestJob001 holds as many LS"
+
+
+@pytest.mark.parametrize("synchronisation", ["hlt", "express", "prompt", None, "nonsense"])
+def test_an_older_run_is_not_sent_after_a_younger_one(calibration, tool, synchronisation):
+    calibration.synchronisation = synchronisation
+    older, younger = calibration.harvest(398600), calibration.harvest(398601)
+    assert [upload(younger), upload(older)] == [0, 0]
+    assert [where for where, _ in tool.sent] == ["run398601/harvestJob000"]
+    told = record(older)
+    assert told["outcome"] == "superseded"
+    assert told["answer"] == "superseded by run 398601"
+    assert told["tags"] == {TAG: "overtaken"}
+
+
+@pytest.mark.parametrize("synchronisation", ["any", "validation", "pcl", "offline", "runmc", "mc"])
+def test_where_no_since_moves_up_an_older_run_is_sent(calibration, tool, synchronisation):
+    calibration.synchronisation = synchronisation
+    older, younger = calibration.harvest(398600), calibration.harvest(398601)
+    assert [upload(younger), upload(older)] == [0, 0]
+    assert record(older)["outcome"] == "uploaded"
+
+
+def test_a_younger_run_is_sent_after_an_older_one(calibration, tool):
+    calibration.synchronisation = "hlt"
+    older, younger = calibration.harvest(398600), calibration.harvest(398601)
+    assert [upload(older), upload(younger)] == [0, 0]
+    assert [record(dag)["outcome"] for dag in (older, younger)] == ["uploaded"] * 2
+
+
+def test_a_younger_run_that_may_be_in_keeps_an_older_one_out(calibration, tool):
+    calibration.synchronisation = "hlt"
+    older, younger = calibration.harvest(398600), calibration.harvest(398601)
+    tool.says = [{TAG: SILENT}]
+    assert [upload(younger), upload(older)] == [1, 0]
+    assert record(older)["answer"] == "superseded by run 398601"
+
+
+def test_a_younger_run_that_was_refused_keeps_nobody_out(calibration, tool):
+    calibration.synchronisation = "hlt"
+    older, younger = calibration.harvest(398600), calibration.harvest(398601)
+    tool.says = [{TAG: LATE}]
+    assert [upload(younger), upload(older)] == [PERMANENT, 0]
+    assert record(older)["outcome"] == "uploaded"
+
+
+def test_a_younger_run_in_one_tag_keeps_an_older_one_out_of_that_alone(calibration, tool):
+    calibration.synchronisation = "hlt"
+    younger = calibration.harvest(398601)
+    calibration.tags = (TAG, TRIAL)
+    older = calibration.harvest(398600)
+    assert [upload(younger), upload(older)] == [0, 0]
+    assert record(older)["tags"] == {TAG: "overtaken", TRIAL: "uploaded"}
+    assert record(older)["outcome"] == "superseded", "it is not in all of its tags"
+    assert "superseded by run 398601" in record(older)["answer"]
+
+
+def test_a_younger_run_whose_directory_was_cleaned_up_keeps_an_older_one_out(calibration, tool):
+    calibration.synchronisation = "hlt"
+    older, younger = calibration.harvest(398600), calibration.harvest(398601)
+    assert upload(younger) == 0
+    shutil.rmtree(younger.run_dir)
+    assert upload(older) == 0
+    assert record(older)["answer"] == "superseded by run 398601"
+
+
+def test_a_younger_run_of_the_version_before_keeps_an_older_one_out(calibration, tool):
+    older, younger = calibration.harvest(398600), calibration.harvest(398601)
+    assert upload(younger) == 0
+    of_the_version_before(younger)
+    (younger.run_dir.parent / YOUNGEST_RECORD).unlink()
+    del older.manifest["upload"]["synchronisation"]
+    assert upload(older) == 0
+    assert record(older)["outcome"] == "superseded"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_a_record_of_a_younger_run_that_is_damaged_may_be_of_an_upload(calibration, tool, text):
+    calibration.synchronisation = "hlt"
+    older, younger = calibration.harvest(398600), calibration.harvest(398601)
+    (harvest_of(younger) / UPLOAD_RECORD).write_text(text)
+    assert upload(older) == 0
+    assert record(older)["answer"] == "superseded by run 398601"
+
+
+def test_an_older_run_waits_while_what_a_younger_one_left_cannot_be_read(calibration, tool):
+    calibration.synchronisation = "hlt"
+    older, younger = calibration.harvest(398600), calibration.harvest(398601)
+    unreadable = harvest_of(younger) / UPLOAD_RECORD
+    unreadable.mkdir()
+    assert upload(older) == 1
+    assert record(older)["outcome"] == "no answer"
+    assert not record(older)["unanswered"]
+    assert f"{unreadable}: Is a directory" in record(older)["answer"]
+    assert tool.sent == []
+    unreadable.rmdir()
+    assert upload(older) == 0
+    assert record(older)["outcome"] == "uploaded"
+
+
+def test_only_the_directories_of_younger_runs_are_looked_at(calibration, tool, monkeypatch):
+    runs = {n: calibration.harvest(n) for n in (398598, 398600, 398601, 398603)}
+    upload(runs[398601])
+    (runs[398601].run_dir.parent / YOUNGEST_RECORD).unlink()
+    looked = []
+
+    def uploads_of(folder, metadata_filename):
+        looked.append(folder.name)
+        return list(real(folder, metadata_filename))
+
+    from condorloop import upload_records
+
+    real = upload_records.uploads_of
+    monkeypatch.setattr(upload_records, "uploads_of", uploads_of)
+    found = younger_run(runs[398600].run_dir, METADATA, Destination(PROD, TAG))
+    assert found == 398601
+    assert looked == ["run398603", "run398601"]
+
+
+def test_the_record_of_the_youngest_run_is_kept_by_database_and_tag(tmp_path):
+    for run in (398601, 398600):
+        note_uploaded(tmp_path / f"run{run}", Destination(PROD, TAG))
+    note_uploaded(tmp_path / "run398600", Destination("prep", TAG))
+    note_uploaded(tmp_path / "run398600", Destination(PROD, TRIAL))
+    assert read_json(tmp_path / YOUNGEST_RECORD) == {
+        PROD: {TAG: 398601, TRIAL: 398600},
+        "prep": {TAG: 398600},
+    }
+
+
+def lumi(*numbers):
+    return [398600 << 32 | n for n in numbers]
+
+
+def test_a_payload_by_lumisection_is_put_in_at_the_sinces_of_earlier_ones(calibration, tool):
+    calibration.since = "iov"
+    first = calibration.harvest(lumis=("1-5",), sinces=lumi(1, 2, 3, 5))
+    second = calibration.harvest(lumis=("6-10",), sinces=lumi(2, 4, 6))
+    third = calibration.harvest(lumis=("11-15",), sinces=lumi(3, 9))
+    assert [upload(dag) for dag in (first, second, third)] == [0, 0, 0]
+    assert tool.sinces == [
+        lumi(1, 2, 3, 5),
+        lumi(1, 2, 3, 4, 5, 6),
+        lumi(1, 2, 3, 4, 5, 6, 9),
+    ]
+    assert record(third)["sinces"] == lumi(1, 2, 3, 4, 5, 6, 9)
+    made = {iov.since: iov.hash for iov in iovs(harvest_of(third) / "NGTCalibEcalPedestals.db")}
+    at_3, at_9 = made[lumi(3)[0]], made[lumi(9)[0]]
+    assert [made[since] for since in lumi(1, 2, 3, 4, 5, 6, 9)] == [at_3] * 6 + [at_9]
+    assert at_3 != at_9
+    assert len(iovs(harvest_of(third) / "promptCalibConditions.db")) == 2
+
+
+def test_what_may_be_in_is_put_over_too_and_what_was_refused_is_not(calibration, tool):
+    calibration.since = "iov"
+    silent = calibration.harvest(lumis=("1-5",), sinces=lumi(1, 2))
+    refused = calibration.harvest(lumis=("6-10",), sinces=lumi(1, 7))
+    third = calibration.harvest(lumis=("11-15",), sinces=lumi(5))
+    tool.says = [{TAG: SILENT}, {TAG: LATE}]
+    assert [upload(silent), upload(refused)] == [1, PERMANENT]
+    assert upload(third) == 0
+    assert tool.sinces[-1] == lumi(1, 2, 5)
+
+
+def test_the_sinces_of_a_trial_tag_are_not_those_of_the_production_tag(calibration, tool):
+    calibration.since, calibration.tags = "iov", (TRIAL,)
+    assert upload(calibration.harvest(lumis=("1-5",), sinces=lumi(1, 2))) == 0
+    calibration.tags = (TAG,)
+    assert upload(calibration.harvest(lumis=("6-10",), sinces=lumi(5))) == 0
+    assert tool.sinces[-1] == lumi(5)
+
+
+def test_an_upload_that_is_repeated_sends_the_very_same_file(calibration, tool):
+    calibration.since = "iov"
+    first = calibration.harvest(lumis=("1-5",), sinces=lumi(1, 2, 3))
+    second = calibration.harvest(lumis=("6-10",), sinces=lumi(4))
+    upload(first)
+    sent = harvest_of(second) / "NGTCalibEcalPedestals.db"
+    tool.says = [{TAG: SILENT}]
+    assert upload(second) == 1
+    before = sent.read_bytes()
+    assert upload(second) == 0
+    assert sent.read_bytes() == before
+    assert not list(harvest_of(second).glob(".*"))
+
+
+def test_a_payload_file_that_is_gone_is_named_and_not_sent(calibration, tool):
+    calibration.since = "iov"
+    first = calibration.harvest(lumis=("1-5",), sinces=lumi(1, 2, 3))
+    second = calibration.harvest(lumis=("6-10",), sinces=lumi(4))
+    upload(first)
+    (harvest_of(second) / "promptCalibConditions.db").unlink()
+    assert upload(second) == 1
+    assert record(second)["outcome"] == "failed"
+    assert "promptCalibConditions.db: gone" in record(second)["answer"]
+    assert len(tool.sent) == 1
+
+
+def test_added_iovs_are_those_of_payloads_that_the_file_has(tmp_path):
+    source = tmp_path / "source.db"
+    sqlite_file.write(source, "T", "Lumi", "X", "any", [(5, b"a"), (7, b"b")])
+    digest = iovs(source)[0].hash
+    add_iovs(source, tmp_path / "sent.db", "T", [(6, digest)])
+    assert [(i.since, i.hash == digest) for i in iovs(tmp_path / "sent.db")] == [
+        (5, True),
+        (6, True),
+        (7, False),
+    ]
+    with closing(sqlite3.connect(tmp_path / "sent.db")) as db:
+        assert db.execute("SELECT COUNT(*) FROM PAYLOAD").fetchone() == (2,)
+    with pytest.raises(PayloadError, match="no payload"):
+        add_iovs(source, tmp_path / "sent.db", "T", [(6, "nobody")])
+    with pytest.raises(PayloadError, match="gone"):
+        add_iovs(tmp_path / "none.db", tmp_path / "sent.db", "T", [(6, digest)])
+    assert not list(tmp_path.glob(".*"))
