@@ -87,10 +87,15 @@ def with_destination_of(told: Mapping[str, Any], present: Mapping[str, Any]) -> 
     tool, *options = present["conditions"]["command"]
     before = told.get("conditions", {}).get("command", [])
     command = [tool, *without_address(options), *address_of(before[1:])]
+    upload = {
+        **present["upload"],
+        "metadata": told["upload"]["metadata"],
+        "synchronisation": told["upload"].get("synchronisation"),
+    }
     return {
         **present,
         "conditions": {**present["conditions"], "command": command},
-        "upload": {**present["upload"], "metadata": told["upload"]["metadata"]},
+        "upload": upload,
     }
 
 

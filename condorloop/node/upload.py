@@ -19,7 +19,16 @@ from condorloop.model.enums import ASKED, OVERTAKEN_BY, Synchronisation, TagOutc
 from condorloop.node import double_counting
 from condorloop.node.manifest import DagContext
 from condorloop.node.payload_db import PayloadError, add_iovs
-from condorloop.restating import restated
+from condorloop.node.upload_records import (
+    Destination,
+    EarlierUpload,
+    RecordError,
+    destinations_in,
+    note_uploaded,
+    uploads_of,
+    younger_run,
+)
+from condorloop.policy.restating import restated
 from condorloop.rundir.durable import read_json, read_lumis, remove_unfinished, write_json
 from condorloop.rundir.layout import (
     ASK_AGAIN,
@@ -34,15 +43,6 @@ from condorloop.runtime.lock_file import open_lock
 from condorloop.services import conditions
 from condorloop.services.cmssw import Cmssw, CmsswError
 from condorloop.services.conditions import Answer, TagAnswer, in_words
-from condorloop.upload_records import (
-    Destination,
-    EarlierUpload,
-    RecordError,
-    destinations_in,
-    note_uploaded,
-    uploads_of,
-    younger_run,
-)
 
 _LOCK_TICK = 0.2
 

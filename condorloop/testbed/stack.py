@@ -191,7 +191,7 @@ class Stack:
         text = (shipped("sites") / "testbed.yaml").read_text(encoding="utf-8")
         values = {
             "CONDORLOOP_TESTBED": str(self.folder),
-            "CONDORLOOP_TESTBED_CALIBRATIONS": str(shipped("calibrationYAML")),
+            "CONDORLOOP_TESTBED_CALIBRATIONS": str(self.calibrations),
             "CONDORLOOP_TESTBED_BIN": str(self.prefix.bin),
             "CONDORLOOP_TESTBED_XROOTD_BIN": str(self.prefix.xrootd_bin),
             "CONDORLOOP_TESTBED_OMS_PORT": self._ports["oms_port"],
@@ -205,7 +205,4 @@ class Stack:
         pool = self.pool.environment()
         own = str(Path(sys.executable).parent)
         pool["PATH"] = os.pathsep.join([own, pool["PATH"]])
-        return pool | {
-            "CONDORLOOP_SITE": str(self.site),
-            "CONDORLOOP_CALIBRATIONS": str(self.calibrations),
-        }
+        return pool | {"CONDORLOOP_SITE": str(self.site)}

@@ -13,11 +13,11 @@ from condorloop.node.manifest import DagContext
 from condorloop.node.payload_db import PayloadError, add_iovs, iovs
 from condorloop.node.post_script import finish
 from condorloop.node.upload import upload
+from condorloop.node.upload_records import Destination, note_uploaded, younger_run
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_RECORD, YOUNGEST_RECORD
 from condorloop.services.conditions import Answer, TagAnswer
 from condorloop.testbed.conditions import sqlite_file
-from condorloop.upload_records import Destination, note_uploaded, younger_run
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
 
 TAG = "EcalPedestals_NGTDemonstrator"
@@ -332,7 +332,7 @@ def test_only_the_directories_of_younger_runs_are_looked_at(calibration, tool, m
         looked.append(folder.name)
         return list(real(folder, metadata_filename))
 
-    from condorloop import upload_records
+    from condorloop.node import upload_records
 
     real = upload_records.uploads_of
     monkeypatch.setattr(upload_records, "uploads_of", uploads_of)

@@ -7,7 +7,7 @@ holds, and of those at one since the one that was inserted last.
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.restating import restated
+from condorloop.policy.restating import restated
 
 RUN = 398600 << 32
 LAST = 40

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from condorloop.errors import CondorloopError
 from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.rundir.durable import read_json, remove_unfinished, write_json
 from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, YOUNGEST_RECORD
@@ -28,7 +29,7 @@ _OUTCOMES = {
 """What the outcome of an upload says of its tags, in records that do not tell of each."""
 
 
-class RecordError(Exception):
+class RecordError(CondorloopError):
     """What uploads have left cannot be read: it is not known whether there is anything."""
 
 
