@@ -26,7 +26,7 @@ from condorloop.cycle.ports import Ports
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.dagman.logs.job_events import nodes_log
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.campaign import CampaignKey, Run, Waits
 from condorloop.model.queue import JobSelector, Queued, QueuedDag
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import LEDGER, RUN_START, dag_file, run_dir
@@ -247,6 +247,10 @@ class _Listings(Storage):
 
 class UndisturbedPool:
     """A pool in which nobody holds, releases or removes anything, and history is not asked."""
+
+    def waits(self, longer: float) -> Waits:
+        """No job waits for long."""
+        raise AssertionError(longer)
 
     def remove(self, cluster: int, why: str) -> None:
         """Nobody removes anything."""

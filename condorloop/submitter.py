@@ -342,6 +342,7 @@ class Submitter:
             idle_dags=tracker.idle_dags(now),
             put_off=self._put_off,
             strangers=tracker.strangers(),
+            stuck=tracker.starts.stuck,
             not_taken_up=self._reload.refused,
         )
         self._publisher.show(self._config, seen, now, self._clock() - now)

@@ -167,6 +167,8 @@ class PoolSite(Section):
     """Whom the accounting group's use is counted for; the account that submits, if not given."""
     timeout: Annotated[Seconds, Field(gt=0)] = 20.0
     """How long the schedd may take to answer."""
+    start_within: Annotated[Seconds, Field(gt=0)] = 1200.0
+    """How long jobs may wait for a machine while none starts; after that it is a problem."""
     max_dags: PositiveInt = 150
     """DAGs of all campaigns that may be at work at a time; HTCondor's own limit is 200 an owner."""
 
@@ -220,6 +222,7 @@ class MessagesSite(Section):
         *(ProblemKind.SERVICE, ProblemKind.CAMPAIGN, ProblemKind.INCOMPLETE, ProblemKind.HELD),
         *(ProblemKind.FULL, ProblemKind.FAILED, ProblemKind.UPLOAD, ProblemKind.DISK),
         *(ProblemKind.TICKET, ProblemKind.REFUSED, ProblemKind.LATE, ProblemKind.CONFIGURATION),
+        ProblemKind.WAITING,
     )
     """The kinds of problems that are told."""
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from condorloop.config.site import Site
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.dagman.schedd.client import Schedd
-from condorloop.model.campaign import Run
+from condorloop.model.campaign import Run, Waits
 from condorloop.model.queue import JobSelector, Queued
 from condorloop.services.oms import Oms
 from condorloop.services.storage import Contents, Storage
@@ -60,6 +60,9 @@ class Pool(Protocol):
 
     def queued(self) -> Queued:
         """What is in the queue."""
+
+    def waits(self, longer: float) -> Waits:
+        """Which node jobs have waited longer than so many seconds, and why."""
 
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Submit a DAG, from its newest rescue file if it has one; return its cluster id."""

@@ -34,6 +34,7 @@ from condorloop.rundir.layout import MANIFEST, RUN_START, dag_dir, dag_file
 from condorloop.rundir.work_dir import check_dag
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
+from condorloop.start_watch import StartWatch
 
 DELETED = "its directory was deleted"
 """Why a DAG is taken out of the queue that works in what is no longer there."""
@@ -70,6 +71,7 @@ class Tracker:
         self._missed: dict[int, float] = {}
         self._logs: dict[int, NodesLog] = {}
         self._idle_since: dict[str, float] = {}
+        self.starts = StartWatch(schedd, shutdown)
 
     def observe(self, campaigns: list[Campaign], now: float) -> None:
         """Look at the queue once, and at what the DAGs in flight have left."""
@@ -102,6 +104,7 @@ class Tracker:
         idle = {i for i, d in self.queue.items() if d.idle}
         self._idle_since = {i: self._idle_since.get(i, now) for i in idle}
         self.service.good(now)
+        self.starts.look(self.queue, self.renderer.config.site.pool.start_within, now)
         return True
 
     def idle_dags(self, now: float) -> int:

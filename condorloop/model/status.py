@@ -44,6 +44,8 @@ class ProblemKind(StrEnum):
     """A changed configuration cannot be used; the one before is still in use."""
     CAMPAIGN = "campaign"
     """A campaign cannot go on."""
+    WAITING = "waiting"
+    """Jobs wait for a machine, and none of them starts."""
     UPLOAD = "upload"
     """The last payload is not in the database."""
     REFUSED = "refused"
@@ -196,8 +198,9 @@ class Status:
 
     `poll_interval` and `cycle_time` are seconds: between two cycles, and what the last one took.
     `latencies` has the campaigns of the last days that have uploaded a payload, older runs first.
-    `disk_free` is what is free on the work_dir's disk, in bytes; `ticket_ends` is when the first
-    Kerberos ticket ends that the loop works with. Either is None if it is not known.
+    `waiting` has since when jobs wait that do not start, by calibration. `disk_free` is what is
+    free on the work_dir's disk, in bytes; `ticket_ends` is when the first Kerberos ticket ends that
+    the loop works with. Either is None if it is not known.
     `destinations` says where the payloads of each configured calibration go.
     """
 
@@ -212,6 +215,7 @@ class Status:
     campaigns: tuple[CampaignStatus, ...] = ()
     decisions: tuple[Decision, ...] = ()
     latencies: tuple[LatencyPoint, ...] = ()
+    waiting: Mapping[str, float] = field(default_factory=dict)
     disk_free: int | None = None
     ticket_ends: float | None = None
     destinations: tuple[CalibrationDestination, ...] = ()

@@ -221,6 +221,12 @@ def _of_campaigns(status: Status) -> Iterator[Metric]:
         "condorloop_last_upload_time_seconds", "When a payload was last uploaded",
         ((c.calibration, c.last_upload_at) for c in status.campaigns), max,
     )  # fmt: skip
+    yield _gauge(
+        "condorloop_jobs_waiting_seconds",
+        "How long the first job waits of those that do not start; 0 if jobs start",
+        ["calibration"],
+        {(name,): status.time - status.waiting.get(name, status.time) for name in names},
+    )
     unfinished = [c for c in status.campaigns if c.state.open and c.lumis.missing and c.window_ends]
     yield _latest(
         "condorloop_window_end_time_seconds",

@@ -6,10 +6,11 @@ Knows the signs of trouble and the commands; it talks to nothing and changes not
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, Obstacle, WaitingJob
 from condorloop.model.enums import ASKED, CampaignState, UploadOutcome
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.model.service import Service
@@ -93,6 +94,42 @@ def of_queue(
     if idle_dags:
         text = f"DAGs that the schedd does not start, for its limit is reached: {idle_dags}"
         yield Problem(ProblemKind.FULL, text, "condorloop doctor")
+
+
+def of_waiting(stuck: Iterable[WaitingJob], dags: Iterable[QueuedDag]) -> Iterator[Problem]:
+    """Name the calibrations whose jobs do not start: once for all that the same keeps waiting."""
+    idle: Counter[str] = Counter()
+    for dag in dags:
+        idle[dag.key.calibration] += dag.counts.get("JobsIdle", 0)
+    alike: dict[tuple[str, ...], list[WaitingJob]] = {}
+    for job in sorted(stuck, key=lambda job: (job.since, job.job_id)):
+        # what a job asks for is its own; the rest concerns the pool
+        own = (job.words,) if job.obstacle is Obstacle.NO_MATCH else ()
+        alike.setdefault((job.obstacle, *own), []).append(job)
+    for jobs in alike.values():
+        first = jobs[0]
+        names = sorted({job.key.calibration for job in jobs})
+        kinds = {job.kind for job in jobs}
+        what = f"{first.kind} jobs" if len(kinds) == 1 else "jobs"
+        waiting = max(len(jobs), sum(idle[name] for name in names))
+        wait = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
+        text = f"{', '.join(names)}: {what} do not start, {wait}: {first.words}"
+        only = names[0] if len(names) == 1 else None
+        yield Problem(ProblemKind.WAITING, text, _remedy(first), only, since=first.since)
+
+
+def _remedy(job: WaitingJob) -> str:
+    match job.obstacle:
+        case Obstacle.NO_MACHINE | Obstacle.FULL:
+            return "condor_status"
+        case Obstacle.FREE:
+            return f"condor_q -better-analyze {job.job_id}"
+        case Obstacle.NO_MATCH | Obstacle.IN_VAIN:
+            return _command("analyze", job.key)
+        case Obstacle.LOCAL:
+            return "condor_config_val -schedd START_LOCAL_UNIVERSE"
+        case Obstacle.UNKNOWN:
+            return "condorloop doctor"
 
 
 def of_room(put_off: int, most: int) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from condorloop.config.destinations import configured
 from condorloop.config.loader import Config
 from condorloop.ledger.queries.uploads import RecentLatencies
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, WaitingJob
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.model.service import Service
 from condorloop.model.status import (
@@ -33,6 +33,7 @@ from condorloop.monitoring.notifications.announcer import Announcer
 from condorloop.monitoring.status_file import write
 from condorloop.monitoring.ticket_watch import TicketWatch
 from condorloop.policy.window import end_of, longest
+from condorloop.starting import waiting_since
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class CycleReport:
         The queue: DAGs, held jobs of theirs, and how many DAGs the schedd does not start.
     put_off
         How many DAGs wait for room under the site's own limit.
+    stuck
+        Jobs that have waited too long for a machine, one for all that wait as it does.
     not_archived
         Why no run is moved into an archive; empty if all is well.
     not_taken_up
@@ -72,6 +75,7 @@ class CycleReport:
     held_jobs: tuple[HeldJob, ...]
     idle_dags: int
     put_off: int = 0
+    stuck: tuple[WaitingJob, ...] = ()
     not_archived: str = ""
     not_taken_up: tuple[str, float | None] = ("", None)
     strangers: Mapping[CampaignKey, tuple[str, ...]] = field(default_factory=dict)
@@ -147,6 +151,7 @@ class Publisher:
                     *problems.of_queue(
                         seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held
                     ),
+                    *problems.of_waiting(seen.stuck, seen.dags),
                     *problems.of_campaigns(campaigns),
                     *problems.of_holds(campaigns, self._ledger.held_calibrations()),
                     *problems.of_disk(self._disk.warning, seen.not_cleaned, seen.not_archived),
@@ -156,6 +161,7 @@ class Publisher:
             campaigns=campaigns,
             decisions=self._decisions.recent(),
             latencies=self._latencies.of(self._ledger, now - LATENCIES_SHOWN),
+            waiting=waiting_since(seen.stuck),
             disk_free=self._disk.free_bytes,
             ticket_ends=self._tickets.ends_at,
             destinations=tuple(_destinations(config)),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from condorloop.cycle.ports import Files, Pool, Ports
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
+from condorloop.model.campaign import Waits
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued
 from condorloop.recovery.rebuild import open_ledger
@@ -141,6 +142,10 @@ class MeddledPool:
     def queued(self) -> Queued:
         """As the schedd does."""
         return self._pool.queued()
+
+    def waits(self, longer: float) -> Waits:
+        """As the schedd does."""
+        return self._pool.waits(longer)
 
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Meddle, then submit."""

@@ -37,6 +37,7 @@ class Job:
     code: int = 0
     since: float = 0.0
     ended_as: int | str = 0
+    started_at: float = 0.0
 
 
 @dataclass(slots=True)

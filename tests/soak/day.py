@@ -48,6 +48,7 @@ oms: {{url: "http://127.0.0.1:1/agg/api"}}
 storage: {{url: "root://127.0.0.1:2/"}}
 cmssw: {{setup: {folder}/cmsset_default.sh}}
 conditions: {{auth_path: {folder}}}
+pool: {{start_within: 6 min}}
 defaults: {{closing: {{buffer: {buffer} h}}, harvesting: {{statistic: {statistic}}}}}
 """
 SPANS = {"TestEnablesEcalHcal": (10, 60), "ExpressPhysics": (2, 5)}
@@ -131,6 +132,11 @@ class Day:
     def payloads(self) -> int:
         """How many payloads the conditions service took."""
         return sum(map(len, self._service.taken.values()))
+
+    @property
+    def stands_told(self) -> int:
+        """At how many polls it was told that jobs do not start."""
+        return self._promises.stands_told
 
     @property
     def faults(self) -> int:
@@ -273,6 +279,7 @@ class Day:
                 "schedd": self._pool.failed_at,
             }
             self._promises.polled(ledger, {} if self._wire.full else failed)
+            self._promises.jobs_start(self._pool, self._weather)
 
     def _befall(self, what: str) -> None:
         """Let a fault of a moment come."""
@@ -377,6 +384,7 @@ class Day:
         return (
             f"{self.runs} runs, {self.files} RAW files, {self.cycles} cycles, {self._starts} starts"
             f" of the submitter, {self.faults} lasting faults, {self.payloads} payloads,"
+            f" {self.stands_told} polls at which jobs did not start,"
             f" {self.agenda.story.told} events, {now} h"
         )
 

@@ -11,6 +11,7 @@ from random import Random
 
 from condorloop.dagman.logs.dag_outcome import HistoryEnd, our_reason, removed_by
 from condorloop.dagman.schedd.client import ScheddUnavailable
+from condorloop.model.campaign import Obstacle, WaitingJob, Waits
 from condorloop.model.queue import JobSelector, Queued
 from tests.soak.dagman import DagMan, Job
 from tests.soak.jobs import JobSelector as Machines
@@ -92,6 +93,7 @@ class SimulatedPool:
 
     def want_slot(self, dag: DagMan, job: Job) -> None:
         """Let a job wait for a slot."""
+        job.since = self.agenda.now
         self._wanting.append((dag, job))
         self.agenda.after(self._rng.uniform(0.5, 5), self._match)
 
@@ -114,6 +116,7 @@ class SimulatedPool:
 
     def _run(self, dag: DagMan, job: Job) -> None:
         job.state = "running"
+        job.started_at = self.agenda.now
         self._running += 1
         usual = SECONDS[job.node.partition("_")[0]]
         seconds = self._rng.uniform(0.5, 1.5) * (usual if self._can_read(dag, job) else CANNOT_READ)
@@ -161,6 +164,30 @@ class SimulatedPool:
         """The schedd as a submitter sees it."""
         return Schedd(self, self._rng, self._wire)
 
+    def waits(self, longer: float) -> Waits:
+        """What waits for longer, one job for each kind of a calibration's; whether others start."""
+        now, found = self.agenda.now, dict[tuple[str, str], WaitingJob]()
+        stands = self.weather["the pool is idle"]
+        what = Obstacle.FREE if stands else Obstacle.FULL
+        for dag in self.queue.values():
+            for job in dag.jobs:
+                if job.state != "idle" or now - job.since < longer:
+                    continue
+                told = WaitingJob(
+                    dag.id, dag.key, job.node, f"{job.number}.0", job.since, what, what.value
+                )
+                alike = (dag.key.calibration, told.kind)
+                if alike not in found or told.since < found[alike].since:
+                    found[alike] = told
+        running = (j for d in self.queue.values() for j in d.jobs if j.state == "running")
+        return Waits(tuple(found.values()), any(now - j.started_at < longer for j in running))
+
+    def longest_wait(self) -> float:
+        """For how long the first job waits for a slot of those whose DAGMan can tell of it."""
+        tells = (d for d in self.queue.values() if d.state == "running" and d.held_code is None)
+        waiting = (j.since for d in tells for j in d.jobs if j.state == "idle")
+        return self.agenda.now - min(waiting, default=self.agenda.now)
+
     def history(self, cluster: int) -> HistoryEnd | None:
         """What history says of a DAG."""
         return None if self.weather["history is empty"] else self._history.get(cluster)
@@ -185,6 +212,11 @@ class Schedd:
         dags = self._pool.queue.values()
         held = tuple(job for d in dags for job in d.held_jobs())
         return Queued({d.id: d.queued() for d in dags}, held)
+
+    def waits(self, longer: float) -> Waits:
+        """What waits for longer."""
+        self._answer()
+        return self._pool.waits(longer)
 
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Submit a DAG, from its newest rescue file if it has one; return its cluster id."""

@@ -18,7 +18,7 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
-from condorloop.model.status import CampaignStatus
+from condorloop.model.status import CampaignStatus, ProblemKind
 from condorloop.monitoring.problems import of_campaigns
 from condorloop.policy.planner import why_not_latch
 from condorloop.policy.window import AGAIN, LAST_CALL
@@ -32,9 +32,14 @@ from tests.soak.story import Agenda, Violation
 
 if TYPE_CHECKING:
     from tests.soak.dagman import DagMan
+    from tests.soak.pool import SimulatedPool
+    from tests.soak.weather import Weather
 
 PENDING = 4 * 3600.0
 """Seconds that a person's request may wait for a submitter."""
+
+PROMPTLY = 120.0
+"""Seconds within which it is told that no job starts, or that jobs start again."""
 
 MARGIN = 1200.0
 """Seconds before the end of a window that a file must be there to be surely taken."""
@@ -74,6 +79,7 @@ class Promises:
         self._service = service
         self._books: dict[CampaignKey, _Book] = {}
         self.pool_failed_at = -1.0
+        self.stands_told = 0
         self._ledger_is_lost = False
 
     def _book(self, key: CampaignKey) -> _Book:
@@ -224,6 +230,20 @@ class Promises:
                 ]
                 if at == now and not told:
                     raise Violation(f"{name} gave no answer, and status.json does not say so")
+
+    def jobs_start(self, pool: SimulatedPool, weather: Weather) -> None:
+        """That no job starts is told if, and only if, the pool gives no slots for that long."""
+        now, within = self._agenda.now, self._config.site.pool.start_within
+        status = read_json(self._config.site.work_dir / "status.json")
+        if status.get("time") != now or now - pool.failed_at < PROMPTLY:
+            return
+        told = [p["text"] for p in status["problems"] if p["kind"] == ProblemKind.WAITING]
+        self.stands_told += bool(told)
+        if told and weather.lasted("the pool is idle", now - PROMPTLY) < within - PROMPTLY:
+            raise Violation(f"jobs start, and it is told: {told[0]}")
+        waited = min(weather.lasts("the pool is idle"), pool.longest_wait())
+        if waited > within + PROMPTLY and not told:
+            raise Violation("no job starts, and it is not told")
 
     def _closed(self, key: CampaignKey, reason: str) -> None:
         run, now = self._runs[key.run], self._agenda.now

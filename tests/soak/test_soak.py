@@ -28,6 +28,22 @@ def folder(tmp_path):
 def test_a_day_without_faults_uploads_every_lumisection(folder):
     day, _ = live(1, 1.5, folder, frozenset())
     assert day.payloads
+    assert not day.stands_told
+
+
+def test_jobs_that_wait_their_turn_in_a_full_pool_are_no_problem(folder, monkeypatch):
+    monkeypatch.setattr("tests.soak.pool.SLOTS", 2)
+    day, _ = live(1, 1.5, folder, frozenset())
+    assert not day.stands_told
+
+
+STANDS = frozenset({"the pool is idle", "the schedd is down", "crash"})
+
+
+def test_that_jobs_do_not_start_is_told_when_the_pool_gives_no_slots_and_only_then(folder):
+    day, _ = live(4, 2.0, folder, STANDS)
+    assert day.payloads
+    assert day.stands_told
 
 
 @pytest.mark.parametrize("seed", [3, 14, 15])

@@ -90,10 +90,21 @@ class Weather:
         self._kinds = kinds
         self._storm = rng.choice(STORMS)
         self._lasting: dict[str, int] = {}
+        self._began: dict[str, float] = {}
+        self._over: dict[str, list[tuple[float, float]]] = {}
         self.begun = 0
 
     def __getitem__(self, kind: str) -> bool:
         return self._lasting.get(kind, 0) > 0
+
+    def lasts(self, kind: str) -> float:
+        """For how long a fault has lasted by now."""
+        return self._agenda.now - self._began[kind] if self[kind] else 0.0
+
+    def lasted(self, kind: str, after: float) -> float:
+        """For how long the longest of those faults lasted that were not over before a time."""
+        over = (end - began for began, end in self._over.get(kind, ()) if end >= after)
+        return max(self.lasts(kind), *over, 0.0)
 
     @property
     def lasting(self) -> list[str]:
@@ -126,10 +137,14 @@ class Weather:
     def begin(self, kind: str) -> None:
         """Let a fault begin."""
         self._lasting[kind] = self._lasting.get(kind, 0) + 1
+        if self._lasting[kind] == 1:
+            self._began[kind] = self._agenda.now
         self.begun += 1
         self._agenda.tell(f"-- {kind}")
 
     def end(self, kind: str) -> None:
         """Let a fault end."""
         self._lasting[kind] -= 1
+        if not self._lasting[kind]:
+            self._over.setdefault(kind, []).append((self._began[kind], self._agenda.now))
         self._agenda.tell(f"-- no longer: {kind}")

@@ -18,10 +18,17 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from condorloop.dagman.quoting import classad
 from condorloop.dagman.schedd import match_analysis
 
 _PR_SET_PDEATHSIG = 1
 _IDLE = ("ClusterId", "ProcId", "CondorloopId", "DAGNodeName", "EnteredCurrentStatus")
+_TRIED = (
+    *("NumShadowStarts", "NumJobStarts", "JobCurrentStartDate", "JobCurrentStartExecutingDate"),
+    *("LastRemoteHost", "LastRejMatchReason"),
+)
+_LOOKS_FURTHER = 8
+"""How often a job is looked for that has waited longer than the one found."""
 _LOCAL, _LOCAL_RULE = 12, "START_LOCAL_UNIVERSE"
 _PLAIN = (bool, int, float, str)
 
@@ -56,14 +63,71 @@ class Bindings:
         slots = self._htcondor.Collector().query(
             self._htcondor.AdType.Startd, 'SlotType =!= "Dynamic"'
         )
+        of_pool = {"negotiated_ago": self._negotiated_ago(), "most_running": self._most_running()}
         told = []
         for job in jobs:
             local = job.get("JobUniverse") == _LOCAL
             why = (
                 {"local_rule": self._local_rule()} if local else match_analysis.explain(job, slots)
             )
-            told.append({name: job[name] for name in _IDLE if name in job} | why)
+            history = {name: job[name] for name in (*_IDLE, *_TRIED) if name in job}
+            told.append(history | of_pool | why)
         return told
+
+    def longest_waiting(
+        self, constraint: str, since: str, alike: list[str], projection: list[str], most: int
+    ) -> list[Ad]:
+        """Give of jobs that are alike the one that has waited longest; of at most so many kinds.
+
+        Parameters
+        ----------
+        since
+            An expression: since when a job waits.
+        alike
+            The attributes that jobs of a kind have in common.
+        """
+        found: list[Ad] = []
+        others = constraint
+        while len(found) < most and (job := self._first(others, projection)):
+            same = " && ".join(f"{name} =?= {_literal(job.get(name))}" for name in alike)
+            for _ in range(_LOOKS_FURTHER):
+                before = f"{same} && ({since}) < {int(self._evaluated(since, job))}"
+                older = self._first(f"({constraint}) && {before}", projection)
+                if older is None:
+                    break
+                job = older
+            found.append({"since": int(self._evaluated(since, job))} | job)
+            others += f" && !({same})"
+        return found
+
+    def any_of(self, constraint: str) -> bool:
+        """Tell whether the queue has such a job."""
+        return self._first(constraint, ["ClusterId"]) is not None
+
+    def _first(self, constraint: str, projection: list[str]) -> Ad | None:
+        found = self._twice(lambda schedd: schedd.query(constraint, projection, limit=1))
+        return found[0] if found else None
+
+    @staticmethod
+    def _evaluated(expression: str, job: Ad) -> Any:
+        import classad2
+
+        return classad2.ExprTree(expression).eval(classad2.ClassAd(job))
+
+    def _negotiated_ago(self) -> int | None:
+        """Seconds since a negotiator ended its cycle, as of its last word; None: none is there."""
+        kind, ends = self._htcondor.AdType.Negotiator, "LastNegotiationCycleEnd0"
+        heard = "LastHeardFrom"
+        ads = self._htcondor.Collector().query(kind, "true", [ends, heard])
+        told = [ad[heard] - ad[ends] for ad in ads if ends in ad and heard in ad]
+        return min(told, default=0 if ads else None)
+
+    def _most_running(self) -> int | None:
+        """The schedd's limit of jobs that run, if that is reached."""
+        ad = self._location()
+        limit, running = ad.get("MaxJobsRunning"), ad.get("TotalRunningJobs")
+        reached = isinstance(limit, int) and isinstance(running, int) and running >= limit
+        return limit if reached else None
 
     def _local_rule(self) -> str:
         try:
@@ -161,6 +225,10 @@ class Bindings:
     @staticmethod
     def _plain(ads: Sequence[Any]) -> list[Ad]:
         return [{k: v for k, v in ad.items() if type(v) in _PLAIN} for ad in ads]
+
+
+def _literal(value: object) -> str:
+    return "undefined" if value is None else classad(value)
 
 
 def serve(pipe: Connection, schedd_name: str) -> None:

@@ -6,21 +6,23 @@ to a process of their own. No answer of the schedd is told from an empty queue.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from condorloop.config.site import PoolSite
 from condorloop.dagman.logs.dag_outcome import HistoryEnd, history_end, our_reason
 from condorloop.dagman.quoting import classad
-from condorloop.dagman.schedd.idle_reasons import IdleJob, why
+from condorloop.dagman.schedd.idle_reasons import IN_VAIN, IdleJob, obstacle, why
 from condorloop.dagman.schedd.worker import ScheddUnavailable, Worker
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, Obstacle, WaitingJob, Waits
 from condorloop.model.queue import HeldJob, JobSelector, Queued, QueuedDag
 
 __all__ = ["Schedd", "ScheddUnavailable"]
 
 _IDLE = 1
+_RUNNING = 2
+_LOCAL = 12
 _HELD = 5
 _IN_WORK = "1,2,6,7"
 """The job states idle, running, transferring output, suspended."""
@@ -52,6 +54,30 @@ _QUEUED = [
     *_HOLD,
     *_COUNTS,
 ]
+_IN_VAIN = (
+    f"((NumShadowStarts ?: 0) - (NumJobStarts ?: 0) >= {IN_VAIN}"
+    " && (JobCurrentStartExecutingDate ?: 0) < JobCurrentStartDate"
+    f" && LastHoldReason =?= undefined && JobUniverse != {_LOCAL})"
+)
+"""A job that machines take again and again, so that its state changes, and none begins it."""
+_VACATED = "(LastVacateTime >= JobCurrentStartExecutingDate) =?= true"
+"""Whether the schedd knows when a job lost its last machine; it can learn that late."""
+_SINCE = (
+    f"ifThenElse({_IN_VAIN}, ifThenElse(NumJobStarts =?= 0, JobStartDate,"
+    f" ifThenElse({_VACATED}, LastVacateTime, EnteredCurrentStatus)), EnteredCurrentStatus)"
+)
+"""Since when a job waits that does not run, whatever comes between."""
+_WAITS = f"(JobStatus == {_IDLE} || (JobStatus == {_RUNNING} && {_IN_VAIN}))"
+_ALIKE = ["CondorloopCalibration", _KIND, "AutoClusterId"]
+"""Jobs that have these in common are the same to the negotiator."""
+_WAITING = [
+    *("ClusterId", "ProcId", "CondorloopId", "CondorloopRun", "DAGNodeName", *_ALIKE),
+    *("JobStatus", "EnteredCurrentStatus", "JobStartDate", "LastHoldReason", "JobUniverse"),
+    *("JobCurrentStartDate", "JobCurrentStartExecutingDate", "LastVacateTime"),
+    *("NumShadowStarts", "NumJobStarts"),
+]
+_MOST_KINDS = 30
+"""Of so many kinds of waiting jobs one is looked at."""
 _END = [
     "ExitCode",
     "ExitSignal",
@@ -107,6 +133,55 @@ class Schedd:
         constraint = f"{self._ours} && {of_run} && JobStatus == {_IDLE}"
         told = self._worker.ask("idle jobs", "why_idle", constraint=constraint, most=most)
         return [job for job in map(_idle_job, told) if job]
+
+    def waits(self, longer: float) -> Waits:
+        """Ask which node jobs have waited longer than so many seconds, and why: one of a kind.
+
+        Of a collector that does not answer it is told that nothing is known.
+
+        Raises
+        ------
+        ScheddUnavailable
+            There was no answer of the schedd.
+        """
+        of_nodes = f"{self._ours} && {_KIND} =!= undefined"
+        ago = f"time() - {int(longer)}"
+        found = self._worker.ask(
+            "waiting jobs",
+            "longest_waiting",
+            constraint=f"{of_nodes} && {_WAITS} && ({_SINCE}) <= {ago}",
+            since=_SINCE,
+            alike=_ALIKE,
+            projection=_WAITING,
+            most=_MOST_KINDS,
+        )
+        if not found:
+            return Waits()
+        on_a_machine = f"JobStatus == {_RUNNING} && JobUniverse != {_LOCAL}"
+        begun = self._worker.ask(
+            "jobs that started",
+            "any_of",
+            constraint=f"{of_nodes} && {on_a_machine} && JobCurrentStartExecutingDate > {ago}",
+        )
+        explained = self._explained([_job_id(ad) for ad in found])
+        there = [(ad, explained[_job_id(ad)]) for ad in found if _job_id(ad) in explained]
+        jobs = (_waiting_job(ad, *why_not) for ad, why_not in there)
+        return Waits(tuple(job for job in jobs if job), bool(begun))
+
+    def _explained(self, job_ids: Sequence[str]) -> Mapping[str, tuple[Obstacle, str]]:
+        """Ask what keeps these jobs from running, and in words; the collector is asked for that.
+
+        What has just left the queue is left out.
+        """
+        ids = " || ".join(
+            f"(ClusterId == {cluster} && ProcId == {proc})"
+            for cluster, _, proc in (job_id.partition(".") for job_id in job_ids)
+        )
+        try:
+            told = self._worker.ask("machines", "why_idle", constraint=ids, most=len(job_ids))
+        except ScheddUnavailable as error:
+            return dict.fromkeys(job_ids, (Obstacle.UNKNOWN, f"the reason is not known: {error}"))
+        return {_job_id(ad): (obstacle(ad), why(ad)[0]) for ad in told}
 
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Submit a DAG; from its newest rescue file, if it has one.
@@ -246,6 +321,25 @@ def _held_job(ad: Mapping[str, Any]) -> HeldJob | None:
             subcode=int(ad.get("HoldReasonSubCode", 0)),
             reason=_hold_reason(ad),
             since=float(ad["EnteredCurrentStatus"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _job_id(ad: Mapping[str, Any]) -> str:
+    return f"{ad.get('ClusterId')}.{ad.get('ProcId')}"
+
+
+def _waiting_job(ad: Mapping[str, Any], what: Obstacle, words: str) -> WaitingJob | None:
+    try:
+        return WaitingJob(
+            dag_id=str(ad["CondorloopId"]),
+            key=CampaignKey(str(ad["CondorloopCalibration"]), int(ad["CondorloopRun"])),
+            node=str(ad["DAGNodeName"]),
+            job_id=_job_id(ad),
+            since=float(ad["since"]),
+            obstacle=what,
+            words=words,
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -6,12 +6,12 @@ bindings, for which `classad2` is imported late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 REFERENCES = ("Cpus", "Memory", "Disk", "State", "SlotType", "Requirements", "Start")
 _WHEN_EMPTY = (("Cpus", "TotalSlotCpus"), ("Memory", "TotalSlotMemory"), ("Disk", "TotalSlotDisk"))
-_JOB = ("RequestCpus", "RequestMemory", "RequestDisk")
+_ROOM = (("RequestCpus", "Cpus"), ("RequestMemory", "Memory"), ("RequestDisk", "Disk"))
 
 
 def clauses(requirements: str) -> list[str]:
@@ -46,6 +46,7 @@ def explain(job: Any, slots: Iterable[Any]) -> dict[str, Any]:
 
     told = [(text, classad2.ExprTree(text)) for text in clauses(str(job.lookup("Requirements")))]
     whole = job.lookup("Requirements")
+    asked = {name: value for name, _ in _ROOM if isinstance(value := job.eval(name), int)}
     counts = [[0, 0] for _ in told]
     fits = fits_empty = refuse = number = 0
     largest = dict.fromkeys(("Cpus", "Memory", "Disk"), 0)
@@ -63,17 +64,34 @@ def explain(job: Any, slots: Iterable[Any]) -> dict[str, Any]:
             count[1] += _true(expression, job, empty)
         willing = "Start" not in slot or _true(slot.lookup("Start"), empty, job)
         refuse += not willing
-        fits += willing and _true(whole, job, slot)
-        fits_empty += willing and _true(whole, job, empty)
+        free = not _is_taken(slot) and _has_room(slot, asked)
+        fits += willing and free and _true(whole, job, slot)
+        fits_empty += willing and _has_room(empty, asked) and _true(whole, job, empty)
     return {
         "slots": number,
         "fits": fits,
         "fits_empty": fits_empty,
         "refuse": refuse,
         "largest": largest,
-        "asked": {name: value for name in _JOB if isinstance(value := job.eval(name), int)},
+        "asked": asked,
         "clauses": [(text, *count) for (text, _), count in zip(told, counts, strict=True)],
     }
+
+
+def _has_room(slot: Any, asked: Mapping[str, int]) -> bool:
+    """Whether a slot has what a job asks for; a job's requirements do not say so of one core."""
+    for request, has in _ROOM:
+        room = slot.get(has)
+        if isinstance(room, int) and room < asked.get(request, 0):
+            return False
+    return True
+
+
+def _is_taken(slot: Any) -> bool:
+    """Whether a slot that is not cut to jobs' sizes has a job: its ad has all its cores still."""
+    return (
+        not slot.get("PartitionableSlot", False) and slot.get("State", "Unclaimed") != "Unclaimed"
+    )
 
 
 def _true(expression: Any, scope: Any, target: Any) -> bool:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.dagman.schedd.idle_reasons import why
+from condorloop.dagman.schedd.idle_reasons import obstacle, why
 from condorloop.dagman.schedd.match_analysis import clauses, explain
+from condorloop.model.campaign import Obstacle
 
 NEEDS = (
     '(TARGET.Arch == "X86_64") && (TARGET.Cpus >= RequestCpus)'
@@ -41,8 +42,61 @@ def test_a_full_pool_is_told_from_one_that_cannot_run_it():
     assert words(job(), slot(free=0), slot(free=0), slot(arch="aarch64")) == full
 
 
+def test_a_machine_without_a_core_left_is_full_though_the_job_does_not_require_one():
+    one_core = job('(TARGET.Arch == "X86_64") && (TARGET.Memory >= RequestMemory)')
+    assert words(one_core, slot(free=0)).startswith("the pool is full: 1 of 1 slots")
+
+
+def test_a_slot_that_is_not_cut_to_sizes_is_full_when_it_has_a_job():
+    taken, cut = slot(), slot()
+    taken["State"] = cut["State"] = "Claimed"
+    cut["PartitionableSlot"] = True
+    assert words(job(), taken).startswith("the pool is full: 1 of 1 slots")
+    assert words(job(), taken, cut).startswith("1 of 2 slots are free for it")
+
+
 def test_a_free_machine_means_that_the_negotiator_has_not_come_yet():
     assert words(job(), slot(), slot(free=0)).startswith("1 of 2 slots are free for it")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"negotiated_ago": None}, "no negotiator runs"),
+        ({"negotiated_ago": 1800}, "the negotiator has ended no cycle for 30 min"),
+        (
+            {"negotiated_ago": 20, "LastRejMatchReason": "insufficient priority"},
+            "the negotiator says: insufficient priority",
+        ),
+    ],
+)
+def test_a_free_machine_that_nobody_gives_it_is_told_with_the_reason(more, said):
+    told = explain(job(), [slot()]) | more
+    assert why(told)[0] == f"1 of 1 slots are free for it: {said}"
+    assert obstacle(told) is Obstacle.FREE
+
+
+@pytest.mark.parametrize("reason", ["submitter limit exceeded", "concurrency limit eos reached"])
+def test_a_share_of_the_pool_that_is_in_use_is_as_a_full_pool(reason):
+    told = explain(job(), [slot()]) | {"LastRejMatchReason": reason}
+    assert why(told)[0] == f"its share of the pool is in use: {reason}"
+    assert obstacle(told) is Obstacle.FULL
+
+
+def test_a_schedd_that_runs_as_many_jobs_as_it_may_is_told():
+    told = explain(job(), [slot()]) | {"most_running": 2000}
+    assert "MAX_JOBS_RUNNING is 2000" in why(told)[0]
+    assert obstacle(told) is Obstacle.FULL
+
+
+def test_a_job_that_machines_take_and_do_not_begin_is_told_with_the_last_of_them():
+    tried = {"NumShadowStarts": 5, "LastRemoteHost": "slot1@node7"}
+    told = explain(job(), [slot()]) | tried
+    assert why(told)[0] == "5 times a machine took it and did not begin it, last slot1@node7"
+    assert obstacle(told) is Obstacle.IN_VAIN
+    assert obstacle(told | {"NumJobStarts": 4}) is Obstacle.FREE
+    begun = {"JobCurrentStartDate": 7, "JobCurrentStartExecutingDate": 8}
+    assert obstacle(told | begun) is Obstacle.FREE
 
 
 def test_what_is_too_large_is_named_with_the_largest_that_there_is():

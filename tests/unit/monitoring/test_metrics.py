@@ -52,6 +52,7 @@ def whole_status(**changes):
         "problems": (Problem(ProblemKind.SERVICE, "schedd does not answer: refused"),),
         "latencies": (point([90.0, 7000.0, 30_000.0]),),
         "cycle_time": 0.5,
+        "waiting": {"BeamSpot": START - 1400},
         "disk_free": 10**9,
         "ticket_ends": START + 3600,
     }
@@ -113,6 +114,8 @@ def test_what_status_shows_is_scraped(answering):
     assert got["condorloop_uploads_total", "EcalPedestals"] == 4
     assert got["condorloop_last_upload_time_seconds", "BeamSpot"] == START + 60
     assert got["condorloop_window_end_time_seconds", "BeamSpot"] == START + 8 * 3600
+    assert got["condorloop_jobs_waiting_seconds", "BeamSpot"] == 1500
+    assert got["condorloop_jobs_waiting_seconds", "EcalPedestals"] == 0
     assert got["condorloop_problems", "service"] == 1
     assert got["condorloop_problems", "disk"] == 0
     assert got["condorloop_disk_free_bytes",] == 10**9

@@ -1,6 +1,6 @@
 """What is wrong is named, once, with the command that helps."""
 
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, Obstacle, WaitingJob
 from condorloop.model.enums import ASKED, CampaignState, UploadOutcome
 from condorloop.model.queue import HeldJob, QueuedDag
 from condorloop.model.service import Service
@@ -234,3 +234,38 @@ def test_a_name_with_blanks_is_quoted_in_the_command_to_type():
 
 def test_a_campaign_that_is_well_has_no_problem():
     assert not list(problems.of_campaigns([campaign_status()]))
+
+
+def waits(obstacle, words, key=KEY, node="RECO_0000", since=START):
+    return WaitingJob("x", key, node, "17.0", since, obstacle, words)
+
+
+NO_MACHINE = "the pool has no machine that runs jobs"
+
+
+def test_jobs_that_do_not_start_are_told_once_for_all_calibrations_that_it_concerns():
+    dags = [QueuedDag("x", key, 4, 17, None, {"JobsIdle": 5}) for key in (KEY, SPOT)]
+    stuck = [
+        waits(Obstacle.NO_MACHINE, NO_MACHINE, key, node, START + n)
+        for n, (key, node) in enumerate([(SPOT, "RECO_0001"), (KEY, "ALCA_0000"), (KEY, "HARVEST")])
+    ]
+    [problem] = problems.of_waiting(stuck, dags)
+    names = "BeamSpot, EcalPedestals"
+    assert problem.text == f"{names}: jobs do not start, 10 jobs wait: {NO_MACHINE}"
+    assert (problem.kind, problem.command) == (ProblemKind.WAITING, "condor_status")
+    assert (problem.calibration, problem.since) == (None, START)
+
+
+def test_jobs_that_no_machine_can_run_are_told_with_what_explains_them():
+    large = "nothing in the pool is large enough: it asks for 64000 MB memory"
+    dags = [QueuedDag("x", SPOT, 4, 17, None, {"JobsIdle": 1})]
+    [problem] = problems.of_waiting([waits(Obstacle.NO_MATCH, large, SPOT, "HARVEST")], dags)
+    assert problem.text == f"BeamSpot: HARVEST jobs do not start, 1 job waits: {large}"
+    assert problem.command == "condorloop analyze 398600 -c BeamSpot"
+    assert problem.calibration == "BeamSpot"
+
+
+def test_for_each_obstacle_there_is_something_to_type():
+    for obstacle in Obstacle:
+        [problem] = problems.of_waiting([waits(obstacle, "words")], [])
+        assert problem.command
