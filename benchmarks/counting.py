@@ -26,8 +26,8 @@ from condorloop.cycle.ports import Ports
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.dagman.logs.job_events import nodes_log
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import CampaignKey, Run, Waits
-from condorloop.model.queue import JobSelector, Queued, QueuedDag
+from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.queue import JobSelector, Queued, QueuedDag, Waits
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import LEDGER, RUN_START, dag_file, run_dir
 from condorloop.services.storage import Storage

@@ -13,8 +13,8 @@ from typing import Protocol
 from condorloop.config.site import Site
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.dagman.schedd.client import Schedd
-from condorloop.model.campaign import Run, Waits
-from condorloop.model.queue import JobSelector, Queued
+from condorloop.model.campaign import Run
+from condorloop.model.queue import JobSelector, Queued, Waits
 from condorloop.services.oms import Oms
 from condorloop.services.storage import Contents, Storage
 

@@ -15,6 +15,7 @@ from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.node_progress import Observed, follow_dag, observe_dag
 from condorloop.cycle.ports import Pool
+from condorloop.cycle.start_watch import StartWatch
 from condorloop.dagman.adoption import unknown_dags, why_not_of_ledger
 from condorloop.dagman.logs.dag_outcome import Ended, failed_nodes, how_ended, last_cluster
 from condorloop.dagman.logs.nodes_log import NodesLog
@@ -34,7 +35,6 @@ from condorloop.rundir.layout import MANIFEST, RUN_START, dag_dir, dag_file
 from condorloop.rundir.work_dir import check_dag
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
-from condorloop.start_watch import StartWatch
 
 DELETED = "its directory was deleted"
 """Why a DAG is taken out of the queue that works in what is no longer there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from condorloop.model.campaign import CampaignKey, dag_label
 from condorloop.model.enums import Artifact as Artifact
@@ -106,3 +107,55 @@ OURS = "condorloop: "
 
 HELD_ON_REQUEST = f"{OURS}held by "
 """What the reason of a hold begins with that a person has asked condorloop for."""
+
+
+class Obstacle(StrEnum):
+    """What keeps a job from running that waits for a machine."""
+
+    NO_MACHINE = "no machine"
+    """The pool has no machine that runs jobs."""
+    NO_MATCH = "no match"
+    """No machine of the pool can run it, be it empty."""
+    FULL = "full"
+    """Machines can run it, and none has room."""
+    FREE = "free"
+    """A machine has room for it, and the negotiator does not give it one."""
+    IN_VAIN = "in vain"
+    """Machines were given to it, and none began it."""
+    LOCAL = "local"
+    """The schedd itself is to run it, and does not."""
+    UNKNOWN = "unknown"
+    """The pool cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """A job of a node that has waited long, and stands for those that wait as it does.
+
+    `since` is when it came into the queue, was released or lost its machine; `words` say why it
+    does not run.
+    """
+
+    dag_id: str
+    key: CampaignKey
+    node: str
+    job_id: str
+    since: float
+    obstacle: Obstacle
+    words: str
+
+    @property
+    def kind(self) -> str:
+        """The kind of its node."""
+        return self.node.partition("_")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What waits for long in the queue: a job of each kind that waits, and whether others started.
+
+    `started` says that a job of the site began on a machine in that time, and runs still.
+    """
+
+    jobs: tuple[WaitingJob, ...] = ()
+    started: bool = False

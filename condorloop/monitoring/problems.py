@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from condorloop.model.campaign import CampaignKey, Obstacle, WaitingJob
+from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import ASKED, CampaignState, UploadOutcome
-from condorloop.model.queue import HeldJob, QueuedDag
+from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob
 from condorloop.model.service import Service
 from condorloop.model.status import CampaignStatus, Problem, ProblemKind
 from condorloop.text import plural

@@ -15,8 +15,8 @@ from condorloop.config.destinations import configured
 from condorloop.config.loader import Config
 from condorloop.ledger.queries.uploads import RecentLatencies
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import CampaignKey, WaitingJob
-from condorloop.model.queue import HeldJob, QueuedDag
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.queue import HeldJob, QueuedDag, WaitingJob
 from condorloop.model.service import Service
 from condorloop.model.status import (
     CalibrationDestination,
@@ -32,8 +32,8 @@ from condorloop.monitoring.log_tail import Decisions
 from condorloop.monitoring.notifications.announcer import Announcer
 from condorloop.monitoring.status_file import write
 from condorloop.monitoring.ticket_watch import TicketWatch
+from condorloop.policy.job_starts import waiting_since
 from condorloop.policy.window import end_of, longest
-from condorloop.starting import waiting_since
 
 log = logging.getLogger(__name__)
 

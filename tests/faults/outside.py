@@ -11,9 +11,8 @@ from pathlib import Path
 
 from condorloop.cycle.ports import Files, Pool, Ports
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
-from condorloop.model.campaign import Waits
 from condorloop.model.lumis import Lumis
-from condorloop.model.queue import Queued
+from condorloop.model.queue import Queued, Waits
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.runtime import logs
 from condorloop.services.edm_file_util import Contents

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from condorloop.model.campaign import Obstacle
+from condorloop.model.queue import Obstacle
 from condorloop.model.status import ProblemKind
 from tests.faults.stories import ECAL, SPOT, Story
 from tests.loop import Loop

@@ -11,8 +11,7 @@ from random import Random
 
 from condorloop.dagman.logs.dag_outcome import HistoryEnd, our_reason, removed_by
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.model.campaign import Obstacle, WaitingJob, Waits
-from condorloop.model.queue import JobSelector, Queued
+from condorloop.model.queue import JobSelector, Obstacle, Queued, WaitingJob, Waits
 from tests.soak.dagman import DagMan, Job
 from tests.soak.jobs import JobSelector as Machines
 from tests.soak.promises import Promises

@@ -15,8 +15,16 @@ from condorloop.dagman.logs.dag_outcome import HistoryEnd, history_end, our_reas
 from condorloop.dagman.quoting import classad
 from condorloop.dagman.schedd.idle_reasons import IN_VAIN, IdleJob, obstacle, why
 from condorloop.dagman.schedd.worker import ScheddUnavailable, Worker
-from condorloop.model.campaign import CampaignKey, Obstacle, WaitingJob, Waits
-from condorloop.model.queue import HeldJob, JobSelector, Queued, QueuedDag
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.queue import (
+    HeldJob,
+    JobSelector,
+    Obstacle,
+    Queued,
+    QueuedDag,
+    WaitingJob,
+    Waits,
+)
 
 __all__ = ["Schedd", "ScheddUnavailable"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from condorloop.model.campaign import Obstacle
+from condorloop.model.queue import Obstacle
 
 IDLE_LONG = 60.0
 """Seconds after which a DAGMan that was not started waits for a limit of the schedd."""

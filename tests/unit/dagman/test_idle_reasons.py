@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from condorloop.dagman.schedd.idle_reasons import obstacle, why
 from condorloop.dagman.schedd.match_analysis import clauses, explain
-from condorloop.model.campaign import Obstacle
+from condorloop.model.queue import Obstacle
 
 NEEDS = (
     '(TARGET.Arch == "X86_64") && (TARGET.Cpus >= RequestCpus)'

@@ -1,8 +1,8 @@
 """What is wrong is named, once, with the command that helps."""
 
-from condorloop.model.campaign import CampaignKey, Obstacle, WaitingJob
+from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import ASKED, CampaignState, UploadOutcome
-from condorloop.model.queue import HeldJob, QueuedDag
+from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob
 from condorloop.model.service import Service
 from condorloop.model.status import ProblemKind, by_urgency
 from condorloop.monitoring import problems

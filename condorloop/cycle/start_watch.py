@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop import starting
 from condorloop.cycle.ports import Pool
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.model.campaign import WaitingJob
-from condorloop.model.queue import QueuedDag
+from condorloop.model.queue import QueuedDag, WaitingJob
+from condorloop.policy import job_starts
 from condorloop.runtime.shutdown import Shutdown
 
 ASKED_AGAIN = 0.1
@@ -63,5 +62,5 @@ class StartWatch:
                 waits = self._pool.waits(within)
         except ScheddUnavailable:
             return
-        found = starting.stuck(waits, queue.values(), within, now)
+        found = job_starts.stuck(waits, queue.values(), within, now)
         self.stuck = tuple(job for job in found if job.dag_id in queue)

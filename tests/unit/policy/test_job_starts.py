@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from condorloop.cycle.start_watch import StartWatch
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.model.campaign import CampaignKey, Obstacle, WaitingJob, Waits
-from condorloop.model.queue import QueuedDag
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.queue import Obstacle, QueuedDag, WaitingJob, Waits
+from condorloop.policy.job_starts import stuck, waiting_since
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.runtime.wakeup import Wakeup
-from condorloop.start_watch import StartWatch
-from condorloop.starting import stuck, waiting_since
 from tests.unit.examples import KEY, START
 
 WITHIN = 1200.0

@@ -9,8 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from condorloop.model.campaign import Obstacle, WaitingJob, Waits
-from condorloop.model.queue import QueuedDag
+from condorloop.model.queue import Obstacle, QueuedDag, WaitingJob, Waits
 
 _NEVER = math.inf
 
