@@ -46,7 +46,7 @@ def stand_ins(
             for owner, name, stand_in in (
                 (post_script, "time", clock),
                 (upload, "time", clock),
-                (conditions, "processes", service),
+                (conditions, "subprocesses", service),
                 (cmssw.Cmssw, "environment", enter),
                 (ledger_module, "uuid", uuids),
             ):
