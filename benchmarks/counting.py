@@ -281,6 +281,11 @@ class _Pool(UndisturbedPool):
         self._place.counts["schedd queries"] += 1
         return Queued(self._place._queue)
 
+    def count_jobs(self, dag_id: str) -> int:
+        """The jobs of a DAG's nodes that are in the queue."""
+        self._place.counts["schedd queries"] += 1
+        return self._place._queue[dag_id].counts.get("NodesQueued", 0)
+
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Nothing is new."""
         raise AssertionError(dag_file)

@@ -340,6 +340,7 @@ class Submitter:
             dags=tuple(tracker.queue.values()),
             held_jobs=tracker.held_jobs,
             idle_dags=tracker.idle_dags(now),
+            late_scripts=tracker.late_scripts,
             put_off=self._put_off,
             strangers=tracker.strangers(),
             stuck=tracker.starts.stuck,

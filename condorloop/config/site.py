@@ -171,6 +171,19 @@ class PoolSite(Section):
     """How long jobs may wait for a machine while none starts; after that it is a problem."""
     max_dags: PositiveInt = 150
     """DAGs of all campaigns that may be at work at a time; HTCondor's own limit is 200 an owner."""
+    pending_report_interval: Annotated[Seconds, Field(ge=1)] = 120.0
+    """How long no event of a DAG's jobs must have come before its DAGMan may ask the schedd whether
+    they are in the queue.
+    """
+    check_queue_interval: Annotated[Seconds, Field(ge=1)] = 300.0
+    """How long after the last change of a DAG's nodes its DAGMan asks that; of a job that is gone
+    without a word it says "lost track of node", and the DAG is rescued. The submitter asks a
+    while later, if DAGMan does not.
+    """
+    script_wait: Annotated[Seconds, Field(ge=1)] = 60.0
+    """How long DAGMan waits before it runs a script of a node again that the machine kept from its
+    work: Python is not there, or the disk takes no writes.
+    """
 
 
 class MetricsSite(Section):
@@ -223,6 +236,7 @@ class MessagesSite(Section):
         *(ProblemKind.FULL, ProblemKind.FAILED, ProblemKind.UPLOAD, ProblemKind.DISK),
         *(ProblemKind.TICKET, ProblemKind.REFUSED, ProblemKind.LATE, ProblemKind.CONFIGURATION),
         ProblemKind.WAITING,
+        ProblemKind.DEFERRED,
     )
     """The kinds of problems that are told."""
 

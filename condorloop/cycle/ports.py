@@ -64,6 +64,9 @@ class Pool(Protocol):
     def waits(self, longer: float) -> Waits:
         """Which node jobs have waited longer than so many seconds, and why."""
 
+    def count_jobs(self, dag_id: str) -> int:
+        """Ask how many jobs of a DAG's nodes are in the queue."""
+
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Submit a DAG, from its newest rescue file if it has one; return its cluster id."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from condorloop.cycle.isolation import Isolation
@@ -16,7 +17,9 @@ from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.node_progress import Observed, follow_dag, observe_dag
 from condorloop.cycle.ports import Pool
 from condorloop.cycle.start_watch import StartWatch
+from condorloop.dagman import scripts
 from condorloop.dagman.adoption import unknown_dags, why_not_of_ledger
+from condorloop.dagman.hearing import Hearing, is_missing
 from condorloop.dagman.logs.dag_outcome import Ended, failed_nodes, how_ended, last_cluster
 from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.dagman.render import Renderer
@@ -26,7 +29,7 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import Artifact, CampaignState, DagState
 from condorloop.model.jobs import FailedNode
-from condorloop.model.queue import HeldJob, JobSelector, QueuedDag
+from condorloop.model.queue import HeldJob, JobSelector, QueuedDag, WaitingScript
 from condorloop.model.service import Service
 from condorloop.node import attempts
 from condorloop.policy.window import closing_rules, is_over, is_past
@@ -41,6 +44,9 @@ DELETED = "its directory was deleted"
 
 HISTORY = 86400.0
 """Seconds for which history is searched for a DAG that has left the queue without a word."""
+
+LOST_TRACK = "DAGMan waits for a job that is not in the queue any more"
+"""Why a DAG is taken out of the queue whose DAGMan missed the end of a job; it is rescued."""
 
 LOST_AFTER = 60.0
 """Seconds for which a DAG may be out of the queue without a result before it counts as failed."""
@@ -61,6 +67,7 @@ class Tracker:
         self.service = Service("schedd")
         self.queue: Mapping[str, QueuedDag] = {}
         self.held_jobs: tuple[HeldJob, ...] = ()
+        self.late_scripts: tuple[WaitingScript, ...] = ()
         self._ledger = ledger
         self.renderer = renderer
         self._schedd = schedd
@@ -72,14 +79,19 @@ class Tracker:
         self._logs: dict[int, NodesLog] = {}
         self._idle_since: dict[str, float] = {}
         self.starts = StartWatch(schedd, shutdown)
+        self._pre_since: dict[str, float] = {}
+        self._hearing = Hearing()
 
     def observe(self, campaigns: list[Campaign], now: float) -> None:
         """Look at the queue once, and at what the DAGs in flight have left."""
         answered = self._ask_queue(now)
+        if answered:
+            self.late_scripts = ()
         in_flight = {dag.id for c in campaigns for dag in c.dags if dag.in_flight}
         self._logs = {i: log for i, log in self._logs.items() if i in in_flight}
         keys = {campaign.key for campaign in campaigns}
         self._strangers = {k: names for k, names in self._strangers.items() if k in keys}
+        self._hearing.keep(in_flight)
         for campaign in campaigns:
             with self._isolation.one_campaign_only(campaign.key):
                 if self._is_deleted(campaign):
@@ -103,6 +115,8 @@ class Tracker:
         self.held_jobs = tuple(h for h in queued.held_jobs if h.dag_id.startswith(mine))
         idle = {i for i, d in self.queue.items() if d.idle}
         self._idle_since = {i: self._idle_since.get(i, now) for i in idle}
+        preparing = {i for i, d in self.queue.items() if d.works and d.counts.get("NodesPrerun")}
+        self._pre_since = {i: self._pre_since.get(i, now) for i in preparing}
         self.service.good(now)
         self.starts.look(self.queue, self.renderer.config.site.pool.start_within, now)
         return True
@@ -155,6 +169,9 @@ class Tracker:
         follow_dag(self._ledger, observed, self._log_of(observed))
         if queued:
             self._observe_queued(observed, dag, queued, now)
+            if queued.works:
+                self._await_scripts(observed, queued, now)
+                self._listen(campaign.key, observed, queued, now)
         if answered and dag.state is DagState.PLANNED:
             self._reconcile(campaign, dag, queued, now)
 
@@ -168,6 +185,33 @@ class Tracker:
         if queued.counts.get("NodesFailed") and not dag.failed_nodes:
             file = dag_file(observed.runs, dag.number)
             self._ledger.nodes_failed(dag.id, _told(file.parent, failed_nodes(file)))
+
+    def _await_scripts(self, observed: Observed, queued: QueuedDag, now: float) -> None:
+        """Note the nodes whose scripts are late, and what these say."""
+        directory = dag_dir(observed.runs, observed.dag.number)
+        unjudged, preparing = self._log_of(observed).unjudged, self._pre_since.get(queued.id)
+        for script in scripts.late(queued, unjudged, preparing, now):
+            said = scripts.last_words(directory, script.node)
+            self.late_scripts += (replace(script, said=said),)
+
+    def _listen(self, key: CampaignKey, observed: Observed, queued: QueuedDag, now: float) -> None:
+        """Take a DAG out of the queue whose DAGMan waits for a job that is gone; it is rescued."""
+        log, pool = self._log_of(observed), self.renderer.config.site.pool
+        again = pool.pending_report_interval
+        quiet = pool.check_queue_interval + 2 * again  # DAGMan's own look comes before
+        waited_for = queued.counts.get("NodesQueued", 0)
+        dag = observed.dag
+        if not self._hearing.is_due(dag.id, log.read_to, now, quiet) or not waited_for:
+            return
+        try:
+            with self._shutdown.outside():
+                in_queue = self._schedd.count_jobs(queued.id)
+        except ScheddUnavailable:
+            return
+        missing = is_missing(waited_for, len(log.unjudged), in_queue)
+        if self._hearing.is_lost(dag.id, missing, now, quiet, again):
+            say(key, f"{dag.label}: {LOST_TRACK}: it is removed, and rescued", logging.WARNING)
+            self._withdraw(queued, LOST_TRACK)
 
     def _log_of(self, observed: Observed) -> NodesLog:
         dag = observed.dag

@@ -7,6 +7,7 @@ name and renamed into place, so that it is whole or not there.
 from __future__ import annotations
 
 import errno
+import math
 import shutil
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.durable import json_text, sync_folder, write_to_disk, write_whole
 from condorloop.rundir.layout import (
+    AGAIN,
+    DEFERRED,
     MANIFEST,
     PERMANENT,
     RUN_START,
@@ -138,6 +141,9 @@ class Renderer:
             "dag_name": dag_file(runs, plan.number).name,
             "config_file": dag_dir(runs, plan.number) / "dagman.config",
             "queue_update": max(_LEAST_QUEUE_UPDATE, round(self.config.site.poll_interval)),
+            "pending_report": math.ceil(self.config.site.pool.pending_report_interval),
+            "check_queue": math.ceil(self.config.site.pool.check_queue_interval),
+            "script_wait": math.ceil(self.config.site.pool.script_wait),
             "attributes": self.attributes(plan),
             # Among jobs of equal priority, those of the older run go first.
             "precedence": -plan.key.run,
@@ -148,6 +154,8 @@ class Renderer:
             "storage": self.config.site.storage.url.rstrip("/"),
             "runs": str(runs),
             "permanent": PERMANENT,
+            "again": AGAIN,
+            "deferred": DEFERRED,
             "python": sys.executable,
             "setup": self.config.site.cmssw.setup,
             "scram_arch": parameters.scram_arch,

@@ -48,6 +48,11 @@ class QueuedDag:
         return self.hold_code is not None or self.hold_reason is not None
 
     @property
+    def works(self) -> bool:
+        """Whether DAGMan runs, as far as the schedd knows."""
+        return not (self.idle or self.held)
+
+    @property
     def on_request(self) -> bool:
         """Whether `condorloop hold` put it on hold."""
         return (self.hold_reason or "").startswith(HELD_ON_REQUEST)
@@ -159,3 +164,17 @@ class Waits:
 
     jobs: tuple[WaitingJob, ...] = ()
     started: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingScript:
+    """A script of a node that DAGMan waits for: ``PRE`` or ``POST``, since when, and what it says.
+
+    `said` is empty where it has said nothing, or its log cannot be read.
+    """
+
+    dag: QueuedDag
+    node: str
+    script: str
+    since: float
+    said: str = ""

@@ -50,6 +50,8 @@ class ProblemKind(StrEnum):
     """The last payload is not in the database."""
     REFUSED = "refused"
     """The schedd does not take a DAG, though it takes others."""
+    DEFERRED = "deferred"
+    """The machine keeps a script of a node from its work."""
     LATE = "late"
     """The window of a campaign is over, and not all of it has come to its end."""
     HELD = "held"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import ASKED, CampaignState, UploadOutcome
-from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob
+from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob, WaitingScript
 from condorloop.model.service import Service
 from condorloop.model.status import CampaignStatus, Problem, ProblemKind
 from condorloop.text import plural
@@ -130,6 +130,17 @@ def _remedy(job: WaitingJob) -> str:
             return "condor_config_val -schedd START_LOCAL_UNIVERSE"
         case Obstacle.UNKNOWN:
             return "condorloop doctor"
+
+
+def of_scripts(scripts: Iterable[WaitingScript], now: float) -> Iterator[Problem]:
+    """Name the nodes whose scripts the machine keeps from their work."""
+    for waiting in scripts:
+        dag, node = waiting.dag, waiting.node
+        minutes = plural(int((now - waiting.since) / 60), "minute")
+        text = f"{dag.label} {node}: its {waiting.script} script cannot do its work for {minutes}"
+        text += f": {waiting.said}" if waiting.said else ""
+        doctor = _command("doctor", dag.key)
+        yield _problem(ProblemKind.DEFERRED, dag.key, text, doctor, waiting.since)
 
 
 def of_room(put_off: int, most: int) -> Iterator[Problem]:

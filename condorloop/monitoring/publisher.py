@@ -16,7 +16,7 @@ from condorloop.config.loader import Config
 from condorloop.ledger.queries.uploads import RecentLatencies
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
-from condorloop.model.queue import HeldJob, QueuedDag, WaitingJob
+from condorloop.model.queue import HeldJob, QueuedDag, WaitingJob, WaitingScript
 from condorloop.model.service import Service
 from condorloop.model.status import (
     CalibrationDestination,
@@ -55,6 +55,8 @@ class CycleReport:
         What storage lists and nobody understands.
     dags, held_jobs, idle_dags
         The queue: DAGs, held jobs of theirs, and how many DAGs the schedd does not start.
+    late_scripts
+        Scripts of nodes that DAGMan has waited for for long.
     put_off
         How many DAGs wait for room under the site's own limit.
     stuck
@@ -74,6 +76,7 @@ class CycleReport:
     dags: tuple[QueuedDag, ...]
     held_jobs: tuple[HeldJob, ...]
     idle_dags: int
+    late_scripts: tuple[WaitingScript, ...] = ()
     put_off: int = 0
     stuck: tuple[WaitingJob, ...] = ()
     not_archived: str = ""
@@ -152,6 +155,7 @@ class Publisher:
                         seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held
                     ),
                     *problems.of_waiting(seen.stuck, seen.dags),
+                    *problems.of_scripts(seen.late_scripts, now),
                     *problems.of_campaigns(campaigns),
                     *problems.of_holds(campaigns, self._ledger.held_calibrations()),
                     *problems.of_disk(self._disk.warning, seen.not_cleaned, seen.not_archived),

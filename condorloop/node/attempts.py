@@ -14,11 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+PRE_FAILED = -1004
+"""What DAGMan puts in the place of the exit code of a job whose PRE script failed."""
+
 FROM_DAGMAN: Mapping[int, str] = {
     -1001: "the job could not be submitted",
     -1002: "the job was removed",
     -1003: "DAGMan could not follow the job's events",
-    -1004: "the job did not run: its PRE script failed",
+    PRE_FAILED: "the job did not run: its PRE script failed",
 }
 """What DAGMan puts in the place of a job's exit code (src/condor_dagman/dag.h)."""
 
@@ -38,7 +41,7 @@ class Attempt:
     blames
         The inputs that caused it, as the manifest names them; an ALCARECO by its directory.
     time
-        When the job's output came back. It tells attempts apart.
+        When the job's output came back, or its PRE script failed. It tells attempts apart.
     """
 
     exit_code: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 
@@ -17,8 +18,9 @@ def main() -> None:
     gc.disable()
     module, *arguments = sys.argv[1:]
     code = import_module(module).main(arguments)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # what it has to say is no part of what it has come to
+            stream.flush()
     os._exit(code)
 
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from condorloop.errors import CondorloopError
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import LAST_LS
+from condorloop.runtime.machine_errors import is_of_machine
 
 LARGEST = 64 << 20
 """Bytes; a report of some thousand lumisections has a hundredth of it."""
@@ -49,6 +50,8 @@ def read_job_report(path: Path, run: int) -> JobReport:
     ------
     ReportError
         The report is missing, cut or damaged.
+    OSError
+        The machine does not give it.
     """
     try:
         root = ElementTree.fromstring(_content(path))
@@ -60,19 +63,28 @@ def read_job_report(path: Path, run: int) -> JobReport:
                 if of_run.get("ID") == str(run):
                     lumis += [_lumisection(x.get("ID", "")) for x in of_run.iter("LumiSection")]
     except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:
+        if is_of_machine(error):
+            raise
         raise ReportError(f"{path.name}: no job report: {error}") from error
     return JobReport(Lumis.of(lumis), events)
 
 
 def read_error(path: Path) -> FrameworkError | None:
-    """Read why a job failed, from a report that may be cut; None if it does not tell."""
+    """Read why a job failed, from a report that may be cut; None if it does not tell.
+
+    Raises
+    ------
+    OSError
+        The machine does not give it.
+    """
     found = None
     try:
         for _, element in ElementTree.iterparse(io.BytesIO(_content(path))):
             if element.tag == "FrameworkError":
                 found = element
-    except (OSError, ElementTree.ParseError, ValueError, LookupError):
-        pass
+    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:
+        if is_of_machine(error):
+            raise
     if found is None:
         return None
     code = found.get("ExitStatus", "")

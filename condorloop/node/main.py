@@ -2,7 +2,8 @@
 
 Knows the manifest of its DAG and the run directory above it; knows nothing of the ledger. DAGMan
 calls it as PRE script of HARVEST (``inputs``), as POST script of every node (``finish``) and
-as the UPLOAD job (``upload``), in the DAG's directory. Every step can be repeated.
+as the UPLOAD job (``upload``), in the DAG's directory. Every step can be repeated. A script says
+by its exit code what its node has come to, or that the machine kept it from saying so.
 """
 
 from __future__ import annotations
@@ -11,10 +12,16 @@ import os
 import re
 import signal
 import sys
+import time
 
-from condorloop.node.manifest import DagContext, NodeError
+from condorloop.model.enums import NodeKind
+from condorloop.node import attempts
+from condorloop.node.attempts import Attempt
+from condorloop.node.manifest import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
+from condorloop.rundir.layout import AGAIN, DEFERRED, PERMANENT
+from condorloop.runtime.machine_errors import is_of_machine
 
 
 class _Terminated(BaseException):
@@ -39,23 +46,49 @@ def _upload_until_terminated(dag: DagContext) -> int:
         raise
 
 
+def _choose(dag: DagContext) -> int:
+    """Choose the inputs of HARVEST; if that fails it is told here, for no POST script follows."""
+    try:
+        print(f"{len(choose_inputs(dag))} ALCARECO to harvest")
+    except Exception as error:
+        if not is_of_machine(error):
+            attempt = Attempt(attempts.PRE_FAILED, str(error), (), time.time())
+            attempts.add(dag.directory, NodeKind.HARVEST, attempt)
+        raise
+    return 0
+
+
+def _verdict(code: int) -> int:
+    """What a script exits with: node.sh takes any other code for a Python that did not start."""
+    return code if code in (0, PERMANENT) else AGAIN
+
+
 def main(arguments: list[str]) -> int:
-    """Do what DAGMan asks for: ``inputs``, ``finish NODE EXITCODE`` or ``upload``."""
+    """Do what DAGMan asks for: ``inputs``, ``finish NODE EXITCODE`` or ``upload``.
+
+    Returns
+    -------
+    int
+        Of a script: 0, `AGAIN`, `PERMANENT`, or `DEFERRED` if the machine kept it from its work.
+        Of the UPLOAD job, which is not deferred: 0, 1 or `PERMANENT`.
+    """
     os.umask(0o002)
+    of_job = arguments == ["upload"]
     try:
         match arguments:
             case ["inputs"]:
-                print(f"{len(choose_inputs(DagContext.here()))} ALCARECO to harvest")
-                return 0
+                return _choose(DagContext.here())
             case ["finish", name, code] if re.fullmatch(r"-?\d{1,9}", code):
-                return finish(DagContext.here(), name, int(code))
+                return _verdict(finish(DagContext.here(), name, int(code)))
             case ["upload"]:
                 return _upload_until_terminated(DagContext.here())
-    except (NodeError, OSError, LookupError, ValueError) as error:
-        print(f"condorloop.node.main {' '.join(arguments)}: {error}", file=sys.stderr)
-        return 1
+    except Exception as error:  # whatever a job has left: its node is judged
+        deferred = is_of_machine(error) and not of_job
+        said = str(error) or type(error).__name__
+        print(f"condorloop.node.main {' '.join(arguments)}: {said}", file=sys.stderr)
+        return DEFERRED if deferred else 1 if of_job else AGAIN
     print(f"condorloop.node.main: not a request: {arguments}", file=sys.stderr)
-    return 2
+    return AGAIN
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 from condorloop.errors import CondorloopError
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rundir.durable import read_json, read_lumis, set_aside
+from condorloop.rundir.durable import load_json, read_lumis, set_aside
 from condorloop.rundir.layout import MANIFEST
 
 
@@ -34,9 +34,11 @@ class DagContext:
         ------
         NodeError
             There is no manifest, or it is damaged.
+        OSError
+            The machine does not give it.
         """
         directory = Path.cwd()
-        manifest = read_json(directory / MANIFEST)
+        manifest = load_json(directory / MANIFEST)
         sound = {"run": int, "id": str, "nodes": dict, "alca": dict, "upload": dict}
         if not all(isinstance(manifest.get(key), kind) for key, kind in sound.items()):
             raise NodeError(f"{directory / MANIFEST}: not the manifest of a DAG")

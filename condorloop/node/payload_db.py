@@ -6,6 +6,7 @@ of runs, DAGs, or what becomes of the file.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -40,9 +41,13 @@ def iovs(path: Path) -> list[Iov]:
     ------
     PayloadError
         The file is damaged, or of another schema.
+    OSError
+        The machine does not give it.
     """
     if not path.exists():
         return []
+    with path.open("rb"):  # of a file that may not be read, SQLite does not say why
+        pass
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
@@ -56,6 +61,8 @@ def iovs(path: Path) -> list[Iov]:
             db.close()
         found = [Iov(str(tag), int(since), str(digest)) for tag, since, digest in rows]
     except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
+        if _is_of_disk(error):
+            raise OSError(errno.EIO, str(error), str(path)) from error
         raise PayloadError(f"{path}: {error}") from error
     if sound != ("ok",):
         raise PayloadError(f"{path}: damaged: {' '.join(str(sound).split())}")
@@ -108,3 +115,9 @@ def add_iovs(source: Path, target: Path, tag: str, rows: Iterable[tuple[int, str
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(target.parent)
+
+
+def _is_of_disk(error: Exception) -> bool:
+    """Whether SQLite met a disk that fails, and not a file that ends too early."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_IOERR and code != sqlite3.SQLITE_IOERR_SHORT_READ

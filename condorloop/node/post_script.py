@@ -22,7 +22,7 @@ from condorloop.node.manifest import DagContext, NodeError, lumis_of
 from condorloop.node.root_file import why_not_whole
 from condorloop.rundir.durable import (
     let_group_write,
-    read_json,
+    load_json,
     remove_unfinished,
     sync_files,
     sync_folder,
@@ -40,6 +40,7 @@ from condorloop.rundir.layout import (
     UPLOAD_RECORD,
 )
 from condorloop.rundir.witness import Witness
+from condorloop.runtime.machine_errors import is_of_machine
 
 if TYPE_CHECKING:
     from condorloop.node.payload_db import Iov
@@ -70,7 +71,8 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
     NodeError
         The job exited 0, but its output is not what it should be.
     OSError
-        The disk does not do what it should; the output stays where it is.
+        The machine does not do what it should (`is_of_machine`): nothing is said of the node, and
+        its output stays where it is. Or the output cannot be moved.
     """
     node = dag.node(name)
     kind = NodeKind(node["kind"])
@@ -89,7 +91,7 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
         dag.set_aside(dag.directory / name)
         raise
     except OSError as error:
-        with suppress(OSError):
+        if not is_of_machine(error):
             attempts.add(dag.directory, name, Attempt(0, str(error), (), ended))
         raise
     attempt = _tell(dag, name, exit_code, ended)
@@ -124,7 +126,7 @@ def _tell(dag: DagContext, name: str, exit_code: int, ended: float) -> Attempt:
             return told
     node = dag.node(name)
     if NodeKind(node["kind"]) is NodeKind.UPLOAD:
-        record = read_json(dag.run_dir / node["output"] / UPLOAD_RECORD)
+        record = load_json(dag.run_dir / node["output"] / UPLOAD_RECORD)
         said = f"{UploadOutcome.of(record)}: {record['answer']}" if "answer" in record else ""
         attempt = Attempt(code, said or attempts.words_of(exit_code), (), ended)
     else:
@@ -171,7 +173,7 @@ def _is_done(dag: DagContext, witness: Path) -> bool:
     NodeError
         Another DAG's output stands in its place.
     """
-    made_by = read_json(witness).get("dag_id")
+    made_by = load_json(witness).get("dag_id")
     if made_by not in (None, dag.id):
         raise NodeError(f"{witness.name} is of another DAG, {made_by}")
     return made_by is not None
@@ -254,7 +256,7 @@ def _not_chosen(dag: DagContext) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _finish_upload(dag: DagContext, name: str, node: dict[str, Any]) -> None:
-    if UploadOutcome.of(read_json(dag.run_dir / node["output"] / UPLOAD_RECORD)).open:
+    if UploadOutcome.of(load_json(dag.run_dir / node["output"] / UPLOAD_RECORD)).open:
         raise NodeError(f"{node['output']}/{UPLOAD_RECORD}: not written")
 
 
@@ -283,13 +285,13 @@ def _lacking(name: str, known: Lumis, report: JobReport) -> Lumis:
 
 def _lumis_of_reco(dag: DagContext, names: Iterable[str]) -> Lumis:
     witnesses = {node["output"]: node["witness"] for node in dag.manifest["nodes"].values()}
-    read = [Witness.read(dag.run_dir / witnesses[name]) for name in names if name in witnesses]
+    read = [Witness.load(dag.run_dir / witnesses[name]) for name in names if name in witnesses]
     return Lumis.union(witness.lumis for witness in read if witness)
 
 
 def _witness_of(dag: DagContext, chosen: str) -> Witness:
     path = dag.run_dir / Path(chosen).parent / dag.manifest["alca"]["witness"]
-    witness = Witness.read(path)
+    witness = Witness.load(path)
     if witness is None:
         raise NodeError(f"{path}: the witness of an input is gone or damaged")
     return witness

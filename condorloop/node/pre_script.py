@@ -83,7 +83,7 @@ def _usable(dag: DagContext, folder: Path) -> tuple[list[Source], dict[str, str]
 
 def _source(dag: DagContext, witness: Path, holdings: Holdings) -> Source:
     """Say what an ALCARECO was made from."""
-    told = Witness.read(witness)
+    told = Witness.load(witness)
     if told is None or told.dag_id.partition("/")[0] != dag.owner:
         raise Unusable("its witness is damaged, or another ledger's")
     return holdings.source(witness.parent.name, told)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.model.lumis import Lumis
+from condorloop.runtime.machine_errors import is_of_machine
 
 LAST_LS = (1 << 32) - 1
 """The highest number that CMS's data formats have room for."""
@@ -34,12 +35,11 @@ def read_lumis(text: object) -> Lumis:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; an empty one when the file is not there or holds anything else."""
+    """Read a JSON object; an empty one when the file cannot be read or holds anything else."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return load_json(path)
+    except OSError:
         return {}
-    return data if isinstance(data, dict) else {}
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -168,3 +168,22 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; an empty one when the file is not there or holds anything else.
+
+    Raises
+    ------
+    OSError
+        The machine does not give it.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return {}
+    except OSError as error:
+        if is_of_machine(error):
+            raise
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -36,8 +36,18 @@ MADE = "made.txt"
 """In what a job leaves: its files, as it says itself; others are an earlier attempt's."""
 
 
+AGAIN = 65
+"""What a node's script exits with when the node failed and another try may help."""
+
 PERMANENT = 66
 """What a node's POST script exits with when trying again is of no use; RETRY's UNLESS-EXIT."""
+
+DEFERRED = 75
+"""What a node's script exits with when the machine kept it from its work; SCRIPT's DEFER.
+
+DAGMan runs the script again later, and the job does not run again. node.sh says it, too, of
+whatever is no other one of these codes and not 0: Python did not start, or was killed.
+"""
 
 
 def run_dir(work_dir: Path, calibration: str, run: int) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rundir.durable import read_json, read_lumis, write_whole
+from condorloop.rundir.durable import load_json, read_json, read_lumis, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,21 @@ class Witness:
     @classmethod
     def read(cls, path: Path) -> Witness | None:
         """Read it; None when it is not there or not a witness."""
-        data = read_json(path)
+        return cls._of(read_json(path))
+
+    @classmethod
+    def load(cls, path: Path) -> Witness | None:
+        """Read it as `read` does, but do not take a disk that fails for a witness that is gone.
+
+        Raises
+        ------
+        OSError
+            The machine does not give it.
+        """
+        return cls._of(load_json(path))
+
+    @classmethod
+    def _of(cls, data: Mapping[str, Any]) -> Witness | None:
         try:
             return cls(
                 node=str(data["node"]),

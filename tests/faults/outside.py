@@ -146,6 +146,10 @@ class MeddledPool:
         """As the schedd does."""
         return self._pool.waits(longer)
 
+    def count_jobs(self, dag_id: str) -> int:
+        """As the schedd does."""
+        return self._pool.count_jobs(dag_id)
+
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Meddle, then submit."""
         manifest = json.loads((dag_file.parent / "manifest.json").read_text())

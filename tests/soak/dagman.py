@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.queue import HELD_BY_PERSON, HeldJob, JobSelector, QueuedDag
+from condorloop.rundir.layout import DEFERRED
 from tests.soak.jobs import ON_HOLD, on_access_point, variables_of
 from tests.soak.tripwire import Killed, unwatched
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 RELEASES = 3
 UPDATES_EVERY = 5.0
-_STATUS = {"waiting": 0, "submitted": 3, "post": 4, "done": 5, "failed": 6}
+DEFERRED_FOR = 60.0
+_STATUS = {"waiting": 0, "pre": 2, "submitted": 3, "post": 4, "done": 5, "failed": 6}
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ class DagMan:
             if node.state == "waiting" and all(state == "done" for state in parents):
                 self._submit(node)
         self._write_status()
-        if not any(n.state in ("submitted", "post") for n in self._nodes.values()):
+        if not any(n.state in ("pre", "submitted", "post") for n in self._nodes.values()):
             self._end()
 
     def _submit(self, node: Node) -> None:
@@ -135,6 +137,10 @@ class DagMan:
             if not code:
                 break
             self._agenda.tell(f"{self.name}: PRE of HARVEST exits {code}")
+            if code == DEFERRED:
+                node.state = "pre"
+                self._later(lambda: self._submit(node))
+                return
             if not node.retries:
                 node.state = "failed"
                 return
@@ -157,6 +163,15 @@ class DagMan:
         self._nodes[job.node].state = "post"
         self._when_released(lambda: self._judge(job))
 
+    def _later(self, script: Callable[[], None]) -> None:
+        """Run a script again that the machine kept from its work."""
+
+        def again() -> None:
+            if self.in_queue:
+                script()
+
+        self._agenda.after(DEFERRED_FOR, lambda: self._when_released(again))
+
     def _when_released(self, action: Callable[[], None]) -> None:
         if self.held_code is None:
             action()
@@ -173,6 +188,10 @@ class DagMan:
         except Killed:
             self._agenda.tell(f"{self.name}: POST of {node.name} is killed")
             self._agenda.after(20.0, lambda: self._when_released(lambda: self._judge(job)))
+            return
+        if code == DEFERRED:
+            self._agenda.tell(f"{self.name}: POST of {node.name} is deferred")
+            self._later(lambda: self._judge(job))
             return
         if not code:
             node.state = "done"

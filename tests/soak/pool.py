@@ -217,6 +217,11 @@ class Schedd:
         self._answer()
         return self._pool.waits(longer)
 
+    def count_jobs(self, dag_id: str) -> int:
+        """How many jobs of a DAG's nodes are in the queue."""
+        self._answer()
+        return sum(len(d.jobs) for d in self._pool.queue.values() if d.id == dag_id)
+
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Submit a DAG, from its newest rescue file if it has one; return its cluster id."""
         self._answer()

@@ -26,6 +26,9 @@ _HEAD = re.compile(
 _UNTOLD = ("006 (", "040 (")
 """The most frequent events that nothing is read from: sizes, and transfers of files."""
 
+_ENDS = ("005", "009")
+"""A job has terminated, or was removed: its POST script follows."""
+
 _NODE = re.compile(r'DAG(?:NodeName = "([^"]*)"| Node: (\S+))')
 _SLOT = re.compile(r"SlotName: \S*?@?([^@\s]+)$", re.M)
 _ADDRESS = re.compile(r"[?&]alias=([^&>\s]+)")
@@ -63,12 +66,15 @@ class Told:
     """What the events that were read have told; more can be read.
 
     `succeeded` are the nodes whose POST script has ended well, so that their output is whole, in
-    the order in which they did.
+    the order in which they did. `unjudged` are the nodes whose job has ended and whose POST script
+    has not, with the time of the job's end.
     """
 
     def __init__(self) -> None:
         self.succeeded: list[str] = []
+        self.unjudged: dict[str, float] = {}
         self._jobs: dict[str, dict[str, Any]] = {}
+        self._judged: set[str] = set()
 
     @property
     def jobs(self) -> tuple[JobRecord, ...]:
@@ -92,11 +98,22 @@ class Told:
                 told = {"node": node[1] or node[2], "job_id": job_id, "submitted_at": time}
                 self._jobs[job_id] = told | {"starts": 0, "holds": 0}
         elif code == "016":
-            node, returned = _NODE.search(text), _NORMAL.search(text)
-            if node and returned and returned[1] == "0":
-                self.succeeded.append(node[1] or node[2])
+            self._judge(job_id, text)
         elif job := self._jobs.get(job_id):
             job |= _changes(job, code, time, text)
+            if code in _ENDS and job_id not in self._judged:
+                self.unjudged.setdefault(job["node"], time)
+
+    def _judge(self, job_id: str, text: str) -> None:
+        """Take the end of a POST script; what its job does after that does not count."""
+        self._judged.add(job_id)
+        node, returned = _NODE.search(text), _NORMAL.search(text)
+        if node is None:
+            return
+        name = node[1] or node[2]
+        self.unjudged.pop(name, None)
+        if returned and returned[1] == "0":
+            self.succeeded.append(name)
 
 
 def _changes(job: Mapping[str, Any], code: str, time: float, text: str) -> Mapping[str, Any]:

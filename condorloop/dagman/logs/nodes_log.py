@@ -6,6 +6,7 @@ that the file does not say: a log that is another, or shorter than it was, is re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from condorloop.dagman.logs import job_events
@@ -35,6 +36,16 @@ class NodesLog:
     def jobs(self) -> tuple[JobRecord, ...]:
         """The jobs of the DAG's nodes, in the order of their submission."""
         return self._told.jobs
+
+    @property
+    def unjudged(self) -> Mapping[str, float]:
+        """The nodes whose job has ended, and when, and whose POST script has not."""
+        return self._told.unjudged
+
+    @property
+    def read_to(self) -> int:
+        """How far the log was read, in bytes."""
+        return self._read
 
     def read_on(self) -> None:
         """Read what is new in the log; where nothing is, this is one look at its size."""

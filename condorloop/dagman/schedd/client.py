@@ -35,7 +35,7 @@ _HELD = 5
 _IN_WORK = "1,2,6,7"
 """The job states idle, running, transferring output, suspended."""
 _COUNTS = [
-    *(f"DAG_Nodes{n}" for n in ("Total", "Done", "Failed", "Futile", "Queued")),
+    *(f"DAG_Nodes{n}" for n in ("Total", "Done", "Failed", "Futile", "Queued", "Prerun")),
     *(f"DAG_Jobs{n}" for n in ("Idle", "Running", "Held")),
 ]
 _HOLD = [
@@ -128,6 +128,18 @@ class Schedd:
             {dag.id: dag for dag in dags if dag},
             tuple(job for job in held if job),
         )
+
+    def count_jobs(self, dag_id: str) -> int:
+        """Ask how many jobs of a DAG's nodes are in the queue, in whatever state.
+
+        Raises
+        ------
+        ScheddUnavailable
+            There was no answer.
+        """
+        which = self._these(JobSelector(dag_id))
+        ads = self._worker.ask("node jobs", "query", constraint=which, projection=["ClusterId"])
+        return len(ads)
 
     def idle_jobs(self, run: int, most: int = 20) -> list[IdleJob]:
         """Ask why node jobs of a run do not start; of at most so many.

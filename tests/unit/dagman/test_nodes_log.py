@@ -97,6 +97,24 @@ def test_in_whatever_pieces_a_log_grows_the_same_is_told(tmp_path_factory, cuts)
     assert due == {"RECO_0000", "RECO_0001"}
 
 
+def test_a_node_whose_job_has_ended_waits_for_its_post_script(dag):
+    grow(dag, SUBMITTED + EXECUTES)
+    log = looked_at(dag)
+    assert log.unjudged == {}
+    grow(dag, TERMINATED)
+    log.read_on()
+    [(name, since)] = log.unjudged.items()
+    assert (name, since) == ("RECO_0000", log.jobs[0].ended_at)
+    grow(dag, WELL)
+    log.read_on()
+    assert log.unjudged == {}
+
+
+def test_a_job_that_runs_again_after_it_was_judged_waits_for_no_script(dag):
+    grow(dag, SUBMITTED + EXECUTES + TERMINATED + WELL + EXECUTES + TERMINATED)
+    assert looked_at(dag).unjudged == {}
+
+
 def shortened(path):
     path.write_text(SUBMITTED)
 

@@ -350,6 +350,38 @@ def test_every_node_is_retried_unless_it_failed_for_good(rendered):
     assert nodes == retried == {"RECO_0000", "ALCA_0000", "HARVEST", "UPLOAD"}
 
 
+def test_a_script_that_the_machine_keeps_from_its_work_is_run_again_later(rendered):
+    scripts = [words for words in commands(rendered("EcalPedestals")) if words[0] == "SCRIPT"]
+    assert [words[1:4] for words in scripts] == [["DEFER", "75", "60"]] * 2
+    assert [words[7] for words in scripts] == ["PRE", "POST"]
+
+
+def settings(folder):
+    """What DAGMan's configuration says."""
+    lines = (folder / "dagman.config").read_text().splitlines()
+    return dict(line.split(" = ") for line in lines if not line.startswith("#"))
+
+
+def test_dagman_looks_for_jobs_whose_end_it_has_not_seen(tmp_path):
+    loaded = config(tmp_path)
+    pool = loaded.site.pool.model_copy(
+        update={"check_queue_interval": 90.5, "pending_report_interval": 30.0, "script_wait": 7.0}
+    )
+    site = loaded.site.model_copy(update={"pool": pool})
+    renderer = Renderer(replace(loaded, site=site), tmp_path / "work", "example")
+    renderer.write(plan_harvest(CampaignKey("EcalPedestals", 398600), 0))
+    folder = renderer.run_dir(CampaignKey("EcalPedestals", 398600)) / "dag000"
+    said = settings(folder)
+    assert said["DAGMAN_CHECK_QUEUE_INTERVAL"] == "91"
+    assert said["DAGMAN_PENDING_REPORT_INTERVAL"] == "30"
+    assert [words[3] for words in commands(folder) if words[0] == "SCRIPT"] == ["7", "7"]
+
+
+def test_a_job_that_runs_again_after_its_end_does_not_break_a_dag(rendered):
+    allowed = int(settings(rendered("EcalPedestals"))["DAGMAN_ALLOW_EVENTS"])
+    assert allowed == 114 + 4, "HTCondor's own, and a job that runs again"
+
+
 def test_the_dag_and_its_jobs_can_be_told_by_their_classads(rendered):
     folder = rendered("EcalPedestals")
     said = {w[1]: " ".join(w[3:]) for w in commands(folder) if w[0] == "SET_JOB_ATTR"}

@@ -2,7 +2,7 @@
 
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import ASKED, CampaignState, UploadOutcome
-from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob
+from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob, WaitingScript
 from condorloop.model.service import Service
 from condorloop.model.status import ProblemKind, by_urgency
 from condorloop.monitoring import problems
@@ -96,6 +96,27 @@ def test_a_held_job_is_named_once_with_its_node():
             "condorloop analyze 398600 -c BeamSpot --node b003/RECO_0001",
         )
     ]
+
+
+def test_a_script_that_is_kept_from_its_work_is_named_with_its_words():
+    dag = QueuedDag("x", SPOT, 4, 17, None, {}, batch=3)
+    full = WaitingScript(dag, "RECO_0001", "POST", START, "No space left on device")
+    silent = WaitingScript(dag, "HARVEST", "PRE", START)
+    found = [*problems.of_scripts([full, silent], START + 14 * 60 + 1)]
+    late = "script cannot do its work for 14 minutes"
+    assert told(found) == [
+        (
+            ProblemKind.DEFERRED,
+            f"BeamSpot run398600: b003 RECO_0001: its POST {late}: No space left on device",
+            "condorloop doctor",
+        ),
+        (
+            ProblemKind.DEFERRED,
+            f"BeamSpot run398600: b003 HARVEST: its PRE {late}",
+            "condorloop doctor",
+        ),
+    ]
+    assert {p.since for p in found} == {START}
 
 
 ON_REQUEST = "condorloop: held by alice@node (by user ngt)"
