@@ -17,10 +17,10 @@ from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.node_progress import Observed, follow_dag, observe_dag
 from condorloop.cycle.ports import Pool
 from condorloop.cycle.start_watch import StartWatch
-from condorloop.dagman import scripts
 from condorloop.dagman.adoption import unknown_dags, why_not_of_ledger
-from condorloop.dagman.hearing import Hearing, is_missing
+from condorloop.dagman.logs import script_log
 from condorloop.dagman.logs.dag_outcome import Ended, failed_nodes, how_ended, last_cluster
+from condorloop.dagman.logs.lost_jobs import LostJobs, is_missing
 from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import ScheddUnavailable
@@ -80,7 +80,7 @@ class Tracker:
         self._idle_since: dict[str, float] = {}
         self.starts = StartWatch(schedd, shutdown)
         self._pre_since: dict[str, float] = {}
-        self._hearing = Hearing()
+        self._lost_jobs = LostJobs()
 
     def observe(self, campaigns: list[Campaign], now: float) -> None:
         """Look at the queue once, and at what the DAGs in flight have left."""
@@ -91,7 +91,7 @@ class Tracker:
         self._logs = {i: log for i, log in self._logs.items() if i in in_flight}
         keys = {campaign.key for campaign in campaigns}
         self._strangers = {k: names for k, names in self._strangers.items() if k in keys}
-        self._hearing.keep(in_flight)
+        self._lost_jobs.keep(in_flight)
         for campaign in campaigns:
             with self._isolation.one_campaign_only(campaign.key):
                 if self._is_deleted(campaign):
@@ -190,8 +190,8 @@ class Tracker:
         """Note the nodes whose scripts are late, and what these say."""
         directory = dag_dir(observed.runs, observed.dag.number)
         unjudged, preparing = self._log_of(observed).unjudged, self._pre_since.get(queued.id)
-        for script in scripts.late(queued, unjudged, preparing, now):
-            said = scripts.last_words(directory, script.node)
+        for script in script_log.late(queued, unjudged, preparing, now):
+            said = script_log.last_words(directory, script.node)
             self.late_scripts += (replace(script, said=said),)
 
     def _listen(self, key: CampaignKey, observed: Observed, queued: QueuedDag, now: float) -> None:
@@ -201,7 +201,7 @@ class Tracker:
         quiet = pool.check_queue_interval + 2 * again  # DAGMan's own look comes before
         waited_for = queued.counts.get("NodesQueued", 0)
         dag = observed.dag
-        if not self._hearing.is_due(dag.id, log.read_to, now, quiet) or not waited_for:
+        if not self._lost_jobs.is_due(dag.id, log.read_to, now, quiet) or not waited_for:
             return
         try:
             with self._shutdown.outside():
@@ -209,7 +209,7 @@ class Tracker:
         except ScheddUnavailable:
             return
         missing = is_missing(waited_for, len(log.unjudged), in_queue)
-        if self._hearing.is_lost(dag.id, missing, now, quiet, again):
+        if self._lost_jobs.is_lost(dag.id, missing, now, quiet, again):
             say(key, f"{dag.label}: {LOST_TRACK}: it is removed, and rescued", logging.WARNING)
             self._withdraw(queued, LOST_TRACK)
 

@@ -72,7 +72,7 @@ class Holdings:
             name = self._names[i]
             if not name.startswith(output):
                 break
-            made = Witness.read(self._run_dir / name)
+            made = Witness.load(self._run_dir / name)
             if made and made.dag_id == dag_id:
                 of_files = planned or {}
                 return {path: of_files.get(path, made.lumis) for path in made.files}

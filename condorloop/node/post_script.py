@@ -248,7 +248,7 @@ def _not_chosen(dag: DagContext) -> tuple[dict[str, str], dict[str, str]]:
     Where that is not told, the inputs were chosen without looking for overlap: they are chosen
     again when the node is tried again.
     """
-    told = read_json(dag.directory / LEFT_OUT)
+    told = load_json(dag.directory / LEFT_OUT)
     left_out, overlaps = told.get("left_out"), told.get("overlaps")
     if not isinstance(left_out, dict) or not isinstance(overlaps, dict):
         raise NodeError(f"{LEFT_OUT}: does not tell whether the inputs overlap")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from condorloop.dagman import scripts
+from condorloop.dagman.logs import script_log
 from condorloop.model.enums import CampaignState
 from condorloop.rundir.layout import DEFERRED
 from tests.faults.scenarios import job_fault, run_of
@@ -60,7 +60,7 @@ def story(stack, tmp_path_factory):
 
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(scripts, "LATE", 2.0)
+            patch.setattr(script_log, "LATE", 2.0)
             loop.run_until(over)
         story.problems_at_the_end = loop.problems()
         yield story

@@ -22,7 +22,7 @@ class _Heard:
     missed: bool = False
 
 
-class Hearing:
+class LostJobs:
     """For each DAG in the queue, when its jobs are to be looked for, and whether one is lost.
 
     A job is lost if it is missed twice, `again` seconds apart, while the log says nothing: what

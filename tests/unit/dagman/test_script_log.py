@@ -2,8 +2,8 @@
 
 import pytest
 
-from condorloop.dagman import scripts
-from condorloop.dagman.scripts import LATE, last_words
+from condorloop.dagman.logs import script_log
+from condorloop.dagman.logs.script_log import LATE, last_words
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.queue import QueuedDag
 
@@ -26,7 +26,7 @@ def dag(since=0.0, **more):
 
 
 def late(queued, unjudged, preparing_since=None):
-    found = scripts.late(queued, unjudged, preparing_since, NOW)
+    found = script_log.late(queued, unjudged, preparing_since, NOW)
     return [(s.node, s.script, NOW - s.since) for s in found]
 
 

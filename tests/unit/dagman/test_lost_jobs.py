@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.dagman.hearing import Hearing, is_missing
+from condorloop.dagman.logs.lost_jobs import LostJobs, is_missing
 
 QUIET, AGAIN = 300.0, 120.0
 
@@ -15,7 +15,7 @@ def asked():
 
     The schedd answers that a job is missing, or that none is.
     """
-    hearing = Hearing()
+    hearing = LostJobs()
 
     def look(now, read_to, missing):
         if not hearing.is_due(1, read_to, now, QUIET):
@@ -54,7 +54,7 @@ def test_a_job_that_was_missed_once_and_is_there_again_is_not_lost(asked):
 
 
 def test_dags_that_have_left_are_forgotten():
-    hearing = Hearing()
+    hearing = LostJobs()
     hearing.is_due(1, 100, 0.0, QUIET)
     hearing.keep({2})
     assert not hearing.is_due(1, 100, QUIET, QUIET)
