@@ -78,8 +78,9 @@ def test_a_python_that_is_gone_defers_scripts_and_fails_the_upload_job(dag, tmp_
 
 
 def test_an_environment_that_is_half_upgraded_defers_the_script(dag, tmp_path):
-    (tmp_path / "condorloop").mkdir()
-    (tmp_path / "condorloop" / "brief.py").write_text("from condorloop.gone import main\n")
+    node = tmp_path / "condorloop" / "node"
+    node.mkdir(parents=True)
+    (node / "fast_exit.py").write_text("from condorloop.gone import main\n")
     python = stand_in(tmp_path, f'shift; PYTHONPATH={tmp_path} exec {sys.executable} -S "$@"')
     ended, said = run(dag, python, *FINISH)
     assert ended == DEFERRED
@@ -167,7 +168,7 @@ def test_a_pre_script_without_a_disk_is_deferred_and_tells_nothing(dag, monkeypa
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("condorloop.node.main.write_lines", full)
+        patch.setattr("condorloop.node.pre_script.write_lines", full)
         assert main.main(["inputs"]) == DEFERRED
     assert attempts.read(dag.directory, "HARVEST") == ()
     assert main.main(["inputs"]) == 0
