@@ -115,6 +115,25 @@ def test_without_metrics_the_event_log_tells(dag):
     assert how_ended(dag, 7) == Ended(False, ("RECO_0001",))
 
 
+@pytest.mark.parametrize(("metrics", "event"), [(0, 1), (1, 0)])
+def test_the_metrics_are_believed_before_the_event_log(dag, metrics, event):
+    left(dag, (SUBMITTED + EXECUTES + TERMINATED).format(7, event), cluster=7, code=metrics)
+    assert how_ended(dag, 7).success is (metrics == 0)
+
+
+def test_a_dagman_that_a_signal_ended_has_not_succeeded_whatever_one_before_it_did(dag):
+    before = (SUBMITTED + EXECUTES + TERMINATED).format(7, 0)
+    left(dag, before + (SUBMITTED + EXECUTES + CRASHED).format(12), cluster=7, code=0)
+    assert how_ended(dag, 12) == Ended(False, ("RECO_0001",))
+    assert how_ended(dag, 7) == Ended(True, ())
+
+
+def test_a_removed_dagman_has_not_succeeded_whatever_one_before_it_did(dag):
+    log = (SUBMITTED + EXECUTES + ABORTED).format(12, BY_ALICE)
+    left(dag, log, cluster=7, code=0)
+    assert how_ended(dag, 12) == Ended(False, ("RECO_0001",), "alice")
+
+
 @pytest.mark.parametrize("metrics", [None, 2])
 @pytest.mark.parametrize(("reason", "who"), [(BY_ALICE, "alice"), (BY_POLICY, ""), (BY_US, "")])
 def test_only_a_person_who_removed_a_dag_is_named(dag, reason, who, metrics):
@@ -169,8 +188,39 @@ def test_the_history_tells_an_end_from_a_removal():
     assert (ended.exit_code, ended.signal, ended.removed, ended.ended_at) == (1, None, False, 90)
     killed = history_end({"JobStatus": 4, "ExitSignal": 9, "ExitBySignal": True})
     assert (killed.exit_code, killed.signal, killed.removed) == (None, 9, False)
+    assert killed.ended_at == 0.0
     removed = history_end({"JobStatus": 3, "ExitCode": 2, "RemoveReason": BY_ALICE})
+    assert removed.reason == BY_ALICE
     assert (removed.exit_code, removed.removed, removed.removed_by) == (None, True, "alice")
+
+
+def test_the_remove_reason_of_a_job_that_was_not_removed_names_nobody():
+    ended = history_end({"JobStatus": 4, "ExitCode": 0, "RemoveReason": BY_ALICE})
+    assert (ended.removed, ended.removed_by, ended.reason) == (False, "", "")
+    assert ended.exit_code == 0
+
+
+def test_a_removal_without_a_reason_names_nobody():
+    removed = history_end({"JobStatus": 3})
+    assert (removed.removed, removed.removed_by, removed.reason) == (True, "", "")
+
+
+@pytest.mark.parametrize(
+    "ad", [{"ExitBySignal": False, "ExitSignal": 9}, {"ExitBySignal": True, "ExitSignal": "KILL"}]
+)
+def test_a_signal_is_told_only_of_a_job_that_one_ended(ad):
+    assert history_end({"JobStatus": 4, **ad}).signal is None
+
+
+def test_a_job_that_a_signal_ended_has_no_exit_code():
+    killed = history_end({"JobStatus": 4, "ExitBySignal": True, "ExitSignal": 9, "ExitCode": 0})
+    assert (killed.exit_code, killed.signal) == (None, 9)
+
+
+def test_who_abandoned_a_dag_through_condorloop_is_the_person_who_removed_it():
+    reason = our_reason("abandoned by  alice@node\nof the shift")
+    assert reason == "condorloop: abandoned by alice@node of the shift"
+    assert removed_by(f"{reason} (by user ngt)") == "alice@node"
 
 
 @given(

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.config.calibration import Batching
-from condorloop.dagman.plan import plan_batch, plan_harvest
+from condorloop.dagman.plan import DagPlan, Node, plan_batch, plan_harvest, planned_nodes
 from condorloop.model.campaign import Batch, RawFile
 from condorloop.model.enums import NodeKind
+from condorloop.model.jobs import PlannedNode
 from condorloop.model.lumis import Lumis
 from tests.unit.examples import KEY, calibration, raw_file
 
@@ -82,3 +83,95 @@ def test_a_harvest_dag_has_harvest_and_upload_alone():
     plan = plan_harvest(KEY, 5)
     assert [(n.name, n.parents) for n in plan.nodes] == [("HARVEST", ()), ("UPLOAD", ("HARVEST",))]
     assert plan.label == "harvest005"
+
+
+RECOS = (
+    "run398600_LS0001To0012_b003_0000_ecalPedsStep2",
+    "run398600_LS0013To0020_b003_0001_ecalPedsStep2",
+)
+
+
+def two_of_everything(**more):
+    """Two RAW files, each with a RECO and an ALCA of its own."""
+    files = (raw_file(0, 1, 12), raw_file(1, 13, 20))
+    return planned(files, 1, 1, number=4, first_job=7, **more)
+
+
+def test_a_plan_tells_of_each_node_what_it_reads_makes_and_waits_for():
+    first, second = raw_file(0, 1, 12), raw_file(1, 13, 20)
+    reco = [
+        Node(
+            name=f"RECO_{i:04d}",
+            kind=NodeKind.RECO,
+            output=RECOS[i],
+            witness=f"{RECOS[i]}_job.txt",
+            lumis=file.lumis,
+            files=(file,),
+        )
+        for i, file in enumerate((first, second))
+    ]
+    alca = [
+        Node(
+            name=f"ALCA_{i:04d}",
+            kind=NodeKind.ALCA,
+            parents=(f"RECO_{i:04d}",),
+            output=f"apJob{7 + i:03d}",
+            witness=f"apJob{7 + i:03d}/ecalPedsStep3_job.txt",
+            lumis=file.lumis,
+            inputs=(RECOS[i],),
+            job=7 + i,
+        )
+        for i, file in enumerate((first, second))
+    ]
+    last = [
+        Node(
+            name="HARVEST",
+            kind=NodeKind.HARVEST,
+            parents=("ALCA_0000", "ALCA_0001"),
+            output="harvestJob004",
+            witness="harvestJob004/harvest.json",
+        ),
+        Node(
+            name="UPLOAD",
+            kind=NodeKind.UPLOAD,
+            parents=("HARVEST",),
+            output="harvestJob004",
+            witness="harvestJob004/upload.json",
+        ),
+    ]
+    assert two_of_everything() == DagPlan(KEY, 4, 3, (*reco, *alca, *last))
+
+
+def test_a_batch_that_does_not_harvest_ends_with_its_alcareco():
+    plan = two_of_everything(harvest=False)
+    assert not plan.harvests
+    assert [n.name for n in plan.nodes] == ["RECO_0000", "RECO_0001", "ALCA_0000", "ALCA_0001"]
+
+
+def test_a_batch_without_files_has_nothing_to_process():
+    assert planned((), harvest=False).nodes == ()
+
+
+def test_a_harvest_dag_is_one_of_its_campaign_and_of_no_batch():
+    plan = plan_harvest(KEY, 5)
+    assert (plan.key, plan.number, plan.batch) == (KEY, 5, None)
+
+
+def test_the_ledger_is_told_of_each_node_what_it_makes_from_what_and_for_whom():
+    first, *_, alca, harvest, upload = planned_nodes(planned((raw_file(0, 1, 12),), first_job=7))
+    assert first == PlannedNode(
+        name="RECO_0000",
+        kind=NodeKind.RECO,
+        output=RECOS[0],
+        witness=f"{RECOS[0]}_job.txt",
+        job=None,
+        paths=("/eos/cms/f0000.root",),
+        child="ALCA_0000",
+        empty=False,
+    )
+    assert (alca.job, alca.paths, alca.child) == (7, (), "")
+    assert [n.kind for n in (alca, harvest, upload)] == [
+        NodeKind.ALCA,
+        NodeKind.HARVEST,
+        NodeKind.UPLOAD,
+    ]

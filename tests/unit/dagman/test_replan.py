@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.dagman.plan import plan_batch
+from condorloop.dagman.plan import plan_batch, planned_nodes
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.replan import plan_of, without
 from condorloop.dagman.rerender import renew
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
+from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
 from tests.unit.examples import KEY, calibration, config, raw_file
@@ -68,6 +69,22 @@ def test_what_is_taken_out_is_gone_and_the_rest_is_in_one_node_each(taken):
     assert sorted(f.path for f in files) == sorted(f.path for f in set(FILES) - taken)
     made = {n.output for n in left.of_kind(NodeKind.RECO) if not n.is_empty}
     assert {i for n in left.of_kind(NodeKind.ALCA) for i in n.inputs} == made
+
+
+def test_a_reco_whose_input_was_taken_out_has_the_lumisections_of_the_others():
+    reco = PLAN.of_kind(NodeKind.RECO)[1]
+    [gone, *rest] = reco.files
+    left = without(PLAN, {reco.name: frozenset([gone.path])}).of_kind(NodeKind.RECO)[1]
+    assert left.files == tuple(rest)
+    assert left.lumis == Lumis.union(f.lumis for f in rest) != reco.lumis
+
+
+def test_a_node_that_lost_all_inputs_still_names_the_lumisections_that_it_was_made_for():
+    reco = PLAN.of_kind(NodeKind.RECO)[0]
+    left = without(PLAN, {reco.name: frozenset(f.path for f in reco.files)})
+    assert left.nodes[0].is_empty
+    assert left.nodes[0].lumis == reco.lumis
+    assert planned_nodes(left)[0].empty
 
 
 @pytest.mark.parametrize("damage", [{}, {"nodes": 1}, {"files": [1]}, {"nodes": {"X": {}}}])

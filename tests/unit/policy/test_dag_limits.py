@@ -75,6 +75,16 @@ def test_dags_that_held_jobs_keep_from_moving_take_no_room_from_others():
 def test_dags_that_do_not_end_take_no_room_when_their_campaign_is_closed_over_them():
     closed, working = of_run(1, 9, state=CampaignState.INCOMPLETE), of_run(2)
     assert served([batch(working)], [closed, working], most=3) == [2]
+    assert served([batch(working)], [closed, working], most=1) == [2]
+
+
+def test_each_dag_that_a_campaign_gets_counts_once_when_the_next_is_chosen():
+    busy, other = of_run(1, 2), of_run(2, 2)
+    actions = [batch(busy), batch(busy), batch(other)]
+    assert served(actions, [busy, other], most=9) == [1, 2, 1]
+    idle, other = of_run(1), of_run(2, 1)
+    actions = [batch(idle), batch(idle), batch(idle), batch(other)]
+    assert served(actions, [idle, other], most=9) == [1, 1, 2, 1]
 
 
 def test_what_needs_no_room_is_done_whatever_the_room():

@@ -199,3 +199,54 @@ def test_a_harvest_that_was_removed_leaves_its_inputs_to_another():
 def test_nothing_is_harvested_where_nothing_is_left():
     assert why_harvest(START + 10 * WAIT, harvested(100), counting()) is None
     assert harvested(0).harvested == EMPTY
+
+
+def test_a_dag_without_a_harvest_keeps_no_harvest_dag_back():
+    moving = going(9, 111, 130, harvests=False)
+    left = harvested(100, dags=(moving,), unharvested={7: made(101, 110)})
+    assert why_harvest(START + 1, left, counting())
+    to_harvest = replace(left, dags=(replace(moving, harvests=True),))
+    assert why_harvest(START + 1, to_harvest, counting()) is None
+
+
+def test_a_harvest_dag_that_waits_for_its_rescue_keeps_another_back_until_its_last():
+    failed = replace(dag(9, DagState.FAILED, ended_at=START), batch=None)
+    left = harvested(100, dags=(failed,), unharvested={7: made(101, 150, at=START + 1)})
+    assert why_harvest(START + WAIT, left, counting()) is None
+    spent = replace(left, dags=(replace(failed, rescues=3),))
+    assert why_harvest(START + WAIT, spent, counting())
+
+
+def test_a_batch_that_is_to_harvest_but_is_held_keeps_no_harvest_dag_back():
+    held = replace(going(9, 102, 130, harvests=True), held=True)
+    left = harvested(100, dags=(held,), unharvested={7: made(101, 110)})
+    assert why_harvest(START + 1, left, counting())
+    ordered = replace(left, dags=(replace(held, batch=None),))
+    assert why_harvest(START + WAIT, ordered, counting()) is None
+
+
+def test_the_very_first_dag_reads_for_all_if_it_harvests():
+    first = going(0, 1, 100, harvests=True)
+    reading = replace(
+        campaign(waiting=(file_of(101, 105),), dags=(first,)),
+        unharvested={1: made(1, 50), 2: made(51, 100)},
+    )
+    assert not batch_harvests(reading, counting())
+    assert batch_harvests(replace(reading, waiting=(file_of(101, 110),)), counting())
+
+
+def test_all_alcareco_that_no_harvest_will_read_count_as_growth():
+    left = {1: made(101, 104), 2: made(105, 108)}
+    grown = harvested(100, waiting=(file_of(109, 110),), unharvested=left)
+    assert batch_harvests(grown, counting())
+    assert batch_harvests(grown, counting("events")) is False
+    assert batch_harvests(replace(grown, waiting=(file_of(109, 109, 800),)), counting("events"))
+
+
+def test_it_is_said_how_many_alcareco_wait_and_why_they_are_harvested():
+    two = harvested(100, unharvested={7: made(101, 105), 8: made(106, 110)})
+    words = "2 complete ALCARECO that no HARVEST has read or will read"
+    assert why_harvest(START + 1, two, counting()) == f"{words}, with LS 101-110"
+    assert why_harvest(START + WAIT, two, counting()) == f"{words}, the first for 900 s"
+    last = replace(two, run_end=START)
+    assert why_harvest(START + 1, last, counting()) == f"{words}, and no more is on its way"

@@ -67,6 +67,16 @@ def test_of_many_raw_files_it_is_said_how_many_and_where():
     )
 
 
+def test_of_a_raw_file_those_lumisections_are_named_that_are_in_both():
+    half = {"/eos/f0001.root": Lumis.span(1, 5), "/eos/f0002.root": Lumis.span(7, 9)}
+    most = {"/eos/f0001.root": Lumis.span(4, 9), "/eos/f0002.root": Lumis.span(7, 8)}
+    lost = Source("apJob000", 0, Lumis.span(1, 4), 10, half)
+    again = Source("apJob001", 1, Lumis.span(4, 9), 10, most)
+    assert str(choose([lost, again]).left_out["apJob000"]) == (
+        "2 of its 2 RAW files (LS 4-5,7-8; the first is f0001.root) are in apJob001, used instead"
+    )
+
+
 def test_a_rebuilt_ledger_gives_each_raw_file_to_the_youngest_dag_that_has_it():
     lost, again = source("dag000/apJob000", 0, 1, 2, 3, 4), source("dag001/apJob001", 1, 1, 2)
     assert youngest([lost, again]).chosen == ("dag001/apJob001",)

@@ -17,6 +17,7 @@ from condorloop.policy.planner import (
     SubmitBatch,
     SubmitHarvest,
     decide,
+    why_not_latch,
 )
 from condorloop.policy.window import AGAIN, LAST_CALL
 from tests.unit.examples import KEY, RUN, START, calibration, campaign, dag, waiting
@@ -368,6 +369,11 @@ def test_every_action_has_its_reason(the_campaign, at):
 
 
 @given(campaigns, times)
+def test_every_action_is_about_the_campaign_that_it_was_decided_for(the_campaign, at):
+    assert all(a.campaign.key == KEY for a in act(the_campaign, at))
+
+
+@given(campaigns, times)
 def test_an_abandoned_or_expired_campaign_stays_as_it_is(the_campaign, at):
     if the_campaign.state in (CampaignState.ABANDONED, CampaignState.EXPIRED):
         quiet = replace(the_campaign, waiting=())
@@ -633,3 +639,124 @@ def test_a_campaign_whose_calibration_is_not_configured_is_closed_by_its_window(
     closing = replace(waits, state=CampaignState.CLOSING, waiting=())
     [action] = decide_unconfigured(closing, 8 * HOUR)
     assert action.state is CampaignState.INCOMPLETE
+
+
+def test_a_running_run_and_one_that_has_ended_are_latched_in_these_words():
+    [running] = latched(RUN)
+    assert running == Latch(KEY, RUN, "PROTONS collisions2026, running")
+    ended = replace(RUN, end=START + 50, last_ls=50)
+    [whole] = latched(ended)
+    assert whole == Latch(KEY, ended, "PROTONS collisions2026, ended with 50 LS")
+
+
+@pytest.mark.parametrize(
+    ("change", "at", "why"),
+    [
+        ({"fill_type": "PB"}, 0, "fill type 'PB', not 'PROTONS'"),
+        ({"l1_hlt_mode": "cosmics"}, 0, "L1/HLT mode 'cosmics', not 'collisions2026'"),
+        ({"stable_beam": False}, 0, "no stable beams"),
+        ({}, 9 * HOUR, "started 9.0 h ago, outside the buffer"),
+        ({"end": START + 50, "last_ls": 49}, 0, "ended with 49 LS, fewer than 50"),
+        ({"end": START + 50, "last_ls": None}, 0, "ended with 0 LS, fewer than 50"),
+        ({}, 8 * HOUR, None),
+    ],
+)
+def test_it_is_said_what_keeps_a_run_from_being_latched(change, at, why):
+    assert why_not_latch(START + at, replace(RUN, **change), CALIBRATION) == why
+
+
+def test_an_ended_run_without_a_lumisection_is_too_short_even_where_one_is_enough():
+    reco = CALIBRATION.reco.model_copy(update={"min_ls": 1})
+    one_is_enough = CALIBRATION.model_copy(update={"reco": reco})
+    empty = replace(RUN, end=START + 50, last_ls=None)
+    assert why_not_latch(START, empty, one_is_enough) == "ended with 0 LS, fewer than 1"
+
+
+def test_a_campaign_begins_to_close_and_goes_on_for_the_reason_that_is_given():
+    whole = campaign(**ENDED, seen=Lumis.span(1, 50), listed_at=START + 160)
+    assert act(whole, at=160) == [
+        SetState(
+            whole,
+            CampaignState.CLOSING,
+            "the run has ended, every LS is covered, nothing new for 60 s",
+        )
+    ]
+    going_on = campaign(state=CampaignState.CLOSING, last_ls=50)
+    assert act(going_on) == [
+        SetState(going_on, CampaignState.ACTIVE, "OMS says that the run goes on")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("some", "at", "reason"),
+    [
+        ({"waiting": waiting(1)}, 0, "1 new file and no DAG at work"),
+        ({"waiting": waiting(20), "dags": (dag(0),)}, 0, "20 new files, a full DAG"),
+        ({"waiting": waiting(2), "dags": (dag(0),)}, 60, "2 new files, the first 60 s ago"),
+        (
+            {"waiting": waiting(2), "dags": (dag(0),), "run_end": START},
+            0,
+            "2 new files and the run has ended",
+        ),
+    ],
+)
+def test_a_batch_has_all_files_that_wait_and_says_why_it_is_submitted(some, at, reason):
+    the_campaign = campaign(**some)
+    files = tuple(w.file for w in the_campaign.waiting)
+    assert act(the_campaign, at=at) == [SubmitBatch(the_campaign, files, reason, True)]
+
+
+def test_a_batch_harvests_only_when_statistics_have_grown_enough():
+    grown = campaign(waiting=waiting(101), harvested=Lumis.span(1, 100))
+    [action] = act(grown)
+    assert action.harvest is False
+    [action] = act(replace(grown, harvested=Lumis.span(1, 10)))
+    assert action.harvest is True
+
+
+ROOM = CALIBRATION.batching.max_active_dags
+
+
+def test_the_last_room_is_taken_by_a_batch():
+    almost = campaign(waiting=waiting(20), dags=tuple(dag(i) for i in range(ROOM - 1)))
+    assert [type(a) for a in act(almost)] == [SubmitBatch]
+
+
+def test_a_harvest_dag_takes_the_last_room_and_waits_where_there_is_none():
+    def reading(number):
+        return dag(number, inputs=frozenset([number]))
+
+    almost = campaign(dags=tuple(map(reading, range(ROOM - 1))), unharvested=[ROOM + 1])
+    assert act(almost, at=HOUR) == [
+        SubmitHarvest(
+            almost,
+            "1 complete ALCARECO that no HARVEST has read or will read, the first for 3600 s",
+        )
+    ]
+    full = replace(almost, dags=tuple(map(reading, range(ROOM))))
+    assert act(full, at=HOUR) == []
+
+
+def test_a_dag_with_blamed_inputs_is_not_rescued_after_the_window():
+    blamed = failed_reco(rescues=3, blamed=9)
+    waits = replace(heard(blamed, waiting=waiting(1)), state=CampaignState.CLOSING)
+    assert [type(a) for a in act(waits, at=7.9 * HOUR)] == [Rescue]
+    assert not any(isinstance(a, Rescue) for a in act(waits, at=8 * HOUR))
+
+
+def test_all_files_that_are_given_up_are_named_without_their_folders():
+    blames = {"RECO_0001": {"/eos/cms/a.root": 3, "/eos/cms/b.root": 3}}
+    failed = replace(failed_reco(rescues=2, blamed=3), blames=blames)
+    the_campaign = heard(failed)
+    without = {"RECO_0001": ("/eos/cms/a.root", "/eos/cms/b.root")}
+    assert act(the_campaign, at=1) == [
+        Rescue(the_campaign, failed, "without a.root, b.root, which keeps failing", without)
+    ]
+
+
+def test_a_dag_that_is_not_due_keeps_no_other_from_its_rescue():
+    def failed(number, rescues):
+        return dag(number, DagState.FAILED, failed=("X",), ended_at=START, rescues=rescues)
+
+    spent, *due = failed(0, 3), failed(1, 0), failed(2, 0), failed(3, 0)
+    assert [a.dag for a in act(campaign(dags=(spent, *due)), at=HOUR)] == due

@@ -8,8 +8,17 @@ from hypothesis import strategies as st
 
 from condorloop.model.campaign import CampaignKey, DagOutline
 from condorloop.model.enums import Artifact, CampaignState, DagState, RequestKind
-from condorloop.model.request import Request
-from condorloop.policy.requests import Abandon, Hold, Release, Resubmit, Subject, plan
+from condorloop.model.request import ALL_RUNS, Request
+from condorloop.policy.requests import (
+    Abandon,
+    Hold,
+    Plan,
+    Release,
+    Resubmit,
+    Subject,
+    plan,
+    unknown,
+)
 from tests.unit.examples import START, campaign, dag
 
 DONE, RUNS, FAILED, REMOVED, PLANNED = (
@@ -32,10 +41,27 @@ def subject(dags=ALL, **changes):
     return Subject(replace(campaign(dags=undone), **changes), outline)
 
 
-def asked(kind, node=None, *, of=None, everything=False, calibration=None, reason=""):
+def asked(kind, node=None, *, of=None, everything=False, calibration=None, reason="", accept=False):
     """The acts and remarks that a request comes to."""
-    request = Request(1, kind, 398600, calibration, node, everything, "alice@node", START, reason)
+    request = Request(
+        1,
+        kind,
+        398600,
+        calibration,
+        node,
+        everything,
+        "alice@node",
+        START,
+        reason,
+        accept_destination=accept,
+    )
     return plan(request, [subject()] if of is None else of, runs=[398603, 398600])
+
+
+def asked_of_all(kind, *subjects, **held):
+    """What is asked of all runs of a calibration comes to."""
+    request = Request(1, kind, ALL_RUNS, "EcalPedestals", None, False, "alice@node", START)
+    return plan(request, subjects, **held)
 
 
 def act(kind, node=None, **more):
@@ -261,3 +287,173 @@ def test_what_was_cut_short_after_it_was_written_down_comes_to_the_same_again(of
     first = asked(kind, of=[of])
     again = asked(kind, of=[replace(of, campaign=replace(of.campaign, held_by="alice@node"))])
     assert list(map(str, first.acts)) == list(map(str, again.acts))
+
+
+OTHER = CampaignKey("BeamSpot", 398600)
+
+
+@pytest.mark.parametrize("kind", ACTING)
+@pytest.mark.parametrize("node", ["b000", "RECO_0001", "b000/RECO_0001"])
+def test_a_name_where_there_is_no_dag_is_answered_by_that(kind, node):
+    empty = subject(())
+    assert remark(kind, node, of=[empty]) == (
+        f"EcalPedestals run398600: no {node}; it has no DAG yet"
+    )
+
+
+def test_of_many_dags_and_nodes_the_first_and_the_last_are_named():
+    nodes = tuple(f"RECO_{i:04d}" for i in range(8))
+    three = {f"b{i:03d}": DagOutline(f"b{i:03d}", DagState.DONE, nodes) for i in range(3)}
+    assert unknown("b009", three) == (
+        "no b009; there are b000 … b002 done, with RECO_0000 … RECO_0007"
+    )
+    two = {label: three[label] for label in ("b000", "b001")}
+    assert unknown("b009", two).startswith("no b009; there are b000, b001 done")
+    four = three | {"b003": DagOutline("b003", DagState.DONE, nodes)}
+    assert unknown("b009", four).startswith("no b009; there are b000 … b003 done")
+
+
+def test_a_name_with_too_many_parts_is_answered_by_what_there_is():
+    assert remark(RequestKind.HOLD, "b001/RECO/0000").startswith(
+        "EcalPedestals run398600: no b001/RECO/0000; there are b000 done"
+    )
+
+
+def test_a_run_without_a_campaign_is_answered_even_where_nothing_is_known_at_all():
+    request = Request(1, RequestKind.HOLD, 7, None, None, False, "alice@node", START)
+    assert plan(request, []).remarks == ("run 7: no campaign of it is known here",)
+
+
+def test_all_calibrations_of_a_run_are_named_where_the_one_asked_for_is_not_among_them():
+    there = [subject(), subject(key=OTHER)]
+    assert remark(RequestKind.HOLD, of=there, calibration="SiStripBad") == (
+        "run 398600: no campaign of SiStripBad; there are EcalPedestals, BeamSpot"
+    )
+
+
+@pytest.mark.parametrize("kind", ACTING)
+def test_an_archived_campaign_can_be_looked_at_alone(kind):
+    assert remark(kind, of=[subject(archived=True)]) == (
+        "EcalPedestals run398600: it is archived: it can be looked at,"
+        " and nothing more is done for it"
+    )
+
+
+def test_a_resubmission_says_all_that_it_does():
+    closed = subject((FAILED,), state=CampaignState.INCOMPLETE)
+    assert str(act(RequestKind.RESUBMIT, of=[closed], everything=True)) == (
+        "EcalPedestals run398600: run again b002 (RECO_0001, HARVEST);"
+        " give files that were given up another try; reopen the campaign, which is incomplete"
+    )
+    abandoned = subject((DONE,), state=CampaignState.ABANDONED)
+    assert str(act(RequestKind.RESUBMIT, of=[abandoned])) == (
+        "EcalPedestals run398600: reopen the campaign, which is abandoned"
+    )
+    silent = subject((dag(5, DagState.FAILED),))
+    assert str(act(RequestKind.RESUBMIT, of=[silent])) == (
+        "EcalPedestals run398600: run again b005 (it ended without a result)"
+    )
+
+
+def test_another_destination_is_taken_only_on_request():
+    assert act(RequestKind.RESUBMIT).accept_destination is False
+    assert act(RequestKind.RESUBMIT, accept=True).accept_destination is True
+
+
+def test_where_nothing_failed_it_is_said():
+    assert remark(RequestKind.RESUBMIT, of=[subject((RUNS,))]) == (
+        "EcalPedestals run398600: nothing of it failed"
+    )
+
+
+def test_all_that_was_cleaned_up_and_is_needed_is_named():
+    cleaned = subject(cleaned=frozenset([Artifact.DAGS, Artifact.ALCARECO]))
+    assert remark(RequestKind.RESUBMIT, of=[cleaned]) == (
+        "EcalPedestals run398600: it cannot be run again: its alcareco, dags were cleaned up"
+    )
+
+
+def test_a_hold_says_whether_jobs_that_run_are_held_and_whether_the_campaign_is():
+    assert str(act(RequestKind.HOLD, "b001", everything=True)) == (
+        "EcalPedestals run398600: hold all jobs of b001"
+    )
+    assert str(act(RequestKind.HOLD, "b001")) == (
+        "EcalPedestals run398600: hold the jobs that do not run yet of b001"
+    )
+    assert act(RequestKind.HOLD).running is False
+    assert str(act(RequestKind.HOLD, of=[subject(())])) == (
+        "EcalPedestals run398600: begin no DAG, rescue or harvest"
+    )
+
+
+def test_a_release_says_who_held_the_campaign_and_whose_jobs_go_on():
+    held = subject(held_by="bob@node")
+    assert str(act(RequestKind.RELEASE, of=[held])) == (
+        "EcalPedestals run398600: go on, which bob@node holds; release all held jobs of b001, b004"
+    )
+    assert str(act(RequestKind.RELEASE, "b001", of=[held])) == (
+        "EcalPedestals run398600: release all held jobs of b001"
+    )
+    assert remark(RequestKind.RELEASE, of=[subject((DONE,))]) == (
+        "EcalPedestals run398600: nothing of it is on hold"
+    )
+
+
+def test_what_is_abandoned_keeps_the_reason_that_a_person_gave():
+    assert act(RequestKind.ABANDON, reason="wrong menu").reason == "wrong menu"
+    one = act(RequestKind.ABANDON, "b002", reason="wrong menu")
+    assert (one.reason, one.whole) == ("wrong menu", False)
+    assert str(one) == "EcalPedestals run398600: do not rescue b002"
+
+
+def test_an_open_campaign_without_a_dag_in_flight_can_be_abandoned():
+    assert act(RequestKind.ABANDON, of=[subject((FAILED,))]).whole
+    assert str(act(RequestKind.ABANDON, of=[subject(())])) == (
+        "EcalPedestals run398600: give it up"
+    )
+    complete = subject((DONE,), state=CampaignState.COMPLETE)
+    assert remark(RequestKind.ABANDON, of=[complete]) == (
+        "EcalPedestals run398600: it is complete: there is nothing to abandon"
+    )
+
+
+def test_a_calibration_is_held_with_its_open_campaigns_and_those_to_come():
+    held = asked_of_all(RequestKind.HOLD, subject())
+    assert [type(a) for a in held.acts] == [Hold]
+    assert held.words == (
+        "EcalPedestals: hold each campaign that is latched from now on",
+        "EcalPedestals run398600: begin no DAG, rescue or harvest;"
+        " hold the jobs that do not run yet of b001, b004",
+    )
+
+
+def test_a_calibration_without_an_open_campaign_is_held_and_released_all_the_same():
+    to_come = "EcalPedestals: hold each campaign that is latched from now on"
+    assert asked_of_all(RequestKind.HOLD) == Plan((), (), to_come)
+    to_come = "EcalPedestals: let each run that comes go on, which bob@node holds"
+    assert asked_of_all(RequestKind.RELEASE, held_by="bob@node") == Plan((), (), to_come)
+
+
+def test_a_calibration_that_is_held_already_is_held_once():
+    again = asked_of_all(RequestKind.HOLD, subject(), held_by="bob@node")
+    assert again.standing == ""
+    assert [type(a) for a in again.acts] == [Hold]
+    assert asked_of_all(RequestKind.HOLD, held_by="bob@node") == Plan(
+        (), ("EcalPedestals: no campaign of it is open",)
+    )
+
+
+def test_the_campaigns_of_a_calibration_that_is_not_held_are_released_one_by_one():
+    released = asked_of_all(RequestKind.RELEASE, subject(held_by="bob@node"))
+    assert released.standing == ""
+    assert [type(a) for a in released.acts] == [Release]
+    assert asked_of_all(RequestKind.RELEASE, subject((DONE,))) == Plan(
+        (), ("EcalPedestals run398600: nothing of it is on hold",)
+    )
+
+
+@pytest.mark.parametrize("kind", [RequestKind.RESUBMIT, RequestKind.ABANDON])
+def test_what_else_is_asked_of_a_calibration_changes_nothing_for_campaigns_to_come(kind):
+    assert asked_of_all(kind, subject(), held_by="bob@node").standing == ""
+    assert len(asked_of_all(kind, subject((FAILED,))).acts) == 1
+    assert asked_of_all(kind).remarks == ("EcalPedestals: no campaign of it is open",)

@@ -10,7 +10,7 @@ from condorloop.config.calibration import Retention
 from condorloop.model.campaign import ClosedCampaign
 from condorloop.model.enums import Artifact, CampaignState
 from condorloop.model.lumis import EMPTY
-from condorloop.policy.retention import due, goes_at
+from condorloop.policy.retention import due, goes_at, is_configured
 from tests.unit.examples import KEY, START
 
 HOUR, DAY = 3600.0, 86400.0
@@ -68,3 +68,16 @@ def test_what_was_begun_goes_on():
 @pytest.mark.parametrize(("text", "seconds"), [("36 h", 36 * HOUR), ("7 d", 7 * DAY), (60, 60.0)])
 def test_ages_are_written_in_days_and_hours(text, seconds):
     assert Retention(reco=text).reco == seconds
+
+
+def test_each_thing_goes_its_time_after_closing_and_never_inside_the_window():
+    ages = Retention(reco=2 * HOUR, logs=DAY)
+    assert goes_at(CLOSED, ages, WINDOW) == {
+        Artifact.RECO: START + WINDOW,
+        Artifact.LOGS: START + HOUR + DAY,
+    }
+
+
+def test_retention_is_configured_if_anything_ever_goes():
+    assert not is_configured(Retention())
+    assert is_configured(Retention(logs=0))
