@@ -2,11 +2,16 @@
 #   checkout   the folder above bin
 #   state      where launchers keep what they start
 #   venv       the virtual environment with the packages of setup.cfg
-# A launcher calls `prepare "$0" "$@"` before anything else.
+# A launcher calls `prepare "$0" "$@"` before anything else; one that starts neither HTCondor nor
+# XRootD calls `set_up "$0"`, and stays who it is.
 
 prepare() {
-    checkout=$(CDPATH='' cd -- "$(dirname -- "$1")/.." && pwd -P)
     [ "$(id -u)" -ne 0 ] || as_ordinary_user "$@"
+    set_up "$1"
+}
+
+set_up() {
+    checkout=$(CDPATH='' cd -- "$(dirname -- "$1")/.." && pwd -P)
     if [ -w "$checkout" ]; then
         state=$checkout/.testbed
         venv=$checkout/.venv

@@ -135,7 +135,7 @@ def last_cluster(dag_file: Path) -> int | None:
     """The cluster id under which a DAG was last submitted; None if it never was."""
     if known := clusters(dag_file):
         return known[-1]
-    told = str(read_json(Path(f"{dag_file}.metrics")).get("dagman_id", ""))
+    told = str(read_json(Path(f"{dag_file}.metrics")).get("dagman_id"))
     return int(told) if _CLUSTER.fullmatch(told) else None
 
 

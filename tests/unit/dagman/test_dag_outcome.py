@@ -1,6 +1,9 @@
 """How a DAG ended is told from DAGMan's files, and not from ones that are cut or damaged."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -15,6 +18,7 @@ from condorloop.dagman.logs.dag_outcome import (
     our_reason,
     removed_by,
 )
+from tests.unit.examples import TOP
 
 SUBMITTED = """\
 000 ({0:03d}.000.000) 2026-11-23 23:11:57 Job submitted from host: <127.0.0.1:33617?alias=vm>
@@ -53,6 +57,12 @@ STATUS = """\
   Node = "RECO_0001";
   NodeStatus = 6; /* "STATUS_ERROR" */
 ]
+"""
+WHO_REMOVED = """\
+import sys
+from pathlib import Path
+from condorloop.dagman.logs.dag_outcome import how_ended
+print(ascii(how_ended(Path(sys.argv[1]), 7).removed_by))
 """
 ATTRIBUTES = [
     "JobStatus",
@@ -145,6 +155,15 @@ def test_only_a_person_who_removed_a_dag_is_named(dag, reason, who, metrics):
 def test_a_dag_that_was_removed_before_it_ran_has_no_failed_nodes_of_its_own(dag):
     left(dag, (SUBMITTED + ABORTED).format(7, BY_ALICE), cluster=3, code=1)
     assert how_ended(dag, 7) == Ended(False, (), "alice")
+
+
+def test_a_name_beyond_ascii_is_read_whatever_the_locale(dag):
+    log = (SUBMITTED + EXECUTES + ABORTED).format(7, "via condor_rm (by user zoë)")
+    dag.with_name("x.dag.dagman.log").write_text(log, encoding="utf-8")
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    asking = [sys.executable, "-c", WHO_REMOVED, str(dag)]
+    told = subprocess.run(asking, cwd=TOP, env=os.environ | locale, capture_output=True, text=True)
+    assert told.stdout.strip() == ascii("zoë"), told.stderr
 
 
 @given(st.data())

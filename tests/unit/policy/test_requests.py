@@ -406,6 +406,13 @@ def test_what_is_abandoned_keeps_the_reason_that_a_person_gave():
     assert str(one) == "EcalPedestals run398600: do not rescue b002"
 
 
+def test_all_dags_that_are_not_rescued_any_more_are_named():
+    both = (FAILED, dag(5, DagState.FAILED))
+    assert str(Abandon(campaign(dags=both), both, whole=False, reason="")) == (
+        "EcalPedestals run398600: do not rescue b002, b005"
+    )
+
+
 def test_an_open_campaign_without_a_dag_in_flight_can_be_abandoned():
     assert act(RequestKind.ABANDON, of=[subject((FAILED,))]).whole
     assert str(act(RequestKind.ABANDON, of=[subject(())])) == (
