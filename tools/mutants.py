@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -178,6 +179,13 @@ def _first_line(function: str, source: str) -> int:
     return next((n.lineno for n in scopes if isinstance(n, ast.FunctionDef) and n.name == name), 1)
 
 
+def known() -> list[str]:
+    """The modules that are changed, by name."""
+    told = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    files = (f for pattern in told["tool"]["mutmut"]["only_mutate"] for f in CHECKOUT.glob(pattern))
+    return sorted(file.stem for file in files if file.stem != "__init__")
+
+
 def prepare(folder: Path) -> None:
     """Make an empty folder in which mutmut finds the checkout and writes beside it alone."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -212,10 +220,14 @@ def run(folder: Path, modules: Sequence[str]) -> Outcome:
     Raises
     ------
     RuntimeError
-        mutmut failed, or knows no such module.
+        mutmut failed.
+    ValueError
+        A module is none of those that are changed, or the list of equivalent mutants is damaged.
     """
-    prepare(folder)
+    if unknown := sorted({*modules}.difference(known())):
+        raise ValueError(f"no module {', '.join(unknown)}; there are {', '.join(known())}")
     listed = equivalents((CHECKOUT / EQUIVALENTS).read_text(encoding="utf-8"))
+    prepare(folder)
     _mutmut(
         folder, "run", "--max-children", str(os.cpu_count() or 1), *map("*.{}.x*".format, modules)
     )

@@ -11,6 +11,8 @@ from tools.mutants import (
     Survivor,
     equivalents,
     judge,
+    known,
+    main,
     statuses_of,
     survivor_of,
 )
@@ -136,3 +138,15 @@ def test_each_equivalent_mutant_changes_a_line_that_is_there():
     for entry in equivalents((CHECKOUT / EQUIVALENTS).read_text()):
         lines = {line.strip() for line in (CHECKOUT / entry.file).read_text().splitlines()}
         assert set(entry.before) <= lines, entry
+
+
+def test_the_modules_are_those_that_decide():
+    assert {"closure", "harvest", "planner", "plan", "replan", "dag_outcome"} <= {*known()}
+    assert "render" not in known()
+
+
+def test_a_module_that_is_not_changed_is_refused_with_those_that_are(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CONDORLOOP_STATE", str(tmp_path))
+    assert main(["closure", "render"]) == 1
+    assert capsys.readouterr().err.startswith("bin/mutate: no module render; there are closure, ")
+    assert list(tmp_path.iterdir()) == []

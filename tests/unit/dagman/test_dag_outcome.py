@@ -160,6 +160,7 @@ def test_a_dag_that_was_removed_before_it_ran_has_no_failed_nodes_of_its_own(dag
 def test_a_name_beyond_ascii_is_read_whatever_the_locale(dag):
     log = (SUBMITTED + EXECUTES + ABORTED).format(7, "via condor_rm (by user zoë)")
     dag.with_name("x.dag.dagman.log").write_text(log, encoding="utf-8")
+    assert how_ended(dag, 7) == Ended(False, (), "zoë")
     locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     asking = [sys.executable, "-c", WHO_REMOVED, str(dag)]
     told = subprocess.run(asking, cwd=TOP, env=os.environ | locale, capture_output=True, text=True)

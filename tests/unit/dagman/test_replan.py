@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.dagman.plan import plan_batch, planned_nodes
+from condorloop.dagman.plan import plan_batch, plan_harvest, planned_nodes
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.replan import plan_of, without
 from condorloop.dagman.rerender import renew
@@ -21,15 +21,16 @@ FILES = tuple(raw_file(i, 2 * i + 1, 2 * i + 2) for i in range(23))
 PLAN = plan_batch(KEY, calibration(), Batch(3, FILES), 4, 7)
 
 
-def manifest_of(tmp_path):
+def manifest_of(tmp_path, plan=PLAN):
     renderer = Renderer(config(tmp_path), tmp_path / "work", "0123456789ab")
-    renderer.write(PLAN)
-    return renderer, dag_dir(renderer.run_dir(KEY), PLAN.number) / MANIFEST
+    renderer.write(plan)
+    return renderer, dag_dir(renderer.run_dir(KEY), plan.number) / MANIFEST
 
 
-def test_a_plan_comes_back_as_it_was(tmp_path):
-    _, manifest = manifest_of(tmp_path)
-    assert plan_of(read_json(manifest)) == PLAN
+@pytest.mark.parametrize("plan", [PLAN, plan_harvest(KEY, 5)], ids=lambda plan: plan.label)
+def test_a_plan_comes_back_as_it_was(tmp_path, plan):
+    _, manifest = manifest_of(tmp_path, plan)
+    assert plan_of(read_json(manifest)) == plan
 
 
 def test_a_node_goes_on_without_a_file_and_no_other_is_touched(tmp_path):

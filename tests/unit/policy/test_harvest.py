@@ -226,13 +226,11 @@ def test_a_batch_that_is_to_harvest_but_is_held_keeps_no_harvest_dag_back():
 
 
 def test_the_very_first_dag_reads_for_all_if_it_harvests():
-    first = going(0, 1, 100, harvests=True)
-    reading = replace(
-        campaign(waiting=(file_of(101, 105),), dags=(first,)),
-        unharvested={1: made(1, 50), 2: made(51, 100)},
-    )
-    assert not batch_harvests(reading, counting())
-    assert batch_harvests(replace(reading, waiting=(file_of(101, 110),)), counting())
+    first, left = going(0, 1, 100, harvests=True), {1: made(101, 150, dag_id=9)}
+    reading = campaign(waiting=(file_of(151, 155),), dags=(first,))
+    assert not batch_harvests(replace(reading, unharvested=left), counting())
+    not_yet = replace(first, harvests=False)
+    assert batch_harvests(replace(reading, dags=(not_yet,), unharvested=left), counting())
 
 
 def test_all_alcareco_that_no_harvest_will_read_count_as_growth():

@@ -149,3 +149,11 @@ def test_jobs_of_another_loop_of_the_site_are_not_told(watch, pool):
     pool.jobs.append(job(Obstacle.NO_MACHINE, dag_id="another ledger's"))
     poll(watch, WITHIN, dag())
     assert [j.dag_id for j in watch.stuck] == ["x"]
+
+
+def test_a_calibration_waits_since_the_first_of_its_jobs_in_whatever_order_they_are_told():
+    beam_spot = CampaignKey("BeamSpot", 398600)
+    early, late = job(Obstacle.FULL, START), job(Obstacle.FULL, START + MINUTE)
+    other = job(Obstacle.FULL, START + HOUR, key=beam_spot)
+    for told in ((early, late, other), (other, late, early)):
+        assert waiting_since(told) == {KEY.calibration: START, "BeamSpot": START + HOUR}

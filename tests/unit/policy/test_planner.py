@@ -1,5 +1,6 @@
 """The planner's rules, with a made-up clock."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.model.campaign import Alcareco
-from condorloop.model.enums import CampaignState, DagState, UploadOutcome
+from condorloop.model.enums import Artifact, CampaignState, DagState, UploadOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.policy.planner import (
     FOR_PROBES,
@@ -760,3 +761,43 @@ def test_a_dag_that_is_not_due_keeps_no_other_from_its_rescue():
 
     spent, *due = failed(0, 3), failed(1, 0), failed(2, 0), failed(3, 0)
     assert [a.dag for a in act(campaign(dags=(spent, *due)), at=HOUR)] == due
+
+
+def test_the_older_run_is_latched_first_in_whatever_order_oms_tells():
+    runs = [replace(RUN, number=number) for number in (398602, 398600, 398601)]
+    found = decide(START, runs, frozenset(), [], BY_NAME)
+    assert [a.key.run for a in found] == [398600, 398601, 398602]
+
+
+@pytest.mark.parametrize("configured", [BY_NAME, {}], ids=["configured", "not configured"])
+def test_each_campaign_is_decided_about_under_its_own_guard(configured):
+    keys = [replace(KEY, run=run) for run in (398600, 398601)]
+    over = [campaign(last_ls=50), replace(campaign(last_ls=50), key=keys[1])]
+    guarded = []
+
+    def guard(key):
+        guarded.append(key)
+        return nullcontext()
+
+    found = decide(START + 8 * HOUR, [], frozenset(), over, configured, guard)
+    assert guarded == keys
+    assert [a.campaign for a in found] == over
+
+
+def test_a_campaign_is_closed_with_the_verdict_about_it():
+    whole = campaign(**CLOSING, harvested=Lumis.span(1, 50), in_payload=Lumis.span(1, 50))
+    assert act(whole) == [SetState(whole, CampaignState.COMPLETE, "0 of 50 LS missing")]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"waiting": waiting(1)}, "1 new file showed up after closing"),
+        ({"waiting": waiting(2)}, "2 new files showed up after closing"),
+        ({"revised": "its last LS is 60"}, "OMS says after closing: its last LS is 60"),
+    ],
+)
+def test_it_is_said_why_a_campaign_is_reopened(change, reason):
+    closed = replace(CLOSED, **change)
+    assert act(closed, at=HOUR) == [SetState(closed, CampaignState.ACTIVE, reason)]
+    assert act(replace(closed, cleaned=frozenset([Artifact.RECO])), at=HOUR) == []
