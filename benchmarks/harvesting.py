@@ -105,7 +105,7 @@ def measure(ask: Ask) -> Result:
                 of_log <= 2.5 if ask.full else None,
             ),
             Goal(
-                "no ALCARECO waits longer than the set time, and none is left",
+                "no ALCARECO waits longer than the longest wait, and none is left",
                 f"{default.longest / 60:.0f} min, {default.left} left",
                 default.longest <= shipped.longest_wait and not default.left,
             ),

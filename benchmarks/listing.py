@@ -68,7 +68,7 @@ def measure(ask: Ask) -> Result:
         "listing",
         goals=[
             Goal(
-                f"{usual} listings at once are 6 times faster than one after another",
+                f"{usual} listings at once are 6 times faster than one at a time",
                 f"{timing.told(took[usual])} against {timing.told(took[1])}: {faster:.1f} times",
                 faster >= 6 if ask.full else None,
             )

@@ -252,7 +252,7 @@ def _result(loop: Loop, size: Size, seen: Seen, took: float, ask: Ask) -> Result
     slowest, latest = max(cycles), max(gaps, default=0.0)
     goals = (
         Goal(
-            f"no cycle later than its interval of {size.poll:g} s",
+            f"no cycle starts later than its interval of {size.poll:g} s",
             f"{len(cycles)} cycles of {statistics.median(cycles):.1f} s, the slowest"
             f" {slowest:.1f} s; at most {latest:.1f} s from one to the next",
             slowest <= size.poll and latest <= 1.5 * size.poll if ask.full else None,
@@ -268,7 +268,7 @@ def _result(loop: Loop, size: Size, seen: Seen, took: float, ask: Ask) -> Result
             max(seen.answers) <= USABLE and not seen.silent if ask.full else None,
         ),
         Goal(
-            f"as many DAGs as may be live, and no more: {most}",
+            f"the limit of live DAGs is reached and not exceeded: {most}",
             f"{max(seen.dags)} at the most",
             max(seen.dags) == most if ask.full else max(seen.dags) <= most,
         ),
@@ -276,14 +276,14 @@ def _result(loop: Loop, size: Size, seen: Seen, took: float, ask: Ask) -> Result
     rows = [
         ("campaigns, RAW files in them", f"{campaigns}, {len(ways)}"),
         ("DAGs, jobs", f"{dags}, {jobs}"),
-        ("all of it", f"{took:.0f} s, {jobs / took:.1f} jobs a second"),
+        ("total", f"{took:.0f} s, {jobs / took:.1f} jobs a second"),
         ("DAGs live", _range(seen.dags)),
         ("jobs in the queue", _range(seen.jobs)),
         (f"load of {os.cpu_count()} cores", _range(seen.busy)),
         ("a cycle takes", f"{_range(cycles)} s"),
         ("from one cycle to the next", f"{_range(gaps)} s"),
         ("condor_q answers in", f"{_range(seen.answers)} s"),
-        ("condor_version, which asks nobody, takes", f"{_range(seen.starts)} s"),
+        ("condor_version, which contacts no daemon, takes", f"{_range(seen.starts)} s"),
         ("a file appears → first payload with it", f"{_range(ways)} s"),
     ]
     table = Table("Under load (ranges: least, median, most)", ("what", "how much"), rows)

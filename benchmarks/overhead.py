@@ -196,7 +196,7 @@ def _result(pairs: Sequence[Pair], ask: Ask) -> Result:
         for of in ([p.loop for p in pairs], [p.hand for p in pairs])
     ]
     rows = [(name, *(_told(m.get(name)) for m in medians)) for name in medians[0]]
-    rows.append(("all of it", f"{in_the_loop:.2f}", f"{by_hand:.2f}"))
+    rows.append(("total", f"{in_the_loop:.2f}", f"{by_hand:.2f}"))
     table = Table(
         f"One batch of {FILES} RECO, {FILES // RECO_PER_ALCA} ALCA, HARVEST and UPLOAD:"
         f" where the time goes (seconds, medians of {len(pairs)})",

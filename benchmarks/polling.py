@@ -62,7 +62,7 @@ def measure(ask: Ask) -> Result:
                 once,
             ),
             Goal(
-                f"what is asked, read and opened is the same for {less} and {most} known files",
+                f"requests, SQL rows, opened files: the same for {less} and {most} known files",
                 "the same" if same else "it grows",
                 same,
             ),

@@ -173,7 +173,7 @@ def _table(numbers: dict[str, Any]) -> Table:
             f"{numbers['short_rate']:.1f} a second",
         ),
     ]
-    return Table("What HTCondor takes", ("of what", "how much"), rows)
+    return Table("Cost of HTCondor", ("what", "cost"), rows)
 
 
 def _wait(condition: Callable[[], bool]) -> None:

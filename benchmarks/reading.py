@@ -167,12 +167,12 @@ def _measured(pool: Pool, ask: Ask) -> Result:
                 whole < LIMIT if ask.full else None,
             ),
             Goal(
-                "faster than htcondor2.JobEventLog, which alone gives the same",
+                "faster than htcondor2.JobEventLog, the only tool that gives the same",
                 f"{took['JobEventLog'] / whole:.1f} times",
                 whole < took["JobEventLog"] if ask.full else None,
             ),
             Goal(
-                f"afterwards, {NEW} more nodes cost twice their part of the whole at most",
+                f"afterwards, {NEW} more nodes cost at most twice their share of the time",
                 f"{new / whole:.1%} of the time for {NEW / nodes:.0%} of the nodes",
                 new / whole <= 2 * NEW / nodes if ask.full else None,
             ),
@@ -180,9 +180,13 @@ def _measured(pool: Pool, ask: Ask) -> Result:
         tables=[
             Table(
                 f"{nodes} nodes",
-                ("what", "what it tells", "took"),
+                ("what", "what it gives", "took"),
                 [
-                    ("condorloop, whole", "jobs, hosts, times; failed nodes; the end", *_of(whole)),
+                    (
+                        "condorloop, whole",
+                        "jobs, hosts, times; failed nodes; how it ended",
+                        *_of(whole),
+                    ),
                     (f"condorloop, {NEW} more nodes", "the same", *_of(new)),
                     ("condorloop, nothing new", "that there is nothing", *_of(nothing)),
                     ("htcondor2.JobEventLog", "the same events, unread", *_of(took["JobEventLog"])),

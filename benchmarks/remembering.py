@@ -91,7 +91,7 @@ def measure(ask: Ask) -> Result:
                 last.in_use <= GROWTH * settled.in_use if ask.full else None,
             ),
             Goal(
-                "the month was one: all campaigns but the last are complete",
+                "nothing stopped: all campaigns but the last are complete",
                 f"{complete} of {sum(states.values())} campaigns",
                 complete >= 0.9 * sum(states.values()) if ask.full else complete > 0,
             ),

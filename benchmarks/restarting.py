@@ -83,7 +83,7 @@ def measure(ask: Ask) -> Result:
                 took["condorloop status"] < 0.5 if ask.full else None,
             ),
             Goal(
-                "the ledger that the loop reads holds ten days, and stays so small",
+                "the active ledger has ten days and stays small",
                 f"{size / 1e6:.1f} MB beside archives of {archived / 1e6:.1f} MB",
                 size < 0.2e9 if ask.full else None,
             ),

@@ -102,7 +102,7 @@ def measure(ask: Ask) -> Result:
                 ],
             ),
             Table(
-                "All of condorloop's: planned, and as a whole directory on the disk",
+                "condorloop in total: planned, and written as a complete directory",
                 ("RECO nodes", "plan", "all", "files"),
                 [
                     (
@@ -116,7 +116,7 @@ def measure(ask: Ask) -> Result:
             ),
             Table(
                 f"Memory at {sizes[-1]} RECO nodes, above that of the plan",
-                (OURS, *WRITERS, "all of condorloop's"),
+                (OURS, *WRITERS, "condorloop in total"),
                 [[text.size(memory[name]) for name in (OURS, *WRITERS, "directory")]],
             ),
         ],
