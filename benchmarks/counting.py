@@ -118,7 +118,8 @@ class Place:
     @contextmanager
     def _counted(self) -> Iterator[None]:
         """Count the SQL statements and rows, the files that are opened, and the folders listed."""
-        counts, database, rows = self.counts, self.ledger._db, self.ledger._all
+        counts, connection = self.counts, self.ledger.connection
+        rows = connection.rows
 
         def counted_rows(sql: str, *values: object) -> list[sqlite3.Row]:
             found = rows(sql, *values)
@@ -136,10 +137,10 @@ class Place:
             counts["SQL statements"] += 1
 
         opens = counted(io.open, "files opened")
-        database.set_trace_callback(statement)
+        connection.sqlite.set_trace_callback(statement)
         try:
             with (
-                patch.object(self.ledger, "_all", counted_rows),
+                patch.object(connection, "rows", counted_rows),
                 patch.object(builtins, "open", opens),
                 patch.object(io, "open", opens),
                 patch.object(os, "open", counted(os.open, "files opened")),
@@ -148,7 +149,7 @@ class Place:
             ):
                 yield
         finally:
-            database.set_trace_callback(None)
+            connection.sqlite.set_trace_callback(None)
 
 
 def runs_of(files: int, dags: int) -> list[FilledRun]:
@@ -199,7 +200,7 @@ def _queued(
             folder.mkdir(parents=True)
             (folder / RUN_START).write_text("")
     with Ledger(config.site.work_dir / LEDGER) as ledger:
-        rows = ledger._all(
+        rows = ledger.connection.rows(
             "SELECT dag.*, calibration, run FROM dag JOIN campaign ON campaign.id = campaign_id"
             " WHERE dag.state = 'active'"
         )

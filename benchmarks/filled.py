@@ -60,7 +60,7 @@ def fill_archives(
         archive = archive_of(ledger, year)
         Filler(archive, calibrations).fill(of_year)
         with Ledger(ledger) as opened:
-            opened.adopt_archive(archive, year)
+            opened.archive.adopt(archive, year)
 
 
 class Filler:

@@ -168,7 +168,7 @@ class _Pool(UndisturbedPool):
     def _done(self, dag: QueuedDag, file: Path) -> None:
         """Leave what a DAG leaves whose nodes all succeed."""
         runs, now = file.parent.parent, self._month.now
-        rows = self._month.ledger._all(
+        rows = self._month.ledger.connection.rows(
             "SELECT node.*, dag.lumis AS holds FROM node JOIN dag ON dag.id = dag_id"
             " WHERE cluster = ? ORDER BY kind = 'UPLOAD', kind = 'HARVEST', kind = 'ALCA'",
             dag.cluster,
@@ -187,7 +187,7 @@ class _Pool(UndisturbedPool):
         now = self._month.now
         if kind == "UPLOAD":
             return {"outcome": "uploaded", "answer": "taken", "time": now}
-        rows = self._month.ledger._all(
+        rows = self._month.ledger.connection.rows(
             "SELECT job, dag.lumis FROM node JOIN dag ON dag.id = dag_id"
             " WHERE node.campaign_id = ? AND kind = 'ALCA' AND number <= ?",
             *(campaign, dag.number),

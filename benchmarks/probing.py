@@ -75,8 +75,8 @@ def probe_run(folder: Path, files: int, polls: int = POLLS) -> Probed:
         _poll(tools, listings)
     probes = Counter[str](tools.calls("edmFileUtil"))
     with Ledger(folder / "condorloop.db") as ledger:
-        ledger.latch(KEY, STREAM, RUN, "it is over", time.time())
-        [campaign] = ledger.campaigns_of(RUN.number, None)
+        ledger.campaigns.latch(KEY, STREAM, RUN, "it is over", time.time())
+        [campaign] = ledger.campaigns.of_run(RUN.number, None)
     return Probed(
         files=files,
         good=len(campaign.waiting),

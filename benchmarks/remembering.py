@@ -72,7 +72,7 @@ def measure(ask: Ask) -> Result:
             memory.append(Memory.of_this_process())
             states = {
                 row["state"]: row["n"]
-                for row in month.ledger._all(
+                for row in month.ledger.connection.rows(
                     "SELECT state, COUNT(*) AS n FROM campaign GROUP BY state"
                 )
             }

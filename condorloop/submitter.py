@@ -30,8 +30,8 @@ from condorloop.dagman import destination_memory
 from condorloop.dagman.adoption import free_numbers
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
+from condorloop.ledger.health.trial import SQLITE
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
-from condorloop.ledger.trial import SQLITE
 from condorloop.model.campaign import Batch, Campaign, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service
@@ -152,7 +152,7 @@ class Submitter:
     def grant(self) -> None:
         """Do what people have asked for, and nothing else: no run is latched, no DAG planned."""
         now = self._clock()
-        self._ledger.check_in_place()
+        self._ledger.connection.check_in_place()
         campaigns = self._campaigns(now)
         self._tracker.observe(campaigns, now)
         self._grant(now)
@@ -194,7 +194,9 @@ class Submitter:
 
     def _campaigns(self, now: float) -> list[Campaign]:
         """The campaigns with work to do."""
-        return self._ledger.campaigns(self._intake.listed, now - self._window, now - AGAIN)
+        return self._ledger.campaigns.with_work(
+            self._intake.listed, now - self._window, now - AGAIN
+        )
 
     @property
     def _window(self) -> float:
@@ -246,14 +248,14 @@ class Submitter:
         Without `poll` the outside world is not asked: only probes that have ended are looked at.
         """
         now = self._clock()
-        self._ledger.check_in_place()
+        self._ledger.connection.check_in_place()
         self._intake.take_probes(now)
         if poll:
             self._polled_at = now
             self._isolation.forget()
         runs = self._poll(now) if poll else []
         self._grant(now)
-        known = self._ledger.known(runs[0].number) if runs else frozenset()
+        known = self._ledger.campaigns.known(runs[0].number) if runs else frozenset()
         self._latcher.say_why_not(self._config, now, runs, known)
         calibrations = self._config.calibrations
         campaigns = self._latcher.luminosity.given_to(self._campaigns(now), calibrations)
@@ -271,7 +273,7 @@ class Submitter:
             self._show(now)
 
     def _grant(self, now: float) -> None:
-        for request in self._ledger.requests():
+        for request in self._ledger.requests.waiting():
             try:
                 self._request_handler.grant(request, now)
             except LedgerError:
@@ -279,12 +281,12 @@ class Submitter:
             except Exception as error:
                 refused = one_line(f"cannot be done: {type(error).__name__}: {error}")
                 log.error("%s of run %d, asked for by %s, %s", *_named(request), refused)
-                self._ledger.answer(request.id, False, refused, now)
+                self._ledger.requests.answer(request.id, False, refused, now)
 
     def _poll(self, now: float) -> list[Run]:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
         runs = self._latcher.observe(self._config, now)
-        self._intake.observe(self._ledger.watched(now - self._window, now - AGAIN), now)
+        self._intake.observe(self._ledger.raw_files.watched(now - self._window, now - AGAIN), now)
         campaigns = self._campaigns(now)
         self._tracker.observe(campaigns, now)
         return runs
@@ -321,7 +323,7 @@ class Submitter:
     def _next_numbers(self, campaign: Campaign) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers that neither disk nor queue has."""
         runs = self._renderer.run_dir(campaign.key)
-        dag, batch, job = free_numbers(runs, *self._ledger.next_numbers(campaign.id))
+        dag, batch, job = free_numbers(runs, *self._ledger.dags.next_numbers(campaign.id))
         queued = (d.number for d in self._tracker.queue.values() if d.key == campaign.key)
         return max(dag, 1 + max(queued, default=-1)), batch, job
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import requests
 import yaml
 
 from condorloop import config
-from condorloop.ledger.queries.campaigns import LedgerView
-from condorloop.ledger.requests import Requests
-from condorloop.ledger.store import Ledger
+from condorloop.ledger.dags import Dags
+from condorloop.ledger.store import Ledger, LedgerReader, open_requests
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
@@ -135,11 +135,11 @@ class Loop:
         """The site's configuration, of the scenario's calibrations."""
         return config.load(self.site, self.calibrations, self._calibrations)
 
-    def _submitting(self, act: Callable[[Submitter], None], ledger: type[Ledger] = Ledger) -> None:
+    def _submitting(self, act: Callable[[Submitter], None]) -> None:
         loaded = self.config()
         self.work_dir.mkdir(exist_ok=True)
         logs.start(self.work_dir, loaded.calibrations)
-        with ledger(self.work_dir / "condorloop.db") as opened:
+        with Ledger(self.work_dir / "condorloop.db") as opened:
             submitter = Submitter(loaded, opened)
             try:
                 act(submitter)
@@ -178,9 +178,8 @@ class Loop:
     def run_until_crash_after_submission(self) -> None:
         """Run the submitter until a DAG is in the queue and the ledger does not know."""
 
-        class Forgetful(Ledger):
-            def dag_submitted(self, dag_id: int, cluster: int, now: float) -> None:
-                raise Crashed
+        def forget(*_: object) -> None:
+            raise Crashed
 
         def act(submitter: Submitter) -> None:
             deadline = time.monotonic() + TIMEOUT
@@ -191,7 +190,8 @@ class Loop:
                     return
             raise AssertionError("no DAG was submitted")
 
-        self._submitting(act, Forgetful)
+        with patch.object(Dags, "submitted", forget):
+            self._submitting(act)
 
     def start(self, *more: str) -> subprocess.Popen[bytes]:
         """Start the submitter as a process of its own; `more` are options that go last."""
@@ -245,8 +245,8 @@ class Loop:
 
     def probes(self) -> dict[str, int]:
         """How often each RAW file was probed."""
-        with LedgerView(self.work_dir / "condorloop.db") as ledger:
-            return ledger.probes()
+        with LedgerReader(self.work_dir / "condorloop.db") as ledger:
+            return ledger.raw_files.probes()
 
     def log(self, calibration: str) -> str:
         """All that was logged of a calibration."""
@@ -335,8 +335,8 @@ class Loop:
 
     def ask(self, kind: RequestKind, run: int, *, everything: bool = False) -> int:
         """Leave a request in the ledger, as a person's command does."""
-        with Requests(self.work_dir / "condorloop.db") as ledger:
-            return ledger.ask(
+        with open_requests(self.work_dir / "condorloop.db") as requests:
+            return requests.ask(
                 kind,
                 run,
                 None,
@@ -348,8 +348,8 @@ class Loop:
 
     def answer_to(self, request: int) -> tuple[bool, str] | None:
         """Whether a request was granted, and the words for it; None as long as it waits."""
-        with Requests(self.work_dir / "condorloop.db") as ledger:
-            return ledger.answer_to(request)
+        with open_requests(self.work_dir / "condorloop.db") as requests:
+            return requests.answer_to(request)
 
     def payload_sizes(self, calibration: str, run: int) -> list[tuple[int, int]]:
         """The LS and events of each payload of a run that was ever uploaded, in order.

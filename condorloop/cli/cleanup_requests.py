@@ -14,7 +14,7 @@ from condorloop.cli.requests import Wish
 from condorloop.config.loader import Config
 from condorloop.cycle import cleaner
 from condorloop.cycle.cleaner import Inventory
-from condorloop.ledger.queries.retention import LedgerRetention
+from condorloop.ledger.store import LedgerReader
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import ALL_RUNS
 from condorloop.rundir.layout import LEDGER
@@ -50,7 +50,7 @@ def look(config: Config, runs: Collection[int], now: float) -> Found:
         The ledger cannot be read.
     """
     space = disk(config.site.work_dir)
-    with LedgerRetention(config.site.work_dir / LEDGER) as ledger:
+    with LedgerReader(config.site.work_dir / LEDGER) as ledger:
         found = tuple(cleaner.inventories(config, ledger, now, runs))
     return Found(found, space, cleaner.keeps_all(config))
 

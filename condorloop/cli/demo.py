@@ -25,7 +25,7 @@ from condorloop import config
 from condorloop.cli.views.status import status_view
 from condorloop.cli.views.terminal import console
 from condorloop.errors import CondorloopError
-from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.store import LedgerReader
 from condorloop.model.status import Status
 from condorloop.monitoring.status_file import StatusError, read
 from condorloop.testbed import daemons
@@ -205,8 +205,8 @@ def _report(stack: Stack, scenario: Scenario) -> bool:
     terminal.print(status_view(status, time.time()))
     terminal.print()
     terminal.print(_verdict_table(verdicts))
-    with LedgerView(stack.work_dir / "condorloop.db") as ledger:
-        probes = ledger.probes()
+    with LedgerReader(stack.work_dir / "condorloop.db") as ledger:
+        probes = ledger.raw_files.probes()
         bad = {path for c in status.campaigns for path in c.bad_files}
     again = {path: n for path, n in probes.items() if n != 1}
     terminal.print(

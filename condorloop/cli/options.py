@@ -21,7 +21,7 @@ from condorloop.config.destinations import ACCEPT
 from condorloop.config.loader import Config, Known, NotNamed
 from condorloop.config.site import Site
 from condorloop.ledger.connection import LedgerError
-from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.store import LedgerReader
 from condorloop.rundir.layout import LEDGER
 
 
@@ -141,8 +141,8 @@ def _enter(site: Site) -> None:
 
 def _ever_latched(work_dir: Path) -> frozenset[str]:
     """The calibrations that the ledger knows; none where there is no ledger."""
-    with suppress(LedgerError), LedgerView(work_dir / LEDGER) as ledger:
-        return ledger.calibrations()
+    with suppress(LedgerError), LedgerReader(work_dir / LEDGER) as ledger:
+        return ledger.campaigns.calibrations()
     return frozenset()
 
 

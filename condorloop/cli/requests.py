@@ -20,8 +20,7 @@ from condorloop.config.loader import Config
 from condorloop.cycle.request_handler import planned
 from condorloop.dagman.written_destination import destination_of
 from condorloop.ledger.connection import LedgerError
-from condorloop.ledger.queries.campaigns import LedgerView
-from condorloop.ledger.requests import Requests
+from condorloop.ledger.store import LedgerReader, open_requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
 from condorloop.policy.requests import Act, Plan, Release, Resubmit
@@ -72,9 +71,9 @@ def preview(config: Config, wish: Wish) -> Plan:
         accept_destination=wish.accept_destination,
     )
     work_dir = config.site.work_dir
-    with LedgerView(work_dir / LEDGER) as ledger:
+    with LedgerReader(work_dir / LEDGER) as ledger:
         plan = planned(ledger, request)
-        to = {name: each.destination for name, each in ledger.destinations().items()}
+        to = {name: each.destination for name, each in ledger.destinations.all().items()}
     to |= {name: each.destination for name, each in configured(config).items()}
     where = (
         words
@@ -126,7 +125,7 @@ def ask(
     """
     path = config.site.work_dir / LEDGER
     wanted = tuple(wishes)
-    with Requests(path) as requests:
+    with open_requests(path) as requests:
         asked = [
             requests.ask(
                 wish.kind,

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from condorloop.config.destinations import ACCEPT, DestinationChanged
 from condorloop.config.loader import Config
 from condorloop.dagman import destination_memory
-from condorloop.ledger.trial import refuse_unfit_sqlite
+from condorloop.ledger.health.trial import refuse_unfit_sqlite
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import LEDGER
 from condorloop.rundir.work_dir import close_to_others, prepare

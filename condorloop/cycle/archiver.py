@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from condorloop.config.loader import Config
-from condorloop.ledger.archive import ArchiveError, archive_of, archives
-from condorloop.ledger.archive_file import Archive
+from condorloop.ledger.archive import ArchiveError, archive_of, archives, prepare_archive
 from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.enums import Artifact
 
@@ -47,7 +46,7 @@ class Archiver:
         try:
             for path in archives(self._ledger.path).values():
                 self._prepare(path)
-            for run in self._ledger.to_archive(before):
+            for run in self._ledger.archive.due(before):
                 if not self._is_needed(config, run):
                     self._move(run)
                     self._next = now
@@ -61,7 +60,7 @@ class Archiver:
 
     def _is_needed(self, config: Config, run: int) -> bool:
         """Whether cleaning up has still to ask which RECO of a run a payload covers."""
-        for settled in self._ledger.settled(run):
+        for settled in self._ledger.retention.settled(run):
             calibration = config.calibrations.get(settled.key.calibration)
             goes = calibration is not None and calibration.retention.reco is not None
             if goes and Artifact.RECO not in settled.cleaned:
@@ -69,11 +68,11 @@ class Archiver:
         return False
 
     def _move(self, run: int) -> None:
-        year = datetime.fromtimestamp(self._ledger.run_start(run), UTC).year
+        year = datetime.fromtimestamp(self._ledger.campaigns.run_start(run), UTC).year
         path = archive_of(self._ledger.path, year)
         self._prepare(path)
-        self._ledger.copy_to_archive(run, path)
-        self._ledger.drop_archived(run, year)
+        self._ledger.archive.copy(run, path)
+        self._ledger.archive.drop(run, year)
         log.info("run %d is archived in %s", run, path.name)
 
     def _prepare(self, path: Path) -> None:
@@ -82,7 +81,7 @@ class Archiver:
             if not path.exists():
                 self._make(path)
             elif path not in self._prepared:
-                Archive(path).close()
+                prepare_archive(path)
         except (LedgerError, OSError) as error:
             raise ArchiveError(str(error)) from error
         self._prepared.add(path)
@@ -92,5 +91,5 @@ class Archiver:
         beside = path.with_name(f"{path.name}.new")
         for leftover in path.parent.glob(f"{beside.name}*"):
             leftover.unlink()
-        Archive(beside, self._ledger.id).close()
+        prepare_archive(beside, self._ledger.id)
         beside.replace(path)

@@ -37,7 +37,7 @@ def set_state(
         (renderer.run_dir(campaign.key) / RUN_END).unlink(missing_ok=True)
     else:
         _write_closing_records(ledger, renderer, campaign, now)
-    ledger.set_state(campaign.id, state, reason, now)
+    ledger.campaigns.set_state(campaign.id, state, reason, now)
     level = logging.WARNING if state is CampaignState.INCOMPLETE else logging.INFO
     say(campaign.key, f"{state}: {reason}", level)
 
@@ -47,7 +47,7 @@ def _write_closing_records(
 ) -> None:
     runs = renderer.run_dir(campaign.key)
     runs.mkdir(parents=True, exist_ok=True)
-    done = ledger.processed(campaign.id)
+    done = ledger.campaigns.processed(campaign.id)
     write_lines(runs / "allLSProcessed.log", done.raw_files)
     write_lines(runs / "expectedOutputs.log", (f"file:{n}.root" for n in done.expected))
     write_lines(runs / "allStep2FilesProcessed.log", (f"{n}.root" for n in done.reco))

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.config.loader import Config
-from condorloop.ledger.queries.retention import LedgerRetention
-from condorloop.ledger.store import Ledger
+from condorloop.ledger.store import Ledger, LedgerReader
 from condorloop.model.campaign import CampaignKey, ClosedCampaign
 from condorloop.model.enums import Artifact, CampaignState
 from condorloop.policy import window
@@ -60,7 +59,7 @@ class Inventory:
 
 
 def inventories(
-    config: Config, ledger: LedgerRetention, now: float, runs: Collection[int] = ()
+    config: Config, ledger: LedgerReader, now: float, runs: Collection[int] = ()
 ) -> Iterator[Inventory]:
     """Look what there is of each campaign, or of those of some runs; nothing is changed.
 
@@ -69,12 +68,12 @@ def inventories(
     OSError
         A run directory cannot be read.
     """
-    for settled in ledger.settled(also_open=True):
+    for settled in ledger.retention.settled(also_open=True):
         calibration = config.calibrations.get(settled.key.calibration)
         if calibration is None or (runs and settled.key.run not in runs):
             continue
         folder = _folder(config, settled)
-        covered = ledger.covered_reco(settled)
+        covered = ledger.retention.covered_reco(settled)
         at = goes_at(settled, calibration.retention, window.longest(config.calibrations))
         now_going = due(now, settled, calibration.retention, window.longest(config.calibrations))
         sizes = {kept: size_of(folder, kept, covered) for kept in Artifact}
@@ -162,7 +161,7 @@ class Cleaner:
         """
         gone = Size()
         self.errors = {}
-        for settled in self._ledger.settled(run):
+        for settled in self._ledger.retention.settled(run):
             configured = config.calibrations.get(settled.key.calibration)
             if configured is None or calibration not in (None, settled.key.calibration):
                 continue
@@ -184,14 +183,14 @@ class Cleaner:
         self, config: Config, settled: ClosedCampaign, kept: Artifact, most: int
     ) -> tuple[Size, bool]:
         if kept not in settled.begun:
-            self._ledger.set_cleaned(settled.id, kept, begun=True)
-        covered = self._ledger.covered_reco(settled)
+            self._ledger.campaigns.set_cleaned(settled.id, kept, begun=True)
+        covered = self._ledger.retention.covered_reco(settled)
         removed, finished = remove(_folder(config, settled), kept, covered, most)
         total = self._gone.pop((settled.id, kept), Size()) + removed
         if not finished:
             self._gone[settled.id, kept] = total
             return removed, False
-        self._ledger.set_cleaned(settled.id, kept)
+        self._ledger.campaigns.set_cleaned(settled.id, kept)
         if total.files:
             say(settled.key, f"{kept} cleaned up, as its retention says: {total}")
         return removed, True

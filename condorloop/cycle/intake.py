@@ -90,7 +90,7 @@ class Intake:
             self.service.good(now)
         self._probe_after = {path: at for path, at in self._probe_after.items() if at > now}
         for stream, run in watched:
-            for path in self._ledger.files_to_probe(stream, run):
+            for path in self._ledger.raw_files.to_probe(stream, run):
                 if path not in self._probe_after:
                     self._probe(stream, run, path, now)
 
@@ -111,7 +111,7 @@ class Intake:
 
     def _probe(self, stream: str, run: int, path: str, now: float) -> None:
         if unusable := unusable_name(path):
-            self._ledger.record_probe(path, FileState.BAD, Probe(EMPTY, 0, unusable), now)
+            self._ledger.raw_files.probed(path, FileState.BAD, Probe(EMPTY, 0, unusable), now)
             return
         self._probed_size.setdefault(path, self._size(stream, run, path))
         self._storage.start_probe(path)
@@ -144,12 +144,12 @@ class Intake:
     ) -> Mapping[str, int]:
         """Write down files that are new or of another size; return all that are known."""
         if (stream, run) not in self._known:
-            self._known[stream, run] = self._ledger.files(stream, run)
-            self._gone[stream, run] = self._ledger.gone_files(stream, run)
+            self._known[stream, run] = self._ledger.raw_files.of_run(stream, run)
+            self._gone[stream, run] = self._ledger.raw_files.gone(stream, run)
         known = self._known[stream, run]
         changed = {path: size for path, size in listing.items() if known.get(path) != size}
         if changed:
-            self._ledger.add_files(stream, run, changed, now)
+            self._ledger.raw_files.add(stream, run, changed, now)
             known |= changed
             log.info("run %d: %s in %s", run, plural(len(changed), "new RAW file"), stream)
         return known
@@ -157,8 +157,8 @@ class Intake:
     def _note_gone(self, stream: str, run: int, gone: set[str]) -> None:
         before = self._gone[stream, run]
         if gone != before:
-            self._ledger.set_gone(before - gone, False)
-            self._ledger.set_gone(gone - before, True)
+            self._ledger.raw_files.set_gone(before - gone, False)
+            self._ledger.raw_files.set_gone(gone - before, True)
             for path in sorted(gone - before):
                 log.warning("run %d: storage does not list %s any more", run, path)
             self._gone[stream, run] = gone
@@ -166,7 +166,7 @@ class Intake:
     def take_probes(self, now: float) -> None:
         """Write down what the probes that have ended told."""
         for path, contents in self._storage.probed().items():
-            found = self._ledger.stream_and_run(path)
+            found = self._ledger.raw_files.stream_and_run(path)
             size = self._probed_size.get(path)
             grown = found and size != self._size(*found, path)
             if found and not contents.answered:
@@ -183,11 +183,11 @@ class Intake:
         lumis, error = contents.lumis(run), contents.error
         if not error and not lumis.ranges:
             error = f"no lumisection of run {run}"
-        before, unreadable = self._ledger.tries(path)
+        before, unreadable = self._ledger.raw_files.tries(path)
         tries = before + 1
         state = file_state(error, contents.transient, tries, unreadable=unreadable)
         events = sum(contents.events.get(run, {}).values())
-        self._ledger.record_probe(path, state, Probe(lumis, events, error), now)
+        self._ledger.raw_files.probed(path, state, Probe(lumis, events, error), now)
         self._probe_after.pop(path, None)
         if state in (FileState.NEW, FileState.UNREADABLE):
             self._probe_after[path] = now + min(PROBE_WAIT * 2 ** (tries - 1), LONGEST_WAIT)

@@ -34,12 +34,12 @@ class Latcher:
     def observe(self, config: Config, now: float) -> list[Run]:
         """Ask OMS; give what it tells of runs, none when it does not answer."""
         since = now - window.longest(config.calibrations)
-        known = self._ledger.open_runs(since)
+        known = self._ledger.campaigns.open_runs(since)
         runs: list[Run] = []
         try:
             with self._shutdown.outside():
                 runs = self._oms.runs(since)
-            self._ledger.update_runs(runs)
+            self._ledger.campaigns.update_runs(runs)
             if hidden := sorted(set(known) - {run.number for run in runs}):
                 named = ", ".join(map(str, hidden))
                 raise OmsUnavailable(f"it does not show run {named}, which it has shown")
@@ -81,5 +81,5 @@ class Latcher:
         check_dag(renderer.work_dir, renderer.run_dir(key))
         renderer.begin_run(key, run.start)
         stream = renderer.config.calibrations[key.calibration].stream_path
-        self._ledger.latch(key, stream, run, reason, now)
+        self._ledger.campaigns.latch(key, stream, run, reason, now)
         say(key, f"latched: {reason}")

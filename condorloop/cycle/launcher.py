@@ -54,8 +54,8 @@ class Launcher:
         """
         check_dag(self.renderer.work_dir, self.renderer.run_dir(campaign.key))
         nodes = planned_nodes(plan)
-        dag_id = self._ledger.plan_dag(campaign.id, plan.batch, plan.number, nodes, reason, now)
-        self.renderer.write(plan, self._ledger.uploaded(campaign.id))
+        dag_id = self._ledger.dags.plan(campaign.id, plan.batch, plan.number, nodes, reason, now)
+        self.renderer.write(plan, self._ledger.campaigns.uploaded(campaign.id))
         detail = _detail(plan)
         say(campaign.key, f"{plan.label} ({detail}): {reason}")
         self._submit(campaign.key, dag_id, plan.number, plan.label, now)
@@ -70,7 +70,7 @@ class Launcher:
     ) -> None:
         """Submit a failed DAG again, from its rescue file."""
         say(key, f"{dag.label} is rescued: {reason}")
-        self._ledger.plan_rescue(dag.id, without)
+        self._ledger.dags.plan_rescue(dag.id, without)
         self.submit_planned(key, dag, now)
 
     def resubmit(
@@ -82,13 +82,13 @@ class Launcher:
         planned already is carried on without a person's word.
         """
         if accept_destination and key.calibration in self.renderer.config.calibrations:
-            dropped = self._ledger.dropped(dag.id)
+            dropped = self._ledger.dags.dropped(dag.id)
             renew(self.renderer, key, dag.number, dropped, accept_destination=True)
         if dag.upload is UploadOutcome.REFUSED:
             harvest = self.renderer.run_dir(key) / harvest_name(dag.number)
             harvest.mkdir(parents=True, exist_ok=True)
             (harvest / ASK_AGAIN).touch()
-        self._ledger.plan_resubmission(dag.id)
+        self._ledger.dags.plan_resubmission(dag.id)
         self.submit_planned(key, dag, now)
 
     def submit_planned(self, key: CampaignKey, dag: Dag, now: float) -> None:
@@ -105,7 +105,7 @@ class Launcher:
             Another account could change what would be run.
         """
         check_dag(self.renderer.work_dir, self.renderer.run_dir(key), dag.number)
-        dropped = self._ledger.dropped(dag.id)
+        dropped = self._ledger.dags.dropped(dag.id)
         if key.calibration in self.renderer.config.calibrations:
             if renew(self.renderer, key, dag.number, dropped):
                 say(key, f"{dag.label} is written anew, with the present configuration")
@@ -128,10 +128,10 @@ class Launcher:
             return
         self.service.good(now)
         self._refused.pop(dag_id, None)
-        self._ledger.dag_submitted(dag_id, cluster, now)
+        self._ledger.dags.submitted(dag_id, cluster, now)
         say(key, f"{label} submitted as {cluster}")
         for other, why in self._refused.items():  # it is not the schedd that does not answer
-            self._ledger.set_refused(other, why)
+            self._ledger.dags.set_refused(other, why)
         self._refused.clear()
 
 

@@ -42,11 +42,11 @@ class Luminosity:
             What was told before stands, and no other run was asked for.
         """
         counting = _counting(calibrations)
-        missing = self._ledger.unmeasured(counting, since) if counting else {}
+        missing = self._ledger.luminosity.unmeasured(counting, since) if counting else {}
         for run, last in missing.items():
             with self._shutdown.outside():
                 told = self._oms.luminosity(run, last)
-            self._ledger.add_luminosity(run, told)
+            self._ledger.luminosity.add(run, told)
 
     def given_to(
         self, campaigns: list[Campaign], calibrations: Mapping[str, Calibration]
@@ -61,7 +61,7 @@ class Luminosity:
             for c in campaigns
             if c.key.calibration in counting and (c.waiting or c.unharvested)
         }
-        known = {run: self._ledger.luminosity(run) for run in set(wanting.values())}
+        known = {run: self._ledger.luminosity.of_run(run) for run in set(wanting.values())}
         return [
             replace(c, luminosity=known[c.key.run]) if c.id in wanting else c for c in campaigns
         ]

@@ -40,7 +40,7 @@ class Observed:
 
 def observe_dag(ledger: Ledger, observed: Observed) -> None:
     """Write into the ledger which nodes of a DAG have left their output since the last look."""
-    _observe(ledger, observed, ledger.unfinished_nodes(observed.dag.id))
+    _observe(ledger, observed, ledger.dags.unfinished_nodes(observed.dag.id))
 
 
 def follow_dag(ledger: Ledger, observed: Observed, log: NodesLog) -> None:
@@ -51,9 +51,9 @@ def follow_dag(ledger: Ledger, observed: Observed, log: NodesLog) -> None:
     log.read_on()
     due, dag_id = log.due, observed.dag.id
     among = None if due is None else due.union(_ALWAYS)
-    _observe(ledger, observed, ledger.unfinished_nodes(dag_id, among))
+    _observe(ledger, observed, ledger.dags.unfinished_nodes(dag_id, among))
     if due is None or due:
-        log.looked_at(frozenset(n.name for n in ledger.unfinished_nodes(dag_id, due)))
+        log.looked_at(frozenset(n.name for n in ledger.dags.unfinished_nodes(dag_id, due)))
 
 
 def _observe(ledger: Ledger, observed: Observed, nodes: Iterable[PlannedNode]) -> None:
@@ -67,7 +67,7 @@ def _observe_witness(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
     if witness and witness.dag_id == observed.dag_id:
         done_at = path.stat().st_mtime
         made = (witness.lumis, witness.events, done_at, witness.lacking)
-        ledger.node_done(observed.dag.id, node.name, *made)
+        ledger.dags.node_done(observed.dag.id, node.name, *made)
 
 
 def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
@@ -79,9 +79,9 @@ def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
             why = made.overlaps.get(job, "it cannot be used")
             name = alcareco_name(job)
             log.warning("%s: %s was left out of the harvest: %s", observed.dag_id, name, why)
-        ledger.record_harvest(dag.id, observed.campaign_id, made)
+        ledger.payloads.record(dag.id, observed.campaign_id, made)
         told = (made.lumis, made.events, made.harvested_at or 0.0, made.lacking)
-        ledger.node_done(dag.id, node.name, *told)
+        ledger.dags.node_done(dag.id, node.name, *told)
         return
     try:
         text = (dag_dir(observed.runs, dag.number) / INPUTS).read_text(encoding="utf-8")
@@ -89,12 +89,12 @@ def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
     except (OSError, ValueError):
         return
     if inputs != dag.harvest_inputs:
-        ledger.record_harvest(dag.id, observed.campaign_id, HarvestRecord(inputs, EMPTY, 0))
+        ledger.payloads.record(dag.id, observed.campaign_id, HarvestRecord(inputs, EMPTY, 0))
 
 
 def _gone_alcareco(ledger: Ledger, observed: Observed) -> frozenset[int]:
     """The ALCARECO that no harvest can read any more, because their witnesses are gone."""
-    alca = ledger.unharvested_nodes(observed.campaign_id)
+    alca = ledger.dags.unharvested_nodes(observed.campaign_id)
     return frozenset(n.job for n in alca if n.job is not None and not _is_there(observed, n))
 
 
@@ -104,7 +104,7 @@ def _is_there(observed: Observed, node: PlannedNode) -> bool:
 
 def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
     answer = read_json(observed.runs / node.witness)
-    before = ledger.harvest_record(observed.dag.id)
+    before = ledger.payloads.of_dag(observed.dag.id)
     try:
         outcome = UploadOutcome(answer["outcome"])
         answered_at = float(answer["time"])
@@ -115,9 +115,9 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
         return
     record = replace(before, outcome=outcome, answer=words, answered_at=answered_at)
     if record != before:
-        ledger.record_harvest(observed.dag.id, observed.campaign_id, record)
+        ledger.payloads.record(observed.dag.id, observed.campaign_id, record)
     if outcome not in _UNDONE:
-        ledger.node_done(observed.dag.id, node.name, record.lumis, record.events, answered_at)
+        ledger.dags.node_done(observed.dag.id, node.name, record.lumis, record.events, answered_at)
 
 
 _UNDONE = (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED, UploadOutcome.REFUSED)

@@ -17,8 +17,7 @@ from condorloop.cycle.ports import Pool
 from condorloop.dagman import written_destination
 from condorloop.dagman.rerender import renew
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.ledger.queries.campaigns import LedgerView
-from condorloop.ledger.store import Ledger
+from condorloop.ledger.store import Ledger, LedgerReader
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import CampaignState, DagState, RequestKind
 from condorloop.model.queue import JobSelector
@@ -71,11 +70,11 @@ class RequestHandler:
             return
         asked = planned(self._ledger, request)
         if request.begun and not asked.words:  # all was done before it could be answered
-            self._ledger.answer(request.id, True, request.begun, now)
+            self._ledger.requests.answer(request.id, True, request.begun, now)
             self._forget(request.id)
             return
         if asked.words and not request.begun:
-            self._ledger.begin(request.id, "; ".join(asked.words))
+            self._ledger.requests.begin(request.id, "; ".join(asked.words))
         if asked.standing:
             self._stand(request, now)
             self._standing[request.id] = asked.standing
@@ -105,7 +104,7 @@ class RequestHandler:
         if not waits:
             stands = self._standing.get(request.id, "")
             answer = "; ".join(filter(None, [stands, *done.values(), *failed]))
-            self._ledger.answer(request.id, bool(done or stands), answer, now)
+            self._ledger.requests.answer(request.id, bool(done or stands), answer, now)
             self._forget(request.id)
 
     def _forget(self, request_id: int) -> None:
@@ -118,9 +117,9 @@ class RequestHandler:
         """Do what is asked for about the campaigns of a calibration that are to come."""
         name = request.calibration or ""
         if request.kind is RequestKind.HOLD:
-            self._ledger.hold_calibration(name, request.made_by, now)
+            self._ledger.campaigns.hold_calibration(name, request.made_by, now)
         else:
-            self._ledger.release_calibration(name)
+            self._ledger.campaigns.release_calibration(name)
         log.info("%s of all %s, asked for by %s", request.kind, name, request.made_by)
 
     def _clean_up(self, request: Request, now: float) -> None:
@@ -134,7 +133,7 @@ class RequestHandler:
             return
         errors = [f"{key}: {error}" for key, error in self._cleaner.errors.items()]
         words = "; ".join([f"{total} removed", *errors])
-        self._ledger.answer(request.id, not errors, words, now)
+        self._ledger.requests.answer(request.id, not errors, words, now)
 
     def _say_waits(self, request: Request, key: CampaignKey, why: Exception) -> None:
         if request.id not in self._waiting:
@@ -157,7 +156,7 @@ class RequestHandler:
         if leaving := [d.label for d in campaign.dags if d.in_flight and d.removed_by]:
             raise _NotYet(f"{', '.join(leaving)} must leave the queue first")
         words = [f"{d.label} runs again" for d in act.dags]
-        self._ledger.set_asked(campaign.id, now)
+        self._ledger.campaigns.set_asked(campaign.id, now)
         if not campaign.state.open:
             what = ", ".join(d.label for d in act.dags) or "what was given up"
             reason = f"{what} again, asked for by {who}"
@@ -185,25 +184,25 @@ class RequestHandler:
 
     def _retry_files(self, campaign: Campaign) -> int:
         """Give what was given up another try; what was made of it in vain is set aside first."""
-        files = self._ledger.retry_files(campaign.id)
+        files = self._ledger.retries.retry_files(campaign.id)
         renderer = self._launcher.renderer
         if campaign.key.calibration not in renderer.config.calibrations:
             return files
         runs = renderer.run_dir(campaign.key)
-        for unused in self._ledger.unused(campaign.id):
+        for unused in self._ledger.retries.unused(campaign.id):
             folder = dag_dir(runs, unused.number)
             if unused.job is not None:
                 set_aside(runs / alcareco_name(unused.job), folder)
             for reco in unused.recos.values():
                 for file in outputs(runs, reco.output):
                     file.replace(folder / file.name)
-            before = self._ledger.dropped(unused.dag_id)
+            before = self._ledger.dags.dropped(unused.dag_id)
             dropped = {
                 node: before.get(node, frozenset()) | unused.dropped.get(node, frozenset())
                 for node in before.keys() | unused.dropped.keys()
             }
             renew(renderer, campaign.key, unused.number, dropped)
-            files += self._ledger.redo(unused)
+            files += self._ledger.retries.redo(unused)
         return files
 
     def _hold(self, act: Hold, who: str, now: float) -> str:
@@ -211,7 +210,7 @@ class RequestHandler:
         words = []
         if act.whole:
             by = campaign.held_by or who
-            self._ledger.set_held_by(campaign.id, by, now)
+            self._ledger.campaigns.set_held_by(campaign.id, by, now)
             words.append(f"held by {by}")
         why = f"held by {who}"
         held = 0
@@ -240,7 +239,7 @@ class RequestHandler:
                     dagman = JobSelector(dag_id, dagman=True)
                     released += self._pool.release(dagman, f"released by {who}")
         if act.whole:
-            self._ledger.set_held_by(campaign.id, "")
+            self._ledger.campaigns.set_held_by(campaign.id, "")
             words.append("it goes on")
         if act.targets:
             words.append(f"{_of(released, act)} released")
@@ -256,8 +255,8 @@ class RequestHandler:
             if campaign.state is not CampaignState.ABANDONED:
                 renderer = self._launcher.renderer
                 set_state(self._ledger, renderer, campaign, CampaignState.ABANDONED, reason, now)
-            self._ledger.set_held_by(campaign.id, "")
-        self._ledger.withdraw_dags([d.id for d in act.dags], who)
+            self._ledger.campaigns.set_held_by(campaign.id, "")
+        self._ledger.dags.withdraw([d.id for d in act.dags], who)
         for dag in act.dags:
             if dag.state is DagState.ACTIVE and dag.cluster is not None:
                 with self._shutdown.outside():
@@ -276,13 +275,13 @@ def _of(count: int, act: Hold | Release) -> str:
     return f"{plural(count, 'job')} of {', '.join(map(str, act.targets))}"
 
 
-def planned(ledger: LedgerView, request: Request) -> Plan:
+def planned(ledger: LedgerReader, request: Request) -> Plan:
     """Say what a request comes to by what the ledger knows."""
     name = request.calibration
     if name and request.run == ALL_RUNS:
-        campaigns, held = ledger.open_campaigns_of(name), ledger.held_calibrations()
+        campaigns, held = ledger.campaigns.open_of(name), ledger.campaigns.held_calibrations()
         held_by = held[name][0] if name in held else ""
     else:
-        campaigns, held_by = ledger.campaigns_of(request.run, None), ""
-    subjects = [Subject(c, ledger.outline(c.id)) for c in campaigns]
-    return requests.plan(request, subjects, ledger.latest_runs(), held_by)
+        campaigns, held_by = ledger.campaigns.of_run(request.run, None), ""
+    subjects = [Subject(c, ledger.dags.outline(c.id)) for c in campaigns]
+    return requests.plan(request, subjects, ledger.campaigns.latest_runs(), held_by)

@@ -140,7 +140,7 @@ class Tracker:
         """
         key, runs = campaign.key, self.renderer.run_dir(campaign.key)
         found = []
-        for number in unknown_dags(runs, self._ledger.dag_numbers(campaign.id)):
+        for number in unknown_dags(runs, self._ledger.dags.numbers(campaign.id)):
             folder = dag_dir(runs, number)
             if read_json(folder / MANIFEST).get("id") == self.renderer.dag_id(key, number):
                 say(key, f"{folder} is not adopted: the ledger does not know it", logging.ERROR)
@@ -179,12 +179,12 @@ class Tracker:
         self._missed.pop(dag.id, None)
         held = queued.held or bool(queued.counts.get("JobsHeld"))
         if held != dag.held:
-            self._ledger.set_held(dag.id, held)
+            self._ledger.dags.set_held(dag.id, held)
         if dag.state is DagState.ACTIVE and queued.cluster != dag.cluster:
-            self._ledger.dag_submitted(dag.id, queued.cluster, now)
+            self._ledger.dags.submitted(dag.id, queued.cluster, now)
         if queued.counts.get("NodesFailed") and not dag.failed_nodes:
             file = dag_file(observed.runs, dag.number)
-            self._ledger.nodes_failed(dag.id, _told(file.parent, failed_nodes(file)))
+            self._ledger.dags.nodes_failed(dag.id, _told(file.parent, failed_nodes(file)))
 
     def _await_scripts(self, observed: Observed, queued: QueuedDag, now: float) -> None:
         """Note the nodes whose scripts are late, and what these say."""
@@ -234,20 +234,20 @@ class Tracker:
         if queued:
             if campaign.held_by and not dag.removed_by:
                 self._hold(queued, campaign.held_by)
-            self._ledger.dag_submitted(dag.id, queued.cluster, now)
+            self._ledger.dags.submitted(dag.id, queued.cluster, now)
             say(key, f"{dag.label} is in the queue as {queued.cluster}: adopted")
         elif not file.exists() and dag.cluster is None:
-            self._ledger.drop_dag(dag.id)
+            self._ledger.dags.forget(dag.id)
             say(key, f"{dag.label} was planned but never written: planned anew")
         elif not file.exists():
             self._lose(key, dag.id, dag.number, now)
         elif (cluster := last_cluster(file)) and cluster != dag.cluster:
-            self._ledger.dag_submitted(dag.id, cluster, now)
+            self._ledger.dags.submitted(dag.id, cluster, now)
             say(key, f"{dag.label} has run as {cluster}: adopted")
         elif dag.removed_by:
-            self._ledger.dag_ended(dag.id, [], now, dag.removed_by)
+            self._ledger.dags.ended(dag.id, [], now, dag.removed_by)
         elif self._is_too_late(campaign, now):
-            self._ledger.dag_ended(dag.id, [], now)
+            self._ledger.dags.ended(dag.id, [], now)
             say(key, f"{dag.label} was not submitted before its window ended", logging.WARNING)
         elif not campaign.held_by and campaign.state is not CampaignState.ABANDONED:
             self._launcher.submit_planned(key, dag, now)
@@ -255,10 +255,10 @@ class Tracker:
     def _is_of_another(self, key: CampaignKey, dag: Dag) -> bool:
         """Forget a DAG whose number belongs to one that the ledger does not know."""
         folder = dag_dir(self.renderer.run_dir(key), dag.number)
-        inputs = self._ledger.inputs(dag.id) if dag.cluster is None else None
+        inputs = self._ledger.dags.inputs(dag.id) if dag.cluster is None else None
         why = why_not_of_ledger(folder, self.renderer.dag_id(key, dag.number), inputs)
         if why:
-            self._ledger.drop_dag(dag.id)
+            self._ledger.dags.forget(dag.id)
             self._strangers.pop(key, None)
             told = f"{folder} is not adopted as {dag.label}: {why}; its files wait for another DAG"
             say(key, told, logging.ERROR)
@@ -284,7 +284,7 @@ class Tracker:
         if not file.exists():
             self._lose(campaign.key, dag.id, dag.number, now)
             return
-        if ended and ended.success and self._ledger.unfinished_nodes(dag.id):
+        if ended and ended.success and self._ledger.dags.unfinished_nodes(dag.id):
             ended = None  # what it says that it made is not there
         if ended is None:
             if now - self._missed.setdefault(dag.id, now) < LOST_AFTER:
@@ -295,14 +295,14 @@ class Tracker:
         log = self._log_of(observed)
         del self._logs[dag.id]
         log.read_on()
-        self._ledger.record_jobs(dag.id, log.jobs)
+        self._ledger.dags.record_jobs(dag.id, log.jobs)
         if ended.success:
-            self._ledger.dag_ended(dag.id, None, now)
+            self._ledger.dags.ended(dag.id, None, now)
             say(campaign.key, f"{dag.label} is done")
             return
         who = ended.removed_by or dag.removed_by
         told = [] if who else _told(file.parent, ended.failed_nodes)
-        self._ledger.dag_ended(dag.id, told, now, who)
+        self._ledger.dags.ended(dag.id, told, now, who)
         if who:
             say(campaign.key, f"{dag.label} was removed by {who}", logging.WARNING)
         else:
@@ -329,7 +329,7 @@ class Tracker:
         if not answered:
             return
         key, busy = campaign.key, False
-        for dag_id, number in self._ledger.all_dags(campaign.id):
+        for dag_id, number in self._ledger.dags.all(campaign.id):
             if dag_file(self.renderer.run_dir(key), number).exists():
                 continue
             if queued := self.queue.get(self.renderer.dag_id(key, number)):
@@ -348,9 +348,9 @@ class Tracker:
 
     def _lose(self, key: CampaignKey, dag_id: int, number: int, now: float) -> None:
         runs = self.renderer.run_dir(key)
-        alca = self._ledger.alca_nodes(dag_id)
+        alca = self._ledger.dags.alca_nodes(dag_id)
         kept = frozenset(n.name for n in alca if (runs / n.witness).exists())
-        self._ledger.lose_dag(dag_id, kept, now)
+        self._ledger.dags.lost(dag_id, kept, now)
         gone = dag_dir(runs, number)
         say(key, f"{gone} was deleted: its files are processed again", logging.ERROR)
 

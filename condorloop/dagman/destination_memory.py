@@ -23,14 +23,14 @@ from condorloop.config.destinations import (
 )
 from condorloop.config.loader import Config
 from condorloop.ledger.connection import LedgerError
-from condorloop.ledger.destinations import DestinationsView, LedgerDestinations
+from condorloop.ledger.store import Ledger, LedgerReader
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import LEDGER, newest_first
 
 log = logging.getLogger(__name__)
 
 
-def remembered(ledger: DestinationsView, work_dir: Path, names: Iterable[str]) -> dict[str, Memory]:
+def remembered(ledger: LedgerReader, work_dir: Path, names: Iterable[str]) -> dict[str, Memory]:
     """The destinations that a work_dir remembers of these calibrations, and of all in its ledger.
 
     Raises
@@ -40,7 +40,7 @@ def remembered(ledger: DestinationsView, work_dir: Path, names: Iterable[str]) -
     OSError
         A run directory cannot be listed.
     """
-    return _with_manifests(ledger.destinations(), work_dir, names)
+    return _with_manifests(ledger.destinations.all(), work_dir, names)
 
 
 def remembered_at(work_dir: Path, names: Iterable[str]) -> dict[str, Memory]:
@@ -52,8 +52,8 @@ def remembered_at(work_dir: Path, names: Iterable[str]) -> dict[str, Memory]:
         A run directory cannot be listed.
     """
     known: dict[str, Remembered] = {}
-    with suppress(LedgerError), DestinationsView(work_dir / LEDGER) as ledger:
-        known = ledger.destinations()
+    with suppress(LedgerError), LedgerReader(work_dir / LEDGER) as ledger:
+        known = ledger.destinations.all()
     return _with_manifests(known, work_dir, names)
 
 
@@ -89,7 +89,7 @@ def tell(config: Config) -> None:
 
 
 def take_up(
-    ledger: LedgerDestinations,
+    ledger: Ledger,
     config: Config,
     now: float,
     accepted: Callable[[str], bool] = lambda _: False,
@@ -117,14 +117,14 @@ def take_up(
     found = changes(wanted, before)
     if refused := [change for change in found if not accepted(change.calibration)]:
         raise DestinationChanged(refused)
-    in_ledger = ledger.destinations()
+    in_ledger = ledger.destinations.all()
     new = {
         name: each
         for name, each in wanted.items()
         if in_ledger.get(name) != Remembered(each.destination, each.folder)
     }
     if new:
-        ledger.remember_destinations(new, now)
+        ledger.destinations.remember(new, now)
     for change in found:
         log.warning("accepted: %s", change)
     elsewhere = {change.calibration for change in found}

@@ -1,6 +1,6 @@
 """The doctor on SQLite: can the one that this Python uses keep the ledger.
 
-Knows where there is room for a scratch ledger; `condorloop.ledger.trial` tries it.
+Knows where there is room for a scratch ledger; `condorloop.ledger.health.trial` tries it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from condorloop.config.loader import Config
 from condorloop.doctor.checks import Check, Examination, fine, not_checked, stops
 from condorloop.ledger.connection import LedgerError
-from condorloop.ledger.trial import OLDEST_SQLITE, SQLITE, SqliteUnfit, try_sqlite
+from condorloop.ledger.health.trial import OLDEST_SQLITE, SQLITE, SqliteUnfit, try_sqlite
 
 SUBJECT = "SQLite"
 

@@ -19,7 +19,8 @@ from condorloop.history.campaign import (
     node_state,
 )
 from condorloop.ledger.queries.dags import job_record
-from condorloop.ledger.queries.status import LedgerSummary, overlaps_of
+from condorloop.ledger.queries.status import overlaps_of
+from condorloop.ledger.store import LedgerReader
 from condorloop.model.campaign import dag_label
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord
@@ -28,7 +29,7 @@ from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import alcareco_name, harvest_name
 
 
-class LedgerStories(LedgerSummary):
+class LedgerStories(LedgerReader):
     """A ledger that tells the stories of its campaigns."""
 
     def stories(self, run: int, calibrations: Collection[str] = ()) -> tuple[Story, ...]:
@@ -37,20 +38,15 @@ class LedgerStories(LedgerSummary):
         Those of campaigns that are in an archive are told by that.
         """
         here = "SELECT * FROM campaign WHERE run = ? AND archived IS NULL ORDER BY calibration"
-        rows = self._all(here, run)
+        rows = self.connection.rows(here, run)
         wanted = (r for r in rows if not calibrations or r["calibration"] in calibrations)
         return tuple(map(self._story, wanted))
-
-    def newest_runs(self, most: int) -> list[int]:
-        """The highest numbers of runs that have campaigns, the highest first."""
-        rows = self._all("SELECT DISTINCT run FROM campaign ORDER BY run DESC LIMIT ?", most)
-        return [r["run"] for r in rows]
 
     def _story(self, row: sqlite3.Row) -> Story:
         payloads = tuple(self._payloads(row["id"]))
         dags = tuple(self._dags(row))
         return Story(
-            campaign=self._summary(row),
+            campaign=self.status.summary(row["id"]),
             stream=row["stream"],
             folder="",
             cleaned=tuple(filter(None, row["cleaned"].split(","))),
@@ -72,17 +68,19 @@ class LedgerStories(LedgerSummary):
             campaign["id"],
         )
         files: dict[tuple[int, str], list[str]] = {}
-        for row in self._all(
+        for row in self.connection.rows(
             "SELECT dag_id, node, path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
             " WHERE campaign_file.campaign_id = ? AND dag_id IS NOT NULL ORDER BY path",
             campaign["id"],
         ):
             files.setdefault((row["dag_id"], row["node"]), []).append(row["path"])
         key = f"{self.id}/{campaign['calibration']}/{campaign['run']}"
-        for row in self._all(f"SELECT dag.* FROM dag WHERE {of} ORDER BY number", campaign["id"]):
-            mine: dict[str, list[JobRecord]] = {}
+        for row in self.connection.rows(
+            f"SELECT dag.* FROM dag WHERE {of} ORDER BY number", campaign["id"]
+        ):
+            of_node: dict[str, list[JobRecord]] = {}
             for job in jobs.get(row["id"], ()):
-                mine.setdefault(job["node"], []).append(job_record(job))
+                of_node.setdefault(job["node"], []).append(job_record(job))
             told = nodes.get(row["id"], [])
             state = DagState(row["state"])
             yield DagStory(
@@ -100,18 +98,18 @@ class LedgerStories(LedgerSummary):
                 held=bool(row["held"]),
                 removed_by=row["removed_by"],
                 nodes=tuple(
-                    _node(n, told, files, state, tuple(mine.get(n["name"], ()))) for n in told
+                    _node(n, told, files, state, tuple(of_node.get(n["name"], ()))) for n in told
                 ),
             )
 
     def _by_dag(self, sql: str, campaign_id: int) -> dict[int, list[sqlite3.Row]]:
         found: dict[int, list[sqlite3.Row]] = {}
-        for row in self._all(sql, campaign_id):
+        for row in self.connection.rows(sql, campaign_id):
             found.setdefault(row["dag_id"], []).append(row)
         return found
 
     def _payloads(self, campaign_id: int) -> Iterator[PayloadStory]:
-        rows = self._all(
+        rows = self.connection.rows(
             "SELECT payload.*, number, batch FROM payload JOIN dag ON dag.id = dag_id"
             " WHERE payload.campaign_id = ? ORDER BY number",
             campaign_id,
@@ -148,7 +146,7 @@ class LedgerStories(LedgerSummary):
         readers = {(dag.number, n.name): n for dag in dags for n in dag.nodes}
         merges = {(d.number, p): n for d in dags for n in d.nodes for p in n.parents}
         by_number = {dag.number: dag for dag in dags}
-        rows = self._all(
+        rows = self.connection.rows(
             "SELECT raw_file.*, dag.number, campaign_file.node FROM raw_file"
             " LEFT JOIN campaign_file ON file_id = raw_file.id AND campaign_file.campaign_id = ?"
             " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.stream = ? AND raw_file.run = ?",

@@ -45,7 +45,7 @@ class LedgerSearch(LedgerStories):
         return self._keys("stream = ? AND run = ? ORDER BY calibration", stream, run)
 
     def _keys(self, which: str, *values: object) -> list[CampaignKey]:
-        rows = self._all(f"SELECT calibration, run FROM campaign WHERE {which}", *values)
+        rows = self.connection.rows(f"SELECT calibration, run FROM campaign WHERE {which}", *values)
         return [CampaignKey(r["calibration"], r["run"]) for r in rows]
 
     def dags_of_cluster(self, cluster: int) -> list[DagKey]:
@@ -103,7 +103,7 @@ class LedgerSearch(LedgerStories):
     def _dag_keys(self, sql: str, *values: object) -> list[DagKey]:
         return [
             DagKey(CampaignKey(r["calibration"], r["run"]), r["number"])
-            for r in self._all(sql, *values)
+            for r in self.connection.rows(sql, *values)
         ]
 
     def files_named(self, what: str) -> list[str]:
@@ -114,17 +114,17 @@ class LedgerSearch(LedgerStories):
         files, not one for each file. A folder that holds files beside other folders is not seen
         through; `files_like` finds those too.
         """
-        if self.stream_and_run(what):
+        if self.raw_files.stream_and_run(what):
             return [what]
         if "/" in what:
             return []
         paths = (f"{folder}{what}" for folder in self._folders())
-        return [path for path in paths if self.stream_and_run(path)]
+        return [path for path in paths if self.raw_files.stream_and_run(path)]
 
     def _folders(self) -> Iterator[str]:
         """The folders of RAW files, each with its slash, in the order of their paths."""
         after = ""
-        while rows := self._all(
+        while rows := self.connection.rows(
             "SELECT path FROM raw_file WHERE path > ? ORDER BY path LIMIT 1", after
         ):
             folder = rows[0]["path"].rpartition("/")[0] + "/"
@@ -136,5 +136,7 @@ class LedgerSearch(LedgerStories):
 
         That takes a second or so for five million files.
         """
-        rows = self._all("SELECT path FROM raw_file WHERE instr(path, ?) LIMIT ?", part, most)
+        rows = self.connection.rows(
+            "SELECT path FROM raw_file WHERE instr(path, ?) LIMIT ?", part, most
+        )
         return [r["path"] for r in rows]

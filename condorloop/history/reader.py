@@ -60,7 +60,7 @@ def tell(config: Known, run: int, only: Collection[str] = ()) -> tuple[Story, ..
     for part in with_archives(path):
         with LedgerStories(part) as ledger:
             stories += ledger.stories(run, only)
-            newest = newest or ledger.newest_runs(5)
+            newest = newest or ledger.campaigns.latest_runs(5)
         if stories:
             break
     if not stories:

@@ -126,7 +126,7 @@ class _Search:
     def _story(self, key: CampaignKey) -> Story | None:
         if self._only and key.calibration not in self._only:
             return None
-        if self._ledger is not self._main and self._main.has(key):
+        if self._ledger is not self._main and self._main.campaigns.has(key):
             return None
         if key not in self._stories:
             story = self._ledger.story(key)
@@ -139,7 +139,7 @@ class _Search:
     def _file(self, meaning: Meaning) -> Iterator[Hit]:
         paths = self._ledger.files_named(meaning.text)
         for path in paths or self._ledger.files_like(meaning.text, MOST + 1):
-            where = self._ledger.stream_and_run(path)
+            where = self._ledger.raw_files.stream_and_run(path)
             keys = self._ledger.campaigns_of_stream(*where) if where else []
             if not keys:
                 yield Hit(kind=Kind.FILE, name=path)
@@ -236,7 +236,9 @@ class _Search:
         return self._ledger.dags_of_batch(batch, MOST + 1, self._only)
 
     def _alcareco(self, meaning: Meaning) -> Iterator[Hit]:
-        runs = [meaning.run] if meaning.run is not None else self._ledger.newest_runs(MOST)
+        runs = (
+            [meaning.run] if meaning.run is not None else self._ledger.campaigns.latest_runs(MOST)
+        )
         for run in runs:
             for story in self._all(self._ledger.campaigns_of_run(run)):
                 wanted = meaning.calibration in (None, story.campaign.calibration)

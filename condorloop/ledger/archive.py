@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
-from condorloop.ledger.connection import LedgerFile
-from condorloop.ledger.damage import FILE_ERRORS
+from condorloop.ledger.connection import Connection
+from condorloop.ledger.health.damage import FILE_ERRORS
+from condorloop.ledger.opening import open_for_writing
 from condorloop.model.campaign import CampaignKey
 from condorloop.rundir.layout import LEDGER
 from condorloop.text import one_line
@@ -72,12 +73,28 @@ def with_archives(ledger: Path) -> list[Path]:
     return [ledger, *archives(ledger).values()]
 
 
-class LedgerArchive(LedgerFile):
-    """A ledger, open for writing, whose old runs can be moved away."""
+def prepare_archive(path: Path, ledger_id: str | None = None) -> None:
+    """Make an archive, or bring it up to date.
 
-    def to_archive(self, before: float) -> list[int]:
+    It is not read through: it only grows, and nothing is decided from it.
+
+    Raises
+    ------
+    LedgerError
+        It cannot be used.
+    """
+    open_for_writing(path, ledger_id, checked=False).close()
+
+
+class Archive:
+    """The way of old runs out of a ledger that is open for writing."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def due(self, before: float) -> list[int]:
         """The runs of which nothing has happened since `before`, the oldest first."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT run FROM campaign WHERE archived IS NULL AND run IN"
             " (SELECT run FROM campaign WHERE archived IS NULL AND run_start < ?1) GROUP BY run"
             " HAVING MAX(state IN ('active', 'closing') OR run_start >= ?1 OR state_since >= ?1"
@@ -88,11 +105,7 @@ class LedgerArchive(LedgerFile):
         )
         return [row["run"] for row in rows]
 
-    def run_start(self, run: int) -> float:
-        """When a run began that has campaigns."""
-        return float(self._all("SELECT MIN(run_start) FROM campaign WHERE run = ?", run)[0][0])
-
-    def copy_to_archive(self, run: int, archive: Path) -> None:
+    def copy(self, run: int, archive: Path) -> None:
         """Copy a run, whole or not at all; a copy that is there from before is replaced.
 
         Raises
@@ -108,10 +121,10 @@ class LedgerArchive(LedgerFile):
                     self._db.execute(f"DELETE FROM archive.{table} WHERE {where}", {"run": run})
                 shifts = {table: self._shift(table, run) for table in _NUMBERING}
                 for table in _OF_RUN:
-                    self._copy(table, run, shifts)
+                    self._copy_table(table, run, shifts)
                 self._db.execute("COMMIT")
             finally:
-                if self._db.in_transaction:
+                if self._db.sqlite.in_transaction:
                     with suppress(sqlite3.Error):
                         self._db.execute("ROLLBACK")
 
@@ -135,7 +148,7 @@ class LedgerArchive(LedgerFile):
         row = self._db.execute(f"SELECT {last} - {first} + 1", {"run": run}).fetchone()
         return row[0] or 0
 
-    def _copy(self, table: str, run: int, shifts: dict[str, int]) -> None:
+    def _copy_table(self, table: str, run: int, shifts: dict[str, int]) -> None:
         numbered = _NUMBERED.get(table, {})
         names = [row[1] for row in self._db.execute(f"PRAGMA main.table_info({table})")]
         values = [f"{n} + {shifts[numbered[n]]}" if n in numbered else n for n in names]
@@ -146,16 +159,16 @@ class LedgerArchive(LedgerFile):
             {"run": run},
         )
 
-    def drop_archived(self, run: int, year: int) -> None:
+    def drop(self, run: int, year: int) -> None:
         """Delete a run that is whole in the archive of a year, but for its campaigns' own lines."""
-        with self._transaction():
+        with self._db.transaction():
             for table, which in _OF_RUN.items():
                 if table != "campaign":
                     where = which.format(db="main")
                     self._db.execute(f"DELETE FROM main.{table} WHERE {where}", {"run": run})
             self._db.execute("UPDATE campaign SET archived = ? WHERE run = ?", (year, run))
 
-    def adopt_archive(self, archive: Path, year: int) -> frozenset[CampaignKey]:
+    def adopt(self, archive: Path, year: int) -> frozenset[CampaignKey]:
         """Take over into a ledger that is made anew which campaigns an archive has.
 
         Raises
@@ -163,7 +176,7 @@ class LedgerArchive(LedgerFile):
         ArchiveError
             The archive cannot be read.
         """
-        names = [row["name"] for row in self._all("PRAGMA main.table_info(campaign)")]
+        names = [row["name"] for row in self._db.rows("PRAGMA main.table_info(campaign)")]
         told = ", ".join(n for n in names if n not in ("id", "archived"))
         with self._attached(archive):
             self._db.execute(
@@ -171,5 +184,5 @@ class LedgerArchive(LedgerFile):
                 f" SELECT {told}, ? FROM archive.campaign",
                 (year,),
             )
-        rows = self._all("SELECT calibration, run FROM campaign WHERE archived = ?", year)
+        rows = self._db.rows("SELECT calibration, run FROM campaign WHERE archived = ?", year)
         return frozenset(CampaignKey(row["calibration"], row["run"]) for row in rows)

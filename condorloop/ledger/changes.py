@@ -6,7 +6,7 @@ what another one writes is told by SQLite's `data_version`, and then everything 
 
 from __future__ import annotations
 
-from condorloop.ledger.connection import LedgerFile
+from condorloop.ledger.connection import Connection
 
 _WHOSE = {
     "campaign": "VALUES ({row}.id)",
@@ -21,23 +21,22 @@ _WHOSE = {
 _WRITES = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
 
 
-class LedgerChanges(LedgerFile):
-    """A ledger, open for writing, that tells which campaigns have changed."""
+class Changes:
+    """Which campaigns have changed, in a ledger that is open for writing; noted from now on."""
 
-    _version: int | None = None
-
-    def _note_changes(self) -> None:
-        """Begin to note what is written; to be called once, before anybody asks."""
-        self._db.execute("PRAGMA temp_store = MEMORY")
-        self._db.execute("CREATE TEMP TABLE changed (campaign_id INTEGER PRIMARY KEY)")
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._version: int | None = None
+        db.rows("PRAGMA temp_store = MEMORY")
+        db.rows("CREATE TEMP TABLE changed (campaign_id INTEGER PRIMARY KEY)")
         for table, whose in _WHOSE.items():
             for write, row in _WRITES.items():
-                self._db.execute(
+                db.rows(
                     f"CREATE TEMP TRIGGER {table}_{write} AFTER {write} ON main.{table} BEGIN"
                     f" INSERT OR IGNORE INTO changed {whose.format(row=row)}; END"
                 )
 
-    def take_changed(self) -> frozenset[int] | None:
+    def take(self) -> frozenset[int] | None:
         """The campaigns that have changed since this was asked last; None if any may have.
 
         Raises
@@ -45,8 +44,8 @@ class LedgerChanges(LedgerFile):
         LedgerError
             The ledger cannot be read.
         """
-        version = self._number("PRAGMA data_version")
+        version = self._db.number("PRAGMA data_version")
         known, self._version = version == self._version, version
-        changed = frozenset(row[0] for row in self._all("SELECT campaign_id FROM changed"))
-        self._all("DELETE FROM changed")
+        changed = frozenset(row[0] for row in self._db.rows("SELECT campaign_id FROM changed"))
+        self._db.rows("DELETE FROM changed")
         return changed if known else None

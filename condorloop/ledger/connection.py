@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from condorloop.errors import CondorloopError
-from condorloop.ledger.damage import FILE_ERRORS, FileError, is_damage, version_beneath
+from condorloop.ledger.health.damage import FILE_ERRORS, FileError, is_damage, version_beneath
 from condorloop.ledger.schema import SCHEMA_VERSION
 from condorloop.runtime.ownership import account_name, group_name
 from condorloop.text import one_line
+
+Mode = Literal["ro", "rw", "rwc"]
+Parameters = Sequence[object] | Mapping[str, object]
 
 _DIGITS = 9
 """How many a schema version has at most; what has more, no condorloop has written."""
@@ -54,6 +57,14 @@ def is_version(text: str) -> bool:
     return text.isdecimal() and len(text) <= _DIGITS and int(text) > 0
 
 
+def of_another_version(path: Path, version: str) -> LedgerError:
+    """Say that a ledger has the tables of another condorloop."""
+    return LedgerError(
+        f"{path}: schema version {version}, but this condorloop reads {SCHEMA_VERSION}; "
+        "the submitter brings an older ledger up to date when it starts"
+    )
+
+
 def why_not_open(path: Path) -> str | None:
     """Say why a ledger cannot be opened by this account; None if that is not for its modes."""
     try:
@@ -74,13 +85,17 @@ def why_not_open(path: Path) -> str | None:
     )
 
 
-class LedgerFile:
-    """A ledger, open for reading.
+class Connection:
+    """The one connection of a ledger that is open.
 
     Parameters
     ----------
     path
         The file.
+    mode
+        SQLite's word for what may be done with it: ``ro``, ``rw``, or ``rwc`` to make it, too.
+    prepare
+        What comes before the first reading.
 
     Raises
     ------
@@ -90,44 +105,38 @@ class LedgerFile:
         The file is damaged.
     """
 
-    _mode = "ro"
-
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        mode: Mode = "ro",
+        prepare: Callable[[Connection], None] = lambda _: None,
+    ) -> None:
         self.path = path
         try:
-            uri = f"{path.absolute().as_uri()}?mode={self._mode}"
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
+            uri = f"{path.absolute().as_uri()}?mode={mode}"
+            self.sqlite = sqlite3.connect(uri, uri=True, isolation_level=None)
         except sqlite3.Error as error:
             if why := why_not_open(path):
                 raise LedgerError(why) from None
             raise ledger_error(path, error) from error
-        self._db.row_factory = sqlite3.Row
+        self.sqlite.row_factory = sqlite3.Row
         try:
-            self._db.execute("PRAGMA busy_timeout = 10000")
-            self._prepare()
-            self.id = self._meta("ledger_id")
-            version = self._meta("schema_version")
+            self.execute("PRAGMA busy_timeout = 10000")
+            prepare(self)
+            self.id = self.meta("ledger_id")
+            version = self.meta("schema_version")
             self._inode = path.stat().st_ino
         except FILE_ERRORS as error:
-            self._db.close()
+            self.close()
             if is_damage(error) and is_newer(version := version_beneath(path)):
-                raise self._of_another_version(version) from error
+                raise of_another_version(path, version) from error
             raise ledger_error(path, error) from error
         except LedgerError:
-            self._db.close()
+            self.close()
             raise
         if version != str(SCHEMA_VERSION):
-            self._db.close()
-            raise self._of_another_version(version)
-
-    def _of_another_version(self, version: str) -> LedgerError:
-        return LedgerError(
-            f"{self.path}: schema version {version}, but this condorloop reads {SCHEMA_VERSION}; "
-            "the submitter brings an older ledger up to date when it starts"
-        )
-
-    def _prepare(self) -> None:
-        """What comes before the first reading."""
+            self.close()
+            raise of_another_version(path, version)
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +146,7 @@ class LedgerFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self.sqlite.close()
 
     def check_in_place(self) -> None:
         """Make sure that the path still leads to the file that is open.
@@ -154,29 +163,57 @@ class LedgerFile:
         if not in_place:
             raise LedgerDamaged(f"{self.path}: was deleted or replaced while it was in use")
 
-    def _meta(self, key: str) -> str:
-        rows = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchall()
+    def meta(self, key: str) -> str:
+        """What the table `meta` has of a key; empty if nothing."""
+        rows = self.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchall()
         return str(rows[0][0]) if rows else ""
 
-    def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
+    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """What a query gives.
+
+        Raises
+        ------
+        LedgerError
+            The ledger cannot be read.
+        """
         try:
-            return self._db.execute(sql, values).fetchall()
+            return self.sqlite.execute(sql, values).fetchall()
         except FILE_ERRORS as error:
             raise ledger_error(self.path, error) from error
 
-    def _number(self, sql: str, *values: object) -> int:
-        return int(self._all(sql, *values)[0][0] or 0)
+    def number(self, sql: str, *values: object) -> int:
+        """The one number that a query gives; 0 if it gives NULL."""
+        return int(self.rows(sql, *values)[0][0] or 0)
+
+    def execute(self, sql: str, values: Parameters = ()) -> sqlite3.Cursor:
+        """Execute a statement; its errors are SQLite's, and `transaction` tells them."""
+        return self.sqlite.execute(sql, values)
+
+    def executemany(self, sql: str, values: Iterable[Sequence[object]]) -> None:
+        """Execute a statement with each of these values; errors as those of `execute`."""
+        self.sqlite.executemany(sql, values)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All that is written inside is kept, or nothing."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is kept, or nothing; one inside another is part of that.
+
+        Raises
+        ------
+        LedgerError
+            It cannot be written, and nothing is.
+        """
+        with nullcontext() if self.sqlite.in_transaction else self._begun():
             yield
-            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _begun(self) -> Iterator[None]:
+        try:
+            self.execute("BEGIN IMMEDIATE")
+            yield
+            self.execute("COMMIT")
         except FILE_ERRORS as error:
             raise ledger_error(self.path, error) from error
         finally:
-            if self._db.in_transaction:
+            if self.sqlite.in_transaction:
                 with suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
+                    self.execute("ROLLBACK")

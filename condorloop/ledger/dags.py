@@ -1,7 +1,7 @@
-"""What the ledger is told of DAGs, their nodes and payloads.
+"""What the ledger is told of DAGs, their nodes and jobs.
 
-Knows the tables `dag`, `node`, `job` and `payload`, and which RAW files a DAG holds; it decides
-nothing. Every method is one transaction.
+Knows the tables `dag`, `node` and `job`, and which RAW files a DAG holds; it decides nothing. Every
+method is one transaction.
 """
 
 from __future__ import annotations
@@ -10,34 +10,24 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
-from condorloop.ledger.archive import LedgerArchive
-from condorloop.ledger.changes import LedgerChanges
-from condorloop.ledger.destinations import LedgerDestinations
-from condorloop.ledger.luminosity import LedgerLuminosity
-from condorloop.ledger.notifications import LedgerTold
-from condorloop.ledger.queries.retention import LedgerRetention
-from condorloop.ledger.queries.status import LedgerSummary
-from condorloop.ledger.queries.uploads import LedgerUploads
-from condorloop.ledger.retries import LedgerRetries
-from condorloop.model.enums import DagState, NodeKind, UploadOutcome
-from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
+from condorloop.ledger.connection import Connection
+from condorloop.ledger.payloads import Payloads
+from condorloop.ledger.queries.dags import DagQueries
+from condorloop.ledger.retries import Retries
+from condorloop.model.enums import DagState, NodeKind
+from condorloop.model.jobs import FailedNode, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
 
 
-class DagLedger(
-    LedgerSummary,
-    LedgerUploads,
-    LedgerRetention,
-    LedgerRetries,
-    LedgerTold,
-    LedgerDestinations,
-    LedgerLuminosity,
-    LedgerChanges,
-    LedgerArchive,
-):
-    """A ledger that DAGs can be written down in."""
+class Dags(DagQueries):
+    """The DAGs of a ledger that is open for writing."""
 
-    def plan_dag(
+    def __init__(self, db: Connection, retries: Retries, payloads: Payloads) -> None:
+        super().__init__(db)
+        self._retries = retries
+        self._payloads = payloads
+
+    def plan(
         self,
         campaign_id: int,
         batch: int | None,
@@ -49,7 +39,7 @@ class DagLedger(
         """Write down a DAG before anything of it exists; its files wait no longer."""
         planned = list(nodes)
         harvests = any(node.kind is NodeKind.HARVEST for node in planned)
-        with self._transaction():
+        with self._db.transaction():
             cursor = self._db.execute(
                 "INSERT INTO dag (campaign_id, number, batch, state, reason, planned_at, harvests)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -76,7 +66,7 @@ class DagLedger(
 
     def _note_holdings(self, dag_id: int) -> None:
         """Write down what the RAW files of a DAG hold."""
-        files = self._all(
+        files = self._db.rows(
             "SELECT lumis, events FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
             " WHERE dag_id = ?",
             dag_id,
@@ -87,18 +77,18 @@ class DagLedger(
             (str(lumis), sum(f["events"] for f in files), dag_id),
         )
 
-    def drop_dag(self, dag_id: int) -> None:
+    def forget(self, dag_id: int) -> None:
         """Forget a planned DAG of which nothing was made; its files are waiting again."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.execute(
                 "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE dag_id = ?", (dag_id,)
             )
             self._db.execute("DELETE FROM node WHERE dag_id = ?", (dag_id,))
             self._db.execute("DELETE FROM dag WHERE id = ?", (dag_id,))
 
-    def dag_submitted(self, dag_id: int, cluster: int, now: float) -> None:
+    def submitted(self, dag_id: int, cluster: int, now: float) -> None:
         """Write down that a DAG is in the queue."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.execute(
                 "UPDATE dag SET state = ?, cluster = ?, submitted_at = COALESCE(submitted_at, ?),"
                 " ended_at = NULL, held = 0, refused = '' WHERE id = ?",
@@ -107,7 +97,7 @@ class DagLedger(
 
     def set_refused(self, dag_id: int, why: str) -> None:
         """Write down why the schedd does not take a planned DAG, though it takes others."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.execute(
                 "UPDATE dag SET refused = ? WHERE id = ? AND state = ?",
                 (why, dag_id, DagState.PLANNED),
@@ -118,14 +108,14 @@ class DagLedger(
 
         RAW files among them are probed again, or given up if that has been so too often.
         """
-        with self._transaction():
+        with self._db.transaction():
             for node, inputs in without.items():
-                self._drop(dag_id, node, inputs)
+                self._retries.take_out(dag_id, node, inputs)
             self._plan_again(dag_id, "rescues + 1")
 
     def plan_resubmission(self, dag_id: int) -> None:
         """Write down that a person wants a DAG submitted again; its rescues count anew."""
-        with self._transaction():
+        with self._db.transaction():
             self._plan_again(dag_id, "0")
 
     def _plan_again(self, dag_id: int, rescues: str) -> None:
@@ -139,20 +129,20 @@ class DagLedger(
             (dag_id,),
         )
 
-    def dag_ended(
+    def ended(
         self, dag_id: int, failed: Iterable[FailedNode] | None, now: float, removed_by: str = ""
     ) -> None:
         """Write down the end of a DAG: with `failed` None it is done, else those nodes failed."""
-        with self._transaction():
+        with self._db.transaction():
             state = DagState.DONE if failed is None else DagState.FAILED
             self._db.execute(
                 "UPDATE dag SET state = ?, ended_at = ?, held = 0, refused = '', removed_by = ?"
                 " WHERE id = ?",
                 (DagState.REMOVED if removed_by else state, now, removed_by, dag_id),
             )
-            self._nodes_failed(dag_id, failed or ())
+            self.nodes_failed(dag_id, failed or ())
 
-    def lose_dag(self, dag_id: int, kept: frozenset[str], now: float) -> None:
+    def lost(self, dag_id: int, kept: frozenset[str], now: float) -> None:
         """Write down that a DAG's directory is gone; files wait again that no `kept` node holds.
 
         Parameters
@@ -160,12 +150,12 @@ class DagLedger(
         kept
             The ALCA nodes whose ALCARECO is still there.
         """
-        with self._transaction():
+        with self._db.transaction():
             self._db.execute(
                 "UPDATE dag SET state = ?, ended_at = ?, held = 0 WHERE id = ?",
                 (DagState.LOST, now, dag_id),
             )
-            for node in self._all("SELECT * FROM node WHERE dag_id = ?", dag_id):
+            for node in self._db.rows("SELECT * FROM node WHERE dag_id = ?", dag_id):
                 alca = node["child"] if node["kind"] == NodeKind.RECO else node["name"]
                 if alca in kept or (not alca and kept):
                     continue
@@ -179,30 +169,11 @@ class DagLedger(
                     " WHERE dag_id = ? AND node = ?",
                     (dag_id, node["name"]),
                 )
-            self._unharvest(dag_id)
-
-    def harvest_again(self, campaign_id: int, alcareco: Iterable[int]) -> None:
-        """Let ALCARECO of these numbers be harvested again, as if no harvest had read them."""
-        with self._transaction():
-            self._set_unharvested(campaign_id, alcareco)
-
-    def _set_unharvested(self, campaign_id: int, alcareco: Iterable[int]) -> None:
-        self._db.executemany(
-            "UPDATE node SET harvested = 0 WHERE campaign_id = ? AND job = ?",
-            [(campaign_id, job) for job in alcareco],
-        )
-
-    def _unharvest(self, dag_id: int) -> None:
-        """Let the ALCARECO of a harvest that never came to an answer be harvested again."""
-        for payload in self._all(
-            "SELECT * FROM payload WHERE dag_id = ? AND (outcome IS NULL OR outcome IN (?, ?))",
-            *(dag_id, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED),
-        ):
-            self._set_unharvested(payload["campaign_id"], json.loads(payload["inputs"]))
+            self._payloads.give_up(dag_id)
 
     def record_jobs(self, dag_id: int, jobs: Iterable[JobRecord]) -> None:
         """Write down the jobs of a DAG as its events tell; those of earlier runs of it stay."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO job (dag_id, node, job_id, submitted_at, host, started_at,"
                 " ended_at, exit_code, cpu_time, memory_used, memory_asked, starts, holds,"
@@ -210,9 +181,9 @@ class DagLedger(
                 [(dag_id, *astuple(job)) for job in jobs],
             )
 
-    def withdraw_dags(self, dag_ids: Iterable[int], who: str) -> None:
+    def withdraw(self, dag_ids: Iterable[int], who: str) -> None:
         """Write down that a person wants DAGs out of the queue, and those that failed left so."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.executemany(
                 "UPDATE dag SET removed_by = ?, state = CASE state WHEN 'failed' THEN 'removed'"
                 " ELSE state END WHERE id = ? AND removed_by = ''",
@@ -221,20 +192,17 @@ class DagLedger(
 
     def set_held(self, dag_id: int, held: bool) -> None:
         """Write down whether jobs of a DAG are held."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.execute("UPDATE dag SET held = ? WHERE id = ?", (int(held), dag_id))
 
     def nodes_failed(self, dag_id: int, nodes: Iterable[FailedNode]) -> None:
         """Write down nodes that failed in a DAG whose other nodes go on."""
-        with self._transaction():
-            self._nodes_failed(dag_id, nodes)
-
-    def _nodes_failed(self, dag_id: int, nodes: Iterable[FailedNode]) -> None:
-        self._db.executemany(
-            "UPDATE node SET state = 'failed', exit_code = ?, error = ?, blames = ?"
-            " WHERE dag_id = ? AND name = ?",
-            [(n.exit_code, n.error, json.dumps(dict(n.blames)), dag_id, n.name) for n in nodes],
-        )
+        with self._db.transaction():
+            self._db.executemany(
+                "UPDATE node SET state = 'failed', exit_code = ?, error = ?, blames = ?"
+                " WHERE dag_id = ? AND name = ?",
+                [(n.exit_code, n.error, json.dumps(dict(n.blames)), dag_id, n.name) for n in nodes],
+            )
 
     def node_done(
         self,
@@ -246,67 +214,9 @@ class DagLedger(
         lacking: Lumis = EMPTY,
     ) -> None:
         """Write down that a node succeeded, what its output holds and what it did not read."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.execute(
                 "UPDATE node SET state = 'done', lumis = ?, events = ?, done_at = ?, lacking = ?,"
                 " exit_code = NULL, error = '' WHERE dag_id = ? AND name = ?",
                 (str(lumis), events, now, str(lacking), dag_id, name),
             )
-
-    def record_harvest(self, dag_id: int, campaign_id: int, record: HarvestRecord) -> None:
-        """Write down how far HARVEST and UPLOAD of a DAG have come."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO payload (dag_id, campaign_id, inputs, lumis, events,"
-                " harvested_at, outcome, answer, tag, hash, since, answered_at, left_out, hashes,"
-                " overlaps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(dag_id, campaign_id, json.dumps(sorted(record.inputs))),
-                    *(str(record.lumis), record.events),
-                    *(record.harvested_at, record.outcome, record.answer, record.tag),
-                    *(record.hash, record.since, record.answered_at),
-                    *(json.dumps(sorted(record.left_out)), _words(record.other_hashes)),
-                    json.dumps(dict(record.overlaps)),
-                ),
-            )
-            if record.harvested_at is None:
-                return
-            self._db.executemany(
-                "UPDATE node SET harvested = 1 WHERE campaign_id = ? AND job = ?",
-                [
-                    (campaign_id, j)
-                    for j in record.inputs | record.left_out | record.overlaps.keys()
-                ],
-            )
-            self._note_harvest(campaign_id, record.lumis, record.events)
-            if record.outcome is UploadOutcome.UPLOADED:
-                self._note_payload(campaign_id, record.lumis, record.events)
-
-    def _note_harvest(self, campaign_id: int, lumis: Lumis, events: int) -> None:
-        [row] = self._all(
-            "SELECT harvested, events_harvested FROM campaign WHERE id = ?", campaign_id
-        )
-        known = (len(Lumis.parse(row["harvested"])), row["events_harvested"])
-        if (len(lumis), events) > known:
-            self._db.execute(
-                "UPDATE campaign SET harvested = ?, events_harvested = ? WHERE id = ?",
-                (str(lumis), events, campaign_id),
-            )
-
-    def note_payload(self, campaign_id: int, lumis: Lumis, events: int) -> None:
-        """Write down that a payload of these LS is in the database, unless a better one is."""
-        with self._transaction():
-            self._note_payload(campaign_id, lumis, events)
-
-    def _note_payload(self, campaign_id: int, lumis: Lumis, events: int) -> None:
-        known, known_events = self.uploaded(campaign_id)
-        if (len(lumis), events) > (len(known), known_events):
-            self._db.execute(
-                "UPDATE campaign SET in_payload = ?, events_in_payload = ? WHERE id = ?",
-                (str(lumis), events, campaign_id),
-            )
-
-
-def _words(hashes: Iterable[str]) -> str:
-    """Hashes as text in which each follows a space, so that the beginning of one can be found."""
-    return "".join(f" {each}" for each in hashes)

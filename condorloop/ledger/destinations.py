@@ -8,37 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.config.destinations import Address, Configured, Destination, Remembered
-from condorloop.ledger.connection import LedgerFile
+from condorloop.config.destinations import Configured
+from condorloop.ledger.queries.destinations import DestinationQueries
 
 
-class DestinationsView(LedgerFile):
-    """A ledger that can be asked where payloads go."""
+class Destinations(DestinationQueries):
+    """Where payloads go, in a ledger that is open for writing."""
 
-    def destinations(self) -> dict[str, Remembered]:
-        """The destination that is remembered of each calibration, and the folder that named it."""
-        tags: dict[str, set[str]] = {}
-        for row in self._all("SELECT calibration, tag FROM destination_tag"):
-            tags.setdefault(row["calibration"], set()).add(row["tag"])
-        return {
-            row["calibration"]: Remembered(
-                Destination(
-                    row["database"],
-                    frozenset(tags.get(row["calibration"], ())),
-                    Address(row["backend"], row["hostname"], row["url_template"]),
-                ),
-                row["folder"],
-            )
-            for row in self._all("SELECT * FROM destination ORDER BY calibration")
-        }
-
-
-class LedgerDestinations(DestinationsView):
-    """A ledger, open for writing, that remembers where payloads go."""
-
-    def remember_destinations(self, configured: Mapping[str, Configured], now: float) -> None:
+    def remember(self, configured: Mapping[str, Configured], now: float) -> None:
         """Remember these of their calibrations, and of the others what is known."""
-        with self._transaction():
+        with self._db.transaction():
             for name, each in configured.items():
                 to = each.destination
                 address = to.address

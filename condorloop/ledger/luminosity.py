@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from condorloop.ledger.connection import LedgerFile
+from condorloop.ledger.connection import Connection
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
 
 
-class LedgerLuminosity(LedgerFile):
-    """A ledger that remembers luminosity."""
+class Luminosity:
+    """The luminosity that a ledger remembers."""
 
-    def luminosity(self, run: int) -> dict[int, float]:
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def of_run(self, run: int) -> dict[int, float]:
         """What was recorded in the lumisections of a run, in 1/pb, as far as it was told."""
-        rows = self._all("SELECT lumi, recorded FROM luminosity WHERE run = ?", run)
+        rows = self._db.rows("SELECT lumi, recorded FROM luminosity WHERE run = ?", run)
         return {r["lumi"]: r["recorded"] for r in rows}
 
     def unmeasured(self, calibrations: Collection[str], since: float) -> dict[int, int]:
@@ -35,7 +38,7 @@ class LedgerLuminosity(LedgerFile):
         dict of int to int
             By run, the last lumisection whose luminosity was told; 0 if there is none.
         """
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT run, seen, (SELECT COALESCE(MAX(lumi), 0) FROM luminosity"
             " WHERE luminosity.run = campaign.run) AS told FROM campaign"
             " WHERE state IN (?, ?) AND run_start >= ?"
@@ -44,11 +47,11 @@ class LedgerLuminosity(LedgerFile):
         )
         return {r["run"]: r["told"] for r in rows if Lumis.parse(r["seen"]).last > r["told"]}
 
-    def add_luminosity(self, run: int, recorded: Mapping[int, float]) -> None:
+    def add(self, run: int, recorded: Mapping[int, float]) -> None:
         """Write down what was recorded in lumisections of a run, in 1/pb."""
         if not recorded:
             return
-        with self._transaction():
+        with self._db.transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO luminosity (run, lumi, recorded) VALUES (?, ?, ?)",
                 [(run, lumi, amount) for lumi, amount in recorded.items()],

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.ledger.connection import LedgerFile
+from condorloop.ledger.connection import Connection
 from condorloop.model.notification import Told
 
 
-class LedgerTold(LedgerFile):
-    """A ledger that remembers what was told, each way of telling by itself."""
+class Notifications:
+    """What a ledger remembers of messages, each way of telling by itself."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
 
     def told(self, way: str) -> dict[str, Told]:
         """What is remembered of a way of telling, by what it is about."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT * FROM told WHERE substr(about, 1, ?) = ?", len(way) + 1, f"{way} "
         )
         return {
@@ -24,13 +27,13 @@ class LedgerTold(LedgerFile):
             for row in rows
         }
 
-    def remember_told(self, way: str, memory: Mapping[str, Told]) -> None:
+    def remember(self, way: str, memory: Mapping[str, Told]) -> None:
         """Remember this of a way of telling, and nothing else."""
         before = self.told(way)
         rows = {about: Told(t.text, t.since, t.told_at) for about, t in memory.items()}
         if rows == before:
             return
-        with self._transaction():
+        with self._db.transaction():
             self._db.executemany(
                 "DELETE FROM told WHERE about = ?",
                 [(f"{way} {about}",) for about in before.keys() - rows.keys()],

@@ -5,15 +5,14 @@ Knows the table `request`; it is the one thing that other processes than the sub
 
 from __future__ import annotations
 
-from condorloop.ledger.connection import LedgerFile, ledger_error
-from condorloop.ledger.damage import FILE_ERRORS
+from condorloop.ledger.connection import ledger_error
+from condorloop.ledger.health.damage import FILE_ERRORS
+from condorloop.ledger.queries.requests import RequestQueries
 from condorloop.model.enums import RequestKind
 
 
-class Requests(LedgerFile):
-    """The requests of a ledger, open for leaving one."""
-
-    _mode = "rw"
+class Requests(RequestQueries):
+    """The requests of a ledger that is open for writing."""
 
     def ask(
         self,
@@ -52,13 +51,18 @@ class Requests(LedgerFile):
                 ),
             )
         except FILE_ERRORS as error:
-            raise ledger_error(self.path, error) from error
+            raise ledger_error(self._db.path, error) from error
         return cursor.lastrowid or 0
 
-    def answer_to(self, request_id: int) -> tuple[bool, str] | None:
-        """Whether a request was granted, and the words for it; None as long as it waits."""
-        rows = self._all(
-            "SELECT granted, answer FROM request WHERE id = ? AND answered_at IS NOT NULL",
-            request_id,
-        )
-        return (bool(rows[0]["granted"]), rows[0]["answer"]) if rows else None
+    def begin(self, request_id: int, words: str) -> None:
+        """Write down what is about to be done because a person asked for it."""
+        with self._db.transaction():
+            self._db.execute("UPDATE request SET answer = ? WHERE id = ?", (words, request_id))
+
+    def answer(self, request_id: int, granted: bool, answer: str, now: float) -> None:
+        """Write down what became of a person's request."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE request SET answered_at = ?, granted = ?, answer = ? WHERE id = ?",
+                (now, int(granted), answer, request_id),
+            )

@@ -12,7 +12,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.dags import DagQueries
 from condorloop.model.enums import FileState, NodeKind
 
 SET_BACK = 2
@@ -48,26 +49,33 @@ class Unused:
         return {**{name: reco.paths for name, reco in self.recos.items()}, self.alca: outputs}
 
 
-class LedgerRetries(LedgerView):
-    """A ledger that knows what is tried again."""
+class Retries:
+    """What is tried again, in a ledger that is open for writing."""
 
-    def _drop(self, dag_id: int, name: str, inputs: Iterable[str]) -> None:
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._dags = DagQueries(db)
+
+    def take_out(self, dag_id: int, name: str, inputs: Iterable[str]) -> None:
         """Take inputs from a node; a node without any is dropped, and so is what it would make."""
-        for node in self._all("SELECT * FROM node WHERE dag_id = ? AND name = ?", dag_id, name):
-            taken = set(inputs)
-            dropped = set(json.loads(node["dropped"])) | taken
-            left = self._inputs_of(node) - dropped
-            self._db.execute(
-                "UPDATE node SET dropped = ?, state = ? WHERE dag_id = ? AND name = ?",
-                (
-                    *(json.dumps(sorted(dropped)), node["state"] if left else "dropped"),
-                    *(dag_id, name),
-                ),
-            )
-            if node["kind"] == NodeKind.RECO:
-                self._set_back(node, taken)
-            if not left and node["child"]:
-                self._drop(dag_id, node["child"], [node["output"]])
+        with self._db.transaction():
+            for node in self._db.rows(
+                "SELECT * FROM node WHERE dag_id = ? AND name = ?", dag_id, name
+            ):
+                taken = set(inputs)
+                dropped = set(json.loads(node["dropped"])) | taken
+                left = self._dags.inputs_of(node) - dropped
+                self._db.execute(
+                    "UPDATE node SET dropped = ?, state = ? WHERE dag_id = ? AND name = ?",
+                    (
+                        *(json.dumps(sorted(dropped)), node["state"] if left else "dropped"),
+                        *(dag_id, name),
+                    ),
+                )
+                if node["kind"] == NodeKind.RECO:
+                    self._set_back(node, taken)
+                if not left and node["child"]:
+                    self.take_out(dag_id, node["child"], [node["output"]])
 
     def _set_back(self, node: sqlite3.Row, paths: set[str]) -> None:
         """Let RAW files that a RECO node goes on without be probed again, but not for ever."""
@@ -93,7 +101,7 @@ class LedgerRetries(LedgerView):
 
         Bad and unreadable ones are probed again, quarantined ones wait for a DAG of their own.
         """
-        with self._transaction():
+        with self._db.transaction():
             probed = self._db.execute(
                 "UPDATE raw_file SET state = 'new', probes = 0 WHERE state IN ('bad', 'unreadable')"
                 " AND (stream, run) = (SELECT stream, run FROM campaign WHERE id = ?)",
@@ -103,11 +111,11 @@ class LedgerRetries(LedgerView):
                 "UPDATE campaign_file SET blamed = 0 WHERE campaign_id = ?", (campaign_id,)
             )
             released = 0
-            for node in self._all(
+            for node in self._db.rows(
                 "SELECT * FROM node WHERE campaign_id = ? AND dropped <> '[]' AND kind = 'RECO'",
                 campaign_id,
             ):
-                given_up = set(json.loads(node["dropped"])) & self._inputs_of(node)
+                given_up = set(json.loads(node["dropped"])) & self._dags.inputs_of(node)
                 self._release(node["dag_id"], node["name"], given_up)
                 released += len(given_up)
             return probed + released
@@ -117,7 +125,7 @@ class LedgerRetries(LedgerView):
 
         Of DAGs that are not in flight.
         """
-        left_out = self._all(
+        left_out = self._db.rows(
             "SELECT DISTINCT node.* FROM payload, json_each(left_out) AS unused"
             " JOIN node ON node.campaign_id = payload.campaign_id AND job = unused.value"
             " JOIN dag ON dag.id = node.dag_id AND dag.state NOT IN ('planned', 'active')"
@@ -127,7 +135,7 @@ class LedgerRetries(LedgerView):
             " AND later.harvested_at > payload.harvested_at)",
             campaign_id,
         )
-        blamed = self._all(
+        blamed = self._db.rows(
             "SELECT node.* FROM node JOIN dag ON dag.id = dag_id"
             " AND dag.state NOT IN ('planned', 'active')"
             " WHERE node.campaign_id = ? AND dropped <> '[]' AND kind = 'ALCA'",
@@ -144,10 +152,10 @@ class LedgerRetries(LedgerView):
 
     def _unused(self, alca: sqlite3.Row, *, left_out: bool) -> Unused:
         dropped = json.loads(alca["dropped"])
-        [dag] = self._all("SELECT number FROM dag WHERE id = ?", alca["dag_id"])
+        [dag] = self._db.rows("SELECT number FROM dag WHERE id = ?", alca["dag_id"])
         recos = {
-            reco["name"]: UnusedReco(reco["output"], frozenset(self._inputs_of(reco)))
-            for reco in self._all(
+            reco["name"]: UnusedReco(reco["output"], frozenset(self._dags.inputs_of(reco)))
+            for reco in self._db.rows(
                 "SELECT * FROM node WHERE dag_id = ? AND child = ? AND state = 'done'",
                 *(alca["dag_id"], alca["name"]),
             )
@@ -158,9 +166,9 @@ class LedgerRetries(LedgerView):
 
     def redo(self, unused: Unused) -> int:
         """Let what was made in vain be made again by another DAG; return how many RAW files."""
-        with self._transaction():
+        with self._db.transaction():
             for name, inputs in unused.dropped.items():
-                [node] = self._all(
+                [node] = self._db.rows(
                     "SELECT dropped FROM node WHERE dag_id = ? AND name = ?", unused.dag_id, name
                 )
                 dropped = sorted(set(json.loads(node["dropped"])) | inputs)

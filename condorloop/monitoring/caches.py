@@ -24,8 +24,8 @@ class RecentSummaries:
             The ledger cannot be read; what was known is forgotten.
         """
         before, self._known = self._known, {}
-        changed = ledger.take_changed()
+        changed = ledger.changes.take()
         kept = {} if changed is None else {i: s for i, s in before.items() if i not in changed}
-        found = {i: kept.get(i) or ledger.summary(i) for i in ledger.to_sum_up(since)}
+        found = {i: kept.get(i) or ledger.status.summary(i) for i in ledger.status.to_sum_up(since)}
         self._known = found
         return tuple(found.values())

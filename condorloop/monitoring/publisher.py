@@ -106,7 +106,7 @@ class Publisher:
         LedgerError
             The ledger cannot be read.
         """
-        self._announcer = Announcer(config.site, self._ledger)
+        self._announcer = Announcer(config.site, self._ledger.notifications)
 
     def close(self) -> None:
         """Show nothing more."""
@@ -128,7 +128,7 @@ class Publisher:
             The ledger cannot be read.
         """
         window = longest(config.calibrations)
-        services = (*seen.services, self._ledger.conditions(now - window))
+        services = (*seen.services, self._ledger.status.conditions(now - window))
         campaigns = tuple(
             _completed(campaign, config, seen.dags)
             for campaign in self._summaries.of(self._ledger, now - window)
@@ -157,14 +157,14 @@ class Publisher:
                     *problems.of_waiting(seen.stuck, seen.dags),
                     *problems.of_scripts(seen.late_scripts, now),
                     *problems.of_campaigns(campaigns),
-                    *problems.of_holds(campaigns, self._ledger.held_calibrations()),
+                    *problems.of_holds(campaigns, self._ledger.campaigns.held_calibrations()),
                     *problems.of_disk(self._disk.warning, seen.not_cleaned, seen.not_archived),
                     *self._tickets.problems,
                 )
             ),
             campaigns=campaigns,
             decisions=self._decisions.recent(),
-            latencies=self._latencies.of(self._ledger, now - LATENCIES_SHOWN),
+            latencies=self._latencies.of(self._ledger.uploads, now - LATENCIES_SHOWN),
             waiting=waiting_since(seen.stuck),
             disk_free=self._disk.free_bytes,
             ticket_ends=self._tickets.ends_at,

@@ -19,8 +19,7 @@ from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.dagman.adoption import source_name, unknown_dags, why_not_of_ledger
 from condorloop.dagman.logs.dag_outcome import last_cluster
 from condorloop.dagman.plan import DagPlan, planned_nodes
-from condorloop.ledger.archive import ArchiveError, archives
-from condorloop.ledger.archive_file import Archive
+from condorloop.ledger.archive import ArchiveError, archives, prepare_archive
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, RawFile, Run
 from condorloop.model.enums import DagState, FileState, NodeKind
@@ -109,8 +108,8 @@ def _adopt_archives(ledger: Ledger, path: Path) -> frozenset[CampaignKey]:
     adopted: frozenset[CampaignKey] = frozenset()
     for year, archive in archives(path).items():
         try:
-            Archive(archive).close()
-            adopted |= ledger.adopt_archive(archive, year)
+            prepare_archive(archive)
+            adopted |= ledger.archive.adopt(archive, year)
         except (ArchiveError, LedgerError) as error:
             log.error("what was archived is not known: %s", error)
     return adopted
@@ -130,7 +129,7 @@ def _restore(
     run = Run(key.run, None, start, None, None, None, None, stable_beam=False)
     closing = closing_rules(key, calibrations)
     over = now >= start + closing.buffer + LAST_CALL
-    ledger.latch(key, stream, run, _WHY, start if over else now)
+    ledger.campaigns.latch(key, stream, run, _WHY, start if over else now)
     campaign = _campaign(ledger, key)
     _add_files(ledger, stream, key.run, files.values(), now)
     by_number = {found.plan.number: found for found in remains.dags}
@@ -142,7 +141,7 @@ def _restore(
             _adopt(ledger, campaign.id, found, now)
         else:
             _restore_lost(ledger, campaign, plan, told, remains.folder, now)
-    ledger.note_payload(campaign.id, *remains.uploaded)
+    ledger.campaigns.note_payload(campaign.id, *remains.uploaded)
     if over:
         _close(ledger, remains, closing, now)
     say(key, f"rebuilt from {remains.folder}: {len(remains.dags)} DAGs, {len(files)} RAW files")
@@ -157,23 +156,23 @@ def _close(ledger: Ledger, remains: CampaignOnDisk, closing: Closing, now: float
     told = replace(_campaign(ledger, remains.key), dags=())  # how they ended is seen later
     state, why = verdict(now, told, closing)
     words = f"{_WHY}, what OMS said of the run is not known: {why}"
-    ledger.set_state(campaign.id, state, words, remains.closed_at or now)
+    ledger.campaigns.set_state(campaign.id, state, words, remains.closed_at or now)
 
 
 def _campaign(ledger: Ledger, key: CampaignKey) -> Campaign:
-    [campaign] = ledger.campaigns_of(key.run, key.calibration)
+    [campaign] = ledger.campaigns.of_run(key.run, key.calibration)
     return campaign
 
 
 def _plan(ledger: Ledger, campaign_id: int, plan: DagPlan, now: float) -> int:
     nodes = planned_nodes(plan)
-    return ledger.plan_dag(campaign_id, plan.batch, plan.number, nodes, _WHY, now)
+    return ledger.dags.plan(campaign_id, plan.batch, plan.number, nodes, _WHY, now)
 
 
 def _adopt(ledger: Ledger, campaign_id: int, found: Found, now: float) -> None:
     dag_id = _plan(ledger, campaign_id, found.plan, now)
     if cluster := last_cluster(found.file):
-        ledger.dag_submitted(dag_id, cluster, now)
+        ledger.dags.submitted(dag_id, cluster, now)
 
 
 def _restore_lost(
@@ -196,17 +195,17 @@ def _restore_lost(
     kept = frozenset(n.name for n in alca if (runs / n.witness).exists())
     for node in plan.nodes:
         if node.name in kept or plan.children.get(node.name) in kept:
-            ledger.node_done(dag_id, node.name, node.lumis, 0, now)
-    ledger.lose_dag(dag_id, kept, now)
+            ledger.dags.node_done(dag_id, node.name, node.lumis, 0, now)
+    ledger.dags.lost(dag_id, kept, now)
 
 
 def _add_files(ledger: Ledger, stream: str, run: int, files: Iterable[RawFile], now: float) -> None:
     """Write down RAW files that DAGs have read, unless they are known to be good."""
-    good, known = ledger.good_files(stream, run), ledger.files(stream, run)
+    good, known = ledger.raw_files.good(stream, run), ledger.raw_files.of_run(stream, run)
     files = [file for file in files if file.path not in good]
-    ledger.add_files(stream, run, {f.path: f.size for f in files if f.path not in known}, now)
+    ledger.raw_files.add(stream, run, {f.path: f.size for f in files if f.path not in known}, now)
     for file in files:
-        ledger.record_probe(file.path, FileState.GOOD, Probe(file.lumis, file.events), now)
+        ledger.raw_files.probed(file.path, FileState.GOOD, Probe(file.lumis, file.events), now)
 
 
 def _take_up_unknown(
@@ -218,7 +217,7 @@ def _take_up_unknown(
     ledger has a RAW file of it; others are left as they are.
     """
     since = now - max((c.closing.buffer for c in calibrations.values()), default=0.0) - LAST_CALL
-    started = ledger.started()
+    started = ledger.campaigns.started()
     for key, folder in run_folders(work_dir):
         try:
             if key not in started:
@@ -241,13 +240,13 @@ def _adopt_unknown(ledger: Ledger, campaign: Campaign, folder: Path, now: float)
     planned = [d for d in campaign.dags if d.state is DagState.PLANNED and d.cluster is None]
     for dag in planned:
         dag_id = f"{ledger.id}/{campaign.key.calibration}/{campaign.key.run}/{dag.number}"
-        if why_not_of_ledger(dag_dir(folder, dag.number), dag_id, ledger.inputs(dag.id)):
-            ledger.drop_dag(dag.id)
-    unknown = unknown_dags(folder, ledger.dag_numbers(campaign.id))
+        if why_not_of_ledger(dag_dir(folder, dag.number), dag_id, ledger.dags.inputs(dag.id)):
+            ledger.dags.forget(dag.id)
+    unknown = unknown_dags(folder, ledger.dags.numbers(campaign.id))
     if not unknown:
         return
-    held = set(ledger.held_files(campaign.id))
-    stream = ledger.stream_of(campaign.id)
+    held = set(ledger.raw_files.held(campaign.id))
+    stream = ledger.campaigns.stream_of(campaign.id)
     found = [f for f in found_in(folder, ledger.id) if f.plan.number in unknown]
     adopted = []
     for each in sorted(found, key=lambda f: f.plan.number, reverse=True):
@@ -260,7 +259,7 @@ def _adopt_unknown(ledger: Ledger, campaign: Campaign, folder: Path, now: float)
         _adopt(ledger, campaign.id, each, now)
         told = f"{each.file.parent} is adopted as {each.plan.label}: the ledger did not know it"
         say(campaign.key, told, logging.WARNING)
-        ledger.note_payload(campaign.id, *each.uploaded)
+        ledger.campaigns.note_payload(campaign.id, *each.uploaded)
 
 
 def _replace_twice_counted(
@@ -273,8 +272,8 @@ def _replace_twice_counted(
     witness = calibration.alca.cms_driver.witness
     twice = {why_twice(folder, witness, record) for record in records} - {""}
     if twice:
-        again = [node.job for node in ledger.alca_of(campaign.id) if node.job is not None]
-        ledger.harvest_again(campaign.id, again)
+        again = [node.job for node in ledger.dags.alca_of(campaign.id) if node.job is not None]
+        ledger.payloads.harvest_again(campaign.id, again)
         told = f"a RAW file is counted twice ({min(twice)}): harvested again"
         say(campaign.key, told, logging.ERROR)
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from condorloop.ledger.queries.uploads import LedgerUploads
+from condorloop.ledger.store import LedgerReader
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord
@@ -38,7 +38,7 @@ class ReportedCampaign:
     in_payload: Lumis
 
 
-class LedgerReport(LedgerUploads):
+class LedgerReport(LedgerReader):
     """A ledger that can be reported on."""
 
     def reported(
@@ -59,7 +59,7 @@ class LedgerReport(LedgerUploads):
         }
         given = {sql: value for sql, value in bounds.items() if value is not None}
         which = " AND ".join(["archived IS NULL", *given])
-        rows = self._all(
+        rows = self.connection.rows(
             f"SELECT id, calibration FROM campaign WHERE {which}"
             f" ORDER BY {'run' if period.since is None else 'run_start, run'}, calibration",
             *given.values(),
@@ -69,7 +69,7 @@ class LedgerReport(LedgerUploads):
                 yield self._reported(row["id"])
 
     def _reported(self, campaign_id: int) -> ReportedCampaign:
-        [row] = self._all("SELECT * FROM campaign WHERE id = ?", campaign_id)
+        [row] = self.connection.rows("SELECT * FROM campaign WHERE id = ?", campaign_id)
         return ReportedCampaign(
             id=campaign_id,
             key=CampaignKey(row["calibration"], row["run"]),
@@ -92,28 +92,28 @@ class LedgerReport(LedgerUploads):
         jobs_in_flight
             Gives the jobs of the DAG of a number that has not ended: the ledger has them later.
         """
-        self._all("BEGIN")
+        self.connection.rows("BEGIN")
         try:
             return self._facts(campaign, jobs_in_flight)
         finally:
-            self._all("ROLLBACK")
+            self.connection.rows("ROLLBACK")
 
     def _facts(
         self, campaign: ReportedCampaign, jobs_in_flight: Callable[[int], Iterable[JobRecord]]
     ) -> CampaignFacts:
         mine = campaign.id
         over = campaign.run_end is not None and campaign.last_ls
-        seen = {} if over else self.first_seen(mine)
+        seen = {} if over else self.uploads.first_seen(mine)
         jobs, submitted = {}, {}
-        for dag in self._all(
+        for dag in self.connection.rows(
             "SELECT id, number, state, submitted_at FROM dag WHERE campaign_id = ?", mine
         ):
-            of_dag = {job.job_id: job for job in self.jobs(dag["id"])}
+            of_dag = {job.job_id: job for job in self.dags.jobs(dag["id"])}
             if dag["state"] in _IN_FLIGHT:
                 of_dag |= {job.job_id: job for job in jobs_in_flight(dag["number"])}
             jobs[dag["id"]] = list(of_dag.values())
             submitted[dag["id"]] = dag["submitted_at"]
-        payloads = self._all(
+        payloads = self.connection.rows(
             "SELECT dag_id, inputs, outcome FROM payload WHERE campaign_id = ?", mine
         )
         return CampaignFacts(
@@ -123,12 +123,12 @@ class LedgerReport(LedgerUploads):
             jobs=jobs,
             submitted=submitted,
             inputs={p["dag_id"]: frozenset(json.loads(p["inputs"])) for p in payloads},
-            uploads=self.uploads(mine),
+            uploads=self.uploads.of(mine),
             outcomes=Counter(UploadOutcome(p["outcome"]) for p in payloads if p["outcome"]),
         )
 
     def _files_of(self, campaign_id: int) -> list[FileFacts]:
-        rows = self._all(
+        rows = self.connection.rows(
             "SELECT lumis, seen_at, dag_id, node FROM campaign_file"
             " JOIN raw_file ON raw_file.id = file_id WHERE campaign_id = ?",
             campaign_id,
@@ -139,7 +139,7 @@ class LedgerReport(LedgerUploads):
         ]
 
     def _nodes_of(self, campaign_id: int) -> list[NodeFacts]:
-        rows = self._all(
+        rows = self.connection.rows(
             "SELECT dag_id, name, kind, child, job, done_at FROM dag"
             " JOIN node ON dag_id = dag.id WHERE dag.campaign_id = ?",
             campaign_id,

@@ -44,7 +44,7 @@ def gather(config: Known, only: Collection[str], period: Period, now: float) -> 
         for archive in reversed(archives(here.path).values()):
             with LedgerReport(archive) as ledger:
                 for campaign in ledger.reported(period, only):
-                    if not here.has(campaign.key):
+                    if not here.campaigns.has(campaign.key):
                         _add(reporter, ledger, campaign, work_dir)
         for campaign in here.reported(period, only):
             _add(reporter, here, campaign, work_dir)

@@ -64,10 +64,10 @@ def test_no_statement_of_a_poll_reads_a_table_or_an_index_of_all_that_ever_was(t
     place, statements = Place(tmp_path / "place", runs_of(1200, DAGS)), []
     try:
         place.cycle()
-        place.ledger._db.set_trace_callback(statements.append)
+        place.ledger.connection.sqlite.set_trace_callback(statements.append)
         place.measure()
-        place.ledger._db.set_trace_callback(None)
-        found = {what: sql for sql, what in scans(place.ledger._db, statements)}
+        place.ledger.connection.sqlite.set_trace_callback(None)
+        found = {what: sql for sql, what in scans(place.ledger.connection.sqlite, statements)}
         assert {what: found[what] for what in found.keys() - SMALL} == {}
     finally:
         place.close()

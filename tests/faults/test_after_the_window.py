@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from condorloop.cycle import intake
-from condorloop.ledger.queries.status import LedgerSummary
+from condorloop.ledger.store import LedgerReader
 from condorloop.model.enums import CampaignState
 from condorloop.model.status import CampaignStatus
 from tests.faults.outside import files_of, note_change, running
@@ -32,8 +32,8 @@ class Story:
 
     def campaign(self) -> CampaignStatus:
         """The campaign as the ledger has it: status leaves out those of long ago."""
-        with LedgerSummary(self.loop.work_dir / "condorloop.db") as ledger:
-            [campaign] = ledger.summaries(since=0.0)
+        with LedgerReader(self.loop.work_dir / "condorloop.db") as ledger:
+            [campaign] = ledger.status.summaries(since=0.0)
         return campaign
 
     def note(self, moment: str) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from condorloop.ledger.queries.status import LedgerSummary
+from condorloop.ledger.store import LedgerReader
 from condorloop.model.enums import CampaignState
 from condorloop.model.status import CampaignStatus
 from condorloop.rundir.durable import read_json
@@ -315,8 +315,8 @@ def window(stack, tmp_path_factory):
 
 def summaries(loop: Loop) -> dict[str, CampaignStatus]:
     """All campaigns that the ledger has; `status` leaves out those whose window is over."""
-    with LedgerSummary(loop.work_dir / "condorloop.db") as ledger:
-        return {c.calibration: c for c in ledger.summaries(since=0.0)}
+    with LedgerReader(loop.work_dir / "condorloop.db") as ledger:
+        return {c.calibration: c for c in ledger.status.summaries(since=0.0)}
 
 
 def log_of(loop: Loop, calibration: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from condorloop.ledger.requests import Requests
+from condorloop.ledger.store import open_requests
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json
@@ -123,7 +123,7 @@ def story(stack, tmp_path_factory):
 
 
 def ask_in_odd_words(loop: Loop) -> int:
-    with Requests(loop.work_dir / "condorloop.db") as asking:
+    with open_requests(loop.work_dir / "condorloop.db") as asking:
         return asking.ask(
             RequestKind.RESUBMIT,
             RUN,

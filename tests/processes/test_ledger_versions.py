@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.history.ledger_reader import LedgerStories
-from condorloop.ledger.queries.campaigns import LedgerView
-from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
+from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError, LedgerReader
 from condorloop.model.enums import Artifact, DagState, UploadOutcome
 from condorloop.model.lumis import Lumis
 from tests import boundaries
@@ -50,7 +49,7 @@ def newest(tmp_path_factory):
 
 
 def campaign_of(ledger):
-    [campaign] = ledger.campaigns_of(398600, "EcalPedestals")
+    [campaign] = ledger.campaigns.of_run(398600, "EcalPedestals")
     return campaign
 
 
@@ -58,7 +57,7 @@ def campaign_of(ledger):
 def test_a_ledger_of_an_older_version_is_brought_up_to_date(tmp_path, version, newest):
     path = make(tmp_path / "old.db", version)
     with pytest.raises(LedgerError, match=f"schema version {version}"):
-        LedgerView(path)
+        LedgerReader(path)
     with Ledger(path) as ledger:
         assert ledger.id == "0123456789ab"
     assert schema_of(path) == newest
@@ -71,7 +70,7 @@ def test_all_that_a_ledger_of_the_first_version_holds_is_kept(tmp_path):
         assert [w.file.path for w in campaign.waiting] == ["/eos/b.root"]
         [dag] = campaign.dags
         assert (dag.cluster, dag.rescues, dag.failed_nodes) == (17, 1, ("RECO_0000",))
-        ledger.dag_ended(dag.id, None, START)
+        ledger.dags.ended(dag.id, None, START)
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])
@@ -81,7 +80,7 @@ def test_all_that_a_later_ledger_holds_is_kept(tmp_path, version):
         assert [w.file.path for w in campaign.waiting] == ["/eos/d.root"]
         assert campaign.quarantined == ("/eos/c.root",)
         assert (campaign.harvested, campaign.events_harvested) == (Lumis.span(1, 5), 100)
-        assert ledger.uploaded(campaign.id) == (Lumis.span(1, 5), 100)
+        assert ledger.campaigns.uploaded(campaign.id) == (Lumis.span(1, 5), 100)
         assert {d.label: d.state for d in campaign.dags} == {
             "b001": DagState.FAILED,
             "b002": DagState.REMOVED,
@@ -89,9 +88,9 @@ def test_all_that_a_later_ledger_holds_is_kept(tmp_path, version):
         [failed, removed] = campaign.dags
         assert failed.blames == {"RECO_0000": {"/eos/b.root": 2}}
         assert removed.removed_by == "alice"
-        [request] = ledger.requests()
+        [request] = ledger.requests.waiting()
         assert (request.run, request.made_by, request.everything) == (398600, "alice@node", True)
-        [summary] = [s for s in ledger.summaries(0.0) if s.run == campaign.key.run]
+        [summary] = [s for s in ledger.status.summaries(0.0) if s.run == campaign.key.run]
         assert (summary.uploads, summary.last_outcome) == (1, UploadOutcome.UPLOADED)
 
 
@@ -99,10 +98,12 @@ def test_all_that_a_later_ledger_holds_is_kept(tmp_path, version):
 def test_what_the_third_version_told_of_jobs_and_people_is_kept(tmp_path, version):
     with Ledger(make(tmp_path / "old.db", version)) as ledger:
         assert campaign_of(ledger).held_by == "bob@node"
-        [spot] = ledger.campaigns_of(398500, "BeamSpot")
+        [spot] = ledger.campaigns.of_run(398500, "BeamSpot")
         assert spot.cleaned == {Artifact.RECO}
-        assert [job.host for job in ledger.jobs(1)] == ["slot1@node"]
-        assert ledger.told("mail")["service|||OMS does not answer"].since == 1790000001.0
+        assert [job.host for job in ledger.dags.jobs(1)] == ["slot1@node"]
+        assert (
+            ledger.notifications.told("mail")["service|||OMS does not answer"].since == 1790000001.0
+        )
 
 
 class Told(sqlite3.Connection):
@@ -203,18 +204,18 @@ def refusal(path):
 
 def read_all(ledger):
     """Read what a cycle reads."""
-    ledger.watched(0.0, 0.0)
-    ledger.requests()
-    ledger.conditions(0.0)
-    ledger.summaries(0.0)
-    ledger.told("mail")
-    for settled in ledger.settled(also_open=True):
-        ledger.covered_reco(settled)
-    for campaign in ledger.campaigns({}):
-        ledger.outline(campaign.id)
-        ledger.processed(campaign.id)
-        ledger.next_numbers(campaign.id)
-        ledger.unused(campaign.id)
+    ledger.raw_files.watched(0.0, 0.0)
+    ledger.requests.waiting()
+    ledger.status.conditions(0.0)
+    ledger.status.summaries(0.0)
+    ledger.notifications.told("mail")
+    for settled in ledger.retention.settled(also_open=True):
+        ledger.retention.covered_reco(settled)
+    for campaign in ledger.campaigns.with_work({}):
+        ledger.dags.outline(campaign.id)
+        ledger.campaigns.processed(campaign.id)
+        ledger.dags.next_numbers(campaign.id)
+        ledger.retries.unused(campaign.id)
 
 
 @pytest.mark.parametrize("cut", ["DROP TABLE node", "ALTER TABLE dag RENAME TO dags"])

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from condorloop.ledger.trial import OLDEST_SQLITE
+from condorloop.ledger.health.trial import OLDEST_SQLITE
 from tests import oldest_sqlite
 from tests.unit.examples import TOP
 

@@ -15,8 +15,7 @@ from random import Random
 
 from condorloop.config.loader import Config, load
 from condorloop.cycle.ports import Ports
-from condorloop.ledger.queries.status import LedgerSummary
-from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
+from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError, LedgerReader
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import HELD_BY_PERSON
@@ -360,8 +359,8 @@ class Day:
     def _uploaded(self, key: CampaignKey) -> Lumis:
         """What the ledger knows of a campaign's last payload."""
         try:
-            with unwatched(), LedgerSummary(self._path) as ledger:
-                found = {s.key: s.lumis.in_payload for s in ledger.summaries(0.0)}
+            with unwatched(), LedgerReader(self._path) as ledger:
+                found = {s.key: s.lumis.in_payload for s in ledger.status.summaries(0.0)}
         except LedgerError:
             return EMPTY
         return found.get(key, EMPTY)

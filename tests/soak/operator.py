@@ -11,8 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from condorloop.ledger.requests import Requests
-from condorloop.ledger.store import LedgerError
+from condorloop.ledger.store import LedgerError, open_requests
 from condorloop.model.enums import RequestKind
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import LEDGER
@@ -86,7 +85,7 @@ class Operator:
     def _ask(self, kind: RequestKind, run: int, everything: bool = False) -> bool:
         """Leave a request; whether it could be left."""
         try:
-            with unwatched(), Requests(self._work_dir / LEDGER) as requests:
+            with unwatched(), open_requests(self._work_dir / LEDGER) as requests:
                 requests.ask(
                     kind,
                     run,

@@ -208,7 +208,7 @@ class Promises:
         """A whole cycle was made; `failed` tells when each service last gave no answer."""
         self._ledger_is_lost = False
         now = self._agenda.now
-        for row in ledger._all("SELECT * FROM campaign"):
+        for row in ledger.connection.rows("SELECT * FROM campaign"):
             key, state = CampaignKey(row["calibration"], row["run"]), CampaignState(row["state"])
             book = self._book(key)
             book.held = bool(row["held_by"]) and book.hold_asked
@@ -272,7 +272,7 @@ class Promises:
         """All faults are over, and everything was asked for again: is everything done?"""
         if left := self.open_or_missing():
             raise Violation(f"at the end of the day: {'; '.join(left)}")
-        summaries = {s.key: s for s in ledger.summaries(since=0.0)}
+        summaries = {s.key: s for s in ledger.status.summaries(since=0.0)}
         for key, summary in summaries.items():
             self._judge(key, summary, faults_ended)
 

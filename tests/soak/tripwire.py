@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 
-from condorloop.ledger.connection import LedgerFile, ledger_error
+from condorloop.ledger.connection import Connection, ledger_error
 from tests.boundaries import EFFECTS
 from tests.soak.weather import Weather
 
@@ -98,10 +98,10 @@ def armed(wire: Tripwire) -> Iterator[None]:
     if not _hooked:
         sys.addaudithook(_hook)
         _hooked = True
-    whole = LedgerFile._transaction
+    whole = Connection.transaction
 
     @contextmanager
-    def transaction(self: LedgerFile) -> Iterator[None]:
+    def transaction(self: Connection) -> Iterator[None]:
         _effect_of(self, wire)
         with whole(self):
             yield
@@ -109,12 +109,12 @@ def armed(wire: Tripwire) -> Iterator[None]:
         wire.effect()
 
     _armed = wire
-    LedgerFile._transaction = transaction  # type: ignore[method-assign]
+    Connection.transaction = transaction  # type: ignore[method-assign]
     try:
         yield
     finally:
         _armed = None
-        LedgerFile._transaction = whole  # type: ignore[method-assign]
+        Connection.transaction = whole  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def unwatched() -> Iterator[None]:
         _armed = before
 
 
-def _effect_of(ledger: LedgerFile, wire: Tripwire) -> None:
+def _effect_of(ledger: Connection, wire: Tripwire) -> None:
     if wire.effect():
         error = sqlite3.OperationalError("database or disk is full")
         error.sqlite_errorcode = sqlite3.SQLITE_FULL

@@ -109,16 +109,16 @@ def _once() -> Path:
 
 
 def _fill(ledger: Ledger, runs: Path) -> None:
-    ledger.latch(KEY, STREAM, RUN, "running", START)
-    ledger.latch(CampaignKey("SiStripBad", RUN.number), STREAM, RUN, "running", START)
+    ledger.campaigns.latch(KEY, STREAM, RUN, "running", START)
+    ledger.campaigns.latch(CampaignKey("SiStripBad", RUN.number), STREAM, RUN, "running", START)
     names = {"a": (1, 4), "b": (5, 8), "c": (9, 12), "d": (13, 16), "e": (17, 20)}
     sizes = {path(name): 3_000_000 for name in names} | {BAD: 10}
-    ledger.add_files(STREAM, RUN.number, sizes, START + 1)
+    ledger.raw_files.add(STREAM, RUN.number, sizes, START + 1)
     for name, (first, last) in names.items():
         good = Probe(Lumis.span(first, last), 100)
-        ledger.record_probe(path(name), FileState.GOOD, good, START + 2)
-    ledger.record_probe(BAD, FileState.BAD, Probe(EMPTY, 0, "exit 1: it is no file"), START + 2)
-    [campaign] = ledger.campaigns_of(RUN.number, KEY.calibration)
+        ledger.raw_files.probed(path(name), FileState.GOOD, good, START + 2)
+    ledger.raw_files.probed(BAD, FileState.BAD, Probe(EMPTY, 0, "exit 1: it is no file"), START + 2)
+    [campaign] = ledger.campaigns.of_run(RUN.number, KEY.calibration)
     _first(ledger, campaign.id, runs)
     _second(ledger, campaign.id, runs)
     _third(ledger, campaign.id, runs)
@@ -126,10 +126,12 @@ def _fill(ledger: Ledger, runs: Path) -> None:
 
 def _first(ledger: Ledger, campaign: int, runs: Path) -> None:
     """A DAG that is done, its payload in the database."""
-    dag = ledger.plan_dag(campaign, 0, 0, nodes(0, ("a",), ("b",)), "two files", START + 3)
-    ledger.dag_submitted(dag, 40, START + 4)
+    dag = ledger.dags.plan(campaign, 0, 0, nodes(0, ("a",), ("b",)), "two files", START + 3)
+    ledger.dags.submitted(dag, 40, START + 4)
     for name, first, last in (("RECO_0000", 1, 4), ("RECO_0001", 5, 8), ("ALCA_0000", 1, 8)):
-        ledger.node_done(dag, name, Lumis.span(first, last), 25 * (last - first + 1), START + 70)
+        ledger.dags.node_done(
+            dag, name, Lumis.span(first, last), 25 * (last - first + 1), START + 70
+        )
     record = HarvestRecord(
         frozenset({0}),
         Lumis.span(1, 8),
@@ -142,13 +144,13 @@ def _first(ledger: Ledger, campaign: int, runs: Path) -> None:
         since=RUN.number,
         answered_at=START + 90,
     )
-    ledger.record_harvest(dag, campaign, record)
+    ledger.payloads.record(dag, campaign, record)
     for name in ("HARVEST", "UPLOAD"):
-        ledger.node_done(dag, name, Lumis.span(1, 8), 200, START + 90)
+        ledger.dags.node_done(dag, name, Lumis.span(1, 8), 200, START + 90)
     ids = ("41.0", "42.0", "43.0", "44.0", "45.0")
     names = ("RECO_0000", "RECO_0001", "ALCA_0000", "HARVEST", "UPLOAD")
-    ledger.record_jobs(dag, [job(n, i) for n, i in zip(names, ids, strict=True)])
-    ledger.dag_ended(dag, None, START + 91)
+    ledger.dags.record_jobs(dag, [job(n, i) for n, i in zip(names, ids, strict=True)])
+    ledger.dags.ended(dag, None, START + 91)
     _directory(runs, 0)
     made = runs / "harvestJob000"
     made.mkdir()
@@ -159,11 +161,11 @@ def _first(ledger: Ledger, campaign: int, runs: Path) -> None:
 
 def _second(ledger: Ledger, campaign: int, runs: Path) -> None:
     """A DAG whose job has failed twice."""
-    dag = ledger.plan_dag(campaign, 1, 1, nodes(1, ("c",)), "one file", START + 5)
-    ledger.dag_submitted(dag, 50, START + 6)
-    ledger.record_jobs(dag, [job("RECO_0000", "51.0", 84), job("RECO_0000", "52.0", 84)])
+    dag = ledger.dags.plan(campaign, 1, 1, nodes(1, ("c",)), "one file", START + 5)
+    ledger.dags.submitted(dag, 50, START + 6)
+    ledger.dags.record_jobs(dag, [job("RECO_0000", "51.0", 84), job("RECO_0000", "52.0", 84)])
     why = FailedNode("RECO_0000", 84, "FileReadError: broken basket", {path("c"): 2})
-    ledger.dag_ended(dag, [why], START + 60)
+    ledger.dags.ended(dag, [why], START + 60)
     directory = _directory(runs, 1)
     for number in (1, 2):
         attempt = Attempt(84, "FileReadError: broken basket", (path("c"),), START + 20 * number)
@@ -172,8 +174,8 @@ def _second(ledger: Ledger, campaign: int, runs: Path) -> None:
 
 def _third(ledger: Ledger, campaign: int, runs: Path) -> None:
     """A DAG that runs."""
-    dag = ledger.plan_dag(campaign, 2, 2, nodes(2, ("d",)), "one file", START + 7)
-    ledger.dag_submitted(dag, 60, START + 8)
+    dag = ledger.dags.plan(campaign, 2, 2, nodes(2, ("d",)), "one file", START + 7)
+    ledger.dags.submitted(dag, 60, START + 8)
     _directory(runs, 2)
     dag_file(runs, 2).with_name(f"{dag_file(runs, 2).name}.nodes.log").write_text(RUNNING)
 

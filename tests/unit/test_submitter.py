@@ -8,8 +8,7 @@ import pytest
 from condorloop.config.loader import load
 from condorloop.cycle.ports import Ports
 from condorloop.dagman import destination_memory
-from condorloop.ledger.requests import Requests
-from condorloop.ledger.store import Ledger
+from condorloop.ledger.store import Ledger, open_requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import Queued
 from condorloop.monitoring.status_file import STATUS
@@ -75,13 +74,13 @@ def test_a_request_that_nobody_can_carry_out_is_refused_and_keeps_no_other_from_
     asked, answers = [], {}
 
     def ask(submitter, config):
-        with Requests(config.site.work_dir / "condorloop.db") as requests:
+        with open_requests(config.site.work_dir / "condorloop.db") as requests:
             how = {"node": None, "everything": False, "made_by": "alice", "now": 0.0}
             for run in (666, 398600):
                 asked.append(requests.ask(RequestKind.HOLD, run, None, **how))
 
     def look(submitter, config):
-        with Requests(config.site.work_dir / "condorloop.db") as requests:
+        with open_requests(config.site.work_dir / "condorloop.db") as requests:
             answers.update({number: requests.answer_to(number) for number in asked})
 
     run_submitter(tmp_path, ask, look)

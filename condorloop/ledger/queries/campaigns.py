@@ -1,7 +1,6 @@
-"""Reading the ledger: campaigns, and with its other views all that the loop decides from.
+"""Reading the ledger: campaigns, with all that the loop decides from.
 
-Knows what was seen, decided and done, and gives it back as the model's data. It writes nothing;
-that is `condorloop.ledger.store`'s. A plus before a column keeps SQLite from an index that would
+Knows how rows become the model's data. A plus before a column keeps SQLite from an index that would
 lead it through all that ever was.
 """
 
@@ -10,49 +9,52 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from condorloop.ledger.destinations import DestinationsView
-from condorloop.ledger.queries.dags import DagsView
-from condorloop.ledger.queries.raw_files import FilesView
+from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.dags import DagQueries
+from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.model.campaign import Campaign, CampaignKey, ProcessedOutputs, RawFile, WaitingFile
-from condorloop.model.enums import Artifact, CampaignState, NodeKind, RequestKind
+from condorloop.model.enums import Artifact, CampaignState, NodeKind
 from condorloop.model.lumis import Lumis
-from condorloop.model.request import Request
 
-_KINDS = frozenset(RequestKind)
 BEGUN = "?"
 """What follows the name of something in a campaign's `cleaned` that is still being removed."""
 
 
-class LedgerView(FilesView, DagsView, DestinationsView):
-    """What the loop reads of the ledger."""
+class CampaignQueries:
+    """What is asked of campaigns."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._dags = DagQueries(db)
+        self._payloads = PayloadQueries(db)
 
     def has(self, key: CampaignKey) -> bool:
         """Whether all that is known of a campaign is here, and not in an archive."""
         here = "SELECT 1 FROM campaign WHERE run = ? AND calibration = ? AND archived IS NULL"
-        return bool(self._all(here, key.run, key.calibration))
+        return bool(self._db.rows(here, key.run, key.calibration))
 
     def known(self, first_run: int) -> frozenset[CampaignKey]:
         """The campaigns that were ever latched, of runs from `first_run` on."""
-        rows = self._all("SELECT calibration, run FROM campaign WHERE run >= ?", first_run)
+        rows = self._db.rows("SELECT calibration, run FROM campaign WHERE run >= ?", first_run)
         return frozenset(CampaignKey(r["calibration"], r["run"]) for r in rows)
 
     def started(self) -> dict[CampaignKey, float]:
         """When the runs of all campaigns began that were ever latched."""
-        rows = self._all("SELECT calibration, run, run_start FROM campaign")
+        rows = self._db.rows("SELECT calibration, run, run_start FROM campaign")
         return {CampaignKey(r["calibration"], r["run"]): r["run_start"] for r in rows}
 
     def stream_of(self, campaign_id: int) -> str:
         """The stream that a campaign reads."""
-        return str(self._all("SELECT stream FROM campaign WHERE id = ?", campaign_id)[0][0])
+        return str(self._db.rows("SELECT stream FROM campaign WHERE id = ?", campaign_id)[0][0])
 
     def calibrations(self) -> frozenset[str]:
         """The calibrations that ever had a campaign."""
-        rows = self._all("SELECT DISTINCT calibration FROM campaign")
+        rows = self._db.rows("SELECT DISTINCT calibration FROM campaign")
         return frozenset(r["calibration"] for r in rows)
 
     def open_runs(self, since: float) -> list[int]:
         """The runs that started since, and have an open campaign."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT DISTINCT run FROM campaign WHERE state IN (?, ?) AND run_start >= ?",
             *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
         )
@@ -60,32 +62,12 @@ class LedgerView(FilesView, DagsView, DestinationsView):
 
     def uploaded(self, campaign_id: int) -> tuple[Lumis, int]:
         """The LS and the number of events of the largest payload that was uploaded."""
-        row = self._all(
+        row = self._db.rows(
             "SELECT in_payload, events_in_payload FROM campaign WHERE id = ?", campaign_id
         )[0]
         return Lumis.parse(row["in_payload"]), row["events_in_payload"]
 
-    def requests(self) -> list[Request]:
-        """What people have asked for and was not answered, the oldest first."""
-        return [
-            Request(
-                id=r["id"],
-                kind=RequestKind(r["kind"]),
-                run=r["run"],
-                calibration=r["calibration"],
-                node=r["node"],
-                everything=bool(r["everything"]),
-                made_by=r["made_by"],
-                made_at=r["made_at"],
-                reason=r["reason"],
-                accept_destination=bool(r["accept_destination"]),
-                begun=r["answer"],
-            )
-            for r in self._all("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")
-            if r["kind"] in _KINDS
-        ]
-
-    def campaigns(
+    def with_work(
         self,
         listed: Mapping[tuple[str, int], float],
         since: float = 0.0,
@@ -102,7 +84,7 @@ class LedgerView(FilesView, DagsView, DestinationsView):
         asked
             Those that a person has asked for since then are not left alone, either.
         """
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT * FROM campaign WHERE id IN ("
             " SELECT id FROM campaign WHERE state IN ('active', 'closing')"
             " UNION SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')"
@@ -116,9 +98,9 @@ class LedgerView(FilesView, DagsView, DestinationsView):
         )
         return [self._campaign(row, listed) for row in rows]
 
-    def campaigns_of(self, run: int, calibration: str | None) -> list[Campaign]:
+    def of_run(self, run: int, calibration: str | None) -> list[Campaign]:
         """The campaigns of a run in whatever state; of one calibration, or of all if None."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT * FROM campaign WHERE run = ?1 AND calibration = COALESCE(?2, calibration)"
             " ORDER BY calibration",
             *(run, calibration),
@@ -126,7 +108,7 @@ class LedgerView(FilesView, DagsView, DestinationsView):
         return [self._campaign(row, {}) for row in rows]
 
     def _campaign(self, row: sqlite3.Row, listed: Mapping[tuple[str, int], float]) -> Campaign:
-        waiting = self._all(
+        waiting = self._db.rows(
             "SELECT path, size, lumis, events, probed_at"
             " FROM campaign_file INDEXED BY campaign_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id"
@@ -152,18 +134,18 @@ class LedgerView(FilesView, DagsView, DestinationsView):
                 )
                 for w in waiting
             ),
-            probing=self._number(
+            probing=self._db.number(
                 "SELECT COUNT(*) FROM raw_file INDEXED BY raw_file_new"
                 " WHERE state = 'new' AND run = ? AND stream = ? AND gone = 0",
                 *(row["run"], row["stream"]),
             ),
-            dags=tuple(self.dags(row["id"])),
-            dag_count=self._number("SELECT COUNT(*) FROM dag WHERE campaign_id = ?", row["id"]),
-            unharvested=self._unharvested(row["id"]),
+            dags=tuple(self._dags.unfinished(row["id"])),
+            dag_count=self._db.number("SELECT COUNT(*) FROM dag WHERE campaign_id = ?", row["id"]),
+            unharvested=self._dags.unharvested(row["id"]),
             events_harvested=row["events_harvested"],
-            quarantined=self.quarantined(row["id"]),
+            quarantined=self._dags.quarantined(row["id"]),
             set_back=self._set_back_files(row["id"]),
-            overtaken=self.overtaken(row["id"]),
+            overtaken=self._payloads.overtaken(row["id"]),
             revised=_revised(row),
             reason=row["reason"],
             held_by=row["held_by"],
@@ -174,7 +156,7 @@ class LedgerView(FilesView, DagsView, DestinationsView):
 
     def _set_back_files(self, campaign_id: int) -> tuple[str, ...]:
         """The RAW files that jobs kept failing on, and that cannot be read yet."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT path FROM campaign_file INDEXED BY campaign_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id"
             " WHERE campaign_id = ? AND dag_id IS NULL AND state <> 'good' ORDER BY path",
@@ -182,9 +164,9 @@ class LedgerView(FilesView, DagsView, DestinationsView):
         )
         return tuple(r["path"] for r in rows)
 
-    def open_campaigns_of(self, calibration: str) -> list[Campaign]:
+    def open_of(self, calibration: str) -> list[Campaign]:
         """The open campaigns of a calibration, older runs first."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT * FROM campaign WHERE state IN ('active', 'closing') AND calibration = ?"
             " ORDER BY run",
             calibration,
@@ -193,22 +175,27 @@ class LedgerView(FilesView, DagsView, DestinationsView):
 
     def held_calibrations(self) -> dict[str, tuple[str, float]]:
         """The calibrations whose campaigns are held from their latching on: by whom, since when."""
-        rows = self._all("SELECT * FROM held_calibration")
+        rows = self._db.rows("SELECT * FROM held_calibration")
         return {r["calibration"]: (r["held_by"], r["held_at"]) for r in rows}
 
     def latest_runs(self, most: int = 5) -> list[int]:
         """The latest runs that have campaigns."""
-        rows = self._all("SELECT DISTINCT run FROM campaign ORDER BY run DESC LIMIT ?", most)
+        rows = self._db.rows("SELECT DISTINCT run FROM campaign ORDER BY run DESC LIMIT ?", most)
         return [r["run"] for r in rows]
+
+    def run_start(self, run: int) -> float:
+        """When a run began that has campaigns."""
+        rows = self._db.rows("SELECT MIN(run_start) FROM campaign WHERE run = ?", run)
+        return float(rows[0][0])
 
     def processed(self, campaign_id: int) -> ProcessedOutputs:
         """What the seed's log files list: files and outputs that were processed, by name."""
-        files = self._all(
+        files = self._db.rows(
             "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
             " WHERE campaign_id = ? AND dag_id IS NOT NULL ORDER BY path",
             campaign_id,
         )
-        nodes = self._all(
+        nodes = self._db.rows(
             "SELECT kind, output, state, harvested FROM node WHERE campaign_id = ?"
             " AND kind IN ('RECO', 'ALCA') ORDER BY output",
             campaign_id,

@@ -1,4 +1,4 @@
-"""Reading the ledger: DAGs, their nodes and jobs, and what HARVEST and UPLOAD made of them.
+"""Reading the ledger: DAGs, their nodes and jobs.
 
 Knows a campaign by its id alone.
 """
@@ -6,32 +6,33 @@ Knows a campaign by its id alone.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Collection
 from dataclasses import fields
 
-from condorloop.ledger.connection import LedgerFile
+from condorloop.ledger.connection import Connection
 from condorloop.model.campaign import Alcareco, Dag, DagOutline, Statistics, dag_label
-from condorloop.model.enums import OVERTAKEN_BY, DagState, NodeKind, UploadOutcome
-from condorloop.model.jobs import HarvestRecord, JobRecord, PlannedNode
+from condorloop.model.enums import DagState, NodeKind, UploadOutcome
+from condorloop.model.jobs import JobRecord, PlannedNode
 from condorloop.model.lumis import Lumis
 
-_OVERTAKEN = re.compile(re.escape(OVERTAKEN_BY) + "[0-9]+")
 _UNHARVESTED = "campaign_id = ? AND kind = 'ALCA' AND state = 'done' AND harvested = 0"
 
 
-class DagsView(LedgerFile):
-    """What the loop reads of DAGs."""
+class DagQueries:
+    """What is asked of DAGs and their nodes."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
 
     def next_numbers(self, campaign_id: int) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers of a campaign."""
-        dag = self._all(
+        dag = self._db.rows(
             "SELECT MAX(number) + 1 AS number, MAX(batch) + 1 AS batch FROM dag"
             " WHERE campaign_id = ?",
             campaign_id,
         )[0]
-        job = self._number("SELECT MAX(job) + 1 FROM node WHERE campaign_id = ?", campaign_id)
+        job = self._db.number("SELECT MAX(job) + 1 FROM node WHERE campaign_id = ?", campaign_id)
         return dag["number"] or 0, dag["batch"] or 0, job
 
     def unfinished_nodes(
@@ -59,7 +60,7 @@ class DagsView(LedgerFile):
         return self._nodes(_UNHARVESTED, campaign_id)
 
     def _nodes(self, which: str, *values: object) -> list[PlannedNode]:
-        rows = self._all(
+        rows = self._db.rows(
             f"SELECT name, kind, job, output, witness, child FROM node WHERE {which}", *values
         )
         return [
@@ -74,9 +75,9 @@ class DagsView(LedgerFile):
             for r in rows
         ]
 
-    def _unharvested(self, campaign_id: int) -> dict[int, Alcareco]:
+    def unharvested(self, campaign_id: int) -> dict[int, Alcareco]:
         """The complete ALCARECO of a campaign that no successful harvest read, by their number."""
-        rows = self._all(
+        rows = self._db.rows(
             f"SELECT job, done_at, lumis, events, dag_id FROM node WHERE {_UNHARVESTED}",
             campaign_id,
         )
@@ -84,42 +85,26 @@ class DagsView(LedgerFile):
 
     def dropped(self, dag_id: int) -> dict[str, frozenset[str]]:
         """The inputs that the nodes of a DAG go on without: RAW files or RECO, by node."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT name, dropped FROM node WHERE dag_id = ? AND dropped <> '[]'", dag_id
         )
         return {r["name"]: frozenset(json.loads(r["dropped"])) for r in rows}
 
     def jobs(self, dag_id: int) -> list[JobRecord]:
         """The jobs of a DAG's runs that have ended, in the order of their submission."""
-        rows = self._all("SELECT * FROM job WHERE dag_id = ? ORDER BY submitted_at", dag_id)
+        rows = self._db.rows("SELECT * FROM job WHERE dag_id = ? ORDER BY submitted_at", dag_id)
         return [job_record(row) for row in rows]
 
-    def harvest_record(self, dag_id: int) -> HarvestRecord | None:
-        """How far HARVEST and UPLOAD of a DAG have come, as it was last written down."""
-        rows = self._all("SELECT * FROM payload WHERE dag_id = ?", dag_id)
-        return _harvest_record(rows[0]) if rows else None
-
-    def overtaken(self, campaign_id: int) -> str:
-        """By which younger run a campaign's last payload was superseded; empty if by none."""
-        rows = self._all(
-            "SELECT outcome, answer FROM payload WHERE campaign_id = ? AND answered_at IS NOT NULL"
-            " ORDER BY answered_at DESC LIMIT 1",
-            campaign_id,
-        )
-        superseded = [r["answer"] for r in rows if r["outcome"] == UploadOutcome.SUPERSEDED]
-        found = (_OVERTAKEN.search(answer) for answer in superseded)
-        return next((match[0] for match in found if match), "")
-
-    def dags(self, campaign_id: int) -> list[Dag]:
+    def unfinished(self, campaign_id: int) -> list[Dag]:
         """The DAGs of a campaign that are neither done nor lost."""
         dags = []
-        for row in self._all(
+        for row in self._db.rows(
             "SELECT dag.*, inputs, outcome FROM dag INDEXED BY dag_undone"
             " LEFT JOIN payload ON dag_id = dag.id"
             " WHERE dag.campaign_id = ? AND dag.state NOT IN ('done', 'lost') ORDER BY number",
             campaign_id,
         ):
-            failed = self._all(
+            failed = self._db.rows(
                 "SELECT * FROM node WHERE dag_id = ? AND state = 'failed'", row["id"]
             )
             dags.append(
@@ -146,15 +131,15 @@ class DagsView(LedgerFile):
             )
         return dags
 
-    def dag_numbers(self, campaign_id: int) -> frozenset[int]:
+    def numbers(self, campaign_id: int) -> frozenset[int]:
         """The numbers of all DAGs of a campaign, whatever became of them."""
-        rows = self._all("SELECT number FROM dag WHERE campaign_id = ?", campaign_id)
+        rows = self._db.rows("SELECT number FROM dag WHERE campaign_id = ?", campaign_id)
         return frozenset(row["number"] for row in rows)
 
     def inputs(self, dag_id: int) -> dict[tuple[str, str], frozenset[str]]:
         """The RAW files that a DAG's nodes read, by their name and the name of their output."""
         found: dict[tuple[str, str], set[str]] = {}
-        for row in self._all(
+        for row in self._db.rows(
             "SELECT name, output, path FROM node LEFT JOIN campaign_file"
             " ON campaign_file.dag_id = node.dag_id AND campaign_file.node = name"
             " LEFT JOIN raw_file ON raw_file.id = file_id WHERE node.dag_id = ?",
@@ -164,20 +149,11 @@ class DagsView(LedgerFile):
             read |= {row["path"]} - {None}
         return {node: frozenset(paths) for node, paths in found.items()}
 
-    def held_files(self, campaign_id: int) -> frozenset[str]:
-        """The RAW files of a campaign that a DAG holds."""
-        rows = self._all(
-            "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_id = ? AND dag_id IS NOT NULL",
-            campaign_id,
-        )
-        return frozenset(row["path"] for row in rows)
-
     def outline(self, campaign_id: int) -> tuple[DagOutline, ...]:
         """The DAGs of a campaign that are not lost, and their nodes, by name."""
         names: dict[int, list[str]] = {}
         rows = "SELECT dag_id, name FROM node WHERE campaign_id = ? ORDER BY dag_id, name"
-        for row in self._all(rows, campaign_id):
+        for row in self._db.rows(rows, campaign_id):
             names.setdefault(row["dag_id"], []).append(row["name"])
         return tuple(
             DagOutline(
@@ -185,15 +161,15 @@ class DagsView(LedgerFile):
                 DagState(r["state"]),
                 tuple(names.get(r["id"], ())),
             )
-            for r in self._all(
+            for r in self._db.rows(
                 "SELECT * FROM dag WHERE campaign_id = ? AND state <> 'lost' ORDER BY number",
                 campaign_id,
             )
         )
 
-    def all_dags(self, campaign_id: int) -> list[tuple[int, int]]:
+    def all(self, campaign_id: int) -> list[tuple[int, int]]:
         """The id and the number of every DAG of a campaign that is not lost."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT id, number FROM dag WHERE campaign_id = ? AND state <> 'lost'", campaign_id
         )
         return [(r["id"], r["number"]) for r in rows]
@@ -204,34 +180,34 @@ class DagsView(LedgerFile):
         But for what was never made, and for RAW files that were set back.
         """
         given_up: set[str] = set()
-        for node in self._all(
+        for node in self._db.rows(
             "SELECT * FROM node WHERE campaign_id = ? AND dropped <> '[]'", campaign_id
         ):
             dropped = set(json.loads(node["dropped"]))
             if node["kind"] == NodeKind.RECO:
-                given_up |= dropped & self._inputs_of(node)
+                given_up |= dropped & self.inputs_of(node)
             else:
                 given_up |= dropped - self._unmade(node)
         return tuple(sorted(given_up))
 
     def _unmade(self, alca: sqlite3.Row) -> set[str]:
         """What RECO nodes do not make, or have made in vain, for an ALCA node."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT output FROM node WHERE dag_id = ? AND child = ? AND state = 'dropped'",
             *(alca["dag_id"], alca["name"]),
         )
         return {r["output"] for r in rows}
 
-    def _inputs_of(self, node: sqlite3.Row) -> set[str]:
+    def inputs_of(self, node: sqlite3.Row) -> set[str]:
         """What a RECO or ALCA node was planned to read, but for what waits for another DAG."""
         if node["kind"] == NodeKind.RECO:
-            rows = self._all(
+            rows = self._db.rows(
                 "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
                 " WHERE dag_id = ? AND node = ?",
                 *(node["dag_id"], node["name"]),
             )
         else:
-            rows = self._all(
+            rows = self._db.rows(
                 "SELECT output FROM node WHERE dag_id = ? AND child = ?",
                 *(node["dag_id"], node["name"]),
             )
@@ -240,7 +216,7 @@ class DagsView(LedgerFile):
     def _blames(self, node: sqlite3.Row) -> dict[str, int]:
         """Whom a node's failed attempts blame, of the inputs that it still has."""
         told: dict[str, int] = json.loads(node["blames"])
-        left = self._inputs_of(node) - set(json.loads(node["dropped"])) if told else set()
+        left = self.inputs_of(node) - set(json.loads(node["dropped"])) if told else set()
         return {each: count for each, count in told.items() if each in left}
 
 
@@ -255,21 +231,3 @@ def job_record(row: sqlite3.Row) -> JobRecord:
     """Read a job from its row."""
     told = {name: row[name] for name in _JOB_FIELDS}
     return JobRecord(**told | {"removed": bool(row["removed"])})
-
-
-def _harvest_record(row: sqlite3.Row) -> HarvestRecord:
-    return HarvestRecord(
-        inputs=frozenset(json.loads(row["inputs"])),
-        lumis=Lumis.parse(row["lumis"]),
-        events=row["events"],
-        harvested_at=row["harvested_at"],
-        outcome=UploadOutcome(row["outcome"]) if row["outcome"] else None,
-        answer=row["answer"],
-        tag=row["tag"],
-        hash=row["hash"],
-        since=row["since"],
-        answered_at=row["answered_at"],
-        left_out=frozenset(json.loads(row["left_out"])),
-        overlaps={int(job): why for job, why in json.loads(row["overlaps"]).items()},
-        other_hashes=tuple(row["hashes"].split()),
-    )

@@ -7,16 +7,19 @@ through all that ever was.
 
 from __future__ import annotations
 
-from condorloop.ledger.connection import LedgerFile
+from condorloop.ledger.connection import Connection
 from condorloop.model.enums import FileState
 
 
-class FilesView(LedgerFile):
-    """What the loop reads of RAW files."""
+class RawFileQueries:
+    """What is asked of RAW files."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
 
     def stream_and_run(self, path: str) -> tuple[str, int] | None:
         """Which stream and run a RAW file belongs to; None if it is not known."""
-        rows = self._all("SELECT stream, run FROM raw_file WHERE path = ?", path)
+        rows = self._db.rows("SELECT stream, run FROM raw_file WHERE path = ?", path)
         return (rows[0]["stream"], rows[0]["run"]) if rows else None
 
     def watched(self, since: float, asked: float) -> dict[tuple[str, int], bool]:
@@ -25,38 +28,38 @@ class FilesView(LedgerFile):
         Those of runs that started after `since`, and those that a person asked for after `asked`;
         each with whether a campaign that reads it is open.
         """
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT stream, run, MAX(state IN ('active', 'closing')) AS open FROM campaign"
             " WHERE run_start >= ? OR asked_at >= ? GROUP BY +run, stream ORDER BY +run, stream",
             *(since, asked),
         )
         return {(r["stream"], r["run"]): bool(r["open"]) for r in rows}
 
-    def files(self, stream: str, run: int) -> dict[str, int]:
+    def of_run(self, stream: str, run: int) -> dict[str, int]:
         """The known RAW files of a run in a stream: path to size in bytes."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT path, size FROM raw_file WHERE stream = ? AND run = ?", stream, run
         )
         return {r["path"]: r["size"] for r in rows}
 
-    def good_files(self, stream: str, run: int) -> frozenset[str]:
+    def good(self, stream: str, run: int) -> frozenset[str]:
         """The RAW files of a run that were probed and are good."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT path FROM raw_file WHERE stream = ? AND run = ? AND state = ?",
             *(stream, run, FileState.GOOD),
         )
         return frozenset(row["path"] for row in rows)
 
-    def gone_files(self, stream: str, run: int) -> set[str]:
+    def gone(self, stream: str, run: int) -> set[str]:
         """The RAW files of a run that storage listed once, and does not list any more."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT path FROM raw_file WHERE stream = ? AND run = ? AND gone = 1", stream, run
         )
         return {r["path"] for r in rows}
 
-    def files_to_probe(self, stream: str, run: int) -> dict[str, int]:
+    def to_probe(self, stream: str, run: int) -> dict[str, int]:
         """The RAW files of a run that are not known to be good or bad: path to probes so far."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_new"
             " WHERE state = 'new' AND stream = ? AND run = ? AND gone = 0"
             " UNION ALL SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_unreadable"
@@ -68,7 +71,7 @@ class FilesView(LedgerFile):
 
     def tries(self, path: str) -> tuple[int, bool]:
         """How often a RAW file was probed in vain, and whether it is not waited for any more."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT probes, state FROM raw_file WHERE path = ? AND state IN (?, ?)",
             *(path, FileState.NEW, FileState.UNREADABLE),
         )
@@ -76,4 +79,13 @@ class FilesView(LedgerFile):
 
     def probes(self) -> dict[str, int]:
         """How often each RAW file was probed, by path."""
-        return {r["path"]: r["probes"] for r in self._all("SELECT path, probes FROM raw_file")}
+        return {r["path"]: r["probes"] for r in self._db.rows("SELECT path, probes FROM raw_file")}
+
+    def held(self, campaign_id: int) -> frozenset[str]:
+        """The RAW files of a campaign that a DAG holds."""
+        rows = self._db.rows(
+            "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE campaign_id = ? AND dag_id IS NOT NULL",
+            campaign_id,
+        )
+        return frozenset(row["path"] for row in rows)

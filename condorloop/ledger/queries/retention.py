@@ -1,18 +1,22 @@
 """What retention asks the ledger: which campaigns are settled, and which RECO a payload covers.
 
-Knows how rows become `retention.Settled`; it decides nothing.
+Knows how rows become `ClosedCampaign`; it decides nothing.
 """
 
 from __future__ import annotations
 
-from condorloop.ledger.queries.campaigns import BEGUN, LedgerView
+from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.campaigns import BEGUN
 from condorloop.model.campaign import CampaignKey, ClosedCampaign
 from condorloop.model.enums import Artifact, CampaignState, UploadOutcome
 from condorloop.model.lumis import Lumis
 
 
-class LedgerRetention(LedgerView):
-    """A ledger that tells what may go."""
+class RetentionQueries:
+    """What is asked of closed campaigns and their files."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
 
     def settled(self, run: int = 0, *, also_open: bool = False) -> list[ClosedCampaign]:
         """The campaigns that are closed and still have something, older runs first.
@@ -24,7 +28,7 @@ class LedgerRetention(LedgerView):
         also_open
             Give open ones, too.
         """
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT *, id IN (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active'))"
             f" AS busy FROM campaign WHERE {'run = ?1' if run else '?1 = 0'}"
             " AND (?2 OR state NOT IN ('active', 'closing')) AND cleaned NOT IN (?3, ?4)"
@@ -55,7 +59,7 @@ class LedgerRetention(LedgerView):
 
         And whose LS are all in the last one; an LS can be in several files.
         """
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT reco.output, reco.lumis FROM node AS reco JOIN node AS alca"
             " ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
             " WHERE reco.campaign_id = ?1 AND reco.kind = 'RECO' AND reco.state = 'done'"

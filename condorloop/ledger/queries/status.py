@@ -9,7 +9,8 @@ import json
 import sqlite3
 from collections.abc import Iterator
 
-from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.dags import DagQueries
 from condorloop.model.campaign import dag_label
 from condorloop.model.enums import ASKED, CampaignState, DagState, UploadOutcome
 from condorloop.model.lumi_fates import FileFate, fates
@@ -20,8 +21,12 @@ from condorloop.rundir.layout import alcareco_name
 from condorloop.text import one_line
 
 
-class LedgerSummary(LedgerView):
-    """A ledger that can be summed up."""
+class StatusQueries:
+    """What is asked for status, page and messages."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._dags = DagQueries(db)
 
     def summaries(self, since: float) -> list[CampaignStatus]:
         """What people want to know of the campaigns that are open or were latched after `since`."""
@@ -29,7 +34,7 @@ class LedgerSummary(LedgerView):
 
     def to_sum_up(self, since: float) -> list[int]:
         """The ids of the campaigns that are open or were latched after `since`, by run."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT id FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
             " ORDER BY +run, calibration",
             *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
@@ -47,64 +52,61 @@ class LedgerSummary(LedgerView):
             " AND outcome IN ('uploaded', 'refused', 'no answer') AND answer <> ?4"
             " ORDER BY answered_at"
         )
-        good = self._all(f"{answers} DESC LIMIT 1", since, since, 0, ASKED)
+        good = self._db.rows(f"{answers} DESC LIMIT 1", since, since, 0, ASKED)
         answered_at = good[0]["answered_at"] if good else None
         from_then = answered_at or since
-        if not (first := self._all(f"{answers} LIMIT 1", from_then, since, 1, ASKED)):
+        if not (first := self._db.rows(f"{answers} LIMIT 1", from_then, since, 1, ASKED)):
             return Service("conditions", answered_at)
-        [last] = self._all(f"{answers} DESC LIMIT 1", from_then, since, 1, ASKED)
+        [last] = self._db.rows(f"{answers} DESC LIMIT 1", from_then, since, 1, ASKED)
         error = one_line(last["answer"]) or "no reason given"
         return Service("conditions", answered_at, error, first[0]["answered_at"])
 
     def summary(self, campaign_id: int) -> CampaignStatus:
         """What people want to know of a campaign."""
-        [row] = self._all("SELECT * FROM campaign WHERE id = ?", campaign_id)
-        return self._summary(row)
-
-    def _summary(self, row: sqlite3.Row) -> CampaignStatus:
+        [row] = self._db.rows("SELECT * FROM campaign WHERE id = ?", campaign_id)
         files = {
             r["state"]: r["n"]
-            for r in self._all(
+            for r in self._db.rows(
                 "SELECT state, COUNT(*) AS n FROM raw_file WHERE stream = ? AND run = ?"
                 " GROUP BY state",
                 *(row["stream"], row["run"]),
             )
         }
-        bad = self._all(
+        bad = self._db.rows(
             "SELECT path, error, gone FROM raw_file WHERE stream = ? AND run = ?"
             " AND (state IN ('bad', 'unreadable') OR error <> '' OR gone = 1) ORDER BY path",
             *(row["stream"], row["run"]),
         )
         dags = {
             r["state"]: r["n"]
-            for r in self._all(
+            for r in self._db.rows(
                 "SELECT state, COUNT(*) AS n FROM dag WHERE campaign_id = ? GROUP BY state",
                 row["id"],
             )
         }
-        removed = self._all(
+        removed = self._db.rows(
             "SELECT number, batch, removed_by FROM dag WHERE campaign_id = ? AND state = 'removed'",
             row["id"],
         )
-        without_result = self._all(
+        without_result = self._db.rows(
             "SELECT number, batch FROM dag WHERE campaign_id = ? AND state = 'failed'"
             " AND NOT EXISTS (SELECT 1 FROM node WHERE dag_id = dag.id AND node.state = 'failed')"
             " ORDER BY number",
             row["id"],
         )
-        refused = self._all(
+        refused = self._db.rows(
             "SELECT number, batch, refused FROM dag WHERE campaign_id = ? AND state = 'planned'"
             " AND refused <> ''",
             row["id"],
         )
-        nodes = self._all(
+        nodes = self._db.rows(
             "SELECT number, batch, name, node.state, exit_code, error, lacking"
             " FROM node JOIN dag ON dag.id = dag_id WHERE dag.campaign_id = ?"
             " AND (node.state = 'failed' OR lacking <> '') ORDER BY number, name",
             row["id"],
         )
         failed = [n for n in nodes if n["state"] == "failed"]
-        payloads = self._all(
+        payloads = self._db.rows(
             "SELECT payload.*, number FROM payload JOIN dag ON dag.id = dag_id"
             " WHERE payload.campaign_id = ? ORDER BY answered_at",
             row["id"],
@@ -147,7 +149,7 @@ class LedgerSummary(LedgerView):
             last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
             last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
             last_answer=answered[-1]["answer"] if answered else "",
-            quarantined=self.quarantined(row["id"]),
+            quarantined=self._dags.quarantined(row["id"]),
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
             errors={_name(f): _why(f) for f in failed if f["error"]},
             removed={dag_label(r["number"], r["batch"]): r["removed_by"] for r in removed},
@@ -159,7 +161,7 @@ class LedgerSummary(LedgerView):
 
     def _files(self, campaign_id: int) -> Iterator[FileFate]:
         """What became of the good RAW files of a campaign; those of one node in one piece."""
-        for row in self._all(
+        for row in self._db.rows(
             "SELECT CASE WHEN reco.dropped <> '[]' OR alca.dropped <> '[]' THEN path END AS one,"
             " group_concat(raw_file.lumis) AS lumis, gone, raw_file.state <> 'good' AS unreadable,"
             " dag.state AS dag, reco.output,"

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import sqlite3
 
-from condorloop.ledger.queries.campaigns import LedgerView
+from condorloop.ledger.connection import Connection
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.latency import LatencyPoint, RunTimes, Upload, latency_point
 from condorloop.model.lumis import Lumis
 
 
-class LedgerUploads(LedgerView):
-    """A ledger that can be asked what was uploaded when."""
+class UploadQueries:
+    """What is asked of uploads."""
 
-    def campaigns_with_uploads(self, since: float) -> list[sqlite3.Row]:
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def campaigns(self, since: float) -> list[sqlite3.Row]:
         """What tells whether a campaign's latencies have changed; of runs that started `since`."""
-        return self._all(
+        return self._db.rows(
             "SELECT id, calibration, run, run_start, run_end, in_payload, events_in_payload,"
             " CASE WHEN run_end IS NOT NULL THEN last_ls END AS last_ls"
             " FROM campaign INDEXED BY campaign_start"
@@ -26,9 +29,9 @@ class LedgerUploads(LedgerView):
             since,
         )
 
-    def uploads(self, campaign_id: int) -> list[Upload]:
+    def of(self, campaign_id: int) -> list[Upload]:
         """The payloads of a campaign that were uploaded, in the order of their DAGs."""
-        rows = self._all(
+        rows = self._db.rows(
             "SELECT dag_id, lumis, answered_at FROM payload WHERE campaign_id = ?"
             " AND outcome = ? AND answered_at IS NOT NULL ORDER BY dag_id",
             *(campaign_id, UploadOutcome.UPLOADED),
@@ -38,7 +41,7 @@ class LedgerUploads(LedgerView):
     def first_seen(self, campaign_id: int) -> dict[int, float]:
         """When the first good RAW file of each lumisection of a campaign was seen."""
         seen: dict[int, float] = {}
-        for row in self._all(
+        for row in self._db.rows(
             "SELECT lumis, seen_at FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
             " WHERE campaign_id = ?",
             campaign_id,
@@ -54,20 +57,20 @@ class RecentLatencies:
     def __init__(self) -> None:
         self._known: dict[int, tuple[tuple[object, ...], LatencyPoint | None]] = {}
 
-    def of(self, ledger: LedgerUploads, since: float) -> tuple[LatencyPoint, ...]:
+    def of(self, uploads: UploadQueries, since: float) -> tuple[LatencyPoint, ...]:
         """Give the latencies of the campaigns whose runs started after `since`, by run."""
         found = {}
-        for row in ledger.campaigns_with_uploads(since):
+        for row in uploads.campaigns(since):
             state = tuple(row)
             before, point = self._known.get(row["id"], ((), None))
             if state != before:
-                point = _point(ledger, row)
+                point = _point(uploads, row)
             found[row["id"]] = (state, point)
         self._known = found
         return tuple(point for _, point in found.values() if point)
 
 
-def _point(ledger: LedgerUploads, row: sqlite3.Row) -> LatencyPoint | None:
-    seen = {} if row["run_end"] and row["last_ls"] else ledger.first_seen(row["id"])
+def _point(uploads: UploadQueries, row: sqlite3.Row) -> LatencyPoint | None:
+    seen = {} if row["run_end"] and row["last_ls"] else uploads.first_seen(row["id"])
     times = RunTimes(row["run_start"], row["run_end"], row["last_ls"], seen)
-    return latency_point(row["calibration"], row["run"], times, ledger.uploads(row["id"]))
+    return latency_point(row["calibration"], row["run"], times, uploads.of(row["id"]))

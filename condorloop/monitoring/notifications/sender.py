@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 
 class Remembers(Protocol):
-    """What outlives the process; see `ledger_told.LedgerTold`."""
+    """What outlives the process; see `condorloop.ledger.notifications`."""
 
     def told(self, way: str) -> dict[str, Told]:
         """What is remembered of a way."""
 
-    def remember_told(self, way: str, memory: Memory) -> None:
+    def remember(self, way: str, memory: Memory) -> None:
         """Remember this of a way."""
 
 
@@ -49,11 +49,11 @@ class Sender:
         Remembers what was told.
     """
 
-    def __init__(self, way: Way, wanted: Wanted, ledger: Remembers) -> None:
+    def __init__(self, way: Way, wanted: Wanted, remembers: Remembers) -> None:
         self._way = way
         self._wanted = wanted
-        self._ledger = ledger
-        self._memory = self._remembered = ledger.told(way.name)
+        self._remembers = remembers
+        self._memory = self._remembered = remembers.told(way.name)
         self._on_its_way: tuple[Message, Future[None]] | None = None
         self._error = ""
 
@@ -69,7 +69,7 @@ class Sender:
             self._on_its_way = message, in_background(lambda: self._send(message), self._way.name)
         if self._memory != self._remembered:
             try:
-                self._ledger.remember_told(self._way.name, self._memory)
+                self._remembers.remember(self._way.name, self._memory)
             except LedgerError:  # which the cycle tells; tried again in the next one
                 return
             self._remembered = self._memory

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from condorloop.config.loader import Config
-from condorloop.ledger.queries.campaigns import LedgerView
 from condorloop.ledger.queries.dags import job_record
+from condorloop.ledger.store import LedgerReader
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
 from condorloop.rundir.layout import LEDGER
@@ -44,12 +44,12 @@ class NodeJob:
     ended: float
 
 
-class LedgerTimes(LedgerView):
+class LedgerTimes(LedgerReader):
     """A ledger that tells how long things have taken, in seconds."""
 
     def node_jobs(self) -> list[NodeJob]:
         """The jobs that ended well at their first start, in the order of their submission."""
-        rows = self._all(
+        rows = self.connection.rows(
             "SELECT job.*, calibration, kind, child FROM job JOIN node"
             " ON node.dag_id = job.dag_id AND node.name = job.node"
             " JOIN campaign ON campaign.id = node.campaign_id WHERE job.exit_code = 0"
@@ -69,7 +69,7 @@ class LedgerTimes(LedgerView):
 
         By the DAG's id in the ledger.
         """
-        rows = self._all(
+        rows = self.connection.rows(
             "SELECT id, submitted_at, ended_at FROM dag WHERE state = 'done' AND rescues = 0"
             " AND ended_at >= submitted_at"
         )
@@ -77,7 +77,7 @@ class LedgerTimes(LedgerView):
 
     def probe_times(self) -> list[float]:
         """How long good files took from the poll that found them to the end of their only probe."""
-        rows = self._all(
+        rows = self.connection.rows(
             "SELECT probed_at - seen_at AS took FROM raw_file"
             " WHERE state = 'good' AND probes = 1 AND probed_at >= seen_at"
         )

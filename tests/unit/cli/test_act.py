@@ -21,7 +21,7 @@ def forgotten(tmp_path):
     site = site_file(tmp_path)
     (tmp_path / "work").mkdir()
     with Ledger(tmp_path / "work" / "condorloop.db") as ledger:
-        ledger.latch(CampaignKey("BeamSpot", RUN.number), "/eos", RUN, "running", START)
+        ledger.campaigns.latch(CampaignKey("BeamSpot", RUN.number), "/eos", RUN, "running", START)
     return ["--site", str(site), "--calibrations", str(folder)]
 
 

@@ -51,11 +51,11 @@ class Place:
         plan = plan_batch(KEY, calibration(), Batch(0, (raw_file(1, 1, 4),)), 0, 0)
         with Ledger(self.work_dir / LEDGER, "ledger") as ledger:
             destination_memory.take_up(ledger, loaded, START)
-            ledger.latch(KEY, "/eos", RUN, "running", START)
+            ledger.campaigns.latch(KEY, "/eos", RUN, "running", START)
             nodes = planned_nodes(plan)
-            dag = ledger.plan_dag(1, plan.batch, plan.number, nodes, "a test", START)
-            ledger.dag_submitted(dag, 1, START)
-            ledger.dag_ended(dag, [FailedNode("UPLOAD", 1, "no answer")], START)
+            dag = ledger.dags.plan(1, plan.batch, plan.number, nodes, "a test", START)
+            ledger.dags.submitted(dag, 1, START)
+            ledger.dags.ended(dag, [FailedNode("UPLOAD", 1, "no answer")], START)
         renderer = Renderer(loaded, self.work_dir, "ledger")
         renderer.begin_run(KEY, START)
         renderer.write(plan)
@@ -80,7 +80,7 @@ class Place:
 
     def requests(self):
         with Ledger(self.work_dir / LEDGER) as ledger:
-            return ledger.requests()
+            return ledger.requests.waiting()
 
 
 @pytest.fixture
@@ -191,8 +191,8 @@ def test_a_dry_run_says_where_payloads_go_and_which_dag_keeps_its_destination(pl
 
 def test_what_is_released_says_where_its_payloads_go(place):
     with Ledger(place.work_dir / LEDGER) as ledger:
-        ledger.plan_resubmission(1)
-        ledger.dag_submitted(1, 2, START)
+        ledger.dags.plan_resubmission(1)
+        ledger.dags.submitted(1, 2, START)
         destination_memory.take_up(ledger, load(place.site, place.real), START, lambda _: True)
     asked = ("release", str(RUN.number), "-c", KEY.calibration, "--dry-run")
     done = place.condorloop(*asked, "--calibrations", str(place.real))

@@ -118,10 +118,10 @@ def test_a_campaign_is_latched_once_even_if_it_is_archived(loaded, path):
     archive_all(loaded)
     with Ledger(path) as ledger:
         key = CampaignKey("EcalPedestals", OLD[0].number)
-        assert key in ledger.known(0)
+        assert key in ledger.campaigns.known(0)
         run = Run(key.run, 1, OLD[0].start, None, None, "PROTONS", "collisions2026", True)
-        ledger.latch(key, "/eos", run, "again", NOW)
-        assert ledger.campaigns({}) == ledger.campaigns_of(OPEN.number, None)
+        ledger.campaigns.latch(key, "/eos", run, "again", NOW)
+        assert ledger.campaigns.with_work({}) == ledger.campaigns.of_run(OPEN.number, None)
 
 
 @pytest.mark.parametrize("kind", [k for k in RequestKind if k is not RequestKind.CLEANUP])
@@ -187,9 +187,9 @@ def test_a_ledger_that_is_rebuilt_knows_what_was_archived(loaded, path):
     before = [tell(loaded, run.number) for run in OLD]
     path.unlink()
     with open_ledger(path, loaded.calibrations, NOW) as ledger:
-        assert {key.run for key in ledger.known(0)} == {run.number for run in OLD}
-        assert ledger.campaigns({}) == []
-        assert ledger.to_archive(NOW) == []
+        assert {key.run for key in ledger.campaigns.known(0)} == {run.number for run in OLD}
+        assert ledger.campaigns.with_work({}) == []
+        assert ledger.archive.due(NOW) == []
     assert [tell(loaded, run.number) for run in OLD] == before
 
 
@@ -197,7 +197,7 @@ def test_an_archive_that_is_no_database_is_an_error_that_names_it(loaded, path):
     other = path.with_name("condorloop-2020.db")
     other.write_text("x" * 9000)
     with Ledger(path) as ledger, pytest.raises(ArchiveError, match="condorloop-2020"):
-        ledger.copy_to_archive(OLD[0].number, other)
+        ledger.archive.copy(OLD[0].number, other)
 
 
 def test_each_archive_has_the_story_of_its_runs_by_itself(loaded, path):

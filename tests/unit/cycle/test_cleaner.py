@@ -37,7 +37,7 @@ class Place:
         self.work_dir = self.config.site.work_dir
         self.run_dir = grown(run_dir(self.work_dir, KEY.calibration, KEY.run))
         self.ledger = Ledger(self.work_dir / LEDGER, "ledger")
-        self.ledger.latch(KEY, "/stream", RUN, "running", START)
+        self.ledger.campaigns.latch(KEY, "/stream", RUN, "running", START)
         nodes = [
             node
             for i, name in enumerate([*RECO, UNCOVERED])
@@ -49,23 +49,23 @@ class Place:
                 Node(f"ALCA_{i:04d}", NodeKind.ALCA, f"apJob{i:03d}", "witness", job=i),
             )
         ]
-        self.dag = self.ledger.plan_dag(self.campaign.id, 0, 0, nodes, "a test", START)
+        self.dag = self.ledger.dags.plan(self.campaign.id, 0, 0, nodes, "a test", START)
         for name in ("RECO_0000", "RECO_0001", "ALCA_0000"):
-            self.ledger.node_done(self.dag, name, Lumis.parse("1-4"), 10, START)
+            self.ledger.dags.node_done(self.dag, name, Lumis.parse("1-4"), 10, START)
         covered = HarvestRecord(
             *(frozenset([0]), Lumis.parse("1-4"), 10, START), outcome=UploadOutcome.UPLOADED
         )
-        self.ledger.record_harvest(self.dag, self.campaign.id, covered)
-        self.ledger.remember_destinations(configured(self.config), START)
+        self.ledger.payloads.record(self.dag, self.campaign.id, covered)
+        self.ledger.destinations.remember(configured(self.config), START)
 
     @property
     def campaign(self):
-        [campaign] = self.ledger.campaigns_of(KEY.run, None)
+        [campaign] = self.ledger.campaigns.of_run(KEY.run, None)
         return campaign
 
     def close(self, state=CampaignState.COMPLETE):
-        self.ledger.dag_ended(self.dag, None, START + 60)
-        self.ledger.set_state(self.campaign.id, state, "a test", START + 60)
+        self.ledger.dags.ended(self.dag, None, START + 60)
+        self.ledger.campaigns.set_state(self.campaign.id, state, "a test", START + 60)
 
     def clean(self, now=LATER, most=1000):
         return Cleaner(self.ledger).clean(self.config, now, most)
@@ -98,12 +98,12 @@ def test_reco_that_went_into_no_uploaded_payload_stays_even_if_its_ls_are_in_one
 
 @pytest.mark.parametrize("state", [CampaignState.ACTIVE, CampaignState.CLOSING])
 def test_nothing_goes_of_an_open_campaign(place, state):
-    place.ledger.set_state(place.campaign.id, state, "a test", START)
+    place.ledger.campaigns.set_state(place.campaign.id, state, "a test", START)
     assert place.clean() == (Size(), True)
 
 
 def test_nothing_goes_while_a_dag_is_in_flight(place):
-    place.ledger.set_state(place.campaign.id, CampaignState.INCOMPLETE, "a test", START)
+    place.ledger.campaigns.set_state(place.campaign.id, CampaignState.INCOMPLETE, "a test", START)
     assert place.clean() == (Size(), True)
 
 
@@ -135,7 +135,9 @@ def test_what_was_cleaned_is_not_looked_at_again(place, tmp_path):
 def test_a_campaign_that_is_reopened_is_cleaned_again_when_it_is_closed(place):
     place.close()
     place.clean(START + 2 * DAY)
-    place.ledger.set_state(place.campaign.id, CampaignState.ACTIVE, "resubmitted", START + 3 * DAY)
+    place.ledger.campaigns.set_state(
+        place.campaign.id, CampaignState.ACTIVE, "resubmitted", START + 3 * DAY
+    )
     assert place.campaign.cleaned == frozenset()
 
 
@@ -145,7 +147,7 @@ def test_a_removed_run_directory_is_never_looked_for_again(tmp_path):
     place.clean()
     assert not place.run_dir.exists()
     assert place.campaign.cleaned == {Artifact.RUNS}
-    assert place.ledger.settled(also_open=True) == []
+    assert place.ledger.retention.settled(also_open=True) == []
     place.ledger.close()
 
 
@@ -169,7 +171,7 @@ def test_the_loop_removes_a_little_at_a_time_and_looks_once_a_minute(place, monk
         cleaner.tidy(place.config, LATER)
     assert len(place.gone()) == 10
     grown(place.run_dir)
-    place.ledger.set_state(place.campaign.id, CampaignState.ACTIVE, "again", START)
+    place.ledger.campaigns.set_state(place.campaign.id, CampaignState.ACTIVE, "again", START)
     place.close()
     cleaner.tidy(place.config, LATER + EVERY / 2)
     assert place.gone() == set()
@@ -199,7 +201,7 @@ def test_a_dry_run_shows_sizes_and_changes_nothing(place):
     assert "10 B now" in done.stdout
     assert "goes now: 10 files, 100 B" in done.stdout
     assert place.gone() == set()
-    assert place.ledger.requests() == []
+    assert place.ledger.requests.waiting() == []
     assert place.campaign.cleaned == frozenset()
 
 
@@ -241,7 +243,7 @@ def test_where_no_submitter_runs_the_command_does_it_itself(place):
     }
     assert (place.run_dir / RUN_START).exists()
     with Ledger(place.work_dir / LEDGER) as ledger:
-        [campaign] = ledger.campaigns_of(KEY.run, None)
+        [campaign] = ledger.campaigns.of_run(KEY.run, None)
         assert campaign.cleaned == {Artifact.RECO, Artifact.ALCARECO, Artifact.LOGS}
 
 

@@ -69,7 +69,7 @@ def watched(opened, closed=()):
 
 
 def known(ledger, run):
-    return ledger.files(STREAM, run)
+    return ledger.raw_files.of_run(STREAM, run)
 
 
 def test_folders_of_closed_campaigns_are_listed_in_turn_and_the_others_each_time(folders, intake):
@@ -132,10 +132,10 @@ def test_a_listing_that_was_seen_is_not_compared_again(folders, intake, ledger):
     folders.files[9] = {"/a": 1}
     intake.observe(watched({9}), START)
     assert known(ledger, 9) == {"/a": 1}
-    ledger.take_changed()
-    before = ledger._db.total_changes
+    ledger.changes.take()
+    before = ledger.connection.sqlite.total_changes
     intake.observe(watched({9}), START + 10)
-    assert ledger._db.total_changes == before
+    assert ledger.connection.sqlite.total_changes == before
 
 
 @pytest.mark.parametrize("later", [{"/a": 2}, {"/a": 1, "/b": 1}])

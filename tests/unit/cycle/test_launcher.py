@@ -38,7 +38,7 @@ class Site:
         self.config.site.work_dir.mkdir()
         self.ledger = Ledger(self.config.site.work_dir / "condorloop.db", "ledger")
         self.schedd = Choosy()
-        self.ledger.latch(KEY, "/eos", RUN, "running", START)
+        self.ledger.campaigns.latch(KEY, "/eos", RUN, "running", START)
         renderer = Renderer(self.config, self.config.site.work_dir, "ledger")
         self.launcher = Launcher(self.ledger, renderer, self.schedd, Shutdown(Wakeup()))
 
@@ -46,7 +46,7 @@ class Site:
         calibration = self.config.calibrations[KEY.calibration]
         file = raw_file(number, number + 1, number + 1)
         plan = plan_batch(KEY, calibration, Batch(number, (file,)), number, number)
-        [campaign] = self.ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = self.ledger.campaigns.of_run(KEY.run, KEY.calibration)
         self.launcher.carry_out(campaign, plan, "a test", START)
 
     def submit_again(self, number):
@@ -54,7 +54,7 @@ class Site:
 
     @property
     def dags(self):
-        [campaign] = self.ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = self.ledger.campaigns.of_run(KEY.run, KEY.calibration)
         return campaign.dags
 
 
@@ -95,8 +95,8 @@ def test_a_dag_that_was_refused_is_no_longer_when_it_is_taken(site):
 def test_a_dag_that_goes_on_without_an_input_waits_for_its_calibration(site):
     site.submit(0)
     [dag] = site.dags
-    site.ledger.dag_ended(dag.id, [], START)
-    site.ledger.plan_rescue(dag.id, {"RECO_0000": ["/eos/cms/f0000.root"]})
+    site.ledger.dags.ended(dag.id, [], START)
+    site.ledger.dags.plan_rescue(dag.id, {"RECO_0000": ["/eos/cms/f0000.root"]})
     known = dict(site.config.calibrations)
     site.config.calibrations.clear()
     site.submit_again(0)

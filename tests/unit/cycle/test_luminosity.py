@@ -92,8 +92,8 @@ class Place:
         """Make so many cycles; campaigns are held from their first, so that no DAG is made."""
         for _ in range(times):
             self.submitter.cycle()
-            for campaign in self.ledger.campaigns({}):
-                self.ledger.set_held_by(campaign.id, "a test")
+            for campaign in self.ledger.campaigns.with_work({}):
+                self.ledger.campaigns.set_held_by(campaign.id, "a test")
 
     def see(self, first, last, run=RUN.number):
         """Let a file appear; the first poll probes it, the second one knows what it holds."""
@@ -112,7 +112,7 @@ class Place:
     @property
     def known(self):
         """The lumisections of the run whose luminosity is known."""
-        return sorted(self.ledger.luminosity(RUN.number))
+        return sorted(self.ledger.luminosity.of_run(RUN.number))
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_where_nobody_counts_luminosity_a_poll_is_one_request(place):
     place.lumisections += luminosity_rows(*range(1, 11))
     place.see(1, 5)
     place.poll(5)
-    assert str(place.ledger.campaigns({})[0].seen) == "1-5"
+    assert str(place.ledger.campaigns.with_work({})[0].seen) == "1-5"
     assert place.asked == {"runs": 5}
 
 
@@ -144,7 +144,7 @@ def test_it_is_asked_for_once_lumisections_are_seen(place):
     place.see(1, 5)
     place.poll(2)
     assert place.asked == {"runs": 5, "lumisections": 1}
-    assert place.ledger.luminosity(RUN.number) == dict.fromkeys(range(1, 11), 0.4476)
+    assert place.ledger.luminosity.of_run(RUN.number) == dict.fromkeys(range(1, 11), 0.4476)
 
 
 def test_what_is_known_is_not_asked_for_again(place):
@@ -184,7 +184,7 @@ def test_an_outage_is_told_and_changes_nothing(place, mode):
     place.poll(2)
     assert "/v1/lumisections: " in place.oms_error
     assert place.known == [1, 2]
-    assert place.ledger.campaigns({})[0].last_ls == 7
+    assert place.ledger.campaigns.with_work({})[0].last_ls == 7
     place.poll()
     assert not place.oms_error
     assert place.known == [1, 2, 3, 4, 5]
@@ -205,8 +205,8 @@ def test_runs_whose_campaigns_are_given_up_are_left_alone(place):
     place.see(1, 5)
     place.poll(3)
     before = place.asked["lumisections"]
-    [campaign] = place.ledger.campaigns({})
-    place.ledger.set_state(campaign.id, CampaignState.ABANDONED, "by a test", START)
+    [campaign] = place.ledger.campaigns.with_work({})
+    place.ledger.campaigns.set_state(campaign.id, CampaignState.ABANDONED, "by a test", START)
     place.poll(2)
     assert place.asked["lumisections"] == before == 1
 
@@ -218,11 +218,11 @@ def ledger(tmp_path):
 
 
 def test_luminosity_survives_a_restart(ledger):
-    ledger.add_luminosity(RUN.number, {1: 0.4, 2: 0.0})
-    ledger.add_luminosity(RUN.number, {3: 0.25})
-    ledger.add_luminosity(RUN.number + 1, {1: 0.1})
+    ledger.luminosity.add(RUN.number, {1: 0.4, 2: 0.0})
+    ledger.luminosity.add(RUN.number, {3: 0.25})
+    ledger.luminosity.add(RUN.number + 1, {1: 0.1})
     with Ledger(ledger.path) as again:
-        assert again.luminosity(RUN.number) == {1: 0.4, 2: 0.0, 3: 0.25}
+        assert again.luminosity.of_run(RUN.number) == {1: 0.4, 2: 0.0, 3: 0.25}
 
 
 def test_only_campaigns_that_count_it_and_have_what_to_harvest_get_it(ledger):
@@ -234,15 +234,15 @@ def test_only_campaigns_that_count_it_and_have_what_to_harvest_get_it(ledger):
     luminosity = Luminosity(SimpleNamespace(), ledger, Shutdown(Wakeup()))
 
     def given():
-        campaigns = luminosity.given_to(ledger.campaigns({}), calibrations)
+        campaigns = luminosity.given_to(ledger.campaigns.with_work({}), calibrations)
         return {c.key: c.luminosity for c in campaigns}
 
     for key in (KEY, OTHER):
-        ledger.latch(key, f"/eos/{key.calibration}", RUN, "running", START)
-    ledger.add_luminosity(RUN.number, {1: 0.4})
+        ledger.campaigns.latch(key, f"/eos/{key.calibration}", RUN, "running", START)
+    ledger.luminosity.add(RUN.number, {1: 0.4})
     assert given() == {KEY: {}, OTHER: {}}
     for key in (KEY, OTHER):
         file = f"/eos/{key.calibration}/1.root"
-        ledger.add_files(f"/eos/{key.calibration}", RUN.number, {file: 1000}, START)
-        ledger.record_probe(file, FileState.GOOD, Probe(Lumis.span(1, 1), 100), START)
+        ledger.raw_files.add(f"/eos/{key.calibration}", RUN.number, {file: 1000}, START)
+        ledger.raw_files.probed(file, FileState.GOOD, Probe(Lumis.span(1, 1), 100), START)
     assert given() == {KEY: {1: 0.4}, OTHER: {}}

@@ -28,15 +28,15 @@ class Followed:
 
     def __init__(self, folder, monkeypatch):
         self.ledger = Ledger(folder / "condorloop.db")
-        self.ledger.latch(KEY, "/eos", RUN, "", START)
-        self.ledger.add_files("/eos", RUN.number, {f.path: f.size for f in FILES}, START)
+        self.ledger.campaigns.latch(KEY, "/eos", RUN, "", START)
+        self.ledger.raw_files.add("/eos", RUN.number, {f.path: f.size for f in FILES}, START)
         for file in FILES:
             probe = Probe(file.lumis, file.events)
-            self.ledger.record_probe(file.path, FileState.GOOD, probe, START)
+            self.ledger.raw_files.probed(file.path, FileState.GOOD, probe, START)
         self.plan = plan_batch(KEY, calibration(), Batch(0, FILES), 0, 0)
-        [campaign] = self.ledger.campaigns({})
-        self.ledger.plan_dag(campaign.id, 0, 0, planned_nodes(self.plan), "", START)
-        [campaign] = self.ledger.campaigns({})
+        [campaign] = self.ledger.campaigns.with_work({})
+        self.ledger.dags.plan(campaign.id, 0, 0, planned_nodes(self.plan), "", START)
+        [campaign] = self.ledger.campaigns.with_work({})
         self.runs = run_dir(folder, KEY.calibration, KEY.run)
         dag_dir(self.runs, 0).mkdir(parents=True)
         self.observed = Observed(DAG_ID, self.runs, campaign.id, campaign.dags[0])
@@ -70,7 +70,7 @@ class Followed:
 
     def left(self):
         """The nodes that are not known to be done."""
-        return {n.name for n in self.ledger.unfinished_nodes(self.observed.dag.id)}
+        return {n.name for n in self.ledger.dags.unfinished_nodes(self.observed.dag.id)}
 
 
 @pytest.fixture
@@ -126,6 +126,6 @@ def test_what_a_harvest_has_begun_with_is_seen_although_no_event_tells(followed)
     followed.look()
     (dag_dir(followed.runs, 0) / INPUTS).write_text("inputs/apJob003/a.root\n")
     followed.look()
-    [campaign] = followed.ledger.campaigns({})
+    [campaign] = followed.ledger.campaigns.with_work({})
     assert campaign.dags[0].harvest_inputs == {3}
     assert Lumis() == campaign.harvested

@@ -12,8 +12,7 @@ from condorloop.cycle.request_handler import RequestHandler
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import ScheddUnavailable
-from condorloop.ledger.requests import Requests
-from condorloop.ledger.store import Ledger
+from condorloop.ledger.store import Ledger, open_requests
 from condorloop.model.campaign import Batch, CampaignKey, Probe
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind, RequestKind
 from condorloop.model.jobs import FailedNode, HarvestRecord
@@ -69,12 +68,12 @@ class Place:
         renderer = Renderer(self.config, work_dir, self.ledger.id)
         stream = self.config.calibrations[KEY.calibration].stream_path
         renderer.begin_run(KEY, START)
-        self.ledger.latch(KEY, stream, RUN, "running", START)
+        self.ledger.campaigns.latch(KEY, stream, RUN, "running", START)
         files = [raw_file(i, i + 1, i + 1) for i in range(3)]
-        self.ledger.add_files(stream, KEY.run, {f.path: f.size for f in files}, START)
+        self.ledger.raw_files.add(stream, KEY.run, {f.path: f.size for f in files}, START)
         for file in files:
             good = Probe(file.lumis, file.events)
-            self.ledger.record_probe(file.path, FileState.GOOD, good, START)
+            self.ledger.raw_files.probed(file.path, FileState.GOOD, good, START)
         self.pool = Queue()
         shutdown = Shutdown(Wakeup())
         self.launcher = Launcher(self.ledger, renderer, self.pool, shutdown)
@@ -88,7 +87,7 @@ class Place:
 
     @property
     def campaign(self):
-        [campaign] = self.ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = self.ledger.campaigns.of_run(KEY.run, KEY.calibration)
         return campaign
 
     @property
@@ -97,7 +96,7 @@ class Place:
         return dag
 
     def ask(self, kind, node=None, *, calibration=None, everything=False, reason="", accept=False):
-        with Requests(self.ledger.path) as requests:
+        with open_requests(self.ledger.path) as requests:
             return requests.ask(
                 kind,
                 KEY.run,
@@ -111,11 +110,11 @@ class Place:
             )
 
     def grant(self):
-        for request in self.ledger.requests():
+        for request in self.ledger.requests.waiting():
             self.granting.grant(request, START + 60)
 
     def answer(self, number):
-        with Requests(self.ledger.path) as requests:
+        with open_requests(self.ledger.path) as requests:
             return requests.answer_to(number)
 
     def granted(self, *asked, **more):
@@ -138,7 +137,7 @@ def with_other_calibrations(place, calibrations):
 
 
 def test_a_dag_that_a_person_submits_again_gets_the_present_configuration(place):
-    place.ledger.dag_ended(place.dag.id, [FailedNode("RECO_0000", 137)], START + 30)
+    place.ledger.dags.ended(place.dag.id, [FailedNode("RECO_0000", 137)], START + 30)
     known = place.config.calibrations[KEY.calibration]
     nodes = {NodeKind.RECO: Resources(request_memory_mb=12345)}
     changed = known.model_copy(update={"nodes": nodes})
@@ -149,7 +148,7 @@ def test_a_dag_that_a_person_submits_again_gets_the_present_configuration(place)
 
 
 def test_a_dag_of_a_calibration_that_is_not_configured_is_submitted_as_it_was_written(place):
-    place.ledger.dag_ended(place.dag.id, [FailedNode("RECO_0000", 137)], START + 30)
+    place.ledger.dags.ended(place.dag.id, [FailedNode("RECO_0000", 137)], START + 30)
     before = dag_file(place.run_dir, 0).read_text()
     others = {k: v for k, v in place.config.calibrations.items() if k != KEY.calibration}
     with_other_calibrations(place, others)
@@ -173,7 +172,7 @@ def tags_of(place):
 
 
 def test_a_dag_that_a_person_submits_again_keeps_its_destination_and_he_is_told(place):
-    place.ledger.dag_ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
+    place.ledger.dags.ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
     own = tags_of(place)
     upload_elsewhere(place)
     granted, words = place.granted(RequestKind.RESUBMIT)
@@ -184,7 +183,7 @@ def test_a_dag_that_a_person_submits_again_keeps_its_destination_and_he_is_told(
 
 
 def test_a_rescue_keeps_the_destination(place):
-    place.ledger.dag_ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
+    place.ledger.dags.ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
     own = tags_of(place)
     upload_elsewhere(place)
     place.launcher.rescue(KEY, place.dag, "a test", {}, START + 60)
@@ -193,7 +192,7 @@ def test_a_rescue_keeps_the_destination(place):
 
 
 def test_on_a_persons_word_a_dag_takes_the_configured_destination(place, caplog):
-    place.ledger.dag_ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
+    place.ledger.dags.ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
     upload_elsewhere(place)
     granted, words = place.granted(RequestKind.RESUBMIT, accept=True)
     assert granted
@@ -203,7 +202,7 @@ def test_on_a_persons_word_a_dag_takes_the_configured_destination(place, caplog)
 
 
 def test_a_word_that_a_silent_schedd_delays_is_kept(place):
-    place.ledger.dag_ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
+    place.ledger.dags.ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
     upload_elsewhere(place)
     place.pool.silent = True
     place.granted(RequestKind.RESUBMIT, accept=True)
@@ -215,7 +214,7 @@ def test_a_word_that_a_silent_schedd_delays_is_kept(place):
 
 def ask_of_all(place, kind):
     """Ask something of all campaigns of a calibration."""
-    with Requests(place.ledger.path) as requests:
+    with open_requests(place.ledger.path) as requests:
         number = requests.ask(
             *(kind, ALL_RUNS, KEY.calibration),
             **{"node": None, "everything": False, "made_by": "alice@node", "now": START},
@@ -227,8 +226,8 @@ def ask_of_all(place, kind):
 def latch_another(place, run=KEY.run + 1):
     stream = place.config.calibrations[KEY.calibration].stream_path
     key = CampaignKey(KEY.calibration, run)
-    place.ledger.latch(key, stream, replace(RUN, number=run), "running", START + 90)
-    [campaign] = place.ledger.campaigns_of(run, KEY.calibration)
+    place.ledger.campaigns.latch(key, stream, replace(RUN, number=run), "running", START + 90)
+    [campaign] = place.ledger.campaigns.of_run(run, KEY.calibration)
     return campaign
 
 
@@ -239,19 +238,21 @@ def test_a_calibration_is_held_with_its_open_campaigns_and_those_to_come(place):
     assert place.campaign.held_by == "alice@node"
     assert {told[0] for told in place.pool.told} == {"hold"}
     assert latch_another(place).held_by == "alice@node"
-    assert place.ledger.held_calibrations() == {KEY.calibration: ("alice@node", START + 60)}
-    assert place.ledger.summary(place.campaign.id).held_at == START + 60
+    assert place.ledger.campaigns.held_calibrations() == {
+        KEY.calibration: ("alice@node", START + 60)
+    }
+    assert place.ledger.status.summary(place.campaign.id).held_at == START + 60
 
 
 def test_a_calibration_that_is_released_goes_on_with_all_its_campaigns(place):
     ask_of_all(place, RequestKind.HOLD)
     latched = latch_another(place)
     assert ask_of_all(place, RequestKind.RELEASE)[0]
-    assert place.ledger.held_calibrations() == {}
+    assert place.ledger.campaigns.held_calibrations() == {}
     for run in (KEY.run, latched.key.run, latch_another(place, KEY.run + 2).key.run):
-        [campaign] = place.ledger.campaigns_of(run, KEY.calibration)
+        [campaign] = place.ledger.campaigns.of_run(run, KEY.calibration)
         assert campaign.held_by == ""
-    assert place.ledger.summary(latched.id).held_at is None
+    assert place.ledger.status.summary(latched.id).held_at is None
 
 
 def test_a_hold_of_a_calibration_that_met_a_silent_schedd_is_taken_up_again(place):
@@ -261,23 +262,23 @@ def test_a_hold_of_a_calibration_that_met_a_silent_schedd_is_taken_up_again(plac
     place.grant()
     [told] = {told[0] for told in place.pool.told}
     assert told == "hold"
-    assert place.ledger.requests() == []
-    assert KEY.calibration in place.ledger.held_calibrations()
+    assert place.ledger.requests.waiting() == []
+    assert KEY.calibration in place.ledger.campaigns.held_calibrations()
 
 
 def test_a_calibration_that_is_held_already_and_has_no_open_campaign_says_so(place):
     ask_of_all(place, RequestKind.HOLD)
-    place.ledger.set_state(place.campaign.id, CampaignState.COMPLETE, "done", START)
+    place.ledger.campaigns.set_state(place.campaign.id, CampaignState.COMPLETE, "done", START)
     granted, words = ask_of_all(place, RequestKind.HOLD)
     assert (granted, words) == (False, f"{KEY.calibration}: no campaign of it is open")
 
 
 def test_all_open_campaigns_of_a_calibration_are_given_up_and_no_other(place):
     closed = latch_another(place)
-    place.ledger.set_state(closed.id, CampaignState.COMPLETE, "done", START)
+    place.ledger.campaigns.set_state(closed.id, CampaignState.COMPLETE, "done", START)
     assert ask_of_all(place, RequestKind.ABANDON)[0]
     assert place.campaign.state is CampaignState.ABANDONED
-    [other] = place.ledger.campaigns_of(closed.key.run, KEY.calibration)
+    [other] = place.ledger.campaigns.of_run(closed.key.run, KEY.calibration)
     assert other.state is CampaignState.COMPLETE
     assert latch_another(place, KEY.run + 2).state is CampaignState.ACTIVE
 
@@ -327,15 +328,15 @@ def test_abandon_removes_the_dag_and_closes_the_campaign(place):
 
 def test_an_abandoned_campaign_is_followed_until_its_dags_have_left_the_queue(place):
     place.granted(RequestKind.ABANDON)
-    assert [c.key for c in place.ledger.campaigns({}, START)] == [KEY]
-    place.ledger.dag_ended(place.dag.id, [], START + 70, "alice@node")
-    assert place.ledger.campaigns({}, START) == []
+    assert [c.key for c in place.ledger.campaigns.with_work({}, START)] == [KEY]
+    place.ledger.dags.ended(place.dag.id, [], START + 70, "alice@node")
+    assert place.ledger.campaigns.with_work({}, START) == []
 
 
 def test_resubmit_of_an_abandoned_campaign_waits_until_its_dags_have_left_the_queue(place):
     place.granted(RequestKind.ABANDON)
     number = place.ask(RequestKind.RESUBMIT, "b000")
-    place.ledger.dag_ended(place.dag.id, [], START + 70, "alice@node")
+    place.ledger.dags.ended(place.dag.id, [], START + 70, "alice@node")
     place.grant()
     assert place.answer(number)[0]
     assert place.campaign.state is CampaignState.ACTIVE
@@ -358,7 +359,7 @@ def test_a_later_wish_does_not_overtake_one_that_waits(place, later):
     first, second = place.ask(RequestKind.RESUBMIT), place.ask(later)
     place.grant()
     assert (place.answer(first), place.answer(second)) == (None, None)
-    place.ledger.dag_ended(place.dag.id, [], START + 70, "alice@node")
+    place.ledger.dags.ended(place.dag.id, [], START + 70, "alice@node")
     place.grant()
     assert place.answer(first)[0]
     assert place.answer(second)[0]
@@ -377,7 +378,7 @@ def test_an_abandonment_that_cannot_be_written_down_removes_nothing(place, monke
 
 
 def test_abandoning_a_failed_dag_leaves_it_so_and_the_campaign_open(place):
-    place.ledger.dag_ended(place.dag.id, [], START + 10)
+    place.ledger.dags.ended(place.dag.id, [], START + 10)
     assert place.granted(RequestKind.ABANDON, "b000")[0]
     assert (place.dag.state, place.dag.removed_by) == (DagState.REMOVED, "alice@node")
     assert place.campaign.state is CampaignState.ACTIVE
@@ -405,23 +406,23 @@ def test_a_request_that_was_cut_short_before_its_answer_is_done_again_and_answer
         raise KeyboardInterrupt
 
     if kind is RequestKind.RESUBMIT:
-        place.ledger.dag_ended(place.dag.id, [], START + 10)
+        place.ledger.dags.ended(place.dag.id, [], START + 10)
     number = place.ask(kind)
     with monkeypatch.context() as cut:
-        cut.setattr(place.ledger, "answer", dies)
+        cut.setattr(place.ledger.requests, "answer", dies)
         with pytest.raises(KeyboardInterrupt):
             place.grant()
     if kind is RequestKind.ABANDON:
-        place.ledger.dag_ended(place.dag.id, [], START + 70, "alice@node")
+        place.ledger.dags.ended(place.dag.id, [], START + 70, "alice@node")
     again = RequestHandler(place.ledger, place.launcher, *place.others)
-    for request in place.ledger.requests():
+    for request in place.ledger.requests.waiting():
         again.grant(request, START + 80)
     assert place.answer(number)[0]
 
 
 def test_what_was_done_for_one_campaign_is_told_though_another_had_to_wait(place):
     stream = place.config.calibrations[OTHER.calibration].stream_path
-    place.ledger.latch(OTHER, stream, RUN, "running", START)
+    place.ledger.campaigns.latch(OTHER, stream, RUN, "running", START)
     place.pool.silent = True
     number = place.ask(RequestKind.ABANDON)
     place.grant()
@@ -436,7 +437,7 @@ def test_what_was_done_for_one_campaign_is_told_though_another_had_to_wait(place
 
 def test_trouble_with_one_campaign_is_told_and_stops_no_other(place):
     stream = place.config.calibrations[OTHER.calibration].stream_path
-    place.ledger.latch(OTHER, stream, RUN, "running", START)
+    place.ledger.campaigns.latch(OTHER, stream, RUN, "running", START)
     blocked = place.launcher.renderer.run_dir(OTHER)
     blocked.parent.mkdir()
     blocked.write_text("a file where a folder should be")
@@ -456,12 +457,12 @@ def test_an_unknown_name_is_refused_in_words(place):
 def test_an_alcareco_that_was_left_out_is_set_aside_and_what_it_held_waits_again(place):
     campaign, dag = place.campaign, place.dag
     for node in ("RECO_0000", "ALCA_0000"):
-        place.ledger.node_done(dag.id, node, Lumis.span(1, 3), 3, START)
+        place.ledger.dags.node_done(dag.id, node, Lumis.span(1, 3), 3, START)
     without = HarvestRecord(frozenset(), EMPTY, 0, START, left_out=frozenset([0]))
-    place.ledger.record_harvest(dag.id, campaign.id, without)
-    place.ledger.dag_ended(dag.id, None, START)
+    place.ledger.payloads.record(dag.id, campaign.id, without)
+    place.ledger.dags.ended(dag.id, None, START)
     (place.run_dir / "apJob000").mkdir()
-    [reco] = place.ledger.unused(campaign.id)[0].recos.values()
+    [reco] = place.ledger.retries.unused(campaign.id)[0].recos.values()
     witness = place.run_dir / f"{reco.output}_job.txt"
     witness.touch()
     granted, words = place.granted(RequestKind.RESUBMIT, everything=True)
@@ -476,7 +477,7 @@ def test_an_alcareco_that_was_left_out_is_set_aside_and_what_it_held_waits_again
 
 
 def test_the_window_is_open_again_for_what_a_person_asks_to_have_again(place):
-    place.ledger.dag_ended(place.dag.id, [], START)
+    place.ledger.dags.ended(place.dag.id, [], START)
     place.ask(RequestKind.RESUBMIT)
     place.grant()
     assert place.campaign.asked_at == START + 60

@@ -110,7 +110,7 @@ class Site:
     @property
     def campaign(self):
         with Ledger(self.ledger_file) as ledger:
-            [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+            [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
             return campaign
 
     def copy_ledger(self):
@@ -211,8 +211,8 @@ def test_a_dag_in_the_queue_of_the_same_number_is_not_adopted_if_it_has_other_fi
     """Should the ledger have given the number again before anybody looked."""
     older.appear(4)
     with Ledger(older.ledger_file) as ledger:
-        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
-        ledger.plan_dag(campaign.id, 1, 1, [], "given again", older.now)
+        [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
+        ledger.dags.plan(campaign.id, 1, 1, [], "given again", older.now)
     older.cycle(opened=Ledger)
     assert older.raw_files() == {0: ["f1", "f2"], 1: ["f3"], 2: ["f3", "f4"]}
     [problem] = [p for p in older.status.problems if p.kind is ProblemKind.OVERLAP]
@@ -273,7 +273,7 @@ def test_a_rebuilt_ledger_has_each_raw_file_in_one_dag_and_names_the_others(olde
     older.ledger_file.unlink()
     older.cycle(times=1)
     with older.ledger() as ledger:
-        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
         held = {d.number: sorted(p[-7:-5] for p in _paths(ledger, d)) for d in campaign.dags}
         assert held == {0: ["f1", "f2"], 2: ["f3", "f4"]}
         assert campaign.waiting == ()
@@ -281,7 +281,7 @@ def test_a_rebuilt_ledger_has_each_raw_file_in_one_dag_and_names_the_others(olde
 
 
 def _paths(ledger, dag):
-    return [path for paths in ledger.inputs(dag.id).values() for path in paths]
+    return [path for paths in ledger.dags.inputs(dag.id).values() for path in paths]
 
 
 def test_a_directory_that_is_a_copy_of_another_ones_is_no_dag_of_its_own(site):
@@ -291,7 +291,7 @@ def test_a_directory_that_is_a_copy_of_another_ones_is_no_dag_of_its_own(site):
     shutil.copytree(site.runs / "dag000", site.runs / "dag007")
     site.ledger_file.unlink()
     with site.ledger() as ledger:
-        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
         assert [d.number for d in campaign.dags] == [0]
 
 
@@ -315,5 +315,5 @@ def test_a_payload_of_before_that_counts_twice_has_its_campaign_harvested_again(
     del record["overlaps"]
     write_json(made / HARVEST_RECORD, {**record, "inputs": ["apJob000", "apJob005"]})
     with site.ledger() as ledger:
-        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
         assert list(campaign.unharvested) == [0]

@@ -13,8 +13,7 @@ from condorloop.dagman import destination_memory
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.ledger import schema
-from condorloop.ledger.queries.campaigns import LedgerView
-from condorloop.ledger.store import Ledger
+from condorloop.ledger.store import Ledger, LedgerReader
 from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import read_json, write_json
@@ -63,7 +62,7 @@ def ledger(trial):
 
 
 def tags(ledger):
-    return {name: set(each.destination.tags) for name, each in ledger.destinations().items()}
+    return {name: set(each.destination.tags) for name, each in ledger.destinations.all().items()}
 
 
 def write_dags(loaded, *runs):
@@ -87,9 +86,9 @@ def manifests(loaded, run):
 def test_the_first_destination_is_remembered(ledger, trial):
     destination_memory.take_up(ledger, trial, START)
     assert tags(ledger)[KEY.calibration] == {"Ped_trial"}
-    assert ledger.destinations().keys() == trial.calibrations.keys()
-    with LedgerView(ledger.path) as view:
-        assert view.destinations()[KEY.calibration].source == str(TOP / "calibrationYAML")
+    assert ledger.destinations.all().keys() == trial.calibrations.keys()
+    with LedgerReader(ledger.path) as view:
+        assert view.destinations.all()[KEY.calibration].source == str(TOP / "calibrationYAML")
 
 
 def test_another_tag_is_refused_and_the_first_one_stays(ledger, trial, real):
@@ -133,7 +132,7 @@ def test_another_folder_with_the_same_destinations_is_taken_over_and_logged(ledg
     destination_memory.take_up(ledger, trial, START)
     caplog.set_level(logging.INFO)
     destination_memory.take_up(ledger, replace(trial, folder=TOP / "moved"), START)
-    assert ledger.destinations()[KEY.calibration].source == str(TOP / "moved")
+    assert ledger.destinations.all()[KEY.calibration].source == str(TOP / "moved")
     assert any("moved" in record.getMessage() for record in caplog.records)
     assert tags(ledger)[KEY.calibration] == {"Ped_trial"}
 
@@ -159,7 +158,7 @@ def test_a_ledger_of_the_version_before_takes_them_from_the_newest_manifest(tria
     write_dags(real, RUN.number - 1)
     write_dags(trial, RUN.number)
     with open_ledger(path, real.calibrations, START) as ledger:
-        assert ledger.destinations() == {}
+        assert ledger.destinations.all() == {}
         with pytest.raises(DestinationChanged, match="Ped_trial") as refused:
             destination_memory.take_up(ledger, real, START)
         assert str(manifests(trial, RUN.number)[-1]) in str(refused.value)
@@ -187,11 +186,11 @@ def test_a_ledger_of_the_version_before_is_brought_up_to_date(trial):
     path = trial.site.work_dir / LEDGER
     older_ledger(path)
     with Ledger(path) as ledger:
-        assert ledger._meta("schema_version") == str(schema.SCHEMA_VERSION)
-        assert ledger.destinations() == {}
-        [request] = ledger.requests()
+        assert ledger.connection.meta("schema_version") == str(schema.SCHEMA_VERSION)
+        assert ledger.destinations.all() == {}
+        [request] = ledger.requests.waiting()
         assert not request.accept_destination
-        assert ledger.has(KEY)
+        assert ledger.campaigns.has(KEY)
 
 
 @pytest.mark.parametrize("lost", ["gone", "damaged"])
@@ -269,7 +268,7 @@ def test_a_reload_with_another_destination_is_refused_and_says_what_to_type(
 def test_a_calibration_that_a_reload_brings_is_remembered(ledger, trial):
     destination_memory.take_up(ledger, only(trial, OTHER), START)
     destination_memory.take_up(ledger, trial, START)
-    assert ledger.destinations()[KEY.calibration] == Remembered(
+    assert ledger.destinations.all()[KEY.calibration] == Remembered(
         configured(trial)[KEY.calibration].destination, str(trial.folder)
     )
 

@@ -31,10 +31,10 @@ def ended(site):
     """The DAG that ran has left the queue without a word."""
     work_dir = site.site.work_dir
     with Ledger(work_dir / "condorloop.db") as ledger:
-        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
         [dag] = [d for d in campaign.dags if d.label == "b002"]
-        ledger.dag_ended(dag.id, [], START + 100)
-        summary = ledger.summary(campaign.id)
+        ledger.dags.ended(dag.id, [], START + 100)
+        summary = ledger.status.summary(campaign.id)
     file = dag_file(run_dir(work_dir, KEY.calibration, KEY.run), 2)
     file.with_name(f"{file.name}.dagman.out").write_text("starting\nERROR: no room for its log\n")
     return site, summary

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import sqlite3
+from unittest.mock import patch
 
 import jsonschema
 import pytest
@@ -16,6 +17,7 @@ from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.history import search as finding
 from condorloop.history.ledger_search import LedgerSearch
 from condorloop.history.search_terms import Kind, meanings
+from condorloop.ledger.connection import Connection
 from condorloop.ledger.store import Ledger
 from condorloop.model.lumi_fates import LumiState
 from condorloop.rundir.layout import run_dir
@@ -131,10 +133,10 @@ def test_a_job_is_told_with_its_end_in_words(site):
 
 def test_an_earlier_dagman_of_a_rescued_dag_is_found(site):
     with Ledger(site.site.work_dir / "condorloop.db") as ledger:
-        [campaign] = ledger.campaigns_of(RUN.number, KEY.calibration)
+        [campaign] = ledger.campaigns.of_run(RUN.number, KEY.calibration)
         failed = next(d for d in campaign.dags if d.label == "b001")
-        ledger.plan_rescue(failed.id, {})
-        ledger.dag_submitted(failed.id, 55, START + 95)
+        ledger.dags.plan_rescue(failed.id, {})
+        ledger.dags.submitted(failed.id, 55, START + 95)
     folder = site.site.work_dir / KEY.calibration / f"run{KEY.run}" / "dag001"
     log = "000 (050.000.000) 2026-09-21 14:13:26 Job submitted\n...\n"
     (folder / f"run{KEY.run}_dag001.dag.dagman.log").write_text(log)
@@ -184,29 +186,30 @@ def test_the_json_follows_its_schema(site):
 def test_markup_and_escapes_in_names_have_no_effect(site):
     odd = f"{FOLDER}/[red]x\x1b[31m\n.root"
     with Ledger(site.site.work_dir / "condorloop.db") as ledger:
-        ledger.add_files(STREAM, RUN.number, {odd: 1}, START)
+        ledger.raw_files.add(STREAM, RUN.number, {odd: 1}, START)
     assert "[red]x\\x1b[31m\\n.root" in said(site, "[red]x")
 
 
 def test_more_than_a_screenful_says_so(site):
     many = {f"{FOLDER}/many{n}.root": 1 for n in range(finding.MOST)}
     with Ledger(site.site.work_dir / "condorloop.db") as ledger:
-        ledger.add_files(STREAM, RUN.number, many, START)
+        ledger.raw_files.add(STREAM, RUN.number, many, START)
     found = finding.find(site, "many")
     assert (len(found.hits), found.more) == (finding.MOST, True)
     assert "… and more" in said(site, "many")
 
 
-class Planned(LedgerSearch):
-    """A ledger that keeps how its queries are carried out."""
+class Planned:
+    """The rows of a connection, and how its queries are carried out."""
 
-    plans: list[str]
+    def __init__(self, connection: Connection) -> None:
+        self._rows = connection.rows
+        self.plans: list[str] = []
 
-    def _all(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        self.plans = getattr(self, "plans", [])
-        plan = super()._all(f"EXPLAIN QUERY PLAN {sql}", *values)
+    def __call__(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        plan = self._rows(f"EXPLAIN QUERY PLAN {sql}", *values)
         self.plans += [row["detail"] for row in plan]
-        return super()._all(sql, *values)
+        return self._rows(sql, *values)
 
 
 @pytest.mark.parametrize(
@@ -225,9 +228,11 @@ class Planned(LedgerSearch):
     ],
 )
 def test_a_search_reads_no_table_from_its_beginning_to_its_end(site, search):
-    with Planned(site.site.work_dir / "condorloop.db") as ledger:
-        assert search(ledger)
-        scans = [p for p in ledger.plans if p.startswith("SCAN") and "INDEX" not in p]
+    with LedgerSearch(site.site.work_dir / "condorloop.db") as ledger:
+        planned = Planned(ledger.connection)
+        with patch.object(ledger.connection, "rows", planned):
+            assert search(ledger)
+        scans = [p for p in planned.plans if p.startswith("SCAN") and "INDEX" not in p]
         assert scans == []
 
 
@@ -236,7 +241,7 @@ def test_a_file_is_found_in_whichever_folder_it_is(site):
     with Ledger(site.site.work_dir / "condorloop.db") as ledger:
         for number, folder in enumerate(folders):
             files = {f"{folder}/f{i}-{number}.root": 1 for i in range(3)}
-            ledger.add_files(f"/eos/{number}", 1, files, START)
+            ledger.raw_files.add(f"/eos/{number}", 1, files, START)
         for number, folder in enumerate(folders):
             with LedgerSearch(ledger.path) as search:
                 name = f"f1-{number}.root"
@@ -250,7 +255,7 @@ def test_a_payload_is_found_by_the_hash_of_any_of_its_iovs(tmp_path):
     runs = run_dir(site.site.work_dir, KEY.calibration, KEY.run)
     first, second = "ab" * 20, "cd" * 20
     with Ledger(site.site.work_dir / "condorloop.db") as ledger:
-        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
         [dag] = [d for d in campaign.dags if d.label == "b002"]
         dag_id = f"{ledger.id}/{KEY.calibration}/{KEY.run}/{dag.number}"
         made = runs / "harvestJob002"

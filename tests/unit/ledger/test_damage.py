@@ -8,15 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condorloop.ledger.connection import ledger_error
-from condorloop.ledger.damage import is_damage
-from condorloop.ledger.queries.campaigns import LedgerView
-from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
+from condorloop.ledger.health.damage import is_damage
+from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError, LedgerReader
 from condorloop.recovery.rebuild import open_ledger
 from tests.unit.examples import KEY, RUN, START, config
 
 
 def latch(ledger):
-    ledger.latch(KEY, "/eos/cms/RAW", RUN, "running", START)
+    ledger.campaigns.latch(KEY, "/eos/cms/RAW", RUN, "running", START)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("whole") / "condorloop.db"
     with Ledger(path) as ledger:
         latch(ledger)
-        ledger.add_files("/eos/cms/RAW", RUN.number, {"/a": 1}, START)
+        ledger.raw_files.add("/eos/cms/RAW", RUN.number, {"/a": 1}, START)
     return path
 
 
@@ -157,7 +156,7 @@ def test_a_damaged_ledger_is_kept_aside_and_rebuilt(tmp_path, path, damage):
 def test_what_a_newer_condorloop_has_written_is_no_damage(path, change):
     with_statements(path, "UPDATE meta SET value = '99' WHERE key = 'schema_version'", change)
     written = path.read_bytes()
-    for opened in (Ledger, LedgerView):
+    for opened in (Ledger, LedgerReader):
         with pytest.raises(LedgerError, match="schema version 99") as refused:
             opened(path)
         assert not isinstance(refused.value, LedgerDamaged)
@@ -182,9 +181,9 @@ def test_whatever_bytes_are_damaged_a_ledger_can_be_read_and_written_or_is_damag
     scratch.write_bytes((content[:at] + values + content[at + len(values) :])[: len(content)])
     try:
         with Ledger(scratch) as ledger:
-            ledger.hold_calibration("EcalPedestals", "alice", START)
-            ledger.campaigns({})
-            ledger.summaries(0.0)
+            ledger.campaigns.hold_calibration("EcalPedestals", "alice", START)
+            ledger.campaigns.with_work({})
+            ledger.status.summaries(0.0)
     except LedgerDamaged as refused:
         said = str(refused)
     else:

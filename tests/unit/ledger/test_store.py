@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.history.ledger_reader import LedgerStories
-from condorloop.ledger.queries.campaigns import LedgerView
-from condorloop.ledger.requests import Requests
 from condorloop.ledger.retries import SET_BACK
-from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
+from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError, LedgerReader, open_requests
 from condorloop.model.campaign import Alcareco, CampaignKey, Probe, Statistics
 from condorloop.model.enums import (
     ASKED,
@@ -50,27 +48,27 @@ def ledger(path):
 
 
 def latch(ledger, key=KEY, stream=STREAM, run=RUN):
-    ledger.latch(key, stream, run, "running", START)
+    ledger.campaigns.latch(key, stream, run, "running", START)
 
 
 def add_good(ledger, *paths, probe=GOOD):
-    ledger.add_files(STREAM, RUN.number, dict.fromkeys(paths, 1000), START + 1)
+    ledger.raw_files.add(STREAM, RUN.number, dict.fromkeys(paths, 1000), START + 1)
     state = FileState.BAD if probe.error else FileState.GOOD
     for path in paths:
-        ledger.record_probe(path, state, probe, START + 2)
+        ledger.raw_files.probed(path, state, probe, START + 2)
 
 
 def to_probe(ledger):
-    return ledger.files_to_probe(STREAM, RUN.number)
+    return ledger.raw_files.to_probe(STREAM, RUN.number)
 
 
 def only(ledger):
-    [campaign] = ledger.campaigns({})
+    [campaign] = ledger.campaigns.with_work({})
     return campaign
 
 
 def plan(ledger, nodes, number=0):
-    return ledger.plan_dag(only(ledger).id, number, number, nodes, "because", START)
+    return ledger.dags.plan(only(ledger).id, number, number, nodes, "because", START)
 
 
 def test_a_good_file_waits_in_every_campaign_that_reads_its_stream(ledger):
@@ -78,7 +76,7 @@ def test_a_good_file_waits_in_every_campaign_that_reads_its_stream(ledger):
     latch(ledger, CampaignKey("SiStripBad", RUN.number))
     latch(ledger, CampaignKey("Other", RUN.number), stream="/eos/other")
     add_good(ledger, "/a")
-    waiting = {c.key.calibration: len(c.waiting) for c in ledger.campaigns({})}
+    waiting = {c.key.calibration: len(c.waiting) for c in ledger.campaigns.with_work({})}
     assert waiting == {"EcalPedestals": 1, "SiStripBad": 1, "Other": 0}
 
 
@@ -86,8 +84,8 @@ def test_files_that_were_known_before_a_latch_wait_in_it(ledger):
     latch(ledger)
     add_good(ledger, "/a")
     latch(ledger, CampaignKey("SiStripBad", RUN.number))
-    assert [len(c.waiting) for c in ledger.campaigns({})] == [1, 1]
-    assert all(c.seen == Lumis.span(1, 5) for c in ledger.campaigns({}))
+    assert [len(c.waiting) for c in ledger.campaigns.with_work({})] == [1, 1]
+    assert all(c.seen == Lumis.span(1, 5) for c in ledger.campaigns.with_work({}))
 
 
 def test_a_file_waits_until_it_is_in_a_batch(ledger):
@@ -99,20 +97,20 @@ def test_a_file_waits_until_it_is_in_a_batch(ledger):
 
 def test_the_tries_of_a_file_are_counted_until_it_is_good(ledger):
     latch(ledger)
-    ledger.add_files(STREAM, RUN.number, {"a": 1}, START)
-    assert ledger.tries("a") == ledger.tries("never seen") == (0, False)
+    ledger.raw_files.add(STREAM, RUN.number, {"a": 1}, START)
+    assert ledger.raw_files.tries("a") == ledger.raw_files.tries("never seen") == (0, False)
     for tries in (1, 2):
-        ledger.record_probe("a", FileState.NEW, Probe(EMPTY, 0, "on its way"), START + tries)
-        assert ledger.tries("a") == (tries, False)
-    ledger.record_probe("a", FileState.GOOD, GOOD, START + 3)
-    assert ledger.tries("a") == (0, False)
+        ledger.raw_files.probed("a", FileState.NEW, Probe(EMPTY, 0, "on its way"), START + tries)
+        assert ledger.raw_files.tries("a") == (tries, False)
+    ledger.raw_files.probed("a", FileState.GOOD, GOOD, START + 3)
+    assert ledger.raw_files.tries("a") == (0, False)
 
 
 def test_a_bad_file_never_waits(ledger):
     latch(ledger)
     add_good(ledger, "/a", probe=Probe(EMPTY, 0, "broken"))
     assert only(ledger).waiting == ()
-    [summary] = ledger.summaries(0)
+    [summary] = ledger.status.summaries(0)
     assert summary.bad_files == {"/a": "broken"}
 
 
@@ -120,14 +118,14 @@ def test_a_bad_file_of_another_size_is_probed_again(ledger):
     latch(ledger)
     add_good(ledger, "/a", probe=Probe(EMPTY, 0, "broken"))
     assert to_probe(ledger) == {}
-    ledger.add_files(STREAM, RUN.number, {"/a": 2000}, START + 3)
+    ledger.raw_files.add(STREAM, RUN.number, {"/a": 2000}, START + 3)
     assert to_probe(ledger) == {"/a": 0}
 
 
 def test_a_good_file_that_nobody_has_read_is_probed_again_when_it_is_replaced(ledger):
     latch(ledger)
     add_good(ledger, "/a")
-    ledger.add_files(STREAM, RUN.number, {"/a": 2000}, START + 3)
+    ledger.raw_files.add(STREAM, RUN.number, {"/a": 2000}, START + 3)
     assert to_probe(ledger) == {"/a": 0}
     assert only(ledger).waiting == ()
 
@@ -136,10 +134,10 @@ def test_a_file_that_is_replaced_after_it_was_read_stays_in_its_dag_and_is_named
     latch(ledger)
     add_good(ledger, "/a")
     plan(ledger, [reco("/a")])
-    ledger.add_files(STREAM, RUN.number, {"/a": 2000}, START + 3)
+    ledger.raw_files.add(STREAM, RUN.number, {"/a": 2000}, START + 3)
     assert to_probe(ledger) == {}
     assert only(ledger).waiting == ()
-    [summary] = ledger.summaries(0)
+    [summary] = ledger.status.summaries(0)
     assert summary.bad_files == {
         "/a": "replaced after it was read: it had 1000 bytes, now 2000"
     }  # fmt: skip
@@ -148,39 +146,39 @@ def test_a_file_that_is_replaced_after_it_was_read_stays_in_its_dag_and_is_named
 def test_nothing_waits_for_a_file_that_is_gone_until_it_comes_back(ledger):
     latch(ledger)
     add_good(ledger, "/good")
-    ledger.add_files(STREAM, RUN.number, {"/new": 1}, START)
-    ledger.set_gone(["/good", "/new"], True)
+    ledger.raw_files.add(STREAM, RUN.number, {"/new": 1}, START)
+    ledger.raw_files.set_gone(["/good", "/new"], True)
     assert (only(ledger).waiting, only(ledger).probing, to_probe(ledger)) == ((), 0, {})
-    assert ledger.gone_files(STREAM, RUN.number) == {"/good", "/new"}
-    ledger.set_gone(["/good", "/new"], False)
+    assert ledger.raw_files.gone(STREAM, RUN.number) == {"/good", "/new"}
+    ledger.raw_files.set_gone(["/good", "/new"], False)
     assert (len(only(ledger).waiting), only(ledger).probing) == (1, 1)
     assert to_probe(ledger) == {"/new": 0}
 
 
 def test_a_file_that_cannot_be_opened_is_tried_on_and_nothing_waits_for_it_for_ever(ledger):
     latch(ledger)
-    ledger.add_files(STREAM, RUN.number, {"/a": 1}, START)
+    ledger.raw_files.add(STREAM, RUN.number, {"/a": 1}, START)
     for state, probing in ((FileState.NEW, 1), (FileState.UNREADABLE, 0)):
-        ledger.record_probe("/a", state, Probe(EMPTY, 0, "not yet"), START)
+        ledger.raw_files.probed("/a", state, Probe(EMPTY, 0, "not yet"), START)
         assert only(ledger).probing == probing
     assert to_probe(ledger) == {"/a": 2}
-    [summary] = ledger.summaries(0)
+    [summary] = ledger.status.summaries(0)
     assert summary.bad_files == {"/a": "not yet"}
 
 
 def test_a_plan_of_which_nothing_was_made_leaves_no_trace(ledger):
     latch(ledger)
     add_good(ledger, "/a")
-    ledger.drop_dag(plan(ledger, [reco("/a"), ALCA]))
+    ledger.dags.forget(plan(ledger, [reco("/a"), ALCA]))
     assert len(only(ledger).waiting) == 1
-    assert ledger.next_numbers(only(ledger).id) == (0, 0, 0)
+    assert ledger.dags.next_numbers(only(ledger).id) == (0, 0, 0)
 
 
 def test_numbers_go_on_where_they_were_after_a_restart(ledger, path):
     latch(ledger)
     plan(ledger, [ALCA])
     with Ledger(path) as again:
-        assert again.next_numbers(only(again).id) == (1, 1, 1)
+        assert again.dags.next_numbers(only(again).id) == (1, 1, 1)
         assert again.id == ledger.id
 
 
@@ -188,9 +186,9 @@ def test_a_dag_goes_from_planned_to_done(ledger):
     latch(ledger)
     dag_id = plan(ledger, [reco(), ALCA])
     assert only(ledger).dags[0].state is DagState.PLANNED
-    ledger.dag_submitted(dag_id, 17, START)
+    ledger.dags.submitted(dag_id, 17, START)
     assert (only(ledger).dags[0].state, only(ledger).dags[0].cluster) == (DagState.ACTIVE, 17)
-    ledger.dag_ended(dag_id, None, START)
+    ledger.dags.ended(dag_id, None, START)
     assert only(ledger).dags == ()
 
 
@@ -198,15 +196,15 @@ def test_failed_nodes_are_remembered_until_they_are_rescued(ledger):
     latch(ledger)
     add_good(ledger, "/a")
     dag_id = plan(ledger, [reco("/a"), ALCA])
-    ledger.dag_submitted(dag_id, 17, START)
+    ledger.dags.submitted(dag_id, 17, START)
     why = FailedNode("RECO_0000", 84, "cannot be read", {"/a": 3})
-    ledger.dag_ended(dag_id, [why], START)
+    ledger.dags.ended(dag_id, [why], START)
     [dag] = only(ledger).dags
     assert (dag.state, dag.failed_nodes) == (DagState.FAILED, ("RECO_0000",))
     assert dag.blames == {"RECO_0000": {"/a": 3}}
-    [summary] = ledger.summaries(0)
+    [summary] = ledger.status.summaries(0)
     assert summary.errors == {"b000 RECO_0000": "exit 84: cannot be read"}
-    ledger.plan_rescue(dag_id, {})
+    ledger.dags.plan_rescue(dag_id, {})
     [dag] = only(ledger).dags
     assert (dag.state, dag.failed_nodes, dag.rescues) == (DagState.PLANNED, (), 1)
 
@@ -214,10 +212,10 @@ def test_failed_nodes_are_remembered_until_they_are_rescued(ledger):
 def test_a_dag_that_a_person_removed_is_not_one_that_failed(ledger):
     latch(ledger)
     dag_id = plan(ledger, [reco()])
-    ledger.dag_ended(dag_id, [], START, removed_by="alice")
+    ledger.dags.ended(dag_id, [], START, removed_by="alice")
     [dag] = only(ledger).dags
     assert (dag.state, dag.removed_by) == (DagState.REMOVED, "alice")
-    ledger.plan_resubmission(dag_id)
+    ledger.dags.plan_resubmission(dag_id)
     [dag] = only(ledger).dags
     assert (dag.state, dag.removed_by, dag.rescues) == (DagState.PLANNED, "", 0)
 
@@ -234,47 +232,47 @@ def two_recos_and_their_alca(ledger):
 
 
 def read_again(ledger, path="/a"):
-    ledger.record_probe(path, FileState.GOOD, GOOD, START + 2)
+    ledger.raw_files.probed(path, FileState.GOOD, GOOD, START + 2)
 
 
 def give_up(ledger, dag_id, node, *paths):
     """Blame files away from a node until they are given up, each time after they came back."""
     for _ in range(SET_BACK):
-        ledger.plan_rescue(dag_id, {node: list(paths)})
+        ledger.dags.plan_rescue(dag_id, {node: list(paths)})
         for path in paths:
             read_again(ledger, path)
-        number, batch, _ = ledger.next_numbers(only(ledger).id)
+        number, batch, _ = ledger.dags.next_numbers(only(ledger).id)
         nodes = [replace(reco(*paths, name=node), child="ALCA_0009", output="again")]
-        dag_id = ledger.plan_dag(only(ledger).id, batch, number, nodes, "again", START)
-    ledger.plan_rescue(dag_id, {node: list(paths)})
+        dag_id = ledger.dags.plan(only(ledger).id, batch, number, nodes, "again", START)
+    ledger.dags.plan_rescue(dag_id, {node: list(paths)})
     return dag_id
 
 
 def test_a_file_that_keeps_failing_is_set_back_and_probed_again(ledger):
     """Its node goes on without it; it is in a later batch when it can be read."""
     dag_id = two_recos_and_their_alca(ledger)
-    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
-    assert ledger.dropped(dag_id) == {"RECO_0000": {"/a"}}
-    assert {n.name for n in ledger.unfinished_nodes(dag_id)} == {
+    ledger.dags.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    assert ledger.dags.dropped(dag_id) == {"RECO_0000": {"/a"}}
+    assert {n.name for n in ledger.dags.unfinished_nodes(dag_id)} == {
         *("RECO_0000", "RECO_0001", "ALCA_0000"),
     }
     campaign = only(ledger)
     assert (campaign.quarantined, campaign.set_back, campaign.waiting) == ((), ("/a",), ())
     assert to_probe(ledger) == {"/a": 0}
-    [summary] = ledger.summaries(0)
+    [summary] = ledger.status.summaries(0)
     assert summary.bad_files == {"/a": "jobs kept failing on it; it is read again when it can be"}
     read_again(ledger)
     campaign = only(ledger)
     assert [w.file.path for w in campaign.waiting] == ["/a"]
     assert campaign.set_back == ()
     plan(ledger, [reco("/a")], number=1)
-    assert ledger.dropped(dag_id) == {"RECO_0000": {"/a"}}
+    assert ledger.dags.dropped(dag_id) == {"RECO_0000": {"/a"}}
 
 
 def test_what_a_node_went_on_without_is_told_apart_from_what_it_gave_up(ledger, path):
     """The file that was set back waits in the story, too, and its LS are those of a bad file."""
     dag_id = two_recos_and_their_alca(ledger)
-    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    ledger.dags.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
     with LedgerStories(path) as stories:
         [story] = stories.stories(RUN.number)
     [node] = [n for n in story.dags[0].nodes if n.name == "RECO_0000"]
@@ -300,32 +298,34 @@ def test_a_file_that_is_set_back_by_one_campaign_is_not_taken_from_another(ledge
     spot = CampaignKey("BeamSpot", RUN.number)
     dag_id = two_recos_and_their_alca(ledger)
     latch(ledger, spot)
-    [other] = ledger.campaigns_of(RUN.number, spot.calibration)
-    theirs = ledger.plan_dag(other.id, 0, 0, [reco("/a", "/b", "/c")], "", START)
-    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    [other] = ledger.campaigns.of_run(RUN.number, spot.calibration)
+    theirs = ledger.dags.plan(other.id, 0, 0, [reco("/a", "/b", "/c")], "", START)
+    ledger.dags.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
     read_again(ledger)
-    waiting = {c.key.calibration: [w.file.path for w in c.waiting] for c in ledger.campaigns({})}
+    waiting = {
+        c.key.calibration: [w.file.path for w in c.waiting] for c in ledger.campaigns.with_work({})
+    }
     assert waiting == {KEY.calibration: ["/a"], spot.calibration: []}
-    assert ledger.unfinished_nodes(theirs)
-    assert ledger.dropped(theirs) == {}
+    assert ledger.dags.unfinished_nodes(theirs)
+    assert ledger.dags.dropped(theirs) == {}
 
 
 def test_a_file_is_not_blamed_for_a_node_that_goes_on_without_it(ledger):
     dag_id = two_recos_and_their_alca(ledger)
     why = FailedNode("RECO_0000", 84, "cannot be read", {"/a": 3, "/b": 1})
-    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
-    ledger.dag_ended(dag_id, [why], START)
+    ledger.dags.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
+    ledger.dags.ended(dag_id, [why], START)
     assert only(ledger).dags[0].blames == {"RECO_0000": {"/b": 1}}
-    ledger.retry_files(only(ledger).id)
+    ledger.retries.retry_files(only(ledger).id)
     assert only(ledger).dags[0].blames == {"RECO_0000": {"/b": 1}}
 
 
 def test_a_node_that_has_no_input_left_is_not_waited_for(ledger):
     dag_id = two_recos_and_their_alca(ledger)
-    ledger.plan_rescue(dag_id, {"RECO_0001": ["/c"]})
-    assert {n.name for n in ledger.unfinished_nodes(dag_id)} == {"RECO_0000", "ALCA_0000"}
-    ledger.plan_rescue(dag_id, {"RECO_0000": ["/a", "/b"]})
-    assert ledger.unfinished_nodes(dag_id) == []
+    ledger.dags.plan_rescue(dag_id, {"RECO_0001": ["/c"]})
+    assert {n.name for n in ledger.dags.unfinished_nodes(dag_id)} == {"RECO_0000", "ALCA_0000"}
+    ledger.dags.plan_rescue(dag_id, {"RECO_0000": ["/a", "/b"]})
+    assert ledger.dags.unfinished_nodes(dag_id) == []
     assert only(ledger).set_back == ("/a", "/b", "/c")
     assert only(ledger).quarantined == ()
 
@@ -335,44 +335,46 @@ def test_files_that_were_given_up_get_another_try_when_a_person_asks(ledger):
     add_good(ledger, "/bad", probe=Probe(EMPTY, 0, "broken"))
     last = give_up(ledger, dag_id, "RECO_0000", "/a")
     read_again(ledger)
-    ledger.plan_rescue(dag_id, {"RECO_0001": ["/c"]})
-    ledger.dag_ended(dag_id, None, START)
-    assert ledger.retry_files(only(ledger).id) == 3
+    ledger.dags.plan_rescue(dag_id, {"RECO_0001": ["/c"]})
+    ledger.dags.ended(dag_id, None, START)
+    assert ledger.retries.retry_files(only(ledger).id) == 3
     assert [w.file.path for w in only(ledger).waiting] == ["/a"]
     assert only(ledger).quarantined == ()
     assert to_probe(ledger) == {"/bad": 0, "/c": 0}
-    assert ledger.dropped(last) == {"RECO_0000": {"/a"}}
+    assert ledger.dags.dropped(last) == {"RECO_0000": {"/a"}}
     plan(ledger, [reco("/a")], number=9)
-    ledger.plan_rescue(last + 1, {"RECO_0000": ["/a"]})
+    ledger.dags.plan_rescue(last + 1, {"RECO_0000": ["/a"]})
     assert only(ledger).set_back == ("/a", "/c")
 
 
 def unused(ledger):
-    return [(u.number, u.alca, u.job, sorted(u.recos)) for u in ledger.unused(only(ledger).id)]
+    return [
+        (u.number, u.alca, u.job, sorted(u.recos)) for u in ledger.retries.unused(only(ledger).id)
+    ]
 
 
 def redo_all(ledger):
-    return sum(ledger.redo(each) for each in ledger.unused(only(ledger).id))
+    return sum(ledger.retries.redo(each) for each in ledger.retries.unused(only(ledger).id))
 
 
 def made(ledger, *names):
     dag_id = two_recos_and_their_alca(ledger)
     for name in names:
-        ledger.node_done(dag_id, name, Lumis.span(1, 5), 1, START)
+        ledger.dags.node_done(dag_id, name, Lumis.span(1, 5), 1, START)
     return dag_id
 
 
 def test_a_reco_output_that_an_alca_gave_up_can_be_made_again(ledger):
     dag_id = made(ledger, "RECO_0000", "RECO_0001")
-    ledger.plan_rescue(dag_id, {"ALCA_0000": ["two"]})
+    ledger.dags.plan_rescue(dag_id, {"ALCA_0000": ["two"]})
     assert only(ledger).quarantined == ("two",)
     assert unused(ledger) == []  # it is planned, and reads its files
-    ledger.dag_ended(dag_id, None, START)
+    ledger.dags.ended(dag_id, None, START)
     assert unused(ledger) == [(0, "ALCA_0000", None, ["RECO_0001"])]
     assert redo_all(ledger) == 1
     assert [w.file.path for w in only(ledger).waiting] == ["/c"]
     assert only(ledger).quarantined == ()
-    assert ledger.dropped(dag_id) == {"RECO_0001": {"/c"}, "ALCA_0000": {"two"}}
+    assert ledger.dags.dropped(dag_id) == {"RECO_0001": {"/c"}, "ALCA_0000": {"two"}}
     assert unused(ledger) == []
 
 
@@ -381,13 +383,13 @@ LEFT_OUT = HarvestRecord(frozenset(), EMPTY, 0, START, left_out=frozenset([0]))
 
 def test_an_alcareco_that_was_left_out_can_be_made_again(ledger):
     dag_id = made(ledger, "RECO_0000", "RECO_0001", "ALCA_0000")
-    ledger.record_harvest(dag_id, only(ledger).id, LEFT_OUT)
-    ledger.dag_ended(dag_id, None, START)
+    ledger.payloads.record(dag_id, only(ledger).id, LEFT_OUT)
+    ledger.dags.ended(dag_id, None, START)
     assert unused(ledger) == [(0, "ALCA_0000", 0, ["RECO_0000", "RECO_0001"])]
     assert redo_all(ledger) == 3
     assert sorted(w.file.path for w in only(ledger).waiting) == ["/a", "/b", "/c"]
     assert only(ledger).quarantined == ()
-    assert ledger.unfinished_nodes(dag_id) == []
+    assert ledger.dags.unfinished_nodes(dag_id) == []
     assert unused(ledger) == []
 
 
@@ -395,29 +397,29 @@ def test_an_alcareco_that_was_left_out_for_overlap_is_not_made_again(ledger):
     """Its RAW files are in the payload: another ALCARECO has them."""
     dag_id = made(ledger, "RECO_0000", "RECO_0001", "ALCA_0000")
     shared = replace(LEFT_OUT, left_out=frozenset(), overlaps={0: "RAW file a is in apJob001"})
-    ledger.record_harvest(dag_id, only(ledger).id, shared)
-    ledger.dag_ended(dag_id, None, START)
+    ledger.payloads.record(dag_id, only(ledger).id, shared)
+    ledger.dags.ended(dag_id, None, START)
     assert unused(ledger) == []
     assert only(ledger).unharvested == {}
-    [summary] = ledger.summaries(0)
+    [summary] = ledger.status.summaries(0)
     assert summary.left_out == ()
     assert summary.overlaps == {"apJob000": "RAW file a is in apJob001"}
 
 
 def test_an_alcareco_that_another_harvest_read_later_was_not_left_out(ledger):
     dag_id = made(ledger, "ALCA_0000")
-    ledger.record_harvest(dag_id, only(ledger).id, LEFT_OUT)
-    ledger.dag_ended(dag_id, None, START)
+    ledger.payloads.record(dag_id, only(ledger).id, LEFT_OUT)
+    ledger.dags.ended(dag_id, None, START)
     later = plan(ledger, [], number=1)
     read = HarvestRecord(frozenset([0]), Lumis.span(1, 5), 1, START + 9)
-    ledger.record_harvest(later, only(ledger).id, read)
+    ledger.payloads.record(later, only(ledger).id, read)
     assert unused(ledger) == []
 
 
 def test_a_node_that_has_nothing_to_read_is_not_waited_for(ledger):
     latch(ledger)
     dag_id = plan(ledger, [replace(reco(), empty=True), ALCA])
-    assert [n.name for n in ledger.unfinished_nodes(dag_id)] == ["ALCA_0000"]
+    assert [n.name for n in ledger.dags.unfinished_nodes(dag_id)] == ["ALCA_0000"]
 
 
 def test_the_files_of_a_dag_that_was_deleted_wait_again_unless_an_alcareco_holds_them(ledger):
@@ -431,12 +433,12 @@ def test_the_files_of_a_dag_that_was_deleted_wait_again_unless_an_alcareco_holds
     ]
     dag_id = plan(ledger, nodes)
     for node in nodes[2:]:
-        ledger.node_done(dag_id, node.name, Lumis.span(1, 5), 1, START)
-    ledger.lose_dag(dag_id, frozenset(["ALCA_0000"]), START)
+        ledger.dags.node_done(dag_id, node.name, Lumis.span(1, 5), 1, START)
+    ledger.dags.lost(dag_id, frozenset(["ALCA_0000"]), START)
     assert [w.file.path for w in only(ledger).waiting] == ["/b"]
     assert list(only(ledger).unharvested) == [0]
     assert only(ledger).dags == ()
-    assert ledger.all_dags(only(ledger).id) == []
+    assert ledger.dags.all(only(ledger).id) == []
 
 
 def test_a_quarantined_file_of_a_dag_that_was_deleted_is_not_processed_twice(ledger):
@@ -444,50 +446,50 @@ def test_a_quarantined_file_of_a_dag_that_was_deleted_is_not_processed_twice(led
     last = give_up(ledger, dag_id, "RECO_0000", "/a")
     read_again(ledger)
     for lost in (dag_id, last):
-        ledger.lose_dag(lost, frozenset(), START)
+        ledger.dags.lost(lost, frozenset(), START)
     assert only(ledger).quarantined == ()
     plan(ledger, [reco("/a", "/b", "/c")], number=9)
-    assert ledger.retry_files(only(ledger).id) == 0
+    assert ledger.retries.retry_files(only(ledger).id) == 0
     assert only(ledger).waiting == ()
 
 
 def test_a_closed_campaign_of_long_ago_is_left_alone(ledger):
     latch(ledger)
-    ledger.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
+    ledger.campaigns.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
     add_good(ledger, "/late")
-    assert ledger.campaigns({}, since=RUN.start)
-    assert ledger.campaigns({}, since=RUN.start + 1) == []
+    assert ledger.campaigns.with_work({}, since=RUN.start)
+    assert ledger.campaigns.with_work({}, since=RUN.start + 1) == []
 
 
 def test_folders_are_listed_in_the_window_and_when_a_person_asks_for_them(ledger):
     latch(ledger)
     asked = START + 90_000
-    assert ledger.watched(RUN.start, asked) == {(STREAM, RUN.number): True}
-    assert ledger.watched(RUN.start + 1, asked) == {}
-    ledger.set_asked(only(ledger).id, asked)
-    assert ledger.watched(RUN.start + 1, asked) == {(STREAM, RUN.number): True}
-    assert ledger.watched(RUN.start + 1, asked + 1) == {}
+    assert ledger.raw_files.watched(RUN.start, asked) == {(STREAM, RUN.number): True}
+    assert ledger.raw_files.watched(RUN.start + 1, asked) == {}
+    ledger.campaigns.set_asked(only(ledger).id, asked)
+    assert ledger.raw_files.watched(RUN.start + 1, asked) == {(STREAM, RUN.number): True}
+    assert ledger.raw_files.watched(RUN.start + 1, asked + 1) == {}
 
 
 def test_a_campaign_that_a_person_asked_for_is_served_again(ledger):
     latch(ledger)
     add_good(ledger, "/a")
     campaign = only(ledger)
-    ledger.set_asked(campaign.id, START + 90_000)
-    ledger.set_state(campaign.id, CampaignState.COMPLETE, "", START)
+    ledger.campaigns.set_asked(campaign.id, START + 90_000)
+    ledger.campaigns.set_state(campaign.id, CampaignState.COMPLETE, "", START)
     old = RUN.start + 1
-    assert [c.id for c in ledger.campaigns({}, old, START + 90_000)] == [campaign.id]
-    assert ledger.campaigns({}, old, START + 90_001) == []
+    assert [c.id for c in ledger.campaigns.with_work({}, old, START + 90_000)] == [campaign.id]
+    assert ledger.campaigns.with_work({}, old, START + 90_001) == []
 
 
 def test_a_refusal_is_remembered_until_the_dag_is_in_the_queue(ledger):
     latch(ledger)
     dag_id = plan(ledger, [reco()])
-    ledger.set_refused(dag_id, "no such file")
+    ledger.dags.set_refused(dag_id, "no such file")
     [dag] = only(ledger).dags
     assert (dag.refused, dag.moves) == ("no such file", False)
-    ledger.dag_submitted(dag_id, 17, START)
-    ledger.set_refused(dag_id, "too late to say so")
+    ledger.dags.submitted(dag_id, 17, START)
+    ledger.dags.set_refused(dag_id, "too late to say so")
     [dag] = only(ledger).dags
     assert (dag.refused, dag.moves) == ("", True)
 
@@ -495,55 +497,55 @@ def test_a_refusal_is_remembered_until_the_dag_is_in_the_queue(ledger):
 def test_what_a_lost_harvest_read_is_harvested_again_unless_it_was_uploaded(ledger):
     latch(ledger)
     first = plan(ledger, [ALCA])
-    ledger.node_done(first, ALCA.name, Lumis.span(1, 5), 1, START)
+    ledger.dags.node_done(first, ALCA.name, Lumis.span(1, 5), 1, START)
     record = HarvestRecord(frozenset([0]), Lumis.span(1, 5), 1, harvested_at=START)
     for outcome, left in ((UploadOutcome.UPLOADED, []), (UploadOutcome.NO_ANSWER, [0])):
-        ledger.record_harvest(first, only(ledger).id, replace(record, outcome=outcome))
-        ledger.lose_dag(first, frozenset(["ALCA_0000"]), START)
+        ledger.payloads.record(first, only(ledger).id, replace(record, outcome=outcome))
+        ledger.dags.lost(first, frozenset(["ALCA_0000"]), START)
         assert list(only(ledger).unharvested) == left
 
 
 def test_a_closed_campaign_is_served_again_when_oms_says_something_else(ledger):
     latch(ledger)
     run = replace(RUN, end=START + 100, last_ls=50)
-    ledger.update_runs([run])
-    ledger.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
-    ledger.update_runs([run])
-    assert ledger.campaigns({}) == []
-    ledger.update_runs([replace(run, last_ls=60)])
+    ledger.campaigns.update_runs([run])
+    ledger.campaigns.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
+    ledger.campaigns.update_runs([run])
+    assert ledger.campaigns.with_work({}) == []
+    ledger.campaigns.update_runs([replace(run, last_ls=60)])
     assert only(ledger).revised == "its last LS is 60"
-    ledger.update_runs([replace(run, end=None)])
+    ledger.campaigns.update_runs([replace(run, end=None)])
     assert only(ledger).revised == "the run goes on"
-    ledger.update_runs([run])
-    assert ledger.campaigns({}) == []
+    ledger.campaigns.update_runs([run])
+    assert ledger.campaigns.with_work({}) == []
 
 
 def test_a_request_waits_until_it_is_answered(ledger, path):
-    with Requests(path) as requests:
+    with open_requests(path) as requests:
         asked = {"node": "b003", "everything": True, "made_by": "alice@node", "now": START}
         number = requests.ask(RequestKind.RESUBMIT, 398600, None, **asked)
         assert requests.answer_to(number) is None
-        [request] = ledger.requests()
+        [request] = ledger.requests.waiting()
         assert (request.run, request.calibration, request.node) == (398600, None, "b003")
-        ledger.answer(request.id, True, "done so", START)
+        ledger.requests.answer(request.id, True, "done so", START)
         assert requests.answer_to(number) == (True, "done so")
-    assert ledger.requests() == []
+    assert ledger.requests.waiting() == []
 
 
 def test_an_alcareco_is_unharvested_until_a_harvest_of_it_succeeds(ledger):
     latch(ledger)
     dag_id = plan(ledger, [ALCA])
     assert not only(ledger).unharvested
-    ledger.node_done(dag_id, ALCA.name, Lumis.span(1, 5), 100, START)
+    ledger.dags.node_done(dag_id, ALCA.name, Lumis.span(1, 5), 100, START)
     holds = Statistics(Lumis.span(1, 5), 100)
     assert only(ledger).unharvested == {0: Alcareco(START, holds, dag_id)}
     started = HarvestRecord(frozenset([0]), EMPTY, 0)
-    ledger.record_harvest(dag_id, only(ledger).id, started)
+    ledger.payloads.record(dag_id, only(ledger).id, started)
     holds = Statistics(Lumis.span(1, 5), 100)
     assert only(ledger).unharvested == {0: Alcareco(START, holds, dag_id)}
     assert only(ledger).dags[0].harvest_inputs == frozenset([0])
     made = replace(started, lumis=Lumis.span(1, 5), events=100, harvested_at=START)
-    ledger.record_harvest(dag_id, only(ledger).id, made)
+    ledger.payloads.record(dag_id, only(ledger).id, made)
     assert not only(ledger).unharvested
     assert only(ledger).harvested == Lumis.span(1, 5)
 
@@ -553,30 +555,30 @@ def test_the_largest_harvest_stands_whatever_order_they_come_in(ledger):
     for number, lumis in enumerate(("1-10", "1-5")):
         dag_id = plan(ledger, [], number)
         record = HarvestRecord(frozenset(), Lumis.parse(lumis), 1, harvested_at=START)
-        ledger.record_harvest(dag_id, only(ledger).id, record)
+        ledger.payloads.record(dag_id, only(ledger).id, record)
     assert only(ledger).harvested == Lumis.span(1, 10)
 
 
 def test_what_oms_says_of_a_run_is_taken_over_back_and_forth(ledger):
     latch(ledger)
     for end, last in ((START + 10, 7), (None, 8)):
-        ledger.update_runs([replace(RUN, end=end, last_ls=last)])
+        ledger.campaigns.update_runs([replace(RUN, end=end, last_ls=last)])
         assert (only(ledger).run_end, only(ledger).last_ls) == (end, last)
 
 
 def test_what_oms_does_not_tell_is_not_forgotten(ledger):
     latch(ledger)
-    ledger.update_runs([replace(RUN, last_ls=100)])
-    ledger.update_runs([replace(RUN, last_ls=None, fill=None)])
+    ledger.campaigns.update_runs([replace(RUN, last_ls=100)])
+    ledger.campaigns.update_runs([replace(RUN, last_ls=None, fill=None)])
     assert only(ledger).last_ls == 100
-    assert ledger.summaries(0)[0].fill == RUN.fill
+    assert ledger.status.summaries(0)[0].fill == RUN.fill
 
 
 def test_a_ledger_that_cannot_be_written_keeps_what_it_has(ledger, path):
     latch(ledger)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    ledger._db.execute("PRAGMA busy_timeout = 0")
+    ledger.connection.execute("PRAGMA busy_timeout = 0")
     with pytest.raises(LedgerError, match=r"condorloop\.db: database is locked"):
         add_good(ledger, "/a")
     other.execute("ROLLBACK")
@@ -587,8 +589,8 @@ def test_a_ledger_that_cannot_be_written_keeps_what_it_has(ledger, path):
 
 def test_a_closed_campaign_is_served_again_only_when_a_file_waits(ledger):
     latch(ledger)
-    ledger.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
-    assert ledger.campaigns({}) == []
+    ledger.campaigns.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
+    assert ledger.campaigns.with_work({}) == []
     add_good(ledger, "/late")
     assert only(ledger).state is CampaignState.COMPLETE
 
@@ -606,11 +608,11 @@ def test_a_summary_tells_the_last_upload(ledger):
         left_out=frozenset([7]),
         overlaps={8: "it is in apJob000"},
     )
-    ledger.record_harvest(dag_id, only(ledger).id, record)
-    assert ledger.harvest_record(dag_id) == record
-    [summary] = ledger.summaries(0)
+    ledger.payloads.record(dag_id, only(ledger).id, record)
+    assert ledger.payloads.of_dag(dag_id) == record
+    [summary] = ledger.status.summaries(0)
     assert summary.left_out == ("apJob007",)
-    [summary] = ledger.summaries(0)
+    [summary] = ledger.status.summaries(0)
     assert (summary.uploads, summary.last_upload_at) == (1, START + 9)
     assert summary.lumis.in_payload == Lumis.span(1, 5)
 
@@ -620,21 +622,21 @@ def answered(ledger, outcome, at, answer=""):
     record = HarvestRecord(
         frozenset(), EMPTY, 1, START, outcome=outcome, answer=answer, answered_at=at
     )
-    number = ledger.next_numbers(only(ledger).id)[0]
-    ledger.record_harvest(plan(ledger, [], number), only(ledger).id, record)
+    number = ledger.dags.next_numbers(only(ledger).id)[0]
+    ledger.payloads.record(plan(ledger, [], number), only(ledger).id, record)
 
 
 def test_a_refusal_is_an_answer_of_the_conditions_service_and_silence_is_none(ledger):
     latch(ledger)
     answered(ledger, UploadOutcome.UPLOADED, START + 1)
     answered(ledger, UploadOutcome.REFUSED, START + 2, "too late")
-    assert ledger.conditions(0) == Service("conditions", START + 2)
+    assert ledger.status.conditions(0) == Service("conditions", START + 2)
     answered(ledger, UploadOutcome.NO_ANSWER, START + 2.5, ASKED)
-    assert ledger.conditions(0) == Service("conditions", START + 2)
+    assert ledger.status.conditions(0) == Service("conditions", START + 2)
     answered(ledger, UploadOutcome.NO_ANSWER, START + 3, "HTTP 503")
     answered(ledger, UploadOutcome.NO_ANSWER, START + 4, "HTTP 502")
-    assert ledger.conditions(0) == Service("conditions", START + 2, "HTTP 502", START + 3)
-    assert ledger.conditions(START + 1) == Service("conditions")
+    assert ledger.status.conditions(0) == Service("conditions", START + 2, "HTTP 502", START + 3)
+    assert ledger.status.conditions(START + 1) == Service("conditions")
 
 
 def test_a_campaign_knows_by_which_younger_run_its_last_payload_was_superseded(ledger):
@@ -663,7 +665,7 @@ def test_a_file_that_is_no_ledger_is_told_from_a_ledger_that_cannot_be_used(path
     with pytest.raises(LedgerDamaged, match=r"condorloop\.db: file is not a database"):
         Ledger(path)
     with pytest.raises(LedgerError, match="no submitter has run here") as refused:
-        LedgerView(path.parent / "none.db")
+        LedgerReader(path.parent / "none.db")
     assert not isinstance(refused.value, LedgerDamaged)
 
 
@@ -679,23 +681,23 @@ def test_damage_inside_a_ledger_is_found_when_it_is_opened(ledger, path):
 
 
 def test_a_ledger_that_is_deleted_under_the_submitter_is_noticed(ledger, path):
-    ledger.check_in_place()
+    ledger.connection.check_in_place()
     path.unlink()
     with pytest.raises(LedgerDamaged, match="deleted or replaced"):
-        ledger.check_in_place()
+        ledger.connection.check_in_place()
 
 
 def test_a_full_disk_loses_nothing_of_a_ledger(ledger):
     latch(ledger)
-    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
-    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = ledger.connection.execute("PRAGMA page_count").fetchone()[0]
+    ledger.connection.execute(f"PRAGMA max_page_count = {pages}")
     many = {f"/a/rather/long/path/{i:06d}.root": 1 for i in range(2000)}
     with pytest.raises(LedgerError, match="full"):
-        ledger.add_files(STREAM, RUN.number, many, START)
-    assert ledger.files(STREAM, RUN.number) == {}
-    ledger._db.execute("PRAGMA max_page_count = 1000000")
-    ledger.add_files(STREAM, RUN.number, many, START)
-    assert ledger.files(STREAM, RUN.number) == many
+        ledger.raw_files.add(STREAM, RUN.number, many, START)
+    assert ledger.raw_files.of_run(STREAM, RUN.number) == {}
+    ledger.connection.execute("PRAGMA max_page_count = 1000000")
+    ledger.raw_files.add(STREAM, RUN.number, many, START)
+    assert ledger.raw_files.of_run(STREAM, RUN.number) == many
 
 
 def test_a_ledger_of_another_version_is_refused(ledger, path):

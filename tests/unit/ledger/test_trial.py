@@ -10,9 +10,16 @@ import pytest
 
 from condorloop.doctor import sqlite as doctor
 from condorloop.doctor.checks import Verdict
-from condorloop.ledger.oldest import OLDEST_SCHEMA
-from condorloop.ledger.store import Ledger, LedgerError
-from condorloop.ledger.trial import SCRATCH, SQLITE, SqliteUnfit, refuse_unfit_sqlite, try_sqlite
+from condorloop.ledger.campaigns import Campaigns
+from condorloop.ledger.health.trial import (
+    SCRATCH,
+    SQLITE,
+    SqliteUnfit,
+    refuse_unfit_sqlite,
+    try_sqlite,
+)
+from condorloop.ledger.migrations.oldest import OLDEST_SCHEMA
+from condorloop.ledger.store import LedgerError
 from tests.unit.examples import TOP, config, site_file
 
 CANNOT = {
@@ -99,7 +106,7 @@ def test_whatever_it_cannot_do_stops_the_doctor_and_the_start(tmp_path, connecti
 
 
 def test_an_sqlite_that_latches_without_the_hold_is_unfit(tmp_path, monkeypatch):
-    monkeypatch.setattr(Ledger, "hold_calibration", lambda *_: None)
+    monkeypatch.setattr(Campaigns, "hold_calibration", lambda *_: None)
     with pytest.raises(SqliteUnfit, match="is not held"):
         refuse_unfit_sqlite(tmp_path)
 

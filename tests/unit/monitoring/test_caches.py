@@ -24,39 +24,49 @@ NODES = [
     PlannedNode("HARVEST", NodeKind.HARVEST, "harvestJob000", "harvestJob000/harvest.json"),
 ]
 WRITES = {
-    "a file comes": lambda led: led.add_files(STREAM, RUN.number, {"/c": 1}, START),
-    "a file changes": lambda led: led.add_files(STREAM, RUN.number, {"/a": 2}, START),
-    "a file is good": lambda led: led.record_probe("/b", FileState.GOOD, Probe(LUMIS, 1), START),
-    "a file is bad": lambda led: led.record_probe("/b", FileState.BAD, Probe(EMPTY, 0, "x"), START),
-    "a file goes": lambda led: led.set_gone(["/a"], True),
-    "files are tried again": lambda led: led.retry_files(1),
-    "a DAG is planned": lambda led: led.plan_dag(1, 1, led.next_numbers(1)[0], [], "r", START),
-    "a DAG is dropped": lambda led: led.drop_dag(2),
-    "a DAG is submitted": lambda led: led.dag_submitted(1, 7, START),
-    "a DAG ends": lambda led: led.dag_ended(1, [FailedNode("RECO_0000", 1, "e")], START),
-    "a DAG is removed": lambda led: led.dag_ended(1, [], START, "alice"),
-    "a DAG is lost": lambda led: led.lose_dag(1, frozenset(), START),
-    "a DAG is rescued": lambda led: led.plan_rescue(1, {"RECO_0000": ["/a"]}),
-    "a node is done": lambda led: led.node_done(1, "RECO_0000", LUMIS, 5, START, Lumis.span(2, 2)),
-    "a node fails": lambda led: led.nodes_failed(1, [FailedNode("ALCA_0000", 2, "bad")]),
-    "a harvest is made": lambda led: led.record_harvest(1, 1, RECORD),
-    "a payload is uploaded": lambda led: led.record_harvest(
+    "a file comes": lambda led: led.raw_files.add(STREAM, RUN.number, {"/c": 1}, START),
+    "a file changes": lambda led: led.raw_files.add(STREAM, RUN.number, {"/a": 2}, START),
+    "a file is good": lambda led: led.raw_files.probed(
+        "/b", FileState.GOOD, Probe(LUMIS, 1), START
+    ),
+    "a file is bad": lambda led: led.raw_files.probed(
+        "/b", FileState.BAD, Probe(EMPTY, 0, "x"), START
+    ),
+    "a file goes": lambda led: led.raw_files.set_gone(["/a"], True),
+    "files are tried again": lambda led: led.retries.retry_files(1),
+    "a DAG is planned": lambda led: led.dags.plan(
+        1, 1, led.dags.next_numbers(1)[0], [], "r", START
+    ),
+    "a DAG is dropped": lambda led: led.dags.forget(2),
+    "a DAG is submitted": lambda led: led.dags.submitted(1, 7, START),
+    "a DAG ends": lambda led: led.dags.ended(1, [FailedNode("RECO_0000", 1, "e")], START),
+    "a DAG is removed": lambda led: led.dags.ended(1, [], START, "alice"),
+    "a DAG is lost": lambda led: led.dags.lost(1, frozenset(), START),
+    "a DAG is rescued": lambda led: led.dags.plan_rescue(1, {"RECO_0000": ["/a"]}),
+    "a node is done": lambda led: led.dags.node_done(
+        1, "RECO_0000", LUMIS, 5, START, Lumis.span(2, 2)
+    ),
+    "a node fails": lambda led: led.dags.nodes_failed(1, [FailedNode("ALCA_0000", 2, "bad")]),
+    "a harvest is made": lambda led: led.payloads.record(1, 1, RECORD),
+    "a payload is uploaded": lambda led: led.payloads.record(
         1, 1, replace(RECORD, outcome=UploadOutcome.UPLOADED, answered_at=START + 9)
     ),
-    "OMS tells the end": lambda led: led.update_runs([replace(RUN, end=START + 99, last_ls=9)]),
-    "a state changes": lambda led: led.set_state(1, CampaignState.CLOSING, "over", START),
-    "somebody holds": lambda led: led.set_held_by(1, "alice"),
-    "something is cleaned": lambda led: led.set_cleaned(2, Artifact.RECO),
+    "OMS tells the end": lambda led: led.campaigns.update_runs(
+        [replace(RUN, end=START + 99, last_ls=9)]
+    ),
+    "a state changes": lambda led: led.campaigns.set_state(1, CampaignState.CLOSING, "over", START),
+    "somebody holds": lambda led: led.campaigns.set_held_by(1, "alice"),
+    "something is cleaned": lambda led: led.campaigns.set_cleaned(2, Artifact.RECO),
 }
 
 
 def begin(path):
     ledger = Ledger(path)
     for key in (KEY, OTHER):
-        ledger.latch(key, STREAM, RUN, "running", START)
-    ledger.add_files(STREAM, RUN.number, {"/a": 1, "/b": 1}, START)
-    ledger.record_probe("/a", FileState.GOOD, Probe(LUMIS, 5), START)
-    ledger.plan_dag(1, 0, 0, NODES, "r", START)
+        ledger.campaigns.latch(key, STREAM, RUN, "running", START)
+    ledger.raw_files.add(STREAM, RUN.number, {"/a": 1, "/b": 1}, START)
+    ledger.raw_files.probed("/a", FileState.GOOD, Probe(LUMIS, 5), START)
+    ledger.dags.plan(1, 0, 0, NODES, "r", START)
     return ledger
 
 
@@ -66,7 +76,7 @@ def test_what_is_kept_is_what_would_be_summed_up_anew(tmp_path_factory, names):
     with begin(tmp_path_factory.mktemp("ledger") / "condorloop.db") as ledger:
         for name in names:
             WRITES[name](ledger)
-            assert recent.of(ledger, 0.0) == tuple(ledger.summaries(0.0)), name
+            assert recent.of(ledger, 0.0) == tuple(ledger.status.summaries(0.0)), name
 
 
 @pytest.mark.parametrize("name", sorted(WRITES))
@@ -75,18 +85,18 @@ def test_each_write_is_noticed(name, tmp_path):
     with begin(tmp_path / "condorloop.db") as ledger:
         recent.of(ledger, 0.0)
         WRITES[name](ledger)
-        assert recent.of(ledger, 0.0) == tuple(ledger.summaries(0.0))
+        assert recent.of(ledger, 0.0) == tuple(ledger.status.summaries(0.0))
 
 
 def test_a_campaign_is_summed_up_once_as_long_as_nothing_of_it_changes(tmp_path, monkeypatch):
     recent, summed = RecentSummaries(), []
     with begin(tmp_path / "condorloop.db") as ledger:
-        summary = ledger.summary
-        monkeypatch.setattr(ledger, "summary", lambda i: summed.append(i) or summary(i))
+        summary = ledger.status.summary
+        monkeypatch.setattr(ledger.status, "summary", lambda i: summed.append(i) or summary(i))
         for _ in range(3):
             recent.of(ledger, 0.0)
         assert summed == [1, 2]
-        ledger.set_held_by(2, "alice")
+        ledger.campaigns.set_held_by(2, "alice")
         recent.of(ledger, 0.0)
         assert summed == [1, 2, 2]
 
@@ -103,14 +113,14 @@ def test_what_another_process_writes_is_noticed(tmp_path):
 
 
 def half_written(ledger):
-    with ledger._transaction():
-        ledger._db.execute("UPDATE campaign SET held_by = 'bob'")
-        ledger._db.execute("UPDATE campaign SET no_such_column = 1")
+    with ledger.connection.transaction():
+        ledger.connection.execute("UPDATE campaign SET held_by = 'bob'")
+        ledger.connection.execute("UPDATE campaign SET no_such_column = 1")
 
 
 def test_what_was_not_kept_after_all_is_no_change(tmp_path):
     with begin(tmp_path / "condorloop.db") as ledger:
-        ledger.take_changed()
+        ledger.changes.take()
         with pytest.raises(LedgerError):
             half_written(ledger)
-        assert ledger.take_changed() == frozenset()
+        assert ledger.changes.take() == frozenset()

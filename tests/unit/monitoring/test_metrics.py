@@ -254,7 +254,7 @@ def site_with(tmp_path, **keys) -> Site:
 
 def test_a_site_that_wants_nothing_is_told_nothing(tmp_path, ledger, caplog):
     caplog.set_level(logging.INFO)
-    announcer = Announcer(site_with(tmp_path), ledger)
+    announcer = Announcer(site_with(tmp_path), ledger.notifications)
     announcer.tell(whole_status())
     announcer.close()
     assert caplog.messages == []
@@ -264,7 +264,7 @@ def test_what_an_earlier_process_counted_is_not_counted_again(tmp_path, ledger):
     file = tmp_path / "condorloop.prom"
     site = site_with(tmp_path, metrics=MetricsSite(textfile=file))
     status_file.write(site.work_dir, whole_status())
-    announcer = Announcer(site, ledger)
+    announcer = Announcer(site, ledger.notifications)
     more = (point([90.0, 7000.0, 30_000.0, 100.0]),)
     announcer.tell(whole_status(latencies=more))
     got = samples(file.read_text())

@@ -209,19 +209,19 @@ def look(ours, problems, now):
 
 
 def test_a_restart_repeats_nothing_and_the_end_is_still_told(hook, webhook, ledger):
-    look(Sender(webhook, WANTED, ledger), [OMS], START)
-    look(Sender(webhook, WANTED, ledger), [OMS], START + 10)
+    look(Sender(webhook, WANTED, ledger.notifications), [OMS], START)
+    look(Sender(webhook, WANTED, ledger.notifications), [OMS], START + 10)
     assert len(hook.posts) == 1
-    look(Sender(webhook, WANTED, ledger), [], START + 20)
+    look(Sender(webhook, WANTED, ledger.notifications), [], START + 20)
     assert "all well again" in hook.posts[1][2]["text"]
-    look(Sender(webhook, WANTED, ledger), [], START + 30)
+    look(Sender(webhook, WANTED, ledger.notifications), [], START + 30)
     assert len(hook.posts) == 2
-    assert ledger.told("webhook") == {}
+    assert ledger.notifications.told("webhook") == {}
 
 
 def test_a_failure_is_one_line_and_the_message_comes_when_it_can(hook, webhook, ledger, caplog):
     caplog.set_level(logging.INFO, "condorloop")
-    ours = Sender(webhook, WANTED, ledger)
+    ours = Sender(webhook, WANTED, ledger.notifications)
     hook.code = 500
     for second in range(5):
         look(ours, [OMS], START + second)
@@ -237,7 +237,7 @@ def test_a_failure_is_one_line_and_the_message_comes_when_it_can(hook, webhook, 
 
 def test_a_server_that_is_slow_holds_up_no_cycle(hook, webhook, ledger):
     hook.may_answer.clear()
-    ours = Sender(webhook, WANTED, ledger)
+    ours = Sender(webhook, WANTED, ledger.notifications)
     for second in range(20):
         ours.look(status([OMS], START + second))
     assert hook.posts == []
@@ -249,26 +249,26 @@ def test_a_server_that_is_slow_holds_up_no_cycle(hook, webhook, ledger):
 def test_a_server_that_never_answers_is_given_up(hook, webhook, ledger, monkeypatch, caplog):
     monkeypatch.setattr(sender, "LONGEST", 0.1)
     hook.may_answer.clear()
-    look(Sender(webhook, WANTED, ledger), [OMS], START)
+    look(Sender(webhook, WANTED, ledger.notifications), [OMS], START)
     assert "no whole answer in 0.1 s" in caplog.text
 
 
 def test_each_way_of_telling_has_a_memory_of_its_own(hook, webhook, smtp, ledger):
     hook.code = 500
-    both = [Sender(way, WANTED, ledger) for way in (webhook, mail(smtp, "a@cern.ch"))]
+    both = [Sender(way, WANTED, ledger.notifications) for way in (webhook, mail(smtp, "a@cern.ch"))]
     for second in range(3):
         for ours in both:
             look(ours, [OMS], START + second)
     assert len(smtp.mails) == 1
-    assert [t.told_at for t in ledger.told("mail").values()] == [START]
-    assert [t.told_at for t in ledger.told("webhook").values()] == [None]
+    assert [t.told_at for t in ledger.notifications.told("mail").values()] == [START]
+    assert [t.told_at for t in ledger.notifications.told("webhook").values()] == [None]
 
 
 def test_a_ledger_that_cannot_be_written_keeps_nobody_from_being_told(hook, webhook, ledger):
     class Full:
-        told = ledger.told
+        told = ledger.notifications.told
 
-        def remember_told(self, way, memory):
+        def remember(self, way, memory):
             raise LedgerError("disk full")
 
     ours = Sender(webhook, WANTED, Full())
@@ -279,9 +279,9 @@ def test_a_ledger_that_cannot_be_written_keeps_nobody_from_being_told(hook, webh
 
 def test_the_ledger_remembers_each_problem_of_a_way(ledger):
     memory = {"disk|||": Told("full", START, START + 1), "held|x|1|": Told("held", START)}
-    ledger.remember_told("mail", memory)
-    ledger.remember_told("mailbox", {"disk|||": Told("other", START)})
-    assert ledger.told("mail") == memory
-    ledger.remember_told("mail", {"disk|||": Told("full", START, START + 9)})
-    assert ledger.told("mail") == {"disk|||": Told("full", START, START + 9)}
-    assert ledger.told("mailbox") == {"disk|||": Told("other", START)}
+    ledger.notifications.remember("mail", memory)
+    ledger.notifications.remember("mailbox", {"disk|||": Told("other", START)})
+    assert ledger.notifications.told("mail") == memory
+    ledger.notifications.remember("mail", {"disk|||": Told("full", START, START + 9)})
+    assert ledger.notifications.told("mail") == {"disk|||": Told("full", START, START + 9)}
+    assert ledger.notifications.told("mailbox") == {"disk|||": Told("other", START)}

@@ -44,9 +44,9 @@ def write_dag(site, ledger, plan, cluster):
     renderer = Renderer(site, site.site.work_dir, ledger.id)
     if not renderer.run_dir(plan.key).exists():
         renderer.begin_run(plan.key, RUN.start)
-    [campaign] = ledger.campaigns_of(plan.key.run, plan.key.calibration)
-    ledger.plan_dag(campaign.id, plan.batch, plan.number, planned_nodes(plan), "", START)
-    file = renderer.write(plan, ledger.uploaded(campaign.id))
+    [campaign] = ledger.campaigns.of_run(plan.key.run, plan.key.calibration)
+    ledger.dags.plan(campaign.id, plan.batch, plan.number, planned_nodes(plan), "", START)
+    file = renderer.write(plan, ledger.campaigns.uploaded(campaign.id))
     if cluster:
         log = file.with_name(f"{file.name}.dagman.log")
         log.write_text(f"000 ({cluster}.000.000) 2026-09-21 14:13:20 Job submitted\n...\n")
@@ -59,12 +59,14 @@ def ledger_id(site, path):
     with Ledger(path) as ledger:
         for run in (RUN.number, RUN.number - 1):
             key = CampaignKey(KEY.calibration, run)
-            ledger.latch(key, calibration.stream_path, replace(RUN, number=run), "", START)
+            ledger.campaigns.latch(
+                key, calibration.stream_path, replace(RUN, number=run), "", START
+            )
         stream, run = calibration.stream_path, RUN.number
-        ledger.add_files(stream, run, {f.path: f.size for f in FILES}, START)
+        ledger.raw_files.add(stream, run, {f.path: f.size for f in FILES}, START)
         for file in FILES:
             probe = Probe(file.lumis, file.events)
-            ledger.record_probe(file.path, FileState.GOOD, probe, START)
+            ledger.raw_files.probed(file.path, FileState.GOOD, probe, START)
         batch = plan_batch(KEY, calibration, Batch(0, FILES[:3]), 0, 0)
         write_dag(site, ledger, batch, cluster=17)
         write_dag(site, ledger, plan_harvest(KEY, 1), cluster=None)
@@ -88,19 +90,19 @@ def test_every_dag_and_file_is_found_again(site, path, ledger_id, lose):
     lose(path)
     with reopened(site, path) as ledger:
         assert ledger.id == ledger_id
-        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
         assert (campaign.key, campaign.state) == (KEY, CampaignState.ACTIVE)
         assert campaign.run_start == RUN.start
         assert campaign.waiting == ()
         states = {d.label: (d.state, d.cluster) for d in campaign.dags}
         assert states == {"b000": (DagState.ACTIVE, 17), "harvest001": (DagState.PLANNED, None)}
         stream = site.calibrations[KEY.calibration].stream_path
-        assert ledger.files(stream, RUN.number) == {f.path: f.size for f in FILES[:3]}
-        assert ledger.next_numbers(campaign.id) == (2, 1, 1)
+        assert ledger.raw_files.of_run(stream, RUN.number) == {f.path: f.size for f in FILES[:3]}
+        assert ledger.dags.next_numbers(campaign.id) == (2, 1, 1)
 
 
 def campaign_of(ledger):
-    [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+    [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
     return campaign
 
 
@@ -115,11 +117,11 @@ def test_a_campaign_that_has_no_dag_yet_is_found_again(site, path, ledger_id):
 
 def test_what_is_known_to_be_in_the_database_is_not_forgotten(site, path, ledger_id):
     with Ledger(path) as ledger:
-        ledger.note_payload(campaign_of(ledger).id, Lumis.span(1, 40), 4000)
+        ledger.campaigns.note_payload(campaign_of(ledger).id, Lumis.span(1, 40), 4000)
         write_dag(site, ledger, plan_harvest(KEY, 2), cluster=19)
     delete(path)
     with reopened(site, path) as ledger:
-        assert ledger.uploaded(campaign_of(ledger).id) == (Lumis.span(1, 40), 4000)
+        assert ledger.campaigns.uploaded(campaign_of(ledger).id) == (Lumis.span(1, 40), 4000)
 
 
 def test_an_alcareco_whose_dag_was_deleted_is_not_made_again(site, path, ledger_id):
@@ -138,9 +140,9 @@ def test_an_alcareco_whose_dag_was_deleted_is_not_made_again(site, path, ledger_
         assert list(campaign.unharvested) == [0]
         assert campaign.seen == Lumis.span(1, 3)
         stream = site.calibrations[KEY.calibration].stream_path
-        ledger.add_files(stream, KEY.run, {f.path: f.size for f in FILES[:3]}, LATER)
-        assert ledger.summaries(0)[0].bad_files == {}
-        assert ledger.next_numbers(campaign.id)[1:] == (1, 1)
+        ledger.raw_files.add(stream, KEY.run, {f.path: f.size for f in FILES[:3]}, LATER)
+        assert ledger.status.summaries(0)[0].bad_files == {}
+        assert ledger.dags.next_numbers(campaign.id)[1:] == (1, 1)
 
 
 def test_a_damaged_ledger_is_kept_aside(site, path, ledger_id):
@@ -152,14 +154,14 @@ def test_a_damaged_ledger_is_kept_aside(site, path, ledger_id):
 
 def test_a_whole_ledger_is_left_as_it_is(site, path, ledger_id):
     with reopened(site, path) as ledger:
-        assert len(ledger.campaigns({})) == 2
+        assert len(ledger.campaigns.with_work({})) == 2
     assert not list(path.parent.glob("*damaged*"))
 
 
 def test_without_run_directories_a_new_ledger_is_made(site, path):
     damage(path)
     with reopened(site, path) as ledger:
-        assert ledger.campaigns({}) == []
+        assert ledger.campaigns.with_work({}) == []
 
 
 def test_a_rebuilding_that_was_interrupted_begins_again(site, path, ledger_id):
@@ -198,7 +200,7 @@ def test_a_node_from_which_all_was_taken_is_not_waited_for(site, path, ledger_id
     delete(path)
     with reopened(site, path) as ledger:
         dag = campaign_of(ledger).dags[0]
-        assert [n.name for n in ledger.unfinished_nodes(dag.id)] == ["HARVEST", "UPLOAD"]
+        assert [n.name for n in ledger.dags.unfinished_nodes(dag.id)] == ["HARVEST", "UPLOAD"]
 
 
 class Told(sqlite3.Connection):
@@ -246,14 +248,14 @@ def test_a_campaign_of_long_ago_is_taken_over_as_closed_and_nothing_is_begun(sit
         assert campaign.state is CampaignState.INCOMPLETE
         assert campaign.reason.endswith("OMS said of the run is not known: 3 of 3 LS missing (1-3)")
         since = LONG_AFTER - 8 * 3600
-        assert ledger.watched(since, since) == {}
-        assert ledger.open_runs(0.0) == []
-        assert [s.run for s in ledger.summaries(since)] == []
+        assert ledger.raw_files.watched(since, since) == {}
+        assert ledger.campaigns.open_runs(0.0) == []
+        assert [s.run for s in ledger.status.summaries(since)] == []
 
 
 def test_what_a_campaign_of_long_ago_has_uploaded_is_known(site, path, ledger_id):
     with Ledger(path) as ledger:
-        ledger.note_payload(campaign_of(ledger).id, Lumis.span(1, 3), 300)
+        ledger.campaigns.note_payload(campaign_of(ledger).id, Lumis.span(1, 3), 300)
         write_dag(site, ledger, plan_harvest(KEY, 2), cluster=19)
     runs = site.site.work_dir / KEY.calibration / f"run{KEY.run}"
     record = {
@@ -268,7 +270,7 @@ def test_what_a_campaign_of_long_ago_has_uploaded_is_known(site, path, ledger_id
     with open_ledger(path, site.calibrations, LONG_AFTER) as ledger:
         campaign = campaign_of(ledger)
         assert campaign.state is CampaignState.COMPLETE
-        [settled] = ledger.settled(KEY.run)
+        [settled] = ledger.retention.settled(KEY.run)
         assert settled.closed_at == pytest.approx(START + 7200, abs=1)
 
 
@@ -277,5 +279,5 @@ def test_a_dag_that_another_account_could_have_written_is_not_taken_up(site, pat
     (folder / "manifest.json").chmod(0o666)
     path.unlink()
     with reopened(site, path) as ledger:
-        [campaign] = ledger.campaigns_of(KEY.run, KEY.calibration)
+        [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
         assert [d.number for d in campaign.dags] == [1]

@@ -12,6 +12,7 @@ from jsonschema import validate
 
 from condorloop.cli.views.report import report_view
 from condorloop.cli.views.terminal import as_text
+from condorloop.ledger.queries.uploads import UploadQueries
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import CampaignState, FileState, NodeKind, UploadOutcome
@@ -56,34 +57,34 @@ def campaign(ledger, calibration=ECAL, run=RUN, *, ended=True):
     """One DAG of one file of LS 1 to 10, each of 10 s; its payload is uploaded after 170 s."""
     key, stream = CampaignKey(calibration, run.number), f"{STREAM}/{calibration}"
     late = run.start - START
-    ledger.latch(key, stream, run, "running", run.start)
-    mine = ledger.campaigns_of(run.number, calibration)[0].id
+    ledger.campaigns.latch(key, stream, run, "running", run.start)
+    mine = ledger.campaigns.of_run(run.number, calibration)[0].id
     path = f"{stream}/{run.number}.root"
-    ledger.add_files(stream, run.number, {path: 1000}, run.start + 104)
+    ledger.raw_files.add(stream, run.number, {path: 1000}, run.start + 104)
     probe = Probe(Lumis.span(1, 10), 100)
-    ledger.record_probe(path, FileState.GOOD, probe, run.start + 105)
+    ledger.raw_files.probed(path, FileState.GOOD, probe, run.start + 105)
     nodes = [
         PlannedNode("RECO_0000", NodeKind.RECO, "r", "r.txt", paths=(path,), child="ALCA_0000"),
         PlannedNode("ALCA_0000", NodeKind.ALCA, "apJob000", "w.txt", job=0),
         PlannedNode("HARVEST", NodeKind.HARVEST, "h", "h.json"),
         PlannedNode("UPLOAD", NodeKind.UPLOAD, "h", "u.json"),
     ]
-    dag = ledger.plan_dag(mine, 0, 0, nodes, "new files", run.start + 109)
-    ledger.dag_submitted(dag, 7, run.start + 110)
-    ledger.node_done(dag, "ALCA_0000", Lumis.span(1, 10), 100, run.start + 148)
+    dag = ledger.dags.plan(mine, 0, 0, nodes, "new files", run.start + 109)
+    ledger.dags.submitted(dag, 7, run.start + 110)
+    ledger.dags.node_done(dag, "ALCA_0000", Lumis.span(1, 10), 100, run.start + 148)
     uploaded = {"harvested_at": run.start + 160, "outcome": UploadOutcome.UPLOADED}
     done = HarvestRecord(
         frozenset({0}), Lumis.span(1, 10), 100, answered_at=run.start + 170, **uploaded
     )
-    ledger.record_harvest(dag, mine, done)
+    ledger.payloads.record(dag, mine, done)
     failed = job("RECO_0000", late + 112, 3, exit_code=65)
     jobs = [failed, job("RECO_0000", late + 118, 20), job("ALCA_0000", late + 141, 5)]
     jobs += [job("HARVEST", late + 150, 8), job("UPLOAD", late + 161, 8, memory_used=None)]
-    ledger.record_jobs(dag, jobs)
+    ledger.dags.record_jobs(dag, jobs)
     if ended:
-        ledger.update_runs([replace(run, end=run.start + 100, last_ls=10)])
-        ledger.dag_ended(dag, None, run.start + 172)
-        ledger.set_state(mine, CampaignState.COMPLETE, "all is in", run.start + 300)
+        ledger.campaigns.update_runs([replace(run, end=run.start + 100, last_ls=10)])
+        ledger.dags.ended(dag, None, run.start + 172)
+        ledger.campaigns.set_state(mine, CampaignState.COMPLETE, "all is in", run.start + 300)
     return mine
 
 
@@ -150,7 +151,7 @@ def test_the_jobs_of_a_dag_in_flight_are_read_from_its_log(ledger, ours):
 
 def test_a_payload_after_the_window_is_not_in_time(ledger, ours):
     campaign(ledger)
-    ledger._db.execute("UPDATE payload SET answered_at = ?", (START + 9 * 3600,))
+    ledger.connection.execute("UPDATE payload SET answered_at = ?", (START + 9 * 3600,))
     [found] = reported(ours).calibrations
     assert (found.closed, found.in_window, found.lumis_in_window) == (1, 0, 0)
 
@@ -169,18 +170,19 @@ def test_a_period_is_of_the_runs_that_started_in_it(ledger, ours):
 
 
 def test_campaigns_before_the_period_are_not_read(ledger, ours):
-    class Counting(LedgerReport):
+    class Counting(UploadQueries):
         asked = 0
 
-        def uploads(self, campaign_id):
+        def of(self, campaign_id):
             self.asked += 1
-            return super().uploads(campaign_id)
+            return super().of(campaign_id)
 
     for days in range(3):
         campaign(ledger, run=replace(RUN, number=398600 + days, start=START + days * DAY))
-    with Counting(ledger.path) as view:
+    with LedgerReport(ledger.path) as view:
+        view.uploads = Counting(view.connection)
         found = [view.facts(c, lambda number: ()) for c in view.reported(Period(START + DAY))]
-        assert (len(found), view.asked) == (2, 2)
+        assert (len(found), view.uploads.asked) == (2, 2)
 
 
 def test_calibrations_can_be_chosen(ledger, ours):

@@ -11,8 +11,7 @@ from condorloop.cli.main import cli, main
 from condorloop.doctor import work_dir as doctor
 from condorloop.doctor.checks import Verdict
 from condorloop.ledger.connection import LedgerError
-from condorloop.ledger.queries.campaigns import LedgerView
-from condorloop.ledger.store import Ledger
+from condorloop.ledger.store import Ledger, LedgerReader
 from condorloop.monitoring.status_file import write
 from condorloop.rundir.work_dir import check_dag, close_to_others, objections, prepare
 from condorloop.runtime import ownership
@@ -207,7 +206,7 @@ def test_locks_and_ledger_are_for_account_and_group_from_their_first_moment(tmp_
     before = os.umask(umask)
     try:
         with sole_submitter(tmp_path), Ledger(tmp_path / "condorloop.db") as ledger:
-            ledger.set_asked(1, 0.0)
+            ledger.campaigns.set_asked(1, 0.0)
             modes = {path.name: mode_of(path) for path in tmp_path.iterdir()}
     finally:
         os.umask(before)
@@ -363,7 +362,7 @@ def test_a_ledger_that_is_not_for_this_account_is_an_error_and_not_damage(site, 
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     with pytest.raises(LedgerError, match="the ledger is for account"):
-        LedgerView(tmp_path / "work" / "condorloop.db")
+        LedgerReader(tmp_path / "work" / "condorloop.db")
 
 
 def test_a_second_submitter_is_refused_as_ever(work):

@@ -1,6 +1,6 @@
 """The tables of the ledger as schema version 1 had them, which nothing makes any more.
 
-SQLite is tried on bringing them up to date (`condorloop.ledger.trial`): a work_dir may be old.
+A work_dir may be as old: `condorloop.ledger.health.trial` tries to bring them up to date.
 """
 
 OLDEST_VERSION = 1

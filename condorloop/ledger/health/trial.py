@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from condorloop.ledger.archive import ArchiveError
-from condorloop.ledger.archive_file import Archive
-from condorloop.ledger.damage import FILE_ERRORS, primary_code
-from condorloop.ledger.oldest import OLDEST_SCHEMA, OLDEST_VERSION
-from condorloop.ledger.requests import Requests
-from condorloop.ledger.store import Ledger, LedgerError
+from condorloop.ledger.archive import ArchiveError, prepare_archive
+from condorloop.ledger.health.damage import FILE_ERRORS, primary_code
+from condorloop.ledger.migrations.oldest import OLDEST_SCHEMA, OLDEST_VERSION
+from condorloop.ledger.store import Ledger, LedgerError, open_requests
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
 from condorloop.model.enums import CampaignState, FileState, NodeKind, RequestKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
@@ -57,14 +55,6 @@ _START = 1_790_000_000.0
 _RUN = Run(1, 1, _START, _START + 600.0, 10, "PROTONS", "trial", stable_beam=True)
 _KEY = CampaignKey("Trial", _RUN.number)
 _LUMIS = Lumis.span(1, 5)
-
-
-class _Scratch(Ledger):
-    """A ledger that nobody will miss: its writes are not brought to the disk."""
-
-    def _prepare(self) -> None:
-        super()._prepare()
-        self._db.execute("PRAGMA synchronous = OFF")
 
 
 class SqliteUnfit(LedgerError):
@@ -128,10 +118,11 @@ def _life(folder: Path) -> Iterator[str]:
         told = {"schema_version": str(OLDEST_VERSION), "ledger_id": _WHO}
         db.executemany("INSERT INTO meta VALUES (?, ?)", told.items())
     yield "it is brought up to date"
-    with _Scratch(path) as ledger:
+    with Ledger(path) as ledger:
+        ledger.connection.execute("PRAGMA synchronous = OFF")  # nobody will miss it
         yield "a campaign is latched"
-        ledger.hold_calibration(_KEY.calibration, _WHO, _START)
-        ledger.latch(_KEY, _STREAM, _RUN, _WHO, _START)
+        ledger.campaigns.hold_calibration(_KEY.calibration, _WHO, _START)
+        ledger.campaigns.latch(_KEY, _STREAM, _RUN, _WHO, _START)
         if _campaign(ledger).held_by != _WHO:
             raise SqliteUnfit("a campaign of a held calibration is not held")
         yield "RAW files are written down"
@@ -147,37 +138,37 @@ def _life(folder: Path) -> Iterator[str]:
 
 
 def _campaign(ledger: Ledger) -> Campaign:
-    [campaign] = ledger.campaigns_of(_KEY.run, _KEY.calibration)
+    [campaign] = ledger.campaigns.of_run(_KEY.run, _KEY.calibration)
     return campaign
 
 
 def _add_files(ledger: Ledger) -> None:
-    ledger.add_files(_STREAM, _RUN.number, dict.fromkeys(_FILES, 1000), _START)
+    ledger.raw_files.add(_STREAM, _RUN.number, dict.fromkeys(_FILES, 1000), _START)
     for path in _FILES:
-        ledger.record_probe(path, FileState.GOOD, Probe(_LUMIS, 100), _START)
-    ledger.set_gone(_FILES[1:], gone=True)
-    ledger.set_gone(_FILES[1:], gone=False)
-    ledger.update_runs([_RUN])
-    ledger.add_luminosity(_RUN.number, {1: 0.5})
+        ledger.raw_files.probed(path, FileState.GOOD, Probe(_LUMIS, 100), _START)
+    ledger.raw_files.set_gone(_FILES[1:], gone=True)
+    ledger.raw_files.set_gone(_FILES[1:], gone=False)
+    ledger.campaigns.update_runs([_RUN])
+    ledger.luminosity.add(_RUN.number, {1: 0.5})
 
 
 def _process(ledger: Ledger) -> None:
     """Plan a DAG, let it fail, rescue it without an input, and upload what it made."""
     campaign_id = _campaign(ledger).id
-    number, batch, job = ledger.next_numbers(campaign_id)
+    number, batch, job = ledger.dags.next_numbers(campaign_id)
     nodes = (
         PlannedNode("RECO", NodeKind.RECO, "out", "out.txt", paths=_FILES, child="ALCA"),
         PlannedNode("ALCA", NodeKind.ALCA, "apJob", "apJob.txt", job=job),
         PlannedNode("HARVEST", NodeKind.HARVEST, "harvest", "harvest.txt"),
         PlannedNode("UPLOAD", NodeKind.UPLOAD, "upload", "upload.txt"),
     )
-    dag_id = ledger.plan_dag(campaign_id, batch, number, nodes, _WHO, _START)
-    ledger.dag_submitted(dag_id, 1, _START)
-    ledger.record_jobs(dag_id, [JobRecord("RECO", "2.0", _START)])
-    ledger.dag_ended(dag_id, [FailedNode("RECO", 1, _WHO, {_FILES[1]: 2})], _START)
-    ledger.plan_rescue(dag_id, {"RECO": _FILES[1:]})
+    dag_id = ledger.dags.plan(campaign_id, batch, number, nodes, _WHO, _START)
+    ledger.dags.submitted(dag_id, 1, _START)
+    ledger.dags.record_jobs(dag_id, [JobRecord("RECO", "2.0", _START)])
+    ledger.dags.ended(dag_id, [FailedNode("RECO", 1, _WHO, {_FILES[1]: 2})], _START)
+    ledger.dags.plan_rescue(dag_id, {"RECO": _FILES[1:]})
     for node in nodes:
-        ledger.node_done(dag_id, node.name, _LUMIS, 100, _START)
+        ledger.dags.node_done(dag_id, node.name, _LUMIS, 100, _START)
     record = HarvestRecord(
         inputs=frozenset({job}),
         lumis=_LUMIS,
@@ -186,18 +177,18 @@ def _process(ledger: Ledger) -> None:
         outcome=UploadOutcome.UPLOADED,
         answered_at=_START,
     )
-    ledger.record_harvest(dag_id, campaign_id, record)
-    ledger.dag_ended(dag_id, None, _START)
-    ledger.retry_files(campaign_id)
-    for unused in ledger.unused(campaign_id):
-        ledger.redo(unused)
-    second = ledger.plan_dag(campaign_id, None, number + 1, nodes[2:], _WHO, _START)
-    ledger.withdraw_dags([second], _WHO)
-    ledger.lose_dag(second, frozenset(), _START)
+    ledger.payloads.record(dag_id, campaign_id, record)
+    ledger.dags.ended(dag_id, None, _START)
+    ledger.retries.retry_files(campaign_id)
+    for unused in ledger.retries.unused(campaign_id):
+        ledger.retries.redo(unused)
+    second = ledger.dags.plan(campaign_id, None, number + 1, nodes[2:], _WHO, _START)
+    ledger.dags.withdraw([second], _WHO)
+    ledger.dags.lost(second, frozenset(), _START)
 
 
 def _answer(ledger: Ledger, path: Path) -> None:
-    with Requests(path) as requests:
+    with open_requests(path) as requests:
         requests.ask(
             RequestKind.RELEASE,
             _RUN.number,
@@ -207,30 +198,30 @@ def _answer(ledger: Ledger, path: Path) -> None:
             made_by=_WHO,
             now=_START,
         )
-    for request in ledger.requests():
-        ledger.begin(request.id, _WHO)
-        ledger.answer(request.id, granted=True, answer=_WHO, now=_START)
-    ledger.release_calibration(_KEY.calibration)
-    ledger.set_held_by(_campaign(ledger).id, "", _START)
+    for request in ledger.requests.waiting():
+        ledger.requests.begin(request.id, _WHO)
+        ledger.requests.answer(request.id, granted=True, answer=_WHO, now=_START)
+    ledger.campaigns.release_calibration(_KEY.calibration)
+    ledger.campaigns.set_held_by(_campaign(ledger).id, "", _START)
 
 
 def _close(ledger: Ledger) -> None:
     campaign_id = _campaign(ledger).id
-    ledger.campaigns({}, _START)
-    ledger.watched(0.0, 0.0)
-    ledger.summary(campaign_id)
-    ledger.conditions(0.0)
-    ledger.processed(campaign_id)
-    ledger.remember_told(_WHO, {_WHO: Told(_WHO, _START, None)})
-    ledger.take_changed()
-    ledger.set_state(campaign_id, CampaignState.COMPLETE, _WHO, _START)
-    for settled in ledger.settled():
-        ledger.covered_reco(settled)
+    ledger.campaigns.with_work({}, _START)
+    ledger.raw_files.watched(0.0, 0.0)
+    ledger.status.summary(campaign_id)
+    ledger.status.conditions(0.0)
+    ledger.campaigns.processed(campaign_id)
+    ledger.notifications.remember(_WHO, {_WHO: Told(_WHO, _START, None)})
+    ledger.changes.take()
+    ledger.campaigns.set_state(campaign_id, CampaignState.COMPLETE, _WHO, _START)
+    for settled in ledger.retention.settled():
+        ledger.retention.covered_reco(settled)
 
 
 def _archive(ledger: Ledger, path: Path) -> None:
-    Archive(path, ledger.id).close()
-    for run in ledger.to_archive(_START + 1e6):
-        ledger.copy_to_archive(run, path)
-        ledger.drop_archived(run, 2026)
-    ledger.adopt_archive(path, 2026)
+    prepare_archive(path, ledger.id)
+    for run in ledger.archive.due(_START + 1e6):
+        ledger.archive.copy(run, path)
+        ledger.archive.drop(run, 2026)
+    ledger.archive.adopt(path, 2026)

@@ -1,0 +1,145 @@
+"""What the ledger is told of campaigns.
+
+Knows the tables `campaign`, `campaign_file` and `held_calibration`; it decides nothing. Every
+method is one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from condorloop.ledger.queries.campaigns import BEGUN, CampaignQueries
+from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.enums import Artifact, CampaignState
+from condorloop.model.lumis import Lumis
+
+
+class Campaigns(CampaignQueries):
+    """The campaigns of a ledger that is open for writing."""
+
+    def latch(self, key: CampaignKey, stream: str, run: Run, reason: str, now: float) -> None:
+        """Open a campaign; the good files that are known of its run are waiting in it."""
+        with self._db.transaction():
+            cursor = self._db.execute(
+                "INSERT OR IGNORE INTO campaign (calibration, run, stream, state, reason, fill,"
+                " run_start, run_end, last_ls, latched_at, state_since, last_new_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(key.calibration, key.run, stream, CampaignState.ACTIVE, reason, run.fill),
+                    *(run.start, run.end, run.last_ls, now, now, now),
+                ),
+            )
+            if not cursor.rowcount:
+                return
+            campaign_id = cursor.lastrowid or 0
+            self._db.execute(
+                "UPDATE campaign SET held_at = ?, held_by ="
+                " (SELECT held_by FROM held_calibration WHERE calibration = ?)"
+                " WHERE id = ? AND calibration IN (SELECT calibration FROM held_calibration)",
+                (now, key.calibration, campaign_id),
+            )
+            files = self._db.rows(
+                "SELECT id, lumis FROM raw_file WHERE stream = ? AND run = ? AND state = 'good'",
+                *(stream, key.run),
+            )
+            self.attach(campaign_id, files)
+
+    def attach(self, campaign_id: int, files: Sequence[sqlite3.Row]) -> None:
+        """Let good RAW files wait in a campaign: rows with `id` and `lumis`."""
+        with self._db.transaction():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO campaign_file (campaign_id, file_id) VALUES (?, ?)",
+                [(campaign_id, f["id"]) for f in files],
+            )
+            row = self._db.execute(
+                "SELECT seen FROM campaign WHERE id = ?", (campaign_id,)
+            ).fetchone()
+            seen = Lumis.union(
+                [Lumis.parse(row["seen"]), *(Lumis.parse(f["lumis"]) for f in files)]
+            )
+            self._db.execute("UPDATE campaign SET seen = ? WHERE id = ?", (str(seen), campaign_id))
+
+    def update_runs(self, runs: Iterable[Run]) -> None:
+        """Take over what OMS says of runs that have campaigns.
+
+        A last LS or a fill that it does not tell is not known now, and what was known stands. No
+        end time is an answer: the run is being taken.
+        """
+        with self._db.transaction():
+            self._db.executemany(
+                "UPDATE campaign SET run_end = ?1, last_ls = COALESCE(?2, last_ls),"
+                " fill = COALESCE(?3, fill) WHERE run = ?4 AND (run_end IS NOT ?1"
+                " OR last_ls IS NOT COALESCE(?2, last_ls) OR fill IS NOT COALESCE(?3, fill))",
+                [(r.end, r.last_ls, r.fill, r.number) for r in runs],
+            )
+
+    def set_state(self, campaign_id: int, state: CampaignState, reason: str, now: float) -> None:
+        """Move a campaign to another state; at its closing, with what OMS says of the run."""
+        changed = "cleaned = ''" if state.open else "judged_end = run_end, judged_ls = last_ls"
+        with self._db.transaction():
+            self._db.execute(
+                f"UPDATE campaign SET state = ?, reason = ?, state_since = ?, {changed}"
+                " WHERE id = ?",
+                (state, reason, now, campaign_id),
+            )
+
+    def set_held_by(self, campaign_id: int, who: str, now: float | None = None) -> None:
+        """Write down who holds a campaign, and since when; empty if nobody does any more."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE campaign SET held_by = ?1, held_at = CASE WHEN ?1 = '' THEN NULL"
+                " WHEN held_by = ?1 THEN COALESCE(held_at, ?2) ELSE ?2 END WHERE id = ?3",
+                (who, now, campaign_id),
+            )
+
+    def hold_calibration(self, calibration: str, who: str, now: float) -> None:
+        """Write down that campaigns of a calibration are held from their latching on."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO held_calibration VALUES (?, ?, ?)", (calibration, who, now)
+            )
+
+    def release_calibration(self, calibration: str) -> None:
+        """Write down that campaigns of a calibration are not held any more when they begin."""
+        with self._db.transaction():
+            self._db.execute("DELETE FROM held_calibration WHERE calibration = ?", (calibration,))
+
+    def set_asked(self, campaign_id: int, now: float) -> None:
+        """Write down that a person asks for a campaign again."""
+        with self._db.transaction():
+            self._db.execute("UPDATE campaign SET asked_at = ? WHERE id = ?", (now, campaign_id))
+
+    def set_cleaned(self, campaign_id: int, kept: Artifact, *, begun: bool = False) -> None:
+        """Write down that something a campaign left is removed, or is `begun` to be."""
+        with self._db.transaction():
+            row = self._db.rows("SELECT cleaned FROM campaign WHERE id = ?", campaign_id)[0]
+            names = {n for n in row["cleaned"].split(",") if n and n.rstrip(BEGUN) != kept}
+            names.add(f"{kept}{BEGUN if begun else ''}")
+            self._db.execute(
+                "UPDATE campaign SET cleaned = ? WHERE id = ?",
+                (",".join(sorted(names)), campaign_id),
+            )
+
+    def note_harvest(self, campaign_id: int, lumis: Lumis, events: int) -> None:
+        """Write down that a harvest read these LS, unless one read more."""
+        with self._db.transaction():
+            [row] = self._db.rows(
+                "SELECT harvested, events_harvested FROM campaign WHERE id = ?", campaign_id
+            )
+            known = (len(Lumis.parse(row["harvested"])), row["events_harvested"])
+            if (len(lumis), events) > known:
+                self._db.execute(
+                    "UPDATE campaign SET harvested = ?, events_harvested = ? WHERE id = ?",
+                    (str(lumis), events, campaign_id),
+                )
+
+    def note_payload(self, campaign_id: int, lumis: Lumis, events: int) -> None:
+        """Write down that a payload of these LS is in the database, unless a better one is."""
+        with self._db.transaction():
+            known, known_events = self.uploaded(campaign_id)
+            if (len(lumis), events) > (len(known), known_events):
+                self._db.execute(
+                    "UPDATE campaign SET in_payload = ?, events_in_payload = ? WHERE id = ?",
+                    (str(lumis), events, campaign_id),
+                )

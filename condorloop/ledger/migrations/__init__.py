@@ -1,0 +1,1 @@
+"""From the tables of an older condorloop to those of this one."""

@@ -1,0 +1,75 @@
+"""What the ledger is told of harvests and payloads.
+
+Knows the table `payload`, and which ALCARECO a harvest has read; it decides nothing. Every method
+is one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from condorloop.ledger.campaigns import Campaigns
+from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.payloads import PayloadQueries
+from condorloop.model.enums import UploadOutcome
+from condorloop.model.jobs import HarvestRecord
+
+
+class Payloads(PayloadQueries):
+    """The payloads of a ledger that is open for writing."""
+
+    def __init__(self, db: Connection, campaigns: Campaigns) -> None:
+        super().__init__(db)
+        self._campaigns = campaigns
+
+    def record(self, dag_id: int, campaign_id: int, record: HarvestRecord) -> None:
+        """Write down how far HARVEST and UPLOAD of a DAG have come."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO payload (dag_id, campaign_id, inputs, lumis, events,"
+                " harvested_at, outcome, answer, tag, hash, since, answered_at, left_out, hashes,"
+                " overlaps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(dag_id, campaign_id, json.dumps(sorted(record.inputs))),
+                    *(str(record.lumis), record.events),
+                    *(record.harvested_at, record.outcome, record.answer, record.tag),
+                    *(record.hash, record.since, record.answered_at),
+                    *(json.dumps(sorted(record.left_out)), _words(record.other_hashes)),
+                    json.dumps(dict(record.overlaps)),
+                ),
+            )
+            if record.harvested_at is None:
+                return
+            self._db.executemany(
+                "UPDATE node SET harvested = 1 WHERE campaign_id = ? AND job = ?",
+                [
+                    (campaign_id, j)
+                    for j in record.inputs | record.left_out | record.overlaps.keys()
+                ],
+            )
+            self._campaigns.note_harvest(campaign_id, record.lumis, record.events)
+            if record.outcome is UploadOutcome.UPLOADED:
+                self._campaigns.note_payload(campaign_id, record.lumis, record.events)
+
+    def harvest_again(self, campaign_id: int, alcareco: Iterable[int]) -> None:
+        """Let ALCARECO of these numbers be harvested again, as if no harvest had read them."""
+        with self._db.transaction():
+            self._db.executemany(
+                "UPDATE node SET harvested = 0 WHERE campaign_id = ? AND job = ?",
+                [(campaign_id, job) for job in alcareco],
+            )
+
+    def give_up(self, dag_id: int) -> None:
+        """Let the ALCARECO of a harvest that never came to an answer be harvested again."""
+        with self._db.transaction():
+            for payload in self._db.rows(
+                "SELECT * FROM payload WHERE dag_id = ? AND (outcome IS NULL OR outcome IN (?, ?))",
+                *(dag_id, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED),
+            ):
+                self.harvest_again(payload["campaign_id"], json.loads(payload["inputs"]))
+
+
+def _words(hashes: Iterable[str]) -> str:
+    """Hashes as text in which each follows a space, so that the beginning of one can be found."""
+    return "".join(f" {each}" for each in hashes)

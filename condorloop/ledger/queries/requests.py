@@ -1,0 +1,47 @@
+"""Reading the ledger: what people have asked the submitter to do.
+
+Knows which requests wait, and how the others were answered.
+"""
+
+from __future__ import annotations
+
+from condorloop.ledger.connection import Connection
+from condorloop.model.enums import RequestKind
+from condorloop.model.request import Request
+
+_KINDS = frozenset(RequestKind)
+
+
+class RequestQueries:
+    """What is asked of requests."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def answer_to(self, request_id: int) -> tuple[bool, str] | None:
+        """Whether a request was granted, and the words for it; None as long as it waits."""
+        rows = self._db.rows(
+            "SELECT granted, answer FROM request WHERE id = ? AND answered_at IS NOT NULL",
+            request_id,
+        )
+        return (bool(rows[0]["granted"]), rows[0]["answer"]) if rows else None
+
+    def waiting(self) -> list[Request]:
+        """What people have asked for and was not answered, the oldest first."""
+        return [
+            Request(
+                id=r["id"],
+                kind=RequestKind(r["kind"]),
+                run=r["run"],
+                calibration=r["calibration"],
+                node=r["node"],
+                everything=bool(r["everything"]),
+                made_by=r["made_by"],
+                made_at=r["made_at"],
+                reason=r["reason"],
+                accept_destination=bool(r["accept_destination"]),
+                begun=r["answer"],
+            )
+            for r in self._db.rows("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")
+            if r["kind"] in _KINDS
+        ]
