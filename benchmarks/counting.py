@@ -206,7 +206,7 @@ def _queued(
         )
     for row in rows:
         key = CampaignKey(row["calibration"], row["run"])
-        file = dag_file(run_dir(config.site.work_dir, *(key.calibration, key.run)), row["number"])
+        file = dag_file(run_dir(config.site.work_dir, key.calibration, key.run), row["number"])
         file.parent.mkdir()
         file.write_text("")
         nodes_log(file).write_text("")

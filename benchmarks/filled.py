@@ -108,9 +108,22 @@ class Filler:
             " (?, ?, ?, ?, ?, '0 of 1200 LS missing', 10900, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
             " 1000, 1000, ?, ?)",
             (
-                *(campaign, calibration.name, run.number, calibration.stream_path, state),
-                *(run.start, run.end, LUMIS, run.start, run.end or run.start, run.end or run.start),
-                *(whole, whole, whole, run.end, LUMIS if run.end else None),
+                campaign,
+                calibration.name,
+                run.number,
+                calibration.stream_path,
+                state,
+                run.start,
+                run.end,
+                LUMIS,
+                run.start,
+                run.end or run.start,
+                run.end or run.start,
+                whole,
+                whole,
+                whole,
+                run.end,
+                LUMIS if run.end else None,
             ),
         )
         last = files.stop - FILES_A_DAG * run.active_dags
@@ -162,8 +175,13 @@ class Filler:
                 " outcome, answer, tag, hash, since, answered_at)"
                 " VALUES (?, ?, ?, ?, 1000, ?, 'uploaded', 'ok', 'Tag_v1', ?, 1, ?)",
                 (
-                    *(dag, campaign, json.dumps(list(range(jobs.stop)))),
-                    *(f"1-{1 + number}", at, f"{dag:040x}", at),
+                    dag,
+                    campaign,
+                    json.dumps(list(range(jobs.stop))),
+                    f"1-{1 + number}",
+                    at,
+                    f"{dag:040x}",
+                    at,
                 ),
             )
 

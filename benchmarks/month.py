@@ -190,7 +190,8 @@ class _Pool(UndisturbedPool):
         rows = self._month.ledger.connection.rows(
             "SELECT job, dag.lumis FROM node JOIN dag ON dag.id = dag_id"
             " WHERE node.campaign_id = ? AND kind = 'ALCA' AND number <= ?",
-            *(campaign, dag.number),
+            campaign,
+            dag.number,
         )
         return {
             "dag_id": dag.id,

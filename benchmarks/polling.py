@@ -15,8 +15,12 @@ FILES = (100, 1000, 10_000, 100_000)
 DAGS = (5, 50, 200)
 POLLS = 5
 _COUNTS = (
-    *("OMS requests", "storage listings", "schedd queries"),
-    *("SQL statements", "SQL rows", "files opened"),
+    "OMS requests",
+    "storage listings",
+    "schedd queries",
+    "SQL statements",
+    "SQL rows",
+    "files opened",
 )
 _COLUMNS = ("known files", "DAGs", "CPU", "elapsed", *_COUNTS)
 

@@ -53,10 +53,10 @@ def measure(ask: Ask) -> Result:
         "a first cycle": _several(lambda: _first_cycle(place), place.close, place.open),
         "condorloop status": _python("-m", "condorloop", "status", "--site", site),
         "condorloop show, of an archived run": _python(
-            *("-m", "condorloop", "show", str(old[0].number), "--site", site)
+            "-m", "condorloop", "show", str(old[0].number), "--site", site
         ),
         "condorloop find, of an archived file": _python(
-            *("-m", "condorloop", "find", path, "--site", site)
+            "-m", "condorloop", "find", path, "--site", site
         ),
     }
     ready = sum(list(took.values())[:3])

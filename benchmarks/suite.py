@@ -19,17 +19,18 @@ ON_A_POOL = ("reading", "overhead", "pace", "load", "processes")
 """Those that bring up a pool, and offer ``measure_on(stack: Stack, ask: Ask)`` beside that."""
 
 NAMES = (
-    *(
-        "polling",
-        "probing",
-        "listing",
-        "writing",
-        "reading",
-        "harvesting",
-        "restarting",
-        "remembering",
-    ),
-    *("overhead", "pace", "load", "processes"),
+    "polling",
+    "probing",
+    "listing",
+    "writing",
+    "reading",
+    "harvesting",
+    "restarting",
+    "remembering",
+    "overhead",
+    "pace",
+    "load",
+    "processes",
 )
 """The modules of this package that offer ``measure(ask: Ask) -> Result``."""
 

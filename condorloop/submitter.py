@@ -85,7 +85,9 @@ class Submitter:
         self._service = Service("condorloop")
         self._latcher = Latcher(self._ports.oms, ledger, self._shutdown)
         self._intake = Intake(
-            *(self._ports.storage, ledger, self._shutdown),
+            self._ports.storage,
+            ledger,
+            self._shutdown,
             config.site.storage.listings_at_once,
         )
         self._reload = ConfigReload()
@@ -99,7 +101,7 @@ class Submitter:
         self._cleaner = Cleaner(ledger)
         self._archiver = Archiver(ledger)
         self._request_handler = RequestHandler(
-            *(ledger, self._launcher, pool, self._shutdown, self._isolation, self._cleaner)
+            ledger, self._launcher, pool, self._shutdown, self._isolation, self._cleaner
         )
         self._publisher = Publisher(config, ledger)
         self._tracker = Tracker(
@@ -259,10 +261,10 @@ class Submitter:
         self._latcher.say_why_not(self._config, now, runs, known)
         calibrations = self._config.calibrations
         campaigns = self._latcher.luminosity.given_to(self._campaigns(now), calibrations)
-        wanted = planner.decide(
-            *(now, runs, known, campaigns, calibrations),
-            guard=self._isolation.one_campaign_only,
-        )
+        wanted: list[Action] = [*planner.decide_latches(now, runs, known, calibrations)]
+        for campaign in campaigns:
+            with self._isolation.one_campaign_only(campaign.key):
+                wanted += planner.decide_campaign(now, campaign, calibrations)
         shared = share(wanted, campaigns, self._config.site.pool.max_dags)
         self._put_off = shared.put_off
         self._carry_out(shared.actions, now)
@@ -331,8 +333,12 @@ class Submitter:
         tracker = self._tracker
         seen = CycleReport(
             services=(
-                *(self._latcher.service, self._intake.service, tracker.service),
-                *(self._intake.probing, self._launcher.service, self._ledger_service),
+                self._latcher.service,
+                self._intake.service,
+                tracker.service,
+                self._intake.probing,
+                self._launcher.service,
+                self._ledger_service,
                 self._service,
             ),
             errors=self._isolation.errors,

@@ -23,10 +23,26 @@ from typing import IO, Any
 PACKAGE = "condorloop"
 EFFECTS = frozenset(
     {
-        *("os.rename", "os.link", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "os.chmod"),
-        *("os.truncate", "os.utime", "os.posix_spawn", "os.exec", "os.fork", "os.system"),
-        *("os.kill", "os.killpg", "subprocess.Popen", "shutil.copyfile", "shutil.copytree"),
-        *("shutil.move", "shutil.rmtree"),
+        "os.rename",
+        "os.link",
+        "os.symlink",
+        "os.remove",
+        "os.mkdir",
+        "os.rmdir",
+        "os.chmod",
+        "os.truncate",
+        "os.utime",
+        "os.posix_spawn",
+        "os.exec",
+        "os.fork",
+        "os.system",
+        "os.kill",
+        "os.killpg",
+        "subprocess.Popen",
+        "shutil.copyfile",
+        "shutil.copytree",
+        "shutil.move",
+        "shutil.rmtree",
     }
 )
 """Audit events that are effects; so is ``open``, for writing."""

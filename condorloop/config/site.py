@@ -232,9 +232,18 @@ class MessagesSite(Section):
     reminder: Annotated[Seconds, Field(gt=0)] = 4 * 3600.0
     """How long after a message its problems are told again if they last."""
     kinds: tuple[ProblemKind, ...] = (
-        *(ProblemKind.SERVICE, ProblemKind.CAMPAIGN, ProblemKind.INCOMPLETE, ProblemKind.HELD),
-        *(ProblemKind.FULL, ProblemKind.FAILED, ProblemKind.UPLOAD, ProblemKind.DISK),
-        *(ProblemKind.TICKET, ProblemKind.REFUSED, ProblemKind.LATE, ProblemKind.CONFIGURATION),
+        ProblemKind.SERVICE,
+        ProblemKind.CAMPAIGN,
+        ProblemKind.INCOMPLETE,
+        ProblemKind.HELD,
+        ProblemKind.FULL,
+        ProblemKind.FAILED,
+        ProblemKind.UPLOAD,
+        ProblemKind.DISK,
+        ProblemKind.TICKET,
+        ProblemKind.REFUSED,
+        ProblemKind.LATE,
+        ProblemKind.CONFIGURATION,
         ProblemKind.WAITING,
         ProblemKind.DEFERRED,
     )

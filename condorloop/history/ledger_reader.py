@@ -150,7 +150,9 @@ class LedgerStories(LedgerReader):
             "SELECT raw_file.*, dag.number, campaign_file.node FROM raw_file"
             " LEFT JOIN campaign_file ON file_id = raw_file.id AND campaign_file.campaign_id = ?"
             " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.stream = ? AND raw_file.run = ?",
-            *(campaign["id"], campaign["stream"], campaign["run"]),
+            campaign["id"],
+            campaign["stream"],
+            campaign["run"],
         )
         harvested = {name for p in payloads if p.harvested_at is not None for name in p.inputs}
         in_force = {name for p in payloads if p.in_force for name in p.inputs}

@@ -97,7 +97,10 @@ class LedgerSearch(LedgerStories):
             f"{_DAG} WHERE dag.id IN (SELECT dag_id FROM payload"
             " WHERE hash <> '' AND hash >= ? AND hash < ? UNION SELECT dag_id FROM payload"
             " WHERE hashes <> '' AND instr(hashes, ?) LIMIT ?)",
-            *(beginning, beginning + _END, f" {beginning}", most),
+            beginning,
+            beginning + _END,
+            f" {beginning}",
+            most,
         )
 
     def _dag_keys(self, sql: str, *values: object) -> list[DagKey]:

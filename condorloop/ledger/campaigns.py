@@ -26,8 +26,18 @@ class Campaigns(CampaignQueries):
                 " run_start, run_end, last_ls, latched_at, state_since, last_new_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(key.calibration, key.run, stream, CampaignState.ACTIVE, reason, run.fill),
-                    *(run.start, run.end, run.last_ls, now, now, now),
+                    key.calibration,
+                    key.run,
+                    stream,
+                    CampaignState.ACTIVE,
+                    reason,
+                    run.fill,
+                    run.start,
+                    run.end,
+                    run.last_ls,
+                    now,
+                    now,
+                    now,
                 ),
             )
             if not cursor.rowcount:
@@ -41,7 +51,8 @@ class Campaigns(CampaignQueries):
             )
             files = self._db.rows(
                 "SELECT id, lumis FROM raw_file WHERE stream = ? AND run = ? AND state = 'good'",
-                *(stream, key.run),
+                stream,
+                key.run,
             )
             self.attach(campaign_id, files)
 

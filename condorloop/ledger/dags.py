@@ -51,8 +51,14 @@ class Dags(DagQueries):
                     "INSERT INTO node (dag_id, name, campaign_id, kind, job, output, witness,"
                     " child, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        *(dag_id, node.name, campaign_id, node.kind, node.job),
-                        *(node.output, node.witness, node.child),
+                        dag_id,
+                        node.name,
+                        campaign_id,
+                        node.kind,
+                        node.job,
+                        node.output,
+                        node.witness,
+                        node.child,
                         "dropped" if node.empty else "waiting",
                     ),
                 )

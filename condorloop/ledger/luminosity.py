@@ -43,7 +43,10 @@ class Luminosity:
             " WHERE luminosity.run = campaign.run) AS told FROM campaign"
             " WHERE state IN (?, ?) AND run_start >= ?"
             f" AND calibration IN ({', '.join('?' * len(calibrations))}) ORDER BY run",
-            *(CampaignState.ACTIVE, CampaignState.CLOSING, since, *calibrations),
+            CampaignState.ACTIVE,
+            CampaignState.CLOSING,
+            since,
+            *calibrations,
         )
         return {r["run"]: r["told"] for r in rows if Lumis.parse(r["seen"]).last > r["told"]}
 

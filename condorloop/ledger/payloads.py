@@ -31,11 +31,20 @@ class Payloads(PayloadQueries):
                 " harvested_at, outcome, answer, tag, hash, since, answered_at, left_out, hashes,"
                 " overlaps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(dag_id, campaign_id, json.dumps(sorted(record.inputs))),
-                    *(str(record.lumis), record.events),
-                    *(record.harvested_at, record.outcome, record.answer, record.tag),
-                    *(record.hash, record.since, record.answered_at),
-                    *(json.dumps(sorted(record.left_out)), _words(record.other_hashes)),
+                    dag_id,
+                    campaign_id,
+                    json.dumps(sorted(record.inputs)),
+                    str(record.lumis),
+                    record.events,
+                    record.harvested_at,
+                    record.outcome,
+                    record.answer,
+                    record.tag,
+                    record.hash,
+                    record.since,
+                    record.answered_at,
+                    json.dumps(sorted(record.left_out)),
+                    _words(record.other_hashes),
                     json.dumps(dict(record.overlaps)),
                 ),
             )
@@ -65,7 +74,9 @@ class Payloads(PayloadQueries):
         with self._db.transaction():
             for payload in self._db.rows(
                 "SELECT * FROM payload WHERE dag_id = ? AND (outcome IS NULL OR outcome IN (?, ?))",
-                *(dag_id, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED),
+                dag_id,
+                UploadOutcome.NO_ANSWER,
+                UploadOutcome.FAILED,
             ):
                 self.harvest_again(payload["campaign_id"], json.loads(payload["inputs"]))
 

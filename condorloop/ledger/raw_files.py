@@ -83,6 +83,7 @@ class RawFiles(RawFileQueries):
             )
             for campaign in self._db.rows(
                 "SELECT id FROM campaign WHERE stream = ? AND run = ?",
-                *(files[0]["stream"], files[0]["run"]),
+                files[0]["stream"],
+                files[0]["run"],
             ):
                 self._campaigns.attach(campaign["id"], files)

@@ -68,8 +68,10 @@ class Retries:
                 self._db.execute(
                     "UPDATE node SET dropped = ?, state = ? WHERE dag_id = ? AND name = ?",
                     (
-                        *(json.dumps(sorted(dropped)), node["state"] if left else "dropped"),
-                        *(dag_id, name),
+                        json.dumps(sorted(dropped)),
+                        node["state"] if left else "dropped",
+                        dag_id,
+                        name,
                     ),
                 )
                 if node["kind"] == NodeKind.RECO:
@@ -157,7 +159,8 @@ class Retries:
             reco["name"]: UnusedReco(reco["output"], frozenset(self._dags.inputs_of(reco)))
             for reco in self._db.rows(
                 "SELECT * FROM node WHERE dag_id = ? AND child = ? AND state = 'done'",
-                *(alca["dag_id"], alca["name"]),
+                alca["dag_id"],
+                alca["name"],
             )
             if left_out or reco["output"] in dropped
         }

@@ -7,8 +7,7 @@ the same input gives the same actions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from condorloop.config.calibration import Calibration, Closing
@@ -86,46 +85,66 @@ def decide(
     known: frozenset[CampaignKey],
     campaigns: Sequence[Campaign],
     calibrations: Mapping[str, Calibration],
-    guard: Callable[[CampaignKey], AbstractContextManager[object]] = nullcontext,
 ) -> list[Action]:
-    """Decide what is to be done.
+    """Decide what is to be done: which runs to latch, then what each campaign needs.
 
     Parameters
     ----------
     now
         Seconds since the epoch.
-    runs
-        What OMS says of recent runs; empty when it did not answer.
-    known
-        The campaigns of these runs that were ever latched: none is latched twice.
+    runs, known
+        As `decide_latches` takes them.
     campaigns
         Those with work to do, in the order in which they are to be served: the open ones, and
         closed ones for which a file showed up within the window.
     calibrations
         The configured calibrations by name.
-    guard
-        Entered for each campaign while it is decided about: what it lets pass costs the others
-        nothing.
 
     Returns
     -------
     list of Action
         In the order in which they are to be carried out, each with its reason.
     """
-    actions: list[Action] = []
+    actions: list[Action] = [*decide_latches(now, runs, known, calibrations)]
+    for campaign in campaigns:
+        actions += decide_campaign(now, campaign, calibrations)
+    return actions
+
+
+def decide_latches(
+    now: float,
+    runs: Iterable[Run],
+    known: frozenset[CampaignKey],
+    calibrations: Mapping[str, Calibration],
+) -> list[Latch]:
+    """Decide which runs to latch, the oldest first.
+
+    Parameters
+    ----------
+    runs
+        What OMS says of recent runs; empty when it did not answer.
+    known
+        The campaigns of these runs that were ever latched: none is latched twice.
+    """
+    latches = []
     for run in sorted(runs, key=lambda r: r.number):
         for name, calibration in calibrations.items():
             key = CampaignKey(name, run.number)
             if key not in known and (reason := _why_latch(now, run, calibration)):
-                actions.append(Latch(key, run, reason))
-    for campaign in campaigns:
-        configured = calibrations.get(campaign.key.calibration)
-        with guard(campaign.key):
-            if configured is not None:
-                actions += _decide_campaign(now, campaign, configured)
-            elif campaign.state.open:
-                actions += _close(now, campaign, closing_rules(campaign.key, calibrations), None)
-    return actions
+                latches.append(Latch(key, run, reason))
+    return latches
+
+
+def decide_campaign(
+    now: float, campaign: Campaign, calibrations: Mapping[str, Calibration]
+) -> list[Action]:
+    """Decide what one campaign needs; one whose calibration is not configured can only close."""
+    configured = calibrations.get(campaign.key.calibration)
+    if configured is not None:
+        return _decide_campaign(now, campaign, configured)
+    if campaign.state.open:
+        return _close(now, campaign, closing_rules(campaign.key, calibrations), None)
+    return []
 
 
 def _decide_campaign(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:

@@ -121,8 +121,17 @@ def _in_window(report: Report) -> ReportTable:
     return ReportTable(
         "Within the window",
         (
-            *("calibration", "campaigns", "closed", "in time", "good LS", "in a payload"),
-            *("in time", "uploads", "no payload", "superseded", "refused"),
+            "calibration",
+            "campaigns",
+            "closed",
+            "in time",
+            "good LS",
+            "in a payload",
+            "in time",
+            "uploads",
+            "no payload",
+            "superseded",
+            "refused",
         ),
         tuple(_in_window_row(c) for c in report.calibrations),
         note="In time: in the database before the run's data leave the buffer.",
@@ -131,17 +140,22 @@ def _in_window(report: Report) -> ReportTable:
 
 def _in_window_row(c: CalibrationReport) -> tuple[str, ...]:
     return (
-        *(c.calibration, str(c.campaigns), str(c.closed)),
+        c.calibration,
+        str(c.campaigns),
+        str(c.closed),
         f"{c.in_window} {_share(c.in_window, c.closed)}".rstrip(),
-        *(str(c.lumis_good), str(c.lumis_in_payload)),
+        str(c.lumis_good),
+        str(c.lumis_in_payload),
         f"{c.lumis_in_window} {_share(c.lumis_in_window, c.lumis_good)}".rstrip(),
         *(str(c.payloads.get(outcome, 0)) for outcome in _OUTCOMES),
     )
 
 
 _OUTCOMES = (
-    *(UploadOutcome.UPLOADED, UploadOutcome.NO_PAYLOAD),
-    *(UploadOutcome.SUPERSEDED, UploadOutcome.REFUSED),
+    UploadOutcome.UPLOADED,
+    UploadOutcome.NO_PAYLOAD,
+    UploadOutcome.SUPERSEDED,
+    UploadOutcome.REFUSED,
 )
 
 
@@ -173,18 +187,19 @@ def _nodes(report: Report) -> ReportTable:
     return ReportTable(
         "Jobs",
         (
-            *(
-                "calibration",
-                "node",
-                "jobs",
-                "retries",
-                "failed",
-                "held",
-                "CPU",
-                "wall",
-                "CPU/wall",
-            ),
-            *("memory: median", "worst", "asked", "worst/asked"),
+            "calibration",
+            "node",
+            "jobs",
+            "retries",
+            "failed",
+            "held",
+            "CPU",
+            "wall",
+            "CPU/wall",
+            "memory: median",
+            "worst",
+            "asked",
+            "worst/asked",
         ),
         tuple((c.calibration, *_node(kind)) for c in report.calibrations for kind in c.nodes),
         names=2,
@@ -196,8 +211,10 @@ def _node(kind: KindReport) -> tuple[str, ...]:
     used, asked = kind.memory_used, kind.memory_asked
     counts = (kind.jobs, kind.retries, kind.failed, kind.holds)
     return (
-        *(str(kind.kind), *map(str, counts)),
-        *(span(kind.cpu_hours * 3600), span(kind.wall_hours * 3600)),
+        str(kind.kind),
+        *map(str, counts),
+        span(kind.cpu_hours * 3600),
+        span(kind.wall_hours * 3600),
         "" if kind.efficiency is None else f"{kind.efficiency:.0%}",
         *_memory(used, asked),
     )
@@ -216,8 +233,17 @@ def _campaigns(report: Report) -> ReportTable:
     return ReportTable(
         "Campaigns" if left <= 0 else f"The last {CAMPAIGNS_SHOWN} campaigns",
         (
-            *("run", "calibration", "state", "LS end: median", "worst", "run end", "run start"),
-            *("window", "good LS", "in a payload", "uploads"),
+            "run",
+            "calibration",
+            "state",
+            "LS end: median",
+            "worst",
+            "run end",
+            "run start",
+            "window",
+            "good LS",
+            "in a payload",
+            "uploads",
         ),
         tuple(map(_campaign, shown)),
         names=3,
@@ -229,9 +255,14 @@ def _campaign(c: CampaignReport) -> tuple[str, ...]:
     delays = c.after_ls_end
     uploads = c.payloads.get(UploadOutcome.UPLOADED, 0)
     return (
-        *(str(c.run), c.calibration, str(c.state)),
+        str(c.run),
+        c.calibration,
+        str(c.state),
         *((span(delays.median), span(delays.worst)) if delays else ("", "")),
-        *(span(c.after_run_end), span(c.after_run_start)),
+        span(c.after_run_end),
+        span(c.after_run_start),
         "in time" if c.in_window else "late" if uploads else "",
-        *(str(c.lumis_good), str(c.lumis_in_payload), str(uploads)),
+        str(c.lumis_good),
+        str(c.lumis_in_payload),
+        str(uploads),
     )

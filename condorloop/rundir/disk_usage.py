@@ -26,7 +26,12 @@ _DAG = re.compile(r"dag\d+")
 _LOGS = frozenset({".log", ".py", ".xml"})
 _JOB_STREAMS = re.compile(r".*\.(out|err)(\.old)?")
 _TELLING = (
-    *(".dag", ".dag.metrics", ".dag.dagman.log", ".dag.nodes.log", ".dag.status", ".failures"),
+    ".dag",
+    ".dag.metrics",
+    ".dag.dagman.log",
+    ".dag.nodes.log",
+    ".dag.status",
+    ".failures",
 )
 """The ends of the names of what tells of a DAG, and how it ended, when the rest is gone."""
 

@@ -27,7 +27,9 @@ CLOCK_MARGIN = 600.0
 
 RUNS = Resource("runs", "run", "run_number")
 LUMISECTIONS = Resource(
-    *("lumisections", "lumisection", "lumisection_number"),
+    "lumisections",
+    "lumisection",
+    "lumisection_number",
     fields=("run_number", "lumisection_number", LUMINOSITY),
 )
 
@@ -159,6 +161,9 @@ class Oms:
             self._reported.add(number)
             log.warning(
                 "OMS shows a %s that cannot be read, id %s: %s = %s: %s",
-                *(resource.row, number, one_line(".".join(map(str, first["loc"])), 80)),
-                *(shown(first["input"]), one_line(first["msg"])),
+                resource.row,
+                number,
+                one_line(".".join(map(str, first["loc"])), 80),
+                shown(first["input"]),
+                one_line(first["msg"]),
             )

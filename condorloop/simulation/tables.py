@@ -36,8 +36,15 @@ def _compared(study: Study) -> ReportTable:
     return ReportTable(
         "All calibrations, from LS end to payload, and what it costs",
         (
-            *(*study.keys, *_LATENCIES, "core hours", "DAGs", "harvests", "ALCARECO read"),
-            *("busy slots", "most", "most waiting"),
+            *study.keys,
+            *_LATENCIES,
+            "core hours",
+            "DAGs",
+            "harvests",
+            "ALCARECO read",
+            "busy slots",
+            "most",
+            "most waiting",
         ),
         tuple(_compared_row(row) for row in study.rows),
         names=len(study.keys),
@@ -49,10 +56,15 @@ def _compared_row(row: Row) -> tuple[str, ...]:
     outcome = row.outcome
     all_of = outcome.together
     return (
-        *(*row.changed.values(), *_latency(all_of)),
-        *(f"{all_of.core_hours:.0f}", str(all_of.dags), str(all_of.harvests)),
+        *row.changed.values(),
+        *_latency(all_of),
+        f"{all_of.core_hours:.0f}",
+        str(all_of.dags),
+        str(all_of.harvests),
         str(all_of.harvested_files),
-        *(f"{outcome.busy:.0%}", str(outcome.most_slots), str(outcome.most_waiting)),
+        f"{outcome.busy:.0%}",
+        str(outcome.most_slots),
+        str(outcome.most_waiting),
     )
 
 
@@ -89,8 +101,17 @@ def _latencies(outcome: Outcome) -> ReportTable:
     return ReportTable(
         "From LS end to payload",
         (
-            *("calibration", "campaigns", "complete", "good LS", "in a payload", *_LATENCIES),
-            *("DAGs", "rescues", "harvests", "ALCARECO read", "uploads"),
+            "calibration",
+            "campaigns",
+            "complete",
+            "good LS",
+            "in a payload",
+            *_LATENCIES,
+            "DAGs",
+            "rescues",
+            "harvests",
+            "ALCARECO read",
+            "uploads",
         ),
         tuple(map(_latency_row, (*shown, outcome.together) if len(shown) > 1 else shown)),
         note=_NOTE,
@@ -100,8 +121,13 @@ def _latencies(outcome: Outcome) -> ReportTable:
 def _latency_row(c: CalibrationOutcome) -> tuple[str, ...]:
     counts = (c.dags, c.rescues, c.harvests, c.harvested_files, c.uploads)
     return (
-        *(c.calibration, str(c.campaigns), str(c.complete), str(c.lumis), str(c.in_payload)),
-        *(*_latency(c), *map(str, counts)),
+        c.calibration,
+        str(c.campaigns),
+        str(c.complete),
+        str(c.lumis),
+        str(c.in_payload),
+        *_latency(c),
+        *map(str, counts),
     )
 
 
@@ -111,8 +137,13 @@ def _jobs(outcome: Outcome) -> ReportTable:
         ("calibration", "node", "jobs", "failed", "mean wait", "mean time", "core hours"),
         tuple(
             (
-                *(c.calibration, str(kind), str(k.jobs), str(k.failed)),
-                *(span(k.waited), span(k.ran), f"{k.core_hours:.0f}"),
+                c.calibration,
+                str(kind),
+                str(k.jobs),
+                str(k.failed),
+                span(k.waited),
+                span(k.ran),
+                f"{k.core_hours:.0f}",
             )
             for c in outcome.calibrations
             for kind, k in c.kinds.items()
@@ -126,14 +157,23 @@ def _pool(outcome: Outcome) -> ReportTable:
     return ReportTable(
         "The pool",
         (
-            *("runs", "days", "slots", "busy", "most busy", "most jobs waiting"),
-            *("most DAGs in the queue",),
+            "runs",
+            "days",
+            "slots",
+            "busy",
+            "most busy",
+            "most jobs waiting",
+            "most DAGs in the queue",
         ),
         (
             (
-                *(str(outcome.runs), f"{outcome.seconds / 86400:.1f}", str(outcome.slots)),
-                *(f"{outcome.busy:.0%}", str(outcome.most_slots)),
-                *(str(outcome.most_waiting), str(outcome.most_dags)),
+                str(outcome.runs),
+                f"{outcome.seconds / 86400:.1f}",
+                str(outcome.slots),
+                f"{outcome.busy:.0%}",
+                str(outcome.most_slots),
+                str(outcome.most_waiting),
+                str(outcome.most_dags),
             ),
         ),
         names=0,

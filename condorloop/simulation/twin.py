@@ -83,8 +83,12 @@ class Twin:
         self._attentive = attentive
         random = Random(seed)
         self._facility = Facility(
-            *(self.engine, self.slots, around.outages, random),
-            *(around.delays, around.storage_patience),
+            self.engine,
+            self.slots,
+            around.outages,
+            random,
+            around.delays,
+            around.storage_patience,
         )
         interval = config.site.poll_interval
         self._polls = Polls(self.engine, interval, around.outages, self._cycle)
@@ -227,8 +231,15 @@ class Twin:
         window = longest(self._config.calibrations)
         stream = self._intake.watch(stream_name(calibration), run, run.start + window)
         campaign = Followed(
-            *(len(self._numbered), key, calibration, run, stream),
-            *(self.engine, self._polls, self.tallies[key.calibration], self._note),
+            len(self._numbered),
+            key,
+            calibration,
+            run,
+            stream,
+            self.engine,
+            self._polls,
+            self.tallies[key.calibration],
+            self._note,
         )
         campaign.run_end = run_end
         campaign.take_files()
@@ -239,8 +250,11 @@ class Twin:
 
     def _plan_batch(self, campaign: Followed, action: SubmitBatch) -> DagPlan:
         plan = plan_batch(
-            *(campaign.key, campaign.calibration, Batch(campaign.batches, action.files)),
-            *(campaign.dag_count, campaign.jobs),
+            campaign.key,
+            campaign.calibration,
+            Batch(campaign.batches, action.files),
+            campaign.dag_count,
+            campaign.jobs,
             harvest=action.harvest,
         )
         taken = set(map(id, action.files))

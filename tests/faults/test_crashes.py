@@ -82,8 +82,11 @@ def test_the_manager_may_die_before_any_effect_of_rescues_quarantine_and_reopeni
 
 
 WISHES = (
-    *(RequestKind.HOLD, RequestKind.RELEASE, RequestKind.HOLD),
-    *(RequestKind.ABANDON, RequestKind.RESUBMIT),
+    RequestKind.HOLD,
+    RequestKind.RELEASE,
+    RequestKind.HOLD,
+    RequestKind.ABANDON,
+    RequestKind.RESUBMIT,
 )
 
 
@@ -102,7 +105,7 @@ def test_the_manager_may_die_before_any_effect_of_what_a_person_asks_for(loop, m
 
     died_at = die_everywhere(loop, monkeypatch, over)
     assert {s.event for s in died_at} >= {"hold", "release", "remove", "submit", "commit"}
-    assert functions(died_at) >= {"set_held_by", "withdraw_dags", "_write_closing_records"}
+    assert functions(died_at) >= {"set_held_by", "withdraw", "_write_closing_records"}
     assert play.assay(ECAL, 398802).faults == ()
 
 

@@ -24,7 +24,8 @@ def story(stack, tmp_path_factory):
     """A file cannot be opened from when its DAG is submitted until its campaign is closed."""
     loop = Loop(stack, tmp_path_factory.mktemp("server"), "disk-server", {"defaults": QUICK})
     scenario = run_of(
-        *(RUN, [ECAL]),
+        RUN,
+        [ECAL],
         lumisections=8,
         layout={STREAM: {"ls_per_file": 1}},
         files=[{"stream": STREAM, "ls": LS, "name": NAME}],

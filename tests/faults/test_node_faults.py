@@ -36,7 +36,8 @@ def hits(run, step, mode, calibration=ECAL, **more):
 def spoiled(stack, tmp_path_factory):
     """A run in which every node that reads a file of its own fails in a way of its own."""
     scenario = run_of(
-        *(SPOILED, [ECAL, STRIPS, SPOT]),
+        SPOILED,
+        [ECAL, STRIPS, SPOT],
         *(hits(SPOILED, "step2", m, ls=ls, **more) for ls, (m, more) in GONE_WRONG.items()),
         hits(SPOILED, "step3", "no_output", STRIPS),
         hits(SPOILED, "step3", "cut_report", STRIPS),
@@ -145,7 +146,8 @@ def released(story, job):
 def held(stack, tmp_path_factory):
     """A run whose jobs are held, evicted and killed."""
     scenario = run_of(
-        *(HELD, [ECAL, STRIPS]),
+        HELD,
+        [ECAL, STRIPS],
         hits(HELD, "step2", "memory", ls=1, memory_mb=320, seconds=8),
         hits(HELD, "step2", "memory", ls=5, memory_mb=900, seconds=60, times="unlimited"),
         hits(HELD, "step2", "hang", ls=9, times="unlimited"),

@@ -23,7 +23,8 @@ def quarantined(stack, tmp_path_factory):
     """A run with a file that crashes cmsRun, one of damaged events, one that cannot be read yet."""
     test_enables = {"stream": "TestEnablesEcalHcal"}
     scenario = run_of(
-        *(QUARANTINED, [ECAL, SPOT]),
+        QUARANTINED,
+        [ECAL, SPOT],
         job_fault("exit_code", QUARANTINED, "step2", exit_code=85, ls=13, times="unlimited"),
         lumisections=16,
         layout={
@@ -100,7 +101,8 @@ def test_resubmit_all_gives_quarantined_files_another_try(quarantined):
 def corrupt(stack, tmp_path_factory):
     """A run whose first ALCARECO is damaged on the disk, and whose last upload is refused once."""
     scenario = run_of(
-        *(CORRUPT, [ECAL]),
+        CORRUPT,
+        [ECAL],
         lumisections=16,
         every=0.5,
         layout={"TestEnablesEcalHcal": {"ls_per_file": 4}},

@@ -125,7 +125,8 @@ def outlasted(stack, tmp_path_factory):
     whole = {"lumisections": {"count": 8, "every": 0.2}, "end_after": 0.5, "start_offset": 4}
     second = {"run": OUTLASTED + 1, "calibrations": list(ALL), **whole}
     scenario = run_of(
-        *(OUTLASTED, list(ALL)),
+        OUTLASTED,
+        list(ALL),
         fails(OUTLASTED, "step2", ECAL, 65, ls=FATAL, times="unlimited"),
         fails(OUTLASTED, "step2", ECAL, 50, ls=CRASHING, times=4),
         fails(OUTLASTED, "step3", STRIPS, 66, times="unlimited"),

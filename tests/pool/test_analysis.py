@@ -24,7 +24,8 @@ SETTINGS = {
 def told(stack, tmp_path_factory):
     """What is told of a run: RECO that fails, a held job, HARVEST too large, a refused upload."""
     scenario = run_of(
-        *(RUN, [ECAL, STRIPS, SPOT]),
+        RUN,
+        [ECAL, STRIPS, SPOT],
         job_fault("exit_code", RUN, "step2", exit_code=65, ls=5, times="unlimited"),
         job_fault("hang", RUN, "step2", ls=9, times="unlimited"),
         lumisections=12,

@@ -182,14 +182,26 @@ def test_the_run_directory_holds_what_people_of_the_earlier_loops_know(loop):
     there = {str(p.relative_to(runs)) for p in runs.rglob("*")}
     reco = "run398714_LS0001To0004_b000_0000_ecalPedsStep2"
     assert there >= {
-        *("runStart.log", "runEnd.log", "allLSProcessed.log", "expectedOutputs.log"),
-        *("allStep2FilesProcessed.log", "allStep3FilesProcessed.log"),
-        *(f"{reco}.root", f"{reco}.py", f"{reco}.log", f"{reco}_job.txt"),
+        "runStart.log",
+        "runEnd.log",
+        "allLSProcessed.log",
+        "expectedOutputs.log",
+        "allStep2FilesProcessed.log",
+        "allStep3FilesProcessed.log",
+        f"{reco}.root",
+        f"{reco}.py",
+        f"{reco}.log",
+        f"{reco}_job.txt",
         "apJob000/PromptCalibProdEcalPedestals.root",
-        *("apJob000/stdout.log", "apJob000/stderr.log", "apJob000/ecalPedsStep3_job.txt"),
-        *("harvestJob000/promptCalibConditions.db", "harvestJob000/NGTCalibEcalPedestals.db"),
-        *("harvestJob000/NGTCalibEcalPedestals.txt", "harvestJob000/inputs.txt"),
-        *("harvestJob000/upload.json", "dag000/manifest.json"),
+        "apJob000/stdout.log",
+        "apJob000/stderr.log",
+        "apJob000/ecalPedsStep3_job.txt",
+        "harvestJob000/promptCalibConditions.db",
+        "harvestJob000/NGTCalibEcalPedestals.db",
+        "harvestJob000/NGTCalibEcalPedestals.txt",
+        "harvestJob000/inputs.txt",
+        "harvestJob000/upload.json",
+        "dag000/manifest.json",
     }
     assert (runs / "expectedOutputs.log").read_text() == f"file:{reco}.root\n"
     assert len((runs / "allLSProcessed.log").read_text().splitlines()) == 1

@@ -53,7 +53,7 @@ def test_real_and_simulated_latencies_agree(loop, model):
         return calibration["after_ls_end"]
 
     rows = [simulated(seed) for seed in range(1, 6)]
-    print("real", real, *("simulated", *rows), sep="\n")
+    print("real", real, "simulated", *rows, sep="\n")
     assert {row["count"] for row in rows} == {real["count"]}
     assert statistics.median(row["median"] for row in rows) == pytest.approx(
         real["median"], rel=0.2

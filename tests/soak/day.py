@@ -102,7 +102,7 @@ class Day:
         )
         jobs = JobSelector(self.agenda, Random(f"{seed} jobs"), self._storage)
         self._pool = SimulatedPool(
-            *(self.agenda, Random(f"{seed} pool"), self._weather, jobs, self._wire, self._promises)
+            self.agenda, Random(f"{seed} pool"), self._weather, jobs, self._wire, self._promises
         )
         self._probes = Random(f"{seed} probes")
         self._thorough = Random(f"{seed} operator").random() < 0.5
@@ -164,7 +164,10 @@ class Day:
                 self.agenda.at(at, partial(self._befall, what))
             self._start()
             Operator(
-                *(self.agenda, self._rng, work_dir, self._promises),
+                self.agenda,
+                self._rng,
+                work_dir,
+                self._promises,
                 lambda: self._submitter is not None,
                 self._end,
                 self._released,

@@ -50,7 +50,18 @@ def root_file(raw: Raw) -> bytes:
     end = records[2] + 16
     header = struct.pack(
         ">4siiqqiiibiqi",
-        *(b"root", 1_063_206, _BEGIN, end, records[2], 16, 1, _NAME, 8, 1, records[1], 16),
+        b"root",
+        1_063_206,
+        _BEGIN,
+        end,
+        records[2],
+        16,
+        1,
+        _NAME,
+        8,
+        1,
+        records[1],
+        16,
     )
     keys = _KEYS.pack(1005, 0, 0, 16, _NAME, _BEGIN, 0, records[0])
     record = struct.pack(">i", 16) + bytes(12)

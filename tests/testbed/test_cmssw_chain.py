@@ -86,8 +86,14 @@ class Chain:
         folder = self.folder / name
         self.cms_run(
             folder,
-            *("expressStep4", "-s", f"ALCAHARVEST:{self.workflow.harvest}", "--scenario", "pp"),
-            *("--data", "--filein", _listed(inputs)),
+            "expressStep4",
+            "-s",
+            f"ALCAHARVEST:{self.workflow.harvest}",
+            "--scenario",
+            "pp",
+            "--data",
+            "--filein",
+            _listed(inputs),
             mods='process.PoolDBOutputService.toPut[0].tag = cms.string("Mine")\n',
         )
         return folder / "promptCalibConditions.db"

@@ -76,14 +76,26 @@ def test_the_tables_are_those_of_cmssw(file):
         }
     assert columns == {
         "TAG": [
-            *("NAME", "TIME_TYPE", "OBJECT_TYPE", "SYNCHRONIZATION", "DESCRIPTION"),
-            *("LAST_VALIDATED_TIME", "END_OF_VALIDITY", "INSERTION_TIME", "MODIFICATION_TIME"),
+            "NAME",
+            "TIME_TYPE",
+            "OBJECT_TYPE",
+            "SYNCHRONIZATION",
+            "DESCRIPTION",
+            "LAST_VALIDATED_TIME",
+            "END_OF_VALIDITY",
+            "INSERTION_TIME",
+            "MODIFICATION_TIME",
             "PROTECTION_CODE",
         ],
         "IOV": ["TAG_NAME", "SINCE", "PAYLOAD_HASH", "INSERTION_TIME"],
         "PAYLOAD": ["HASH", "OBJECT_TYPE", "DATA", "STREAMER_INFO", "VERSION", "INSERTION_TIME"],
         "TAG_LOG": [
-            *("TAG_NAME", "EVENT_TIME", "USER_NAME", "HOST_NAME", "COMMAND", "ACTION"),
+            "TAG_NAME",
+            "EVENT_TIME",
+            "USER_NAME",
+            "HOST_NAME",
+            "COMMAND",
+            "ACTION",
             "USER_TEXT",
         ],
     }

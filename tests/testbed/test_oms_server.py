@@ -156,9 +156,16 @@ def test_every_attribute_is_described_and_shown(
 @pytest.mark.parametrize(
     "query",
     [
-        *("filter[no_such][EQ]=1", "filter[run_number][ABOUT]=1", "filter[run_number][EQ]=x"),
-        *("sort=no_such", "page[limit]=0", "page[offset]=-1", "fields=no_such", "include=all"),
-        *("filter[stable_beam][EQ]=maybe", "group[granularity]=fill"),
+        "filter[no_such][EQ]=1",
+        "filter[run_number][ABOUT]=1",
+        "filter[run_number][EQ]=x",
+        "sort=no_such",
+        "page[limit]=0",
+        "page[offset]=-1",
+        "fields=no_such",
+        "include=all",
+        "filter[stable_beam][EQ]=maybe",
+        "group[granularity]=fill",
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(server: OmsServer, query: str) -> None:
@@ -188,8 +195,11 @@ def test_a_fault_about_a_run_leaves_other_requests_alone(server: OmsServer) -> N
     assert get(server, "runs/398602").ok
     assert get(server, "runs/meta").ok
     for touching in (
-        *("runs?filter[run_number][EQ]=398601", "runs/398601", "runs/398601/lumisections"),
-        *("runs?filter[run_number][GE]=398600", "lumisections/398601_1"),
+        "runs?filter[run_number][EQ]=398601",
+        "runs/398601",
+        "runs/398601/lumisections",
+        "runs?filter[run_number][GE]=398600",
+        "lumisections/398601_1",
     ):
         assert get(server, touching).status_code == 503
 

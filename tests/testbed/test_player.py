@@ -106,7 +106,9 @@ def test_each_appearance_is_on_record(folder: Path) -> None:
     lines = records(folder)
     assert sorted(line["path"] for line in lines) == shown(folder)
     assert {(line["stream"], line["ls"]) for line in lines} >= {
-        *(("TestEnablesEcalHcal", "1-3"), ("TestEnablesEcalHcal", "4"), ("ExpressPhysics", "4"))
+        ("TestEnablesEcalHcal", "1-3"),
+        ("TestEnablesEcalHcal", "4"),
+        ("ExpressPhysics", "4"),
     }
     assert [line["ls"] for line in lines if line["fault"] == "empty"] == ["2", "2"]
     assert lines[0].keys() == {"time", "path", "run", "stream", "ls", "fault", "good"}

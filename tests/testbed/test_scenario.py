@@ -96,8 +96,12 @@ def test_small_files_are_parts_of_their_lumisection() -> None:
     )
     shown = [(str(f.lumis), f.part, f.parts, f.block) for f in files(scenario)]
     assert shown == [
-        *(("1", 0, 2, 0), ("1", 1, 2, 0), ("2", 0, 2, 0)),
-        *(("2", 1, 2, 0), ("3", 0, 2, 1), ("3", 1, 2, 1)),
+        ("1", 0, 2, 0),
+        ("1", 1, 2, 0),
+        ("2", 0, 2, 0),
+        ("2", 1, 2, 0),
+        ("3", 0, 2, 1),
+        ("3", 1, 2, 1),
     ]
 
 
@@ -108,7 +112,10 @@ def test_a_file_can_be_broken_or_late_even_after_its_run() -> None:
     ]
     scenario = play(run(files=special, end_after=5))
     assert [(f.at, f.fault) for f in files(scenario)] == [
-        *((10, None), (20, "truncated"), (30, None), (70, None))
+        (10, None),
+        (20, "truncated"),
+        (30, None),
+        (70, None),
     ]
     assert duration(scenario) == 70
     assert duration(scenario, speed=2) == 35
@@ -183,11 +190,23 @@ faults:
   - {target: weather, mode: rain}
 """)
     assert found.keys() == {
-        *("sead", "layout.ExpressPhysics.ls_per_file", "runs.0.calibrations"),
-        *("runs.1.lumisections.0.after", "runs.2.lumisections.1.ls", "runs.2.oms.stable_beam"),
-        *("runs.2.oms.no_such", "runs.2.files.0.ls", "runs.2.files.1.part"),
-        *("runs.2.files.2.stream", "runs.2.files.2", "runs.3.run", "faults.0.status"),
-        *("faults.1.mode", "faults.1.times", "faults.2.exit_code", "faults.2.calibration"),
+        "sead",
+        "layout.ExpressPhysics.ls_per_file",
+        "runs.0.calibrations",
+        "runs.1.lumisections.0.after",
+        "runs.2.lumisections.1.ls",
+        "runs.2.oms.stable_beam",
+        "runs.2.oms.no_such",
+        "runs.2.files.0.ls",
+        "runs.2.files.1.part",
+        "runs.2.files.2.stream",
+        "runs.2.files.2",
+        "runs.3.run",
+        "faults.0.status",
+        "faults.1.mode",
+        "faults.1.times",
+        "faults.2.exit_code",
+        "faults.2.calibration",
         "faults.3",
     }
     assert found["runs.2.files.1.part"] == (1, "below 1, the stream's files_per_ls")
@@ -367,10 +386,19 @@ faults:
   - {target: conditions, mode: cut, status: 502}
 """)
     assert found.keys() == {
-        *("layout.ExpressPhysics.events_per_ls", "past_runs.oms.energy"),
-        *("runs.0.ends_again_after", "runs.0.files.0.seconds", "runs.0.files.1.after"),
-        *("runs.0.files.2.name", "runs.0.files.3.run", "faults.0.signal", "faults.1.memory_mb"),
-        *("faults.2.seconds", "faults.3.ls", "faults.4.status", "faults.5.status"),
+        "layout.ExpressPhysics.events_per_ls",
+        "past_runs.oms.energy",
+        "runs.0.ends_again_after",
+        "runs.0.files.0.seconds",
+        "runs.0.files.1.after",
+        "runs.0.files.2.name",
+        "runs.0.files.3.run",
+        "faults.0.signal",
+        "faults.1.memory_mb",
+        "faults.2.seconds",
+        "faults.3.ls",
+        "faults.4.status",
+        "faults.5.status",
     }
 
 

@@ -29,3 +29,14 @@ def test_examples_in_docstrings_are_true(name):
 def test_no_test_file_is_empty(file):
     functions = (n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.FunctionDef))
     assert any(function.name.startswith("test_") for function in functions)
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "condorloop", "tests", "tools"])
+def test_no_parameter_list_is_hidden_in_a_splatted_tuple(folder):
+    found = [
+        f"{file}:{node.lineno}"
+        for file in sorted((TESTS.parent / folder).glob("**/*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Starred) and isinstance(node.value, ast.Tuple) and node.value.elts
+    ]
+    assert found == []

@@ -12,6 +12,7 @@ from condorloop.ledger.store import Ledger, open_requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import Queued
 from condorloop.monitoring.status_file import STATUS
+from condorloop.policy import planner
 from condorloop.policy import requests as wishes
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
@@ -185,3 +186,23 @@ def test_near_the_next_poll_a_cycle_submits_one_dag_and_leaves_the_others_to_it(
     pool.now += 0.9 * interval
     submitter.cycle(poll=False)
     assert len(pool.submitted) == 1
+
+
+def test_a_mistake_in_deciding_about_one_campaign_costs_no_other(tmp_path, monkeypatch):
+    decide, decided = planner.decide_campaign, []
+
+    def stumble(now, campaign, calibrations):
+        if campaign.key.run == 398600:
+            raise ZeroDivisionError("about this one")
+        decided.append(campaign.key.run)
+        return decide(now, campaign, calibrations)
+
+    def latch(submitter, config):
+        with Ledger(config.site.work_dir / "condorloop.db") as ledger:
+            for number in (398600, 398601):
+                key, run = replace(KEY, run=number), replace(RUN, number=number)
+                ledger.campaigns.latch(key, "/eos/here", run, "it qualifies", START)
+
+    monkeypatch.setattr("condorloop.policy.planner.decide_campaign", stumble)
+    run_submitter(tmp_path, latch, lambda submitter, config: None)
+    assert 398601 in decided

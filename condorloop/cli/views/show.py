@@ -247,7 +247,7 @@ def _named_nodes(dags: Sequence[DagStory], now: float, whole: bool) -> Iterator[
     """Name the nodes that one may look for, with their jobs; all if `whole`."""
     all_of_them = [(d, n) for d in dags for n in d.nodes]
     wanted = tuple(NodeState) if whole else (
-        *(NodeState.FAILED, NodeState.HELD, NodeState.RUNNING, NodeState.IDLE),
+        NodeState.FAILED, NodeState.HELD, NodeState.RUNNING, NodeState.IDLE,
     )  # fmt: skip
     for state in wanted:
         of_state = [(d, n) for d, n in all_of_them if n.state is state]

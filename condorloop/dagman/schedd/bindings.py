@@ -24,8 +24,12 @@ from condorloop.dagman.schedd import match_analysis
 _PR_SET_PDEATHSIG = 1
 _IDLE = ("ClusterId", "ProcId", "CondorloopId", "DAGNodeName", "EnteredCurrentStatus")
 _TRIED = (
-    *("NumShadowStarts", "NumJobStarts", "JobCurrentStartDate", "JobCurrentStartExecutingDate"),
-    *("LastRemoteHost", "LastRejMatchReason"),
+    "NumShadowStarts",
+    "NumJobStarts",
+    "JobCurrentStartDate",
+    "JobCurrentStartExecutingDate",
+    "LastRemoteHost",
+    "LastRejMatchReason",
 )
 _LOOKS_FURTHER = 8
 """How often a job is looked for that has waited longer than the one found."""

@@ -79,10 +79,22 @@ _WAITS = f"(JobStatus == {_IDLE} || (JobStatus == {_RUNNING} && {_IN_VAIN}))"
 _ALIKE = ["CondorloopCalibration", _KIND, "AutoClusterId"]
 """Jobs that have these in common are the same to the negotiator."""
 _WAITING = [
-    *("ClusterId", "ProcId", "CondorloopId", "CondorloopRun", "DAGNodeName", *_ALIKE),
-    *("JobStatus", "EnteredCurrentStatus", "JobStartDate", "LastHoldReason", "JobUniverse"),
-    *("JobCurrentStartDate", "JobCurrentStartExecutingDate", "LastVacateTime"),
-    *("NumShadowStarts", "NumJobStarts"),
+    "ClusterId",
+    "ProcId",
+    "CondorloopId",
+    "CondorloopRun",
+    "DAGNodeName",
+    *_ALIKE,
+    "JobStatus",
+    "EnteredCurrentStatus",
+    "JobStartDate",
+    "LastHoldReason",
+    "JobUniverse",
+    "JobCurrentStartDate",
+    "JobCurrentStartExecutingDate",
+    "LastVacateTime",
+    "NumShadowStarts",
+    "NumJobStarts",
 ]
 _MOST_KINDS = 30
 """Of so many kinds of waiting jobs one is looked at."""

@@ -56,7 +56,9 @@ class CampaignQueries:
         """The runs that started since, and have an open campaign."""
         rows = self._db.rows(
             "SELECT DISTINCT run FROM campaign WHERE state IN (?, ?) AND run_start >= ?",
-            *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
+            CampaignState.ACTIVE,
+            CampaignState.CLOSING,
+            since,
         )
         return [r["run"] for r in rows]
 
@@ -94,7 +96,8 @@ class CampaignQueries:
             " WHERE campaign_id = campaign.id AND dag_id IS NULL)"
             " OR (run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
             " AND state <> 'expired' ORDER BY run, calibration",
-            *(since, asked),
+            since,
+            asked,
         )
         return [self._campaign(row, listed) for row in rows]
 
@@ -103,7 +106,8 @@ class CampaignQueries:
         rows = self._db.rows(
             "SELECT * FROM campaign WHERE run = ?1 AND calibration = COALESCE(?2, calibration)"
             " ORDER BY calibration",
-            *(run, calibration),
+            run,
+            calibration,
         )
         return [self._campaign(row, {}) for row in rows]
 
@@ -137,7 +141,8 @@ class CampaignQueries:
             probing=self._db.number(
                 "SELECT COUNT(*) FROM raw_file INDEXED BY raw_file_new"
                 " WHERE state = 'new' AND run = ? AND stream = ? AND gone = 0",
-                *(row["run"], row["stream"]),
+                row["run"],
+                row["stream"],
             ),
             dags=tuple(self._dags.unfinished(row["id"])),
             dag_count=self._db.number("SELECT COUNT(*) FROM dag WHERE campaign_id = ?", row["id"]),

@@ -194,7 +194,8 @@ class DagQueries:
         """What RECO nodes do not make, or have made in vain, for an ALCA node."""
         rows = self._db.rows(
             "SELECT output FROM node WHERE dag_id = ? AND child = ? AND state = 'dropped'",
-            *(alca["dag_id"], alca["name"]),
+            alca["dag_id"],
+            alca["name"],
         )
         return {r["output"] for r in rows}
 
@@ -204,12 +205,14 @@ class DagQueries:
             rows = self._db.rows(
                 "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
                 " WHERE dag_id = ? AND node = ?",
-                *(node["dag_id"], node["name"]),
+                node["dag_id"],
+                node["name"],
             )
         else:
             rows = self._db.rows(
                 "SELECT output FROM node WHERE dag_id = ? AND child = ?",
-                *(node["dag_id"], node["name"]),
+                node["dag_id"],
+                node["name"],
             )
         return {r[0] for r in rows}
 

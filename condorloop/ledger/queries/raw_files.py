@@ -31,7 +31,8 @@ class RawFileQueries:
         rows = self._db.rows(
             "SELECT stream, run, MAX(state IN ('active', 'closing')) AS open FROM campaign"
             " WHERE run_start >= ? OR asked_at >= ? GROUP BY +run, stream ORDER BY +run, stream",
-            *(since, asked),
+            since,
+            asked,
         )
         return {(r["stream"], r["run"]): bool(r["open"]) for r in rows}
 
@@ -46,7 +47,9 @@ class RawFileQueries:
         """The RAW files of a run that were probed and are good."""
         rows = self._db.rows(
             "SELECT path FROM raw_file WHERE stream = ? AND run = ? AND state = ?",
-            *(stream, run, FileState.GOOD),
+            stream,
+            run,
+            FileState.GOOD,
         )
         return frozenset(row["path"] for row in rows)
 
@@ -65,7 +68,10 @@ class RawFileQueries:
             " UNION ALL SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_unreadable"
             " WHERE state = 'unreadable' AND stream = ? AND run = ? AND gone = 0"
             " ORDER BY seen_at, path",
-            *(stream, run, stream, run),
+            stream,
+            run,
+            stream,
+            run,
         )
         return {r["path"]: r["probes"] for r in rows}
 
@@ -73,7 +79,9 @@ class RawFileQueries:
         """How often a RAW file was probed in vain, and whether it is not waited for any more."""
         rows = self._db.rows(
             "SELECT probes, state FROM raw_file WHERE path = ? AND state IN (?, ?)",
-            *(path, FileState.NEW, FileState.UNREADABLE),
+            path,
+            FileState.NEW,
+            FileState.UNREADABLE,
         )
         return next(((r["probes"], r["state"] == FileState.UNREADABLE) for r in rows), (0, False))
 

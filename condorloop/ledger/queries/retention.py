@@ -33,7 +33,10 @@ class RetentionQueries:
             f" AS busy FROM campaign WHERE {'run = ?1' if run else '?1 = 0'}"
             " AND (?2 OR state NOT IN ('active', 'closing')) AND cleaned NOT IN (?3, ?4)"
             " ORDER BY run, calibration",
-            *(run, also_open, Artifact.RUNS, ",".join(sorted(Artifact))),
+            run,
+            also_open,
+            Artifact.RUNS,
+            ",".join(sorted(Artifact)),
         )
         return [
             ClosedCampaign(
@@ -65,7 +68,8 @@ class RetentionQueries:
             " WHERE reco.campaign_id = ?1 AND reco.kind = 'RECO' AND reco.state = 'done'"
             " AND alca.state = 'done' AND alca.job IN (SELECT value FROM payload,"
             " json_each(payload.inputs) WHERE payload.campaign_id = ?1 AND outcome = ?2)",
-            *(settled.id, UploadOutcome.UPLOADED),
+            settled.id,
+            UploadOutcome.UPLOADED,
         )
         return [
             f"{r['output']}.root"

@@ -37,7 +37,9 @@ class StatusQueries:
         rows = self._db.rows(
             "SELECT id FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
             " ORDER BY +run, calibration",
-            *(CampaignState.ACTIVE, CampaignState.CLOSING, since),
+            CampaignState.ACTIVE,
+            CampaignState.CLOSING,
+            since,
         )
         return [row["id"] for row in rows]
 
@@ -69,13 +71,15 @@ class StatusQueries:
             for r in self._db.rows(
                 "SELECT state, COUNT(*) AS n FROM raw_file WHERE stream = ? AND run = ?"
                 " GROUP BY state",
-                *(row["stream"], row["run"]),
+                row["stream"],
+                row["run"],
             )
         }
         bad = self._db.rows(
             "SELECT path, error, gone FROM raw_file WHERE stream = ? AND run = ?"
             " AND (state IN ('bad', 'unreadable') OR error <> '' OR gone = 1) ORDER BY path",
-            *(row["stream"], row["run"]),
+            row["stream"],
+            row["run"],
         )
         dags = {
             r["state"]: r["n"]

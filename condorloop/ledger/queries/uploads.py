@@ -34,7 +34,8 @@ class UploadQueries:
         rows = self._db.rows(
             "SELECT dag_id, lumis, answered_at FROM payload WHERE campaign_id = ?"
             " AND outcome = ? AND answered_at IS NOT NULL ORDER BY dag_id",
-            *(campaign_id, UploadOutcome.UPLOADED),
+            campaign_id,
+            UploadOutcome.UPLOADED,
         )
         return [Upload(r["dag_id"], Lumis.parse(r["lumis"]), r["answered_at"]) for r in rows]
 

@@ -58,8 +58,13 @@ class LedgerTimes(LedgerReader):
         )
         return [
             NodeJob(
-                *(row["calibration"], NodeKind(row["kind"]), row["dag_id"], row["child"]),
-                *(job_record(row), row["started_at"], row["ended_at"]),
+                row["calibration"],
+                NodeKind(row["kind"]),
+                row["dag_id"],
+                row["child"],
+                job_record(row),
+                row["started_at"],
+                row["ended_at"],
             )
             for row in rows
         ]

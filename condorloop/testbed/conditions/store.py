@@ -187,9 +187,16 @@ class ConditionsStore:
                 connection.execute(
                     "INSERT INTO UPLOAD VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        *(file_hash, sqlite_file.timestamp(), user, name, backend),
-                        *(metadata.database, metadata.since, json.dumps(accepted)),
-                        *(metadata.user_text, json.dumps(answer)),
+                        file_hash,
+                        sqlite_file.timestamp(),
+                        user,
+                        name,
+                        backend,
+                        metadata.database,
+                        metadata.since,
+                        json.dumps(accepted),
+                        metadata.user_text,
+                        json.dumps(answer),
                     ),
                 )
         return answer

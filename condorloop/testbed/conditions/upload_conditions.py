@@ -268,7 +268,11 @@ def _upload_file(service: Service, name: Path, metadata: dict[str, object], back
     digest = hashlib.sha1(archive).hexdigest()
     logging.info(
         "%s: %s: Uploading file (%s, size %s) to the %s backend...",
-        *(service.host, name.name, digest, len(archive), backend),
+        service.host,
+        name.name,
+        digest,
+        len(archive),
+        backend,
     )
     good, skipped, failed = [], [], []
     for tag, info in service.send(archive, digest, name.name, backend).items():

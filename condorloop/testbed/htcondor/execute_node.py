@@ -122,9 +122,24 @@ class Machine(Pool):
         user = pwd.getpwnam(self.user)
         seen = [str(s.relative_to(self.hidden)) for s in (self.folder, *self.seen)]
         return [
-            *("unshare", "--user", "--map-root-user", "--mount", "--"),
-            *("sh", "-euc", _HIDE, "sh", str(self.hidden), str(stage), *seen, "--"),
-            *("unshare", "--user", f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}", "--"),
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "--",
+            "sh",
+            "-euc",
+            _HIDE,
+            "sh",
+            str(self.hidden),
+            str(stage),
+            *seen,
+            "--",
+            "unshare",
+            "--user",
+            f"--map-user={user.pw_uid}",
+            f"--map-group={user.pw_gid}",
+            "--",
         ]
 
     def _is_ready(self, seconds: float) -> bool:

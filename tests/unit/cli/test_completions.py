@@ -51,7 +51,9 @@ def test_the_site_of_the_environment_counts(site, monkeypatch):
 
 def test_a_calibration_is_completed_by_what_is_configured(site):
     assert list(completions(f"status --site {site} -c ''")) == [
-        *("BeamSpot", "EcalPedestals", "SiStripBad")
+        "BeamSpot",
+        "EcalPedestals",
+        "SiStripBad",
     ]
     assert list(completions(f"status --site {site} --calibration E")) == ["EcalPedestals"]
 

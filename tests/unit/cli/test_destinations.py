@@ -128,7 +128,9 @@ def test_the_option_goes_before_the_environment_and_that_before_the_site_file(pl
         "site": place.condorloop("validate"),
         "environment": place.condorloop("validate", CONDORLOOP_CALIBRATIONS=str(place.real)),
         "option": place.condorloop(
-            *("validate", "--calibrations", str(place.trial)),
+            "validate",
+            "--calibrations",
+            str(place.trial),
             CONDORLOOP_CALIBRATIONS=str(place.real),
         ),
     }

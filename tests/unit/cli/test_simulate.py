@@ -70,7 +70,9 @@ def test_each_value_is_a_row_and_several_keys_are_combined(simulate):
     assert [row["outcome"]["slots"] for row in rows(done)] == [8, 8, 64, 64]
     table = simulate("--vary", "slots=8,64").stdout.splitlines()
     assert [line.split()[0] for line in table if line.startswith(("slots", "8", "64"))] == [
-        *("slots", "8", "64")
+        "slots",
+        "8",
+        "64",
     ]
 
 

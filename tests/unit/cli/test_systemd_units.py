@@ -215,7 +215,13 @@ def test_the_command_writes_units_and_says_what_to_type(tmp_path, systemd):
     text = (tmp_path / "systemd" / "condorloop.service").read_text()
     assert values(text, "User") == ["nobody"]
     assert command_of(text)[1:] == [
-        *("-m", "condorloop", "run", "--site", str(tmp_path / "site.yaml"), "-c", "BeamSpot")
+        "-m",
+        "condorloop",
+        "run",
+        "--site",
+        str(tmp_path / "site.yaml"),
+        "-c",
+        "BeamSpot",
     ]
 
 

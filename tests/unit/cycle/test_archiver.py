@@ -85,8 +85,12 @@ def test_what_is_old_and_closed_leaves_the_ledger_and_nothing_else(loaded, path)
 
 
 NOT_OF_RUNS = {
-    *("meta", "request", "told", "held_calibration"),
-    *("destination", "destination_tag"),
+    "meta",
+    "request",
+    "told",
+    "held_calibration",
+    "destination",
+    "destination_tag",
 }
 
 

@@ -43,7 +43,10 @@ class Place:
             for i, name in enumerate([*RECO, UNCOVERED])
             for node in (
                 Node(
-                    *(f"RECO_{i:04d}", NodeKind.RECO, name.removesuffix(".root"), "witness"),
+                    f"RECO_{i:04d}",
+                    NodeKind.RECO,
+                    name.removesuffix(".root"),
+                    "witness",
                     child=f"ALCA_{i:04d}",
                 ),
                 Node(f"ALCA_{i:04d}", NodeKind.ALCA, f"apJob{i:03d}", "witness", job=i),
@@ -53,7 +56,7 @@ class Place:
         for name in ("RECO_0000", "RECO_0001", "ALCA_0000"):
             self.ledger.dags.node_done(self.dag, name, Lumis.parse("1-4"), 10, START)
         covered = HarvestRecord(
-            *(frozenset([0]), Lumis.parse("1-4"), 10, START), outcome=UploadOutcome.UPLOADED
+            frozenset([0]), Lumis.parse("1-4"), 10, START, outcome=UploadOutcome.UPLOADED
         )
         self.ledger.payloads.record(self.dag, self.campaign.id, covered)
         self.ledger.destinations.remember(configured(self.config), START)

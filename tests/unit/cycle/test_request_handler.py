@@ -216,7 +216,9 @@ def ask_of_all(place, kind):
     """Ask something of all campaigns of a calibration."""
     with open_requests(place.ledger.path) as requests:
         number = requests.ask(
-            *(kind, ALL_RUNS, KEY.calibration),
+            kind,
+            ALL_RUNS,
+            KEY.calibration,
             **{"node": None, "everything": False, "made_by": "alice@node", "now": START},
         )
     place.grant()

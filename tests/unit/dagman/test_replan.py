@@ -104,7 +104,12 @@ def test_what_is_no_manifest_is_refused(tmp_path, damage):
 )
 def test_no_value_in_a_manifest_makes_a_traceback(value):
     told = {
-        *("calibration", "run", "dag", "batch", "files", "nodes"),
+        "calibration",
+        "run",
+        "dag",
+        "batch",
+        "files",
+        "nodes",
     }
     for key in told:
         manifest = {"calibration": "X", "run": 1, "dag": 0, "batch": 0, "files": [], "nodes": {}}

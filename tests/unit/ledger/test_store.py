@@ -254,7 +254,9 @@ def test_a_file_that_keeps_failing_is_set_back_and_probed_again(ledger):
     ledger.dags.plan_rescue(dag_id, {"RECO_0000": ["/a"]})
     assert ledger.dags.dropped(dag_id) == {"RECO_0000": {"/a"}}
     assert {n.name for n in ledger.dags.unfinished_nodes(dag_id)} == {
-        *("RECO_0000", "RECO_0001", "ALCA_0000"),
+        "RECO_0000",
+        "RECO_0001",
+        "ALCA_0000",
     }
     campaign = only(ledger)
     assert (campaign.quarantined, campaign.set_back, campaign.waiting) == ((), ("/a",), ())

@@ -159,8 +159,14 @@ def test_a_start_is_refused_in_one_line_and_makes_no_ledger(tmp_path, command):
     calibrations = str(TOP / "calibrationYAML")
     done = subprocess.run(
         [
-            *(sys.executable, "-c", START.format(top=str(TOP))),
-            *(command, "--site", str(site), "--calibrations", calibrations),
+            sys.executable,
+            "-c",
+            START.format(top=str(TOP)),
+            command,
+            "--site",
+            str(site),
+            "--calibrations",
+            calibrations,
         ],
         env={**os.environ, "PYTHONPATH": str(TOP)},
         capture_output=True,

@@ -39,8 +39,17 @@ def large(content):
     moved = 100
     header = b"root" + struct.pack(
         ">iiqqiiibiqi",
-        *(version + 1_000_000, begin + moved, end + moved, free + moved, free_length, nfree),
-        *(names, units, compress, info + moved, info_length),
+        version + 1_000_000,
+        begin + moved,
+        end + moved,
+        free + moved,
+        free_length,
+        nfree,
+        names,
+        units,
+        compress,
+        info + moved,
+        info_length,
     )
     (keys_at,) = struct.unpack(">i", content[at + 26 : at + 30])
     directory = struct.pack(">h", 1005) + content[at + 2 : at + 18]

@@ -145,7 +145,9 @@ def test_the_jobs_of_a_dag_in_flight_are_read_from_its_log(ledger, ours):
         facts = view.facts(found, lambda number: asked.append(number) or log)
     assert (found.id, asked) == (mine, [0])
     assert [j.submitted_at - START for j in facts.jobs[1] if j.node == "RECO_0000"] == [
-        *(112, 118, 200)
+        112,
+        118,
+        200,
     ]
 
 

@@ -133,7 +133,7 @@ def test_scripts_of_profile_d_return_what_they_like_as_those_of_cms_do(tmp_path)
     ends = [subprocess.run(["bash", str(s)], check=False, timeout=20).returncode for s in scripts]
     assert ends
     assert set(ends) == {1}
-    source = [*("bash", "-ec"), f"source {tmp_path}/cvmfs/cmsset_default.sh; echo there"]
+    source = ["bash", "-ec", f"source {tmp_path}/cvmfs/cmsset_default.sh; echo there"]
     done = subprocess.run(source, capture_output=True, check=False, timeout=20)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
 

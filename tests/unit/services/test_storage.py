@@ -136,8 +136,13 @@ def test_a_site_that_is_not_set_up_for_cmssw_is_no_fault_of_a_file():
 @pytest.mark.parametrize(
     "row",
     [
-        *("0 1 5", "398600 0 5", "398600 -1 5", "398600 1 -5"),
-        *("398600 4294967296 5", f"{10**30} 1 5", f"398600 1 {10**30}"),
+        "0 1 5",
+        "398600 0 5",
+        "398600 -1 5",
+        "398600 1 -5",
+        "398600 4294967296 5",
+        f"{10**30} 1 5",
+        f"398600 1 {10**30}",
     ],
 )
 def test_numbers_that_cannot_be_make_a_file_bad(row):
