@@ -11,25 +11,22 @@ import fcntl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condorloop.model.enums import ASKED, OVERTAKEN_BY, Synchronisation, TagOutcome, UploadOutcome
+from condorloop.model.enums import ASKED, TagOutcome, UploadOutcome
 from condorloop.node import double_counting
 from condorloop.node.manifest import DagContext
 from condorloop.node.payload_db import PayloadError, add_iovs
+from condorloop.node.upload_choice import Payload, why_not_send, witness_name
 from condorloop.node.upload_records import (
     Destination,
-    EarlierUpload,
     RecordError,
-    destinations_in,
     note_uploaded,
     uploads_of,
-    younger_run,
 )
 from condorloop.policy.restating import restated
-from condorloop.rundir.durable import read_json, read_lumis, remove_unfinished, write_json
+from condorloop.rundir.durable import read_json, remove_unfinished, write_json
 from condorloop.rundir.layout import (
     ASK_AGAIN,
     HARVEST_RECORD,
@@ -73,42 +70,6 @@ def upload(dag: DagContext) -> int:
     return 1 if outcome.open else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Payload:
-    """A payload that is to be uploaded, and what was uploaded before.
-
-    Attributes
-    ----------
-    harvest
-        The directory of the harvest that made it, `record` what this wrote down.
-    metadata
-        What is told to the service, for all destinations.
-    own
-        What an earlier try to upload this very payload left, None if there was none.
-    others
-        The uploads of the run's other payloads.
-    wanted
-        Whether a person has a refusal asked again.
-    """
-
-    dag: DagContext
-    harvest: Path
-    record: Mapping[str, Any]
-    metadata: Mapping[str, Any]
-    own: EarlierUpload | None
-    others: Sequence[EarlierUpload]
-    wanted: bool
-
-    @property
-    def destinations(self) -> list[Destination]:
-        """Where it is to go."""
-        return destinations_in(self.metadata)
-
-    def may_be_in(self, destination: Destination) -> bool:
-        """Whether an earlier try has brought it into a destination, or may have."""
-        return self.own is not None and self.own.may_be_in(destination)
-
-
 def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> Answer:
     """Upload a payload where nothing speaks against it, and write down what became of it."""
     record = read_json(harvest / HARVEST_RECORD)
@@ -116,13 +77,13 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> Answer:
         return _note(harvest, Answer(UploadOutcome.FAILED, f"{HARVEST_RECORD}: gone or damaged"))
     if not record["iovs"]:
         return _note(harvest, Answer(UploadOutcome.NO_PAYLOAD, "too few events"))
-    if twice := double_counting.why_twice(dag.run_dir, _witness(dag), record):
+    if twice := double_counting.why_twice(dag.run_dir, witness_name(dag), record):
         return _note(harvest, Answer(UploadOutcome.FAILED, f"it counts a RAW file twice: {twice}"))
     try:
         earlier = uploads_of(dag.run_dir, dag.manifest["upload"]["metadata_filename"])
     except RecordError as error:
         return _note(harvest, Answer(UploadOutcome.NO_ANSWER, str(error)))
-    payload = _Payload(
+    payload = Payload(
         dag=dag,
         harvest=harvest,
         record=record,
@@ -131,7 +92,7 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> Answer:
         others=[each for each in earlier if each.harvest != harvest],
         wanted=wanted,
     )
-    decided = {d: why for d in payload.destinations if (why := _why_not_send(payload, d))}
+    decided = {d: why for d in payload.destinations if (why := why_not_send(payload, d))}
     asked = None if len(decided) == len(payload.destinations) else _ask(payload, decided, lock)
     answer = _note(harvest, _together(payload, decided, asked), payload)
     for destination in payload.destinations:
@@ -159,101 +120,7 @@ def _told_apart(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {**metadata, "userText": again}
 
 
-def _why_not_send(payload: _Payload, destination: Destination) -> TagAnswer | None:
-    """Say what speaks against sending a payload to a destination; None if nothing does."""
-    before = payload.own.tags.get(destination) if payload.own else None
-    if before is TagOutcome.UPLOADED:
-        return TagAnswer(before, "uploaded at an earlier try")
-    if before is not None and before.refused and not payload.wanted:
-        return TagAnswer(before, "refused at an earlier try")
-    if better := _as_good(payload, destination):
-        return TagAnswer(TagOutcome.SUPERSEDED, f"{better} holds as many LS")
-    if overtaken := _overtaken(payload, destination):
-        return overtaken
-    if payload.wanted or payload.may_be_in(destination):
-        return None
-    return _refused_before(payload, destination)
-
-
-def _as_good(payload: _Payload, destination: Destination) -> str | None:
-    """Name what is in a destination, or may be, and at least as good; None if nothing is.
-
-    What counts a RAW file twice is not as good as what does not.
-
-    The ledger tells what was uploaded without a destination. It is taken to be in this one, unless
-    the run directory has the upload that the ledger knows it from.
-    """
-    own, runs, witness = payload_rank(payload.record), payload.dag.run_dir, _witness(payload.dag)
-    known = payload.dag.manifest.get("uploaded")
-    made = {u.harvest: read_json(u.harvest / HARVEST_RECORD) for u in payload.others}
-    if isinstance(known, dict) and payload_rank(known) >= own:
-        sent = [u.harvest for u in payload.others if any(map(u.may_be_in, u.tags))]
-        explained = any(payload_rank(made[harvest]) >= payload_rank(known) for harvest in sent)
-        if not explained and not double_counting.counts_twice(runs, witness, known):
-            return "the database"
-    for other in payload.others:
-        record = made[other.harvest]
-        as_good = other.may_be_in(destination) and payload_rank(record) >= own
-        if as_good and not double_counting.why_twice(runs, witness, record):
-            return other.harvest.name
-    return None
-
-
-def _witness(dag: DagContext) -> str:
-    """What the witness of an ALCARECO is called in its directory."""
-    return str(dag.manifest["alca"]["witness"])
-
-
-def _overtaken(payload: _Payload, destination: Destination) -> TagAnswer | None:
-    """Say that a younger run holds a destination that would move this one's since up over it."""
-    settings = payload.dag.manifest["upload"]
-    if not _moves_up(settings.get("synchronisation")):
-        return None
-    try:
-        run = younger_run(payload.dag.run_dir, settings["metadata_filename"], destination)
-    except RecordError as error:
-        words = f"whether a younger run was uploaded is not known: {error}"
-        return TagAnswer(TagOutcome.NOT_NAMED, words)
-    return TagAnswer(TagOutcome.OVERTAKEN, f"{OVERTAKEN_BY}{run}") if run else None
-
-
-def _moves_up(synchronisation: object) -> bool:
-    """Whether tags move late sinces up; where their synchronisation is not known, they may."""
-    try:
-        return Synchronisation(str(synchronisation)).moves_up
-    except ValueError:
-        return True
-
-
-def _refused_before(payload: _Payload, destination: Destination) -> TagAnswer | None:
-    """Give the refusal of the run's last payload of the same tag and since; None if none was.
-
-    What the service refused for good for one payload of a run, such as a since that is too late,
-    it refuses for each.
-    """
-    answers = (TagOutcome.FAILED, TagOutcome.SKIPPED, TagOutcome.UPLOADED)
-    validity = _validity(payload.record)
-    answered = [
-        other
-        for other in payload.others
-        if other.tags.get(destination) in answers
-        and _validity(read_json(other.harvest / HARVEST_RECORD)) == validity
-    ]
-    last = max(answered, key=lambda other: other.time, default=None)
-    if last is None or last.tags[destination] is TagOutcome.UPLOADED:
-        return None
-    words = f"as {last.harvest.name} was: {last.told.get('answer')}"
-    return TagAnswer(TagOutcome.REFUSED_BEFORE, words)
-
-
-def _validity(record: Mapping[str, Any]) -> tuple[object, object]:
-    """The tag and the first since of what a harvest made."""
-    iovs = record.get("iovs")
-    first = iovs[0] if isinstance(iovs, list) and iovs else None
-    return (first.get("tag"), first.get("since")) if isinstance(first, dict) else (None, None)
-
-
-def _ask(payload: _Payload, decided: Mapping[Destination, TagAnswer], lock: int) -> Answer:
+def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) -> Answer:
     """Ask the service for what is not decided; before, write down that it is being asked.
 
     A file that the service knows already was sent by an earlier try, which was not answered. What
@@ -309,7 +176,7 @@ def _ask(payload: _Payload, decided: Mapping[Destination, TagAnswer], lock: int)
 
 
 def _note_asking(
-    payload: _Payload, decided: Mapping[Destination, TagAnswer], sinces: Sequence[int]
+    payload: Payload, decided: Mapping[Destination, TagAnswer], sinces: Sequence[int]
 ) -> None:
     """Write down that the service is being asked: whoever finds it so does not know the answer."""
     asking = TagAnswer(TagOutcome.NOT_NAMED, ASKED)
@@ -320,7 +187,7 @@ def _note_asking(
     _note(payload.harvest, answer, payload, sinces)
 
 
-def _restate(payload: _Payload, to_send: Sequence[Destination]) -> list[int]:
+def _restate(payload: Payload, to_send: Sequence[Destination]) -> list[int]:
     """Put all IOVs into the file that is to be sent, and give their sinces.
 
     Where each IOV keeps its own since, those of earlier uploads of the run are among them.
@@ -348,7 +215,7 @@ def _iovs(record: Mapping[str, Any], tag: str) -> list[tuple[int, str]]:
 
 
 def _together(
-    payload: _Payload, decided: Mapping[Destination, TagAnswer], asked: Answer | None
+    payload: Payload, decided: Mapping[Destination, TagAnswer], asked: Answer | None
 ) -> Answer:
     """Put together what became of a payload in its destinations; `asked` is of those not decided.
 
@@ -393,7 +260,7 @@ _OF_ALL = {
 def _note(
     harvest: Path,
     answer: Answer,
-    payload: _Payload | None = None,
+    payload: Payload | None = None,
     sinces: Sequence[int] | None = None,
 ) -> Answer:
     """Write down what became of a payload, and give it back.
@@ -417,14 +284,6 @@ def _note(
         record["sinces"] = sent
     write_json(harvest / UPLOAD_RECORD, record)
     return answer
-
-
-def payload_rank(harvest: Mapping[str, Any]) -> tuple[int, int]:
-    """How good a payload is: from how many LS, then from how many events, it was made."""
-    try:
-        return len(read_lumis(harvest["lumis"])), int(harvest["events"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return 0, 0
 
 
 def _patience(dag: DagContext) -> float:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from condorloop.model.enums import Synchronisation
 from condorloop.testbed.conditions.sqlite_file import TimeType, lumi_since, split_lumi_since
 from condorloop.testbed.conditions.synchronisation import (
     RULES,
     RefusedError,
     Rule,
-    Synchronization,
     in_words,
     starting_at,
     synchronise,
@@ -28,7 +28,7 @@ lumis = st.builds(lumi_since, runs, st.integers(1, 5))
 files_by_lumi = st.dictionaries(lumis, st.text(max_size=3), min_size=1).map(
     lambda d: sorted(d.items())
 )
-synchronizations = st.sampled_from(Synchronization)
+synchronizations = st.sampled_from(Synchronisation)
 
 
 def by(rule):
@@ -74,17 +74,17 @@ def holding(iovs, time):
     ],
 )
 def test_the_table(synchronization, last, since, enters_at):
-    found = admitted(Synchronization(synchronization), [(since, "x")], last=last)
+    found = admitted(Synchronisation(synchronization), [(since, "x")], last=last)
     assert found == (None if enters_at is None else [(enters_at, "x")])
 
 
 def test_every_synchronisation_has_a_rule():
-    assert set(RULES) == set(Synchronization)
+    assert set(RULES) == set(Synchronisation)
 
 
 def test_a_refusal_says_what_was_too_late_for_what():
     with pytest.raises(RefusedError, match=r"since 999 .* first safe run 1000.* pcl"):
-        synchronise(Synchronization.PCL, RUN, [(999, "x")], last=None, first_safe_run=SAFE)
+        synchronise(Synchronisation.PCL, RUN, [(999, "x")], last=None, first_safe_run=SAFE)
 
 
 @given(by(Rule.APPEND), files, runs)
@@ -96,7 +96,7 @@ def test_offline_is_strictly_increasing(synchronization, iovs, last):
 
 @given(files, runs | st.none())
 def test_pcl_takes_a_file_as_it_is_or_not_at_all(iovs, last):
-    found = admitted(Synchronization.PCL, iovs, last=last)
+    found = admitted(Synchronisation.PCL, iovs, last=last)
     assert found == (iovs if iovs[0][0] >= SAFE else None)
 
 
@@ -112,7 +112,7 @@ def test_moved_up_constants_hold_where_they_would_have_from_the_first_safe_run_o
 
 @given(st.sampled_from(["hlt", "express", "prompt", "pcl"]), files_by_lumi)
 def test_no_lumisection_of_an_unsafe_run_gets_new_constants(name, iovs):
-    found = admitted(Synchronization(name), iovs, time_type=TimeType.LUMI)
+    found = admitted(Synchronisation(name), iovs, time_type=TimeType.LUMI)
     assert found is None or all(split_lumi_since(since)[0] >= SAFE for since, _ in found)
 
 
@@ -143,7 +143,7 @@ def test_what_enters_is_in_order_and_was_in_the_file(synchronization, iovs):
 
 @given(st.sampled_from([TimeType.TIME, TimeType.HASH, TimeType.USER]), files)
 def test_sinces_that_name_no_run_are_not_held_against_one(time_type, iovs):
-    for name in (Synchronization.EXPRESS, Synchronization.PCL):
+    for name in (Synchronisation.EXPRESS, Synchronisation.PCL):
         assert admitted(name, iovs, time_type=time_type) == iovs
 
 

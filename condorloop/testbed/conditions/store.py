@@ -20,14 +20,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
+from condorloop.model.enums import Synchronisation
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.sqlite_file import ConditionsFileError, Tag, TimeType
-from condorloop.testbed.conditions.synchronisation import (
-    RefusedError,
-    Synchronization,
-    starting_at,
-    synchronise,
-)
+from condorloop.testbed.conditions.synchronisation import RefusedError, starting_at, synchronise
 
 _UPLOAD_TABLE = """
 CREATE TABLE IF NOT EXISTS UPLOAD (
@@ -234,7 +230,7 @@ class ConditionsStore:
                 f"tag {name} holds {wanted[1]} by {wanted[0]}, not {given[1]} by {given[0]}"
             )
         entering = synchronise(
-            Synchronization(synchronization),
+            Synchronisation(synchronization),
             TimeType(time_type),
             starting_at(source.iovs, since),
             last=last,

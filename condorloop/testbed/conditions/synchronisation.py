@@ -7,26 +7,13 @@ CMSSW's CondCore/Utilities) and those of its client (``CondDBFW/uploads.py`` the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import TypeVar
 
+from condorloop.model.enums import Synchronisation
 from condorloop.testbed.conditions.sqlite_file import TimeType, lumi_since, split_lumi_since
 
 Payload = TypeVar("Payload")
-
-
-class Synchronization(StrEnum):
-    """What a tag is consumed by, and so which sinces it may still take."""
-
-    ANY = "any"
-    VALIDATION = "validation"
-    MC = "mc"
-    HLT = "hlt"
-    EXPRESS = "express"
-    PROMPT = "prompt"
-    PCL = "pcl"
-    OFFLINE = "offline"
-    RUNMC = "runmc"
 
 
 class Rule(Enum):
@@ -40,15 +27,15 @@ class Rule(Enum):
 
 
 RULES = {
-    Synchronization.ANY: Rule.FREE,
-    Synchronization.VALIDATION: Rule.FREE,
-    Synchronization.MC: Rule.ONCE,
-    Synchronization.HLT: Rule.MOVE_UP,
-    Synchronization.EXPRESS: Rule.MOVE_UP,
-    Synchronization.PROMPT: Rule.MOVE_UP,
-    Synchronization.PCL: Rule.REJECT,
-    Synchronization.OFFLINE: Rule.APPEND,
-    Synchronization.RUNMC: Rule.APPEND,
+    Synchronisation.ANY: Rule.FREE,
+    Synchronisation.VALIDATION: Rule.FREE,
+    Synchronisation.MC: Rule.ONCE,
+    Synchronisation.HLT: Rule.MOVE_UP,
+    Synchronisation.EXPRESS: Rule.MOVE_UP,
+    Synchronisation.PROMPT: Rule.MOVE_UP,
+    Synchronisation.PCL: Rule.REJECT,
+    Synchronisation.OFFLINE: Rule.APPEND,
+    Synchronisation.RUNMC: Rule.APPEND,
 }
 
 
@@ -85,7 +72,7 @@ def starting_at(
 
 
 def synchronise(
-    synchronization: Synchronization,
+    synchronization: Synchronisation,
     time_type: TimeType,
     iovs: Sequence[tuple[int, Payload]],
     *,

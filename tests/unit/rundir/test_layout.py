@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import Lumis
-from condorloop.node.upload import payload_rank
+from condorloop.node.upload_choice import payload_rank
 from condorloop.rundir.durable import let_group_write, read_json, remove_unfinished, write_lines
 from condorloop.rundir.witness import Witness
 from tests import boundaries

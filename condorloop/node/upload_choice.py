@@ -1,0 +1,169 @@
+"""Whether a payload is sent to a destination, or what speaks against it.
+
+Knows the records of earlier uploads and of younger runs; asks no service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from condorloop.model.enums import OVERTAKEN_BY, Synchronisation, TagOutcome
+from condorloop.node import double_counting
+from condorloop.node.manifest import DagContext
+from condorloop.node.upload_records import (
+    Destination,
+    EarlierUpload,
+    RecordError,
+    destinations_in,
+    younger_run,
+)
+from condorloop.rundir.durable import read_json, read_lumis
+from condorloop.rundir.layout import (
+    HARVEST_RECORD,
+)
+from condorloop.services.conditions import TagAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A payload that is to be uploaded, and what was uploaded before.
+
+    Attributes
+    ----------
+    harvest
+        The directory of the harvest that made it, `record` what this wrote down.
+    metadata
+        What is told to the service, for all destinations.
+    own
+        What an earlier try to upload this very payload left, None if there was none.
+    others
+        The uploads of the run's other payloads.
+    wanted
+        Whether a person has a refusal asked again.
+    """
+
+    dag: DagContext
+    harvest: Path
+    record: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    own: EarlierUpload | None
+    others: Sequence[EarlierUpload]
+    wanted: bool
+
+    @property
+    def destinations(self) -> list[Destination]:
+        """Where it is to go."""
+        return destinations_in(self.metadata)
+
+    def may_be_in(self, destination: Destination) -> bool:
+        """Whether an earlier try has brought it into a destination, or may have."""
+        return self.own is not None and self.own.may_be_in(destination)
+
+
+def why_not_send(payload: Payload, destination: Destination) -> TagAnswer | None:
+    """Say what speaks against sending a payload to a destination; None if nothing does."""
+    before = payload.own.tags.get(destination) if payload.own else None
+    if before is TagOutcome.UPLOADED:
+        return TagAnswer(before, "uploaded at an earlier try")
+    if before is not None and before.refused and not payload.wanted:
+        return TagAnswer(before, "refused at an earlier try")
+    if better := _as_good(payload, destination):
+        return TagAnswer(TagOutcome.SUPERSEDED, f"{better} holds as many LS")
+    if overtaken := _overtaken(payload, destination):
+        return overtaken
+    if payload.wanted or payload.may_be_in(destination):
+        return None
+    return _refused_before(payload, destination)
+
+
+def _as_good(payload: Payload, destination: Destination) -> str | None:
+    """Name what is in a destination, or may be, and at least as good; None if nothing is.
+
+    What counts a RAW file twice is not as good as what does not.
+
+    The ledger tells what was uploaded without a destination. It is taken to be in this one, unless
+    the run directory has the upload that the ledger knows it from.
+    """
+    own, runs, witness = (
+        payload_rank(payload.record),
+        payload.dag.run_dir,
+        witness_name(payload.dag),
+    )
+    known = payload.dag.manifest.get("uploaded")
+    made = {u.harvest: read_json(u.harvest / HARVEST_RECORD) for u in payload.others}
+    if isinstance(known, dict) and payload_rank(known) >= own:
+        sent = [u.harvest for u in payload.others if any(map(u.may_be_in, u.tags))]
+        explained = any(payload_rank(made[harvest]) >= payload_rank(known) for harvest in sent)
+        if not explained and not double_counting.counts_twice(runs, witness, known):
+            return "the database"
+    for other in payload.others:
+        record = made[other.harvest]
+        as_good = other.may_be_in(destination) and payload_rank(record) >= own
+        if as_good and not double_counting.why_twice(runs, witness, record):
+            return other.harvest.name
+    return None
+
+
+def witness_name(dag: DagContext) -> str:
+    """What the witness of an ALCARECO is called in its directory."""
+    return str(dag.manifest["alca"]["witness"])
+
+
+def _overtaken(payload: Payload, destination: Destination) -> TagAnswer | None:
+    """Say that a younger run holds a destination that would move this one's since up over it."""
+    settings = payload.dag.manifest["upload"]
+    if not _moves_up(settings.get("synchronisation")):
+        return None
+    try:
+        run = younger_run(payload.dag.run_dir, settings["metadata_filename"], destination)
+    except RecordError as error:
+        words = f"whether a younger run was uploaded is not known: {error}"
+        return TagAnswer(TagOutcome.NOT_NAMED, words)
+    return TagAnswer(TagOutcome.OVERTAKEN, f"{OVERTAKEN_BY}{run}") if run else None
+
+
+def _moves_up(synchronisation: object) -> bool:
+    """Whether tags move late sinces up; where their synchronisation is not known, they may."""
+    try:
+        return Synchronisation(str(synchronisation)).moves_up
+    except ValueError:
+        return True
+
+
+def _refused_before(payload: Payload, destination: Destination) -> TagAnswer | None:
+    """Give the refusal of the run's last payload of the same tag and since; None if none was.
+
+    What the service refused for good for one payload of a run, such as a since that is too late,
+    it refuses for each.
+    """
+    answers = (TagOutcome.FAILED, TagOutcome.SKIPPED, TagOutcome.UPLOADED)
+    validity = _validity(payload.record)
+    answered = [
+        other
+        for other in payload.others
+        if other.tags.get(destination) in answers
+        and _validity(read_json(other.harvest / HARVEST_RECORD)) == validity
+    ]
+    last = max(answered, key=lambda other: other.time, default=None)
+    if last is None or last.tags[destination] is TagOutcome.UPLOADED:
+        return None
+    words = f"as {last.harvest.name} was: {last.told.get('answer')}"
+    return TagAnswer(TagOutcome.REFUSED_BEFORE, words)
+
+
+def _validity(record: Mapping[str, Any]) -> tuple[object, object]:
+    """The tag and the first since of what a harvest made."""
+    iovs = record.get("iovs")
+    first = iovs[0] if isinstance(iovs, list) and iovs else None
+    return (first.get("tag"), first.get("since")) if isinstance(first, dict) else (None, None)
+
+
+def payload_rank(harvest: Mapping[str, Any]) -> tuple[int, int]:
+    """How good a payload is: from how many LS, then from how many events, it was made."""
+    try:
+        return len(read_lumis(harvest["lumis"])), int(harvest["events"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return 0, 0
