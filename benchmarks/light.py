@@ -70,7 +70,9 @@ IFS=' '
 """,
     "uploadConditions.py": """\
 #!/bin/sh
-echo "successfully uploaded"
+for file; do :; done
+tag=$(tr -d '\\n' < "${file%.db}.txt" | sed 's/.*"destinationTags": *{ *"\\([^"]*\\)".*/\\1/')
+echo "tag $tag successfully uploaded"
 """,
 }
 

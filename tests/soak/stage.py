@@ -14,7 +14,7 @@ from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from condorloop.ledger import store as ledger_module
+from condorloop.ledger import opening
 from condorloop.node import post_script, upload
 from condorloop.services import cmssw, conditions
 from tests.soak.service import SimulatedService
@@ -48,7 +48,7 @@ def stand_ins(
                 (upload, "time", clock),
                 (conditions, "subprocesses", service),
                 (cmssw.Cmssw, "environment", enter),
-                (ledger_module, "uuid", uuids),
+                (opening, "uuid", uuids),
             ):
                 stack.enter_context(patch.object(owner, name, stand_in))
             yield

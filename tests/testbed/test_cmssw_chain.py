@@ -121,7 +121,11 @@ def environment(tmp_path_factory):
         "env -0"
     )
     done = subprocess.run(
-        ["bash", "-ec", lines], cwd=folder, env={"PATH": os.environ["PATH"]}, capture_output=True
+        ["bash", "-c", lines],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        check=True,
     )
     return dict(pair.split("=", 1) for pair in done.stdout.decode().split("\0") if pair)
 
