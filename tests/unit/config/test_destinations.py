@@ -70,8 +70,8 @@ def test_another_folder_with_the_same_destinations_is_no_change():
 
 
 def test_where_manifests_are_damaged_a_person_must_say_where_payloads_go():
-    [change] = changes({"Ped": named(TRIAL)}, {"Ped": Unreadable("/work/Ped")})
-    assert "/work/Ped" in str(change)
+    [change] = changes({"Ped": named(TRIAL)}, {"Ped": Unreadable("/data/Ped")})
+    assert "/data/Ped" in str(change)
     assert str(TRIAL) in str(change)
 
 
