@@ -64,7 +64,7 @@ class Submitter:
         Open for writing.
     clock
         Gives seconds since the epoch.
-    world
+    ports
         The services to ask; the site's own if None.
     """
 
@@ -73,14 +73,14 @@ class Submitter:
         config: Config,
         ledger: Ledger,
         clock: Callable[[], float] = time.time,
-        world: Ports | None = None,
+        ports: Ports | None = None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._wakeup = Wakeup()
         self._shutdown = Shutdown(self._wakeup)
         self._systemd = SystemdNotifier.of(os.environ)
-        self._ports = world or Ports.of(config.site, lambda: self._cmssw, self._wakeup.ring)
+        self._ports = ports or Ports.of(config.site, lambda: self._cmssw, self._wakeup.ring)
         self._ledger_service = Service("ledger")
         self._service = Service("condorloop")
         self._latcher = Latcher(self._ports.oms, ledger, self._shutdown)

@@ -61,7 +61,7 @@ def ask(
     only: Collection[str],
     submitter: Callable[[], AbstractContextManager[Submitter]],
 ) -> Iterator[tuple[bool, str]]:
-    """Ask for what may go of these runs and calibrations, all if none is named; see `asking.ask`.
+    """Ask for what may go of these runs and calibrations, all if none is named; see `requests.ask`.
 
     Raises
     ------

@@ -23,6 +23,7 @@ from condorloop.runtime.lock import running_submitter, sole_submitter
 from condorloop.submitter import Submitter
 
 log = logging.getLogger(__name__)
+
 _RUNS = (
     "a submitter runs here, and its configuration counts: name its folder with --calibrations; "
     f"or, if the other destination is meant, end it and start it with {ACCEPT}"

@@ -117,7 +117,7 @@ class Intake:
         self._storage.start_probe(path)
 
     def settle(self, clock: Callable[[], float], wakeup: Wakeup) -> None:
-        """Wait until every probe that is under way has told its result; the last rings the bell."""
+        """Wait until all probes that are under way have ended; the last one wakes the loop."""
         while self._storage.probing and not self._shutdown.wished:
             wakeup.wait(PROBE_WAIT)
             self.take_probes(clock())

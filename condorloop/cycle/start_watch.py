@@ -1,7 +1,7 @@
 """The watch on jobs that do not start: when the schedd is asked for them.
 
 Knows the counts of the DAGs that each poll brings, and asks for jobs only where those say that
-something has waited long; what is too long, `starting` decides. No answer changes nothing.
+something has waited long; what is too long, `job_starts` decides. No answer changes nothing.
 """
 
 from __future__ import annotations

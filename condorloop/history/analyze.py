@@ -1,6 +1,6 @@
 """Analyzing a run: its stories, what the schedd says of it, and the ends of the logs that matter.
 
-Knows whom to ask and where logs are; what is wrong is `analysis`'s to find. Where the schedd does
+Knows whom to ask and where logs are; what is wrong is `findings`'s to find. Where the schedd does
 not answer, all else is told.
 """
 

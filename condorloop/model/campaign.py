@@ -1,4 +1,4 @@
-"""The words of condorloop as plain data.
+"""Runs, RAW files, batches, DAGs and campaigns as plain data.
 
 Knows what a run, a RAW file, a DAG and a campaign are; knows nothing of where they come from.
 Times are seconds since the epoch (UTC).
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from condorloop.model.enums import Artifact as Artifact
-from condorloop.model.enums import CampaignState as CampaignState
-from condorloop.model.enums import DagState as DagState
-from condorloop.model.enums import FileState as FileState
-from condorloop.model.enums import NodeKind as NodeKind
-from condorloop.model.enums import RequestKind as RequestKind
-from condorloop.model.enums import UploadOutcome as UploadOutcome
+from condorloop.model.enums import (
+    Artifact,
+    CampaignState,
+    DagState,
+    UploadOutcome,
+)
 from condorloop.model.lumis import EMPTY, Lumis
 
 

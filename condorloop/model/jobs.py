@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from condorloop.model.enums import Artifact as Artifact
-from condorloop.model.enums import CampaignState as CampaignState
-from condorloop.model.enums import DagState as DagState
-from condorloop.model.enums import FileState as FileState
-from condorloop.model.enums import NodeKind as NodeKind
-from condorloop.model.enums import RequestKind as RequestKind
-from condorloop.model.enums import UploadOutcome as UploadOutcome
+from condorloop.model.enums import (
+    NodeKind,
+    UploadOutcome,
+)
 from condorloop.model.lumis import EMPTY, Lumis
 
 

@@ -7,13 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from condorloop.model.campaign import CampaignKey, dag_label
-from condorloop.model.enums import Artifact as Artifact
-from condorloop.model.enums import CampaignState as CampaignState
-from condorloop.model.enums import DagState as DagState
-from condorloop.model.enums import FileState as FileState
-from condorloop.model.enums import NodeKind as NodeKind
-from condorloop.model.enums import RequestKind as RequestKind
-from condorloop.model.enums import UploadOutcome as UploadOutcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from condorloop.model.enums import Artifact as Artifact
-from condorloop.model.enums import CampaignState as CampaignState
-from condorloop.model.enums import DagState as DagState
-from condorloop.model.enums import FileState as FileState
-from condorloop.model.enums import NodeKind as NodeKind
-from condorloop.model.enums import RequestKind as RequestKind
-from condorloop.model.enums import UploadOutcome as UploadOutcome
+from condorloop.model.enums import (
+    RequestKind,
+)
 
 ALL_RUNS = 0
 """What a request has as its run that is about all runs."""

@@ -53,7 +53,7 @@ is not fit (a tool that is not there, a wrong CPU, a disk that fails) or wants t
 def finish(dag: DagContext, name: str, exit_code: int) -> int:
     """Judge a node: move its output into the run directory if it is whole.
 
-    A node that was whole once stays so. Of a failed attempt it is told why (`failures`), then what
+    A node that was whole once stays so. Of a failed attempt it is told why (`attempts`), then what
     it left is set aside, so that the next one begins with nothing.
 
     Parameters

@@ -87,11 +87,8 @@ def _as_good(payload: Payload, destination: Destination) -> str | None:
     The ledger tells what was uploaded without a destination. It is taken to be in this one, unless
     the run directory has the upload that the ledger knows it from.
     """
-    own, runs, witness = (
-        payload_rank(payload.record),
-        payload.dag.run_dir,
-        witness_name(payload.dag),
-    )
+    own = payload_rank(payload.record)
+    runs, witness = payload.dag.run_dir, witness_name(payload.dag)
     known = payload.dag.manifest.get("uploaded")
     made = {u.harvest: read_json(u.harvest / HARVEST_RECORD) for u in payload.others}
     if isinstance(known, dict) and payload_rank(known) >= own:

@@ -34,6 +34,25 @@ def read_lumis(text: object) -> Lumis:
     return lumis
 
 
+def load_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; an empty one when the file is not there or holds anything else.
+
+    Raises
+    ------
+    OSError
+        The machine does not give it.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return {}
+    except OSError as error:
+        if is_of_machine(error):
+            raise
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; an empty one when the file cannot be read or holds anything else."""
     try:
@@ -168,22 +187,3 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def load_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; an empty one when the file is not there or holds anything else.
-
-    Raises
-    ------
-    OSError
-        The machine does not give it.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        return {}
-    except OSError as error:
-        if is_of_machine(error):
-            raise
-        return {}
-    return data if isinstance(data, dict) else {}

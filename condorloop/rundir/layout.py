@@ -1,7 +1,6 @@
-"""The run directory: what its files are called, and the witnesses that mark output as whole.
+"""The run directory: what its files and folders are called.
 
-Knows names and the JSON of witnesses; knows nothing of the ledger, the pool or CMSSW. It is
-used on the access point by the submitter and by the DAG's own scripts, so it imports little.
+Knows names alone. The submitter and the DAG's own scripts use it, so it imports little.
 """
 
 from __future__ import annotations

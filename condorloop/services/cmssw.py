@@ -22,7 +22,7 @@ from condorloop.runtime.lock_file import open_lock
 from condorloop.runtime.ownership import Reader, refuse
 from condorloop.runtime.secret_files import make_folder
 
-if TYPE_CHECKING:  # node.py imports this module, and must start fast
+if TYPE_CHECKING:  # node scripts import this module, and must start fast
     from condorloop.config.loader import Config
 
 _LOCK_TICK = 0.1

@@ -1,4 +1,4 @@
-"""The assay of a play: that every lumisection is in the payloads once, and the constants right.
+"""A play verified: that every lumisection is in the payloads once, and the constants right.
 
 Knows what appeared, what the run directories hold and what the conditions database holds; it
 does not ask the submitter or its ledger what they believe.

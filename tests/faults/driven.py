@@ -72,7 +72,7 @@ def cycle_until(loop: Loop, over: Callable[[], bool], monkeypatch: Any) -> None:
             ledger = open_ledger(loop.work_dir / LEDGER, config.calibrations, time.time())
     world = Ports.of(config.site, lambda: submitter._cmssw, lambda: None)
     told = Ports(world.oms, world.storage, ToldSchedd(config.site.pool, config.site.name))
-    submitter = Submitter(config, ledger, world=told)
+    submitter = Submitter(config, ledger, ports=told)
     while not over():
         submitter.attempt()
         loop.tick()

@@ -58,7 +58,7 @@ class Bindings:
         return self._twice(lambda schedd: schedd.history(constraint, projection, 1, since or None))
 
     def why_idle(self, constraint: str, most: int) -> list[Ad]:
-        """Give for each of at most so many idle jobs what `matchmaking.explain` counts.
+        """Give for each of at most so many idle jobs what `match_analysis.explain` counts.
 
         A job that the schedd runs itself has its rule for that instead.
         """

@@ -80,7 +80,7 @@ def why(told: Mapping[str, Any]) -> tuple[str, str]:
     Parameters
     ----------
     told
-        What `matchmaking.explain` gives; of a job of the local universe, the `local_rule` of the
+        What `match_analysis.explain` gives; of a job of the local universe, the `local_rule` of the
         schedd. It may have the job's `LastRejMatchReason`, `LastRemoteHost` and what counts its
         starts (`NumShadowStarts`, `NumJobStarts`, `JobCurrentStartDate`,
         `JobCurrentStartExecutingDate`), `negotiated_ago`, the seconds since a negotiator's last

@@ -43,10 +43,10 @@ class Announcer:
         registry = self._metrics.registry if self._metrics else None
         self._endpoint = Endpoint(listen, registry) if listen and registry else None
         self._textfile = Textfile(textfile, registry) if textfile and registry else None
-        self._couriers: list[Sender] = []
+        self._senders: list[Sender] = []
         if messages := site.messages:
             wanted = Wanted(messages.after, messages.reminder, messages.kinds)
-            self._couriers = [Sender(way, wanted, ledger) for way in ways(messages)]
+            self._senders = [Sender(way, wanted, ledger) for way in ways(messages)]
         self._error = ""
 
     def tell(self, status: Status) -> None:
@@ -58,8 +58,8 @@ class Announcer:
                 self._endpoint.open()
             if self._textfile:
                 self._textfile.write()
-            for courier in self._couriers:
-                courier.look(status)
+            for sender in self._senders:
+                sender.look(status)
         # a mistake in here is no reason to leave runs alone
         except Exception as error:
             if (said := one_line(repr(error))) != self._error:

@@ -1,4 +1,4 @@
-"""A courier carries messages one way, and remembers what was told.
+"""A sender carries messages one way, and remembers what was told.
 
 Knows when a message was sent and when it is to be tried again; waits for no server: a message is
 on its way in a thread of its own, and the loop looks for it in its next cycles.
@@ -108,5 +108,5 @@ def in_background(call: Callable[[], None], name: str) -> Future[None]:
         else:
             future.set_result(None)
 
-    Thread(target=work, name=f"{name}-courier", daemon=True).start()
+    Thread(target=work, name=f"{name}-sender", daemon=True).start()
     return future

@@ -1,6 +1,6 @@
 """HTCondor and XRootD for the testbed: those on PATH, else a private copy that needs no root.
 
-The private copy (`copies`) is of a suite of Debian that has the HTCondor of the bindings. Its
+The private copy (`cache`) is of a suite of Debian that has the HTCondor of the bindings. Its
 executables get the copy's own loader and libraries, so that they run on an older release than the
 one they are for; the jobs that HTCondor starts see the machine's libraries.
 """

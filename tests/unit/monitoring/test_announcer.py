@@ -34,7 +34,7 @@ def run_submitter(site, at_poll):
     site.work_dir.mkdir(exist_ok=True)
     with Ledger(site.work_dir / "condorloop.db") as ledger:
         quiet = Quiet(itertools.chain(at_poll, [lambda: submitter.stop()]))
-        submitter = Submitter(config, ledger, world=quiet.world())
+        submitter = Submitter(config, ledger, ports=quiet.world())
         try:
             submitter.run()
         finally:

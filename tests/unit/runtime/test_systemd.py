@@ -78,7 +78,7 @@ def run_submitter(folder, *at_poll):
     with Ledger(site.work_dir / "condorloop.db") as ledger:
         steps = (lambda step=step: step(submitter, config) for step in at_poll)
         quiet = Quiet(step for step in itertools.chain(steps, [lambda: submitter.stop()]))
-        submitter = Submitter(config, ledger, world=quiet.world())
+        submitter = Submitter(config, ledger, ports=quiet.world())
         try:
             submitter.run()
         finally:
