@@ -7,7 +7,6 @@ taken away, and given back when a person has been told.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,7 +53,9 @@ def story(stack, tmp_path_factory):
                 taken[name] = take_away(name, folder, loop.folder / "gone")
         for problem in loop.status().get("problems", []):
             name = str(problem["calibration"])
-            if problem["kind"] == "deferred" and name not in story.problems:
+            # so soon, a PRE of another DAG is late that DAGMan has only not counted as done yet
+            ours = str(problem["text"]).startswith(f"{name} run{RUN}: b000 ")
+            if problem["kind"] == "deferred" and ours and name not in story.problems:
                 story.problems[name] = problem
                 taken[name]()
         return bool(loop.closed() == len(ALL))
@@ -114,9 +115,9 @@ def test_no_job_runs_again_and_all_lumisections_are_in(story, name):
 def test_a_person_is_told_which_node_waits_why_and_what_to_type(story, name):
     problem = story.problems[name]
     script = "PRE" if name == NO_PRE else "POST"
-    waits = rf"b\d{{3}} {HELD_UP[name]}: its {script} script cannot do its work for"
+    begin = f"{name} run{RUN}: b000 {HELD_UP[name]}: its {script} script cannot do its work for"
     text = str(problem["text"])
-    assert re.match(f"{name} run{RUN}: {waits}", text)
+    assert text.startswith(begin)
     words = {NO_PYTHON: "gone: not found", NO_RIGHTS: "Permission denied", NO_PRE: ""}
     assert words[name] in text
     assert problem["command"] == "condorloop doctor"
