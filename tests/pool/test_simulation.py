@@ -1,7 +1,6 @@
 """What a simulation says of a scenario is what happens when the scenario is played."""
 
 import json
-import statistics
 
 import pytest
 import yaml
@@ -10,6 +9,9 @@ from condorloop.model.enums import CampaignState
 from condorloop.simulation.models.pool import default_model
 
 RUN = 398780
+SPREAD = 1.5
+"""How far outside of what ten seeds give the one real run may lie."""
+
 SCENARIO = {
     "seed": RUN,
     "layout": {"TestEnablesEcalHcal": {"ls_per_file": 3}},
@@ -52,9 +54,8 @@ def test_real_and_simulated_latencies_agree(loop, model):
         [calibration] = row["outcome"]["calibrations"]
         return calibration["after_ls_end"]
 
-    rows = [simulated(seed) for seed in range(1, 6)]
+    rows = [simulated(seed) for seed in range(1, 11)]
     print("real", real, "simulated", *rows, sep="\n")
     assert {row["count"] for row in rows} == {real["count"]}
-    assert statistics.median(row["median"] for row in rows) == pytest.approx(
-        real["median"], rel=0.2
-    )
+    medians = [row["median"] for row in rows]
+    assert min(medians) / SPREAD <= real["median"] <= max(medians) * SPREAD

@@ -108,6 +108,12 @@ def waits_for(site, obstacle, longer=1.0):
     return found[0]
 
 
+def begins(dag):
+    """Wait until a machine has begun the job, not only been given it: else its shadow waits on."""
+    begun = "JobCurrentStartExecutingDate"
+    wait(lambda: dag.ads(begun).get("HARVEST", {}).get(begun, "undefined") != "undefined")
+
+
 def test_a_job_that_runs_is_none_that_waits(site, tmp_path):
     dag = site.harvest(harvest=WAITS.format(go=tmp_path / "go"))
     wait(lambda: dag.ads("JobStatus").get("HARVEST") == {"JobStatus": "2"})
@@ -167,8 +173,7 @@ def test_a_job_that_machines_take_and_do_not_begin_is_one_that_waits(
 ):
     if ran:
         dag = site.harvest(harvest=WAITS.format(go=tmp_path / "go"))
-        begun = "JobCurrentStartExecutingDate"
-        wait(lambda: dag.ads(begun).get("HARVEST", {}).get(begun, "undefined") != "undefined")
+        begins(dag)
     with pool.reconfigured(broken):
         if ran:
             tool("condor_vacate_job", "-fast", "-constraint", f"DAGManJobId == {dag.cluster}")
@@ -181,7 +186,7 @@ def test_a_job_that_machines_take_and_do_not_begin_is_one_that_waits(
 
 def test_a_job_that_ran_and_lost_its_machine_waits_from_then_on(pool, site, tmp_path):
     dag = site.harvest(harvest=WAITS.format(go=tmp_path / "go"))
-    wait(lambda: dag.ads("JobStatus").get("HARVEST") == {"JobStatus": "2"})
+    begins(dag)
     lost_after = int(time.time())
     tool("condor_off", "-fast", "-daemon", "startd")
     try:
