@@ -31,7 +31,7 @@ from condorloop.model.queue import JobSelector, Queued, QueuedDag, Waits
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import LEDGER, RUN_START, dag_file, run_dir
 from condorloop.services.storage import Storage
-from condorloop.submitter import Submitter
+from condorloop.submitter import build_submitter
 
 NOW = 1_790_000_000.0
 
@@ -90,7 +90,7 @@ class Place:
         storage = _Listings(self.config.site.storage, dict)
         storage.counts = self.counts
         world = Ports(_Oms(self), storage, _Pool(self))
-        self.submitter = Submitter(self.config, self.ledger, lambda: self.now, world)
+        self.submitter = build_submitter(self.config, self.ledger, lambda: self.now, world)
 
     def close(self) -> None:
         """End the loop."""

@@ -23,7 +23,7 @@ from condorloop.rundir.layout import LEDGER, alcareco_name
 from condorloop.rundir.witness import Witness
 from condorloop.services.edm_file_util import Contents
 from condorloop.services.xrdfs import run_folder
-from condorloop.submitter import Submitter
+from condorloop.submitter import build_submitter
 
 DAY = 86_400.0
 POLL = 300.0
@@ -64,7 +64,7 @@ class Month:
         self.runs = {400_000 + i: TakenRun(400_000 + i, NOW + i * every) for i in numbers}
         self.ledger = Ledger(self._config.site.work_dir / LEDGER)
         world = Ports(_Oms(self), _Storage(self), _Pool(self, self._config.site.work_dir))
-        self._submitter = Submitter(self._config, self.ledger, lambda: self.now, world)
+        self._submitter = build_submitter(self._config, self.ledger, lambda: self.now, world)
 
     def live(self) -> Iterator[float]:
         """Let the month go by; give the days that are over, at the end of each."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cached_property
 
 from condorloop.config.loader import Config
 from condorloop.cycle.archiver import Archiver
@@ -25,6 +24,7 @@ from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.ports import Ports
 from condorloop.cycle.reload import ConfigReload
 from condorloop.cycle.request_handler import RequestHandler
+from condorloop.cycle.settings import Settings
 from condorloop.cycle.tracker import Tracker
 from condorloop.dagman import destination_memory
 from condorloop.dagman.adoption import free_numbers
@@ -44,7 +44,6 @@ from condorloop.runtime import logs
 from condorloop.runtime.shutdown import Shutdown, Stopped
 from condorloop.runtime.systemd import SystemdNotifier
 from condorloop.runtime.wakeup import Wakeup
-from condorloop.services.cmssw import Cmssw
 from condorloop.text import one_line, plural
 
 TIME_TO_SUBMIT = 0.8
@@ -53,8 +52,13 @@ TIME_TO_SUBMIT = 0.8
 log = logging.getLogger(__name__)
 
 
-class Submitter:
-    """One loop over all calibrations of a site.
+def build_submitter(
+    config: Config,
+    ledger: Ledger,
+    clock: Callable[[], float] = time.time,
+    ports: Ports | None = None,
+) -> Submitter:
+    """Put the parts of one loop over all calibrations of a site together.
 
     Parameters
     ----------
@@ -67,50 +71,83 @@ class Submitter:
     ports
         The services to ask; the site's own if None.
     """
+    settings = Settings(config, ledger.id)
+    wakeup, isolation, cleaner = Wakeup(), Isolation(), Cleaner(ledger)
+    shutdown = Shutdown(wakeup)
+    ports = ports or Ports.of(config.site, lambda: settings.cmssw, wakeup.ring)
+    launcher = Launcher(ledger, settings, ports.pool, shutdown)
+    return Submitter(
+        settings=settings,
+        ledger=ledger,
+        clock=clock,
+        ports=ports,
+        wakeup=wakeup,
+        shutdown=shutdown,
+        isolation=isolation,
+        latcher=Latcher(ports.oms, ledger, shutdown),
+        intake=Intake(ports.storage, ledger, shutdown, config.site.storage.listings_at_once),
+        launcher=launcher,
+        tracker=Tracker(ledger, settings, ports.pool, launcher, shutdown, isolation),
+        request_handler=RequestHandler(ledger, launcher, ports.pool, shutdown, isolation, cleaner),
+        cleaner=cleaner,
+        archiver=Archiver(ledger),
+        publisher=Publisher(config, ledger),
+        systemd=SystemdNotifier.of(os.environ),
+    )
+
+
+class Submitter:
+    """One loop over all calibrations of a site; `build_submitter` makes it."""
 
     def __init__(
         self,
-        config: Config,
+        *,
+        settings: Settings,
         ledger: Ledger,
-        clock: Callable[[], float] = time.time,
-        ports: Ports | None = None,
+        clock: Callable[[], float],
+        ports: Ports,
+        wakeup: Wakeup,
+        shutdown: Shutdown,
+        isolation: Isolation,
+        latcher: Latcher,
+        intake: Intake,
+        launcher: Launcher,
+        tracker: Tracker,
+        request_handler: RequestHandler,
+        cleaner: Cleaner,
+        archiver: Archiver,
+        publisher: Publisher,
+        systemd: SystemdNotifier,
     ) -> None:
+        self._settings = settings
         self._ledger = ledger
         self._clock = clock
-        self._wakeup = Wakeup()
-        self._shutdown = Shutdown(self._wakeup)
-        self._systemd = SystemdNotifier.of(os.environ)
-        self._ports = ports or Ports.of(config.site, lambda: self._cmssw, self._wakeup.ring)
+        self._ports = ports
+        self._wakeup = wakeup
+        self._shutdown = shutdown
+        self._isolation = isolation
+        self._latcher = latcher
+        self._intake = intake
+        self._launcher = launcher
+        self._tracker = tracker
+        self._request_handler = request_handler
+        self._cleaner = cleaner
+        self._archiver = archiver
+        self._publisher = publisher
+        self._systemd = systemd
+        self._reload = ConfigReload()
         self._ledger_service = Service("ledger")
         self._service = Service("condorloop")
-        self._latcher = Latcher(self._ports.oms, ledger, self._shutdown)
-        self._intake = Intake(
-            self._ports.storage,
-            ledger,
-            self._shutdown,
-            config.site.storage.listings_at_once,
-        )
-        self._reload = ConfigReload()
-        self._config = config
-        self._renderer = Renderer(config, config.site.work_dir, ledger.id)
-        pool, renderer = self._ports.pool, self._renderer
-        self._launcher = Launcher(ledger, renderer, pool, self._shutdown)
-        self._isolation = Isolation()
         self._put_off = 0
         self._polled_at = 0.0
-        self._cleaner = Cleaner(ledger)
-        self._archiver = Archiver(ledger)
-        self._request_handler = RequestHandler(
-            ledger, self._launcher, pool, self._shutdown, self._isolation, self._cleaner
-        )
-        self._publisher = Publisher(config, ledger)
-        self._tracker = Tracker(
-            ledger, renderer, pool, self._launcher, self._shutdown, self._isolation
-        )
 
-    @cached_property
-    def _cmssw(self) -> Mapping[str, str]:
-        return Cmssw.of(self._config, self._config.site.storage.edm_file_util).environment()
+    @property
+    def _config(self) -> Config:
+        return self._settings.config
+
+    @property
+    def _renderer(self) -> Renderer:
+        return self._settings.renderer
 
     def run(self) -> None:
         """Cycle until `stop` is called: at every poll, and at once when probes have ended.
@@ -187,10 +224,7 @@ class Submitter:
         )
         if config is None:
             return
-        self.__dict__.pop("_cmssw", None)
-        self._config = config
-        self._renderer = Renderer(config, config.site.work_dir, self._ledger.id)
-        self._launcher.renderer = self._tracker.renderer = self._renderer
+        self._settings.replace(config)
         logs.follow(config.calibrations)
         destination_memory.tell(config)
 

@@ -27,7 +27,7 @@ from condorloop.ledger.store import Ledger, LedgerReader, open_requests
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
-from condorloop.submitter import Submitter
+from condorloop.submitter import Submitter, build_submitter
 from condorloop.testbed import calibrations
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.faults import Faults
@@ -140,7 +140,7 @@ class Loop:
         self.work_dir.mkdir(exist_ok=True)
         logs.start(self.work_dir, loaded.calibrations)
         with Ledger(self.work_dir / "condorloop.db") as opened:
-            submitter = Submitter(loaded, opened)
+            submitter = build_submitter(loaded, opened)
             try:
                 act(submitter)
             finally:

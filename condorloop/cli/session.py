@@ -20,7 +20,7 @@ from condorloop.rundir.layout import LEDGER
 from condorloop.rundir.work_dir import close_to_others, prepare
 from condorloop.runtime import logs
 from condorloop.runtime.lock import running_submitter, sole_submitter
-from condorloop.submitter import Submitter
+from condorloop.submitter import Submitter, build_submitter
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def submitter(
         path = work_dir / LEDGER
         with open_ledger(path, loaded.calibrations, time.time()) as ledger:
             destination_memory.take_up(ledger, loaded, time.time(), accepted)
-            ours = Submitter(loaded, ledger)
+            ours = build_submitter(loaded, ledger)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, ours.interrupt)
             try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from condorloop.cycle.ports import Pool
+from condorloop.cycle.settings import Settings
 from condorloop.dagman.plan import DagPlan, planned_nodes
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import renew
@@ -30,17 +31,22 @@ class Launcher:
     def __init__(
         self,
         ledger: Ledger,
-        renderer: Renderer,
+        settings: Settings,
         schedd: Pool,
         shutdown: Shutdown,
     ) -> None:
         self.service = Service("submission of DAGs")
         self._ledger = ledger
-        self.renderer = renderer
+        self._settings = settings
         self._schedd = schedd
         self._shutdown = shutdown
         self._silent_at: float | None = None
         self._refused: dict[int, str] = {}
+
+    @property
+    def renderer(self) -> Renderer:
+        """What writes DAGs by the present configuration."""
+        return self._settings.renderer
 
     def carry_out(self, campaign: Campaign, plan: DagPlan, reason: str, now: float) -> None:
         """Write a plan into the ledger, then onto the disk, then submit it.

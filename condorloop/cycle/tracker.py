@@ -16,6 +16,7 @@ from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.node_progress import Observed, follow_dag, observe_dag
 from condorloop.cycle.ports import Pool
+from condorloop.cycle.settings import Settings
 from condorloop.cycle.start_watch import StartWatch
 from condorloop.dagman.adoption import unknown_dags, why_not_of_ledger
 from condorloop.dagman.logs import script_log
@@ -58,7 +59,7 @@ class Tracker:
     def __init__(
         self,
         ledger: Ledger,
-        renderer: Renderer,
+        settings: Settings,
         schedd: Pool,
         launcher: Launcher,
         shutdown: Shutdown,
@@ -69,7 +70,7 @@ class Tracker:
         self.held_jobs: tuple[HeldJob, ...] = ()
         self.late_scripts: tuple[WaitingScript, ...] = ()
         self._ledger = ledger
-        self.renderer = renderer
+        self._settings = settings
         self._schedd = schedd
         self._launcher = launcher
         self._shutdown = shutdown
@@ -81,6 +82,10 @@ class Tracker:
         self.starts = StartWatch(schedd, shutdown)
         self._pre_since: dict[str, float] = {}
         self._lost_jobs = LostJobs()
+
+    @property
+    def _renderer(self) -> Renderer:
+        return self._settings.renderer
 
     def observe(self, campaigns: list[Campaign], now: float) -> None:
         """Look at the queue once, and at what the DAGs in flight have left."""
@@ -118,7 +123,7 @@ class Tracker:
         preparing = {i for i, d in self.queue.items() if d.works and d.counts.get("NodesPrerun")}
         self._pre_since = {i: self._pre_since.get(i, now) for i in preparing}
         self.service.good(now)
-        self.starts.look(self.queue, self.renderer.config.site.pool.start_within, now)
+        self.starts.look(self.queue, self._renderer.config.site.pool.start_within, now)
         return True
 
     def idle_dags(self, now: float) -> int:
@@ -128,7 +133,7 @@ class Tracker:
     def strangers(self) -> dict[CampaignKey, tuple[str, ...]]:
         """The directories of DAGs of its own that the ledger does not know, by campaign."""
         there = (
-            (key, tuple(n for n in names if (self.renderer.run_dir(key) / n / MANIFEST).exists()))
+            (key, tuple(n for n in names if (self._renderer.run_dir(key) / n / MANIFEST).exists()))
             for key, names in self._strangers.items()
         )
         return {key: names for key, names in there if names}
@@ -138,11 +143,11 @@ class Tracker:
 
         Its jobs may go on. What it makes counts only where nothing else has its RAW files.
         """
-        key, runs = campaign.key, self.renderer.run_dir(campaign.key)
+        key, runs = campaign.key, self._renderer.run_dir(campaign.key)
         found = []
         for number in unknown_dags(runs, self._ledger.dags.numbers(campaign.id)):
             folder = dag_dir(runs, number)
-            if read_json(folder / MANIFEST).get("id") == self.renderer.dag_id(key, number):
+            if read_json(folder / MANIFEST).get("id") == self._renderer.dag_id(key, number):
                 say(key, f"{folder} is not adopted: the ledger does not know it", logging.ERROR)
                 found.append(folder.name)
         return tuple(found)
@@ -151,7 +156,7 @@ class Tracker:
         """Whether a person has deleted the run directory; retention has not."""
         if not campaign.dag_count or Artifact.RUNS in campaign.cleaned:
             return False
-        return not (self.renderer.run_dir(campaign.key) / RUN_START).exists()
+        return not (self._renderer.run_dir(campaign.key) / RUN_START).exists()
 
     def _observe_dag(self, campaign: Campaign, dag: Dag, answered: bool, now: float) -> None:
         if dag.state is DagState.PLANNED and self._is_of_another(campaign.key, dag):
@@ -196,7 +201,7 @@ class Tracker:
 
     def _listen(self, key: CampaignKey, observed: Observed, queued: QueuedDag, now: float) -> None:
         """Take a DAG out of the queue whose DAGMan waits for a job that is gone; it is rescued."""
-        log, pool = self._log_of(observed), self.renderer.config.site.pool
+        log, pool = self._log_of(observed), self._renderer.config.site.pool
         again = pool.pending_report_interval
         quiet = pool.check_queue_interval + 2 * again  # DAGMan's own look comes before
         waited_for = queued.counts.get("NodesQueued", 0)
@@ -221,15 +226,15 @@ class Tracker:
 
     def _observed(self, campaign: Campaign, dag: Dag) -> Observed:
         key = campaign.key
-        dag_id = self.renderer.dag_id(key, dag.number)
-        return Observed(dag_id, self.renderer.run_dir(key), campaign.id, dag)
+        dag_id = self._renderer.dag_id(key, dag.number)
+        return Observed(dag_id, self._renderer.run_dir(key), campaign.id, dag)
 
     def _reconcile(
         self, campaign: Campaign, dag: Dag, queued: QueuedDag | None, now: float
     ) -> None:
         """Carry on where a submitter stopped between the ledger and the schedd."""
         key = campaign.key
-        runs = self.renderer.run_dir(key)
+        runs = self._renderer.run_dir(key)
         file = dag_file(runs, dag.number)
         if queued:
             if campaign.held_by and not dag.removed_by:
@@ -254,9 +259,9 @@ class Tracker:
 
     def _is_of_another(self, key: CampaignKey, dag: Dag) -> bool:
         """Forget a DAG whose number belongs to one that the ledger does not know."""
-        folder = dag_dir(self.renderer.run_dir(key), dag.number)
+        folder = dag_dir(self._renderer.run_dir(key), dag.number)
         inputs = self._ledger.dags.inputs(dag.id) if dag.cluster is None else None
-        why = why_not_of_ledger(folder, self.renderer.dag_id(key, dag.number), inputs)
+        why = why_not_of_ledger(folder, self._renderer.dag_id(key, dag.number), inputs)
         if why:
             self._ledger.dags.forget(dag.id)
             self._strangers.pop(key, None)
@@ -266,7 +271,7 @@ class Tracker:
 
     def _is_too_late(self, campaign: Campaign, now: float) -> bool:
         """Whether a DAG that has not got into the queue has no use any more."""
-        closing = closing_rules(campaign.key, self.renderer.config.calibrations)
+        closing = closing_rules(campaign.key, self._renderer.config.calibrations)
         closed = not campaign.state.open and is_over(now, campaign, closing)
         return closed or is_past(now, campaign, closing)
 
@@ -330,16 +335,16 @@ class Tracker:
             return
         key, busy = campaign.key, False
         for dag_id, number in self._ledger.dags.all(campaign.id):
-            if dag_file(self.renderer.run_dir(key), number).exists():
+            if dag_file(self._renderer.run_dir(key), number).exists():
                 continue
-            if queued := self.queue.get(self.renderer.dag_id(key, number)):
+            if queued := self.queue.get(self._renderer.dag_id(key, number)):
                 busy = True
                 self._withdraw(queued, DELETED)
             else:
                 self._lose(key, dag_id, number, now)
         if not busy:
-            check_dag(self.renderer.work_dir, self.renderer.run_dir(key))
-            self.renderer.begin_run(key, campaign.run_start)
+            check_dag(self._renderer.work_dir, self._renderer.run_dir(key))
+            self._renderer.begin_run(key, campaign.run_start)
 
     def _withdraw(self, queued: QueuedDag, why: str) -> None:
         """Take a DAG out of the queue that has no use any more."""
@@ -347,7 +352,7 @@ class Tracker:
             self._schedd.remove(queued.cluster, why)
 
     def _lose(self, key: CampaignKey, dag_id: int, number: int, now: float) -> None:
-        runs = self.renderer.run_dir(key)
+        runs = self._renderer.run_dir(key)
         alca = self._ledger.dags.alca_nodes(dag_id)
         kept = frozenset(n.name for n in alca if (runs / n.witness).exists())
         self._ledger.dags.lost(dag_id, kept, now)

@@ -19,7 +19,7 @@ from condorloop.model.queue import JobSelector
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import LEDGER
 from condorloop.runtime import logs
-from condorloop.submitter import Submitter
+from condorloop.submitter import build_submitter
 from tests import boundaries
 from tests.loop import Loop
 
@@ -70,9 +70,9 @@ def cycle_until(loop: Loop, over: Callable[[], bool], monkeypatch: Any) -> None:
     while ledger is None:
         with contextlib.suppress(LedgerError, OSError):
             ledger = open_ledger(loop.work_dir / LEDGER, config.calibrations, time.time())
-    world = Ports.of(config.site, lambda: submitter._cmssw, lambda: None)
+    world = Ports.of(config.site, lambda: submitter._settings.cmssw, lambda: None)
     told = Ports(world.oms, world.storage, ToldSchedd(config.site.pool, config.site.name))
-    submitter = Submitter(config, ledger, ports=told)
+    submitter = build_submitter(config, ledger, ports=told)
     while not over():
         submitter.attempt()
         loop.tick()

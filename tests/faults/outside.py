@@ -16,7 +16,7 @@ from condorloop.model.queue import Queued, Waits
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.runtime import logs
 from condorloop.services.edm_file_util import Contents
-from condorloop.submitter import Submitter
+from condorloop.submitter import Submitter, build_submitter
 from condorloop.testbed.scenario.raw_files import Stream, write_raw_file
 from condorloop.testbed.truth import Truth
 from condorloop.testbed.verify import Appeared, appeared
@@ -50,8 +50,10 @@ def running(
         file = loop.work_dir / "condorloop.db"
         with open_ledger(file, config.calibrations, clock()) as ledger:
             site = config.site
-            world = Ports.of(site, lambda: submitter._cmssw, lambda: submitter._wakeup.ring())
-            submitter = Submitter(config, ledger, clock, around(world))
+            world = Ports.of(
+                site, lambda: submitter._settings.cmssw, lambda: submitter._wakeup.ring()
+            )
+            submitter = build_submitter(config, ledger, clock, around(world))
             made.append(submitter)
             try:
                 submitter.run()

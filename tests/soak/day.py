@@ -24,7 +24,7 @@ from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import LEDGER, MANIFEST
 from condorloop.runtime.shutdown import Stopped
 from condorloop.services.cmssw import CmsswError
-from condorloop.submitter import Submitter
+from condorloop.submitter import Submitter, build_submitter
 from condorloop.testbed import calibrations
 from tests.soak.detector import SimulatedOms, runs_of_a_day
 from tests.soak.jobs import JobSelector
@@ -213,7 +213,7 @@ class Day:
             return
         files = SimulatedFiles(self.agenda, self._probes, self._storage, self._look_soon)
         world = Ports(self._oms, files, self._pool.schedd())
-        self._submitter = Submitter(self._config, self._ledger, self.agenda, world)
+        self._submitter = build_submitter(self._config, self._ledger, self.agenda, world)
         self._poll(self._starts)
 
     def _start_later(self) -> None:

@@ -16,7 +16,7 @@ from condorloop.policy import planner
 from condorloop.policy import requests as wishes
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
-from condorloop.submitter import Submitter
+from condorloop.submitter import build_submitter
 from tests.unit import examples
 from tests.unit.cycle.test_luminosity import Files
 from tests.unit.examples import KEY, RUN, START, TOP
@@ -165,7 +165,7 @@ def slow(tmp_path):
     config.site.work_dir.mkdir()
     with Ledger(config.site.work_dir / "condorloop.db") as ledger:
         world = Ports(SimpleNamespace(runs=lambda since: runs), files, pool)
-        submitter = Submitter(config, ledger, lambda: pool.now, world)
+        submitter = build_submitter(config, ledger, lambda: pool.now, world)
         yield submitter, pool, config.site.poll_interval
         submitter.close()
 

@@ -3,8 +3,8 @@
 import pytest
 
 from condorloop.cycle.launcher import Launcher
+from condorloop.cycle.settings import Settings
 from condorloop.dagman.plan import plan_batch
-from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch
@@ -39,8 +39,8 @@ class Site:
         self.ledger = Ledger(self.config.site.work_dir / "condorloop.db", "ledger")
         self.schedd = Choosy()
         self.ledger.campaigns.latch(KEY, "/eos", RUN, "running", START)
-        renderer = Renderer(self.config, self.config.site.work_dir, "ledger")
-        self.launcher = Launcher(self.ledger, renderer, self.schedd, Shutdown(Wakeup()))
+        settings = Settings(self.config, "ledger")
+        self.launcher = Launcher(self.ledger, settings, self.schedd, Shutdown(Wakeup()))
 
     def submit(self, number):
         calibration = self.config.calibrations[KEY.calibration]

@@ -16,7 +16,7 @@ from condorloop.runtime.shutdown import Shutdown
 from condorloop.runtime.wakeup import Wakeup
 from condorloop.services.edm_file_util import Contents
 from condorloop.services.oms import Oms
-from condorloop.submitter import Submitter
+from condorloop.submitter import build_submitter
 from condorloop.testbed.faults import OmsMode
 from condorloop.testbed.oms.rows import OmsRows
 from condorloop.testbed.oms.server import OmsServer
@@ -81,7 +81,7 @@ class Place:
         oms = Oms(config.site.oms.model_copy(update={"url": self.server.url, "timeout": 5.0}))
         pool = SimpleNamespace(queued=Queued, close=lambda: None)
         world = Ports(oms, self.files, pool)
-        self.submitter = Submitter(config, self.ledger, lambda: START + 600, world)
+        self.submitter = build_submitter(config, self.ledger, lambda: START + 600, world)
 
     def close(self):
         self.submitter.close()

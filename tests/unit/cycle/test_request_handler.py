@@ -9,8 +9,8 @@ from condorloop.cycle.cleaner import Cleaner
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.request_handler import RequestHandler
+from condorloop.cycle.settings import Settings
 from condorloop.dagman.plan import plan_batch
-from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger, open_requests
 from condorloop.model.campaign import Batch, CampaignKey, Probe
@@ -65,7 +65,8 @@ class Place:
         work_dir = self.config.site.work_dir
         work_dir.mkdir()
         self.ledger = Ledger(work_dir / "condorloop.db", "ledger")
-        renderer = Renderer(self.config, work_dir, self.ledger.id)
+        self.settings = Settings(self.config, self.ledger.id)
+        renderer = self.settings.renderer
         stream = self.config.calibrations[KEY.calibration].stream_path
         renderer.begin_run(KEY, START)
         self.ledger.campaigns.latch(KEY, stream, RUN, "running", START)
@@ -76,7 +77,7 @@ class Place:
             self.ledger.raw_files.probed(file.path, FileState.GOOD, good, START)
         self.pool = Queue()
         shutdown = Shutdown(Wakeup())
-        self.launcher = Launcher(self.ledger, renderer, self.pool, shutdown)
+        self.launcher = Launcher(self.ledger, self.settings, self.pool, shutdown)
         self.run_dir = renderer.run_dir(KEY)
         self.isolation = Isolation()
         self.others = (self.pool, shutdown, self.isolation, Cleaner(self.ledger))
@@ -132,8 +133,7 @@ def place(tmp_path):
 
 def with_other_calibrations(place, calibrations):
     """Let the submitter have read its configuration anew."""
-    present = replace(place.config, calibrations=calibrations)
-    place.launcher.renderer = replace(place.launcher.renderer, config=present)
+    place.settings.replace(replace(place.config, calibrations=calibrations))
 
 
 def test_a_dag_that_a_person_submits_again_gets_the_present_configuration(place):

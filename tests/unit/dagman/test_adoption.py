@@ -23,7 +23,7 @@ from condorloop.node.pre_script import choose_inputs
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, run_dir
-from condorloop.submitter import Submitter
+from condorloop.submitter import build_submitter
 from tests.unit import examples
 from tests.unit.cycle.test_luminosity import Files
 from tests.unit.examples import KEY, RUN, START, TOP
@@ -98,7 +98,7 @@ class Site:
         with self.ledger(opened) as ledger:
             run = replace(RUN, end=end)
             world = Ports(SimpleNamespace(runs=lambda since: [run]), self.files, self.pool)
-            submitter = Submitter(self.config, ledger, lambda: self.now, world)
+            submitter = build_submitter(self.config, ledger, lambda: self.now, world)
             try:
                 for _ in range(times):
                     self.now += 100

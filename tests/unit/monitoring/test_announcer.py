@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from condorloop.config.site import Site
 from condorloop.ledger.store import Ledger
 from condorloop.services.oms import OmsUnavailable
-from condorloop.submitter import Submitter
+from condorloop.submitter import build_submitter
 from tests.unit import examples
 from tests.unit.monitoring.test_metrics import samples
 from tests.unit.monitoring.test_transports import Hook, serving
@@ -34,7 +34,7 @@ def run_submitter(site, at_poll):
     site.work_dir.mkdir(exist_ok=True)
     with Ledger(site.work_dir / "condorloop.db") as ledger:
         quiet = Quiet(itertools.chain(at_poll, [lambda: submitter.stop()]))
-        submitter = Submitter(config, ledger, ports=quiet.world())
+        submitter = build_submitter(config, ledger, ports=quiet.world())
         try:
             submitter.run()
         finally:

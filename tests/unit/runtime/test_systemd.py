@@ -16,7 +16,7 @@ from condorloop.model.queue import Queued
 from condorloop.model.status import Problem, ProblemKind, Status
 from condorloop.runtime.systemd import SystemdNotifier, summary
 from condorloop.services.oms import OmsUnavailable
-from condorloop.submitter import Submitter
+from condorloop.submitter import build_submitter
 from tests.unit import examples
 
 STATUS = Status(site="example", time=0.0, pid=1, poll_interval=10.0)
@@ -78,7 +78,7 @@ def run_submitter(folder, *at_poll):
     with Ledger(site.work_dir / "condorloop.db") as ledger:
         steps = (lambda step=step: step(submitter, config) for step in at_poll)
         quiet = Quiet(step for step in itertools.chain(steps, [lambda: submitter.stop()]))
-        submitter = Submitter(config, ledger, ports=quiet.world())
+        submitter = build_submitter(config, ledger, ports=quiet.world())
         try:
             submitter.run()
         finally:
