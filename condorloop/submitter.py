@@ -37,7 +37,7 @@ from condorloop.model.request import Request
 from condorloop.model.service import Service
 from condorloop.monitoring.publisher import CycleReport, Publisher
 from condorloop.policy import planner, window
-from condorloop.policy.dag_limits import in_time, share
+from condorloop.policy.dag_limits import share, until_late
 from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.policy.window import AGAIN
 from condorloop.runtime import logs
@@ -74,7 +74,7 @@ def build_submitter(
     settings = Settings(config, ledger.id)
     wakeup, isolation, cleaner = Wakeup(), Isolation(), Cleaner(ledger)
     shutdown = Shutdown(wakeup)
-    ports = ports or Ports.of(config.site, lambda: settings.cmssw, wakeup.ring)
+    ports = ports or Ports.from_site(config.site, lambda: settings.cmssw, wakeup.ring)
     launcher = Launcher(ledger, settings, ports.pool, shutdown)
     return Submitter(
         settings=settings,
@@ -92,7 +92,7 @@ def build_submitter(
         cleaner=cleaner,
         archiver=Archiver(ledger),
         publisher=Publisher(config, ledger),
-        systemd=SystemdNotifier.of(os.environ),
+        systemd=SystemdNotifier.from_environment(os.environ),
     )
 
 
@@ -330,7 +330,7 @@ class Submitter:
     def _carry_out(self, actions: Sequence[Action], now: float) -> None:
         enough = self._polled_at + TIME_TO_SUBMIT * self._config.site.poll_interval
         left = len(actions)
-        for action in in_time(actions, lambda: self._clock() > enough):
+        for action in until_late(actions, lambda: self._clock() > enough):
             self._act(action, now)
             left -= 1
         if left:

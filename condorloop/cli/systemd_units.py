@@ -55,7 +55,7 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class UnitOptions:
     """What the units are to run, and as whom.
 
     Attributes
@@ -84,7 +84,7 @@ class Wanted:
     renewal: Renewal | None = None
 
 
-def render(wanted: Wanted) -> dict[str, str]:
+def render(wanted: UnitOptions) -> dict[str, str]:
     """Give the text of each unit, by its file's name.
 
     Raises
@@ -121,13 +121,13 @@ def render(wanted: Wanted) -> dict[str, str]:
     }
 
 
-def to_enable(wanted: Wanted) -> list[str]:
+def to_enable(wanted: UnitOptions) -> list[str]:
     """Name the units that are enabled; they start the others."""
     kinds = ["kerberos.timer"] if wanted.renewal else []
     return [_file(wanted.name, kind) for kind in [*kinds, "cleanup.timer", "service"]]
 
 
-def to_type(wanted: Wanted, folder: Path) -> list[str]:
+def to_type(wanted: UnitOptions, folder: Path) -> list[str]:
     """Give the shell lines that install the units of a folder and start them."""
     system = wanted.manager is Manager.SYSTEM
     home = "/etc/systemd/system" if system else "~/.config/systemd/user"
@@ -145,7 +145,7 @@ def to_type(wanted: Wanted, folder: Path) -> list[str]:
     ]
 
 
-def _folders(wanted: Wanted) -> list[str]:
+def _folders(wanted: UnitOptions) -> list[str]:
     """The lines that make the folders which must be there for a unit that may write to them."""
     modes = {wanted.work_dir: "2775"}
     if wanted.renewal and not wanted.renewal.made:

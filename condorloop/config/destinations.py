@@ -29,10 +29,10 @@ class Address:
     url: str = ""
 
     @classmethod
-    def of(cls, options: Sequence[str]) -> Address:
+    def from_options(cls, options: Sequence[str]) -> Address:
         """Read the options of the tool.
 
-        >>> Address.of(["-d", "-u", "https://here/%s/"])
+        >>> Address.from_options(["-d", "-u", "https://here/%s/"])
         Address(backend='', host='', url='https://here/%s/')
         """
         given = dict(filter(None, (_named(words) for words in _grouped(options))))
@@ -113,7 +113,7 @@ def written(manifest: Mapping[str, Any]) -> Destination | None:
             return None
     except (KeyError, TypeError, AttributeError):
         return None
-    return Destination(database, frozenset(tags), Address.of(command[1:]))
+    return Destination(database, frozenset(tags), Address.from_options(command[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Configured:
 
 def configured(config: Config) -> dict[str, Configured]:
     """The destination of each calibration that is configured."""
-    address = Address.of(config.site.conditions.options)
+    address = Address.from_options(config.site.conditions.options)
     return {
         name: Configured(
             Destination(
@@ -154,13 +154,13 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class DestinationsUnreadable:
     """A work_dir has manifests of a calibration, and none says where its payloads went."""
 
     source: str
 
 
-Memory = Remembered | Unreadable
+Memory = Remembered | DestinationsUnreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Change:
 
     def __str__(self) -> str:
         now = f"{self.configured.file} says {self.configured.destination}"
-        if isinstance(self.before, Unreadable):
+        if isinstance(self.before, DestinationsUnreadable):
             return (
                 f"{self.calibration}: no manifest under {self.before.source} says where its "
                 f"payloads went; {now}"
@@ -197,7 +197,7 @@ def changes(
 
 
 def _differs(before: Memory, now: Configured) -> bool:
-    return isinstance(before, Unreadable) or before.destination != now.destination
+    return isinstance(before, DestinationsUnreadable) or before.destination != now.destination
 
 
 class DestinationChanged(CondorloopError):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from condorloop.cycle.ports import Files
+from condorloop.cycle.ports import FileStore
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Probe
 from condorloop.model.enums import FileState
@@ -36,7 +36,9 @@ log = logging.getLogger(__name__)
 class Intake:
     """Watches the run folders of a site's storage; lists so many `at_once`."""
 
-    def __init__(self, storage: Files, ledger: Ledger, shutdown: Shutdown, at_once: int) -> None:
+    def __init__(
+        self, storage: FileStore, ledger: Ledger, shutdown: Shutdown, at_once: int
+    ) -> None:
         self.service = Service("EOS")
         self.probing = Service("edmFileUtil")
         self.listed: dict[tuple[str, int], float] = {}

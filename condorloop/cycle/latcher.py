@@ -7,8 +7,8 @@ which runs are latched, and why others are not.
 from __future__ import annotations
 
 from condorloop.config.loader import Config
-from condorloop.cycle.luminosity import Luminosity
-from condorloop.cycle.ports import Runs
+from condorloop.cycle.luminosity import LuminosityReader
+from condorloop.cycle.ports import RunSource
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
@@ -23,9 +23,9 @@ from condorloop.services.oms import OmsUnavailable
 class Latcher:
     """Watches the runs of an OMS."""
 
-    def __init__(self, oms: Runs, ledger: Ledger, shutdown: Shutdown) -> None:
+    def __init__(self, oms: RunSource, ledger: Ledger, shutdown: Shutdown) -> None:
         self.service = Service("OMS")
-        self.luminosity = Luminosity(oms, ledger, shutdown)
+        self.luminosity = LuminosityReader(oms, ledger, shutdown)
         self._oms = oms
         self._ledger = ledger
         self._shutdown = shutdown

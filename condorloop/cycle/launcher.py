@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.cycle.ports import Pool
+from condorloop.cycle.ports import JobQueue
 from condorloop.cycle.settings import Settings
 from condorloop.dagman.plan import DagPlan, planned_nodes
 from condorloop.dagman.render import Renderer
@@ -32,7 +32,7 @@ class Launcher:
         self,
         ledger: Ledger,
         settings: Settings,
-        schedd: Pool,
+        schedd: JobQueue,
         shutdown: Shutdown,
     ) -> None:
         self.service = Service("submission of DAGs")

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from condorloop.config.calibration import Calibration
-from condorloop.cycle.ports import Runs
+from condorloop.cycle.ports import RunSource
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign
 from condorloop.runtime.shutdown import Shutdown
 
 
-class Luminosity:
+class LuminosityReader:
     """What was recorded in the lumisections of runs whose campaigns count it.
 
     Parameters
@@ -28,7 +28,7 @@ class Luminosity:
         How the process is asked to end.
     """
 
-    def __init__(self, oms: Runs, ledger: Ledger, shutdown: Shutdown) -> None:
+    def __init__(self, oms: RunSource, ledger: Ledger, shutdown: Shutdown) -> None:
         self._oms = oms
         self._ledger = ledger
         self._shutdown = shutdown

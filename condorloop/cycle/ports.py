@@ -19,7 +19,7 @@ from condorloop.services.oms import Oms
 from condorloop.services.storage import Contents, Storage
 
 
-class Runs(Protocol):
+class RunSource(Protocol):
     """What tells of runs; see `condorloop.services.oms.Oms`."""
 
     def runs(self, since: float) -> list[Run]:
@@ -29,7 +29,7 @@ class Runs(Protocol):
         """What was recorded in lumisections of a run after one, in 1/pb."""
 
 
-class Files(Protocol):
+class FileStore(Protocol):
     """What lists RAW files and probes them; see `condorloop.services.storage.Storage`."""
 
     def list_run(self, stream: str, run: int) -> Mapping[str, int]:
@@ -55,7 +55,7 @@ class Files(Protocol):
         """Start no more probes, and end those that run."""
 
 
-class Pool(Protocol):
+class JobQueue(Protocol):
     """What runs DAGs; see `condorloop.dagman.schedd.client.Schedd`."""
 
     def queued(self) -> Queued:
@@ -90,12 +90,12 @@ class Pool(Protocol):
 class Ports:
     """The services that the loop asks."""
 
-    oms: Runs
-    storage: Files
-    pool: Pool
+    oms: RunSource
+    storage: FileStore
+    pool: JobQueue
 
     @classmethod
-    def of(
+    def from_site(
         cls,
         site: Site,
         environment: Callable[[], Mapping[str, str]],

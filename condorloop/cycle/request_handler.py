@@ -13,7 +13,7 @@ from condorloop.cycle.campaign_state import set_state
 from condorloop.cycle.cleaner import ON_REQUEST, Cleaner
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
-from condorloop.cycle.ports import Pool
+from condorloop.cycle.ports import JobQueue
 from condorloop.dagman import written_destination
 from condorloop.dagman.rerender import renew
 from condorloop.dagman.schedd.client import ScheddUnavailable
@@ -45,7 +45,7 @@ class RequestHandler:
         self,
         ledger: Ledger,
         launcher: Launcher,
-        pool: Pool,
+        pool: JobQueue,
         shutdown: Shutdown,
         isolation: Isolation,
         cleaner: Cleaner,

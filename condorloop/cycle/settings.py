@@ -43,4 +43,4 @@ class Settings:
         Unavailable
             There is no such environment.
         """
-        return Cmssw.of(self.config, self.config.site.storage.edm_file_util).environment()
+        return Cmssw.from_config(self.config, self.config.site.storage.edm_file_util).environment()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.cycle.ports import Pool
+from condorloop.cycle.ports import JobQueue
 from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.model.queue import QueuedDag, WaitingJob
 from condorloop.policy import job_starts
@@ -27,7 +27,7 @@ class StartWatch:
         The jobs that do not start, one for all that wait as it does.
     """
 
-    def __init__(self, pool: Pool, shutdown: Shutdown) -> None:
+    def __init__(self, pool: JobQueue, shutdown: Shutdown) -> None:
         self.stuck: tuple[WaitingJob, ...] = ()
         self._pool = pool
         self._shutdown = shutdown

@@ -15,7 +15,7 @@ from pathlib import Path
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.node_progress import Observed, follow_dag, observe_dag
-from condorloop.cycle.ports import Pool
+from condorloop.cycle.ports import JobQueue
 from condorloop.cycle.settings import Settings
 from condorloop.cycle.start_watch import StartWatch
 from condorloop.dagman.adoption import unknown_dags, why_not_of_ledger
@@ -60,7 +60,7 @@ class Tracker:
         self,
         ledger: Ledger,
         settings: Settings,
-        schedd: Pool,
+        schedd: JobQueue,
         launcher: Launcher,
         shutdown: Shutdown,
         isolation: Isolation,

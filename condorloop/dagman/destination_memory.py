@@ -14,9 +14,9 @@ from pathlib import Path
 from condorloop.config.destinations import (
     Change,
     DestinationChanged,
+    DestinationsUnreadable,
     Memory,
     Remembered,
-    Unreadable,
     changes,
     configured,
     written,
@@ -151,4 +151,4 @@ def _in_manifests(folder: Path) -> Memory | None:
     for manifest in manifests:
         if destination := written(read_json(manifest)):
             return Remembered(destination, str(manifest))
-    return Unreadable(str(folder)) if manifests else None
+    return DestinationsUnreadable(str(folder)) if manifests else None

@@ -42,7 +42,7 @@ def render(config: Config, run: int, output: Path, say: Callable[[str], None]) -
     CmsswError
         The CMSSW environment cannot be entered.
     """
-    environment = Cmssw.of(config, config.site.storage.edm_file_util).environment()
+    environment = Cmssw.from_config(config, config.site.storage.edm_file_util).environment()
     storage = Storage(config.site.storage, lambda: environment)
     renderer = Renderer(config, output, OWNER)
     streams: dict[str, tuple[RawFile, ...]] = {}

@@ -133,7 +133,7 @@ class Renderer:
         runs = self.run_dir(plan.key)
         calibration = self.config.calibrations[plan.key.calibration]
         parameters = self.config.parameters
-        area = Cmssw.of(self.config).area
+        area = Cmssw.from_config(self.config).area
         nodes_of = {kind: plan.of_kind(kind) for kind in NodeKind}
         return {
             "key": plan.key,
@@ -176,7 +176,7 @@ class Renderer:
         """What stands in the manifest of a DAG; `uploaded` as `write` takes it."""
         site, parameters = self.config.site, self.config.parameters
         calibration = self.config.calibrations[plan.key.calibration]
-        cmssw = Cmssw.of(self.config)
+        cmssw = Cmssw.from_config(self.config)
         conditions = site.conditions
         netrc_folder = credentials.auth_path(calibration, site)
         return {

@@ -34,7 +34,10 @@ def examinations(config: Config) -> list[Examination]:
     tools = (site.storage.edm_file_util, "cmsRun", "cmsDriver.py", uploader)
     return [
         Examination(
-            SUBJECT, "release", partial(_look, Cmssw.of(config, _PROOF), tools), LIMIT + 10.0
+            SUBJECT,
+            "release",
+            partial(_look, Cmssw.from_config(config, _PROOF), tools),
+            LIMIT + 10.0,
         )
     ]
 

@@ -39,7 +39,7 @@ _RENEWED = f"kinit -c FILE:/A/FOLDER/THAT/JOBS/SEE/krb5cc  # and name it under {
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class PoolCredentials:
     """What a pool does with jobs' credentials.
 
     `private` are the folders of which each job has its own. `asked` says whether a machine told
@@ -72,7 +72,7 @@ def _look(config: Config) -> Iterator[Check]:
         yield from judge(name, resources, pool, server, os.environ)
 
 
-def _asked(site: PoolSite) -> Pool:
+def _asked(site: PoolSite) -> PoolCredentials:
     worker = Worker(site)
     try:
         told = worker.ask("machines", "machine_settings", names=list(SETTINGS), most=MOST_MACHINES)
@@ -82,11 +82,11 @@ def _asked(site: PoolSite) -> Pool:
     finally:
         worker.end()
     private = frozenset().union(*map(private_folders, told or [{}]))
-    return Pool(private, bool(told), bool(configured.get(_PRODUCER)))
+    return PoolCredentials(private, bool(told), bool(configured.get(_PRODUCER)))
 
 
 def judge(
-    name: str, asked: Resources, pool: Pool, server: str, submitter: Mapping[str, str]
+    name: str, asked: Resources, pool: PoolCredentials, server: str, submitter: Mapping[str, str]
 ) -> Iterator[Check]:
     """Judge what RECO jobs have to log in with at a storage that is not of this machine."""
     if pool.brings:
@@ -107,7 +107,7 @@ def judge(
         yield stops(name, words, f"klist  # a ticket's cache is named under {_WHERE}")
 
 
-def _judged(name: str, credential: Credential, pool: Pool, seen: str) -> Check:
+def _judged(name: str, credential: Credential, pool: PoolCredentials, seen: str) -> Check:
     is_cache = credential.variable == CACHE
     kind, path = _place(credential.value) if is_cache else ("FILE", credential.value)
     remedy = _RENEWED if is_cache else f"ls -l {shlex.quote(path)}  # and put it where jobs see it"

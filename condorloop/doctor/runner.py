@@ -23,7 +23,7 @@ from condorloop.doctor import (
     work_dir,
 )
 from condorloop.doctor.checks import Check, Examination, Findings, not_checked, stops
-from condorloop.runtime.deadline import in_time
+from condorloop.runtime.deadline import within
 from condorloop.text import one_line
 
 _SUBJECTS = (
@@ -77,7 +77,7 @@ def _looked(examination: Examination) -> list[Check]:
 
     name = examination.name
     try:
-        in_time(look, examination.limit, name)
+        within(look, examination.limit, name)
     except TimeoutError:
         late = f"no answer in {examination.limit:g} s: the loop would wait for it, too"
         return [*found, stops(name, late, examination.remedy)]

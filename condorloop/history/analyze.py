@@ -16,7 +16,7 @@ from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.history import findings
 from condorloop.history.campaign import Story
 from condorloop.history.finding import Analysis
-from condorloop.history.findings import Queue
+from condorloop.history.findings import QueueSnapshot
 from condorloop.history.log_excerpt import with_log
 from condorloop.history.reader import tell
 from condorloop.ledger.connection import LedgerError
@@ -78,15 +78,15 @@ def _outline(story: Story) -> dict[str, DagOutline]:
     }
 
 
-def _queue(config: Known, run: int) -> tuple[Queue, str]:
+def _queue(config: Known, run: int) -> tuple[QueueSnapshot, str]:
     """What the schedd says, or why it says nothing."""
     schedd = Schedd(config.site.pool, config.site.name)
     try:
         queued = schedd.queued()
         dags = tuple(dag for dag in queued.dags.values() if dag.key.run == run)
         idle = tuple(schedd.idle_jobs(run))
-        return Queue(dags, queued.held_jobs, idle, time.time()), ""
+        return QueueSnapshot(dags, queued.held_jobs, idle, time.time()), ""
     except ScheddUnavailable as error:
-        return Queue(), str(error)
+        return QueueSnapshot(), str(error)
     finally:
         schedd.close()

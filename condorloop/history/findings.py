@@ -29,7 +29,7 @@ from condorloop.node.attempts import shell_code
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueSnapshot:
     """What the schedd says of DAGs, and of their jobs that are held or idle, at a time."""
 
     dags: tuple[QueuedDag, ...] = ()
@@ -38,7 +38,9 @@ class Queue:
     asked_at: float = 0.0
 
 
-def findings(stories: Iterable[Story], queue: Queue, node: str | None = None) -> list[Finding]:
+def findings(
+    stories: Iterable[Story], queue: QueueSnapshot, node: str | None = None
+) -> list[Finding]:
     """Find what is wrong with campaigns, DAG by DAG.
 
     Parameters
@@ -49,7 +51,7 @@ def findings(stories: Iterable[Story], queue: Queue, node: str | None = None) ->
     return [found for story in stories for found in _of(story, queue) if _is_meant(found, node)]
 
 
-def _of(story: Story, queue: Queue) -> Iterator[Finding]:
+def _of(story: Story, queue: QueueSnapshot) -> Iterator[Finding]:
     for dag in story.dags:
         yield from _of_dag(story, dag, queue)
     for file in story.files:
@@ -64,7 +66,7 @@ def _is_meant(found: Finding, node: str | None) -> bool:
     return label in ("", found.dag) and name == found.node
 
 
-def _of_dag(story: Story, dag: DagStory, queue: Queue) -> Iterator[Finding]:
+def _of_dag(story: Story, dag: DagStory, queue: QueueSnapshot) -> Iterator[Finding]:
     campaign = story.campaign
     if dag.removed_by:
         yield Finding(

@@ -131,19 +131,19 @@ def of_payload(stories: Iterable[Story], wanted: str) -> tuple[Provenance, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payloads:
+class PayloadMatches:
     """What ``condorloop show RUN --payload HASH --json`` prints."""
 
     schema: Literal[1] = 1
     payloads: tuple[Provenance, ...]
 
 
-_ADAPTER: TypeAdapter[Payloads] = TypeAdapter(Payloads)
+_ADAPTER: TypeAdapter[PayloadMatches] = TypeAdapter(PayloadMatches)
 
 
 def to_json(told: Iterable[Provenance]) -> dict[str, Any]:
     """Give the object that ``condorloop show RUN --payload HASH --json`` prints."""
-    data: dict[str, Any] = _ADAPTER.dump_python(Payloads(payloads=tuple(told)), mode="json")
+    data: dict[str, Any] = _ADAPTER.dump_python(PayloadMatches(payloads=tuple(told)), mode="json")
     return data
 
 

@@ -59,7 +59,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SearchResult:
     """What ``condorloop find --json`` prints: each hit; `more` if there are others of a kind."""
 
     schema: Literal[1] = 1
@@ -68,7 +68,7 @@ class Found:
     more: bool = False
 
 
-def find(config: Known, what: str, only: Collection[str] = ()) -> Found:
+def find(config: Known, what: str, only: Collection[str] = ()) -> SearchResult:
     """Look for everything that may be meant, in all campaigns or in `only` these calibrations'.
 
     Raises
@@ -86,7 +86,7 @@ def find(config: Known, what: str, only: Collection[str] = ()) -> Found:
             of_kind = [*islice(_hits(searches, meaning), MOST + 1)]
             hits += of_kind[:MOST]
             more |= len(of_kind) > MOST
-        return Found(what=what, hits=tuple(hits), more=more)
+        return SearchResult(what=what, hits=tuple(hits), more=more)
 
 
 def _hits(searches: Iterable[_Search], meaning: Meaning) -> Iterator[Hit]:
@@ -307,10 +307,10 @@ def _after(dag: DagStory, node: NodeStory) -> NodeStory | None:
     return next((n for n in alca if n is node or node.name in n.parents), None)
 
 
-_ADAPTER: TypeAdapter[Found] = TypeAdapter(Found)
+_ADAPTER: TypeAdapter[SearchResult] = TypeAdapter(SearchResult)
 
 
-def to_json(found: Found) -> dict[str, Any]:
+def to_json(found: SearchResult) -> dict[str, Any]:
     """Give the object that ``condorloop find --json`` prints."""
     data: dict[str, Any] = _ADAPTER.dump_python(found, mode="json")
     return data

@@ -39,7 +39,7 @@ from condorloop.rundir.layout import (
 from condorloop.runtime.lock_file import open_lock
 from condorloop.services import conditions
 from condorloop.services.cmssw import Cmssw, CmsswError
-from condorloop.services.conditions import Answer, TagAnswer, in_words
+from condorloop.services.conditions import TagAnswer, UploadAnswer, in_words
 
 _LOCK_TICK = 0.2
 
@@ -70,19 +70,23 @@ def upload(dag: DagContext) -> int:
     return 1 if outcome.open else 0
 
 
-def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> Answer:
+def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAnswer:
     """Upload a payload where nothing speaks against it, and write down what became of it."""
     record = read_json(harvest / HARVEST_RECORD)
     if not isinstance(record.get("iovs"), list):
-        return _note(harvest, Answer(UploadOutcome.FAILED, f"{HARVEST_RECORD}: gone or damaged"))
+        return _note(
+            harvest, UploadAnswer(UploadOutcome.FAILED, f"{HARVEST_RECORD}: gone or damaged")
+        )
     if not record["iovs"]:
-        return _note(harvest, Answer(UploadOutcome.NO_PAYLOAD, "too few events"))
+        return _note(harvest, UploadAnswer(UploadOutcome.NO_PAYLOAD, "too few events"))
     if twice := double_counting.why_twice(dag.run_dir, witness_name(dag), record):
-        return _note(harvest, Answer(UploadOutcome.FAILED, f"it counts a RAW file twice: {twice}"))
+        return _note(
+            harvest, UploadAnswer(UploadOutcome.FAILED, f"it counts a RAW file twice: {twice}")
+        )
     try:
         earlier = uploads_of(dag.run_dir, dag.manifest["upload"]["metadata_filename"])
     except RecordError as error:
-        return _note(harvest, Answer(UploadOutcome.NO_ANSWER, str(error)))
+        return _note(harvest, UploadAnswer(UploadOutcome.NO_ANSWER, str(error)))
     payload = Payload(
         dag=dag,
         harvest=harvest,
@@ -120,7 +124,7 @@ def _told_apart(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {**metadata, "userText": again}
 
 
-def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) -> Answer:
+def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) -> UploadAnswer:
     """Ask the service for what is not decided; before, write down that it is being asked.
 
     A file that the service knows already was sent by an earlier try, which was not answered. What
@@ -139,16 +143,16 @@ def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) 
     try:
         environment = cmssw.environment()
     except CmsswError as error:
-        return Answer(UploadOutcome.NO_ANSWER, str(error))
+        return UploadAnswer(UploadOutcome.NO_ANSWER, str(error))
     if problem := conditions.missing_credentials(auth_path):
-        return Answer(UploadOutcome.NO_ANSWER, problem)
+        return UploadAnswer(UploadOutcome.NO_ANSWER, problem)
     asked = [d for d in payload.destinations if d not in decided]
     try:
         sinces = _restate(payload, asked)
     except PayloadError as error:
-        return Answer(UploadOutcome.FAILED, str(error))
+        return UploadAnswer(UploadOutcome.FAILED, str(error))
 
-    def ask(metadata: Mapping[str, Any]) -> Answer:
+    def ask(metadata: Mapping[str, Any]) -> UploadAnswer:
         file = harvest / dag.manifest["upload"]["metadata_filename"]
         if read_json(file) != metadata:
             remove_unfinished(file)
@@ -171,7 +175,7 @@ def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) 
     if any(map(payload.may_be_in, asked)) and conditions.is_known_already(answer):
         if len(asked) > 1:
             return ask(_told_apart(metadata))
-        return Answer(UploadOutcome.UPLOADED, f"taken at an earlier try: {answer.words}")
+        return UploadAnswer(UploadOutcome.UPLOADED, f"taken at an earlier try: {answer.words}")
     return answer
 
 
@@ -183,7 +187,7 @@ def _note_asking(
     tags = {d.tag: decided.get(d, asking) for d in payload.destinations}
     if payload.own and any(map(payload.may_be_in, payload.destinations)):
         sinces = sorted(payload.own.sinces.union(sinces))
-    answer = Answer(UploadOutcome.NO_ANSWER, ASKED, unanswered=True, tags=tags)
+    answer = UploadAnswer(UploadOutcome.NO_ANSWER, ASKED, unanswered=True, tags=tags)
     _note(payload.harvest, answer, payload, sinces)
 
 
@@ -215,8 +219,8 @@ def _iovs(record: Mapping[str, Any], tag: str) -> list[tuple[int, str]]:
 
 
 def _together(
-    payload: Payload, decided: Mapping[Destination, TagAnswer], asked: Answer | None
-) -> Answer:
+    payload: Payload, decided: Mapping[Destination, TagAnswer], asked: UploadAnswer | None
+) -> UploadAnswer:
     """Put together what became of a payload in its destinations; `asked` is of those not decided.
 
     It is uploaded if each tag has it, or one of its run that is as good.
@@ -226,11 +230,11 @@ def _together(
     silent = [d for d, answer in told.items() if answer.outcome is TagOutcome.NOT_NAMED]
     if silent:
         maybe = any(map(payload.may_be_in, silent))
-        open_ = asked if asked and asked.outcome.open else Answer(UploadOutcome.NO_ANSWER, "")
+        open_ = asked if asked and asked.outcome.open else UploadAnswer(UploadOutcome.NO_ANSWER, "")
         words = {told[d].words for d in silent}
         said = words.pop() if len(silent) == len(told) and len(words) == 1 else in_words(tags)
-        return Answer(open_.outcome, said, open_.unanswered or maybe, tags)
-    return Answer(_outcome(tags), in_words(tags), tags=tags)
+        return UploadAnswer(open_.outcome, said, open_.unanswered or maybe, tags)
+    return UploadAnswer(_outcome(tags), in_words(tags), tags=tags)
 
 
 def _outcome(tags: Mapping[str, TagAnswer]) -> UploadOutcome:
@@ -243,7 +247,7 @@ def _outcome(tags: Mapping[str, TagAnswer]) -> UploadOutcome:
     return UploadOutcome.SUPERSEDED
 
 
-def _told_of(asked: Answer | None, destination: Destination) -> TagAnswer:
+def _told_of(asked: UploadAnswer | None, destination: Destination) -> TagAnswer:
     """What the tool said of a tag, or of all where it did not say it of each."""
     if asked is None:
         return TagAnswer(TagOutcome.NOT_NAMED, "not asked")
@@ -259,10 +263,10 @@ _OF_ALL = {
 
 def _note(
     harvest: Path,
-    answer: Answer,
+    answer: UploadAnswer,
     payload: Payload | None = None,
     sinces: Sequence[int] | None = None,
-) -> Answer:
+) -> UploadAnswer:
     """Write down what became of a payload, and give it back.
 
     What was known of its tags stays where its `payload` could not be read, and what was known of

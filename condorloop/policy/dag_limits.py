@@ -62,7 +62,7 @@ def share(actions: Iterable[Action], campaigns: Sequence[Campaign], most: int) -
     return Shared(tuple(done), sum(map(len, waiting.values())))
 
 
-def in_time(actions: Iterable[Action], is_late: Callable[[], bool]) -> Iterator[Action]:
+def until_late(actions: Iterable[Action], is_late: Callable[[], bool]) -> Iterator[Action]:
     """Give actions one by one, as long as there is time for submissions, and one in any case.
 
     Submissions come last, as `share` gives them; those for which no time was left are decided about

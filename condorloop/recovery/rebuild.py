@@ -29,7 +29,7 @@ from condorloop.policy.overlap import Overlap
 from condorloop.policy.window import LAST_CALL, closing_rules
 from condorloop.recovery.scan import (
     CampaignOnDisk,
-    Found,
+    FoundDag,
     campaigns_on_disk,
     found_in,
     owner_of,
@@ -169,7 +169,7 @@ def _plan(ledger: Ledger, campaign_id: int, plan: DagPlan, now: float) -> int:
     return ledger.dags.plan(campaign_id, plan.batch, plan.number, nodes, _WHY, now)
 
 
-def _adopt(ledger: Ledger, campaign_id: int, found: Found, now: float) -> None:
+def _adopt(ledger: Ledger, campaign_id: int, found: FoundDag, now: float) -> None:
     dag_id = _plan(ledger, campaign_id, found.plan, now)
     if cluster := last_cluster(found.file):
         ledger.dags.submitted(dag_id, cluster, now)

@@ -36,7 +36,7 @@ _BATCH = re.compile(r"_b([0-9]+)_[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDag:
     """A DAG that has its directory: the ledger that made it, its plan and DAG description.
 
     `uploaded` are the LS and events of the best payload that the ledger knew of then.
@@ -62,7 +62,7 @@ class CampaignOnDisk:
     folder: Path
     start: float | None
     closed_at: float | None
-    dags: tuple[Found, ...]
+    dags: tuple[FoundDag, ...]
     lost: tuple[DagPlan, ...]
 
     @property
@@ -122,7 +122,7 @@ def remains_in(key: CampaignKey, folder: Path, owner: str | None) -> CampaignOnD
     )
 
 
-def found_in(folder: Path, owner: str | None) -> list[Found]:
+def found_in(folder: Path, owner: str | None) -> list[FoundDag]:
     """Read the DAGs of the ledger `owner` that have their directory in a run directory."""
     manifests = filter(_is_ours, folder.glob(f"dag*/{MANIFEST}"))
     found = [f for f in map(_found, manifests) if f and f.owner == owner]
@@ -157,7 +157,7 @@ def _time_in(file: Path) -> float | None:
         return None
 
 
-def _found(manifest: Path) -> Found | None:
+def _found(manifest: Path) -> FoundDag | None:
     told = read_json(manifest)
     try:
         plan = plan_of(told)
@@ -174,7 +174,7 @@ def _found(manifest: Path) -> Found | None:
         log.error("%s cannot be taken up: its manifest is of %s", manifest.parent, label)
         return None
     owner = _owner(str(told.get("id", "")))
-    return Found(owner, plan, file, manifest.stat().st_mtime, _uploaded(told.get("uploaded")))
+    return FoundDag(owner, plan, file, manifest.stat().st_mtime, _uploaded(told.get("uploaded")))
 
 
 def _uploaded(told: object) -> tuple[Lumis, int]:

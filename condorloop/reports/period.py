@@ -35,7 +35,7 @@ class Period:
     last: int | None = None
 
     @classmethod
-    def of(cls, since: str | None, until: str | None, now: float) -> Self:
+    def from_options(cls, since: str | None, until: str | None, now: float) -> Self:
         """Read what was typed; a day or a run that is named as the end is included.
 
         Raises

@@ -1,6 +1,6 @@
 """What the lumisections and jobs of campaigns come to, while they are being counted; pure.
 
-Knows how ways and jobs are added up, and keeps of them no more than a report needs.
+Knows how timelines and jobs are added up, and keeps of them no more than a report needs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
 from condorloop.reports.report import KindReport, Spread
-from condorloop.reports.time_breakdown import CampaignFacts, Part, ways
+from condorloop.reports.time_breakdown import CampaignFacts, Part, timelines
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Totals:
 
     def add(self, facts: CampaignFacts, window_ends: float) -> None:
         """Count a campaign."""
-        for way in ways(facts):
+        for way in timelines(facts):
             self.delays.append(way.delay)
             self.in_window += way.uploaded_at <= window_ends
             for number, seconds in enumerate(way.parts):

@@ -97,7 +97,7 @@ class CampaignFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class LumiTimeline:
     """The way of one lumisection: when it ended, when it was in the database, and its parts.
 
     `parts` has seconds in the order of `Part`; they sum to the whole.
@@ -150,14 +150,14 @@ def marks_of(kind: NodeKind, jobs: Sequence[JobRecord]) -> list[Mark]:
     ]
 
 
-def ways(facts: CampaignFacts) -> Iterator[Way]:
+def timelines(facts: CampaignFacts) -> Iterator[LumiTimeline]:
     """Give the way of each lumisection of a campaign that is in a payload."""
     chains = _Chains(facts)
     for upload, new in firsts(facts.uploads):
         for lumi in new:
             ended = facts.times.end_of(lumi)
             marks = chains.marks(lumi, upload)
-            yield Way(lumi, ended, upload.time, split(ended, upload.time, marks))
+            yield LumiTimeline(lumi, ended, upload.time, split(ended, upload.time, marks))
 
 
 class _Chains:

@@ -14,7 +14,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def in_time(call: Callable[[], T], seconds: float, name: str) -> T:
+def within(call: Callable[[], T], seconds: float, name: str) -> T:
     """Call in a thread of its own, and wait for so many seconds at the most.
 
     A signal handler that raises ends the wait. What is given up ends by itself as soon as it runs

@@ -69,7 +69,7 @@ class DiskSpace:
 def disk(work_dir: Path) -> DiskSpace:
     """Ask for the space on a folder's disk; of its nearest parent if it is not there yet.
 
-    On a network disk that does not answer it does not return: see `bounded.in_time`.
+    On a network disk that does not answer it does not return: see `deadline.within`.
 
     Raises
     ------

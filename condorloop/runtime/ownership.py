@@ -93,7 +93,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class PathWalk:
     """What decides where a path leads: folders and links from ``/`` on, then what stands there.
 
     `end` is None if nothing stands there; then the last folder passed is the nearest one.
@@ -288,7 +288,7 @@ class Reader:
         groups = self._groups_of(told.st_uid)
         return Standing(path, told.st_mode, told.st_uid, told.st_gid, told.st_nlink, groups)
 
-    def way(self, path: Path) -> Way:
+    def way(self, path: Path) -> PathWalk:
         """Look at all that decides where a path leads.
 
         Raises
@@ -310,7 +310,7 @@ class Reader:
             try:
                 found = self.read(here / name)
             except FileNotFoundError:
-                return Way(tuple(passed.values()), None)
+                return PathWalk(tuple(passed.values()), None)
             if not found.is_link:
                 here, told = found.path, found
                 continue
@@ -323,7 +323,7 @@ class Reader:
                 here = Path("/")
                 told = self.read(here)
             left += [part for part in reversed(target.parts) if part != "/"]
-        return Way(tuple(passed.values()), told)
+        return PathWalk(tuple(passed.values()), told)
 
     def objections_to_place(self, path: Path) -> Iterator[Objection]:
         """Say why nothing is done in a folder: for each part of its way, then for itself.

@@ -30,7 +30,7 @@ class SystemdNotifier:
         self._ready = False
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> SystemdNotifier:
+    def from_environment(cls, environment: Mapping[str, str]) -> SystemdNotifier:
         """Tell who is named in an environment: ``NOTIFY_SOCKET``."""
         return cls(environment.get("NOTIFY_SOCKET"))
 

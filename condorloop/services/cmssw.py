@@ -123,7 +123,7 @@ class Cmssw:
     needs: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, config: Config, *needs: str) -> Cmssw:
+    def from_config(cls, config: Config, *needs: str) -> Cmssw:
         """Take the release and the site of a configuration; the area is in the work_dir."""
         site, parameters = config.site, config.parameters
         arch, release = parameters.scram_arch, parameters.release

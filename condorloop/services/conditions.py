@@ -37,7 +37,7 @@ class TagAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UploadAnswer:
     """What became of an upload, in the tool's own words.
 
     `unanswered` says that the file may have been sent, and it is not known whether the service took
@@ -81,7 +81,7 @@ def upload(
     timeout: float,
     log: Path,
     holding: Sequence[int] = (),
-) -> Answer:
+) -> UploadAnswer:
     """Run uploadConditions.py on a payload file whose metadata ``.txt`` stands beside it.
 
     `missing_credentials` is to be asked before.
@@ -118,15 +118,15 @@ def upload(
         )
     except subprocess.TimeoutExpired:
         late = f"uploadConditions.py took more than {timeout:g} s"
-        return Answer(UploadOutcome.NO_ANSWER, late, unanswered=True)
+        return UploadAnswer(UploadOutcome.NO_ANSWER, late, unanswered=True)
     except OSError as error:
-        return Answer(UploadOutcome.FAILED, f"{command[0]}: {error.strerror}")
+        return UploadAnswer(UploadOutcome.FAILED, f"{command[0]}: {error.strerror}")
     output = done.stdout.decode(errors="replace")
     log.write_text(output, encoding="utf-8")
     return judge(done.returncode, output, tags)
 
 
-def judge(exit_code: int, output: str, tags: Sequence[str]) -> Answer:
+def judge(exit_code: int, output: str, tags: Sequence[str]) -> UploadAnswer:
     """Tell from an exit code and a log of uploadConditions.py what became of the upload.
 
     An upload is good if the tool named each of `tags` as uploaded; its exit code does not say so,
@@ -140,7 +140,7 @@ def judge(exit_code: int, output: str, tags: Sequence[str]) -> Answer:
     lines = [_plain(line) for line in output.splitlines() if line.strip()]
     lost = next((line for line in lines if line.startswith(_LOST)), None)
     if lost is not None:
-        return Answer(UploadOutcome.NO_ANSWER, lost, unanswered=True)
+        return UploadAnswer(UploadOutcome.NO_ANSWER, lost, unanswered=True)
     named = _named(lines)
     told = {tag: named[tag] for tag in tags if tag in named}
     if 0 < exit_code < _NOT_ASKED and (reasons := _reasons(lines)):
@@ -149,13 +149,13 @@ def judge(exit_code: int, output: str, tags: Sequence[str]) -> Answer:
     if tags and len(told) == len(tags):
         refused = any(answer.outcome.refused for answer in told.values())
         outcome = UploadOutcome.REFUSED if refused else UploadOutcome.UPLOADED
-        return Answer(outcome, in_words(told), tags=told)
+        return UploadAnswer(outcome, in_words(told), tags=told)
     outcome, words = _unsaid(exit_code, lines)
     sent = any(_SENDS in line for line in lines)
     if sent and exit_code == 0:
         outcome = UploadOutcome.NO_ANSWER
     silent = TagAnswer(TagOutcome.NOT_NAMED, words)
-    return Answer(outcome, words, sent, {tag: told.get(tag, silent) for tag in tags})
+    return UploadAnswer(outcome, words, sent, {tag: told.get(tag, silent) for tag in tags})
 
 
 _NOT_ASKED = 251
@@ -213,7 +213,7 @@ def _unsaid(exit_code: int, lines: Sequence[str]) -> tuple[UploadOutcome, str]:
     return outcome, f"uploadConditions.py, exit {exit_code}: {last}"
 
 
-def is_known_already(answer: Answer) -> bool:
+def is_known_already(answer: UploadAnswer) -> bool:
     """Whether the service refuses a file because it has the very same one (HTTP 400)."""
     known = re.search(r"before|already|duplicate", answer.words, re.IGNORECASE)
     lost = answer.outcome is UploadOutcome.NO_ANSWER and answer.words.startswith(_LOST)

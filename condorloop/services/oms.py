@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from condorloop.config.site import OmsSite
 from condorloop.model.campaign import Run
-from condorloop.runtime.deadline import in_time
+from condorloop.runtime.deadline import within
 from condorloop.services.oms_client import Client, OmsUnavailable, Resource, SignedOut
 from condorloop.services.oms_rows import LUMINOSITY, lumisection_of, run_of
 from condorloop.text import one_line, shown
@@ -130,7 +130,7 @@ class Oms:
     ) -> list[object]:
         client, deadline = self._client, 2 * self._site.timeout
         try:
-            return in_time(lambda: question(client), deadline, "oms")
+            return within(lambda: question(client), deadline, "oms")
         except OmsUnavailable:
             raise
         except BaseException as error:

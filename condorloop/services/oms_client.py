@@ -19,7 +19,7 @@ from omsapi import OMSAPI, OMSAPIOAuth
 
 from condorloop.config.site import OmsSite
 from condorloop.errors import Unavailable
-from condorloop.runtime.deadline import in_time
+from condorloop.runtime.deadline import within
 from condorloop.runtime.secret_files import why_not_private
 from condorloop.text import one_line
 
@@ -165,7 +165,7 @@ class Client:
                 retry_on_err_attempts=0,
             )
             # omsapi's logins have no timeout and no place for one
-            options = in_time(lambda: self._sign_in(client), self._site.timeout, "oms-login")
+            options = within(lambda: self._sign_in(client), self._site.timeout, "oms-login")
             client.tsg_auth = _RequestOptions(self._site.timeout, options)
             self._signed_in = client
         return self._signed_in

@@ -23,9 +23,9 @@ from condorloop.runtime import subprocesses
 from condorloop.services.cmssw import CmsswError
 from condorloop.services.edm_file_util import Contents, parse_contents
 from condorloop.services.xrdfs import (
-    Answer,
     Listing,
     StorageUnavailable,
+    XrdfsAnswer,
     parse_listing,
     parse_names,
     parse_stat,
@@ -204,7 +204,7 @@ class Storage:
     def _server(self) -> str:
         return self._site.url.removeprefix("root://").rstrip("/")
 
-    def _ask(self, deadline: float, *words: str) -> Answer:
+    def _ask(self, deadline: float, *words: str) -> XrdfsAnswer:
         """Run xrdfs; an outage is raised, everything else is the caller's to judge."""
         seconds = str(max(1, int(self._site.timeout)))
         limits = {
@@ -224,7 +224,9 @@ class Storage:
         except OSError as error:
             message = f"{command[0]}: {error.strerror}"
             raise StorageUnavailable(message, everywhere=True) from error
-        answer = Answer(code, out.decode(errors="surrogateescape"), err.decode(errors="replace"))
+        answer = XrdfsAnswer(
+            code, out.decode(errors="surrogateescape"), err.decode(errors="replace")
+        )
         if answer.outage:
             raise StorageUnavailable(f"{self._server}: {answer}", everywhere=True)
         return answer

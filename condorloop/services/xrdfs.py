@@ -59,7 +59,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class XrdfsAnswer:
     """How `xrdfs` ended, and what it printed."""
 
     code: int

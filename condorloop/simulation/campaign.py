@@ -16,7 +16,7 @@ from condorloop.simulation.intake import StreamOfRun
 from condorloop.simulation.models.dag_run import DagRun
 from condorloop.simulation.models.data_taking import SimulatedRun
 from condorloop.simulation.models.events import Engine
-from condorloop.simulation.models.outages import Target
+from condorloop.simulation.models.outages import OutageTarget
 from condorloop.simulation.polls import Polls
 from condorloop.simulation.tally import Tally
 
@@ -107,7 +107,7 @@ class Followed:
 
     def _tell_of_queue(self, learn: Callable[..., None], *given: object) -> None:
         """Let something be learnt that only the schedd tells."""
-        self._polls.see(self._polls.answered(Target.SCHEDD, self._engine.now), learn, *given)
+        self._polls.see(self._polls.answered(OutageTarget.SCHEDD, self._engine.now), learn, *given)
 
     # What happens in the pool (`dag_run.Watcher`).
 

@@ -13,8 +13,8 @@ from random import Random
 from condorloop.model.campaign import RawFile
 from condorloop.simulation.models.data_taking import SimulatedRun
 from condorloop.simulation.models.events import Engine
-from condorloop.simulation.models.outages import Outages, Target
-from condorloop.simulation.models.pool import Stream
+from condorloop.simulation.models.outages import Outages, OutageTarget
+from condorloop.simulation.models.pool import StreamModel
 from condorloop.simulation.models.raw_files import ComingFile, coming
 from condorloop.simulation.models.sampling import Duration
 from condorloop.simulation.polls import Polls
@@ -35,13 +35,13 @@ class StreamOfRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
+class SimulatedStorage:
     """What storage holds, how long a probe of it takes, and when it does not answer.
 
     `data` says how many times as much data there is, `probes_at_once` how many probes.
     """
 
-    streams: Mapping[str, Stream]
+    streams: Mapping[str, StreamModel]
     probe: Duration
     probes_at_once: int
     outages: Outages
@@ -49,7 +49,7 @@ class Storage:
     seed: int
 
 
-class Intake:
+class SimulatedIntake:
     """Finds the RAW files of the runs that are watched.
 
     Parameters
@@ -62,7 +62,7 @@ class Intake:
         self,
         engine: Engine,
         polls: Polls,
-        storage: Storage,
+        storage: SimulatedStorage,
         random: Random,
         cycle: Callable[[], None],
     ) -> None:
@@ -83,7 +83,7 @@ class Intake:
             stream = self._streams[name, run.number] = StreamOfRun()
             storage = self._storage
             for file in coming(storage.streams[name], name, run, storage.data, storage.seed):
-                listed = self._polls.answered(Target.EOS, file.time)
+                listed = self._polls.answered(OutageTarget.EOS, file.time)
                 if listed < until:
                     self._polls.see(listed, self._list, stream, file)
         return stream
@@ -115,10 +115,10 @@ class Intake:
         """A probe ends; the loop looks when all have. One that got no answer is repeated."""
         now = self._engine.now
         self._under_way -= 1
-        if self._storage.outages.within(Target.EOS, begun, now) is None:
+        if self._storage.outages.within(OutageTarget.EOS, begun, now) is None:
             self._ended.append((stream, coming_file))
         else:
-            again = self._polls.answered(Target.EOS, now)
+            again = self._polls.answered(OutageTarget.EOS, now)
             self._engine.at(again, self._probe, stream, coming_file)
         if self._ended and not self._under_way:
             self._cycle()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from condorloop.simulation.models.events import Engine
-from condorloop.simulation.models.outages import Outages, Target
+from condorloop.simulation.models.outages import Outages, OutageTarget
 
 _Sight = tuple[Callable[..., None], tuple[Any, ...]]
 
@@ -49,14 +49,14 @@ class Polls:
             see(*given)
         self._cycle()
 
-    def answered(self, target: Target, time: float) -> float:
+    def answered(self, target: OutageTarget, time: float) -> float:
         """When the first poll is, from a time on, that a service answers."""
         number = math.ceil(time / self._interval)
         while (at := number * self._interval) < (back := self._outages.back(target, at)):
             number = max(number + 1, math.ceil(back / self._interval))
         return at
 
-    def last_answered(self, target: Target, time: float) -> float:
+    def last_answered(self, target: OutageTarget, time: float) -> float:
         """When the last poll was, up to a time, that a service answered."""
         number = math.floor(time / self._interval)
         while (at := number * self._interval) < self._outages.back(target, at):

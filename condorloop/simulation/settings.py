@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from condorloop.config.calibration import Calibration, Tuning
 from condorloop.config.loader import Config
 from condorloop.model.enums import NodeKind
-from condorloop.simulation.intake import Storage
+from condorloop.simulation.intake import SimulatedStorage
 from condorloop.simulation.models import data_taking
 from condorloop.simulation.models.dag_run import Delays, KindOfJob, asked_for
 from condorloop.simulation.models.data_taking import SimulatedRun
 from condorloop.simulation.models.outages import Outage, Outages
-from condorloop.simulation.models.pool import PoolModel, Stream, Times
+from condorloop.simulation.models.pool import PoolModel, StreamModel, Times
 from condorloop.simulation.models.raw_files import stream_name
 from condorloop.simulation.models.recorded_times import NOTHING, Recorded
 from condorloop.simulation.models.sampling import Duration
@@ -125,7 +125,7 @@ def _surroundings(setting: Setting) -> Surroundings:
             for name, calibration in config.calibrations.items()
         },
         delays=Delays(**{f.name: takes(f.name) for f in fields(Delays)}),
-        storage=Storage(
+        storage=SimulatedStorage(
             streams={name: model.streams.get(name, _ANY) for name in names},
             probe=takes("probe"),
             probes_at_once=config.site.storage.probes_at_once,
@@ -139,7 +139,7 @@ def _surroundings(setting: Setting) -> Surroundings:
     )
 
 
-_ANY = Stream.model_validate({"delay": {"median": 0}})
+_ANY = StreamModel.model_validate({"delay": {"median": 0}})
 """A stream of which the model says nothing: a file a lumisection, at once."""
 
 

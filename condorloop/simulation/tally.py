@@ -25,7 +25,7 @@ class JobTally:
 
 
 @dataclass(slots=True)
-class Queue:
+class QueueLength:
     """How many DAGs are in the queue, and how many there were at most."""
 
     live: int = 0
@@ -40,7 +40,7 @@ class Tally:
     """
 
     buffer: float
-    queue: Queue
+    queue: QueueLength
     delays: array[float] = field(default_factory=lambda: array("d"))
     ends: array[float] = field(default_factory=lambda: array("d"))
     in_window: int = 0

@@ -22,16 +22,16 @@ from condorloop.policy.dag_limits import share
 from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.policy.window import longest
 from condorloop.simulation.campaign import Followed
-from condorloop.simulation.intake import Intake, Storage
+from condorloop.simulation.intake import SimulatedIntake, SimulatedStorage
 from condorloop.simulation.models.dag_run import DagRun, Delays, Facility, KindOfJob
 from condorloop.simulation.models.data_taking import SimulatedRun
 from condorloop.simulation.models.events import Engine
-from condorloop.simulation.models.outages import Outages, Target
+from condorloop.simulation.models.outages import Outages, OutageTarget
 from condorloop.simulation.models.raw_files import stream_name
 from condorloop.simulation.models.slots import Slots
 from condorloop.simulation.polls import Polls
 from condorloop.simulation.replanning import due
-from condorloop.simulation.tally import Queue, Tally
+from condorloop.simulation.tally import QueueLength, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Surroundings:
     slots: int
     kinds: Mapping[str, Mapping[NodeKind, KindOfJob]]
     delays: Delays
-    storage: Storage
+    storage: SimulatedStorage
     storage_patience: float
     oms_delay: float
     outages: Outages
@@ -71,7 +71,7 @@ class Twin:
     ) -> None:
         self.engine = Engine()
         self.slots = Slots(self.engine, around.slots)
-        self.queue = Queue()
+        self.queue = QueueLength()
         self.tallies = {
             name: Tally(c.closing.buffer, self.queue) for name, c in config.calibrations.items()
         }
@@ -92,7 +92,9 @@ class Twin:
         )
         interval = config.site.poll_interval
         self._polls = Polls(self.engine, interval, around.outages, self._cycle)
-        self._intake = Intake(self.engine, self._polls, around.storage, random, self._cycle)
+        self._intake = SimulatedIntake(
+            self.engine, self._polls, around.storage, random, self._cycle
+        )
         self._told: dict[int, Run] = {}
         self._changed: dict[int, Followed] = {}
         self._put_off: dict[int, Followed] = {}
@@ -112,7 +114,7 @@ class Twin:
     def _expect(self, run: SimulatedRun) -> None:
         """OMS tells of a run when it starts, when its beams are stable, and when it has ended."""
         for time in sorted({run.start, max(run.start, run.stable_at), run.end}):
-            told = self._polls.answered(Target.OMS, time + self._around.oms_delay)
+            told = self._polls.answered(OutageTarget.OMS, time + self._around.oms_delay)
             self._polls.see(told, self._tell_of, run)
 
     def _tell_of(self, run: SimulatedRun) -> None:
@@ -156,7 +158,7 @@ class Twin:
             self._polls.see(now, _nothing)
 
     def _decide(self, now: float, runs: Collection[Run], asked: Sequence[Followed]) -> None:
-        listed = self._polls.last_answered(Target.EOS, now)
+        listed = self._polls.last_answered(OutageTarget.EOS, now)
         told = [campaign.campaign(listed) for campaign in asked]
         keys = (CampaignKey(name, r.number) for r in runs for name in self._config.calibrations)
         known = frozenset(key for key in keys if key in self.followed)
@@ -164,7 +166,7 @@ class Twin:
         for action in self._sharing(wanted, told) if wanted else ():
             self._act(action)
         self.asked += len(told)
-        listing = partial(self._polls.answered, Target.EOS)
+        listing = partial(self._polls.answered, OutageTarget.EOS)
         for campaign, seen in zip(asked, told, strict=True):
             next_due = due(now, seen, campaign.calibration, listing)
             if next_due != campaign.due and math.isfinite(next_due):
@@ -276,13 +278,13 @@ class Twin:
         """Submit a DAG; where the schedd does not answer, at the first poll at which it does."""
         self.tallies[campaign.key.calibration].submitted()
         now = self.engine.now
-        answered = self._around.outages.back(Target.SCHEDD, now)
+        answered = self._around.outages.back(OutageTarget.SCHEDD, now)
         if answered == now:
             self._begin(campaign, run)
         else:
             run.dag = replace(run.dag, state=DagState.PLANNED)
             begin = partial(self._begin, campaign, run)
-            self._polls.see(self._polls.answered(Target.SCHEDD, answered), begin)
+            self._polls.see(self._polls.answered(OutageTarget.SCHEDD, answered), begin)
 
     def _begin(self, campaign: Followed, run: DagRun) -> None:
         run.dag = replace(run.dag, state=DagState.ACTIVE)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from condorloop.cycle.ports import Files, Pool, Ports
+from condorloop.cycle.ports import FileStore, JobQueue, Ports
 from condorloop.dagman.logs.dag_outcome import HistoryEnd
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued, Waits
@@ -50,7 +50,7 @@ def running(
         file = loop.work_dir / "condorloop.db"
         with open_ledger(file, config.calibrations, clock()) as ledger:
             site = config.site
-            world = Ports.of(
+            world = Ports.from_site(
                 site, lambda: submitter._settings.cmssw, lambda: submitter._wakeup.ring()
             )
             submitter = build_submitter(config, ledger, clock, around(world))
@@ -85,7 +85,7 @@ class MeddledFiles:
 
     def __init__(
         self,
-        files: Files,
+        files: FileStore,
         before_probe: Mapping[str, Meddler],
         when_good: Mapping[str, Meddler],
     ) -> None:
@@ -136,7 +136,7 @@ class MeddledPool:
         What happens by the file's name.
     """
 
-    def __init__(self, pool: Pool, in_dag: Mapping[str, Meddler]) -> None:
+    def __init__(self, pool: JobQueue, in_dag: Mapping[str, Meddler]) -> None:
         self._pool = pool
         self._in_dag = dict(in_dag)
 

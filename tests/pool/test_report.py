@@ -8,7 +8,7 @@ import pytest
 from condorloop.model.lumis import Lumis
 from condorloop.reports.campaign_data import LedgerReport
 from condorloop.reports.period import Period
-from condorloop.reports.time_breakdown import ways
+from condorloop.reports.time_breakdown import timelines
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.services import Play
 from condorloop.testbed.verify import appeared
@@ -68,7 +68,7 @@ def found(loop, verdict):
     """The way of each lumisection, as the ledger tells."""
     with LedgerReport(loop.work_dir / "condorloop.db") as ledger:
         [campaign] = ledger.reported(Period())
-        told = list(ways(ledger.facts(campaign, lambda number: ())))
+        told = list(timelines(ledger.facts(campaign, lambda number: ())))
     assert verdict.faults == ()
     return {way.lumi: way for way in told}
 

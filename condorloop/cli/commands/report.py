@@ -68,7 +68,7 @@ def report(
     """
     now = time.time()
     try:
-        period = Period.of(since, until, now)
+        period = Period.from_options(since, until, now)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     made = gather(given.look(), given.only, period, now)

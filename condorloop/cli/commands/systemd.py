@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from condorloop.cli import systemd_units
 from condorloop.cli.help import examples
 from condorloop.cli.options import CommonOptions, options
-from condorloop.cli.systemd_units import Manager, UnitError, Wanted
+from condorloop.cli.systemd_units import Manager, UnitError, UnitOptions
 from condorloop.config.fields import Variables
 from condorloop.config.loader import variables_of
 from condorloop.rundir.durable import write_whole
@@ -87,7 +87,7 @@ def systemd(
         raise click.UsageError("--keytab and --principal go together")
     try:
         cache = site.environment.get("KRB5CCNAME")
-        wanted = Wanted(
+        wanted = UnitOptions(
             manager=manager,
             name=name,
             account=user.pw_name,

@@ -17,7 +17,7 @@ from condorloop.cli.views.show import DAG_STYLES, NODE_STYLES, number, outcome, 
 from condorloop.cli.views.status import CAMPAIGN_STYLES
 from condorloop.cli.views.terminal import clock, shortened, text
 from condorloop.history.campaign import DagStory, FileStory, NodeState, NodeStory, PayloadStory
-from condorloop.history.search import Found, Hit
+from condorloop.history.search import Hit, SearchResult
 from condorloop.history.search_terms import FORMS, Kind
 from condorloop.model.enums import FileState
 from condorloop.model.jobs import JobRecord
@@ -25,7 +25,7 @@ from condorloop.node.attempts import words_of
 from condorloop.text import size
 
 
-def found_view(found: Found, now: float) -> RenderableType:
+def found_view(found: SearchResult, now: float) -> RenderableType:
     """Lay out all that was found, one thing after the other."""
     lines: list[RenderableType] = []
     for (kind, _), of_it in groupby(found.hits, key=lambda h: (h.kind, h.name)):

@@ -27,7 +27,7 @@ _FEW = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class ScreenSize:
     """How many lines of a screen each part gets."""
 
     problems: int
@@ -35,7 +35,7 @@ class Room:
     decisions: int
 
 
-def room(lines: int, wanted: Room) -> Room:
+def room(lines: int, wanted: ScreenSize) -> ScreenSize:
     """Share out lines: problems come first, then campaigns; decisions get a fifth in any case.
 
     Nobody gets more than is `wanted`, all together get no more than `lines`, and all get what is
@@ -44,7 +44,7 @@ def room(lines: int, wanted: Room) -> Room:
     kept = min(wanted.decisions, lines // 5)
     problems = min(wanted.problems, max(lines // 2, lines - wanted.campaigns - kept))
     campaigns = min(wanted.campaigns, lines - problems - kept)
-    return Room(problems, campaigns, min(wanted.decisions, lines - problems - campaigns))
+    return ScreenSize(problems, campaigns, min(wanted.decisions, lines - problems - campaigns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class WatchView:
             wrong, campaigns, told = _parts(self.status, self.now)
             problems = [drawn(*each) for each in wrong]
             size = len(drawn(campaign_table(campaigns, self.now)))
-            wanted = Room(sum(map(len, problems)), size + 1, len(told) + 1)
+            wanted = ScreenSize(sum(map(len, problems)), size + 1, len(told) + 1)
             share = room(max(height - 1 - len(lines), 0), wanted)
             fit = _fitting(problems, share.problems)
             lines += [line for problem in problems[:fit] for line in problem]

@@ -57,12 +57,12 @@ def jobs_of(dag_file: Path) -> tuple[JobRecord, ...]:
 
 def parse(log: str) -> tuple[JobRecord, ...]:
     """Read the jobs that an event log tells of; an event of no node is left out."""
-    told = Told()
+    told = EventSummary()
     told.read(log)
     return told.jobs
 
 
-class Told:
+class EventSummary:
     """What the events that were read have told; more can be read.
 
     `succeeded` are the nodes whose POST script has ended well, so that their output is whole, in

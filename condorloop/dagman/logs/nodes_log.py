@@ -29,7 +29,7 @@ class NodesLog:
     def _begin(self, file: tuple[int, int] | None = None) -> None:
         self._file = file
         self._read = 0
-        self._told = job_events.Told()
+        self._told = job_events.EventSummary()
         self.due: frozenset[str] | None = None
 
     @property

@@ -17,7 +17,7 @@ from condorloop.model.notification import Memory, Told
 from condorloop.model.status import Status
 from condorloop.monitoring.notifications.policy import Message, Wanted, due, noted, settled
 from condorloop.monitoring.notifications.transports import NotSent, Way
-from condorloop.runtime.deadline import in_time
+from condorloop.runtime.deadline import within
 from condorloop.text import one_line
 
 LONGEST = 30.0
@@ -93,7 +93,7 @@ class Sender:
         self._error = said
 
     def _send(self, message: Message) -> None:
-        in_time(lambda: self._way.send(message), LONGEST, f"{self._way.name}-message")
+        within(lambda: self._way.send(message), LONGEST, f"{self._way.name}-message")
 
 
 def in_background(call: Callable[[], None], name: str) -> Future[None]:

@@ -19,7 +19,7 @@ from condorloop.dagman.submit_description import job_kind
 from condorloop.model.campaign import Dag, Statistics
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.simulation.models.events import Engine
-from condorloop.simulation.models.outages import Outages, Target
+from condorloop.simulation.models.outages import Outages, OutageTarget
 from condorloop.simulation.models.sampling import Duration, Work
 from condorloop.simulation.models.slots import Slots
 
@@ -169,7 +169,7 @@ class DagRun:
         kind = node.kind
         if kind is NodeKind.HARVEST:
             self.reads = self._watcher.inputs(self)
-        now = facility.outages.back(Target.SCHEDD, facility.engine.now)
+        now = facility.outages.back(OutageTarget.SCHEDD, facility.engine.now)
         delays = facility.delays
         delay = self._draw(delays.upload_start if kind is NodeKind.UPLOAD else delays.match)
         facility.engine.at(now + delay, self._ask, node, attempt)
@@ -184,13 +184,13 @@ class DagRun:
 
     def _start(self, node: Node, attempt: int, asked: float) -> None:
         facility, kind = self._facility, self._kinds[node.kind]
-        start = facility.outages.back(Target.SCHEDD, facility.engine.now)
+        start = facility.outages.back(OutageTarget.SCHEDD, facility.engine.now)
         takes = kind.time.draw(facility.random, self._work(node, kind.cores))
         ok = not kind.fails or facility.random.random() >= kind.fails
         if not ok:
             takes *= facility.random.random()
         if node.kind is NodeKind.RECO:
-            silent = facility.outages.within(Target.EOS, start, start + takes)
+            silent = facility.outages.within(OutageTarget.EOS, start, start + takes)
             if silent is not None:
                 ok, takes = False, silent - start + facility.storage_patience
         facility.engine.at(start + takes, self._end, node, attempt, ok, start - asked, takes)
@@ -208,13 +208,13 @@ class DagRun:
         facility, kind = self._facility, self._kinds[node.kind]
         is_upload = node.kind is NodeKind.UPLOAD
         if is_upload and ok:
-            silent = facility.outages.back(Target.CONDITIONS, facility.engine.now)
+            silent = facility.outages.back(OutageTarget.CONDITIONS, facility.engine.now)
             outcome = self._watcher.upload_over(self, silent == facility.engine.now)
             ok = outcome is not UploadOutcome.NO_ANSWER
         if not is_upload:
             facility.slots.free(kind.cores)
         self._watcher.job_over(node.kind, 0 if is_upload else kind.cores, waited, ran, ok)
-        seen = facility.outages.back(Target.SCHEDD, facility.engine.now)
+        seen = facility.outages.back(OutageTarget.SCHEDD, facility.engine.now)
         after: Callable[..., None] = self._succeed if ok else self._fail
         facility.engine.at(seen + self._draw(facility.delays.between), after, node, attempt)
 

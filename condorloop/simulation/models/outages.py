@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from condorloop.config.fields import Age
 
 
-class Target(StrEnum):
+class OutageTarget(StrEnum):
     """Who may not answer."""
 
     OMS = "oms"
@@ -34,7 +34,7 @@ _TIME: TypeAdapter[float] = TypeAdapter(Age)
 class Outage:
     """A service that does not answer from `start` on for so many seconds."""
 
-    target: Target
+    target: OutageTarget
     start: float
     seconds: float
 
@@ -51,10 +51,10 @@ class Outage:
         try:
             if match:
                 start, seconds = map(_TIME.validate_python, (match[3], match[2]))
-                return cls(Target(match[1]), start, seconds)
+                return cls(OutageTarget(match[1]), start, seconds)
         except (ValueError, ValidationError):
             pass
-        form = f"SERVICE:DURATION@START, such as eos:2h@3d, of {', '.join(Target)}"
+        form = f"SERVICE:DURATION@START, such as eos:2h@3d, of {', '.join(OutageTarget)}"
         raise ValueError(f"{text!r} is not of the form {form}")
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ class Outages:
     """Tells when services answer."""
 
     def __init__(self, outages: Iterable[Outage] = ()) -> None:
-        self._spans: dict[Target, list[tuple[float, float]]] = {}
+        self._spans: dict[OutageTarget, list[tuple[float, float]]] = {}
         for outage in sorted(outages, key=lambda o: o.start):
             spans = self._spans.setdefault(outage.target, [])
             end = outage.start + outage.seconds
@@ -81,7 +81,7 @@ class Outages:
             else:
                 spans.append((outage.start, end))
 
-    def back(self, target: Target, time: float) -> float:
+    def back(self, target: OutageTarget, time: float) -> float:
         """When a service answers next, from a time on."""
         spans = self._spans.get(target)
         if not spans:
@@ -89,7 +89,7 @@ class Outages:
         at = bisect_right(spans, (time, float("inf"))) - 1
         return max(time, spans[at][1]) if at >= 0 else time
 
-    def before(self, target: Target, time: float) -> float:
+    def before(self, target: OutageTarget, time: float) -> float:
         """The last time, up to this one, until which a service answered."""
         spans = self._spans.get(target)
         if not spans:
@@ -97,7 +97,7 @@ class Outages:
         at = bisect_right(spans, (time, float("inf"))) - 1
         return spans[at][0] if at >= 0 and time < spans[at][1] else time
 
-    def within(self, target: Target, start: float, end: float) -> float | None:
+    def within(self, target: OutageTarget, start: float, end: float) -> float | None:
         """When, between two times, a service first does not answer; None if it always does."""
         for begin, over in self._spans.get(target, ()):
             if begin < end and start < over:

@@ -79,7 +79,7 @@ class Overheads(Section):
     """A probe of a RAW file."""
 
 
-class Stream(Section):
+class StreamModel(Section):
     """How the data of a stream come."""
 
     lumis_per_file: PositiveInt = 1
@@ -132,7 +132,7 @@ class PoolModel(Section):
     """After how long a job fails whose storage does not answer."""
     oms_delay: Seconds = 0.0
     """How much later OMS tells what happened."""
-    streams: dict[str, Stream]
+    streams: dict[str, StreamModel]
     """The streams, by the name of their primary dataset."""
     beams: Beams
     """How runs follow each other."""

@@ -14,7 +14,7 @@ from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import RawFile
 from condorloop.model.lumis import Lumis
 from condorloop.simulation.models.data_taking import SimulatedRun
-from condorloop.simulation.models.pool import Stream
+from condorloop.simulation.models.pool import StreamModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def stream_name(calibration: Calibration) -> str:
 
 
 def coming(
-    stream: Stream, name: str, run: SimulatedRun, data: float, seed: int
+    stream: StreamModel, name: str, run: SimulatedRun, data: float, seed: int
 ) -> list[ComingFile]:
     """Give the files of a stream of one run, in the order in which they come.
 
@@ -48,7 +48,7 @@ def coming(
 
 
 def _coming(
-    stream: Stream, name: str, run: SimulatedRun, data: float, random: Random
+    stream: StreamModel, name: str, run: SimulatedRun, data: float, random: Random
 ) -> Iterator[ComingFile]:
     delay = stream.delay.duration()
     parts = math.ceil(data)

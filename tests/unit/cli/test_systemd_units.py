@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from condorloop.cli import systemd_units
 from condorloop.cli.main import cli
-from condorloop.cli.systemd_units import Manager, Renewal, UnitError, Wanted
+from condorloop.cli.systemd_units import Manager, Renewal, UnitError, UnitOptions
 from tests.unit.examples import TOP, site_file
 
 NOBODY = pwd.getpwnam("nobody")
@@ -46,7 +46,7 @@ def wanted(manager=Manager.SYSTEM, **more):
         "work_dir": Path("/data/ngt"),
         "renewal": Renewal(Path("/etc/ngt.keytab"), "ngt@CERN.CH", Path("/data/krb/cache")),
     }
-    return Wanted(manager=manager, **(settings | more))
+    return UnitOptions(manager=manager, **(settings | more))
 
 
 def settings_of(text):

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from condorloop.cli.views.table import Column, FittingTable
 from condorloop.cli.views.terminal import text
-from condorloop.cli.views.watch import Room, WatchView, room
+from condorloop.cli.views.watch import ScreenSize, WatchView, room
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import Lumis
@@ -79,7 +79,7 @@ def screen(shown, width=80, height=24):
 
 @given(LINES, LINES, LINES, LINES)
 def test_lines_are_shared_out_and_none_is_given_twice(lines, problems, campaigns, decisions):
-    wanted = Room(problems, campaigns, decisions)
+    wanted = ScreenSize(problems, campaigns, decisions)
     got = room(lines, wanted)
     assert 0 <= got.problems <= problems
     assert 0 <= got.campaigns <= campaigns

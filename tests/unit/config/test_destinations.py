@@ -10,8 +10,8 @@ from condorloop.config.destinations import (
     Configured,
     Destination,
     DestinationChanged,
+    DestinationsUnreadable,
     Remembered,
-    Unreadable,
     address_of,
     changes,
     configured,
@@ -70,7 +70,7 @@ def test_another_folder_with_the_same_destinations_is_no_change():
 
 
 def test_where_manifests_are_damaged_a_person_must_say_where_payloads_go():
-    [change] = changes({"Ped": named(TRIAL)}, {"Ped": Unreadable("/data/Ped")})
+    [change] = changes({"Ped": named(TRIAL)}, {"Ped": DestinationsUnreadable("/data/Ped")})
     assert "/data/Ped" in str(change)
     assert str(TRIAL) in str(change)
 
@@ -96,16 +96,16 @@ def test_a_destination_is_told_in_one_line(destination):
     ],
 )
 def test_the_options_of_the_tool_say_which_service_is_asked(options, address, others):
-    assert Address.of(options) == address
+    assert Address.from_options(options) == address
     assert without_address(options) == others
-    assert Address.of(address_of(options)) == address
+    assert Address.from_options(address_of(options)) == address
 
 
 @given(st.lists(st.text() | st.sampled_from(["-u", "-b", "--url", "--hostname", "-uX", "-d"])))
 def test_options_of_any_kind_are_parted_and_none_is_lost(options):
     assert sorted(without_address(options) + address_of(options)) == sorted(options)
-    assert Address.of(address_of(options)) == Address.of(options)
-    assert Address.of(without_address(options)) == Address()
+    assert Address.from_options(address_of(options)) == Address.from_options(options)
+    assert Address.from_options(without_address(options)) == Address()
 
 
 def manifest(**metadata):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from condorloop.config.loader import load
-from condorloop.cycle.luminosity import Luminosity
+from condorloop.cycle.luminosity import LuminosityReader
 from condorloop.cycle.ports import Ports
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Probe
@@ -231,7 +231,7 @@ def test_only_campaigns_that_count_it_and_have_what_to_harvest_get_it(ledger):
         told | {"harvesting": {"statistic": "luminosity"}}
     )
     calibrations = {KEY.calibration: counting, "SiStripBad": examples.calibration("SiStripBad")}
-    luminosity = Luminosity(SimpleNamespace(), ledger, Shutdown(Wakeup()))
+    luminosity = LuminosityReader(SimpleNamespace(), ledger, Shutdown(Wakeup()))
 
     def given():
         campaigns = luminosity.given_to(ledger.campaigns.with_work({}), calibrations)

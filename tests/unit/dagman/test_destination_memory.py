@@ -7,7 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.config.destinations import DestinationChanged, Remembered, Unreadable, configured
+from condorloop.config.destinations import (
+    DestinationChanged,
+    DestinationsUnreadable,
+    Remembered,
+    configured,
+)
 from condorloop.cycle.reload import ConfigReload
 from condorloop.dagman import destination_memory
 from condorloop.dagman.plan import plan_batch, plan_harvest
@@ -221,7 +226,9 @@ def test_where_all_manifests_are_damaged_nothing_is_guessed(ledger, trial):
     for manifest in manifests(trial, RUN.number):
         manifest.write_text("{")
     found = destination_memory.remembered(ledger, trial.site.work_dir, trial.calibrations)
-    assert found == {KEY.calibration: Unreadable(str(trial.site.work_dir / KEY.calibration))}
+    assert found == {
+        KEY.calibration: DestinationsUnreadable(str(trial.site.work_dir / KEY.calibration))
+    }
     with pytest.raises(DestinationChanged):
         destination_memory.take_up(ledger, trial, START)
     destination_memory.take_up(ledger, trial, START, lambda _: True)

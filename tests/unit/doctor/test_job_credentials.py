@@ -11,12 +11,12 @@ from condorloop.config.shipped_files import shipped
 from condorloop.dagman.schedd.worker import ScheddUnavailable
 from condorloop.doctor import job_credentials
 from condorloop.doctor.checks import Verdict
-from condorloop.doctor.job_credentials import Pool
+from condorloop.doctor.job_credentials import PoolCredentials
 from condorloop.doctor.job_folders import private_folders
 from condorloop.doctor.runner import examinations
 from tests.unit.examples import TOP, config, site_file
 
-ROOT = Pool(private_folders({"REAL_UID": "0"}))
+ROOT = PoolCredentials(private_folders({"REAL_UID": "0"}))
 EOS = "eoscms.cern.ch"
 
 
@@ -45,7 +45,7 @@ def cache(tmp_path):
 def pool(tmp_path):
     """A pool whose jobs have a folder of their own, which is not the tests' one."""
     (tmp_path / "private").mkdir()
-    return Pool(frozenset({str(tmp_path / "private")}))
+    return PoolCredentials(frozenset({str(tmp_path / "private")}))
 
 
 def test_reco_jobs_without_a_credential_stop_the_loop():
@@ -77,7 +77,7 @@ def test_a_cache_in_a_folder_of_the_jobs_own_stops_the_loop(value):
 
 
 def test_that_it_is_htcondors_default_is_told_where_no_machine_could_be_asked():
-    check = with_cache("FILE:/tmp/cc", Pool(private_folders({}), asked=False))
+    check = with_cache("FILE:/tmp/cc", PoolCredentials(private_folders({}), asked=False))
     assert check.words.endswith("HTCondor gives each its own /tmp by default (/tmp,/var/tmp)")
 
 
@@ -128,7 +128,9 @@ def test_a_folder_of_caches_that_jobs_see_is_fine(cache, pool):
 
 
 def test_a_cache_below_tmp_is_fine_where_the_daemons_are_not_roots(cache):
-    pool = Pool(private_folders({"REAL_UID": "1000", "MOUNT_UNDER_SCRATCH": '"/tmp,/var/tmp"'}))
+    pool = PoolCredentials(
+        private_folders({"REAL_UID": "1000", "MOUNT_UNDER_SCRATCH": '"/tmp,/var/tmp"'})
+    )
     assert with_cache(f"FILE:{cache}", pool).verdict is Verdict.FINE
 
 
@@ -192,7 +194,7 @@ def test_another_credential_is_one_too_if_jobs_see_it(cache, pool, variable):
     ],
 )
 def test_a_submit_line_may_bring_a_credential(cache, pool, line, verdict):
-    pool = Pool(pool.private | {"/tmp/cc"}) if "/tmp/cc" in line else pool
+    pool = PoolCredentials(pool.private | {"/tmp/cc"}) if "/tmp/cc" in line else pool
     submitter = {"KRB5CCNAME": f"FILE:{cache}"}
     [check] = judged({"submit": [line.format(cache=cache)]}, pool, submitter)
     assert check.verdict is verdict, check.words
@@ -206,7 +208,7 @@ def test_what_a_getenv_line_takes_of_the_submitter_is_judged_like_any():
 
 
 def test_where_htcondor_brings_each_submitters_ticket_nothing_is_to_be_named():
-    pool = Pool(ROOT.private, brings=True)
+    pool = PoolCredentials(ROOT.private, brings=True)
     for asked in ({}, {"environment": {"KRB5CCNAME": "FILE:/tmp/cc"}}):
         assert [c.verdict for c in judged(asked, pool)] == [Verdict.FINE]
 

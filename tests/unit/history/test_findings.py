@@ -8,7 +8,7 @@ from condorloop.dagman.schedd.idle_reasons import IDLE_LONG, why
 from condorloop.dagman.submit_description import HELD_FOR_TIME
 from condorloop.history.analyze import having
 from condorloop.history.finding import Sign
-from condorloop.history.findings import Queue, findings
+from condorloop.history.findings import QueueSnapshot, findings
 from condorloop.history.log_excerpt import with_log
 from condorloop.history.reader import tell
 from condorloop.ledger.connection import LedgerError
@@ -51,7 +51,7 @@ def of_dag(found, dag):
 def test_a_dag_that_ended_without_a_failed_node_is_found_with_what_dagman_said(ended):
     site, _ = ended
     [story] = stories(site)
-    [found] = of_dag(findings([story], Queue()), "b002")
+    [found] = of_dag(findings([story], QueueSnapshot()), "b002")
     assert found.sign is Sign.FAILED
     assert found.commands == (f"condorloop resubmit {KEY.run} -c {KEY.calibration} --node b002",)
     [directory] = [Path(d.directory) for d in story.dags if d.label == "b002"]
@@ -70,7 +70,7 @@ def test_it_is_a_problem_of_its_campaign(ended):
 
 
 def test_a_dag_with_a_failed_node_is_told_by_the_node_alone(site):
-    found = findings(stories(site), Queue())
+    found = findings(stories(site), QueueSnapshot())
     assert of_dag(found, "b001") == []
     assert [f.node for f in found if f.dag == "b001"] == ["RECO_0000"]
 
@@ -80,7 +80,7 @@ def test_a_dagman_that_is_not_started_for_long_is_found(site, seconds):
     [story] = stories(site)
     [dag] = [d for d in story.dags if d.label == "b002"]
     queued = QueuedDag(dag.id, KEY, 2, 60, None, {}, idle=True, batch=2, since=START)
-    found = of_dag(findings([story], Queue((queued,), asked_at=START + seconds)), "b002")
+    found = of_dag(findings([story], QueueSnapshot((queued,), asked_at=START + seconds)), "b002")
     assert [f.sign for f in found] == [Sign.IDLE] * (seconds >= IDLE_LONG)
     assert all("MAX_RUNNING_SCHEDULER_JOBS_PER_OWNER" in f.commands[0] for f in found)
 
@@ -120,6 +120,6 @@ def test_a_held_job_is_given_what_it_lacked_where_it_stands_and_then_released(si
     [story] = stories(site)
     [dag] = [d for d in story.dags if d.label == "b002"]
     held = HeldJob(dag.id, "RECO_0000", "70.0", code, 0, "a reason", START)
-    [found] = [f for f in findings([story], Queue(held=(held,))) if f.sign is Sign.HELD]
+    [found] = [f for f in findings([story], QueueSnapshot(held=(held,))) if f.sign is Sign.HELD]
     release = f"condorloop release {KEY.run} -c {KEY.calibration} --node b002/RECO_0000"
     assert found.commands == ((edit, release) if edit else (release,))

@@ -23,7 +23,7 @@ from condorloop.rundir.layout import (
     UPLOAD_RECORD,
 )
 from condorloop.rundir.witness import Witness
-from condorloop.services.conditions import Answer
+from condorloop.services.conditions import UploadAnswer
 from tests.unit.node_examples import (
     ROOT,
     leave,
@@ -214,7 +214,7 @@ def uploading(monkeypatch):
 
     def run(database, **_):
         ran.append(database.parent.name)
-        return Answer(UploadOutcome.UPLOADED, "tag X successfully uploaded")
+        return UploadAnswer(UploadOutcome.UPLOADED, "tag X successfully uploaded")
 
     monkeypatch.setattr("condorloop.services.conditions.upload", run)
     can_be_asked(monkeypatch)
@@ -248,10 +248,10 @@ def answers(monkeypatch):
     return given
 
 
-KNOWN = Answer(
+KNOWN = UploadAnswer(
     UploadOutcome.NO_ANSWER, "Error from uploading: file abc was uploaded before", unanswered=True
 )
-CUT = Answer(
+CUT = UploadAnswer(
     UploadOutcome.NO_ANSWER, "Error from uploading: the connection was cut", unanswered=True
 )
 
@@ -318,9 +318,9 @@ def test_without_a_netrc_nothing_is_asked_and_the_reason_is_written_down(
     assert ".netrc" in record["answer"]
 
 
-REFUSED = Answer(UploadOutcome.REFUSED, "too late")
-UPLOADED = Answer(UploadOutcome.UPLOADED, "tag X successfully uploaded")
-FAILED = Answer(UploadOutcome.FAILED, "uploadConditions.py, exit 252: no metadata")
+REFUSED = UploadAnswer(UploadOutcome.REFUSED, "too late")
+UPLOADED = UploadAnswer(UploadOutcome.UPLOADED, "tag X successfully uploaded")
+FAILED = UploadAnswer(UploadOutcome.FAILED, "uploadConditions.py, exit 252: no metadata")
 
 
 def harvested(context):

@@ -13,7 +13,7 @@ from condorloop.node.upload import upload
 from condorloop.rundir.durable import read_json, write_json, write_lines
 from condorloop.rundir.layout import HARVEST_RECORD, INPUTS, LEFT_OUT, MANIFEST, UPLOAD_RECORD
 from condorloop.rundir.witness import Witness
-from condorloop.services.conditions import Answer
+from condorloop.services.conditions import UploadAnswer
 from tests.unit.node_examples import (
     ROOT,
     leave_harvest,
@@ -149,7 +149,7 @@ def uploaded(monkeypatch):
 
     def run(database, **_):
         ran.append(database.parent.name)
-        return Answer(UploadOutcome.UPLOADED, "tag X successfully uploaded")
+        return UploadAnswer(UploadOutcome.UPLOADED, "tag X successfully uploaded")
 
     monkeypatch.setattr("condorloop.services.conditions.upload", run)
     monkeypatch.setattr("condorloop.services.cmssw.Cmssw.environment", lambda self: {})

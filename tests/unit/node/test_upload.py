@@ -16,7 +16,7 @@ from condorloop.node.upload import upload
 from condorloop.node.upload_records import Destination, note_uploaded, younger_run
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_RECORD, YOUNGEST_RECORD
-from condorloop.services.conditions import Answer, TagAnswer
+from condorloop.services.conditions import TagAnswer, UploadAnswer
 from condorloop.testbed.conditions import sqlite_file
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
 
@@ -30,7 +30,7 @@ class Tool:
     """Stands in the place of uploadConditions.py; what it is not told to say goes well."""
 
     def __init__(self) -> None:
-        self.says: list[dict[str, TagAnswer] | Answer] = []
+        self.says: list[dict[str, TagAnswer] | UploadAnswer] = []
         self.sent: list[tuple[str, tuple[str, ...]]] = []
         self.sinces: list[list[int]] = []
 
@@ -40,14 +40,16 @@ class Tool:
         self.sent.append((f"{database.parents[1].name}/{database.parent.name}", tuple(tags)))
         self.sinces.append([iov.since for iov in iovs(database)])
         said = self.says.pop(0) if self.says else {}
-        if isinstance(said, Answer):
+        if isinstance(said, UploadAnswer):
             return said
         told = {tag: said.get(tag, TagAnswer(TagOutcome.UPLOADED, "went in")) for tag in tags}
         outcomes = {answer.outcome for answer in told.values()}
         if TagOutcome.NOT_NAMED in outcomes:
-            return Answer(UploadOutcome.NO_ANSWER, "cut", unanswered=True, tags=told)
+            return UploadAnswer(UploadOutcome.NO_ANSWER, "cut", unanswered=True, tags=told)
         bad = any(outcome.refused for outcome in outcomes)
-        return Answer(UploadOutcome.REFUSED if bad else UploadOutcome.UPLOADED, "told", tags=told)
+        return UploadAnswer(
+            UploadOutcome.REFUSED if bad else UploadOutcome.UPLOADED, "told", tags=told
+        )
 
 
 @pytest.fixture
@@ -168,8 +170,8 @@ def test_a_file_that_the_service_knows_says_nothing_of_several_tags(calibration,
     """It was sent, but one of them may have been refused: each is asked for in other words."""
     calibration.tags = (TAG, TRIAL)
     dag = calibration.harvest()
-    cut = Answer(UploadOutcome.NO_ANSWER, "Error from uploading: cut", unanswered=True)
-    known = Answer(UploadOutcome.NO_ANSWER, "Error from uploading: was uploaded before", True)
+    cut = UploadAnswer(UploadOutcome.NO_ANSWER, "Error from uploading: cut", unanswered=True)
+    known = UploadAnswer(UploadOutcome.NO_ANSWER, "Error from uploading: was uploaded before", True)
     tool.says = [cut, known, {TRIAL: LATE}]
     assert [upload(dag), upload(dag)] == [1, PERMANENT]
     assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "failed"}
@@ -178,8 +180,8 @@ def test_a_file_that_the_service_knows_says_nothing_of_several_tags(calibration,
 
 def test_a_file_that_the_service_knows_is_in_its_one_tag(calibration, tool):
     dag = calibration.harvest()
-    cut = Answer(UploadOutcome.NO_ANSWER, "Error from uploading: cut", unanswered=True)
-    known = Answer(UploadOutcome.NO_ANSWER, "Error from uploading: was uploaded before", True)
+    cut = UploadAnswer(UploadOutcome.NO_ANSWER, "Error from uploading: cut", unanswered=True)
+    known = UploadAnswer(UploadOutcome.NO_ANSWER, "Error from uploading: was uploaded before", True)
     tool.says = [cut, known]
     assert [upload(dag), upload(dag)] == [1, 0]
     assert record(dag)["tags"] == {TAG: "uploaded"}

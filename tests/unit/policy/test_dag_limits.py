@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
-from condorloop.policy.dag_limits import in_time, share
+from condorloop.policy.dag_limits import share, until_late
 from condorloop.policy.planner import Rescue, SetState, SubmitBatch, SubmitHarvest
 from tests.unit.examples import START, campaign, dag
 
@@ -44,9 +44,9 @@ def test_when_time_is_up_no_more_is_submitted_but_one_dag_always_is():
     closing = SetState(campaigns[0], CampaignState.CLOSING, "over")
     wanted = share([closing, *map(batch, campaigns)], campaigns, most=9).actions
     late = iter([False, True])
-    assert list(in_time(wanted, lambda: next(late))) == list(wanted[:3])
-    assert list(in_time(wanted, lambda: True)) == list(wanted[:2])
-    assert list(in_time(wanted, lambda: False)) == list(wanted)
+    assert list(until_late(wanted, lambda: next(late))) == list(wanted[:3])
+    assert list(until_late(wanted, lambda: True)) == list(wanted[:2])
+    assert list(until_late(wanted, lambda: False)) == list(wanted)
 
 
 def test_the_last_harvest_of_a_run_comes_before_all_else():

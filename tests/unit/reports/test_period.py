@@ -29,26 +29,28 @@ def midnight(day):
     ],
 )
 def test_a_time_is_a_date_or_an_age(since, expected):
-    assert Period.of(since, None, NOW) == Period(since=expected)
+    assert Period.from_options(since, None, NOW) == Period(since=expected)
 
 
 def test_a_number_is_a_run_and_both_ends_are_included():
-    assert Period.of("398600", "398700", NOW) == Period(first=398600, last=398700)
+    assert Period.from_options("398600", "398700", NOW) == Period(first=398600, last=398700)
 
 
 def test_a_day_that_is_named_as_the_end_is_included():
-    assert Period.of("2026-11-23", "2026-11-23", NOW) == Period(midnight(23), midnight(24))
-    assert Period.of(None, "2026-11-23T00:00", NOW) == Period(until=midnight(23))
+    assert Period.from_options("2026-11-23", "2026-11-23", NOW) == Period(
+        midnight(23), midnight(24)
+    )
+    assert Period.from_options(None, "2026-11-23T00:00", NOW) == Period(until=midnight(23))
 
 
 def test_an_age_before_all_times_is_all_and_a_date_before_them_is_refused():
-    assert Period.of("999999d", None, NOW) == Period(since=0.0)
+    assert Period.from_options("999999d", None, NOW) == Period(since=0.0)
     assert refusal("0001-01-01")
     assert refusal("9999-12-31")
 
 
 def test_without_bounds_it_is_all():
-    assert Period.of(None, None, NOW) == Period()
+    assert Period.from_options(None, None, NOW) == Period()
 
 
 @pytest.mark.parametrize(
@@ -56,13 +58,13 @@ def test_without_bounds_it_is_all():
 )
 def test_an_end_before_the_beginning_is_refused(since, until):
     with pytest.raises(ValueError, match=f"'{until}' is before '{since}'"):
-        Period.of(since, until, NOW)
+        Period.from_options(since, until, NOW)
 
 
 def refusal(typed):
     """Why what was typed is refused; empty if it is not."""
     try:
-        Period.of(typed, "1h", NOW)
+        Period.from_options(typed, "1h", NOW)
     except ValueError as error:
         return str(error)
     return ""

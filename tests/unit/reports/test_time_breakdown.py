@@ -17,7 +17,7 @@ from condorloop.reports.time_breakdown import (
     Part,
     marks_of,
     split,
-    ways,
+    timelines,
 )
 from tests.unit.examples import START
 
@@ -76,7 +76,7 @@ def facts(**changes):
 
 def parts(told):
     """The parts of the only way, without those that took no time."""
-    [way] = ways(told)
+    [way] = timelines(told)
     assert sum(way.parts) == pytest.approx(way.delay)
     return {p: s for p, s in zip(Part, way.parts, strict=True) if s}
 
@@ -190,7 +190,7 @@ def campaigns(draw):
 
 @given(campaigns())
 def test_every_lumisection_of_every_payload_has_one_way_that_adds_up(told):
-    found = list(ways(told))
+    found = list(timelines(told))
     covered = Lumis.union(u.lumis for u in told.uploads)
     assert sorted(way.lumi for way in found) == list(covered)
     for way in found:

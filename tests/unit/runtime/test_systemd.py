@@ -152,7 +152,9 @@ def test_an_abstract_socket_is_told_too():
     "address", [None, "", "vsock:2:1234", "/nowhere/notify", "@nobody-listens"]
 )
 def test_where_nobody_listens_nothing_happens(address):
-    notifier = SystemdNotifier.of({} if address is None else {"NOTIFY_SOCKET": address})
+    notifier = SystemdNotifier.from_environment(
+        {} if address is None else {"NOTIFY_SOCKET": address}
+    )
     notifier.cycled(STATUS)
     notifier.reloading()
     notifier.stopping()

@@ -10,8 +10,8 @@ from condorloop.model.service import Service
 from condorloop.services.edm_file_util import parse_contents
 from condorloop.services.storage import unusable_name
 from condorloop.services.xrdfs import (
-    Answer,
     StorageUnavailable,
+    XrdfsAnswer,
     parse_listing,
     parse_names,
     parse_stat,
@@ -52,7 +52,7 @@ def test_names_and_sizes_are_those_that_were_asked_for(text, asked):
 @given(st.integers(-64, 255), texts, texts)
 @example(54, "", "[ERROR] Server responded with an error: [3010] \x1b[31mpermission denied")
 def test_an_error_of_xrdfs_is_told_in_one_line(code, out, err):
-    assert is_one_clear_line(str(Answer(code, out, err)))
+    assert is_one_clear_line(str(XrdfsAnswer(code, out, err)))
 
 
 @given(outputs | texts, st.integers(-64, 255))

@@ -12,8 +12,8 @@ from condorloop.config.loader import ConfigError
 from condorloop.model.lumis import Lumis
 from condorloop.simulation.models import data_taking, pool
 from condorloop.simulation.models.events import Engine
-from condorloop.simulation.models.outages import Outage, Outages, Target
-from condorloop.simulation.models.pool import Stream
+from condorloop.simulation.models.outages import Outage, Outages, OutageTarget
+from condorloop.simulation.models.pool import StreamModel
 from condorloop.simulation.models.raw_files import coming
 from condorloop.simulation.models.sampling import Linear, Sample, Work
 from condorloop.simulation.models.slots import Slots
@@ -110,7 +110,7 @@ def test_what_was_measured_is_what_is_drawn(values, seed):
 
 
 def test_an_outage_is_read_as_it_is_written():
-    assert Outage.parse("eos:2h@3d") == Outage(Target.EOS, 3 * 86400.0, 7200.0)
+    assert Outage.parse("eos:2h@3d") == Outage(OutageTarget.EOS, 3 * 86400.0, 7200.0)
 
 
 @pytest.mark.parametrize("text", ["", "eos", "eos:2h", "tape:2h@3d", "eos:soon@3d", "eos:2h@-1h"])
@@ -124,20 +124,20 @@ spans = st.lists(st.tuples(times, st.floats(0.1, 2000)), max_size=6)
 
 @given(spans, times)
 def test_a_service_is_back_when_no_outage_is_left(given_spans, time):
-    outages = Outages([Outage(Target.OMS, start, seconds) for start, seconds in given_spans])
-    back = outages.back(Target.OMS, time)
+    outages = Outages([Outage(OutageTarget.OMS, start, seconds) for start, seconds in given_spans])
+    back = outages.back(OutageTarget.OMS, time)
     silent = [(s, s + n) for s, n in given_spans]
     assert back >= time
     assert not any(start <= back < end for start, end in silent)
     assert (back == time) == (not any(start <= time < end for start, end in silent))
-    assert outages.back(Target.EOS, time) == time
+    assert outages.back(OutageTarget.EOS, time) == time
 
 
 @given(spans, times, st.floats(0.1, 1000))
 def test_an_outage_within_a_time_is_found(given_spans, time, takes):
-    outages = Outages([Outage(Target.EOS, start, seconds) for start, seconds in given_spans])
+    outages = Outages([Outage(OutageTarget.EOS, start, seconds) for start, seconds in given_spans])
     met = any(s < time + takes and time < s + n for s, n in given_spans)
-    assert (outages.within(Target.EOS, time, time + takes) is not None) == met
+    assert (outages.within(OutageTarget.EOS, time, time + takes) is not None) == met
 
 
 moments = st.integers(0, 40_000).map(lambda quarters: quarters / 4)
@@ -145,9 +145,12 @@ moments = st.integers(0, 40_000).map(lambda quarters: quarters / 4)
 
 @given(st.lists(st.tuples(moments, moments), max_size=6), moments)
 def test_a_poll_is_answered_at_a_multiple_of_the_interval_and_outside_of_outages(many, time):
-    outages = Outages([Outage(Target.EOS, start, seconds) for start, seconds in many])
+    outages = Outages([Outage(OutageTarget.EOS, start, seconds) for start, seconds in many])
     polls = Polls(Engine(), 10.0, outages, lambda: None)
-    after, before = polls.answered(Target.EOS, time), polls.last_answered(Target.EOS, time)
+    after, before = (
+        polls.answered(OutageTarget.EOS, time),
+        polls.last_answered(OutageTarget.EOS, time),
+    )
     assert before <= time <= after
     for at in (after, before):
         assert at % 10.0 == 0
@@ -155,8 +158,8 @@ def test_a_poll_is_answered_at_a_multiple_of_the_interval_and_outside_of_outages
 
 
 def test_an_outage_that_ends_a_breath_after_a_poll_has_an_end():
-    outages = Outages([Outage(Target.EOS, 0.0, math.nextafter(30.0, 31.0))])
-    assert Polls(Engine(), 10.0, outages, lambda: None).answered(Target.EOS, 5.0) == 40.0
+    outages = Outages([Outage(OutageTarget.EOS, 0.0, math.nextafter(30.0, 31.0))])
+    assert Polls(Engine(), 10.0, outages, lambda: None).answered(OutageTarget.EOS, 5.0) == 40.0
 
 
 def test_what_happens_is_seen_at_the_next_poll_and_never_at_one_that_is_over():
@@ -200,7 +203,9 @@ def test_what_is_no_scenario_is_refused_with_the_file_named(tmp_path, text):
 
 @given(st.integers(1, 40), st.integers(1, 7), st.sampled_from([1.0, 2.5, 10.0]))
 def test_every_lumisection_is_in_as_many_files_as_there_are_times_the_data(lumis, each, data):
-    stream = Stream(lumis_per_file=each, events_per_lumi=100, delay={"median": 60, "spread": 0.5})
+    stream = StreamModel(
+        lumis_per_file=each, events_per_lumi=100, delay={"median": 60, "spread": 0.5}
+    )
     run = simulations.run(1, 1000.0, lumis)
     made = coming(stream, "Stream", run, data, seed=1)
     times_seen = {lumi: sum(lumi in c.file.lumis for c in made) for lumi in range(1, lumis + 1)}
