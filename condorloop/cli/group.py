@@ -12,11 +12,11 @@ from importlib import import_module
 import click
 
 SECTIONS = {
-    "Look": ("status", "watch", "show", "find", "analyze", "report"),
-    "Act": ("resubmit", "hold", "release", "abandon", "cleanup"),
+    "Inspect": ("status", "watch", "show", "find", "analyze", "report"),
+    "Control": ("resubmit", "hold", "release", "abandon", "cleanup"),
     "Run": ("run", "once"),
     "Set up": ("doctor", "validate", "render", "systemd", "schema", "print-format", "completion"),
-    "Try out": ("simulate", "testbed"),
+    "Simulate": ("simulate", "testbed"),
 }
 """Which commands belong together, and in which order they are shown."""
 

@@ -17,18 +17,18 @@ from condorloop.runtime.logs import complain
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
-        "condorloop status              what runs, what is wrong, what to type",
-        "condorloop analyze 398600      why nodes of a run failed, and what to do",
-        "condorloop resubmit 398600     what failed of a run, again: only that",
+        "condorloop status              what runs, what is wrong, how to fix it",
+        "condorloop analyze 398600      why nodes of a run failed, and how to fix it",
+        "condorloop resubmit 398600     run the failed nodes of a run again",
     ),
 )
 @click.version_option(__version__)
 def cli() -> None:
     """Calibration loops on HTCondor: from runs in OMS to payloads in the conditions database.
 
-    The site file says where it works: --site FILE after the command, or CONDORLOOP_SITE. The
-    calibrations are those of --calibrations DIR, or CONDORLOOP_CALIBRATIONS, or the folder that
-    the site file names. condorloop COMMAND --help tells more of a command.
+    Name the site file with --site FILE after the command, or with CONDORLOOP_SITE. Name the folder
+    of calibrations with --calibrations DIR, with CONDORLOOP_CALIBRATIONS, or in the site file.
+    Type condorloop COMMAND --help for the options of a command.
     """
 
 

@@ -178,14 +178,14 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Path(path_type=Path),
         envvar="CONDORLOOP_SITE",
         show_envvar=True,
-        help="The site file.",
+        help="Site file.",
     )
     @click.option(
         "--calibrations",
         type=click.Path(path_type=Path),
         envvar="CONDORLOOP_CALIBRATIONS",
         show_envvar=True,
-        help="The folder of calibration YAML files; the site file's key calibrations by default.",
+        help="Folder of calibration YAML files. Default: key calibrations of the site file.",
     )
     @click.option(
         "-c",
@@ -193,7 +193,7 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
         "only",
         multiple=True,
         shell_complete=_calibrations,
-        help="Only this calibration; may be given several times.",
+        help="Only this calibration. Can be given several times.",
     )
     @wraps(command)
     def with_options(

@@ -24,9 +24,9 @@ from condorloop.history.finding import to_json
 @options
 @click.argument("run_number", metavar="RUN", type=RUN)
 @click.option("--node", help="Only this node or DAG: RECO_0001, b003, b003/RECO_0001.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def analyze(given: CommonOptions, run_number: int, node: str | None, as_json: bool) -> None:
-    """Say why things of RUN failed, are held or do not run, and what to type."""
+    """Explain failed, held and idle nodes of RUN and suggest fixes."""
     found = analyze_run(given.look(), run_number, given.only, node)
     if as_json:
         click.echo(json.dumps(to_json(found.findings), indent=1))

@@ -28,10 +28,10 @@ def _shell() -> str:
 @click.argument("shell", type=click.Choice(_SHELLS), default=_shell)
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands, options, runs and calibrations.
+    """Print the shell completion script.
 
-    SHELL is bash, zsh or fish; yours, if not given. Runs are those of status.json, calibrations
-    those of the site: by CONDORLOOP_SITE, or by --site before what is completed.
+    SHELL is bash, zsh or fish. Default: your shell. It completes commands, options, the runs of
+    status.json, and the calibrations of the site (CONDORLOOP_SITE, or --site earlier in the line).
     """
     root = ctx.find_root()
     kind = get_completion_class(shell)

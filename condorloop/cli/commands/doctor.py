@@ -24,12 +24,13 @@ from condorloop.doctor.runner import examinations, examine
     )
 )
 @options
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(given: CommonOptions, as_json: bool) -> None:
-    """Look at everything that must be right on this node, and say what to type.
+    """Check everything that the loop needs on this node, and suggest fixes.
 
-    Pool, work_dir, SQLite, OMS, storage, Kerberos, CMSSW, uploads and clock, all at the same time.
-    Nothing is submitted, uploaded or left behind. It ends with 1 if anything would stop the loop.
+    It checks pool, work_dir, SQLite, OMS, storage, Kerberos, CMSSW, uploads and clock in parallel.
+    It submits nothing, uploads nothing and leaves no file. Exit code 1: something would stop the
+    loop.
     """
     loaded = given.load()
     # what would be logged of an outage is what is shown; that certificates are not checked where

@@ -22,15 +22,16 @@ from condorloop.history import search
 )
 @options
 @click.argument("what", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Print all that is known of it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all details.")
 def find(given: CommonOptions, what: tuple[str, ...], as_json: bool) -> None:
-    """Say what became of WHAT, in every campaign.
+    """Show what happened to WHAT in every campaign.
 
-    WHAT is a RAW file (its path, its name or a part of them), lumisections of a run (398600:57),
-    a run, a fill, a job (1234 or 1234.0), a DAG or a node (b003, 398600:b003, b003/RECO_0001, a
-    CondorloopId, or what condor_q shows: EcalPedestals run398600 b003), an ALCARECO
-    (398600:apJob004), or a payload by the beginning of its hash. A number that can be several of
-    these is looked up as each. Reads the ledger and event logs; asks no service. Times are UTC.
+    WHAT is one of: a RAW file (path, name or a part of it); lumisections of a run (398600:57); a
+    run; a fill; a job (1234 or 1234.0); a DAG or node (b003, 398600:b003, b003/RECO_0001, a
+    CondorloopId, or as condor_q shows it: EcalPedestals run398600 b003); an ALCARECO
+    (398600:apJob004); a payload (the first characters of its hash). A number is looked up as each
+    of these that it can be. The command reads the ledger and the event logs and asks no service.
+    Times are UTC.
     """
     wanted = " ".join(what)
     found = search.find(given.look(), wanted, given.only)

@@ -20,8 +20,9 @@ _FILES = {"jobs": "condorloop.cpf", "dags": "condorloop-dags.cpf"}
 )
 @click.argument("what", type=click.Choice(list(_FILES)), default="jobs")
 def print_format(what: str) -> None:
-    """Print the name of the file with which condor_q shows the loop's jobs, or its DAGs.
+    """Print the path of a print format for condor_q: of the loop's jobs, or of its DAGs.
 
-    Jobs: calibration, run, batch, node, lumisections, state and since when, host or why held.
+    Jobs are shown with calibration, run, batch, node, lumisections, state and its time, and host
+    or hold reason.
     """
     click.echo(shipped("condor_q") / _FILES[what])

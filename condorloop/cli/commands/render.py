@@ -28,14 +28,14 @@ from condorloop.text import plain
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("rendered"),
     show_default=True,
-    help="The folder that gets the run directories.",
+    help="Folder for the run directories.",
 )
 def render(
     given: CommonOptions,
     run_number: int,
     output: Path,
 ) -> None:
-    """Write the DAGs for the files that RUN has now; submit nothing."""
+    """Write the DAGs for the present RAW files of RUN. Submit nothing."""
     loaded = given.load()
     files = dry_run.render(loaded, run_number, output.absolute(), click.echo)
     if not files:

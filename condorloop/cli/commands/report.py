@@ -26,9 +26,11 @@ TABLE = "table"
     )
 )
 @options
-@click.option("--since", metavar="WHEN", help=f"Only runs from then on: {EXPECTED}.")
+@click.option("--since", metavar="WHEN", help=f"Only runs that started since then: {EXPECTED}.")
 @click.option(
-    "--until", metavar="WHEN", help="Only runs before; a day or a run itself is included."
+    "--until",
+    metavar="WHEN",
+    help="Only runs that started before then. A day or a run is included.",
 )
 @click.option(
     "--format",
@@ -43,14 +45,13 @@ TABLE = "table"
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",
-    help="Write to a file, or into a folder; csv has several tables, of which a file gets the "
-    "campaigns.",
+    help="Write to a file or a folder. csv has several tables; a file gets only the campaigns.",
 )
 @click.option(
     "--plots",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write plots into a folder, too, as PNG and PDF.",
+    help="Also write plots to this folder, as PNG and PDF.",
 )
 def report(
     given: CommonOptions,
@@ -61,9 +62,9 @@ def report(
     output: Path | None,
     plots: Path | None,
 ) -> None:
-    """Report how long data took to the database, where the time went, and what jobs used.
+    """Report latencies from data to database, where the time went, and what jobs used.
 
-    Latencies count from the end of each lumisection and of each run; a run belongs to the time at
+    Latencies count from the end of each lumisection and of each run. A run counts in the period in
     which it started.
     """
     now = time.time()

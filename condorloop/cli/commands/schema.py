@@ -13,8 +13,8 @@ from condorloop.cli.help import examples
 @click.command(epilog=examples("condorloop schema site > site.schema.json"))
 @click.argument("name", metavar="NAME", type=click.Choice(json_schemas.NAMES))
 def schema(name: str) -> None:
-    """Print a JSON Schema, for editors and programs.
+    """Print the JSON Schema of a file, for editors and programs.
 
-    NAME says of what: calibration, site, parameters (ngtParameters.jsn) or status (status.json).
+    NAME is calibration, site, parameters (ngtParameters.jsn) or status (status.json).
     """
     click.echo(json.dumps(json_schemas.schema(name), indent=2))

@@ -29,14 +29,14 @@ from condorloop.history import campaign, provenance, reader
     help="Where a payload comes from, down to RAW files: HASH or its beginning, harvestJob003, "
     "b003, or latest for the one in force.",
 )
-@click.option("--all", "whole", is_flag=True, help="Shorten no list, and name nodes and files.")
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@click.option("--all", "whole", is_flag=True, help="Print whole lists, with nodes and files.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all details.")
 def show(
     given: CommonOptions, run_number: int, payload: str | None, whole: bool, as_json: bool
 ) -> None:
-    """Tell what became of RUN: its lumisections, payloads, DAGs, nodes and jobs.
+    """Show RUN in detail: lumisections, payloads, DAGs, nodes and jobs.
 
-    Reads the ledger and the run directories; asks no service. Times are UTC.
+    It reads the ledger and the run directories and asks no service. Times are UTC.
     """
     stories = reader.tell(given.look(), run_number, given.only)
     now, terminal = time.time(), console()

@@ -35,32 +35,36 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--days", type=click.FloatRange(0, 3650, min_open=True), default=7.0, show_default=True
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Other runs, other times.")
-@click.option("--pool", type=_FILE, help="The model of pool and data; the shipped one by default.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
+@click.option("--pool", type=_FILE, help="Model of pool and data. Default: the shipped one.")
 @click.option(
-    "--runs", type=_FILE, metavar="SCENARIO", help="The runs of a scenario, not made-up ones."
+    "--runs",
+    type=_FILE,
+    metavar="SCENARIO",
+    help="Take the runs of this scenario instead of random ones.",
 )
-@click.option("--slots", type=click.IntRange(1), help="Cores of the pool; the model's by default.")
+@click.option(
+    "--slots", type=click.IntRange(1), help="Cores of the pool. Default: those of the model."
+)
 @click.option(
     "--data",
     type=click.FloatRange(0, 1000, min_open=True),
     default=1.0,
     show_default=True,
-    help="How many times as much data there is.",
+    help="Factor on the amount of data.",
 )
 @click.option(
     "--outage",
     "outages",
     multiple=True,
     metavar="SERVICE:DURATION@START",
-    help="oms, eos, schedd or conditions does not answer, as in eos:2h@3d; may be given several "
-    "times.",
+    help="Outage of oms, eos, schedd or conditions, such as eos:2h@3d. Can be given several times.",
 )
 @click.option(
     "--vary",
     multiple=True,
     metavar="KEY=V1,V2,…",
-    help="Simulate with each value of slots, data or a calibration's SECTION.KEY; may be given "
+    help="Simulate each value of slots, data or a calibration's SECTION.KEY. Can be given "
     "several times, for every combination.",
 )
 @click.option(
@@ -68,11 +72,15 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     "work_dir",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="WORK_DIR",
-    help="Draw the times of jobs and HTCondor from what was recorded there.",
+    help="Take times of jobs and HTCondor from the records of this work_dir.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all details.")
 @click.option(
-    "--plots", "folder", type=_FOLDER, metavar="DIR", help="Write plots, too, as PNG and PDF."
+    "--plots",
+    "folder",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Also write plots to this folder, as PNG and PDF.",
 )
 def simulate(
     given: CommonOptions,
@@ -88,10 +96,10 @@ def simulate(
     as_json: bool,
     folder: Path | None,
 ) -> None:
-    """Simulate what the configured calibrations would do, with the planner that runs them.
+    """Simulate the configured calibrations with the planner of the submitter.
 
-    Runs, files and the times of jobs come from a model of the pool, a YAML file; what it assumes is
-    better taken from past runs, with --from. Times are those of the simulation; nothing is asked.
+    Runs, files and job times come from a model of the pool, a YAML file. With --from they come from
+    the records of past runs. The simulation asks no service; its times are simulated.
     """
     config = given.read()
     setting = Setting(

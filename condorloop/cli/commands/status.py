@@ -22,12 +22,12 @@ from condorloop.runtime.lock import running_submitter
     )
 )
 @options
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, as docs/status.md says.")
+@click.option("--json", "as_json", is_flag=True, help="Print status.json (docs/status.md).")
 def status(given: CommonOptions, as_json: bool) -> None:
-    """Show campaigns, services and problems, as of the submitter's last cycle.
+    """Show campaigns, services and problems at the submitter's last cycle.
 
-    LS seen are those in good RAW files, of as many as OMS tells: 40/29+ is 40 of 29 so far, for
-    the run goes on. An age with a ! is of a service that does not answer.
+    LS seen is N/M: N lumisections in good RAW files, M known to OMS. A + means that the run is
+    still going, so N can exceed M. A ! marks the age of a service that does not respond.
     """
     work_dir = given.look().site.work_dir
     shown = states.only(states.read(work_dir), given.only)

@@ -34,36 +34,33 @@ _VARIABLES: TypeAdapter[dict[str, str]] = TypeAdapter(Variables)
     "--system/--user",
     "system",
     default=True,
-    help="For the machine's systemd, which can close off more and is the default, or for the "
-    "one of your account.",
+    help="Units of the machine's systemd (the default; it can isolate more), or of the "
+    "systemd of your account.",
 )
-@click.option("--account", metavar="NAME", help="Who runs the loop; you, if not given.")
+@click.option("--account", metavar="NAME", help="Account that runs the loop. Default: yours.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("systemd"),
     show_default=True,
-    help="The folder that gets the units.",
+    help="Folder for the units.",
 )
-@click.option(
-    "--name", default="condorloop", show_default=True, help="What the units' names begin with."
-)
+@click.option("--name", default="condorloop", show_default=True, help="Prefix of the units' names.")
 @click.option(
     "--keytab",
     type=click.Path(path_type=Path),
-    help="Get a Kerberos ticket from this keytab each hour, into the file of KRB5CCNAME in the "
+    help="Renew the Kerberos ticket from this keytab every hour, in the file KRB5CCNAME of the "
     "site file's environment, or else one below /run.",
 )
-@click.option("--principal", help="Whose ticket; goes with --keytab.")
+@click.option("--principal", help="Kerberos principal of the keytab.")
 @click.option(
     "-e",
     "--environment",
     "assignments",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A variable of the units, besides those that the site file asks for; may be given "
-    "several times.",
+    help="Another environment variable of the units. Can be given several times.",
 )
 def systemd(
     given: CommonOptions,
@@ -77,7 +74,7 @@ def systemd(
 ) -> None:
     """Write systemd units: the submitter, cleaning up and, with a keytab, the Kerberos ticket.
 
-    Nothing is installed: what to type is printed.
+    It installs nothing; it prints the commands that do.
     """
     set_now = dict(os.environ)
     site = given.load().site

@@ -34,19 +34,19 @@ _folder = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default=lambda: _state() / "stack",
     show_default=".testbed/stack",
-    help="Where all of the testbed's state is.",
+    help="Folder of the testbed.",
 )
 
 
 @click.group()
 def testbed() -> None:
-    """Bring up a calibration node's surroundings on this machine, and play runs on them."""
+    """Start the services of a calibration node on this machine, and play runs."""
 
 
 @testbed.command(epilog=examples("condorloop testbed up"))
 @_folder
 def up(folder: Path) -> None:
-    """Start pool, XRootD server, OMS and conditions service; they outlive this command."""
+    """Start pool, XRootD server, OMS and conditions service in the background."""
     stack = _stack(folder)
     stack.up(_say)
     _say(f'up; next: eval "$(condorloop testbed env --folder {shlex.quote(str(folder))})"')
@@ -55,14 +55,14 @@ def up(folder: Path) -> None:
 @testbed.command(epilog=examples("condorloop testbed down"))
 @_folder
 def down(folder: Path) -> None:
-    """Stop all of it; its files stay."""
+    """Stop all services. Files stay."""
     _stack(folder).down()
 
 
 @testbed.command(epilog=examples('eval "$(condorloop testbed env)"'))
 @_folder
 def env(folder: Path) -> None:
-    """Print the shell lines with which condor_q, xrdfs and condorloop talk to the testbed."""
+    """Print the environment with which condor_q, xrdfs and condorloop use the testbed."""
     for name, value in _stack(folder).environment().items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
@@ -70,9 +70,9 @@ def env(folder: Path) -> None:
 @testbed.command(epilog=examples("condorloop testbed play scenarios/demo.yaml --speed 2"))
 @_folder
 @click.argument("scenario", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--speed", default=1.0, show_default=True, help="How much faster than written.")
+@click.option("--speed", default=1.0, show_default=True, help="Speed-up factor.")
 def play(folder: Path, scenario: Path, speed: float) -> None:
-    """Let the runs of SCENARIO begin now."""
+    """Start the runs of SCENARIO now."""
     from condorloop.testbed.scenario.scenario import Scenario
     from condorloop.testbed.scenario.timeline import duration
 
@@ -93,16 +93,16 @@ def play(folder: Path, scenario: Path, speed: float) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     default=lambda: _state() / "demo",
     show_default=".testbed/demo",
-    help="Where all of the demo's state is; emptied first.",
+    help="Folder of the demo. It is emptied first.",
 )
-@click.option("--keep", is_flag=True, help="Leave everything up, and say how to look around.")
+@click.option("--keep", is_flag=True, help="Leave all services running, and print how to use them.")
 @click.option(
     "--kill-submitter",
     is_flag=True,
-    help="Kill the submitter with SIGKILL in the middle of the play, and start it again.",
+    help="Kill the submitter with SIGKILL halfway, and start it again.",
 )
 def run_demo(folder: Path, keep: bool, kill_submitter: bool) -> None:
-    """Play two runs for three calibrations, and check every payload against the truth."""
+    """Play two runs for three calibrations and check every payload."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     good = demo.run(_stack(folder), keep=keep, kill_submitter=kill_submitter, say=_say)

@@ -27,15 +27,15 @@ from condorloop.dagman import config_diff, destination_memory
     "--diff",
     "differences",
     is_flag=True,
-    help="Show what it would change in the next DAG: compare with the newest one, of RUN if given.",
+    help="Show what changes in the next DAG, compared with the newest one (of RUN if given).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def validate(
     given: CommonOptions, run_number: int | None, differences: bool, as_json: bool
 ) -> None:
-    """Check all configuration files, and say what they mean.
+    """Check all configuration files, and print what they mean.
 
-    It ends with 1 if this work_dir remembers that payloads go elsewhere.
+    Exit code 1: a file is wrong, or the ledger has another destination for payloads.
     """
     if run_number is not None and not differences:
         raise click.UsageError("RUN goes with --diff")

@@ -14,9 +14,9 @@ from condorloop.cli.views.watch import WatchView
 @click.command(epilog=examples("condorloop watch -c EcalPedestals"))
 @options
 def watch(given: CommonOptions) -> None:
-    """Show campaigns, services, problems and the last decisions, live; q ends it.
+    """Show campaigns, services, problems and the last decisions, live. Press q to quit.
 
-    What does not fit the screen is counted. The state is that of the submitter's last cycle; times
-    are UTC.
+    Rows that do not fit the screen are counted. The state is that of the submitter's last cycle.
+    Times are UTC.
     """
     watch_until_ended(given.look().site.work_dir, given.only, console(), WatchView)
