@@ -176,7 +176,7 @@ class Submitter:
             if not self._shutdown.wished:
                 self._wakeup.wait(next_poll - time.monotonic())
         self._systemd.stopping()
-        log.info("condorloop stops; DAGs that were submitted go on")
+        log.info("condorloop stops; submitted DAGs continue")
 
     def once(self) -> None:
         """Make one whole pass: what is new is probed and acted on before it returns."""
@@ -186,7 +186,7 @@ class Submitter:
             self._intake.settle(self._clock, self._wakeup)
             self.cycle()
         except Stopped:
-            log.info("condorloop stops; DAGs that were submitted go on")
+            log.info("condorloop stops; submitted DAGs continue")
 
     def grant(self) -> None:
         """Do what people have asked for, and nothing else: no run is latched, no DAG planned."""
@@ -316,7 +316,7 @@ class Submitter:
                 raise
             except Exception as error:
                 refused = one_line(f"cannot be done: {type(error).__name__}: {error}")
-                log.error("%s of run %d, asked for by %s, %s", *_named(request), refused)
+                log.error("%s of run %d, requested by %s, %s", *_named(request), refused)
                 self._ledger.requests.answer(request.id, False, refused, now)
 
     def _poll(self, now: float) -> list[Run]:
@@ -334,7 +334,7 @@ class Submitter:
             self._act(action, now)
             left -= 1
         if left:
-            log.info("%s put off to the next poll: submission takes long", plural(left, "DAG"))
+            log.info("deferring %s to the next poll: submissions are slow", plural(left, "DAG"))
 
     def _act(self, action: Action, now: float) -> None:
         key = action.key if isinstance(action, Latch) else action.campaign.key

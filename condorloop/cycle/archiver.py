@@ -53,7 +53,7 @@ class Archiver:
                     break
         except ArchiveError as error:
             if str(error) != self.error:
-                log.error("nothing is archived: %s", error)
+                log.error("cannot archive: %s", error)
             self.error = str(error)
         else:
             self.error = ""
@@ -73,7 +73,7 @@ class Archiver:
         self._prepare(path)
         self._ledger.archive.copy(run, path)
         self._ledger.archive.drop(run, year)
-        log.info("run %d is archived in %s", run, path.name)
+        log.info("run %d archived in %s", run, path.name)
 
     def _prepare(self, path: Path) -> None:
         """Make an archive, or bring it up to date."""

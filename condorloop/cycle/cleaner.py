@@ -192,7 +192,7 @@ class Cleaner:
             return removed, False
         self._ledger.campaigns.set_cleaned(settled.id, kept)
         if total.files:
-            say(settled.key, f"{kept} cleaned up, as its retention says: {total}")
+            say(settled.key, f"{kept}: deleted {total} past their retention time")
         return removed, True
 
 

@@ -162,7 +162,7 @@ class Intake:
             self._ledger.raw_files.set_gone(before - gone, False)
             self._ledger.raw_files.set_gone(gone - before, True)
             for path in sorted(gone - before):
-                log.warning("run %d: storage does not list %s any more", run, path)
+                log.warning("run %d: %s is no longer in the listing", run, path)
             self._gone[stream, run] = gone
 
     def take_probes(self, now: float) -> None:

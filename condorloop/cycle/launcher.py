@@ -114,7 +114,7 @@ class Launcher:
         dropped = self._ledger.dags.dropped(dag.id)
         if key.calibration in self.renderer.config.calibrations:
             if renew(self.renderer, key, dag.number, dropped):
-                say(key, f"{dag.label} is written anew, with the present configuration")
+                say(key, f"{dag.label} rewritten with the present configuration")
         elif dropped:
             return
         self._submit(key, dag.id, dag.number, dag.label, now)

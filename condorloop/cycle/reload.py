@@ -69,12 +69,12 @@ class ConfigReload:
             self._refuse([f"where payloads go cannot be compared: {error}"], now)
             return None
         self.refused = "", None
-        log.info("configuration read anew, for new DAGs: %s", ", ".join(config.calibrations))
+        log.info("configuration reloaded, in use for new DAGs: %s", ", ".join(config.calibrations))
         return config
 
     def _refuse(self, mistakes: list[str], now: float, remedy: str = "") -> None:
         for mistake in mistakes:
-            log.error("the configuration is not taken up: %s%s", mistake, remedy)
+            log.error("new configuration rejected, the old one stays in use: %s%s", mistake, remedy)
         first, *others = mistakes
         more = f", and {len(others)} more" if others else ""
         self.refused = f"{first}{more}{remedy}", now

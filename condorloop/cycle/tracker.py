@@ -148,7 +148,7 @@ class Tracker:
         for number in unknown_dags(runs, self._ledger.dags.numbers(campaign.id)):
             folder = dag_dir(runs, number)
             if read_json(folder / MANIFEST).get("id") == self._renderer.dag_id(key, number):
-                say(key, f"{folder} is not adopted: the ledger does not know it", logging.ERROR)
+                say(key, f"{folder} is not adopted: it is not in the ledger", logging.ERROR)
                 found.append(folder.name)
         return tuple(found)
 
@@ -215,7 +215,7 @@ class Tracker:
             return
         missing = is_missing(waited_for, len(log.unjudged), in_queue)
         if self._lost_jobs.is_lost(dag.id, missing, now, quiet, again):
-            say(key, f"{dag.label}: {LOST_TRACK}: it is removed, and rescued", logging.WARNING)
+            say(key, f"{dag.label}: {LOST_TRACK}; removing it for a rescue", logging.WARNING)
             self._withdraw(queued, LOST_TRACK)
 
     def _log_of(self, observed: Observed) -> NodesLog:
@@ -240,15 +240,15 @@ class Tracker:
             if campaign.held_by and not dag.removed_by:
                 self._hold(queued, campaign.held_by)
             self._ledger.dags.submitted(dag.id, queued.cluster, now)
-            say(key, f"{dag.label} is in the queue as {queued.cluster}: adopted")
+            say(key, f"{dag.label} adopted from the queue as {queued.cluster}")
         elif not file.exists() and dag.cluster is None:
             self._ledger.dags.forget(dag.id)
-            say(key, f"{dag.label} was planned but never written: planned anew")
+            say(key, f"{dag.label}: planned but never written; replanning")
         elif not file.exists():
             self._lose(key, dag.id, dag.number, now)
         elif (cluster := last_cluster(file)) and cluster != dag.cluster:
             self._ledger.dags.submitted(dag.id, cluster, now)
-            say(key, f"{dag.label} has run as {cluster}: adopted")
+            say(key, f"{dag.label} adopted from history as {cluster}")
         elif dag.removed_by:
             self._ledger.dags.ended(dag.id, [], now, dag.removed_by)
         elif self._is_too_late(campaign, now):
@@ -357,7 +357,7 @@ class Tracker:
         kept = frozenset(n.name for n in alca if (runs / n.witness).exists())
         self._ledger.dags.lost(dag_id, kept, now)
         gone = dag_dir(runs, number)
-        say(key, f"{gone} was deleted: its files are processed again", logging.ERROR)
+        say(key, f"{gone} was deleted; processing its files again", logging.ERROR)
 
 
 def _told(directory: Path, names: tuple[str, ...]) -> list[FailedNode]:

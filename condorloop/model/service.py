@@ -25,14 +25,16 @@ class Service:
     def good(self, now: float) -> None:
         """Note a good answer."""
         if self.error:
-            log.info("%s answers again", self.name)
+            log.info("%s responds again", self.name)
         self.answered_at, self.error, self.failing_since = now, "", None
 
     def failed(self, error: Exception | str, now: float) -> None:
         """Note a failure; the log says it once as long as it stays the same."""
         said = one_line(str(error), 500) or "no reason given"
         if said != self.error:
-            log.warning("%s gives no answer, the last known state stands: %s", self.name, said)
+            log.warning(
+                "%s does not respond; its last known state stays in use: %s", self.name, said
+            )
         self.error = said
         if self.failing_since is None:
             self.failing_since = now

@@ -52,12 +52,14 @@ class Endpoint:
         except OSError as error:
             if str(error) != self._error:
                 why = error.strerror or error
-                log.error("no metrics at %s, it is tried again each cycle: %s", self._address, why)
+                log.error(
+                    "cannot serve metrics at %s, retrying every cycle: %s", self._address, why
+                )
             self._error = str(error)
             return
         self._error = ""
         Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
-        log.info("metrics are at http://%s:%d/metrics", host, self._server.server_port)
+        log.info("serving metrics at http://%s:%d/metrics", host, self._server.server_port)
 
     def close(self) -> None:
         """Answer no more; it waits for nobody."""
@@ -86,7 +88,7 @@ class Textfile:
             write_to_textfile(str(self._path), self._registry)
         except OSError as error:
             if str(error) != self._error:
-                log.error("%s cannot be written: %s", self._path.parent, error.strerror or error)
+                log.error("cannot write %s: %s", self._path.parent, error.strerror or error)
             self._error = str(error)
         else:
             self._error = ""

@@ -174,7 +174,7 @@ class Publisher:
             write(config.site.work_dir, self.status)
             status_page.write(config.site.work_dir, self.status)
         except OSError as error:
-            log.error("status.json cannot be written: %s", error)
+            log.error("cannot write status.json: %s", error)
         if self._announcer:
             self._announcer.tell(self.status)
 

@@ -62,7 +62,9 @@ def open_ledger(path: Path, calibrations: Mapping[str, Calibration], now: float)
             return _opened(path, calibrations, now)
         except LedgerDamaged as error:
             kept = _set_aside(path, now)
-            log.critical("the ledger is damaged, kept as %s, and rebuilt: %s", kept, error)
+            log.critical(
+                "the ledger is damaged; keeping it as %s and rebuilding it: %s", kept, error
+            )
     return _rebuild(path, calibrations, now)
 
 
@@ -111,7 +113,7 @@ def _adopt_archives(ledger: Ledger, path: Path) -> frozenset[CampaignKey]:
             prepare_archive(archive)
             adopted |= ledger.archive.adopt(archive, year)
         except (ArchiveError, LedgerError) as error:
-            log.error("what was archived is not known: %s", error)
+            log.error("cannot read the archives: %s", error)
     return adopted
 
 
@@ -124,7 +126,7 @@ def _restore(
     if start is None or (remains.closed_at and not (remains.dags or remains.lost)):
         return
     if stream is None:
-        say(key, f"{remains.folder} cannot be taken up: no such calibration", logging.ERROR)
+        say(key, f"{remains.folder} is not recovered: no such calibration", logging.ERROR)
         return
     run = Run(key.run, None, start, None, None, None, None, stable_beam=False)
     closing = closing_rules(key, calibrations)
@@ -230,7 +232,7 @@ def _take_up_unknown(
                 if campaign.state.open and key.calibration in calibrations:
                     _replace_twice_counted(ledger, campaign, folder, calibrations[key.calibration])
         except OSError as error:
-            say(key, f"{folder} cannot be looked at for what is unknown: {error}", logging.ERROR)
+            say(key, f"{folder} cannot be searched for unknown DAGs: {error}", logging.ERROR)
 
 
 def _adopt_unknown(ledger: Ledger, campaign: Campaign, folder: Path, now: float) -> None:

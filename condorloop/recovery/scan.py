@@ -135,7 +135,7 @@ def _is_ours(manifest: Path) -> bool:
     try:
         check_dag_folder(folder.parents[2], folder)
     except Untrusted as error:
-        log.error("%s is not taken up: %s", folder, error)
+        log.error("%s is not recovered: %s", folder, error)
         return False
     return True
 
@@ -162,7 +162,7 @@ def _found(manifest: Path) -> FoundDag | None:
     try:
         plan = plan_of(told)
     except ValueError as error:
-        log.error("%s cannot be taken up: %s", manifest.parent, error)
+        log.error("%s is not recovered: %s", manifest.parent, error)
         return None
     file = dag_file(manifest.parent.parent, plan.number)
     if not file.exists():
@@ -171,7 +171,7 @@ def _found(manifest: Path) -> FoundDag | None:
     whose = (runs.parent.name, _run_of(runs))
     if manifest.parent != file.parent or whose != (plan.key.calibration, plan.key.run):
         label = f"{plan.key} {plan.label}"
-        log.error("%s cannot be taken up: its manifest is of %s", manifest.parent, label)
+        log.error("%s is not recovered: its manifest is of %s", manifest.parent, label)
         return None
     owner = _owner(str(told.get("id", "")))
     return FoundDag(owner, plan, file, manifest.stat().st_mtime, _uploaded(told.get("uploaded")))
@@ -197,7 +197,7 @@ def _lost(key: CampaignKey, folder: Path, owner: str | None, known: set[int]) ->
         if nodes := _alca_and_recos(path, made, recos):
             by_number.setdefault(number, []).extend(nodes)
         else:
-            log.error("%s cannot be taken up: what it was made of is not told", path.parent)
+            log.error("%s is not recovered: its record does not name its inputs", path.parent)
     for number, found in sorted(by_number.items()):
         yield DagPlan(key, number, _batch(found), tuple(found))
 

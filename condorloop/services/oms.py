@@ -122,7 +122,7 @@ class Oms:
             self._client = Client(self._site)
             if self._site.login == "none":
                 raise
-            log.info("OMS at %s wants a new login", self._url)
+            log.info("OMS at %s asks for a new login", self._url)
             return self._ask_once(resource, question)
 
     def _ask_once(
@@ -160,7 +160,7 @@ class Oms:
         if number not in self._reported and len(self._reported) < MOST_REPORTED:
             self._reported.add(number)
             log.warning(
-                "OMS shows a %s that cannot be read, id %s: %s = %s: %s",
+                "unreadable %s from OMS, id %s: %s = %s: %s",
                 resource.row,
                 number,
                 one_line(".".join(map(str, first["loc"])), 80),

@@ -157,7 +157,7 @@ class Storage:
             if line not in self._odd_told and len(self._odd_told) < _MOST_ODD_LINES:
                 self._odd_told.add(line)
                 said = one_line(line)
-                log.warning("run %d: storage lists what is no usable file name: %s", run, said)
+                log.warning("run %d: unusable file name in the xrdfs listing: %s", run, said)
 
     def _walk(self, top: str, deadline: float) -> tuple[Listing, str]:
         """List folder by folder; also say which could not be listed, and why."""

@@ -24,7 +24,7 @@ def test_a_run_directory_that_is_away_for_seconds_and_back_counts_no_lumisection
     submitter = loop.start()
     loop.wait(lambda: any(runs.glob("apJob*/*_job.txt")), lambda: submitter.poll() is None)
     runs.replace(away)
-    loop.wait_for_log(ECAL, "was deleted: its files are processed again", submitter)
+    loop.wait_for_log(ECAL, "was deleted; processing its files again", submitter)
     loop.wait((runs / RUN_START).exists, lambda: submitter.poll() is None)
     for path in away.iterdir():
         if not (runs / path.name).exists():

@@ -36,7 +36,7 @@ COMPLETE, INCOMPLETE = CampaignState.COMPLETE, CampaignState.INCOMPLETE
 STREAMS = ("TestEnablesEcalHcal", "ExpressPhysics")
 FOUR_LS = {stream: {"ls_per_file": 4} for stream in STREAMS}
 OLD_TAG, NEW_TAG = "160X_dataRun3_ExpressNGT_v0", "160X_dataRun3_ExpressNGT_v1"
-LAST_WORDS = "condorloop stops; DAGs that were submitted go on"
+LAST_WORDS = "condorloop stops; submitted DAGs continue"
 LONG = 100.0
 """The time limit of whatever a submitter waits for when it is told to end."""
 SOON = 30.0
@@ -218,7 +218,7 @@ def configured(stack, tmp_path_factory):
         refused = loop.condorloop("run", check=False)
         good, site = yaml_file.read_text(), loop.site.read_text()
         broken = f"{good}batching: {{max_files_per_job: many}}\n"
-        edit(yaml_file, broken, "the configuration is not taken up")
+        edit(yaml_file, broken, "new configuration rejected, the old one stays in use")
         yaml_file.write_text(good)
         other_site = yaml.safe_dump(yaml.safe_load(site) | {"poll_interval": 1})
         edit(loop.site, other_site, "another site file needs a new start")
@@ -229,7 +229,7 @@ def configured(stack, tmp_path_factory):
         parameters.write_text(parameters.read_text().replace(OLD_TAG, NEW_TAG))
         changed = f"{good}batching: {{max_files_per_job: 1}}\n"
         written = len(list(runs.glob("dag*/manifest.json")))
-        edit(yaml_file, changed, "configuration read anew, for new DAGs: ")
+        edit(yaml_file, changed, "configuration reloaded, in use for new DAGs: ")
         appears(loop, play, CONFIGURED_RUN, 42, "after-the-change.root")
         loop.wait(lambda: 42 in play.assay(ECAL, CONFIGURED_RUN).in_payload, alive)
         loop.wait(lambda: loop.closed() == 1, alive)
@@ -394,7 +394,7 @@ def forgotten(stack, tmp_path_factory):
         submitter.wait()
         for part in parts():
             part.write_bytes(b"not a ledger" * 100)
-        submitter = start("the ledger is damaged, kept as ")
+        submitter = start("the ledger is damaged; keeping it as ")
         stop(submitter)
 
         for part in parts():

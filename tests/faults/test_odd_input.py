@@ -165,8 +165,8 @@ def test_an_odd_user_text_arrives_in_the_conditions_database_as_it_is(story):
 def test_texts_of_oms_and_of_people_make_no_line_of_their_own_in_any_log(story):
     log = story.loop.log("EcalPedestals")
     assert f"run{HOSTILE_MODE}: not latched: L1/HLT mode" in log
-    assert f"OMS shows a run that cannot be read, id {WRONG_TYPE}" in log
-    assert "asked for by " in log
+    assert f"unreadable run from OMS, id {WRONG_TYPE}" in log
+    assert "requested by " in log
     for line in log.splitlines():
         assert line.isprintable()
         assert _LOG_LINE.fullmatch(line), line

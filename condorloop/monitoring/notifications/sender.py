@@ -82,13 +82,13 @@ class Sender:
         if error is None:
             self._memory = settled(self._memory, message)
             if self._error:
-                log.info("messages are sent again by %s", self._way.name)
+                log.info("messages by %s work again", self._way.name)
             self._error = ""
             return
         said = str(error) if isinstance(error, NotSent | TimeoutError) else repr(error)
         if (said := one_line(said)) != self._error:
             log.warning(
-                "no message is sent by %s, it is tried again each cycle: %s", self._way.name, said
+                "cannot send messages by %s, retrying every cycle: %s", self._way.name, said
             )
         self._error = said
 

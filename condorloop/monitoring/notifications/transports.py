@@ -124,7 +124,7 @@ class Mail:
         except (OSError, ValueError) as error:  # smtplib's own are OSErrors
             raise NotSent(f"{server}: {one_line(str(error), 200)}") from None
         if refused:
-            log.warning("%s takes no mail for %s", server, one_line(", ".join(refused), 200))
+            log.warning("%s rejected the mail for %s", server, one_line(", ".join(refused), 200))
 
 
 def ways(site: MessagesSite) -> Iterator[Way]:

@@ -206,7 +206,7 @@ def test_a_port_that_is_taken_is_one_line_and_is_tried_again(answering, caplog):
         endpoint = answering(metrics, f"127.0.0.1:{port}")
         endpoint.open()
         assert endpoint.port is None
-    [line] = [r.getMessage() for r in caplog.records if "no metrics at" in r.getMessage()]
+    [line] = [r.getMessage() for r in caplog.records if "cannot serve metrics at" in r.getMessage()]
     assert line.endswith("Address already in use")
     endpoint.open()
     assert endpoint.port == port
@@ -237,7 +237,7 @@ def test_a_folder_that_is_not_there_is_one_line(tmp_path, caplog):
     textfile = Textfile(tmp_path / "no" / "condorloop.prom", Metrics().registry)
     for _ in range(3):
         textfile.write()
-    assert caplog.messages == [f"{tmp_path / 'no'} cannot be written: No such file or directory"]
+    assert caplog.messages == [f"cannot write {tmp_path / 'no'}: No such file or directory"]
 
 
 @pytest.fixture

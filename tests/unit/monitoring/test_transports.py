@@ -228,7 +228,7 @@ def test_a_failure_is_one_line_and_the_message_comes_when_it_can(hook, webhook, 
     assert len([r for r in caplog.records if "HTTP 500" in r.getMessage()]) == 1
     hook.code = 200
     look(ours, [OMS], START + 10)
-    assert "messages are sent again by webhook" in caplog.messages
+    assert "messages by webhook work again" in caplog.messages
     sent = len(hook.posts)
     look(ours, [OMS], START + 20)
     assert len(hook.posts) == sent

@@ -135,7 +135,7 @@ def test_a_reload_is_announced_and_ends_with_the_next_cycle(tmp_path, systemd, u
     assert reloading["RELOADING"] == "1"
     assert int(reloading["MONOTONIC_USEC"]) > 0
     assert ready["READY"] == ready["WATCHDOG"] == "1"
-    assert ("not taken up" in caplog.text) is not usable
+    assert ("rejected" in caplog.text) is not usable
     assert ready["STATUS"].endswith("no problems") is usable
 
 

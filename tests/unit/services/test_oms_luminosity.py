@@ -111,7 +111,7 @@ def test_an_odd_row_hides_no_other_and_is_reported_once(
         answers = [oms.luminosity(RUN) for _ in range(2)]
     assert answers == [{1: 0.4, 3: 0.2}] * 2
     [told] = caplog.messages
-    assert "a lumisection that cannot be read, id 398600_2" in told
+    assert "unreadable lumisection from OMS, id 398600_2" in told
 
 
 GOOD = {"run_number": RUN, "lumisection_number": 7, LUMINOSITY: 0.4476}
