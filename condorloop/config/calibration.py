@@ -22,7 +22,7 @@ class RecoStep(Section):
     l1hltmode: str
     """The L1/HLT mode of the runs to latch, as OMS calls it (`l1_hlt_mode`)."""
     min_ls: PositiveInt = Field(50, alias="minLsToProcess")
-    """A run that has ended with fewer lumisections is not latched."""
+    """An ended run with fewer lumisections is not latched."""
     stable_beam: bool = False
     """Whether only runs with stable beams are latched."""
     step: Line
@@ -46,7 +46,7 @@ class RecoStep(Section):
     streams: PositiveInt = Field(8, alias="nStreams")
     """Streams of a RECO or ALCA job: cmsDriver's `--nStreams`."""
     affix: FileName = Field(alias="output_filename_affix")
-    """What the names of RECO files end with, before `.root`."""
+    """Suffix of the RECO files' names, before `.root`."""
 
 
 class AlcaDriver(Section):
@@ -55,24 +55,24 @@ class AlcaDriver(Section):
     step: Line
     """The steps of ALCA: cmsDriver's `-s`."""
     python_affix: FileName = Field(alias="python_filename_affix")
-    """What the name of the job's configuration ends with, after `run<N>` and before `.py`."""
+    """Suffix of the job configuration's name, between `run<N>` and `.py`."""
     trigger_results_process: Line = Field(alias="triggerResultsProcess")
     """The process whose trigger results ALCA reads: cmsDriver's option of that name."""
     witness: FileName = Field(alias="step_3_witness_suffix")
-    """The name of the file that marks an ALCARECO as whole."""
+    """Name of the file that marks a complete ALCARECO."""
     cleanup_command: str = ""
-    """Shell lines that the job runs at its end, in the folder of its output."""
+    """Shell lines that the job runs last, in its output folder."""
     config_mods: tuple[Line, ...] = Field((), alias="python_config_mods")
-    """Lines that are appended to the job's configuration, as they are."""
+    """Lines appended verbatim to the job's configuration."""
 
 
 class AlcaStep(Section):
     """`step_3_config`: how RECO becomes ALCARECO."""
 
     root_suffix: FileName = Field(alias="step_2_root_suffix")
-    """The end of the RECO files' names; `output_filename_affix` with `.root` must end with it."""
+    """Suffix of the RECO files' names; `output_filename_affix` with `.root` must end with it."""
     witness_suffix: FileName = Field(alias="step_2_witness_suffix")
-    """The end of the names of the files that mark RECO files as whole."""
+    """Suffix of the names of the files that mark complete RECO files."""
     cms_driver: AlcaDriver
     """The call of cmsDriver.py."""
 
@@ -85,9 +85,9 @@ class HarvestDriver(Section):
     scenario: Line
     """The scenario of HARVEST: cmsDriver's `--scenario`."""
     python_affix: FileName = Field(alias="python_filename_affix")
-    """What the name of the job's configuration ends with, after `run<N>` and before `.py`."""
+    """Suffix of the job configuration's name, between `run<N>` and `.py`."""
     config_mods: tuple[Line, ...] = Field((), alias="python_config_mods")
-    """Lines that are appended to the job's configuration, as they are."""
+    """Lines appended verbatim to the job's configuration."""
 
 
 class UploadMetadata(Section):
@@ -99,13 +99,13 @@ class UploadMetadata(Section):
     """
 
     database: Line = Field(alias="destinationDatabase")
-    """The database that the payload goes to."""
+    """Destination database."""
     tags: dict[str, dict[str, Any]] = Field(alias="destinationTags", min_length=1)
-    """The tags that the payload goes to, each with its options for uploadConditions.py."""
+    """Destination tags, each with its options for uploadConditions.py."""
     input_tag: Line = Field(alias="inputTag")
-    """The tag that the payload has in the file that HARVEST makes."""
+    """Tag of the payload in the file that HARVEST makes."""
     user_text: str = Field(alias="userText")
-    """The text that the upload is logged with."""
+    """Text in the log of the conditions service."""
     since: Literal["run", "iov"] | None = None
     """Whether the payload's since is the run, or each IOV keeps its own."""
     synchronisation: Synchronisation | None = None
@@ -126,24 +126,24 @@ class HarvestStep(Section):
     cms_driver: HarvestDriver
     """The call of cmsDriver.py."""
     upload: UploadMetadata = Field(alias="upload_metadata")
-    """What uploadConditions.py is told."""
+    """Metadata for uploadConditions.py."""
     metadata_filename: FileName
-    """The name of the text file that goes up with the payload."""
+    """Name of the metadata file that is uploaded with the payload."""
     final_db_name: FileName
-    """The name under which the payload file goes up."""
+    """Name of the payload file at upload."""
 
 
 class Batching(Section):
-    """When new files become a DAG, and how they are spread over its nodes."""
+    """When a batch is submitted, and how its files are spread over nodes."""
 
     max_files_per_job: PositiveInt = 5
-    """RAW files that one RECO job reads, at most."""
+    """Maximum number of RAW files per RECO job."""
     reco_per_alca: PositiveInt = 4
-    """RECO outputs that one ALCA job reads, at most."""
+    """Maximum number of RECO outputs per ALCA job."""
     batch_window: Seconds = 60.0
-    """How long the first new file waits for others while DAGs of its campaign are at work."""
+    """How long the first new file waits for others while DAGs of its campaign are active."""
     max_active_dags: PositiveInt = 4
-    """DAGs of one campaign that may be at work at a time."""
+    """Maximum number of active DAGs per campaign."""
 
     @property
     def full_dag(self) -> int:
@@ -160,11 +160,10 @@ class Harvesting(Section):
     statistic: Literal["lumisections", "events", "luminosity"] = "lumisections"
     """What is counted: lumisections, events, or the luminosity that OMS says was recorded."""
     growth: Annotated[float, Field(ge=0)] = 0.1
-    """The part by which the statistic must have grown since the last harvest; 0 harvests after
-    each batch.
+    """Relative growth of the statistic since the last harvest; 0 harvests after every batch.
     """
     longest_wait: Seconds = 900.0
-    """How long a complete ALCARECO waits at most for its harvest to begin."""
+    """Longest time that a complete ALCARECO waits for its harvest to start."""
 
     @property
     def counts_luminosity(self) -> bool:
@@ -176,36 +175,35 @@ class Closing(Section):
     """When a campaign is over."""
 
     quiet_time: Seconds = 60.0
-    """How long nothing new must have come before a run whose lumisections are all covered is
-    closed.
+    """Time without new files after which a run with all lumisections covered is closed.
     """
     settle_time: Seconds = 1800.0
-    """How long nothing new must have come before any other run that has ended is closed."""
+    """Time without new files after which any other ended run is closed."""
     buffer: Seconds = 8 * 3600.0
-    """The window from the start of a run in which its payload is of use."""
+    """Time after the start of a run in which its payload is of use."""
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.04
-    """The fraction of lumisections that may be missing from a complete campaign."""
+    """Fraction of lumisections that may be missing from a complete campaign."""
 
 
 class Rescues(Section):
     """How often a failed DAG is run again from its rescue file; the wait doubles each time."""
 
     max_rescues: Annotated[int, Field(ge=0)] = 3
-    """How often a failed DAG is run again by itself."""
+    """Maximum number of automatic rescues of a DAG."""
     wait: Seconds = 120.0
-    """How long the first rescue waits; each one after it waits twice as long."""
+    """Wait before the first rescue; it doubles each time."""
 
 
 class Holds(Section):
-    """How often a job that HTCondor put on hold is released; the wait doubles each time.
+    """How often a job held by HTCondor is released; the wait doubles each time.
 
     A person's hold, one for more memory than `max_memory_mb`, and one for the time limit stay.
     """
 
     releases: Annotated[int, Field(ge=0)] = 3
-    """How often a held job is released by itself."""
+    """Maximum number of automatic releases of a job."""
     wait: Seconds = 60.0
-    """How long the first release waits; each one after it waits twice as long."""
+    """Wait before the first release; it doubles each time."""
 
 
 class Uploads(Section):
@@ -215,30 +213,29 @@ class Uploads(Section):
     """
 
     retries: Annotated[int, Field(ge=0)] = 5
-    """How often an upload that failed is tried again by itself."""
+    """Maximum number of automatic retries of a failed upload."""
     wait: Seconds = 60.0
-    """How long the next try waits; each one after it waits twice as long."""
+    """Wait before the first retry; it doubles each time."""
     longest_wait: Seconds = 600.0
-    """The longest wait between two tries."""
+    """Longest wait between two retries."""
 
 
 class Retention(Section):
-    """How long what a campaign leaves is kept after it was closed; for ever if not given.
+    """How long files of a campaign are kept after it was closed; for ever if not given.
 
-    Nothing is removed of a campaign that is open or inside its window, and nothing that a DAG in
-    the queue reads. Payloads, what was uploaded of them, witnesses and manifests stay as long as
-    the run directory does.
+    Files of a campaign that is open or inside its window are kept, and so are files that a queued
+    DAG reads. Payloads, upload records, witnesses and manifests stay as long as the run directory.
     """
 
     reco: Age | None = None
-    """RECO files; only those whose lumisections are all in a payload that was uploaded."""
+    """RECO files whose lumisections are all in an uploaded payload."""
     alcareco: Age | None = None
     """ALCARECO files; without them nothing can be harvested again."""
     logs: Age | None = None
     """What jobs printed, their configurations and job reports."""
     dags: Age | None = None
-    """The directories of DAGs, but for manifests, descriptions and how they ended; without them
-    nothing can be run again.
+    """Directories of DAGs, except manifests, descriptions and results; without them no node can
+    run again.
     """
     runs: Age | None = None
     """The whole run directory, with its payloads."""
@@ -248,7 +245,7 @@ class Tuning(Section):
     """The optional sections that are condorloop's own, of a calibration or of a whole site."""
 
     batching: Batching = Batching()
-    """When new files become a DAG, and how they are spread over its nodes."""
+    """When a batch is submitted, and how its files are spread over nodes."""
     harvesting: Harvesting = Harvesting()
     """When complete ALCARECO are harvested."""
     closing: Closing = Closing()
@@ -260,7 +257,7 @@ class Tuning(Section):
     uploads: Uploads = Uploads()
     """How often a failed upload is tried again."""
     retention: Retention = Retention()
-    """How long what a campaign leaves is kept after it was closed."""
+    """How long files of a closed campaign are kept."""
     nodes: dict[NodeKind, Resources] = Field(default_factory=dict)
     """What the jobs ask of the pool, by node kind: RECO, ALCA, HARVEST, UPLOAD."""
 

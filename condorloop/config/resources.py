@@ -80,7 +80,9 @@ class Resources(Section):
     request_memory_mb: PositiveInt | None = None
     """Memory in MB; 2000 a core, if not given."""
     max_memory_mb: PositiveInt | None = None
-    """Memory in MB that a job which ran out of it may get; twice the request, if not given."""
+    """Most memory in MB that a job gets after it ran out of memory; twice the request, if not
+    given.
+    """
     request_disk_mb: PositiveInt | None = None
     """Disk in MB; what HTCondor estimates, if not given."""
     request_gpus: PositiveInt | None = None
@@ -88,17 +90,17 @@ class Resources(Section):
     requirements: Expression | None = None
     """Which machines may take the job: a ClassAd expression, such as `OpSysMajorVer == 9`."""
     priority: int | None = None
-    """Which of the waiting jobs starts first: those with the highest, and among equals those of
-    the older run. 20 for HARVEST, 10 for ALCA and 0 for RECO, if not given.
+    """Priority among waiting jobs: the highest starts first; among equals, the older run. 20 for
+    HARVEST, 10 for ALCA and 0 for RECO, if not given.
     """
     concurrency_limits: tuple[ConcurrencyLimit, ...] = ()
-    """Limits of the pool that the job counts for, such as `eos` or `eos:2`."""
+    """Concurrency limits of the pool that the job counts towards, such as `eos` or `eos:2`."""
     container_image: Image | None = None
     """The container that the job runs in: a folder such as those of `/cvmfs/unpacked.cern.ch`, a
     `.sif` file, or `docker://…`. It needs bash, and the script of `cmssw.setup`.
     """
     retries: Annotated[int, Field(ge=0)] | None = None
-    """How often DAGMan runs a failed node again at once; 3, and 2 for UPLOAD, if not given."""
+    """How often DAGMan retries a failed node at once; 3, and 2 for UPLOAD, if not given."""
     time_limit: Annotated[Seconds, Field(gt=0)] | None = None
     """How long a job may run before it is held; 4 h for RECO, 2 h for ALCA and HARVEST, 1 h
     for UPLOAD, if not given.
@@ -108,7 +110,7 @@ class Resources(Section):
     secrets.
     """
     submit: tuple[Line, ...] = ()
-    """Lines for the submit description, as they are."""
+    """Lines added verbatim to the submit description."""
 
     @model_validator(mode="after")
     def _cap_is_no_less(self) -> Self:

@@ -81,7 +81,7 @@ class OmsSite(Section):
     verify_certificates: bool = True
     """Whether the certificate of OMS is checked."""
     timeout: Seconds = 20.0
-    """How long a silence of OMS is waited for; a poll takes at most twice as long."""
+    """Time-out of a call to OMS; a poll takes at most twice as long."""
 
     @model_validator(mode="after")
     def _oidc_has_credentials(self) -> Self:
@@ -98,15 +98,15 @@ class StorageSite(Section):
     xrdfs: str = "xrdfs"
     """The command that lists folders."""
     timeout: Seconds = 30.0
-    """How long one listing may take."""
+    """Time-out of one listing."""
     listings_at_once: PositiveInt = 8
-    """Folders that are listed at a time."""
+    """Number of parallel listings."""
     edm_file_util: str = "edmFileUtil"
     """The command that probes RAW files, in the CMSSW environment."""
     probes_at_once: PositiveInt = 4
-    """RAW files that are probed at a time."""
+    """Number of parallel probes."""
     probe_timeout: Seconds = 120.0
-    """How long the probe of one file may take."""
+    """Time-out of the probe of one file."""
 
 
 class CmsswSite(Section):
@@ -122,24 +122,24 @@ class ConditionsSite(Section):
     upload_conditions: str = "uploadConditions.py"
     """The command that uploads, in the CMSSW environment."""
     options: tuple[str, ...] = ()
-    """Options that it gets before the name of the payload."""
+    """Its options, before the name of the payload."""
     auth_path: Path | None = None
     """The folder of the `.netrc` with the machine `ConditionUploader`; the home folder, if not
     given.
     """
     timeout: Seconds = 300.0
-    """How long one upload may take."""
+    """Time-out of one upload."""
 
 
 class DiskSite(Section):
-    """When a person is told that the disk of the work_dir gets full."""
+    """When a full disk of the work_dir becomes a problem."""
 
     warn_below_percent: Annotated[float, Field(ge=0, le=100)] = 10.0
-    """The part of the disk, of its bytes or its inodes, that is to stay free."""
+    """Fraction of the disk's bytes and inodes that should stay free."""
     warn_below_gb: Annotated[float, Field(ge=0)] | None = None
-    """The gigabytes that are to stay free, whatever part of the disk they are."""
+    """Gigabytes that should stay free, whatever the size of the disk."""
     warn_before: Seconds = 12 * 3600.0
-    """How long beforehand one is told of a disk that fills steadily."""
+    """Time before the disk is expected to be full at which this becomes a problem."""
 
 
 class LedgerSite(Section):
@@ -154,7 +154,7 @@ class LedgerSite(Section):
 class PoolSite(Section):
     """The HTCondor pool; without `condor_config` HTCondor finds its own.
 
-    A schedd that gives no answer within `timeout` is taken for one that cannot be asked.
+    A schedd that does not answer within `timeout` counts as unreachable.
     """
 
     condor_config: Path | None = None
@@ -164,16 +164,16 @@ class PoolSite(Section):
     accounting_group: FileName | None = None
     """The accounting group of all jobs, such as `group_ngt.prompt`."""
     accounting_group_user: FileName | None = None
-    """Whom the accounting group's use is counted for; the account that submits, if not given."""
+    """User in the accounting group; the account that submits, if not given."""
     timeout: Annotated[Seconds, Field(gt=0)] = 20.0
-    """How long the schedd may take to answer."""
+    """Time-out of a call to the schedd."""
     start_within: Annotated[Seconds, Field(gt=0)] = 1200.0
-    """How long jobs may wait for a machine while none starts; after that it is a problem."""
+    """Time that jobs may wait without any start before it is a problem."""
     max_dags: PositiveInt = 150
-    """DAGs of all campaigns that may be at work at a time; HTCondor's own limit is 200 an owner."""
+    """Maximum number of active DAGs of all campaigns; HTCondor's own limit is 200 per owner."""
     pending_report_interval: Annotated[Seconds, Field(ge=1)] = 120.0
-    """How long no event of a DAG's jobs must have come before its DAGMan may ask the schedd whether
-    they are in the queue.
+    """Time without job events after which DAGMan may ask the schedd whether the jobs are in the
+    queue.
     """
     check_queue_interval: Annotated[Seconds, Field(ge=1)] = 300.0
     """How long after the last change of a DAG's nodes its DAGMan asks that; of a job that is gone
@@ -181,20 +181,20 @@ class PoolSite(Section):
     while later, if DAGMan does not.
     """
     script_wait: Annotated[Seconds, Field(ge=1)] = 60.0
-    """How long DAGMan waits before it runs a script of a node again that the machine kept from its
-    work: Python is not there, or the disk takes no writes.
+    """Wait before DAGMan runs a node's script again when the machine could not run it: no
+    Python, or a disk that takes no writes.
     """
 
 
 class MetricsSite(Section):
-    """Where Prometheus gets its numbers; without a key it gets none."""
+    """Metrics for Prometheus; none without a key."""
 
     listen: Address | None = None
-    """The address that answers `GET /metrics`, such as `127.0.0.1:9105`; whoever reaches it may
-    read.
+    """Address that serves `GET /metrics`, such as `127.0.0.1:9105`; whoever can reach it can
+    read it.
     """
     textfile: Path | None = None
-    """A file for the textfile collector of node_exporter, written anew at each cycle; its name
+    """A file for the textfile collector of node_exporter, rewritten every cycle; its name
     ends in `.prom`.
     """
 
@@ -206,31 +206,31 @@ class MetricsSite(Section):
 
 
 class MailSite(Section):
-    """To whom messages are mailed, and by which server; it is asked for no login."""
+    """Mail: the recipients and the server, which must not ask for a login."""
 
     to: Annotated[tuple[MailAddress, ...], Field(min_length=1)]
-    """Who gets them."""
+    """Recipients."""
     sender: MailAddress = Field(alias="from")
-    """Whom they are from."""
+    """Sender."""
     server: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$")] = "localhost"
-    """The host that takes mail."""
+    """Host of the mail server."""
     port: Annotated[int, Field(gt=0, lt=1 << 16)] = 25
-    """Its port."""
+    """Port of the mail server."""
 
 
 class MessagesSite(Section):
-    """Who is told of problems while nobody looks, and when."""
+    """Who gets messages about problems, and when."""
 
     webhook_file: Path | None = None
     """The file with the address of an incoming webhook of Mattermost or Slack, which is a secret:
     only its owner and group may read it.
     """
     mail: MailSite | None = None
-    """To whom messages are mailed."""
+    """Messages by mail."""
     after: Seconds = 300.0
-    """How long a problem must last before it is told, and be over before that is told."""
+    """How long a problem must last before a message, and be over before a message says so."""
     reminder: Annotated[Seconds, Field(gt=0)] = 4 * 3600.0
-    """How long after a message its problems are told again if they last."""
+    """Time after which a message repeats the problems that last."""
     kinds: tuple[ProblemKind, ...] = (
         ProblemKind.SERVICE,
         ProblemKind.CAMPAIGN,
@@ -247,7 +247,7 @@ class MessagesSite(Section):
         ProblemKind.WAITING,
         ProblemKind.DEFERRED,
     )
-    """The kinds of problems that are told."""
+    """Kinds of problems that are sent."""
 
     @model_validator(mode="after")
     def _has_a_way(self) -> Self:
@@ -257,20 +257,20 @@ class MessagesSite(Section):
 
 
 class Site(Section):
-    """A site file: all that differs between a calibration node and the testbed."""
+    """A site file: everything that differs between a calibration node and the testbed."""
 
     name: FileName
-    """The site's name, as `status` and the ClassAds of jobs tell it."""
+    """The site's name in `status` and in the ClassAds of jobs."""
     work_dir: WorkDir
-    """The folder for everything that condorloop writes; an absolute path that DAGMan can take."""
+    """Folder for everything that condorloop writes; an absolute path that DAGMan accepts."""
     calibrations: Path | None = None
-    """The folder of calibration YAML files, relative to the folder of this file; `--calibrations`
-    and `CONDORLOOP_CALIBRATIONS` go before it.
+    """The folder of calibration YAML files, relative to the folder of this file;
+    `--calibrations` and `CONDORLOOP_CALIBRATIONS` take precedence.
     """
     poll_interval: Seconds = 10.0
-    """How often OMS, storage and schedd are asked."""
+    """Interval between polls of OMS, storage and schedd."""
     path: tuple[Path, ...] = ()
-    """Folders that are put before PATH, for the tools."""
+    """Folders prepended to PATH, for the tools."""
     environment: Variables = Field(default_factory=dict)
     """Environment variables of condorloop itself and of the tools that it starts, such as
     `KRB5CCNAME`; jobs have those of `nodes`.
@@ -284,14 +284,14 @@ class Site(Section):
     conditions: ConditionsSite = ConditionsSite()
     """How to upload."""
     disk: DiskSite = DiskSite()
-    """When a person is told that the disk gets full."""
+    """When a full disk becomes a problem."""
     ledger: LedgerSite = LedgerSite()
     """What the ledger keeps."""
     pool: PoolSite = PoolSite()
     """The HTCondor pool."""
     metrics: MetricsSite = MetricsSite()
-    """Where Prometheus gets its numbers."""
+    """Metrics for Prometheus."""
     messages: MessagesSite | None = None
-    """Who is told of problems while nobody looks; nobody, if not given."""
+    """Who gets messages about problems; nobody, if not given."""
     defaults: Tuning = Tuning()
-    """Sections that hold for all calibrations; a calibration's own file wins, key by key."""
+    """Defaults for all calibrations; a calibration's own file takes precedence, key by key."""
