@@ -107,7 +107,7 @@ class Renderer:
         runs = self.run_dir(plan.key)
         final = dag_dir(runs, plan.number)
         if final.exists():
-            raise FileExistsError(errno.EEXIST, "a DAG is there already", str(final))
+            raise FileExistsError(errno.EEXIST, "there is a DAG already", str(final))
         temporary = final.with_name(f".{final.name}.partial")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)

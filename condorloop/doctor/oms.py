@@ -78,7 +78,7 @@ def _luminosity(site: OmsSite) -> Iterator[Check]:
     try:
         runs = asked.runs(time.time() - LOOKED_BACK)
     except OmsUnavailable:
-        yield not_checked(name, "OMS does not answer")
+        yield not_checked(name, "OMS: unreachable")
         return
     if not runs:
         yield not_checked(name, f"no run in {duration(LOOKED_BACK)}")
@@ -141,7 +141,7 @@ def _clock(site: OmsSite) -> Iterator[Check]:
     try:
         response = answer(f"{site.url.rstrip('/')}/{site.version}/runs", site.timeout)
     except requests.RequestException:
-        yield not_checked("clock", "OMS does not answer")
+        yield not_checked("clock", "OMS: unreachable")
         return
     after = time.time()
     try:

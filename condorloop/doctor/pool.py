@@ -62,7 +62,7 @@ _USER = ["User", "Enabled", "DisableReason", *_COUNTS]
 _DAGMAN: Mapping[str, tuple[Callable[[str], bool], str]] = {
     "DAGMAN_AUTO_RESCUE": (lambda v: v != "false", "a rescued DAG runs everything again"),
     "DAGMAN_MAX_RESCUE_NUM": (lambda v: v != "0", "a failed DAG writes no rescue file"),
-    "DAGMAN_USE_STRICT": (lambda v: v in ("0", "1"), "DAGMan ends at what is a mere warning"),
+    "DAGMAN_USE_STRICT": (lambda v: v in ("0", "1"), "DAGMan treats warnings as errors"),
     "DAGMAN_DEFAULT_NODE_LOG": (
         lambda v: v == "@(dag_dir)/@(dag_file).nodes.log",
         "what analyze looks for is elsewhere",
@@ -150,7 +150,7 @@ def _schedd(config: Config) -> Iterator[Check]:
         except ScheddUnavailable as error:
             which = f" -name {site.schedd}" if site.schedd else ""
             yield stops("schedd", _said(error), f"condor_q{which}; condor_who -daemons")
-            yield not_checked("submitting, limits", "the schedd does not answer")
+            yield not_checked("submitting, limits", "schedd: unreachable")
             return
         version = str(schedd.get("CondorVersion", ""))
         yield fine("schedd", f"{schedd.get('Name', 'it')} answers, version {number(version)}")
@@ -268,7 +268,7 @@ def judge_jobs(name: str, limit: int | None, count: int) -> Check:
         return fine(name, f"{count} in the queue, no limit")
     words, remedy = f"{count} in the queue, at most {limit}", "condor_q -totals; condor_q -all"
     if count >= limit:
-        return stops(name, f"{words}: the schedd takes no more", remedy)
+        return stops(name, f"{words}: the schedd accepts no more", remedy)
     if count >= NEARLY_FULL * limit:
         return warning(name, words, remedy)
     return fine(name, words)
@@ -324,7 +324,7 @@ def judge_slots(slots: Sequence[Mapping[str, Any]], wanted: Mapping[str, tuple[i
     sizes = [(_count(s, "TotalSlotCpus"), _count(s, "TotalSlotMemory")) for s in slots]
     machines = len({s.get("Machine") for s in slots})
     if not sizes:
-        return warning("machines", "none is there now: jobs wait for one", "condor_status")
+        return warning("machines", "no machine at the moment: jobs will wait", "condor_status")
     words = f"slots: {len(sizes)}, machines: {machines}"
     for what, (cores, memory) in wanted.items():
         if not any(c >= cores and m >= memory for c, m in sizes):

@@ -68,8 +68,8 @@ def look_at_stream(storage: Storage, site: StorageSite, stream: str, names: Iter
     if folders is None:
         above = stream.rpartition("/")[0]
         look = f"{site.xrdfs} {shlex.quote(server)} ls {shlex.quote(above)}"
-        words = f"{stream} is not there: no run yet, or another era"
+        words = f"{stream} does not exist: no run yet, or another era"
         return warning(name, words, f"{look}  # and compare with file_in_path of the YAML")
     if not folders:
-        return warning(name, f"{stream} is there and empty", ls)
+        return warning(name, f"{stream} is empty", ls)
     return fine(name, f"{server} lists {stream}")

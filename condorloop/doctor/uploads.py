@@ -88,7 +88,7 @@ def look_at_netrc(folder: Path | None) -> Iterator[Check]:
     problem = missing_credentials(folder)
     if problem is None:
         where = folder or Path.home()
-        yield fine("netrc", f"{where / '.netrc'}: {NETRC_MACHINE} is there, others may not read it")
+        yield fine("netrc", f"{where / '.netrc'}: {NETRC_MACHINE} exists; others cannot read it")
         return
     words, chmod, path = problem.partition(": chmod ")
     if chmod:

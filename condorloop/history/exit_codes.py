@@ -58,7 +58,7 @@ CMSSW: Mapping[int, tuple[str, str]] = {
 SHELL: Mapping[int, tuple[str, str]] = {
     40: ("a signal asked it to end (9000)", _MACHINE),
     126: ("a command of its script cannot be executed", _MACHINE),
-    127: ("a command of its script is not there: CMSSW or a tool is missing", _MACHINE),
+    127: ("command not found in its script: CMSSW or a tool is missing", _MACHINE),
     132: ("an illegal instruction: the machine's CPU is not one that the release knows", _MACHINE),
     134: ("aborted (SIGABRT)", _CODE),
     135: ("a bus error: a disk that fails, or is full", _MACHINE),
@@ -82,14 +82,14 @@ UPLOAD: Mapping[int, tuple[str, str]] = {
 """What the exit codes of uploadConditions.py mean, and what to do."""
 
 HOLDS: Mapping[int, tuple[str, str]] = {
-    1: ("a person held it", "release it when that reason is over"),
+    1: ("a person held it", "release it when the reason is gone"),
     3: ("a rule of the job held it", "read the reason, then release it"),
     6: ("its executable could not be started", _RELEASE_ELSEWHERE),
     7: ("its standard streams could not be opened", "look at rights and room of the work_dir"),
     12: ("its output could not be brought back", "look at rights and room of the work_dir"),
     13: ("its input could not be brought to the machine", "are its files still there? release"),
     14: ("its working directory cannot be entered", "look at rights of the work_dir"),
-    16: ("its input is being brought in", "nothing: it goes on by itself"),
+    16: ("its input is being brought in", "nothing: it continues automatically"),
     21: ("a rule of the machine held it", _MORE_MEMORY),
     26: ("a rule of the schedd held it", "ask the pool's administrators"),
     34: ("over the memory that it asked for", _MORE_MEMORY),
@@ -126,7 +126,7 @@ def exit_words(kind: NodeKind, exit_code: int) -> tuple[str, str]:
         return found
     if 128 < exit_code <= 128 + signal.NSIG:
         return words_of(128 - exit_code), _MACHINE
-    return f"exit {exit_code}, which no list of CMSSW has", "read the end of its log"
+    return f"exit {exit_code}, not a CMSSW code", "see the last lines of its log"
 
 
 def hold_words(code: int, subcode: int = 0) -> tuple[str, str]:

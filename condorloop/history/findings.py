@@ -108,11 +108,11 @@ def _of_dag(story: Story, dag: DagStory, queue: QueueSnapshot) -> Iterator[Findi
 def _bad_file(key: CampaignKey, file: FileStory) -> Finding:
     again = f"condorloop resubmit {key.run} -c {shlex.quote(key.calibration)} --all"
     if file.gone:
-        meaning, advice = "storage does not list it any more", "it is read if it comes back"
+        meaning, advice = "no longer in the listing of storage", "it is read if it comes back"
     elif file.state is FileState.UNREADABLE:
         tried = f"it could not be opened, {file.probes} times"
         meaning = tried if file.probes else "jobs kept failing on it"
-        advice = "it is tried again by itself until the window ends, and at once if asked for"
+        advice = "retried automatically until the window ends; resubmit retries it at once"
     else:
         meaning, advice = "it cannot be used", "it is looked at again when its size changes"
     return Finding(
@@ -206,7 +206,7 @@ def _tried_again(key: CampaignKey, dag: DagStory, node: NodeStory) -> Finding:
         exit_code=last.exit_code,
         meaning=meaning,
         reason=last.words,
-        advice="nothing: DAGMan tries it again by itself",
+        advice="nothing: DAGMan retries it automatically",
     )
 
 
@@ -285,7 +285,7 @@ def _failed_dag(key: CampaignKey, dag: DagStory) -> Finding:
         meaning="DAGMan ended without a result, and no node failed"
         if began
         else "it never got into the queue",
-        advice="when its reason is gone, submit it again: what is done of it stays done",
+        advice="when the reason is gone, resubmit it; finished nodes stay done",
         commands=(_command("resubmit", key, dag.label),),
     )
 

@@ -26,7 +26,7 @@ PATIENCE = 60.0
 _MOMENT = 1.0
 """Seconds in which somebody may just be looking who holds the lock."""
 
-_ONE_PASS = ", for one pass"
+_ONE_PASS = ", a single pass"
 
 
 class AlreadyRunning(CondorloopError):

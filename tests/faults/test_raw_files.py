@@ -263,7 +263,7 @@ def test_files_that_vanish_or_are_replaced_stop_no_other_file(meddled):
 
 @pytest.mark.parametrize("ls", [4, 8, 1], ids=["before it is probed", "while it waits", "in a DAG"])
 def test_a_file_that_vanishes_is_named(meddled, ls):
-    assert f"{meddled.name(ls)}: storage does not list it any more" in meddled.problems
+    assert f"{meddled.name(ls)}: no longer in the listing of storage" in meddled.problems
 
 
 def test_a_dag_goes_on_without_a_file_that_vanishes_from_it_until_that_is_back(meddled):

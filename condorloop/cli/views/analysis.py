@@ -51,7 +51,7 @@ def analysis_view(analysis: Analysis, stories: Collection[Story], now: float) ->
         if not mine:
             parts.append(text("  nothing failed, is held or waits for long", "green"))
     if analysis.silent:
-        parts.append(text(f"! what is in the queue is not known: {analysis.silent}", "red"))
+        parts.append(text(f"! the queue is unknown: {analysis.silent}", "red"))
     return Group(*parts)
 
 

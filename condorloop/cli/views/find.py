@@ -70,7 +70,7 @@ def _file_title(hit: Hit, now: float) -> Text:
 def _file_state(file: FileStory, now: float) -> tuple[str, str]:
     tries = f", probed {file.probes} times" if file.probes > 1 else ""
     last = f", last at {clock(file.probed_at, now)}" if tries else ""
-    gone = ", and storage does not list it any more" if file.gone else ""
+    gone = ", no longer in the listing of storage" if file.gone else ""
     why = f": {file.error}" if file.error else ""
     return f"{file.state}{tries}{last}{gone}{why}", "" if file.state is FileState.GOOD else "red"
 
@@ -135,7 +135,7 @@ def _lumis_parts(hit: Hit, now: float) -> Iterator[Text]:
         of = f" {lumis}" if len(fates) > 1 else ""
         yield text(f"{state}{of}", LUMI_STYLES[state])
     if not fates:
-        yield text("OMS has not told of it")
+        yield text("not in OMS yet")
     for file in hit.files[:_FEW]:
         where = f" by {file.dag}/{file.node}" if file.dag else ""
         fate = "" if file.fate in fates else f", {file.fate}"

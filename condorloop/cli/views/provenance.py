@@ -102,7 +102,7 @@ def _other(software: Software | None, than: Software | None) -> str:
 
 def _alcareco(source: AlcarecoSource, told: Provenance, now: float) -> Text:
     if source.node is None:
-        return text(f"{source.name}: nobody knows any more who made it", "yellow")
+        return text(f"{source.name}: its origin is unknown", "yellow")
     node = source.node
     line = text(source.name)
     count = f"{len(source.recos)} RECO, {sum(len(r.files) for r in source.recos)} RAW files"

@@ -123,7 +123,7 @@ def _not_given(told: Mapping[str, Any]) -> tuple[str, str]:
         return words, "condor_status -negotiator -l"
     if reason := told.get("LastRejMatchReason"):
         return f"{words}: the negotiator says: {_short(reason)}", _QUOTAS
-    words += ": the negotiator has not come to it yet"
+    words += "; waiting for the next negotiation cycle"
     return words, "wait a minute; if it stays so, look at quotas: condor_userprio"
 
 

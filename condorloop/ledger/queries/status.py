@@ -196,7 +196,7 @@ class StatusQueries:
             )
 
 
-_GONE = "storage does not list it any more"
+_GONE = "no longer in the listing of storage"
 
 
 def overlaps_of(payload: sqlite3.Row) -> dict[str, str]:

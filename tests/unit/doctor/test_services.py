@@ -278,8 +278,8 @@ NETRC = "machine ConditionUploader login me password secret\n"
 @pytest.mark.parametrize(
     ("text", "mode", "verdict", "words", "remedy"),
     [
-        (NETRC, 0o600, Verdict.FINE, "others may not read it", ""),
-        (NETRC, 0o640, Verdict.FINE, "others may not read it", ""),
+        (NETRC, 0o600, Verdict.FINE, "others cannot read it", ""),
+        (NETRC, 0o640, Verdict.FINE, "others cannot read it", ""),
         (NETRC, 0o644, Verdict.STOPS, "as long as everybody may", "chmod o= "),
         (NETRC.replace("Cond", "cond"), 0o600, Verdict.STOPS, "no entry for machine", "EDITOR"),
         ("login me\n", 0o600, Verdict.STOPS, "not a netrc file", "EDITOR"),

@@ -30,7 +30,7 @@ def test_who_comes_to_stay_waits_for_who_is_there_for_one_pass(tmp_path):
             with pytest.raises(TimeoutError):
                 staying.result(timeout=0.3)
             with (
-                pytest.raises(AlreadyRunning, match="for one pass"),
+                pytest.raises(AlreadyRunning, match="a single pass"),
                 sole_submitter(tmp_path, one_pass=True),
             ):
                 pass
