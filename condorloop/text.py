@@ -6,6 +6,7 @@ Knows characters and lengths; knows nothing of what the text is about.
 from __future__ import annotations
 
 import reprlib
+from datetime import UTC, datetime
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel = 3
@@ -66,6 +67,18 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.0f} TB" if value >= 10 else f"{value:.1f} TB"
+
+
+def utc(seconds: float) -> str:
+    """Say when something was, to the minute.
+
+    >>> utc(1_790_000_000.0), utc(1e300)
+    ('2026-09-21 14:13 UTC', '?')
+    """
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return "?"
 
 
 def duration(seconds: float) -> str:

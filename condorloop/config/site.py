@@ -20,7 +20,7 @@ from pydantic import (
 
 from condorloop.config.calibration import Tuning
 from condorloop.config.fields import Age, FileName, Seconds, Section, Variables
-from condorloop.model.status import ProblemKind
+from condorloop.model.problem import ProblemKind
 
 
 def _plain_path(path: Path) -> Path:

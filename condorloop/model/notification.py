@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from condorloop.model.problem import Topic
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -20,5 +22,5 @@ class Told:
     gone_at: float | None = field(default=None, compare=False)
 
 
-Memory = Mapping[str, Told]
-"""What is remembered, by what it is about."""
+Memory = Mapping[Topic, Told]
+"""What is remembered of problems."""

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from condorloop.text import one_line
 
+CONDITIONS = "conditions"
+"""The name of the service that takes payloads."""
+
 log = logging.getLogger(__name__)
 
 

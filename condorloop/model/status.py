@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
@@ -14,6 +13,7 @@ from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.latency import LatencyPoint
 from condorloop.model.lumi_fates import LOST, LumiState
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.problem import Problem
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
 
@@ -29,77 +29,6 @@ LumiText = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^(\d+(-\d+)?(,\d+(-\d+)?)*)?$"}),
 ]
 """Lumisections as text, such as ``1-40,42``."""
-
-
-class ProblemKind(StrEnum):
-    """What a problem is about; the most urgent kind is the first, what is over comes last."""
-
-    SERVICE = "service"
-    """A service gives no answer."""
-    DISK = "disk"
-    """The work_dir is nearly full."""
-    TICKET = "ticket"
-    """The Kerberos ticket ends soon."""
-    CONFIGURATION = "configuration"
-    """A changed configuration cannot be used; the one before is still in use."""
-    CAMPAIGN = "campaign"
-    """A campaign cannot go on."""
-    WAITING = "waiting"
-    """Jobs wait for a machine, and none of them starts."""
-    UPLOAD = "upload"
-    """The last payload is not in the database."""
-    REFUSED = "refused"
-    """The schedd does not take a DAG, though it takes others."""
-    DEFERRED = "deferred"
-    """The machine keeps a script of a node from its work."""
-    LATE = "late"
-    """The window of a campaign is over, and not all of it has come to its end."""
-    HELD = "held"
-    """A campaign, a DAG or a job is on hold."""
-    FAILED = "failed"
-    """A node or a DAG failed."""
-    FULL = "full"
-    """The schedd starts no more DAGs, or the site's own limit of them is reached."""
-    INCOMPLETE = "incomplete"
-    """A campaign was closed without all that it should have."""
-    REMOVED = "removed"
-    """A person removed a DAG."""
-    LACKING = "lacking"
-    """A job did not read all of its input."""
-    LEFT_OUT = "left out"
-    """A harvest went on without an ALCARECO."""
-    OVERLAP = "overlap"
-    """A RAW file is in two ALCARECO or DAGs; it is used once."""
-    QUARANTINED = "quarantined"
-    """A node goes on without an input."""
-    STORAGE = "storage"
-    """Storage lists what nobody understands."""
-    BAD_FILE = "bad file"
-    """A RAW file cannot be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that is wrong, and what to type.
-
-    `command` is empty where nothing can be typed; `calibration` and `run` are None for what
-    concerns all campaigns; `since` is None if nobody knows; `path` is the RAW file that it is
-    about, which several calibrations may read.
-    """
-
-    kind: ProblemKind
-    text: str
-    command: str = ""
-    calibration: str | None = None
-    run: int | None = None
-    since: float | None = None
-    path: str | None = None
-
-
-def by_urgency(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Put problems in the order of their kinds, in which all views show them."""
-    rank = {kind: n for n, kind in enumerate(ProblemKind)}
-    return tuple(sorted(problems, key=lambda p: rank[p.kind]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +69,8 @@ class CampaignStatus:
     label. `left_out` are the ALCARECO that the last harvest found unusable, `overlaps` has why it
     left others out: a RAW file of theirs is in one that was used. `asked_at` is when a person last
     asked for it again.
+    `refused_uploads` are those of `failed_nodes` whose payload the service refused. While the
+    service is being asked for the last payload, `uploading` says so: its outcome is not known.
     `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
     held.
     """
@@ -165,6 +96,7 @@ class CampaignStatus:
     jobs: Mapping[str, int] = field(default_factory=dict)
     failed_nodes: tuple[str, ...] = ()
     failed_dags: tuple[str, ...] = ()
+    refused_uploads: tuple[str, ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -176,6 +108,7 @@ class CampaignStatus:
     last_upload_at: float | None = None
     last_outcome: UploadOutcome | None = None
     last_answer: str = ""
+    uploading: bool = False
     asked_at: float | None = None
 
     @property

@@ -26,7 +26,8 @@ from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState, DagState, FileState, UploadOutcome
 from condorloop.model.latency import BUCKETS, LatencyPoint
 from condorloop.model.lumi_fates import LumiState
-from condorloop.model.status import CampaignStatus, ProblemKind, Status
+from condorloop.model.problem import ProblemKind
+from condorloop.model.status import CampaignStatus, Status
 
 CYCLE_BUCKETS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Seconds that a cycle takes."""

@@ -16,20 +16,31 @@ from condorloop.config.loader import Config
 from condorloop.ledger.queries.uploads import RecentLatencies
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
+from condorloop.model.problem import by_urgency
 from condorloop.model.queue import HeldJob, QueuedDag, WaitingJob, WaitingScript
 from condorloop.model.service import Service
-from condorloop.model.status import (
-    CalibrationDestination,
-    CampaignStatus,
-    Status,
-    by_urgency,
-    jobs_in_queue,
-)
-from condorloop.monitoring import problems, status_page
+from condorloop.model.status import CalibrationDestination, CampaignStatus, Status, jobs_in_queue
+from condorloop.monitoring import status_page
 from condorloop.monitoring.caches import RecentSummaries
 from condorloop.monitoring.disk_watch import DiskWatch
 from condorloop.monitoring.log_tail import Decisions
 from condorloop.monitoring.notifications.announcer import Announcer
+from condorloop.monitoring.problems.campaigns import (
+    of_campaigns,
+    of_errors,
+    of_strangers,
+    of_unconfigured,
+)
+from condorloop.monitoring.problems.disk import of_disk
+from condorloop.monitoring.problems.holds import of_holds
+from condorloop.monitoring.problems.queue import (
+    of_late,
+    of_queue,
+    of_room,
+    of_scripts,
+    of_waiting,
+)
+from condorloop.monitoring.problems.services import of_configuration, of_listing, of_services
 from condorloop.monitoring.status_file import write
 from condorloop.monitoring.ticket_watch import TicketWatch
 from condorloop.policy.job_starts import waiting_since
@@ -143,22 +154,20 @@ class Publisher:
             services=services,
             problems=by_urgency(
                 (
-                    *problems.of_services(services),
-                    *problems.of_configuration(*seen.not_taken_up),
-                    *problems.of_errors(seen.errors),
-                    *problems.of_strangers(seen.strangers),
-                    *problems.of_unconfigured(campaigns, config.calibrations),
-                    *problems.of_late(campaigns, seen.dags, now),
-                    *problems.of_listing(seen.odd_lines),
-                    *problems.of_room(seen.put_off, config.site.pool.max_dags),
-                    *problems.of_queue(
-                        seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held
-                    ),
-                    *problems.of_waiting(seen.stuck, seen.dags),
-                    *problems.of_scripts(seen.late_scripts, now),
-                    *problems.of_campaigns(campaigns),
-                    *problems.of_holds(campaigns, self._ledger.campaigns.held_calibrations()),
-                    *problems.of_disk(self._disk.warning, seen.not_cleaned, seen.not_archived),
+                    *of_services(services),
+                    *of_configuration(*seen.not_taken_up),
+                    *of_errors(seen.errors),
+                    *of_strangers(seen.strangers),
+                    *of_unconfigured(campaigns, config.calibrations),
+                    *of_late(campaigns, seen.dags, now),
+                    *of_listing(seen.odd_lines),
+                    *of_room(seen.put_off, config.site.pool.max_dags),
+                    *of_queue(seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held),
+                    *of_waiting(seen.stuck, seen.dags),
+                    *of_scripts(seen.late_scripts, now),
+                    *of_campaigns(campaigns),
+                    *of_holds(campaigns, self._ledger.campaigns.held_calibrations()),
+                    *of_disk(self._disk.warning, seen.not_cleaned, seen.not_archived),
                     *self._tickets.problems,
                 )
             ),

@@ -26,10 +26,11 @@ def only(status: Status, calibrations: Collection[str]) -> Status:
         return status
     names = {None, *calibrations}
     campaigns = tuple(c for c in status.campaigns if c.calibration in names)
-    read = {None, *(path for campaign in campaigns for path in campaign.bad_files)}
     return replace(
         status,
-        problems=tuple(p for p in status.problems if p.calibration in names and p.path in read),
+        problems=tuple(
+            p for p in status.problems if not p.calibrations or names & set(p.calibrations)
+        ),
         campaigns=campaigns,
         decisions=tuple(d for d in status.decisions if d.calibration in names),
         latencies=tuple(p for p in status.latencies if p.calibration in names),

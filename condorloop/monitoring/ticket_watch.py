@@ -10,7 +10,7 @@ import shlex
 
 from condorloop.config import credentials
 from condorloop.config.loader import Config
-from condorloop.model.status import Problem, ProblemKind
+from condorloop.model.problem import Problem, ProblemKind
 from condorloop.services import kerberos
 from condorloop.services.kerberos import NoTicket, Ticket, why_not_needed
 from condorloop.text import duration
@@ -59,10 +59,12 @@ def _problem(
     kinit = f"KRB5CCNAME={shlex.quote(cache)} kinit" if cache else "kinit"
     if isinstance(ticket, NoTicket):
         # Without a cache of its own the loop may work by other means, as storage's answers tell.
-        return Problem(ProblemKind.TICKET, f"{whose}: none: {ticket}", kinit) if cache else None
+        none = f"{whose}: none: {ticket}"
+        return Problem(ProblemKind.TICKET, none, kinit, path=cache) if cache else None
     if not ticket.ends_soon(now):
         return None
     left = ticket.left(now)
     when = f"ends in {duration(left)}" if left > 0 else f"ended {duration(-left)} ago"
     command = f"{kinit} -R" if ticket.renewable(now) else kinit
-    return Problem(ProblemKind.TICKET, f"{whose} ({ticket.principal}) {when}", command)
+    text = f"{whose} ({ticket.principal}) {when}"
+    return Problem(ProblemKind.TICKET, text, command, path=cache or None)

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from condorloop.model.problem import ProblemKind
 from condorloop.model.queue import Obstacle
-from condorloop.model.status import ProblemKind
 from tests.faults.stories import ECAL, SPOT, Story
 from tests.loop import Loop
 from tests.pool.dags import Site, small_pool, tool, wait

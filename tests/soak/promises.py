@@ -18,8 +18,9 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
-from condorloop.model.status import CampaignStatus, ProblemKind
-from condorloop.monitoring.problems import of_campaigns
+from condorloop.model.problem import ProblemKind
+from condorloop.model.status import CampaignStatus
+from condorloop.monitoring.problems.campaigns import of_campaigns
 from condorloop.policy.planner import why_not_latch
 from condorloop.policy.window import AGAIN, LAST_CALL
 from condorloop.rundir.durable import read_json
@@ -225,10 +226,7 @@ class Promises:
         status = read_json(self._config.site.work_dir / "status.json")
         if status.get("time") == now:
             for name, at in failed.items():
-                told = [
-                    p for p in status["problems"] if p["text"].startswith(f"{name} does not answer")
-                ]
-                if at == now and not told:
+                if at == now and name not in {p["service"] for p in status["problems"]}:
                     raise Violation(f"{name} gave no answer, and status.json does not say so")
 
     def jobs_start(self, pool: SimulatedPool, weather: Weather) -> None:

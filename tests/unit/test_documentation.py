@@ -12,7 +12,7 @@ import pytest
 
 from condorloop.cli import json_schemas
 from condorloop.cli.main import cli
-from condorloop.model.status import ProblemKind
+from condorloop.model.problem import ProblemKind
 from tools import mkdocs_reference as reference
 
 TOP = Path(__file__).resolve().parents[2]

@@ -10,16 +10,9 @@ from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.latency import LatencyPoint
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.problem import Problem, ProblemKind, by_urgency
 from condorloop.model.service import Service
-from condorloop.model.status import (
-    CampaignStatus,
-    Decision,
-    LumiSets,
-    Problem,
-    ProblemKind,
-    Status,
-    by_urgency,
-)
+from condorloop.model.status import CampaignStatus, Decision, LumiSets, Status
 
 HOUR = 3600.0
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
+from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.service import Service
-from condorloop.model.status import CalibrationDestination, Decision, Problem, ProblemKind
+from condorloop.model.status import CalibrationDestination, Decision
 from tests.web import situations
 
 ODD = [

@@ -12,7 +12,7 @@ from itertools import groupby
 from rich.text import Text
 
 from condorloop.cli.views.terminal import age, text
-from condorloop.model.status import Problem
+from condorloop.model.problem import Problem
 
 FEW = 3
 """How many problems of one kind are shown of a campaign."""

@@ -20,8 +20,9 @@ from condorloop.cli.views.table import Column, FittingTable
 from condorloop.cli.views.terminal import clock, counts, duration, text
 from condorloop.history.campaign import DagStory, NodeState, NodeStory, PayloadStory, Story
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
-from condorloop.model.status import Problem, ProblemKind, by_urgency
-from condorloop.monitoring import problems
+from condorloop.model.problem import Problem, ProblemKind, by_urgency
+from condorloop.monitoring.problems.campaigns import of_campaigns
+from condorloop.monitoring.problems.commands import command
 from condorloop.text import size
 
 DAG_STYLES = {
@@ -55,7 +56,7 @@ NAMED = 6
 def story_view(story: Story, now: float, *, whole: bool = False) -> RenderableType:
     """Lay out a campaign's story; `whole` shortens no list."""
     most = 10**9 if whole else 3
-    told = by_urgency(problems.of_campaigns([story.campaign]))
+    told = by_urgency(of_campaigns([story.campaign]))
     found = (_without_itself(p, story) for p in told if p.kind is not ProblemKind.INCOMPLETE)
     return Group(
         *_head(story, now),
@@ -72,10 +73,12 @@ def story_view(story: Story, now: float, *, whole: bool = False) -> RenderableTy
 
 def _without_itself(problem: Problem, story: Story) -> Problem:
     """A problem as it is told where the campaign is clear, and not with the command that ran."""
-    run = story.campaign.run
-    said = problem.text.removeprefix(f"{story.campaign.key}: ").removeprefix(f"run {run}: ")
-    shown = problem.command.startswith("condorloop show ")
-    return replace(problem, text=said, command="" if shown else problem.command)
+    this = command("show", story.campaign.key)
+    return replace(
+        problem,
+        text=problem.bare_text,
+        command="" if problem.command == this else problem.command,
+    )
 
 
 def _head(story: Story, now: float) -> Iterator[Text]:

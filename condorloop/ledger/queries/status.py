@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.model.campaign import dag_label
-from condorloop.model.enums import ASKED, CampaignState, DagState, UploadOutcome
+from condorloop.model.enums import ASKED, CampaignState, DagState, NodeKind, UploadOutcome
 from condorloop.model.lumi_fates import FileFate, fates
 from condorloop.model.lumis import Lumis
-from condorloop.model.service import Service
+from condorloop.model.service import CONDITIONS, Service
 from condorloop.model.status import CampaignStatus, LumiSets
 from condorloop.rundir.layout import alcareco_name
 from condorloop.text import one_line
@@ -58,10 +58,10 @@ class StatusQueries:
         answered_at = good[0]["answered_at"] if good else None
         from_then = answered_at or since
         if not (first := self._db.rows(f"{answers} LIMIT 1", from_then, since, 1, ASKED)):
-            return Service("conditions", answered_at)
+            return Service(CONDITIONS, answered_at)
         [last] = self._db.rows(f"{answers} DESC LIMIT 1", from_then, since, 1, ASKED)
         error = one_line(last["answer"]) or "no reason given"
-        return Service("conditions", answered_at, error, first[0]["answered_at"])
+        return Service(CONDITIONS, answered_at, error, first[0]["answered_at"])
 
     def summary(self, campaign_id: int) -> CampaignStatus:
         """What people want to know of a campaign."""
@@ -104,7 +104,7 @@ class StatusQueries:
             row["id"],
         )
         nodes = self._db.rows(
-            "SELECT number, batch, name, node.state, exit_code, error, lacking"
+            "SELECT number, batch, name, kind, node.state, exit_code, error, lacking"
             " FROM node JOIN dag ON dag.id = dag_id WHERE dag.campaign_id = ?"
             " AND (node.state = 'failed' OR lacking <> '') ORDER BY number, name",
             row["id"],
@@ -117,6 +117,7 @@ class StatusQueries:
         )
         uploaded = [p for p in payloads if p["outcome"] == UploadOutcome.UPLOADED]
         answered = [p for p in payloads if p["outcome"]]
+        refused_in = {p["number"] for p in answered if p["outcome"] == UploadOutcome.REFUSED}
         harvests = [p for p in payloads if p["harvested_at"] is not None]
         last = max(harvests, key=lambda p: float(p["harvested_at"]), default=None)
         seen, in_payload = Lumis.parse(row["seen"]), Lumis.parse(row["in_payload"])
@@ -148,11 +149,17 @@ class StatusQueries:
             bad_files={b["path"]: _GONE if b["gone"] else b["error"] for b in bad},
             dags=dags,
             failed_nodes=tuple(map(_name, failed)),
+            refused_uploads=tuple(
+                _name(n)
+                for n in failed
+                if n["kind"] == NodeKind.UPLOAD and n["number"] in refused_in
+            ),
             failed_dags=tuple(dag_label(d["number"], d["batch"]) for d in without_result),
             uploads=len(uploaded),
             last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
             last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
             last_answer=answered[-1]["answer"] if answered else "",
+            uploading=bool(answered) and answered[-1]["answer"] == ASKED,
             quarantined=self._dags.quarantined(row["id"]),
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
             errors={_name(f): _why(f) for f in failed if f["error"]},

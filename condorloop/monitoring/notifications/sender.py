@@ -7,14 +7,15 @@ on its way in a thread of its own, and the loop looks for it in its next cycles.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from threading import Thread
 from typing import Protocol
 
 from condorloop.ledger.connection import LedgerError
-from condorloop.model.notification import Memory, Told
+from condorloop.model.notification import Told
 from condorloop.model.status import Status
+from condorloop.monitoring.notifications import keys
 from condorloop.monitoring.notifications.policy import Message, Wanted, due, noted, settled
 from condorloop.monitoring.notifications.transports import NotSent, Way
 from condorloop.runtime.deadline import within
@@ -30,9 +31,9 @@ class Remembers(Protocol):
     """What outlives the process; see `condorloop.ledger.notifications`."""
 
     def told(self, way: str) -> dict[str, Told]:
-        """What is remembered of a way."""
+        """What is remembered of a way, by the keys of its topics."""
 
-    def remember(self, way: str, memory: Memory) -> None:
+    def remember(self, way: str, memory: Mapping[str, Told]) -> None:
         """Remember this of a way."""
 
 
@@ -53,7 +54,8 @@ class Sender:
         self._way = way
         self._wanted = wanted
         self._remembers = remembers
-        self._memory = self._remembered = remembers.told(way.name)
+        self._remembered = remembers.told(way.name)
+        self._memory = keys.read(self._remembered)
         self._on_its_way: tuple[Message, Future[None]] | None = None
         self._error = ""
 
@@ -67,12 +69,12 @@ class Sender:
         self._arrive()
         if not self._on_its_way and (message := due(self._memory, status, self._wanted)):
             self._on_its_way = message, in_background(lambda: self._send(message), self._way.name)
-        if self._memory != self._remembered:
+        if (rows := keys.written(self._memory)) != self._remembered:
             try:
-                self._remembers.remember(self._way.name, self._memory)
+                self._remembers.remember(self._way.name, rows)
             except LedgerError:  # which the cycle tells; tried again in the next one
                 return
-            self._remembered = self._memory
+            self._remembered = rows
 
     def _arrive(self) -> None:
         if not self._on_its_way or not self._on_its_way[1].done():

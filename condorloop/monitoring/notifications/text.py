@@ -7,10 +7,10 @@ or call somebody's attention, is replaced by characters that look alike.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
+from condorloop.model.problem import Topic
 from condorloop.monitoring.notifications.policy import Item, Message
-from condorloop.text import one_line
+from condorloop.text import one_line, utc
 
 MOST = 10
 """Problems that each part of a message names; of others it says how many."""
@@ -37,7 +37,7 @@ def post(message: Message) -> str:
     for heading, items in _parts(message):
         lines += ["", f"{heading}:"]
         for item in _first(items):
-            since = f" since {_clock(item.since)}" if item.since is not None else ""
+            since = f" since {utc(item.since)}" if item.since is not None else ""
             lines.append(f"- {code(item.text)}{since}")
             lines += [f"    {code(item.command)}"] if item.command else []
         lines += _others(items)
@@ -50,7 +50,7 @@ def mail(message: Message) -> str:
     for heading, items in _parts(message):
         lines += ["", f"{heading}:", ""]
         for item in _first(items):
-            since = f" (since {_clock(item.since)})" if item.since is not None else ""
+            since = f" (since {utc(item.since)})" if item.since is not None else ""
             lines.append(f"- {one_line(item.text, 400)}{since}")
             lines += [f"      {one_line(item.command, 400)}"] if item.command else []
         lines += _others(items)
@@ -66,7 +66,7 @@ def code(text: str) -> str:
     return f"`{one_line(text, 400).translate(_HARMLESS).strip() or '?'}`"
 
 
-def _parts(message: Message) -> Iterator[tuple[str, Mapping[str, Item]]]:
+def _parts(message: Message) -> Iterator[tuple[str, Mapping[Topic, Item]]]:
     headings = {
         "New": message.new,
         "Still there": message.lasting,
@@ -76,17 +76,10 @@ def _parts(message: Message) -> Iterator[tuple[str, Mapping[str, Item]]]:
     return ((heading, items) for heading, items in headings.items() if items)
 
 
-def _first(items: Mapping[str, Item]) -> list[Item]:
+def _first(items: Mapping[Topic, Item]) -> list[Item]:
     return list(items.values())[:MOST]
 
 
-def _others(items: Mapping[str, Item]) -> list[str]:
+def _others(items: Mapping[Topic, Item]) -> list[str]:
     more = len(items) - MOST
     return [f"- and {more} more: condorloop status"] if more > 0 else []
-
-
-def _clock(seconds: float) -> str:
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
-    except (ValueError, OverflowError, OSError):
-        return "?"

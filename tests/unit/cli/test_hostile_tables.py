@@ -8,8 +8,8 @@ from rich.console import Console
 from condorloop.cli.views.configuration import print_config
 from condorloop.cli.views.status import status_view
 from condorloop.cli.views.watch import WatchView
+from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.service import Service
-from condorloop.model.status import Problem, ProblemKind
 from tests.unit.examples import START, campaign_status, config, loop_status
 from tests.unit.hostile import SPECIMENS
 

@@ -20,15 +20,8 @@ from condorloop.cli.views.watch import ScreenSize, WatchView, room
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import Lumis
-from condorloop.model.status import (
-    CampaignStatus,
-    Decision,
-    LumiSets,
-    Problem,
-    ProblemKind,
-    Status,
-    by_urgency,
-)
+from condorloop.model.problem import Problem, ProblemKind, by_urgency
+from condorloop.model.status import CampaignStatus, Decision, LumiSets, Status
 from condorloop.monitoring.status_file import write
 from tests.unit.examples import START, TOP, site_file
 

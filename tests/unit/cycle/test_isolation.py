@@ -4,7 +4,7 @@ import pytest
 
 from condorloop.cycle.isolation import Isolation
 from condorloop.ledger.store import LedgerError
-from condorloop.monitoring.problems import of_errors
+from condorloop.monitoring.problems.campaigns import of_errors
 from tests.unit.examples import KEY
 
 

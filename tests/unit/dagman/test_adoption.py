@@ -15,8 +15,8 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import DagState
 from condorloop.model.lumis import Lumis
+from condorloop.model.problem import ProblemKind
 from condorloop.model.queue import Queued, QueuedDag
-from condorloop.model.status import ProblemKind
 from condorloop.node.manifest import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs

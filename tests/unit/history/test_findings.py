@@ -13,9 +13,9 @@ from condorloop.history.log_excerpt import with_log
 from condorloop.history.reader import tell
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.store import Ledger
+from condorloop.model.problem import ProblemKind
 from condorloop.model.queue import HELD_BY_PERSON, HeldJob, QueuedDag
-from condorloop.model.status import ProblemKind
-from condorloop.monitoring import problems
+from condorloop.monitoring.problems.campaigns import of_campaigns
 from condorloop.rundir.layout import dag_file, run_dir
 from tests.unit.examples import KEY, START
 from tests.unit.story_example import written
@@ -63,7 +63,7 @@ def test_a_dag_that_ended_without_a_failed_node_is_found_with_what_dagman_said(e
 def test_it_is_a_problem_of_its_campaign(ended):
     _, summary = ended
     assert summary.failed_dags == ("b002",)
-    [problem] = [p for p in problems.of_campaigns([summary]) if "b002 failed" in p.text]
+    [problem] = [p for p in of_campaigns([summary]) if p.dag == "b002"]
     assert problem.kind is ProblemKind.FAILED
     analyze = f"condorloop analyze {KEY.run} -c {KEY.calibration} --node b002"
     assert problem.command == analyze

@@ -17,8 +17,8 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.latency import BUCKETS, LatencyPoint, RunTimes, Upload, counted, latency_point
 from condorloop.model.lumis import Lumis
+from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.service import Service
-from condorloop.model.status import Problem, ProblemKind
 from condorloop.monitoring import status_file
 from condorloop.monitoring.metrics import Latencies, Metrics
 from condorloop.monitoring.metrics_export import Endpoint, Textfile

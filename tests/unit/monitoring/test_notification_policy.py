@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from condorloop.config.site import MessagesSite
 from condorloop.model.notification import Told
+from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.service import Service
-from condorloop.model.status import Problem, ProblemKind
-from condorloop.monitoring.notifications.policy import Wanted, about, due, noted, settled
+from condorloop.monitoring.notifications.policy import Wanted, due, noted, settled
 from condorloop.monitoring.notifications.text import code, mail, post, title
 from tests.unit.examples import START, campaign_status, loop_status
 
 WANTED = Wanted(300.0, 4 * 3600.0, MessagesSite.model_fields["kinds"].default)
-OMS = Problem(ProblemKind.SERVICE, "OMS does not answer: refused", "condorloop doctor")
+OMS = Problem(
+    ProblemKind.SERVICE, "OMS does not answer: refused", "condorloop doctor", service="OMS"
+)
 DISK = Problem(ProblemKind.DISK, "the disk is nearly full: 3 GB free", "condorloop cleanup")
 FAILED = Problem(
     ProblemKind.FAILED,
@@ -124,7 +126,7 @@ def test_a_message_that_did_not_arrive_is_not_lost(story, data):
     for _ in range(2):
         now += WANTED.after
         told.cycle(POOL, now)
-    assert {about(p) for p in POOL} == {a for a, t in told.memory.items() if t.told_at is not None}
+    assert {p.topic for p in POOL} == {a for a, t in told.memory.items() if t.told_at is not None}
 
 
 def test_problems_that_last_come_in_one_message_with_what_to_type():

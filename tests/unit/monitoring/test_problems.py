@@ -1,11 +1,19 @@
 """What is wrong is named, once, with the command that helps."""
 
 from condorloop.model.campaign import CampaignKey
-from condorloop.model.enums import ASKED, CampaignState, UploadOutcome
+from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.problem import ProblemKind, by_urgency
 from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob, WaitingScript
 from condorloop.model.service import Service
-from condorloop.model.status import ProblemKind, by_urgency
-from condorloop.monitoring import problems
+from condorloop.monitoring.problems.campaigns import (
+    of_campaigns,
+    of_strangers,
+    of_unconfigured,
+)
+from condorloop.monitoring.problems.disk import of_disk
+from condorloop.monitoring.problems.holds import of_holds
+from condorloop.monitoring.problems.queue import of_late, of_queue, of_scripts, of_waiting
+from condorloop.monitoring.problems.services import of_configuration, of_services
 from tests.unit.examples import KEY, START, campaign_status
 
 SPOT = CampaignKey("BeamSpot", 398600)
@@ -19,14 +27,14 @@ def told(found):
 def test_an_outage_is_named_since_when_it_lasts():
     service = Service("OMS")
     service.failed("refused", START)
-    [problem] = problems.of_services([service, Service("EOS")])
+    [problem] = of_services([service, Service("EOS")])
     assert (problem.text, problem.since) == ("OMS does not answer: refused", START)
 
 
 def test_a_campaign_whose_calibration_is_not_configured_is_named_until_it_is_closed():
     unknown = campaign_status(calibration="Forgotten")
     closed = campaign_status(calibration="Forgotten", state=CampaignState.INCOMPLETE)
-    named = told(problems.of_unconfigured([campaign_status(), unknown, closed], {KEY.calibration}))
+    named = told(of_unconfigured([campaign_status(), unknown, closed], {KEY.calibration}))
     [(kind, text, command)] = named
     assert (kind, command) == (ProblemKind.CAMPAIGN, "condorloop validate")
     assert text.startswith("Forgotten run398600: Forgotten is not configured")
@@ -36,8 +44,8 @@ def test_what_a_campaign_waits_for_after_its_window_is_named():
     waits = QueuedDag("x", KEY, 4, 17, None, {"JobsIdle": 5}, batch=3)
     other = QueuedDag("y", SPOT, 4, 18, None, {"JobsIdle": 5}, batch=3)
     campaign = campaign_status(state=CampaignState.CLOSING)
-    assert told(problems.of_late([campaign], [waits, other], campaign.window_ends - 1)) == []
-    assert told(problems.of_late([campaign], [waits, other], campaign.window_ends)) == [
+    assert told(of_late([campaign], [waits, other], campaign.window_ends - 1)) == []
+    assert told(of_late([campaign], [waits, other], campaign.window_ends)) == [
         (
             ProblemKind.LATE,
             f"{KEY}: its window is over since 2026-09-21 22:13 UTC, and b003 waits: 5 idle jobs",
@@ -48,7 +56,7 @@ def test_what_a_campaign_waits_for_after_its_window_is_named():
 
 def test_a_dag_that_the_schedd_refuses_is_named_whatever_else_it_takes():
     campaign = campaign_status(refused={"b003": "bad attribute"})
-    [problem] = problems.of_campaigns([campaign])
+    [problem] = of_campaigns([campaign])
     assert problem.kind is ProblemKind.REFUSED
     assert problem.text.endswith(
         "b003 is not taken by the schedd, which takes others: bad attribute"
@@ -56,10 +64,10 @@ def test_a_dag_that_the_schedd_refuses_is_named_whatever_else_it_takes():
 
 
 def test_a_configuration_that_is_not_taken_up_is_named_since_when():
-    [problem] = problems.of_configuration("BeamSpot.yaml: retention: 3: a time", START)
+    [problem] = of_configuration("BeamSpot.yaml: retention: 3: a time", START)
     assert problem.text.startswith("configuration is not taken up: BeamSpot.yaml: retention")
     assert (problem.command, problem.since) == ("condorloop validate", START)
-    assert not list(problems.of_configuration("", None))
+    assert not list(of_configuration("", None))
 
 
 def test_what_is_urgent_comes_before_what_is_lost_already():
@@ -69,7 +77,7 @@ def test_what_is_urgent_comes_before_what_is_lost_already():
     )
     service = Service("OMS")
     service.failed("refused", START)
-    found = [*problems.of_campaigns([campaign]), *problems.of_services([service])]
+    found = [*of_campaigns([campaign]), *of_services([service])]
     kinds = [p.kind for p in by_urgency(found)]
     assert kinds[:3] == [ProblemKind.SERVICE, ProblemKind.UPLOAD, ProblemKind.FAILED]
     assert kinds[3:] == [ProblemKind.BAD_FILE] * 30
@@ -77,7 +85,7 @@ def test_what_is_urgent_comes_before_what_is_lost_already():
 
 def test_a_held_dag_is_named_as_condor_q_names_it():
     held = QueuedDag("x", SPOT, 4, 17, "via condor_hold", {}, hold_code=1, batch=3)
-    assert told(problems.of_queue([held], [], 0)) == [
+    assert told(of_queue([held], [], 0)) == [
         (
             ProblemKind.HELD,
             "BeamSpot run398600: b003 (job 17) is held: via condor_hold",
@@ -89,7 +97,7 @@ def test_a_held_dag_is_named_as_condor_q_names_it():
 def test_a_held_job_is_named_once_with_its_node():
     dag = QueuedDag("x", SPOT, 4, 17, None, {"JobsHeld": 1}, batch=3)
     job = HeldJob("x", "RECO_0001", "18.0", 47, 0, "ran too long", START)
-    assert told(problems.of_queue([dag], [job], 0)) == [
+    assert told(of_queue([dag], [job], 0)) == [
         (
             ProblemKind.HELD,
             "BeamSpot run398600: b003 RECO_0001 (job 18.0) is held: ran too long",
@@ -102,7 +110,7 @@ def test_a_script_that_is_kept_from_its_work_is_named_with_its_words():
     dag = QueuedDag("x", SPOT, 4, 17, None, {}, batch=3)
     full = WaitingScript(dag, "RECO_0001", "POST", START, "No space left on device")
     silent = WaitingScript(dag, "HARVEST", "PRE", START)
-    found = [*problems.of_scripts([full, silent], START + 14 * 60 + 1)]
+    found = [*of_scripts([full, silent], START + 14 * 60 + 1)]
     late = "script cannot do its work for 14 minutes"
     assert told(found) == [
         (
@@ -126,24 +134,24 @@ def test_what_a_person_held_with_a_whole_campaign_is_no_problem():
     dag = QueuedDag("x", SPOT, 4, 17, ON_REQUEST, {"JobsHeld": 2}, hold_code=1, batch=3)
     job = HeldJob("x", "RECO_0001", "18.0", 1, 0, ON_REQUEST, START)
     hangs = HeldJob("x", "RECO_0002", "19.0", 47, 0, "ran too long", START)
-    assert told(problems.of_queue([dag], [job], 0, held_campaigns={SPOT})) == []
-    [problem] = problems.of_queue([dag], [job, hangs], 0, held_campaigns={SPOT})
+    assert told(of_queue([dag], [job], 0, held_campaigns={SPOT})) == []
+    [problem] = of_queue([dag], [job, hangs], 0, held_campaigns={SPOT})
     assert "RECO_0002 (job 19.0) is held: ran too long" in problem.text
 
 
 def test_a_campaign_that_a_person_holds_is_named_so_that_its_window_does_not_pass_unseen():
     held = campaign_status(held_by="alice@node", held_at=START)
-    [problem] = problems.of_holds([held, campaign_status()], {})
+    [problem] = of_holds([held, campaign_status()], {})
     assert problem.kind is ProblemKind.HELD
     assert "held by alice@node since 2026-09-21 14:13 UTC; its window ends" in problem.text
     assert (problem.command, problem.since) == (f"condorloop release {KEY.run} {OURS}", START)
     closed = campaign_status(held_by="alice@node", state=CampaignState.INCOMPLETE)
-    assert not list(problems.of_holds([closed], {}))
+    assert not list(of_holds([closed], {}))
 
 
 def test_a_calibration_that_is_held_is_named_once():
     both = [campaign_status(run=run, held_by="alice@node") for run in (398600, 398601)]
-    [problem] = problems.of_holds(both, {KEY.calibration: ("alice@node", START)})
+    [problem] = of_holds(both, {KEY.calibration: ("alice@node", START)})
     assert problem.command == f"condorloop release {OURS}"
     assert problem.calibration == KEY.calibration
 
@@ -151,35 +159,35 @@ def test_a_calibration_that_is_held_is_named_once():
 def test_what_a_person_held_alone_is_named_so_that_it_is_not_forgotten():
     dag = QueuedDag("x", SPOT, 4, 17, None, {"JobsHeld": 2}, batch=3)
     jobs = [HeldJob("x", f"RECO_000{i}", f"{i}.0", 1, 0, ON_REQUEST, START) for i in (1, 2)]
-    assert [p.command for p in problems.of_queue([dag], jobs, 0)] == [
+    assert [p.command for p in of_queue([dag], jobs, 0)] == [
         f"condorloop release 398600 -c BeamSpot --node b003/RECO_000{i}" for i in (1, 2)
     ]
 
 
 def test_an_abandoned_campaign_has_no_problem():
     given_up = campaign_status(state=CampaignState.ABANDONED, removed={"b000": "alice@node"})
-    assert not list(problems.of_campaigns([given_up]))
+    assert not list(of_campaigns([given_up]))
 
 
 def test_a_disk_that_gets_full_is_named_with_what_shows_what_can_go():
-    [full, stuck] = problems.of_disk("the disk is nearly full", {SPOT: "/x: it is a link"})
+    [full, stuck] = of_disk("the disk is nearly full", {SPOT: "/x: it is a link"})
     assert (full.kind, full.command) == (ProblemKind.DISK, "condorloop cleanup --dry-run")
     assert stuck.text == "BeamSpot run398600: cannot be cleaned up: /x: it is a link"
-    [grows] = problems.of_disk("", {}, "/x/condorloop-2026.db: disk I/O error")
+    [grows] = of_disk("", {}, "/x/condorloop-2026.db: disk I/O error")
     assert "condorloop-2026.db: disk I/O error" in grows.text
-    assert not list(problems.of_disk("", {}))
+    assert not list(of_disk("", {}))
 
 
 def test_held_jobs_that_the_schedd_did_not_name_are_counted():
     dag = QueuedDag("x", SPOT, 4, 17, None, {"JobsHeld": 2}, batch=3)
-    [problem] = problems.of_queue([dag], [], 0)
+    [problem] = of_queue([dag], [], 0)
     assert problem.text == "BeamSpot run398600: b003 has 2 held jobs"
 
 
 def test_a_bad_file_of_a_shared_stream_is_named_once():
     bad = {"/eos/cms/x.root": "edmFileUtil, exit 1: broken"}
     both = (campaign_status(bad_files=bad), campaign_status(calibration="BeamSpot", bad_files=bad))
-    assert told(problems.of_campaigns(both)) == [
+    assert told(of_campaigns(both)) == [
         (
             ProblemKind.BAD_FILE,
             "run 398600: bad file x.root: edmFileUtil, exit 1: broken",
@@ -192,7 +200,7 @@ def test_a_failed_node_is_named_with_its_error_and_the_command_that_explains_it(
     campaign = campaign_status(
         failed_nodes=("b001 RECO_0002",), errors={"b001 RECO_0002": "exit 84: no such file"}
     )
-    assert told(problems.of_campaigns([campaign])) == [
+    assert told(of_campaigns([campaign])) == [
         (
             ProblemKind.FAILED,
             f"{KEY}: b001 RECO_0002 failed: exit 84: no such file",
@@ -202,8 +210,8 @@ def test_a_failed_node_is_named_with_its_error_and_the_command_that_explains_it(
 
 
 def test_an_upload_that_is_under_way_is_no_problem():
-    campaign = campaign_status(last_outcome=UploadOutcome.NO_ANSWER, last_answer=ASKED)
-    assert list(problems.of_campaigns([campaign])) == []
+    campaign = campaign_status(last_outcome=UploadOutcome.NO_ANSWER, uploading=True)
+    assert list(of_campaigns([campaign])) == []
 
 
 def test_a_refused_upload_and_an_incomplete_campaign_are_named():
@@ -212,11 +220,12 @@ def test_a_refused_upload_and_an_incomplete_campaign_are_named():
         reason="20 of 40 LS missing (21-40)",
         failed_nodes=("b002 UPLOAD", "b003 UPLOAD", "b003 RECO_0000"),
         errors={"b002 UPLOAD": "exit 66: refused: too late", "b003 UPLOAD": "exit 253"},
+        refused_uploads=("b002 UPLOAD",),
         last_outcome=UploadOutcome.REFUSED,
         last_answer="too late",
     )
     show, analyze = (f"condorloop {verb} {KEY.run} {OURS}" for verb in ("show", "analyze"))
-    assert told(problems.of_campaigns([campaign])) == [
+    assert told(of_campaigns([campaign])) == [
         (ProblemKind.INCOMPLETE, f"{KEY}: incomplete: 20 of 40 LS missing (21-40)", show),
         (
             ProblemKind.FAILED,
@@ -229,32 +238,32 @@ def test_a_refused_upload_and_an_incomplete_campaign_are_named():
 
 
 def test_an_alcareco_that_a_harvest_left_out_is_named():
-    [problem] = problems.of_campaigns([campaign_status(left_out=("apJob007",))])
+    [problem] = of_campaigns([campaign_status(left_out=("apJob007",))])
     assert problem.text.startswith(f"{KEY}: apJob007 was left out of the harvest")
 
 
 def test_an_alcareco_that_overlaps_with_another_one_is_named_with_the_reason():
     why = "RAW file f0001.root (LS 1-5) is in apJob003, used instead"
-    [problem] = problems.of_campaigns([campaign_status(overlaps={"apJob000": why})])
+    [problem] = of_campaigns([campaign_status(overlaps={"apJob000": why})])
     assert problem.kind is ProblemKind.OVERLAP
     assert problem.text == f"{KEY}: apJob000 was left out of the harvest: {why}"
     assert problem.command == f"condorloop show {KEY.run} {OURS}"
 
 
 def test_a_directory_that_is_not_adopted_is_named():
-    [problem] = problems.of_strangers({KEY: ("dag001",)})
+    [problem] = of_strangers({KEY: ("dag001",)})
     assert problem.kind is ProblemKind.OVERLAP
     assert problem.text.startswith(f"{KEY}: dag001 is not adopted: ")
 
 
 def test_a_name_with_blanks_is_quoted_in_the_command_to_type():
     bad = {"/eos/cms/a b$(reboot).root": "broken"}
-    [problem] = problems.of_campaigns([campaign_status(bad_files=bad)])
+    [problem] = of_campaigns([campaign_status(bad_files=bad)])
     assert problem.command == "condorloop find 'a b$(reboot).root'"
 
 
 def test_a_campaign_that_is_well_has_no_problem():
-    assert not list(problems.of_campaigns([campaign_status()]))
+    assert not list(of_campaigns([campaign_status()]))
 
 
 def waits(obstacle, words, key=KEY, node="RECO_0000", since=START):
@@ -270,7 +279,7 @@ def test_jobs_that_do_not_start_are_told_once_for_all_calibrations_that_it_conce
         waits(Obstacle.NO_MACHINE, NO_MACHINE, key, node, START + n)
         for n, (key, node) in enumerate([(SPOT, "RECO_0001"), (KEY, "ALCA_0000"), (KEY, "HARVEST")])
     ]
-    [problem] = problems.of_waiting(stuck, dags)
+    [problem] = of_waiting(stuck, dags)
     names = "BeamSpot, EcalPedestals"
     assert problem.text == f"{names}: jobs do not start, 10 jobs wait: {NO_MACHINE}"
     assert (problem.kind, problem.command) == (ProblemKind.WAITING, "condor_status")
@@ -280,7 +289,7 @@ def test_jobs_that_do_not_start_are_told_once_for_all_calibrations_that_it_conce
 def test_jobs_that_no_machine_can_run_are_told_with_what_explains_them():
     large = "nothing in the pool is large enough: it asks for 64000 MB memory"
     dags = [QueuedDag("x", SPOT, 4, 17, None, {"JobsIdle": 1})]
-    [problem] = problems.of_waiting([waits(Obstacle.NO_MATCH, large, SPOT, "HARVEST")], dags)
+    [problem] = of_waiting([waits(Obstacle.NO_MATCH, large, SPOT, "HARVEST")], dags)
     assert problem.text == f"BeamSpot: HARVEST jobs do not start, 1 job waits: {large}"
     assert problem.command == "condorloop analyze 398600 -c BeamSpot"
     assert problem.calibration == "BeamSpot"
@@ -288,5 +297,5 @@ def test_jobs_that_no_machine_can_run_are_told_with_what_explains_them():
 
 def test_for_each_obstacle_there_is_something_to_type():
     for obstacle in Obstacle:
-        [problem] = problems.of_waiting([waits(obstacle, "words")], [])
+        [problem] = of_waiting([waits(obstacle, "words")], [])
         assert problem.command

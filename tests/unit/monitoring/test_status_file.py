@@ -12,16 +12,10 @@ from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
-from condorloop.model.status import (
-    CalibrationDestination,
-    Decision,
-    LumiSets,
-    Problem,
-    ProblemKind,
-    jobs_in_queue,
-)
+from condorloop.model.status import CalibrationDestination, Decision, LumiSets, jobs_in_queue
 from condorloop.monitoring.status_file import StatusError, json_schema, only, read, to_json, write
 from tests.unit.examples import START, campaign_status, loop_status
 
@@ -84,7 +78,11 @@ def test_a_choice_of_calibrations_has_only_their_decisions_and_their_streams_bad
         campaign_status(bad_files={ecal: "broken"}),
         campaign_status(calibration="BeamSpot", bad_files={spot: "broken"}),
     )
-    bad = tuple(Problem(ProblemKind.BAD_FILE, p, run=398600, path=p) for p in (ecal, spot))
+    readers = {ecal: "EcalPedestals", spot: "BeamSpot"}
+    bad = tuple(
+        Problem(ProblemKind.BAD_FILE, p, run=398600, path=p, calibrations=(name,))
+        for p, name in readers.items()
+    )
     lines = tuple(
         Decision(START, "info", "a line", name) for name in ("EcalPedestals", "BeamSpot", None)
     )

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.model.status import Problem, ProblemKind
+from condorloop.model.problem import Problem, ProblemKind
 from condorloop.monitoring import status_page
 from condorloop.monitoring.status_file import to_json
 from condorloop.text import plain

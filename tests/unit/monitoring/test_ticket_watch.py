@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from condorloop.config import credentials
-from condorloop.model.status import ProblemKind
+from condorloop.model.problem import ProblemKind
 from condorloop.monitoring.ticket_watch import EVERY, TicketWatch
 from condorloop.services import kerberos
 from condorloop.services.kerberos import NoTicket, Ticket

@@ -13,7 +13,7 @@ import pytest
 from condorloop.config.site import MailSite
 from condorloop.ledger.store import Ledger, LedgerError
 from condorloop.model.notification import Told
-from condorloop.model.status import Problem, ProblemKind
+from condorloop.model.problem import Problem, ProblemKind
 from condorloop.monitoring.notifications import sender
 from condorloop.monitoring.notifications.policy import Item, Message, Wanted
 from condorloop.monitoring.notifications.sender import Sender
@@ -21,11 +21,16 @@ from condorloop.monitoring.notifications.transports import Mail, NotSent, Webhoo
 from tests.unit.examples import START, campaign_status, loop_status
 
 SECRET = "xgi6bd9k1tdqz8o4"
-OMS = Problem(ProblemKind.SERVICE, "OMS does not answer: <!channel> `@all", "condorloop doctor")
+OMS = Problem(
+    ProblemKind.SERVICE,
+    "OMS does not answer: <!channel> `@all",
+    "condorloop doctor",
+    service="OMS",
+)
 MESSAGE = Message(
     site="here",
     time=START,
-    new={"service|||OMS": Item(OMS.text, OMS.command, START)},
+    new={OMS.topic: Item(OMS.text, OMS.command, START)},
     lasting={},
     over={},
     left={},

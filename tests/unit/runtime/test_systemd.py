@@ -12,8 +12,9 @@ import pytest
 from condorloop.config.loader import ConfigError, Mistake
 from condorloop.cycle.ports import Ports
 from condorloop.ledger.store import Ledger
+from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.queue import Queued
-from condorloop.model.status import Problem, ProblemKind, Status
+from condorloop.model.status import Status
 from condorloop.runtime.systemd import SystemdNotifier, summary
 from condorloop.services.oms import OmsUnavailable
 from condorloop.submitter import build_submitter

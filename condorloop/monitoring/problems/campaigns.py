@@ -1,0 +1,176 @@
+"""Problems of campaigns: what failed, was refused, removed or left out of them; pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.problem import Problem, ProblemKind
+from condorloop.model.service import CONDITIONS
+from condorloop.model.status import CampaignStatus
+from condorloop.monitoring.problems.commands import DOCTOR, command
+
+
+def of_errors(errors: Mapping[CampaignKey, str]) -> Iterator[Problem]:
+    """Name the campaigns that cannot go on."""
+    for key, error in errors.items():
+        yield Problem.of_campaign(ProblemKind.CAMPAIGN, key, f"cannot go on: {error}", DOCTOR)
+
+
+def of_strangers(strangers: Mapping[CampaignKey, tuple[str, ...]]) -> Iterator[Problem]:
+    """Name the directories of DAGs that the ledger does not know, and did not adopt."""
+    for key, names in strangers.items():
+        for name in names:
+            text = f"{name} is not adopted: the ledger has other DAGs for its RAW files"
+            show = command("show", key)
+            yield Problem.of_campaign(ProblemKind.OVERLAP, key, text, show, directory=name)
+
+
+def of_unconfigured(
+    campaigns: Iterable[CampaignStatus], configured: Collection[str]
+) -> Iterator[Problem]:
+    """Name the open campaigns of calibrations that are not configured any more."""
+    for campaign in campaigns:
+        if campaign.state.open and campaign.calibration not in configured:
+            text = f"{campaign.calibration} is not configured: nothing is begun for this campaign"
+            text += ", which is closed when its window ends"
+            validate = "condorloop validate"
+            yield Problem.of_campaign(ProblemKind.CAMPAIGN, campaign.key, text, validate)
+
+
+def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
+    """Name what is wrong with campaigns; a bad file of a shared stream once."""
+    all_of_them = tuple(campaigns)
+    yield from _bad_files(all_of_them)
+    for campaign in all_of_them:
+        if campaign.state is not CampaignState.ABANDONED:
+            for find in _OF_ONE:
+                yield from find(campaign)
+
+
+def _bad_files(campaigns: Collection[CampaignStatus]) -> Iterator[Problem]:
+    found: dict[str, tuple[int, str, list[str]]] = {}
+    for campaign in campaigns:
+        for path, why in campaign.bad_files.items():
+            _, _, readers = found.get(path, (0, "", []))
+            found[path] = campaign.run, why, [*readers, campaign.calibration]
+    for path, (run, why, readers) in found.items():
+        name = path.rpartition("/")[2]
+        bare_text = f"bad file {name}: {why}"
+        yield Problem(
+            ProblemKind.BAD_FILE,
+            f"run {run}: {bare_text}",
+            f"condorloop find {shlex.quote(name)}",
+            run=run,
+            path=path,
+            bare_text=bare_text,
+            calibrations=tuple(sorted(set(readers))),
+        )
+
+
+def _closed_without_all(campaign: CampaignStatus) -> Iterator[Problem]:
+    if campaign.state in (CampaignState.INCOMPLETE, CampaignState.EXPIRED):
+        text = f"{campaign.state}: {campaign.reason}"
+        show, since = command("show", campaign.key), campaign.state_since
+        yield Problem.of_campaign(ProblemKind.INCOMPLETE, campaign.key, text, show, since=since)
+
+
+def _failed_nodes(campaign: CampaignStatus) -> Iterator[Problem]:
+    """A refused payload is told once for its campaign, not by its nodes."""
+    refused = campaign.last_outcome is UploadOutcome.REFUSED
+    for name in campaign.failed_nodes:
+        if refused and name in campaign.refused_uploads:
+            continue
+        error = campaign.errors.get(name)
+        text = f"{name} failed" + (f": {error}" if error else "")
+        yield _of_node(ProblemKind.FAILED, campaign.key, name, text)
+
+
+def _failed_dags(campaign: CampaignStatus) -> Iterator[Problem]:
+    for dag in campaign.failed_dags:
+        text = f"{dag} failed: DAGMan ended without a result"
+        analyze = command("analyze", campaign.key, dag)
+        yield Problem.of_campaign(ProblemKind.FAILED, campaign.key, text, analyze, dag=dag)
+
+
+def _removed(campaign: CampaignStatus) -> Iterator[Problem]:
+    for dag, who in campaign.removed.items():
+        text, resubmit = f"{dag} was removed by {who}", command("resubmit", campaign.key, dag)
+        yield Problem.of_campaign(
+            ProblemKind.REMOVED, campaign.key, text, resubmit, dag=dag, person=who
+        )
+
+
+def _refused(campaign: CampaignStatus) -> Iterator[Problem]:
+    for dag, why in campaign.refused.items():
+        text = f"{dag} is not taken by the schedd, which takes others: {why}"
+        analyze = command("analyze", campaign.key, dag)
+        yield Problem.of_campaign(ProblemKind.REFUSED, campaign.key, text, analyze, dag=dag)
+
+
+def _quarantined(campaign: CampaignStatus) -> Iterator[Problem]:
+    for path in campaign.quarantined:
+        text = f"{path.rpartition('/')[2]} is quarantined: it kept failing"
+        again = f"{command('resubmit', campaign.key)} --all"
+        yield Problem.of_campaign(ProblemKind.QUARANTINED, campaign.key, text, again, path=path)
+
+
+def _left_out(campaign: CampaignStatus) -> Iterator[Problem]:
+    for name in campaign.left_out:
+        text = f"{name} was left out of the harvest: it cannot be used"
+        again = f"{command('resubmit', campaign.key)} --all"
+        yield Problem.of_campaign(ProblemKind.LEFT_OUT, campaign.key, text, again, directory=name)
+
+
+def _overlaps(campaign: CampaignStatus) -> Iterator[Problem]:
+    for name, why in campaign.overlaps.items():
+        text = f"{name} was left out of the harvest: {why}"
+        show = command("show", campaign.key)
+        yield Problem.of_campaign(ProblemKind.OVERLAP, campaign.key, text, show, directory=name)
+
+
+def _lacking(campaign: CampaignStatus) -> Iterator[Problem]:
+    for name, lumis in campaign.lacking.items():
+        text = f"{name} did not read LS {lumis} of its input"
+        yield _of_node(ProblemKind.LACKING, campaign.key, name, text)
+
+
+def _upload(campaign: CampaignStatus) -> Iterator[Problem]:
+    outcome = campaign.last_outcome
+    if outcome not in _NOT_UPLOADED or campaign.uploading:
+        return
+    silent = outcome is UploadOutcome.NO_ANSWER
+    yield Problem.of_campaign(
+        ProblemKind.UPLOAD,
+        campaign.key,
+        f"upload {outcome}: {campaign.last_answer}",
+        DOCTOR if silent else command("analyze", campaign.key),
+        service=CONDITIONS if silent else None,
+        outcome=outcome,
+    )
+
+
+_NOT_UPLOADED = (UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
+
+_OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
+    _closed_without_all,
+    _failed_nodes,
+    _failed_dags,
+    _removed,
+    _refused,
+    _quarantined,
+    _left_out,
+    _overlaps,
+    _lacking,
+    _upload,
+)
+"""What can be wrong with one campaign."""
+
+
+def _of_node(kind: ProblemKind, key: CampaignKey, name: str, text: str) -> Problem:
+    """Make one of a node, which a campaign's status names by its DAG's label and its own name."""
+    dag, node = name.split(" ", 1)
+    analyze = command("analyze", key, dag, node)
+    return Problem.of_campaign(kind, key, text, analyze, dag=dag, node=node)

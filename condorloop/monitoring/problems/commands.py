@@ -1,0 +1,21 @@
+"""What is typed about a problem."""
+
+from __future__ import annotations
+
+import shlex
+
+from condorloop.model.campaign import CampaignKey
+
+DOCTOR = "condorloop doctor"
+"""Looks at all that the loop depends on."""
+
+
+def command(verb: str, key: CampaignKey, dag: str | None = None, node: str | None = None) -> str:
+    """Write a command about a campaign, a DAG of it, or a node of that.
+
+    >>> command("analyze", CampaignKey("BeamSpot", 398600), "b003", "RECO_0001")
+    'condorloop analyze 398600 -c BeamSpot --node b003/RECO_0001'
+    """
+    name = "/".join(filter(None, [dag, node]))
+    what = f" --node {shlex.quote(name)}" if name else ""
+    return f"condorloop {verb} {key.run} -c {shlex.quote(key.calibration)}{what}"

@@ -1,0 +1,188 @@
+"""Problems of the queue: what is on hold, does not start, or does not end; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.problem import Problem, ProblemKind
+from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob, WaitingScript
+from condorloop.model.status import CampaignStatus
+from condorloop.monitoring.problems.commands import DOCTOR, command
+from condorloop.text import plural, utc
+
+
+def of_queue(
+    dags: Iterable[QueuedDag],
+    held_jobs: Iterable[HeldJob],
+    idle_dags: int,
+    held_campaigns: Collection[CampaignKey] = (),
+) -> Iterator[Problem]:
+    """Name what is on hold in the queue, and how many DAGs the schedd does not start.
+
+    What a person put on hold with a whole campaign, one of `held_campaigns`, is no problem.
+    """
+    known = {dag.id: dag for dag in dags}
+    on_purpose = {i for i, dag in known.items() if dag.on_request and dag.key in held_campaigns}
+    told = set(on_purpose)
+    for dag in known.values():
+        if dag.hold_reason and dag.id not in on_purpose:
+            yield _held_dag(dag, dag.hold_reason)
+    for job in held_jobs:
+        if job.on_request and job.dag_id in on_purpose:
+            continue
+        told.add(job.dag_id)
+        owner = known.get(job.dag_id)
+        yield _held_job(job, owner) if owner else _held_stranger(job)
+    for dag in known.values():
+        if dag.id not in told and (held := dag.counts.get("JobsHeld")):
+            yield _held_jobs(dag, held)
+    if idle_dags:
+        text = f"DAGs that the schedd does not start, for its limit is reached: {idle_dags}"
+        yield Problem(ProblemKind.FULL, text, DOCTOR)
+
+
+def _held_dag(dag: QueuedDag, reason: str) -> Problem:
+    return Problem.of_campaign(
+        ProblemKind.HELD,
+        dag.key,
+        f"{dag.label} (job {dag.cluster}) is held: {reason}",
+        command("release", dag.key, dag.label),
+        dag=dag.label,
+        job=f"{dag.cluster}.0",
+    )
+
+
+def _held_job(job: HeldJob, dag: QueuedDag) -> Problem:
+    verb = "release" if job.on_request else "analyze"
+    return Problem.of_campaign(
+        ProblemKind.HELD,
+        dag.key,
+        f"{dag.label} {job.node} (job {job.job_id}) is held: {job.reason}",
+        command(verb, dag.key, dag.label, job.node),
+        since=job.since,
+        dag=dag.label,
+        node=job.node,
+        job=job.job_id,
+    )
+
+
+def _held_stranger(job: HeldJob) -> Problem:
+    return Problem(
+        ProblemKind.HELD,
+        f"{job.dag_id} {job.node} (job {job.job_id}) is held: {job.reason}",
+        f"condor_release {job.job_id}",
+        since=job.since,
+        node=job.node,
+        job=job.job_id,
+    )
+
+
+def _held_jobs(dag: QueuedDag, held: int) -> Problem:
+    return Problem.of_campaign(
+        ProblemKind.HELD,
+        dag.key,
+        f"{dag.label} has {plural(held, 'held job')}",
+        command("analyze", dag.key, dag.label),
+        dag=dag.label,
+    )
+
+
+def of_room(put_off: int, most: int) -> Iterator[Problem]:
+    """Name the DAGs that wait for others to end, for a site may have so many at work."""
+    if put_off:
+        text = f"DAGs that wait for room, for pool.max_dags is {most}: {put_off}"
+        yield Problem(ProblemKind.FULL, text, "condorloop status")
+
+
+def of_waiting(stuck: Iterable[WaitingJob], dags: Iterable[QueuedDag]) -> Iterator[Problem]:
+    """Name the calibrations whose jobs do not start: once for all that the same keeps waiting."""
+    idle: Counter[str] = Counter()
+    for dag in dags:
+        idle[dag.key.calibration] += dag.counts.get("JobsIdle", 0)
+    alike: dict[tuple[str, ...], list[WaitingJob]] = {}
+    for job in sorted(stuck, key=lambda job: (job.since, job.job_id)):
+        # what a job asks for is its own; the rest concerns the pool
+        own = (job.key.calibration, job.kind) if job.obstacle is Obstacle.NO_MATCH else ()
+        alike.setdefault((job.obstacle, *own), []).append(job)
+    for jobs in alike.values():
+        yield _waiting(jobs, idle)
+
+
+def _waiting(jobs: Collection[WaitingJob], idle: Counter[str]) -> Problem:
+    first = next(iter(jobs))
+    names = {job.key.calibration for job in jobs}
+    what = f"{first.kind} jobs" if len({job.kind for job in jobs}) == 1 else "jobs"
+    waiting = max(len(jobs), sum(idle[name] for name in names))
+    wait = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
+    return Problem.of_calibrations(
+        ProblemKind.WAITING,
+        names,
+        f"{what} do not start, {wait}: {first.words}",
+        _remedy(first),
+        since=first.since,
+        obstacle=first.obstacle,
+    )
+
+
+def _remedy(job: WaitingJob) -> str:
+    match job.obstacle:
+        case Obstacle.NO_MACHINE | Obstacle.FULL:
+            return "condor_status"
+        case Obstacle.FREE:
+            return f"condor_q -better-analyze {job.job_id}"
+        case Obstacle.NO_MATCH | Obstacle.IN_VAIN:
+            return command("analyze", job.key)
+        case Obstacle.LOCAL:
+            return "condor_config_val -schedd START_LOCAL_UNIVERSE"
+        case Obstacle.UNKNOWN:
+            return DOCTOR
+
+
+def of_scripts(scripts: Iterable[WaitingScript], now: float) -> Iterator[Problem]:
+    """Name the nodes whose scripts the machine keeps from their work."""
+    for waiting in scripts:
+        dag, node = waiting.dag, waiting.node
+        minutes = plural(int((now - waiting.since) / 60), "minute")
+        text = f"{dag.label} {node}: its {waiting.script} script cannot do its work for {minutes}"
+        text += f": {waiting.said}" if waiting.said else ""
+        yield Problem.of_campaign(
+            ProblemKind.DEFERRED,
+            dag.key,
+            text,
+            DOCTOR,
+            since=waiting.since,
+            dag=dag.label,
+            node=node,
+        )
+
+
+def of_late(
+    campaigns: Iterable[CampaignStatus], dags: Iterable[QueuedDag], now: float
+) -> Iterator[Problem]:
+    """Name what campaigns wait for whose windows are over."""
+    queued = tuple(dags)
+    for campaign in campaigns:
+        if campaign.state.open and now >= campaign.window_ends:
+            for dag in (d for d in queued if d.key == campaign.key):
+                yield _late(dag, campaign.window_ends)
+
+
+def _late(dag: QueuedDag, ended: float) -> Problem:
+    return Problem.of_campaign(
+        ProblemKind.LATE,
+        dag.key,
+        f"its window is over since {utc(ended)}, and {dag.label} waits: {_jobs(dag)}",
+        command("analyze", dag.key, dag.label),
+        since=ended,
+        dag=dag.label,
+    )
+
+
+def _jobs(dag: QueuedDag) -> str:
+    if dag.idle:
+        return "the schedd has not started it"
+    counts = {s: dag.counts.get(f"Jobs{s.capitalize()}", 0) for s in ("idle", "running", "held")}
+    told = ", ".join(plural(n, f"{state} job") for state, n in counts.items() if n)
+    return told or "it has no jobs in the queue"
