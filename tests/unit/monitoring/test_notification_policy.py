@@ -241,3 +241,12 @@ def test_a_hostile_problem_is_text_in_a_post_and_in_mail(text, command):
         assert not re.search(r"[<>@]", line)
     assert len(mail(message).splitlines()) == 6
     assert "\n" not in title(message)
+
+
+def test_the_end_of_what_a_whole_calibration_had_is_told_as_its_end():
+    waits = Problem(ProblemKind.WAITING, "BeamSpot: jobs do not start", calibration="BeamSpot")
+    told = Reader()
+    for seconds, problems in ((0, [waits]), (300, [waits]), (600, []), (900, [])):
+        message = told.cycle(problems, START + seconds)
+    assert list(message.over) == [waits.topic]
+    assert message.all_well

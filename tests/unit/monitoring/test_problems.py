@@ -284,6 +284,8 @@ def test_jobs_that_do_not_start_are_told_once_for_all_calibrations_that_it_conce
     assert problem.text == f"{names}: jobs do not start, 10 jobs wait: {NO_MACHINE}"
     assert (problem.kind, problem.command) == (ProblemKind.WAITING, "condor_status")
     assert (problem.calibration, problem.since) == (None, START)
+    assert problem.calibrations == ("BeamSpot", "EcalPedestals")
+    assert problem.obstacle is Obstacle.NO_MACHINE
 
 
 def test_jobs_that_no_machine_can_run_are_told_with_what_explains_them():
@@ -299,3 +301,28 @@ def test_for_each_obstacle_there_is_something_to_type():
     for obstacle in Obstacle:
         [problem] = of_waiting([waits(obstacle, "words")], [])
         assert problem.command
+
+
+def test_what_a_problem_is_about_can_be_read_without_its_text():
+    dag = QueuedDag("x", SPOT, 4, 17, None, {"JobsHeld": 1}, batch=3)
+    [held] = of_queue([dag], [HeldJob("x", "RECO_0001", "18.0", 47, 0, "x", START)], 0)
+    assert (held.dag, held.node, held.job) == ("b003", "RECO_0001", "18.0")
+    failed = campaign_status(failed_nodes=("b001 RECO_0002",), removed={"b004": "alice@node"})
+    [node, gone] = of_campaigns([failed])
+    assert (node.calibration, node.run) == (KEY.calibration, KEY.run)
+    assert (node.dag, node.node) == ("b001", "RECO_0002")
+    assert (gone.dag, gone.person) == ("b004", "alice@node")
+    bad = {"/eos/cms/x.root": "broken"}
+    both = (campaign_status(bad_files=bad), campaign_status(calibration="BeamSpot", bad_files=bad))
+    [file] = of_campaigns(both)
+    assert (file.path, file.calibrations) == ("/eos/cms/x.root", ("BeamSpot", KEY.calibration))
+    assert file.bare_text == "bad file x.root: broken"
+
+
+def test_an_upload_without_an_answer_is_a_problem_of_the_service_and_a_refused_one_is_not():
+    silent = campaign_status(last_outcome=UploadOutcome.NO_ANSWER)
+    refused = campaign_status(last_outcome=UploadOutcome.REFUSED)
+    [no_answer, no] = of_campaigns([silent, refused])
+    assert (no_answer.service, no_answer.outcome) == ("conditions", UploadOutcome.NO_ANSWER)
+    assert (no.service, no.outcome) == (None, UploadOutcome.REFUSED)
+    assert no.topic != no_answer.topic

@@ -162,3 +162,20 @@ def test_where_payloads_go_is_shown_and_a_choice_of_calibrations_has_its_own():
     assert "EcalPedestals: payloads go to Ped_a, Ped_b in oracle://prep/X" in text
     assert "BeamSpot: payloads go to Spot in oracle://prod/X by -u https://here/%s/" in text
     assert only(status, ["BeamSpot"]).destinations == both[1:]
+
+
+def test_a_problem_of_several_calibrations_is_shown_to_who_chose_one_of_them():
+    both = Problem(ProblemKind.WAITING, "a, b: no machine", calibrations=("BeamSpot", "SiStripBad"))
+    shown = loop_status(campaign_status(), problems=(both,))
+    assert only(shown, ["BeamSpot"]).problems == (both,)
+    assert only(shown, ["EcalPedestals"]).problems == ()
+
+
+def test_a_status_that_the_version_before_wrote_is_read(tmp_path):
+    problem = Problem(ProblemKind.FAILED, "BeamSpot run1: x", "y", "BeamSpot", 1, START)
+    data = to_json(loop_status(campaign_status(), problems=(problem,)))
+    known = ("kind", "text", "command", "calibration", "run", "since", "path")
+    data["problems"] = [{key: p[key] for key in known} for p in data["problems"]]
+    del data["campaigns"][0]["uploading"], data["campaigns"][0]["refused_uploads"]
+    (tmp_path / "status.json").write_text(json.dumps(data))
+    assert read(tmp_path).problems == (problem,)
