@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from condorloop import config
 from condorloop.ledger.dags import Dags
 from condorloop.ledger.store import Ledger, LedgerReader, open_requests
 from condorloop.model.enums import CampaignState, RequestKind
+from condorloop.model.problem import ProblemKind
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter, build_submitter
@@ -78,6 +79,19 @@ class Played:
         [found] = [c for c in config.shipped_calibrations() if c.name == calibration]
         folder, work_dir = self.loop.stack.folder, self.loop.work_dir
         return assay(folder, found, run, Truth(self.scenario.seed), work_dir)
+
+
+def matching(
+    problems: Iterable[dict[str, Any]], kind: ProblemKind, *words: str, **about: object
+) -> list[dict[str, Any]]:
+    """Choose the problems of a kind that have these words and fields."""
+    return [
+        p
+        for p in problems
+        if p["kind"] == kind
+        and all(p[name] == value for name, value in about.items())
+        and all(word in p["text"] for word in words)
+    ]
 
 
 class Loop:
@@ -302,6 +316,10 @@ class Loop:
     def problems(self) -> list[str]:
         """The problems of status.json, in words."""
         return [str(p["text"]) for p in self.status().get("problems", [])]
+
+    def wrong(self, kind: ProblemKind, *words: str, **about: object) -> list[dict[str, Any]]:
+        """The problems of a kind in status.json that have these words and fields."""
+        return matching(self.status().get("problems", []), kind, *words, **about)
 
     def job_faults(self) -> Faults:
         """The faults of jobs that wait."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,11 +11,12 @@ from typing import Any
 
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
+from condorloop.model.problem import ProblemKind
 from condorloop.node import attempts
 from condorloop.node.attempts import Attempt
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
-from tests.loop import Loop, Played
+from tests.loop import Loop, Played, matching
 
 ECAL, STRIPS, SPOT = ALL = ("EcalPedestals", "SiStripBad", "BeamSpot")
 
@@ -25,15 +27,15 @@ class Story:
 
     Attributes
     ----------
-    said
-        Every problem that the status ever told.
+    seen
+        Every problem that the status ever had, and each of its texts.
     moments
         What a test wants to know of a time that is over.
     """
 
     loop: Loop
     play: Played
-    said: set[str] = field(default_factory=set, repr=False)
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     moments: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def run_until(self, over: Callable[[], bool]) -> None:
@@ -50,12 +52,12 @@ class Story:
 
     def listen(self) -> bool:
         """Note what the status says now."""
-        self.said |= set(self.loop.problems())
+        self.seen |= {json.dumps(p): p for p in self.loop.status().get("problems", [])}
         return True
 
-    def has_said(self, *words: str) -> bool:
-        """Whether a problem had all these words."""
-        return any(all(word in problem for word in words) for problem in self.said)
+    def has_said(self, kind: ProblemKind, *words: str, **about: object) -> bool:
+        """Whether there ever was a problem of a kind with these words and fields."""
+        return bool(matching(self.seen.values(), kind, *words, **about))
 
     def campaign(self, calibration: str, run: int, moment: str = "") -> dict[str, Any]:
         """A campaign of the status, as it is or as it was at a moment."""

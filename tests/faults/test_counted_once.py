@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 
 from condorloop.model.enums import CampaignState
+from condorloop.model.problem import ProblemKind
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import HARVEST_RECORD, RUN_START
 from tests.faults.scenarios import run_of
@@ -36,7 +37,7 @@ def test_a_run_directory_that_is_away_for_seconds_and_back_counts_no_lumisection
     last = max(told, key=lambda record: record["time"])
     assert last["overlaps"]
     for name in last["overlaps"]:
-        assert any(f"{name} was left out of the harvest: " in text for text in loop.problems())
+        assert loop.wrong(ProblemKind.OVERLAP, directory=name)
     shown = loop.condorloop("show", str(run), "-c", ECAL, "--calibrations", str(loop.calibrations))
     assert "used instead" in " ".join(shown.stdout.split())
     assert "Traceback" not in loop.output()

@@ -20,9 +20,10 @@ import pytest
 
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
+from condorloop.model.problem import ProblemKind
 from condorloop.rundir.durable import read_json
 from tests.faults.scenarios import job_fault, run_of
-from tests.loop import Loop, Played
+from tests.loop import Loop, Played, matching
 
 RUN = 399100
 REMOVED, HELD, KILLED = "EcalPedestals", "SiStripBad", "BeamSpot"
@@ -37,7 +38,7 @@ class Story:
     loop: Loop
     play: Played
     clusters: dict[str, int]
-    problems: list[str] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
     campaigns: dict[str, dict[str, Any]] = field(default_factory=dict)
     held_stayed_held: bool = False
     problems_at_the_end: list[str] = field(default_factory=list)
@@ -74,7 +75,7 @@ def live(story: Story, alive: Callable[[], bool]) -> None:
     loop.wait(lambda: not pool.processes("dagman", clusters[HELD]))
 
     loop.wait(lambda: not any(loop.states()[name].open for name in (KILLED, REMOVED)), alive)
-    story.problems = loop.problems()
+    story.problems = loop.status()["problems"]
     story.campaigns = {name: loop.campaign(name, RUN) for name in ALL}
     story.held_stayed_held = not pool.processes("dagman", clusters[HELD])
 
@@ -128,8 +129,9 @@ def test_a_dagman_that_is_killed_goes_on_in_spite_of_the_lock_file_that_it_left(
 def test_a_dagman_that_a_person_holds_is_left_alone_and_shown(story):
     assert story.held_stayed_held
     assert story.campaigns[HELD]["state"] in (CampaignState.ACTIVE, CampaignState.CLOSING)
-    [told] = [p for p in story.problems if p.startswith(HELD)]
-    assert f"job {story.clusters[HELD]}) is held: via condor_hold (by user " in told
+    [told] = [p for p in story.problems if p["calibration"] == HELD]
+    assert (told["kind"], told["job"]) == (ProblemKind.HELD, f"{story.clusters[HELD]}.0")
+    assert "via condor_hold (by user " in told["text"]
 
 
 def test_a_dagman_that_finds_its_lock_held_ends_and_its_dag_is_rescued_when_it_is_free(story):
@@ -143,8 +145,8 @@ def test_a_dagman_that_finds_its_lock_held_ends_and_its_dag_is_rescued_when_it_i
 
 def test_a_dag_that_a_person_removes_is_named_and_not_rescued_and_the_others_go_on(story):
     who = getpass.getuser()
-    told = f"b000 was removed by {who}"
-    assert f"{REMOVED} run{RUN}: {told}" in story.problems
+    about = {"calibration": REMOVED, "run": RUN, "dag": "b000", "person": who}
+    assert matching(story.problems, ProblemKind.REMOVED, **about)
     campaign = story.campaigns[REMOVED]
     assert campaign["state"] == CampaignState.INCOMPLETE
     assert f"b000 removed by {who}" in campaign["reason"]

@@ -9,6 +9,7 @@ import pytest
 
 from condorloop.cycle import intake
 from condorloop.model.enums import CampaignState
+from condorloop.model.problem import ProblemKind
 from tests.faults.outside import MeddledPool, files_of, running
 from tests.faults.scenarios import run_of
 from tests.faults.stories import ECAL, Story
@@ -54,8 +55,8 @@ def test_the_other_files_of_its_node_go_on_without_it(story):
 
 def test_it_is_named_as_what_cannot_be_read_and_not_as_given_up(story):
     assert f"cannot be read yet: {NAME}" in story.campaign(ECAL, RUN, "down")["reason"]
-    assert story.has_said(f"run {RUN}: bad file {NAME}: ")
-    assert not story.has_said("is quarantined")
+    assert story.has_said(ProblemKind.BAD_FILE, NAME, run=RUN)
+    assert not story.has_said(ProblemKind.QUARANTINED)
 
 
 def test_when_the_server_is_back_the_payload_is_complete_and_nobody_was_asked(story):

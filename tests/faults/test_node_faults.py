@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from condorloop.model.enums import CampaignState
+from condorloop.model.problem import ProblemKind
 from condorloop.testbed.htcondor.config import MEMORY_POLICY
 from tests.faults.scenarios import job_fault, run_of
 from tests.faults.stories import ECAL, SPOT, STRIPS, Story
@@ -101,7 +102,9 @@ def test_only_what_another_try_cannot_help_takes_a_rescue(spoiled):
 def test_a_lumisection_that_the_job_report_lacks_is_missing_and_named(spoiled):
     campaign = spoiled.campaign(SPOT, SPOILED)
     assert campaign["lacking"] == {"b000 RECO_0000": "5"}
-    assert spoiled.has_said(f"{SPOT} run{SPOILED}: b000 RECO_0000 did not read LS 5 of its input")
+    assert spoiled.has_said(
+        ProblemKind.LACKING, "LS 5 ", calibration=SPOT, run=SPOILED, dag="b000", node="RECO_0000"
+    )
     assert campaign["lumis"]["missing"] == "5"
     assert "1 of 28 LS missing (5)" in campaign["reason"]
     assert spoiled.play.assay(SPOT, SPOILED).faults == (
@@ -215,7 +218,7 @@ def test_a_job_out_of_memory_gets_more_and_succeeds(held):
 )
 def test_a_job_that_stays_held_is_shown_with_the_reason(held, which, words):
     job = held.moments["stuck"][which]
-    assert held.has_said(f"(job {job['ClusterId']}.0) is held: ", words)
+    assert held.has_said(ProblemKind.HELD, words, job=f"{job['ClusterId']}.0")
 
 
 def test_a_job_held_for_another_reason_is_released_so_often(held):

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from condorloop.model.enums import CampaignState
+from condorloop.model.problem import ProblemKind
 from condorloop.rundir.durable import read_json
 from condorloop.testbed.scenario.oms_attributes import RUNS
 from tests.faults.outside import problems, running
@@ -61,7 +62,7 @@ class Taken:
 
 
 def oms_problem(loop: Loop) -> str:
-    return next((p for p in problems(loop).splitlines() if p.startswith("OMS ")), "")
+    return next((p["text"] for p in loop.wrong(ProblemKind.SERVICE, service="OMS")), "")
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from condorloop.model.enums import CampaignState
+from condorloop.model.problem import ProblemKind
 from condorloop.testbed.daemons import Process
 from condorloop.testbed.htcondor.pool import Pool
 from tests.faults.outside import running
 from tests.faults.scenarios import job_fault, run_of
-from tests.loop import Loop, Played
+from tests.loop import Loop, Played, matching
 
 SCHEDD_RUN, REBOOT_RUN = 399110, 399111
 CALIBRATIONS = ["EcalPedestals", "BeamSpot"]
@@ -27,6 +28,9 @@ FOUR_LS = {stream: {"ls_per_file": 4} for stream in ("TestEnablesEcalHcal", "Exp
 SHORT_LEASE = {"submit": ["job_lease_duration = 10"]}
 """How long the schedd waits for a machine with its job; it is 10 minutes if nobody says."""
 PLACEHOLDER = "executable = /bin/true\nuniverse = local\nhold = true\nqueue\n"
+
+
+SUBMISSION = "submission of DAGs"
 
 
 @dataclass
@@ -41,19 +45,18 @@ class Story:
         """Keep what `status` says."""
         self.said[when] = self.loop.status()
 
-    def problems(self, when: str) -> str:
-        """What was wrong at a point, as one text."""
-        return "\n".join(problem["text"] for problem in self.said[when]["problems"])
+    def wrong(self, when: str, kind: ProblemKind, *words: str, **about: object) -> bool:
+        """Whether there was such a problem at a point."""
+        return bool(matching(self.said[when]["problems"], kind, *words, **about))
 
     def dags(self, when: str) -> dict[str, dict[str, int]]:
         """The DAGs of each calibration by state, at a point."""
         return {c["calibration"]: c["dags"] for c in self.said[when]["campaigns"]}
 
 
-def is_told(loop: Loop, *words: str) -> bool:
-    """Whether `status` names all of these as problems."""
-    problems = "\n".join(loop.problems())
-    return all(word in problems for word in words)
+def is_silent(loop: Loop, service: str) -> bool:
+    """Whether `status` names a service that gives no answer."""
+    return bool(loop.wrong(ProblemKind.SERVICE, service=service))
 
 
 @contextmanager
@@ -90,17 +93,17 @@ def live(story: Story, pool: Pool) -> Story:
     loop = story.loop
     with pool.reconfigured({"MAX_RUNNING_SCHEDULER_JOBS_PER_OWNER": "1"}):
         with full_queue(loop, pool), running(loop):
-            loop.wait(lambda: is_told(loop, "submission of DAGs"))
+            loop.wait(lambda: is_silent(loop, SUBMISSION))
             loop.wait(lambda: all(campaign["dags"] for campaign in loop.campaigns()))
             story.note("full")
         with running(loop):
-            loop.wait(lambda: is_told(loop, "the schedd does not start"))
+            loop.wait(lambda: bool(loop.wrong(ProblemKind.FULL)))
             story.note("all turns taken")
     with running(loop):
         loop.wait(lambda: not loop.problems())
         story.note("before")
         with pool.paused("schedd"):
-            loop.wait(lambda: is_told(loop, "schedd does not answer"))
+            loop.wait(lambda: is_silent(loop, "schedd"))
             story.note("hangs")
         loop.wait(lambda: not loop.problems())
         story.note("answers again")
@@ -126,22 +129,19 @@ def only_schedd(loop: Loop, pool: Pool, other_than: Process | None = None) -> Pr
 
 
 def test_a_dag_that_the_schedd_refuses_is_no_dag_that_was_submitted(story):
-    assert "submission of DAGs does not answer: submitting run399110_dag000.dag: " in (
-        story.problems("full")
-    )
+    words = "submitting run399110_dag000.dag: "
+    assert story.wrong("full", ProblemKind.SERVICE, words, service=SUBMISSION)
     assert all(dags == {"planned": 1} for dags in story.dags("full").values())
 
 
 def test_dags_that_wait_for_their_turn_are_told_and_stay_what_they_are(story):
-    assert "the schedd does not start, for its limit is reached: " in story.problems(
-        "all turns taken"
-    )
+    assert story.wrong("all turns taken", ProblemKind.FULL)
     for dags in story.dags("all turns taken").values():
         assert set(dags) <= {"active", "planned", "done"}
 
 
 def test_a_schedd_that_hangs_says_nothing_of_the_queue_and_dags_stay_in_flight(story):
-    assert "schedd does not answer: schedd: no answer in 2 s" in story.problems("hangs")
+    assert story.wrong("hangs", ProblemKind.SERVICE, "no answer in 2 s", service="schedd")
     for calibration, dags in story.dags("before").items():
         assert dags.get("active")
         hangs = story.dags("hangs")[calibration]
@@ -186,8 +186,10 @@ def reboot(stack, tmp_path_factory):
         story.note("before")
 
         submitter = loop.start()
-        names = ("OMS does not answer", "EOS does not answer", "schedd does not answer")
-        loop.wait(lambda: is_told(loop, *names), lambda: submitter.poll() is None)
+        names = ("OMS", "EOS", "schedd")
+        loop.wait(
+            lambda: all(is_silent(loop, name) for name in names), lambda: submitter.poll() is None
+        )
         story.note("nothing else is up")
         stack.up()
         loop.wait(lambda: loop.closed() == len(CALIBRATIONS), lambda: submitter.poll() is None)

@@ -11,6 +11,7 @@ import pytest
 from condorloop.cycle import intake
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
+from condorloop.model.problem import ProblemKind
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
 from condorloop.testbed.scenario.raw_files import Stream, write_raw_file
@@ -138,9 +139,9 @@ def test_bad_files_stop_no_other_file(story):
     ids=["truncated", "not closed", "no events", "empty", "never readable", "another run's"],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_reason(story, ls, words):
-    [named] = [p for p in story.problems.splitlines() if story.name(ls) in p]
-    assert named.startswith("run 399200: bad file")
-    assert words in named
+    [named] = [p for p in story.loop.status()["problems"] if story.name(ls) in p["text"]]
+    assert (named["kind"], named["run"]) == (ProblemKind.BAD_FILE, 399200)
+    assert words in named["text"]
 
 
 def test_a_file_that_is_still_being_written_is_taken_when_it_is_whole(story):
@@ -269,7 +270,7 @@ def test_a_file_that_vanishes_is_named(meddled, ls):
 def test_a_dag_goes_on_without_a_file_that_vanishes_from_it_until_that_is_back(meddled):
     [campaign] = meddled.loop.campaigns()
     assert f"cannot be read yet: {meddled.name(1)}" in campaign["reason"]
-    assert "is quarantined" not in meddled.problems
+    assert not meddled.loop.wrong(ProblemKind.QUARANTINED)
 
 
 @pytest.mark.parametrize("ls", [9, 10], ids=["while it is probed", "while it waits"])
@@ -281,8 +282,8 @@ def test_a_file_that_is_replaced_before_it_is_read_is_probed_again_and_read_whol
 
 
 def test_a_file_that_is_replaced_in_a_dag_is_named(meddled):
-    said = f"bad file {meddled.name(14)}: replaced after it was read"
-    assert said in meddled.problems
+    words = f"{meddled.name(14)}: replaced after it was read"
+    assert meddled.loop.wrong(ProblemKind.BAD_FILE, words)
 
 
 @pytest.mark.parametrize(

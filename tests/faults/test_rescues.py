@@ -7,8 +7,9 @@ from contextlib import closing
 import pytest
 import uproot
 
-from condorloop.model.enums import CampaignState
+from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.lumis import Lumis
+from condorloop.model.problem import ProblemKind
 from tests.faults.scenarios import job_fault, run_of
 from tests.faults.stories import ECAL, SPOT, Story
 from tests.loop import Loop
@@ -63,8 +64,8 @@ def quarantined(stack, tmp_path_factory):
     ],
 )
 def test_a_file_that_keeps_failing_is_quarantined_and_named(quarantined, calibration, name):
-    key = f"{calibration} run{QUARANTINED}"
-    assert quarantined.has_said(f"{key}: {name} is quarantined: it kept failing")
+    about = {"calibration": calibration, "run": QUARANTINED}
+    assert quarantined.has_said(ProblemKind.QUARANTINED, name, **about)
     assert name in quarantined.campaign(calibration, QUARANTINED, "closed")["reason"]
 
 
@@ -143,7 +144,7 @@ def overwrite_data(path):
 
 
 def test_a_corrupt_alcareco_is_left_out_of_the_harvest_and_named(corrupt):
-    assert corrupt.has_said(f"{ECAL} run{CORRUPT}: ", "apJob000 was left out of the harvest")
+    assert corrupt.has_said(ProblemKind.LEFT_OUT, run=CORRUPT, directory="apJob000")
     said = corrupt.failures(CORRUPT, (f"{ECAL} dag001", "HARVEST"))
     assert len(said) == 2
     first = Lumis.parse(corrupt.campaign(ECAL, CORRUPT, "first")["lumis"]["in_payload"])
@@ -154,9 +155,10 @@ def test_a_corrupt_alcareco_is_left_out_of_the_harvest_and_named(corrupt):
 
 
 def test_a_refused_upload_is_named_and_not_asked_again(corrupt):
-    key = f"{ECAL} run{CORRUPT}"
     closed = corrupt.campaign(ECAL, CORRUPT, "closed")
-    assert corrupt.has_said(f"{key}: upload refused: ", "too late")
+    assert corrupt.has_said(
+        ProblemKind.UPLOAD, "too late", run=CORRUPT, outcome=UploadOutcome.REFUSED
+    )
     assert closed["state"] == CampaignState.INCOMPLETE
     assert corrupt.moments["jobs"][f"{ECAL} dag001", "UPLOAD"] == 1
 

@@ -9,7 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from condorloop.model.enums import CampaignState
+from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.problem import ProblemKind
 from tests.faults.scenarios import job_fault, run_of
 from tests.faults.stories import ALL, ECAL, SPOT, STRIPS, Story
 from tests.loop import Loop
@@ -84,7 +85,7 @@ def absorbed(stack, tmp_path_factory):
     ],
 )
 def test_a_failure_of_oms_is_told_while_it_lasts(absorbed, mode, words):
-    assert absorbed.has_said("OMS does not answer", words)
+    assert absorbed.has_said(ProblemKind.SERVICE, words, service="OMS")
 
 
 def test_an_oms_that_fails_for_good_is_told_and_ends_no_run(absorbed):
@@ -169,12 +170,20 @@ def test_what_outlasts_the_retries_is_named(outlasted):
     nodes = (outlasted.node(ECAL, OUTLASTED, ls) for ls in (FATAL, CRASHING))
     fatal, crashing = (outlasted.told(OUTLASTED, node) for node in nodes)
     assert ecal["failed_nodes"] == [fatal, crashing]
-    assert outlasted.has_said(f"{ECAL} run{OUTLASTED}: {fatal} failed: exit 65")
-    assert outlasted.has_said(f"{ECAL} run{OUTLASTED}: {crashing} failed: exit 50")
-    assert outlasted.has_said(f"{STRIPS} run{OUTLASTED}: b000 ALCA_0000 failed: exit 66")
-    assert outlasted.has_said(f"{SPOT} run{OUTLASTED}: b000 UPLOAD failed")
-    assert outlasted.has_said(f"{SPOT} run{OUTLASTED}: upload failed: uploadConditions.py, exit 1")
-    assert outlasted.has_said(f"{ECAL} run{OUTLASTED + 1}: ", "HARVEST failed: exit 70")
+    named = (
+        (ECAL, fatal, "exit 65"),
+        (ECAL, crashing, "exit 50"),
+        (STRIPS, "b000 ALCA_0000", "exit 66"),
+        (SPOT, "b000 UPLOAD", ""),
+    )
+    for name, failed, words in named:
+        dag, node = failed.split()
+        about = {"calibration": name, "run": OUTLASTED, "dag": dag, "node": node}
+        assert outlasted.has_said(ProblemKind.FAILED, words, **about)
+    of_run = {"calibration": SPOT, "run": OUTLASTED, "outcome": UploadOutcome.FAILED}
+    assert outlasted.has_said(ProblemKind.UPLOAD, "uploadConditions.py, exit 1", **of_run)
+    harvest = {"calibration": ECAL, "run": OUTLASTED + 1, "node": "HARVEST"}
+    assert outlasted.has_said(ProblemKind.FAILED, "exit 70", **harvest)
     assert f"{fatal} failed" in ecal["reason"]
     assert "8 of 12 LS missing (1-4,9-12)" in ecal["reason"]
 

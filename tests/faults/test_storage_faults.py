@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from condorloop.model.enums import CampaignState
+from condorloop.model.problem import ProblemKind
 from tests.faults.outside import MeddledPool, appears, problems, running
 from tests.faults.scenarios import run_of
 from tests.loop import Loop
@@ -21,7 +22,7 @@ SETTLE_TIME = 20
 
 
 def eos_problem(loop: Loop) -> str:
-    return next((p for p in problems(loop).splitlines() if p.startswith("EOS ")), "")
+    return next((p["text"] for p in loop.wrong(ProblemKind.SERVICE, service="EOS")), "")
 
 
 def scenario(**more: Any) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from condorloop.model.enums import CampaignState
+from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.problem import ProblemKind
 from condorloop.node.manifest import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.upload import upload
@@ -247,7 +248,9 @@ def test_credentials_and_service_fail_for_long_and_the_upload_goes_on_by_itself(
         loop.wait(lambda: "wrong user or password in the netrc file" in problems(loop))
         ask(loop, "POST", mode="http_error", status=503, times=None)
         netrc.write_text(right)
-        loop.wait(lambda: "upload no answer: uploadConditions.py, exit 255" in problems(loop))
+        loop.wait(
+            lambda: loop.wrong(ProblemKind.UPLOAD, "exit 255", outcome=UploadOutcome.NO_ANSWER)
+        )
         assert loop.states()["EcalPedestals"].open
         ask(loop, "DELETE")
         ask(loop, "POST", mode="lost_answer")
@@ -255,7 +258,7 @@ def test_credentials_and_service_fail_for_long_and_the_upload_goes_on_by_itself(
     assert ask(loop, "GET") == []
     assert play.assay("EcalPedestals", run).faults == ()
     assert loop.states() == {"EcalPedestals": CampaignState.COMPLETE}
-    assert "upload no answer" not in problems(loop)
+    assert not loop.wrong(ProblemKind.UPLOAD)
     loop.assert_nothing_was_done_twice(run)
     harvests = loop.history(f'CondorloopRun == {run} && CondorloopKind == "HARVEST"')
     good = [ad["CondorloopId"] for ad in harvests if ad.get("ExitCode") == 0]
@@ -269,8 +272,7 @@ def test_a_payload_that_comes_too_late_is_refused_once_and_named(patient):
     with running(loop):
         loop.wait(lambda: loop.closed() == 1)
     assert loop.states() == {"EcalPedestals": CampaignState.INCOMPLETE}
-    assert "EcalPedestals run399241: upload refused: " in problems(loop)
-    assert "too late" in problems(loop)
+    assert loop.wrong(ProblemKind.UPLOAD, "too late", outcome=UploadOutcome.REFUSED)
     assert "UPLOAD failed" in loop.campaigns()[0]["reason"]
     uploads = loop.history(f'CondorloopRun == {run} && CondorloopKind == "UPLOAD"')
     assert len(uploads) == 1, "a refusal is not asked again"

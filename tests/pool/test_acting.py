@@ -9,9 +9,10 @@ from contextlib import closing
 import pytest
 
 from condorloop.model.enums import CampaignState
+from condorloop.model.problem import ProblemKind
 from tests.faults.scenarios import job_fault, run_of
 from tests.faults.stories import ECAL, SPOT, Story
-from tests.loop import Loop
+from tests.loop import Loop, matching
 
 HELD, NODE, ABANDONED = 399300, 399301, 399302
 SLOW = {"times": "unlimited", "seconds": 3}
@@ -113,8 +114,9 @@ def test_a_held_run_is_shown_as_held_with_what_releases_it(held):
     [campaign] = held.moments["held"]["campaigns"]
     assert campaign["held_by"]
     assert campaign["state"] in (CampaignState.ACTIVE, CampaignState.CLOSING)
-    [problem] = [p for p in held.moments["held"]["problems"] if "held" in p["text"]]
-    assert f"held by {campaign['held_by']} since " in problem["text"]
+    [problem] = matching(held.moments["held"]["problems"], ProblemKind.HELD)
+    assert problem["person"] == campaign["held_by"]
+    assert problem["since"]
     assert problem["command"] == f"condorloop release {HELD} -c {ECAL}"
 
 
@@ -149,7 +151,7 @@ def one_node(stack, tmp_path_factory):
         moments["left alone"] = loop.condorloop("hold", str(NODE), "--node", name).stdout
         moments["running"] = states(story, NODE)
         moments["hold"] = loop.condorloop("hold", str(NODE), "--node", name, "--running").stdout
-        story.wait(lambda: story.has_said(name.replace("/", " "), "is held: condorloop: held by "))
+        story.wait(lambda: story.has_said(ProblemKind.HELD, dag=name[:-10], node="RECO_0000"))
         moments["queue"] = states(story, NODE)
         moments |= {"held": loop.status(), "job": ("RECO_0000", job["ClusterId"])}
         moments["release"] = loop.condorloop("release", str(NODE), "--node", name).stdout

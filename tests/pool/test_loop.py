@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from condorloop.model.enums import CampaignState
+from condorloop.model.problem import ProblemKind
 from condorloop.testbed.verify import appeared
 
 COMPLETE = CampaignState.COMPLETE
@@ -55,7 +56,7 @@ def test_a_run_becomes_a_payload_of_each_calibration(loop):
     assert set(loop.probes().values()) == {1}
     [bad_file] = [f.path for f in appeared(loop.stack.folder / "appeared.jsonl")
                   if f.run == 398700 and not f.good]  # fmt: skip
-    assert any(bad_file.rpartition("/")[2] in problem for problem in loop.problems())
+    assert loop.wrong(ProblemKind.BAD_FILE, path=bad_file)
 
 
 def test_the_queue_can_be_asked_for_a_run(loop):
@@ -167,7 +168,7 @@ def test_an_outage_of_storage_is_no_end_of_files(loop):
     loop.stack.xrootd.stop()
     try:
         loop.run_and_kill_after(12)
-        assert any("EOS does not answer" in p for p in loop.problems())
+        assert loop.wrong(ProblemKind.SERVICE, service="EOS")
         assert loop.states() == {"EcalPedestals": CampaignState.ACTIVE}
     finally:
         loop.stack.xrootd.start()
