@@ -142,14 +142,14 @@ def _schedd(config: Config) -> Iterator[Check]:
         try:
             bindings = str(worker.ask("bindings", "version"))
         except ScheddUnavailable as error:
-            yield stops("bindings", _said(error), "condor_version; pip install 'htcondor==25.*'")
+            yield stops("bindings", error.words, "condor_version; pip install 'htcondor==25.*'")
             return
         try:
             schedd = worker.ask("schedd", "schedd", names=_SCHEDD)
             worker.ask("schedd", "query", constraint="ClusterId < 0", projection=["ClusterId"])
         except ScheddUnavailable as error:
             which = f" -name {site.schedd}" if site.schedd else ""
-            yield stops("schedd", _said(error), f"condor_q{which}; condor_who -daemons")
+            yield stops("schedd", error.words, f"condor_q{which}; condor_who -daemons")
             yield not_checked("submitting, limits", "schedd: unreachable")
             return
         version = str(schedd.get("CondorVersion", ""))
@@ -169,7 +169,7 @@ def _submitter(worker: Worker, schedd: str) -> tuple[Check, Mapping[str, Any]]:
     try:
         name = str(worker.ask("WRITE", "writer"))
     except ScheddUnavailable as error:
-        words = f"{schedd} does not let this user submit: {_said(error)}"
+        words = f"{schedd} does not let this user submit: {error.words}"
         return stops("submitting", words, remedy), {}
     if not name:
         return stops("submitting", f"{schedd} does not let this user submit", remedy), {}
@@ -198,7 +198,7 @@ def _limits(
     try:
         settings = worker.ask("settings", "schedd_settings", names=names)
     except ScheddUnavailable as error:
-        yield not_checked("limits", _said(error), f"condor_config_val -schedd {_DAGMANS}")
+        yield not_checked("limits", error.words, f"condor_config_val -schedd {_DAGMANS}")
         return
     wanted = sum(c.batching.max_active_dags for c in config.calibrations.values())
     yield judge_dagmans(_limit(settings, _DAGMANS), user, wanted)
@@ -299,9 +299,7 @@ def _machines(config: Config) -> Iterator[Check]:
         try:
             slots = worker.ask("collector", "machines", constraint=_SLOTS, projection=projection)
         except ScheddUnavailable as error:
-            yield stops(
-                "collector", _said(error), "condor_status; condor_config_val COLLECTOR_HOST"
-            )
+            yield stops("collector", error.words, "condor_status; condor_config_val COLLECTOR_HOST")
             return
     yield fine("collector", "answers")
     yield judge_slots(slots, asked(config))
@@ -332,12 +330,6 @@ def judge_slots(slots: Sequence[Mapping[str, Any]], wanted: Mapping[str, tuple[i
             machine = "condor_status -af Machine TotalSlotCpus TotalSlotMemory"
             return stops("machines", words, f"{machine}  # and compare with nodes: in the YAML")
     return fine("machines", f"{words}; each kind of job fits")
-
-
-def _said(error: ScheddUnavailable) -> str:
-    """Give what was said, without whom it is about: that is the check's name."""
-    about, _, words = str(error).partition(": ")
-    return words or about
 
 
 def major(version: str) -> int | None:

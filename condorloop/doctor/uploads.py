@@ -21,6 +21,7 @@ from condorloop.dagman import destination_memory
 from condorloop.doctor.checks import Check, Examination, fine, stops
 from condorloop.doctor.oms import certificate
 from condorloop.doctor.web import answer
+from condorloop.runtime.secret_files import NotPrivate
 from condorloop.services.conditions import NETRC_MACHINE, missing_credentials
 from condorloop.services.urls import host_of
 from condorloop.text import one_line
@@ -90,9 +91,8 @@ def look_at_netrc(folder: Path | None) -> Iterator[Check]:
         where = folder or Path.home()
         yield fine("netrc", f"{where / '.netrc'}: {NETRC_MACHINE} exists; others cannot read it")
         return
-    words, chmod, path = problem.partition(": chmod ")
-    if chmod:
-        yield stops("netrc", words, f"chmod {path}")
+    if isinstance(problem, NotPrivate):
+        yield stops("netrc", problem.words, problem.command)
         return
     file = shlex.quote(str((folder or Path("~")) / ".netrc"))
     line = f"machine {NETRC_MACHINE} login USER password PASSWORD"

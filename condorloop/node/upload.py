@@ -145,7 +145,7 @@ def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) 
     except CmsswError as error:
         return UploadAnswer(UploadOutcome.NO_ANSWER, str(error))
     if problem := conditions.missing_credentials(auth_path):
-        return UploadAnswer(UploadOutcome.NO_ANSWER, problem)
+        return UploadAnswer(UploadOutcome.NO_ANSWER, str(problem))
     asked = [d for d in payload.destinations if d not in decided]
     try:
         sinces = _restate(payload, asked)

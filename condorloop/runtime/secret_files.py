@@ -9,6 +9,7 @@ import os
 import shlex
 import stat
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 SHARED = 0o660
@@ -71,8 +72,19 @@ def tighten(path: Path, told: os.stat_result, uid: int) -> bool:
     return True
 
 
-def why_not_private(path: Path) -> str | None:
-    """Say in a line why a file is no place for a secret, and what to type; None if it is one.
+@dataclass(frozen=True, slots=True)
+class NotPrivate:
+    """Why a file is no place for a secret, and what to type; as text it is both, in a line."""
+
+    words: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.words}: {self.command}"
+
+
+def why_not_private(path: Path) -> NotPrivate | None:
+    """Say why a file is no place for a secret; None if it is one.
 
     The group may have it: its members work on the same tree.
 
@@ -82,5 +94,6 @@ def why_not_private(path: Path) -> str | None:
         The file is not there, or its folder cannot be read.
     """
     if is_open_to_all(path.stat()):
-        return f"{path}: not used as long as everybody may: chmod o= {shlex.quote(str(path))}"
+        words = f"{path}: not used as long as everybody may"
+        return NotPrivate(words, f"chmod o= {shlex.quote(str(path))}")
     return None

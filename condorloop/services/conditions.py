@@ -15,7 +15,7 @@ from pathlib import Path
 
 from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.runtime import subprocesses
-from condorloop.runtime.secret_files import why_not_private
+from condorloop.runtime.secret_files import NotPrivate, why_not_private
 
 NETRC_MACHINE = "ConditionUploader"
 _LOST = "Error from uploading"
@@ -50,7 +50,7 @@ class UploadAnswer:
     tags: Mapping[str, TagAnswer] = field(default_factory=dict)
 
 
-def missing_credentials(auth_path: Path | None) -> str | None:
+def missing_credentials(auth_path: Path | None) -> str | NotPrivate | None:
     """Say what is wrong with the netrc that uploadConditions.py will read; None if nothing is.
 
     Without it the tool asks on the terminal, which a job does not have. One that everybody may

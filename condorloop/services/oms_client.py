@@ -179,7 +179,7 @@ class Client:
             if self._site.client_secret_file is None:
                 raise OmsUnavailable(f"{self._url}: login oidc needs the file with its secret")
             if problem := why_not_private(self._site.client_secret_file):
-                raise OmsUnavailable(problem)
+                raise OmsUnavailable(str(problem))
             token = OMSAPIOAuth(
                 self._site.client_id,
                 self._site.client_secret_file.read_text().strip(),

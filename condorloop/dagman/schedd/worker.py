@@ -17,7 +17,14 @@ from condorloop.errors import Unavailable
 
 
 class ScheddUnavailable(Unavailable):
-    """The schedd did not answer, or would not do as it was told: it says nothing of the queue."""
+    """The schedd did not answer, or would not do as it was told: it says nothing of the queue.
+
+    `words` are what was said, without what it was asked `about`.
+    """
+
+    def __init__(self, words: str, about: str = "") -> None:
+        super().__init__(f"{about}: {words}" if about else words)
+        self.words = words
 
 
 class Worker:
@@ -46,13 +53,13 @@ class Worker:
         except (OSError, EOFError, TimeoutError) as error:
             self.end()
             reason = str(error) or "the process that asks it ended"
-            raise ScheddUnavailable(f"{about}: {reason}") from error
+            raise ScheddUnavailable(reason, about) from error
         except BaseException:
             # An answer that nobody waited for would be taken for that of the next question.
             self.end()
             raise
         if not good:
-            raise ScheddUnavailable(f"{about}: {value}")
+            raise ScheddUnavailable(str(value), about)
         return value
 
     def end(self) -> None:

@@ -85,7 +85,7 @@ class Webhook:
     def _url(self) -> str:
         try:
             if problem := why_not_private(self._file):
-                raise NotSent(problem)
+                raise NotSent(str(problem))
             with self._file.open(encoding="utf-8") as file:
                 url = file.read(_LONGEST).strip()
             valid = urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname
