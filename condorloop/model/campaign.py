@@ -167,8 +167,8 @@ class Campaign:
     `events_harvested` are the events of the largest harvest; `luminosity` has what OMS says was
     recorded in each lumisection, in 1/pb, where the calibration counts that. `quarantined` are
     inputs that their nodes went on without; `set_back` are RAW files that jobs kept failing on, and
-    that are read again when they can be. `overtaken` says by which younger run its last payload was
-    superseded, empty if none did. `revised` says what OMS tells otherwise than when the
+    that are read again when they can be. `overtaken_by` is the younger run that superseded its
+    last payload, None if none did. `revised` says what OMS tells otherwise than when the
     campaign was closed. `held_by` is the person who holds it, empty if nobody does; `cleaned` names
     what retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when
     a person last asked for it again, None if nobody has; `archived` says that only an archive has
@@ -195,7 +195,7 @@ class Campaign:
     luminosity: Mapping[int, float] = field(default_factory=dict)
     quarantined: tuple[str, ...] = ()
     set_back: tuple[str, ...] = ()
-    overtaken: str = ""
+    overtaken_by: int | None = None
     revised: str = ""
     reason: str = ""
     held_by: str = ""

@@ -82,7 +82,8 @@ def _named(campaign: Campaign, missing: Lumis, total: int) -> str:
 
 def _overtaken(campaign: Campaign, missing: Lumis, total: int) -> str:
     """Say that a younger run's payload is in force, and what is not harvested besides."""
-    named = f"{campaign.overtaken}: the payload of {len(campaign.harvested)} LS was not uploaded"
+    named = f"superseded by run {campaign.overtaken_by}"
+    named += f": the payload of {len(campaign.harvested)} LS was not uploaded"
     if campaign.in_payload.ranges:
         named += f", one of {len(campaign.in_payload)} LS was before"
     if missing:
@@ -107,18 +108,18 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
     if not campaign.dag_count and is_over(now, campaign, closing):
         return CampaignState.EXPIRED, "the window ended before anything was done"
     missing, total = missing_lumis(campaign), _last(campaign)
-    named = (_overtaken if campaign.overtaken else _named)(campaign, missing, total)
+    named = (_overtaken if campaign.overtaken_by else _named)(campaign, missing, total)
     if campaign.quarantined:
         named += f"; quarantined: {_names(campaign.quarantined)}"
     if campaign.set_back:
         named += f"; cannot be read yet: {_names(campaign.set_back)}"
-    if campaign.harvested.ranges and not (campaign.in_payload.ranges or campaign.overtaken):
+    if campaign.harvested.ranges and not (campaign.in_payload.ranges or campaign.overtaken_by):
         named += "; no payload"
     if unfinished := [
         f"{d.label} {what}" for d in campaign.dags for what in _unfinished(campaign, d)
     ]:
         return CampaignState.INCOMPLETE, f"{', '.join(unfinished)}; {named}"
-    if campaign.overtaken or not total or len(missing) > closing.tolerance * total:
+    if campaign.overtaken_by or not total or len(missing) > closing.tolerance * total:
         return CampaignState.INCOMPLETE, named
     return CampaignState.COMPLETE, named
 

@@ -150,7 +150,7 @@ class CampaignQueries:
             events_harvested=row["events_harvested"],
             quarantined=self._dags.quarantined(row["id"]),
             set_back=self._set_back_files(row["id"]),
-            overtaken=self._payloads.overtaken(row["id"]),
+            overtaken_by=self._payloads.overtaken_by(row["id"]),
             revised=_revised(row),
             reason=row["reason"],
             held_by=row["held_by"],

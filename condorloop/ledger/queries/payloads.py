@@ -14,7 +14,7 @@ from condorloop.model.enums import OVERTAKEN_BY, UploadOutcome
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.lumis import Lumis
 
-_OVERTAKEN = re.compile(re.escape(OVERTAKEN_BY) + "[0-9]+")
+_OVERTAKEN = re.compile(re.escape(OVERTAKEN_BY) + "([0-9]+)")
 
 
 class PayloadQueries:
@@ -28,8 +28,8 @@ class PayloadQueries:
         rows = self._db.rows("SELECT * FROM payload WHERE dag_id = ?", dag_id)
         return _harvest_record(rows[0]) if rows else None
 
-    def overtaken(self, campaign_id: int) -> str:
-        """By which younger run a campaign's last payload was superseded; empty if by none."""
+    def overtaken_by(self, campaign_id: int) -> int | None:
+        """By which younger run a campaign's last payload was superseded; None if by none."""
         rows = self._db.rows(
             "SELECT outcome, answer FROM payload WHERE campaign_id = ? AND answered_at IS NOT NULL"
             " ORDER BY answered_at DESC LIMIT 1",
@@ -37,7 +37,7 @@ class PayloadQueries:
         )
         superseded = [r["answer"] for r in rows if r["outcome"] == UploadOutcome.SUPERSEDED]
         found = (_OVERTAKEN.search(answer) for answer in superseded)
-        return next((match[0] for match in found if match), "")
+        return next((int(match[1]) for match in found if match), None)
 
 
 def _harvest_record(row: sqlite3.Row) -> HarvestRecord:

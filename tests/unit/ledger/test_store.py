@@ -628,6 +628,35 @@ def answered(ledger, outcome, at, answer=""):
     ledger.payloads.record(plan(ledger, [], number), only(ledger).id, record)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "refused"), [(UploadOutcome.REFUSED, ("b000 UPLOAD",)), (UploadOutcome.FAILED, ())]
+)
+def test_a_failed_upload_whose_payload_was_refused_is_known_whatever_its_words(
+    ledger, outcome, refused
+):
+    latch(ledger)
+    node = PlannedNode("UPLOAD", NodeKind.UPLOAD, "harvestJob000", "upload.json")
+    dag_id = plan(ledger, [ALCA, node])
+    ledger.dags.submitted(dag_id, 17, START)
+    why = [FailedNode(name, 66, "refused: x", {}) for name in ("UPLOAD", "ALCA_0000")]
+    record = HarvestRecord(frozenset(), EMPTY, 1, START, outcome=outcome, answered_at=START + 1)
+    ledger.payloads.record(dag_id, only(ledger).id, record)
+    ledger.dags.ended(dag_id, why, START)
+    [summary] = ledger.status.summaries(0)
+    assert summary.failed_nodes == ("b000 ALCA_0000", "b000 UPLOAD")
+    assert summary.refused_uploads == refused
+
+
+def test_an_upload_that_is_asked_or_was_cut_off_is_told_apart_from_one_without_an_answer(ledger):
+    latch(ledger)
+    told = []
+    for at, answer in enumerate((ASKED, "HTTP 503", ASKED)):
+        answered(ledger, UploadOutcome.NO_ANSWER, START + at, answer)
+        [summary] = ledger.status.summaries(0)
+        told.append(summary.uploading)
+    assert told == [True, False, True]
+
+
 def test_a_refusal_is_an_answer_of_the_conditions_service_and_silence_is_none(ledger):
     latch(ledger)
     answered(ledger, UploadOutcome.UPLOADED, START + 1)
@@ -643,14 +672,14 @@ def test_a_refusal_is_an_answer_of_the_conditions_service_and_silence_is_none(le
 
 def test_a_campaign_knows_by_which_younger_run_its_last_payload_was_superseded(ledger):
     latch(ledger)
-    assert only(ledger).overtaken == ""
+    assert only(ledger).overtaken_by is None
     answered(ledger, UploadOutcome.SUPERSEDED, START + 1, "harvestJob002 holds as many LS")
-    assert only(ledger).overtaken == ""
+    assert only(ledger).overtaken_by is None
     words = "tag A: superseded by run 398601; tag B: went in"
     answered(ledger, UploadOutcome.SUPERSEDED, START + 2, words)
-    assert only(ledger).overtaken == "superseded by run 398601"
+    assert only(ledger).overtaken_by == 398601
     answered(ledger, UploadOutcome.UPLOADED, START + 3, "went in")
-    assert only(ledger).overtaken == ""
+    assert only(ledger).overtaken_by is None
 
 
 @given(st.lists(st.sets(st.integers(1, 50), min_size=1), max_size=6))

@@ -267,7 +267,7 @@ def test_a_closed_campaign_names_what_was_harvested_and_is_in_no_payload():
 
 
 def overtaken(**lumis):
-    return replace(campaign(**CLOSING, **lumis), overtaken="superseded by run 398601")
+    return replace(campaign(**CLOSING, **lumis), overtaken_by=398601)
 
 
 def test_a_campaign_whose_payload_was_superseded_by_a_younger_run_names_that_run():
