@@ -186,8 +186,8 @@ def held(stack, tmp_path_factory):
             others = "1-4,13-20,25-28"
             story.wait(lambda: story.campaign(ECAL, HELD)["lumis"]["in_payload"] == others)
             jobs = stuck(story)
-            held = [f"(job {job['ClusterId']}.0) is held: " for job in jobs.values()]
-            story.wait(lambda: all(map(story.has_said, held)))
+            ids = [f"{job['ClusterId']}.0" for job in jobs.values()]
+            story.wait(lambda: all(story.has_said(ProblemKind.HELD, job=job) for job in ids))
             releases = {which: released(story, job) for which, job in jobs.items()}
             story.moments |= {"held": loop.status(), "stuck": jobs, "releases": releases}
         loop.job_faults().clear()
