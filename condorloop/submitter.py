@@ -136,8 +136,8 @@ class Submitter:
         self._publisher = publisher
         self._systemd = systemd
         self._reload = ConfigReload()
-        self._ledger_service = Service("ledger")
-        self._service = Service("condorloop")
+        self._ledger_service = Service("ledger", trouble="cannot write")
+        self._service = Service("condorloop", trouble="internal error")
         self._put_off = 0
         self._polled_at = 0.0
 

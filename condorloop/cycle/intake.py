@@ -40,7 +40,7 @@ class Intake:
         self, storage: FileStore, ledger: Ledger, shutdown: Shutdown, at_once: int
     ) -> None:
         self.service = Service("EOS")
-        self.probing = Service("edmFileUtil")
+        self.probing = Service("edmFileUtil", trouble="failing")
         self.listed: dict[tuple[str, int], float] = {}
         self._ledger = ledger
         self._storage = storage

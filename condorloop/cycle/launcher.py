@@ -35,7 +35,7 @@ class Launcher:
         schedd: JobQueue,
         shutdown: Shutdown,
     ) -> None:
-        self.service = Service("submission of DAGs")
+        self.service = Service("submission of DAGs", trouble="failing")
         self._ledger = ledger
         self._settings = settings
         self._schedd = schedd

@@ -18,12 +18,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Service:
-    """A service that the loop asks; times are seconds since the epoch."""
+    """A service that the loop asks; times are seconds since the epoch.
+
+    `trouble` says in a word or two what an error of it means.
+    """
 
     name: str
     answered_at: float | None = None
     error: str = ""
     failing_since: float | None = None
+    trouble: str = "unreachable"
 
     def good(self, now: float) -> None:
         """Note a good answer."""
@@ -35,9 +39,7 @@ class Service:
         """Note a failure; the log says it once as long as it stays the same."""
         said = one_line(str(error), 500) or "no reason given"
         if said != self.error:
-            log.warning(
-                "%s does not respond; its last known state stays in use: %s", self.name, said
-            )
+            log.warning("%s: %s; the last known state stands: %s", self.name, self.trouble, said)
         self.error = said
         if self.failing_since is None:
             self.failing_since = now

@@ -48,9 +48,9 @@ USABLE = [
 ]
 UNUSABLE = {
     "com,ma.root": "a comma in its name",
-    "line\nend.root": "storage lists what nobody understands",
+    "line\nend.root": "unrecognised line in the xrdfs listing",
     "\x1b[31mred.root": "in its name",
-    "what?.root": "storage lists what nobody understands",  # beside a name with a line end
+    "what?.root": "unrecognised line in the xrdfs listing",  # beside a name with a line end
     "hash#tag.root": "a # in its name",
 }
 HOSTILE = "\x1b[31mred\x1b[0m\r\n2026-01-01T00:00:00.000Z CRITICAL forged [link=x]y[/link] '\"<b>é"

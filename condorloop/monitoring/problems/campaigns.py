@@ -23,7 +23,7 @@ def of_strangers(strangers: Mapping[CampaignKey, tuple[str, ...]]) -> Iterator[P
     """Name the directories of DAGs that the ledger does not know, and did not adopt."""
     for key, names in strangers.items():
         for name in names:
-            text = f"{name} is not adopted: the ledger has other DAGs for its RAW files"
+            text = f"{name} is not adopted: other DAGs of the ledger have its RAW files"
             show = command("show", key)
             yield Problem.of_campaign(ProblemKind.OVERLAP, key, text, show, directory=name)
 
@@ -34,8 +34,8 @@ def of_unconfigured(
     """Name the open campaigns of calibrations that are not configured any more."""
     for campaign in campaigns:
         if campaign.state.open and campaign.calibration not in configured:
-            text = f"{campaign.calibration} is not configured: nothing is begun for this campaign"
-            text += ", which is closed when its window ends"
+            text = f"{campaign.calibration} is not configured: this campaign gets no new DAGs"
+            text += " and closes when its window ends"
             validate = "condorloop validate"
             yield Problem.of_campaign(ProblemKind.CAMPAIGN, campaign.key, text, validate)
 
@@ -105,7 +105,7 @@ def _removed(campaign: CampaignStatus) -> Iterator[Problem]:
 
 def _refused(campaign: CampaignStatus) -> Iterator[Problem]:
     for dag, why in campaign.refused.items():
-        text = f"{dag} is not taken by the schedd, which takes others: {why}"
+        text = f"the schedd rejects {dag} (other DAGs are accepted): {why}"
         analyze = command("analyze", campaign.key, dag)
         yield Problem.of_campaign(ProblemKind.REFUSED, campaign.key, text, analyze, dag=dag)
 

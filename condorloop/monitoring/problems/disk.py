@@ -16,8 +16,8 @@ def of_disk(
     if warning:
         yield Problem(ProblemKind.DISK, warning, "condorloop cleanup --dry-run")
     if not_archived:
-        text = f"the ledger grows, for nothing is archived: {not_archived}"
+        text = f"archiving fails, so the ledger grows: {not_archived}"
         yield Problem(ProblemKind.DISK, text, DOCTOR)
     for key, error in not_cleaned.items():
-        text = f"cannot be cleaned up: {error}"
+        text = f"cannot clean up: {error}"
         yield Problem.of_campaign(ProblemKind.DISK, key, text, DOCTOR)

@@ -30,7 +30,7 @@ def _calibration(name: str, who: str, since: float) -> Problem:
     return Problem.of_calibrations(
         ProblemKind.HELD,
         [name],
-        f"held by {who} since {utc(since)}, and so is each run that comes",
+        f"held by {who} since {utc(since)}; new runs will be held too",
         f"condorloop release -c {shlex.quote(name)}",
         since=since,
         person=who,

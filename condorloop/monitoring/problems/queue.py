@@ -39,7 +39,7 @@ def of_queue(
         if dag.id not in told and (held := dag.counts.get("JobsHeld")):
             yield _held_jobs(dag, held)
     if idle_dags:
-        text = f"DAGs that the schedd does not start, for its limit is reached: {idle_dags}"
+        text = f"{plural(idle_dags, 'DAG')} idle: the schedd's limit of running DAGs is reached"
         yield Problem(ProblemKind.FULL, text, DOCTOR)
 
 
@@ -92,7 +92,7 @@ def _held_jobs(dag: QueuedDag, held: int) -> Problem:
 def of_room(put_off: int, most: int) -> Iterator[Problem]:
     """Name the DAGs that wait for others to end, for a site may have so many at work."""
     if put_off:
-        text = f"DAGs that wait for room, for pool.max_dags is {most}: {put_off}"
+        text = f"{plural(put_off, 'DAG')} not submitted: pool.max_dags = {most} is reached"
         yield Problem(ProblemKind.FULL, text, "condorloop status")
 
 
@@ -145,7 +145,7 @@ def of_scripts(scripts: Iterable[WaitingScript], now: float) -> Iterator[Problem
     for waiting in scripts:
         dag, node = waiting.dag, waiting.node
         minutes = plural(int((now - waiting.since) / 60), "minute")
-        text = f"{dag.label} {node}: its {waiting.script} script cannot do its work for {minutes}"
+        text = f"{dag.label} {node}: its {waiting.script} script has been deferred for {minutes}"
         text += f": {waiting.said}" if waiting.said else ""
         yield Problem.of_campaign(
             ProblemKind.DEFERRED,
@@ -173,7 +173,7 @@ def _late(dag: QueuedDag, ended: float) -> Problem:
     return Problem.of_campaign(
         ProblemKind.LATE,
         dag.key,
-        f"its window is over since {utc(ended)}, and {dag.label} waits: {_jobs(dag)}",
+        f"window ended at {utc(ended)}; {dag.label} is still in the queue ({_jobs(dag)})",
         command("analyze", dag.key, dag.label),
         since=ended,
         dag=dag.label,

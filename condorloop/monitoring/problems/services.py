@@ -15,7 +15,7 @@ def of_services(services: Iterable[Service]) -> Iterator[Problem]:
         if service.error:
             yield Problem(
                 ProblemKind.SERVICE,
-                f"{service.name} does not answer: {service.error}",
+                f"{service.name}: {service.trouble}: {service.error}",
                 DOCTOR,
                 since=service.failing_since,
                 service=service.name,
@@ -25,11 +25,11 @@ def of_services(services: Iterable[Service]) -> Iterator[Problem]:
 def of_configuration(refused: str, since: float | None) -> Iterator[Problem]:
     """Name what is wrong with a configuration that was to be read anew."""
     if refused:
-        text = f"configuration is not taken up: {refused}"
+        text = f"new configuration rejected, the old one stays in use: {refused}"
         yield Problem(ProblemKind.CONFIGURATION, text, "condorloop validate", since=since)
 
 
 def of_listing(odd_lines: Iterable[str]) -> Iterator[Problem]:
     """Name what storage lists and nobody understands."""
     for line in dict.fromkeys(odd_lines):
-        yield Problem(ProblemKind.STORAGE, f"storage lists what nobody understands: {line}")
+        yield Problem(ProblemKind.STORAGE, f"unrecognised line in the xrdfs listing: {line}")

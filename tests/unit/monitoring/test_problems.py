@@ -28,7 +28,7 @@ def test_an_outage_is_named_since_when_it_lasts():
     service = Service("OMS")
     service.failed("refused", START)
     [problem] = of_services([service, Service("EOS")])
-    assert (problem.text, problem.since) == ("OMS does not answer: refused", START)
+    assert (problem.text, problem.since) == ("OMS: unreachable: refused", START)
 
 
 def test_a_campaign_whose_calibration_is_not_configured_is_named_until_it_is_closed():
@@ -48,7 +48,8 @@ def test_what_a_campaign_waits_for_after_its_window_is_named():
     assert told(of_late([campaign], [waits, other], campaign.window_ends)) == [
         (
             ProblemKind.LATE,
-            f"{KEY}: its window is over since 2026-09-21 22:13 UTC, and b003 waits: 5 idle jobs",
+            f"{KEY}: window ended at 2026-09-21 22:13 UTC; "
+            "b003 is still in the queue (5 idle jobs)",
             f"condorloop analyze 398600 {OURS} --node b003",
         )
     ]
@@ -58,14 +59,14 @@ def test_a_dag_that_the_schedd_refuses_is_named_whatever_else_it_takes():
     campaign = campaign_status(refused={"b003": "bad attribute"})
     [problem] = of_campaigns([campaign])
     assert problem.kind is ProblemKind.REFUSED
-    assert problem.text.endswith(
-        "b003 is not taken by the schedd, which takes others: bad attribute"
-    )
+    assert problem.text.endswith("the schedd rejects b003 (other DAGs are accepted): bad attribute")
 
 
 def test_a_configuration_that_is_not_taken_up_is_named_since_when():
     [problem] = of_configuration("BeamSpot.yaml: retention: 3: a time", START)
-    assert problem.text.startswith("configuration is not taken up: BeamSpot.yaml: retention")
+    assert problem.text.startswith(
+        "new configuration rejected, the old one stays in use: BeamSpot.yaml: retention"
+    )
     assert (problem.command, problem.since) == ("condorloop validate", START)
     assert not list(of_configuration("", None))
 
@@ -111,7 +112,7 @@ def test_a_script_that_is_kept_from_its_work_is_named_with_its_words():
     full = WaitingScript(dag, "RECO_0001", "POST", START, "No space left on device")
     silent = WaitingScript(dag, "HARVEST", "PRE", START)
     found = [*of_scripts([full, silent], START + 14 * 60 + 1)]
-    late = "script cannot do its work for 14 minutes"
+    late = "script has been deferred for 14 minutes"
     assert told(found) == [
         (
             ProblemKind.DEFERRED,
@@ -172,7 +173,7 @@ def test_an_abandoned_campaign_has_no_problem():
 def test_a_disk_that_gets_full_is_named_with_what_shows_what_can_go():
     [full, stuck] = of_disk("the disk is nearly full", {SPOT: "/x: it is a link"})
     assert (full.kind, full.command) == (ProblemKind.DISK, "condorloop cleanup --dry-run")
-    assert stuck.text == "BeamSpot run398600: cannot be cleaned up: /x: it is a link"
+    assert stuck.text == "BeamSpot run398600: cannot clean up: /x: it is a link"
     [grows] = of_disk("", {}, "/x/condorloop-2026.db: disk I/O error")
     assert "condorloop-2026.db: disk I/O error" in grows.text
     assert not list(of_disk("", {}))
