@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from condorloop.ledger.connection import Connection
-from condorloop.model.notification import Told
+from condorloop.model.notification import Notified
 
 
 class Notifications:
@@ -17,20 +17,20 @@ class Notifications:
     def __init__(self, db: Connection) -> None:
         self._db = db
 
-    def told(self, way: str) -> dict[str, Told]:
+    def told(self, way: str) -> dict[str, Notified]:
         """What is remembered of a way of telling, by what it is about."""
         rows = self._db.rows(
             "SELECT * FROM told WHERE substr(about, 1, ?) = ?", len(way) + 1, f"{way} "
         )
         return {
-            row["about"][len(way) + 1 :]: Told(row["text"], row["since"], row["told_at"])
+            row["about"][len(way) + 1 :]: Notified(row["text"], row["since"], row["told_at"])
             for row in rows
         }
 
-    def remember(self, way: str, memory: Mapping[str, Told]) -> None:
+    def remember(self, way: str, memory: Mapping[str, Notified]) -> None:
         """Remember this of a way of telling, and nothing else."""
         before = self.told(way)
-        rows = {about: Told(t.text, t.since, t.told_at) for about, t in memory.items()}
+        rows = {about: Notified(t.text, t.since, t.told_at) for about, t in memory.items()}
         if rows == before:
             return
         with self._db.transaction():

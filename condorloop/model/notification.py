@@ -9,7 +9,7 @@ from condorloop.model.problem import Topic
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notified:
     """What is remembered of a problem; times are seconds since the epoch.
 
     `since` is when it was first seen, `told_at` when it was last told, None if it was not yet;
@@ -22,5 +22,5 @@ class Told:
     gone_at: float | None = field(default=None, compare=False)
 
 
-Memory = Mapping[Topic, Told]
+Memory = Mapping[Topic, Notified]
 """What is remembered of problems."""

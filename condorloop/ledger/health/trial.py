@@ -20,7 +20,7 @@ from condorloop.model.campaign import Campaign, CampaignKey, Probe, Run
 from condorloop.model.enums import CampaignState, FileState, NodeKind, RequestKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import Lumis
-from condorloop.model.notification import Told
+from condorloop.model.notification import Notified
 from condorloop.text import one_line
 
 SQLITE = sqlite3.sqlite_version
@@ -212,7 +212,7 @@ def _close(ledger: Ledger) -> None:
     ledger.status.summary(campaign_id)
     ledger.status.conditions(0.0)
     ledger.campaigns.processed(campaign_id)
-    ledger.notifications.remember(_WHO, {_WHO: Told(_WHO, _START, None)})
+    ledger.notifications.remember(_WHO, {_WHO: Notified(_WHO, _START, None)})
     ledger.changes.take()
     ledger.campaigns.set_state(campaign_id, CampaignState.COMPLETE, _WHO, _START)
     for settled in ledger.retention.settled():

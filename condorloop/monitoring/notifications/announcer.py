@@ -12,9 +12,9 @@ from condorloop.model.status import Status
 from condorloop.monitoring import status_file
 from condorloop.monitoring.metrics import Metrics
 from condorloop.monitoring.metrics_export import Endpoint, Textfile
-from condorloop.monitoring.notifications.policy import Wanted
+from condorloop.monitoring.notifications.policy import Rules
 from condorloop.monitoring.notifications.sender import Remembers, Sender
-from condorloop.monitoring.notifications.transports import ways
+from condorloop.monitoring.notifications.transports import transports
 from condorloop.monitoring.status_file import StatusError
 from condorloop.text import one_line
 
@@ -45,8 +45,8 @@ class Announcer:
         self._textfile = Textfile(textfile, registry) if textfile and registry else None
         self._senders: list[Sender] = []
         if messages := site.messages:
-            wanted = Wanted(messages.after, messages.reminder, messages.kinds)
-            self._senders = [Sender(way, wanted, ledger) for way in ways(messages)]
+            rules = Rules(messages.after, messages.reminder, messages.kinds)
+            self._senders = [Sender(transport, rules, ledger) for transport in transports(messages)]
         self._error = ""
 
     def tell(self, status: Status) -> None:

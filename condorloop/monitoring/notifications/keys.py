@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.model.notification import Memory, Told
+from condorloop.model.notification import Memory, Notified
 from condorloop.model.problem import ProblemKind, Topic
 from condorloop.model.service import CONDITIONS
 
 
-def written(memory: Memory) -> dict[str, Told]:
+def written(memory: Memory) -> dict[str, Notified]:
     """Give what is remembered by its keys."""
     return {str(topic): told for topic, told in memory.items()}
 
 
-def read(rows: Mapping[str, Told]) -> dict[Topic, Told]:
+def read(rows: Mapping[str, Notified]) -> dict[Topic, Notified]:
     """Give what is remembered by its topics; what cannot be read is left out.
 
     Where two keys mean the same, what people have been told last counts.
     """
-    memory: dict[Topic, Told] = {}
+    memory: dict[Topic, Notified] = {}
     for key, told in rows.items():
         topic = Topic.parse(_present(key))
         if topic and (topic not in memory or _last(told) > _last(memory[topic])):
@@ -31,7 +31,7 @@ def read(rows: Mapping[str, Told]) -> dict[Topic, Told]:
     return memory
 
 
-def _last(told: Told) -> float:
+def _last(told: Notified) -> float:
     return -told.since if told.told_at is None else told.told_at
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from condorloop.model.notification import Memory, Told
+from condorloop.model.notification import Memory, Notified
 from condorloop.model.problem import Problem, ProblemKind, Topic
 from condorloop.model.status import Status
 from condorloop.text import one_line
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Rules:
     """When problems are told, and of which kinds; see `site.MessagesSite`."""
 
     after: float
@@ -59,45 +59,45 @@ class Message:
     all_well: bool
 
 
-def noted(memory: Memory, status: Status, wanted: Wanted) -> dict[Topic, Told]:
+def noted(memory: Memory, status: Status, rules: Rules) -> dict[Topic, Notified]:
     """Remember what is wrong now, and what has ceased to be.
 
     While a service gives no answer, nothing else is taken for over: nobody can see it. What was
     not told and is gone for `after` is forgotten.
     """
-    now, there = status.time, current(status.problems, wanted.kinds)
+    now, there = status.time, current(status.problems, rules.kinds)
     blind = any(service.error for service in status.services)
-    kept: dict[Topic, Told] = {}
+    kept: dict[Topic, Notified] = {}
     for topic, told in memory.items():
         if topic in there:
             kept[topic] = replace(told, gone_at=None)
             continue
-        if topic.kind not in wanted.kinds:
+        if topic.kind not in rules.kinds:
             continue
         if told.gone_at is None and (topic.kind is ProblemKind.SERVICE or not blind):
             told = replace(told, gone_at=now)
-        if told.told_at is not None or not _gone(told, now, wanted):
+        if told.told_at is not None or not _gone(told, now, rules):
             kept[topic] = told
     for topic, item in there.items():
-        kept.setdefault(topic, Told(item.text, now))
+        kept.setdefault(topic, Notified(item.text, now))
     return kept
 
 
-def due(memory: Memory, status: Status, wanted: Wanted) -> Message | None:
+def due(memory: Memory, status: Status, rules: Rules) -> Message | None:
     """Say what is to be told now of what was `noted`; None if nothing is."""
-    now, there = status.time, current(status.problems, wanted.kinds)
+    now, there = status.time, current(status.problems, rules.kinds)
     new: dict[Topic, Item] = {}
     lasting: dict[Topic, Item] = {}
     ended: dict[Topic, Item] = {}
     for topic, told in memory.items():
         item = there.get(topic)
         if item is None:
-            if told.told_at is not None and _gone(told, now, wanted):
+            if told.told_at is not None and _gone(told, now, rules):
                 ended[topic] = Item(told.text, since=told.since)
         elif told.told_at is None:
-            if now - told.since >= wanted.after:
+            if now - told.since >= rules.after:
                 new[topic] = replace(item, since=item.since or told.since)
-        elif now - told.told_at >= wanted.reminder:
+        elif now - told.told_at >= rules.reminder:
             lasting[topic] = replace(item, since=item.since or told.since)
     if not (new or lasting or ended):
         return None
@@ -114,7 +114,7 @@ def due(memory: Memory, status: Status, wanted: Wanted) -> Message | None:
     )
 
 
-def settled(memory: Memory, message: Message) -> dict[Topic, Told]:
+def settled(memory: Memory, message: Message) -> dict[Topic, Notified]:
     """Remember that a message was sent.
 
     What came back after its end was told is another problem from then on.
@@ -125,7 +125,7 @@ def settled(memory: Memory, message: Message) -> dict[Topic, Told]:
             after[topic] = replace(told, text=item.text, told_at=message.time)
     for topic in (*message.over, *message.left):
         if (told := after.pop(topic, None)) and told.gone_at is None:
-            after[topic] = Told(told.text, message.time)
+            after[topic] = Notified(told.text, message.time)
     return after
 
 
@@ -147,8 +147,8 @@ def _item(alike: list[Problem]) -> Item:
     return Item(text, one_line(first.command), since)
 
 
-def _gone(told: Told, now: float, wanted: Wanted) -> bool:
-    return told.gone_at is not None and now - told.gone_at >= wanted.after
+def _gone(told: Notified, now: float, rules: Rules) -> bool:
+    return told.gone_at is not None and now - told.gone_at >= rules.after
 
 
 def _shown(topic: Topic, status: Status) -> bool:

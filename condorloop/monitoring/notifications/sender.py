@@ -13,11 +13,11 @@ from threading import Thread
 from typing import Protocol
 
 from condorloop.ledger.connection import LedgerError
-from condorloop.model.notification import Told
+from condorloop.model.notification import Notified
 from condorloop.model.status import Status
 from condorloop.monitoring.notifications import keys
-from condorloop.monitoring.notifications.policy import Message, Wanted, due, noted, settled
-from condorloop.monitoring.notifications.transports import NotSent, Way
+from condorloop.monitoring.notifications.policy import Message, Rules, due, noted, settled
+from condorloop.monitoring.notifications.transports import NotSent, Transport
 from condorloop.runtime.deadline import within
 from condorloop.text import one_line
 
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 class Remembers(Protocol):
     """What outlives the process; see `condorloop.ledger.notifications`."""
 
-    def told(self, way: str) -> dict[str, Told]:
+    def told(self, way: str) -> dict[str, Notified]:
         """What is remembered of a way, by the keys of its topics."""
 
-    def remember(self, way: str, memory: Mapping[str, Told]) -> None:
+    def remember(self, way: str, memory: Mapping[str, Notified]) -> None:
         """Remember this of a way."""
 
 
@@ -50,11 +50,11 @@ class Sender:
         Remembers what was told.
     """
 
-    def __init__(self, way: Way, wanted: Wanted, remembers: Remembers) -> None:
-        self._way = way
-        self._wanted = wanted
+    def __init__(self, transport: Transport, rules: Rules, remembers: Remembers) -> None:
+        self._transport = transport
+        self._rules = rules
         self._remembers = remembers
-        self._remembered = remembers.told(way.name)
+        self._remembered = remembers.told(transport.name)
         self._memory = keys.read(self._remembered)
         self._on_its_way: tuple[Message, Future[None]] | None = None
         self._error = ""
@@ -65,13 +65,16 @@ class Sender:
         A message that was not sent is put together anew, from what is wrong by then. One that was
         sent when the process was killed may be sent again.
         """
-        self._memory = noted(self._memory, status, self._wanted)
+        self._memory = noted(self._memory, status, self._rules)
         self._arrive()
-        if not self._on_its_way and (message := due(self._memory, status, self._wanted)):
-            self._on_its_way = message, in_background(lambda: self._send(message), self._way.name)
+        if not self._on_its_way and (message := due(self._memory, status, self._rules)):
+            self._on_its_way = (
+                message,
+                in_background(lambda: self._send(message), self._transport.name),
+            )
         if (rows := keys.written(self._memory)) != self._remembered:
             try:
-                self._remembers.remember(self._way.name, rows)
+                self._remembers.remember(self._transport.name, rows)
             except LedgerError:  # which the cycle tells; tried again in the next one
                 return
             self._remembered = rows
@@ -84,18 +87,18 @@ class Sender:
         if error is None:
             self._memory = settled(self._memory, message)
             if self._error:
-                log.info("messages by %s work again", self._way.name)
+                log.info("messages by %s work again", self._transport.name)
             self._error = ""
             return
         said = str(error) if isinstance(error, NotSent | TimeoutError) else repr(error)
         if (said := one_line(said)) != self._error:
             log.warning(
-                "cannot send messages by %s, retrying every cycle: %s", self._way.name, said
+                "cannot send messages by %s, retrying every cycle: %s", self._transport.name, said
             )
         self._error = said
 
     def _send(self, message: Message) -> None:
-        within(lambda: self._way.send(message), LONGEST, f"{self._way.name}-message")
+        within(lambda: self._transport.send(message), LONGEST, f"{self._transport.name}-message")
 
 
 def in_background(call: Callable[[], None], name: str) -> Future[None]:

@@ -1,4 +1,4 @@
-"""The ways in which messages leave: an incoming webhook, and mail.
+"""How messages are sent: by an incoming webhook, and by mail.
 
 Knows HTTP and SMTP, and that the address of a webhook is a secret; knows nothing of what is told.
 """
@@ -35,7 +35,7 @@ class NotSent(CondorloopError):
     """A message could not be sent; the text says why in one line, without a secret."""
 
 
-class Way(Protocol):
+class Transport(Protocol):
     """A way of telling, by its name."""
 
     name: str
@@ -65,7 +65,7 @@ class Webhook:
         self._file = file
 
     def send(self, message: Message) -> None:
-        """Post a message; see `Way.send`."""
+        """Post a message; see `Transport.send`."""
         url = self._url()
         server = one_line(urlsplit(url).hostname or "", 100)
         text = {"text": message_text.post(message)}
@@ -107,7 +107,7 @@ class Mail:
         self._site = site
 
     def send(self, message: Message) -> None:
-        """Mail a message; see `Way.send`. One recipient who gets it is enough."""
+        """Mail a message; see `Transport.send`. One recipient who gets it is enough."""
         site = self._site
         written = EmailMessage()
         written["Subject"] = message_text.title(message)
@@ -127,8 +127,8 @@ class Mail:
             log.warning("%s rejected the mail for %s", server, one_line(", ".join(refused), 200))
 
 
-def ways(site: MessagesSite) -> Iterator[Way]:
-    """Give the ways in which a site wants to be told."""
+def transports(site: MessagesSite) -> Iterator[Transport]:
+    """Give the transports that a site has configured."""
     if site.webhook_file:
         yield Webhook(site.webhook_file)
     if site.mail:

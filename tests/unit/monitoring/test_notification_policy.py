@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condorloop.config.site import MessagesSite
-from condorloop.model.notification import Told
+from condorloop.model.notification import Notified
 from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.service import Service
-from condorloop.monitoring.notifications.policy import Wanted, due, noted, settled
+from condorloop.monitoring.notifications.policy import Rules, due, noted, settled
 from condorloop.monitoring.notifications.text import code, mail, post, title
 from tests.unit.examples import START, campaign_status, loop_status
 
-WANTED = Wanted(300.0, 4 * 3600.0, MessagesSite.model_fields["kinds"].default)
+WANTED = Rules(300.0, 4 * 3600.0, MessagesSite.model_fields["kinds"].default)
 OMS = Problem(
     ProblemKind.SERVICE, "OMS does not answer: refused", "condorloop doctor", service="OMS"
 )
@@ -55,7 +55,7 @@ class Reader:
 
     def restart(self):
         """Forget what the ledger does not hold."""
-        self.memory = {a: Told(t.text, t.since, t.told_at) for a, t in self.memory.items()}
+        self.memory = {a: Notified(t.text, t.since, t.told_at) for a, t in self.memory.items()}
 
 
 STORIES = st.lists(

@@ -157,7 +157,7 @@ def outcome(tmp_path, monkeypatch):
 
 def after_the_story(folder, monkeypatch, text):
     recorder = Recorder()
-    monkeypatch.setattr(announcer, "ways", lambda _: [recorder])
+    monkeypatch.setattr(announcer, "transports", lambda _: [recorder])
     loaded = config(folder)
     textfile = folder / "condorloop.prom"
     keys = {

@@ -12,10 +12,10 @@ import pytest
 
 from condorloop.config.site import MailSite
 from condorloop.ledger.store import Ledger, LedgerError
-from condorloop.model.notification import Told
+from condorloop.model.notification import Notified
 from condorloop.model.problem import Problem, ProblemKind
 from condorloop.monitoring.notifications import sender
-from condorloop.monitoring.notifications.policy import Item, Message, Wanted
+from condorloop.monitoring.notifications.policy import Item, Message, Rules
 from condorloop.monitoring.notifications.sender import Sender
 from condorloop.monitoring.notifications.transports import Mail, NotSent, Webhook
 from tests.unit.examples import START, campaign_status, loop_status
@@ -36,7 +36,7 @@ MESSAGE = Message(
     left={},
     all_well=False,
 )
-WANTED = Wanted(0.0, 3600.0, frozenset(ProblemKind))
+WANTED = Rules(0.0, 3600.0, frozenset(ProblemKind))
 
 
 @contextmanager
@@ -283,10 +283,10 @@ def test_a_ledger_that_cannot_be_written_keeps_nobody_from_being_told(hook, webh
 
 
 def test_the_ledger_remembers_each_problem_of_a_way(ledger):
-    memory = {"disk|||": Told("full", START, START + 1), "held|x|1|": Told("held", START)}
+    memory = {"disk|||": Notified("full", START, START + 1), "held|x|1|": Notified("held", START)}
     ledger.notifications.remember("mail", memory)
-    ledger.notifications.remember("mailbox", {"disk|||": Told("other", START)})
+    ledger.notifications.remember("mailbox", {"disk|||": Notified("other", START)})
     assert ledger.notifications.told("mail") == memory
-    ledger.notifications.remember("mail", {"disk|||": Told("full", START, START + 9)})
-    assert ledger.notifications.told("mail") == {"disk|||": Told("full", START, START + 9)}
-    assert ledger.notifications.told("mailbox") == {"disk|||": Told("other", START)}
+    ledger.notifications.remember("mail", {"disk|||": Notified("full", START, START + 9)})
+    assert ledger.notifications.told("mail") == {"disk|||": Notified("full", START, START + 9)}
+    assert ledger.notifications.told("mailbox") == {"disk|||": Notified("other", START)}

@@ -4,10 +4,10 @@ import pytest
 
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import UploadOutcome
-from condorloop.model.notification import Told
+from condorloop.model.notification import Notified
 from condorloop.model.service import Service
 from condorloop.monitoring.notifications import keys, sender
-from condorloop.monitoring.notifications.policy import Wanted
+from condorloop.monitoring.notifications.policy import Rules
 from condorloop.monitoring.notifications.sender import Sender
 from condorloop.monitoring.problems.campaigns import of_campaigns
 from condorloop.monitoring.problems.disk import of_disk
@@ -35,7 +35,7 @@ BEFORE = {
     "disk|||": "disk|||",
 }
 """The keys that the version before wrote of these problems, and those of this one."""
-WANTED = Wanted(300.0, 4 * 3600.0, {problem.kind for problem in OPEN})
+WANTED = Rules(300.0, 4 * 3600.0, {problem.kind for problem in OPEN})
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def ledger(tmp_path):
 def ours(ledger, monkeypatch):
     """A sender of this version, whose ledger has what the version before has told an hour ago."""
     monkeypatch.setattr(sender, "in_background", at_once)
-    told = {key: Told("words", START - 4000, START - 3600) for key in BEFORE}
+    told = {key: Notified("words", START - 4000, START - 3600) for key in BEFORE}
     ledger.notifications.remember(Recorder.name, told)
     return Sender(Recorder(), WANTED, ledger.notifications)
 
 
 def look(ours, problems, seconds):
     ours.look(loop_status(*CAMPAIGNS, time=START + seconds, problems=tuple(problems)))
-    return ours._way.messages
+    return ours._transport.messages
 
 
 def test_what_is_open_is_told_once_and_remembered_by_the_present_keys(ours, ledger):
@@ -75,8 +75,8 @@ def test_its_end_is_told_and_so_is_that_it_lasts(ours):
 
 
 def test_of_two_keys_of_one_problem_the_last_telling_counts():
-    first, last = Told("a", START, START + 5), Told("b", START, START + 9)
-    untold = Told("c", START + 1)
+    first, last = Notified("a", START, START + 5), Notified("b", START, START + 9)
+    untold = Notified("c", START + 1)
     for rows in (
         {"service|||OMS does not answer": first, "service|||OMS": last},
         {"service|||OMS does not answer": last, "service|||OMS": first},
@@ -86,9 +86,9 @@ def test_of_two_keys_of_one_problem_the_last_telling_counts():
 
 
 def test_what_is_no_key_is_left_out():
-    assert keys.read({"": Told("x", START), "new kind|||": Told("x", START)}) == {}
+    assert keys.read({"": Notified("x", START), "new kind|||": Notified("x", START)}) == {}
 
 
 def test_a_key_is_read_as_it_was_written():
-    memory = {problem.topic: Told(problem.text, START) for problem in OPEN}
+    memory = {problem.topic: Notified(problem.text, START) for problem in OPEN}
     assert keys.read(keys.written(memory)) == memory
