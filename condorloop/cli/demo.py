@@ -230,7 +230,7 @@ def _verdict_table(verdicts: list[Verdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("run", "calibration", "LS with good files", "LS in payload", "uploads"):
         table.add_column(title)
-    for title in ("to payload: median", "worst", "as it must be"):
+    for title in ("to payload: median", "worst", "correct"):
         table.add_column(title)
     for v in verdicts:
         table.add_row(

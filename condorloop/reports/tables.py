@@ -103,7 +103,7 @@ def _latencies(report: Report) -> ReportTable:
             if spread:
                 rows.append((c.calibration, of, *_spread(spread), span(compared)))
     return ReportTable(
-        "From … to the upload",
+        "Latency from … to the upload",
         ("calibration", "from", "number", "median", "mean", "90 %", "worst", "standard loop"),
         tuple(rows),
         names=2,
@@ -174,7 +174,7 @@ def _parts(report: Report) -> ReportTable:
         if any(c.parts[part] for c in having)
     ]
     if rows:
-        rows.append(("together", *(f"{span(total)} (100%)" for total in totals)))
+        rows.append(("total", *(f"{span(total)} (100%)" for total in totals)))
     return ReportTable(
         "Where the time goes, from LS end to upload",
         ("mean", *(c.calibration for c in having)),

@@ -31,9 +31,9 @@ def comparison_lines(comparison: Comparison) -> Iterator[Text]:
         return
     dag = "/".join(comparison.dag.parts[-2:])
     if not comparison.changes:
-        yield text(f"{name}: the next DAG would be as {dag} is")
+        yield text(f"{name}: no change in the next DAG (compared with {dag})")
         return
-    yield text(f"{name}: with the files of {dag}, the next DAG would have otherwise:", "bold")
+    yield text(f"{name}: changes in the next DAG (compared with {dag}):", "bold")
     for file, lines in comparison.changes.items():
         yield text(f"  {file}", "bold")
         for line in lines:

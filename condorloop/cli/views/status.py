@@ -102,7 +102,7 @@ def campaign_table(campaigns: Sequence[CampaignStatus], now: float) -> Renderabl
             Column("DAGs", lambda c: text(counts(c.dags, _DAGS)), 5),
             Column("jobs", lambda c: text(counts(c.jobs, _JOBS)), 2),
             Column("uploads", lambda c: text(_uploads(c, now)), 4),
-            Column("left", lambda c: text(_left(c, now)), 1),
+            Column("window left", lambda c: text(_left(c, now)), 1),
         ),
     )
 
