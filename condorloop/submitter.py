@@ -23,7 +23,6 @@ from condorloop.cycle.latcher import Latcher
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.ports import Ports
 from condorloop.cycle.reload import ConfigReload
-from condorloop.cycle.request_handler import RequestHandler
 from condorloop.cycle.settings import Settings
 from condorloop.cycle.tracker import Tracker
 from condorloop.dagman import destination_memory
@@ -40,6 +39,8 @@ from condorloop.policy import planner, window
 from condorloop.policy.dag_limits import share, until_late
 from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
 from condorloop.policy.window import AGAIN
+from condorloop.requests.context import Context
+from condorloop.requests.handler import RequestHandler
 from condorloop.runtime import logs
 from condorloop.runtime.shutdown import Shutdown, Stopped
 from condorloop.runtime.systemd import SystemdNotifier
@@ -88,7 +89,9 @@ def build_submitter(
         intake=Intake(ports.storage, ledger, shutdown, config.site.storage.listings_at_once),
         launcher=launcher,
         tracker=Tracker(ledger, settings, ports.pool, launcher, shutdown, isolation),
-        request_handler=RequestHandler(ledger, launcher, ports.pool, shutdown, isolation, cleaner),
+        request_handler=RequestHandler(
+            Context(ledger, settings, launcher, ports.pool, shutdown, cleaner), isolation
+        ),
         cleaner=cleaner,
         archiver=Archiver(ledger),
         publisher=Publisher(config, ledger),
@@ -188,13 +191,13 @@ class Submitter:
         except Stopped:
             log.info("condorloop stops; submitted DAGs continue")
 
-    def grant(self) -> None:
-        """Do what people have asked for, and nothing else: no run is latched, no DAG planned."""
+    def handle_requests(self) -> None:
+        """Carry out requests, and nothing else: no run is latched, no DAG planned."""
         now = self._clock()
         self._ledger.connection.check_in_place()
         campaigns = self._campaigns(now)
         self._tracker.observe(campaigns, now)
-        self._grant(now)
+        self._handle_requests(now)
         self._show(now)
 
     def stop(self) -> None:
@@ -290,7 +293,7 @@ class Submitter:
             self._polled_at = now
             self._isolation.forget()
         runs = self._poll(now) if poll else []
-        self._grant(now)
+        self._handle_requests(now)
         known = self._ledger.campaigns.known(runs[0].number) if runs else frozenset()
         self._latcher.say_why_not(self._config, now, runs, known)
         calibrations = self._config.calibrations
@@ -308,10 +311,10 @@ class Submitter:
             self._publisher.look(self._config, now)
             self._show(now)
 
-    def _grant(self, now: float) -> None:
+    def _handle_requests(self, now: float) -> None:
         for request in self._ledger.requests.waiting():
             try:
-                self._request_handler.grant(request, now)
+                self._request_handler.handle(request, now)
             except LedgerError:
                 raise
             except Exception as error:

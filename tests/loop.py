@@ -26,6 +26,7 @@ from condorloop.ledger.dags import Dags
 from condorloop.ledger.store import Ledger, LedgerReader, open_requests
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.model.problem import ProblemKind
+from condorloop.model.request import Request
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.submitter import Submitter, build_submitter
@@ -347,25 +348,19 @@ class Loop:
         )
         return Counter(names)
 
-    def ask_to_resubmit(self, run: int, *, everything: bool = False) -> int:
+    def ask_to_resubmit(self, run: int, *, include_quarantined: bool = False) -> int:
         """Ask for what failed of a run again."""
-        return self.ask(RequestKind.RESUBMIT, run, everything=everything)
+        return self.ask(RequestKind.RESUBMIT, run, include_quarantined=include_quarantined)
 
-    def ask(self, kind: RequestKind, run: int, *, everything: bool = False) -> int:
+    def ask(self, kind: RequestKind, run: int, **options: Any) -> int:
         """Leave a request in the ledger, as a person's command does."""
         with open_requests(self.work_dir / "condorloop.db") as requests:
-            return requests.ask(
-                kind,
-                run,
-                None,
-                node=None,
-                everything=everything,
-                made_by="a test",
-                now=time.time(),
+            return requests.add(
+                Request(kind, run, made_by="a test", made_at=time.time(), **options)
             )
 
     def answer_to(self, request: int) -> tuple[bool, str] | None:
-        """Whether a request was granted, and the words for it; None as long as it waits."""
+        """Whether a request was carried out, and the words for it; None as long as it waits."""
         with open_requests(self.work_dir / "condorloop.db") as requests:
             return requests.answer_to(request)
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 
 import click
 
+from condorloop.model.enums import RequestKind
+
 SECTIONS = {
     "Inspect": ("status", "watch", "show", "find", "analyze", "report"),
-    "Control": ("resubmit", "hold", "release", "abandon", "cleanup"),
-    "Run": ("run", "once"),
+    "Control": tuple(map(str, RequestKind)),
+    "Run": ("run",),
     "Set up": ("doctor", "validate", "render", "systemd", "schema", "print-format", "completion"),
     "Simulate": ("simulate", "testbed"),
 }
 """Which commands belong together, and in which order they are shown."""
-
-_IN = {"once": "run"} | dict.fromkeys(("resubmit", "hold", "release", "abandon"), "act")
-"""The modules of commands that have none of their own name."""
 
 _OTHERS = "More"
 
@@ -40,12 +40,14 @@ class Commands(click.Group):
         """Give a command; the testbed's only where its packages are installed."""
         if cmd_name == "testbed":
             return _testbed()
+        if cmd_name == "once":
+            return _in_module("commands.run", cmd_name)
         if all(cmd_name not in names for names in SECTIONS.values()):
             return super().get_command(ctx, cmd_name)
         name = cmd_name.replace("-", "_")
-        module = import_module(f"condorloop.cli.commands.{_IN.get(cmd_name, name)}")
-        command: click.Command = getattr(module, name)
-        return command
+        if cmd_name in SECTIONS["Control"] and find_spec(f"condorloop.cli.commands.{name}") is None:
+            return _in_module("request_command", name)
+        return _in_module(f"commands.{name}", name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each command does, section by section."""
@@ -65,6 +67,11 @@ class Commands(click.Group):
             command = self.get_command(ctx, name)
             if command is not None and not command.hidden:
                 yield name.ljust(width), command.get_short_help_str(_SENTENCE)
+
+
+def _in_module(module: str, name: str) -> click.Command:
+    command: click.Command = getattr(import_module(f"condorloop.cli.{module}"), name)
+    return command
 
 
 def _testbed() -> click.Command | None:

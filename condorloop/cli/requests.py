@@ -1,7 +1,7 @@
-"""Asking the submitter for something: by a request in its ledger, answered in its next cycle.
+"""Leaving requests in the ledger, and waiting for the submitter that answers them.
 
-Knows how to say beforehand what it would do, how to wait for its answer, and that whoever asks
-does it himself where no submitter runs.
+Knows how to say beforehand what would be done, and that the command itself is the submitter where
+none runs.
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from condorloop.config.destinations import Destination, configured, kept, taken
 from condorloop.config.loader import Config
-from condorloop.cycle.request_handler import planned
 from condorloop.dagman.written_destination import destination_of
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.store import LedgerReader, open_requests
-from condorloop.model.enums import RequestKind
+from condorloop.model.campaign import CampaignKey
 from condorloop.model.request import Request
-from condorloop.policy.requests import Act, Plan, Release, Resubmit
+from condorloop.requests.command import Plan, Step, command_of, planned
 from condorloop.rundir.layout import LEDGER, run_dir
 from condorloop.runtime.lock import AlreadyRunning, running_submitter
 from condorloop.runtime.ownership import Untrusted
@@ -31,138 +29,96 @@ from condorloop.runtime.shutdown import Stopped
 from condorloop.submitter import Submitter
 
 PATIENCE = 60.0
-"""Seconds to wait for what is done at once."""
+"""Seconds to wait for what is done at once, beyond two of the submitter's polls."""
 
 LONG = 3600.0
-"""Seconds to wait for what is done a part a cycle."""
+"""The same for what is done a part a cycle."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked for, as in `condorloop.model.request.Request`."""
+class Preview:
+    """What a request comes to, and where the payloads of its DAGs go, in words."""
 
-    kind: RequestKind
-    run: int
-    calibration: str | None
-    node: str | None = None
-    everything: bool = False
-    reason: str = ""
-    accept_destination: bool = False
+    plan: Plan
+    destinations: tuple[str, ...]
 
 
-def preview(config: Config, wish: Wish) -> Plan:
+def preview(config: Config, request: Request) -> Preview:
     """Say what the submitter would do; nothing is changed.
 
     Raises
     ------
     LedgerError
         There is no ledger.
+    SenselessRequest
+        The options make no sense together.
     """
-    request = Request(
-        id=0,
-        kind=wish.kind,
-        run=wish.run,
-        calibration=wish.calibration,
-        node=wish.node,
-        everything=wish.everything,
-        made_by=asker(),
-        made_at=time.time(),
-        reason=wish.reason,
-        accept_destination=wish.accept_destination,
-    )
-    work_dir = config.site.work_dir
-    with LedgerReader(work_dir / LEDGER) as ledger:
+    with LedgerReader(config.site.work_dir / LEDGER) as ledger:
         plan = planned(ledger, request)
         to = {name: each.destination for name, each in ledger.destinations.all().items()}
     to |= {name: each.destination for name, each in configured(config).items()}
-    where = (
-        words
-        for act in plan.acts
-        for words in _where(act, to.get(act.campaign.key.calibration), work_dir, request)
-    )
-    return replace(plan, destinations=tuple(where))
+    where = (words for step in plan.steps for words in _destinations(step, to, config, request))
+    return Preview(plan, tuple(where))
 
 
-def _where(act: Act, to: Destination | None, work_dir: Path, request: Request) -> Iterator[str]:
+def _destinations(
+    step: Step, to: dict[str, Destination], config: Config, request: Request
+) -> Iterator[str]:
     """Say where payloads go of what is submitted again or goes on."""
-    key = act.campaign.key
-    match act:
-        case Resubmit(dags=dags):
-            going = dags
-        case Release(targets=targets):
-            going = tuple({target.dag.id: target.dag for target in targets}.values())
-        case _:
-            return
-    if to is None:
+    key = step.about
+    if step.continued is None or not isinstance(key, CampaignKey) or key.calibration not in to:
         return
-    yield f"{key}: payloads go to {to}"
-    for dag in going:
-        own = destination_of(run_dir(work_dir, key.calibration, key.run), dag.number)
-        if own is not None and own != to:
+    there = to[key.calibration]
+    yield f"{key}: payloads go to {there}"
+    for dag in step.continued:
+        own = destination_of(run_dir(config.site.work_dir, key.calibration, key.run), dag.number)
+        if own is not None and own != there:
             words = taken if request.accept_destination else kept
-            yield f"{key}: {words(dag.label, own, to)}"
+            yield f"{key}: {words(dag.label, own, there)}"
 
 
-def ask(
+def answers(
     config: Config,
-    wishes: Iterable[Wish],
+    requests: Sequence[Request],
     submitter: Callable[[], AbstractContextManager[Submitter]],
-    patience: float = PATIENCE,
 ) -> Iterator[tuple[bool, str]]:
-    """Leave wishes and give what became of each: whether it was granted, and the words for it.
+    """Leave requests and give the answer to each: whether it was carried out, and the words for it.
 
     Parameters
     ----------
     submitter
         Opens one of our own; used if none runs.
-    patience
-        Seconds to wait for the answers, beyond two of the submitter's polls.
 
     Raises
     ------
     LedgerError
         There is no ledger, or nobody answered in time.
     """
-    path = config.site.work_dir / LEDGER
-    wanted = tuple(wishes)
-    with open_requests(path) as requests:
-        asked = [
-            requests.ask(
-                wish.kind,
-                wish.run,
-                wish.calibration,
-                node=wish.node,
-                everything=wish.everything,
-                made_by=asker(),
-                now=time.time(),
-                reason=wish.reason,
-                accept_destination=wish.accept_destination,
-            )
-            for wish in wanted
-        ]
+    with open_requests(config.site.work_dir / LEDGER) as left:
+        numbers = [left.add(request) for request in requests]
+        in_parts = any(command_of(request.kind).in_parts for request in requests)
+        patience = LONG if in_parts else PATIENCE
         deadline = time.monotonic() + patience + 2 * config.site.poll_interval
-        # What waits, waits for others; of a cleanup each pass does a part.
-        cleans = any(wish.kind is RequestKind.CLEANUP for wish in wanted)
-        pause = 0.1 if cleans else min(1.0, config.site.poll_interval)
-        for number in asked:
-            while (answer := requests.answer_to(number)) is None:
+        pause = 0.1 if in_parts else min(1.0, config.site.poll_interval)
+        for number in numbers:
+            while (answer := left.answer_to(number)) is None:
                 if time.monotonic() > deadline:
                     raise LedgerError(
                         "it could not be done yet; the request stays, and is carried out as soon "
                         "as it can be: condorloop status says what is wrong"
                     )
                 if not running_submitter(config.site.work_dir):
-                    _do_it_ourselves(submitter)
-                if not requests.answer_to(number):
+                    _handle_ourselves(submitter)
+                if not left.answer_to(number):
                     time.sleep(pause)
             yield answer
 
 
-def _do_it_ourselves(submitter: Callable[[], AbstractContextManager[Submitter]]) -> None:
-    """Do what was asked for with a submitter of our own; wait a moment if another one runs."""
+def _handle_ourselves(submitter: Callable[[], AbstractContextManager[Submitter]]) -> None:
+    """Carry the requests out with a submitter of our own; wait a moment if another one runs."""
     try:
         with submitter() as ours:
-            ours.grant()
+            ours.handle_requests()
     except AlreadyRunning:
         pass
     except Untrusted as error:
@@ -171,8 +127,8 @@ def _do_it_ourselves(submitter: Callable[[], AbstractContextManager[Submitter]])
         raise LedgerError("ended before the answer; the request stays") from None
 
 
-def asker() -> str:
-    """Who asks, such as ``alice@node``."""
+def requester() -> str:
+    """Who makes requests here, such as ``alice@node``."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -139,6 +139,7 @@ class Cleaner:
         self._ledger = ledger
         self._next = 0.0
         self._gone: dict[tuple[int, Artifact], Size] = {}
+        self._requested: dict[int, Size] = {}
 
     def tidy(self, config: Config, now: float) -> None:
         """Remove a little of what may go, if it is time to look."""
@@ -146,6 +147,17 @@ class Cleaner:
             return
         _, finished = self.clean(config, now, A_CYCLE)
         self._next = now + EVERY if finished else now
+
+    def clean_on_request(
+        self, request_id: int, config: Config, now: float, run: int, calibration: str | None
+    ) -> Size | None:
+        """Remove a part of what a person asks for; tell how much went in all, None if more may."""
+        gone, finished = self.clean(config, now, ON_REQUEST, run, calibration)
+        total = self._requested.pop(request_id, Size()) + gone
+        if finished:
+            return total
+        self._requested[request_id] = total
+        return None
 
     def clean(
         self,

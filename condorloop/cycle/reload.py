@@ -15,7 +15,8 @@ from condorloop.config.site import Site
 from condorloop.ledger.connection import LedgerError
 
 _REMEDY = (
-    f"; if that is meant, end the submitter, type condorloop once {ACCEPT}, and start it again"
+    f"; if that is meant, end the submitter, type condorloop run --once {ACCEPT}, and start it"
+    " again"
 )
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from condorloop.history.log_excerpt import with_log
 from condorloop.history.reader import tell
 from condorloop.ledger.connection import LedgerError
 from condorloop.model.campaign import DagOutline
-from condorloop.policy import requests
+from condorloop.policy import node_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,12 @@ def having(node: str | None, stories: Iterable[Story]) -> tuple[Story, ...]:
     if node is None:
         return told
     outlines = [(story, _outline(story)) for story in told]
-    if found := tuple(story for story, outline in outlines if requests.meant(node, outline)):
+    if found := tuple(story for story, outline in outlines if node_names.meant(node, outline)):
         return found
     raise LedgerError(
-        "\n".join(f"{s.campaign.key}: {requests.unknown(node, outline)}" for s, outline in outlines)
+        "\n".join(
+            f"{s.campaign.key}: {node_names.unknown(node, outline)}" for s, outline in outlines
+        )
     )
 
 

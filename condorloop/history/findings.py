@@ -106,7 +106,7 @@ def _of_dag(story: Story, dag: DagStory, queue: QueueSnapshot) -> Iterator[Findi
 
 
 def _bad_file(key: CampaignKey, file: FileStory) -> Finding:
-    again = f"condorloop resubmit {key.run} -c {shlex.quote(key.calibration)} --all"
+    again = _retry_files(key)
     if file.gone:
         meaning, advice = "no longer in the listing of storage", "it is read if it comes back"
     elif file.state is FileState.UNREADABLE:
@@ -137,7 +137,7 @@ def _quarantined(key: CampaignKey, dag: DagStory, node: NodeStory) -> Finding:
         meaning=f"it went on without {names}, which kept failing",
         reason=node.attempts[-1].words if node.attempts else "",
         advice="the rest of its input is in; another try of the file is made if you ask for it",
-        commands=(f"condorloop resubmit {key.run} -c {shlex.quote(key.calibration)} --all",),
+        commands=(_retry_files(key),),
     )
 
 
@@ -314,3 +314,8 @@ def _lacking(key: CampaignKey, dag: DagStory, node: NodeStory) -> Finding:
 def _command(verb: str, key: CampaignKey, node: str) -> str:
     calibration = shlex.quote(key.calibration)
     return f"condorloop {verb} {key.run} -c {calibration} --node {shlex.quote(node)}"
+
+
+def _retry_files(key: CampaignKey) -> str:
+    calibration = shlex.quote(key.calibration)
+    return f"condorloop resubmit {key.run} -c {calibration} --include-quarantined"

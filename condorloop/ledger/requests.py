@@ -8,25 +8,13 @@ from __future__ import annotations
 from condorloop.ledger.connection import ledger_error
 from condorloop.ledger.health.damage import FILE_ERRORS
 from condorloop.ledger.queries.requests import RequestQueries
-from condorloop.model.enums import RequestKind
+from condorloop.model.request import Request
 
 
 class Requests(RequestQueries):
     """The requests of a ledger that is open for writing."""
 
-    def ask(
-        self,
-        kind: RequestKind,
-        run: int,
-        calibration: str | None,
-        *,
-        node: str | None,
-        everything: bool,
-        made_by: str,
-        now: float,
-        reason: str = "",
-        accept_destination: bool = False,
-    ) -> int:
+    def add(self, request: Request) -> int:
         """Leave a request, and return its number.
 
         Raises
@@ -34,35 +22,36 @@ class Requests(RequestQueries):
         LedgerError
             It cannot be written down.
         """
+        values = (
+            request.kind,
+            request.run,
+            request.calibration,
+            request.node,
+            int(request.include_quarantined or request.running),
+            request.made_by,
+            request.made_at,
+            request.reason,
+            int(request.accept_destination),
+        )
         try:
             cursor = self._db.execute(
                 "INSERT INTO request (kind, run, calibration, node, everything, made_by, made_at,"
                 " reason, accept_destination) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    kind,
-                    run,
-                    calibration,
-                    node,
-                    int(everything),
-                    made_by,
-                    now,
-                    reason,
-                    int(accept_destination),
-                ),
+                values,
             )
         except FILE_ERRORS as error:
             raise ledger_error(self._db.path, error) from error
         return cursor.lastrowid or 0
 
     def begin(self, request_id: int, words: str) -> None:
-        """Write down what is about to be done because a person asked for it."""
+        """Write down what is about to be done for a person's request."""
         with self._db.transaction():
             self._db.execute("UPDATE request SET answer = ? WHERE id = ?", (words, request_id))
 
-    def answer(self, request_id: int, granted: bool, answer: str, now: float) -> None:
+    def answer(self, request_id: int, done: bool, answer: str, now: float) -> None:
         """Write down what became of a person's request."""
         with self._db.transaction():
             self._db.execute(
                 "UPDATE request SET answered_at = ?, granted = ?, answer = ? WHERE id = ?",
-                (now, int(granted), answer, request_id),
+                (now, int(done), answer, request_id),
             )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
-from condorloop.model.enums import (
-    RequestKind,
-)
+from condorloop.model.enums import RequestKind
 
 ALL_RUNS = 0
 """What a request has as its run that is about all runs."""
@@ -14,23 +12,26 @@ ALL_RUNS = 0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asked for, as it waits in the ledger.
+    """What a person asks for; `id` is 0 until it is in the ledger.
 
     `calibration` None means all of the run, `run` `ALL_RUNS` all runs; `node` narrows to a DAG or a
-    node, as ``b003``, ``RECO_0001`` or ``b003/RECO_0001``. With `everything` a resubmission gives
-    files that were given up another try, and a hold stops jobs that run. `reason` is a person's own
-    words. With `accept_destination` the DAGs of a resubmission take the configured destination.
+    node, as ``b003``, ``RECO_0001`` or ``b003/RECO_0001``. `reason` is a person's own words.
     `begun` says in words what has been begun to be done, empty if nothing has.
     """
 
-    id: int
     kind: RequestKind
     run: int
-    calibration: str | None
-    node: str | None
-    everything: bool
-    made_by: str
-    made_at: float
+    calibration: str | None = None
+    node: str | None = None
+    _: KW_ONLY
+    include_quarantined: bool = False
+    """A resubmission also retries files that were given up."""
+    running: bool = False
+    """A hold also stops jobs that run."""
     reason: str = ""
-    begun: str = ""
     accept_destination: bool = False
+    """The DAGs of a resubmission take the configured destination."""
+    made_by: str = ""
+    made_at: float = 0.0
+    begun: str = ""
+    id: int = 0

@@ -73,7 +73,7 @@ def story(stack, tmp_path_factory):
                 story.note("closed")
                 story.wait_for_cycles(4)
                 story.note("readable")
-                loop.ask_to_resubmit(RUN, everything=True)
+                loop.ask_to_resubmit(RUN, include_quarantined=True)
                 loop.wait(lambda: story.campaign().state is CampaignState.COMPLETE)
             story.note("asked")
             yield story

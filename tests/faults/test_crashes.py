@@ -81,7 +81,7 @@ def test_the_manager_may_die_before_any_effect_of_rescues_quarantine_and_reopeni
     loop.assert_nothing_was_done_twice(398801)
 
 
-WISHES = (
+REQUESTS = (
     RequestKind.HOLD,
     RequestKind.RELEASE,
     RequestKind.HOLD,
@@ -99,9 +99,9 @@ def test_the_manager_may_die_before_any_effect_of_what_a_person_asks_for(loop, m
         campaign = loop.campaign(ECAL, 398802)
         asked = answers(loop)
         begun = asked or campaign.get("dags", {}).get("active")
-        if begun and len(asked) < len(WISHES) and None not in asked:
-            loop.ask(WISHES[len(asked)], 398802)
-        return asked == [1] * len(WISHES) and campaign["state"] == CampaignState.COMPLETE
+        if begun and len(asked) < len(REQUESTS) and None not in asked:
+            loop.ask(REQUESTS[len(asked)], 398802)
+        return asked == [1] * len(REQUESTS) and campaign["state"] == CampaignState.COMPLETE
 
     died_at = die_everywhere(loop, monkeypatch, over)
     assert {s.event for s in died_at} >= {"hold", "release", "remove", "submit", "commit"}
@@ -110,7 +110,7 @@ def test_the_manager_may_die_before_any_effect_of_what_a_person_asks_for(loop, m
 
 
 def answers(loop) -> list[int | None]:
-    """Whether each request was granted, in their order; None for one that waits."""
+    """Whether each request was carried out, in their order; None for one that waits."""
     path = loop.work_dir / "condorloop.db"
     if not path.exists():
         return []

@@ -37,7 +37,7 @@ def test_a_trial_that_was_stopped_never_goes_to_another_tag(loop):
     in_production = ("--calibrations", str(production))
 
     asked = ("resubmit", str(RUN), "-c", ECAL)
-    for words in (("run",), ("once",), asked):
+    for words in (("run",), ("run", "--once"), asked):
         refused = loop.condorloop(*words, *in_production, check=False)
         assert refused.returncode == 1, refused.stdout
         for part in (TRIAL, "Ped_production", str(file), "--accept-destination"):
@@ -45,9 +45,9 @@ def test_a_trial_that_was_stopped_never_goes_to_another_tag(loop):
     assert _manifests(run_dir) == there
 
     assert TRIAL in loop.condorloop(*asked, "--dry-run").stdout
-    accepted = loop.condorloop("once", *in_production, "--accept-destination")
+    accepted = loop.condorloop("run", "--once", *in_production, "--accept-destination")
     assert f"{TRIAL} in" in accepted.stderr
-    refused = loop.condorloop("once", check=False)
+    refused = loop.condorloop("run", "--once", check=False)
     assert refused.returncode == 1
     kept = loop.condorloop(*asked, *in_production)
     assert f"keeps its destination {TRIAL}" in kept.stdout

@@ -17,6 +17,7 @@ import requests
 from condorloop.ledger.store import open_requests
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.model.lumis import Lumis
+from condorloop.model.request import Request
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
 from condorloop.testbed.verify import Verdict
@@ -124,14 +125,14 @@ def story(stack, tmp_path_factory):
 
 def ask_in_odd_words(loop: Loop) -> int:
     with open_requests(loop.work_dir / "condorloop.db") as asking:
-        return asking.ask(
-            RequestKind.RESUBMIT,
-            RUN,
-            None,
-            node=None,
-            everything=True,
-            made_by=HOSTILE,
-            now=time.time(),
+        return asking.add(
+            Request(
+                RequestKind.RESUBMIT,
+                RUN,
+                include_quarantined=True,
+                made_by=HOSTILE,
+                made_at=time.time(),
+            )
         )
 
 

@@ -50,7 +50,8 @@ def quarantined(stack, tmp_path_factory):
         story.run_until_closed(2)
         story.moments |= {"closed": loop.status(), "jobs": story.jobs(QUARANTINED)}
         loop.job_faults().clear()
-        story.moments["words"] = loop.condorloop("resubmit", str(QUARANTINED), "--all").stdout
+        again = loop.condorloop("resubmit", str(QUARANTINED), "--include-quarantined")
+        story.moments["words"] = again.stdout
         story.run_until_closed(2)
         yield story
 
@@ -126,7 +127,7 @@ def corrupt(stack, tmp_path_factory):
         loop.condorloop("resubmit", str(CORRUPT))
         story.run_until_closed(1)
         story.moments |= {"uploaded": loop.status(), "jobs again": story.jobs(CORRUPT)}
-        loop.condorloop("resubmit", str(CORRUPT), "--all")
+        loop.condorloop("resubmit", str(CORRUPT), "--include-quarantined")
         story.run_until_closed(1)
         yield story
 

@@ -235,10 +235,10 @@ def test_sigterm_ends_the_submitter_and_leaves_its_dags(loop):
     assert loop.states() == {"EcalPedestals": COMPLETE}
 
 
-@pytest.mark.parametrize("command", [["status"], ["validate"], ["once"]])
+@pytest.mark.parametrize("command", [["status"], ["validate"], ["run", "--once"]])
 def test_the_commands_end_well_on_the_testbed(loop, command):
     loop.play(scenario(398712, ["EcalPedestals"]))
-    loop.condorloop("once")
+    loop.condorloop("run", "--once")
     assert loop.condorloop(*command).stderr.count("Traceback") == 0
 
 

@@ -89,7 +89,8 @@ def test_all_that_a_later_ledger_holds_is_kept(tmp_path, version):
         assert failed.blames == {"RECO_0000": {"/eos/b.root": 2}}
         assert removed.removed_by == "alice"
         [request] = ledger.requests.waiting()
-        assert (request.run, request.made_by, request.everything) == (398600, "alice@node", True)
+        assert (request.run, request.made_by) == (398600, "alice@node")
+        assert request.include_quarantined
         [summary] = [s for s in ledger.status.summaries(0.0) if s.run == campaign.key.run]
         assert (summary.uploads, summary.last_outcome) == (1, UploadOutcome.UPLOADED)
 

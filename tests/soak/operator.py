@@ -1,7 +1,8 @@
 """The operator: a person who looks at ``status.json`` now and then, and asks for this and that.
 
 He asks for what failed, holds runs for a while, and in the end releases all that is on hold. Some
-never ask for files that were given up (``--all``): all that is good must be taken without that.
+never ask for files that were given up (``--include-quarantined``): all that is good must be taken
+without that.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from condorloop.ledger.store import LedgerError, open_requests
 from condorloop.model.enums import RequestKind
+from condorloop.model.request import Request
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import LEDGER
 from tests.soak.promises import Promises
@@ -63,18 +65,18 @@ class Operator:
         for run in sorted({c["run"] for c in campaigns if _is_troubled(c)} - set(held)):
             asked = self._asked_at_the_end.get(run, 0)
             if not over and self._rng.random() < 0.5:
-                self._resubmit(run, everything=self._thorough and self._rng.random() < 0.5)
+                self._resubmit(run, self._thorough and self._rng.random() < 0.5)
             elif over and asked < AT_THE_END and self._is_running():
                 self._asked_at_the_end[run] = asked + self._resubmit(run, self._thorough)
 
-    def _resubmit(self, run: int, everything: bool) -> bool:
-        left = self._ask(RequestKind.RESUBMIT, run, everything)
+    def _resubmit(self, run: int, include_quarantined: bool) -> bool:
+        left = self._ask(RequestKind.RESUBMIT, run, include_quarantined=include_quarantined)
         if left:
             self._promises.resubmitted(run)
         return left
 
     def _hold(self, run: int) -> None:
-        if self._ask(RequestKind.HOLD, run, self._rng.random() < 0.3):
+        if self._ask(RequestKind.HOLD, run, running=self._rng.random() < 0.3):
             self._promises.hold_asked(run)
 
     def _release(self, run: int) -> None:
@@ -82,18 +84,12 @@ class Operator:
             self._promises.release_asked(run)
             self._on_release()
 
-    def _ask(self, kind: RequestKind, run: int, everything: bool = False) -> bool:
+    def _ask(self, kind: RequestKind, run: int, **options: Any) -> bool:
         """Leave a request; whether it could be left."""
         try:
             with unwatched(), open_requests(self._work_dir / LEDGER) as requests:
-                requests.ask(
-                    kind,
-                    run,
-                    None,
-                    node=None,
-                    everything=everything,
-                    made_by="alice",
-                    now=self._agenda.now,
+                requests.add(
+                    Request(kind, run, made_by="alice", made_at=self._agenda.now, **options)
                 )
         except LedgerError:
             return False

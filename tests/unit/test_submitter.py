@@ -11,9 +11,10 @@ from condorloop.dagman import destination_memory
 from condorloop.ledger.store import Ledger, open_requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import Queued
+from condorloop.model.request import Request
 from condorloop.monitoring.status_file import STATUS
 from condorloop.policy import planner
-from condorloop.policy import requests as wishes
+from condorloop.requests import handler
 from condorloop.rundir.durable import read_json
 from condorloop.runtime import logs
 from condorloop.submitter import build_submitter
@@ -59,14 +60,14 @@ def test_a_cycle_that_a_mistake_cut_short_does_not_feed_the_watchdog(tmp_path, m
 @pytest.fixture
 def unanswerable(monkeypatch):
     """What people ask for of run 666 cannot even be understood."""
-    plan = wishes.plan
+    planned = handler.planned
 
-    def stumble(request, *rest):
+    def stumble(ledger, request):
         if request.run == 666:
             raise RuntimeError("no idea")
-        return plan(request, *rest)
+        return planned(ledger, request)
 
-    monkeypatch.setattr("condorloop.policy.requests.plan", stumble)
+    monkeypatch.setattr(handler, "planned", stumble)
 
 
 def test_a_request_that_nobody_can_carry_out_is_refused_and_keeps_no_other_from_it(
@@ -76,9 +77,8 @@ def test_a_request_that_nobody_can_carry_out_is_refused_and_keeps_no_other_from_
 
     def ask(submitter, config):
         with open_requests(config.site.work_dir / "condorloop.db") as requests:
-            how = {"node": None, "everything": False, "made_by": "alice", "now": 0.0}
             for run in (666, 398600):
-                asked.append(requests.ask(RequestKind.HOLD, run, None, **how))
+                asked.append(requests.add(Request(RequestKind.HOLD, run, made_by="alice")))
 
     def look(submitter, config):
         with open_requests(config.site.work_dir / "condorloop.db") as requests:
@@ -123,7 +123,7 @@ def test_a_reload_with_another_tag_leaves_the_old_configuration_in_use(tmp_path)
         if p["kind"] == "configuration"
     ]
     assert "Ped_other" in told
-    assert "condorloop once --accept-destination" in told
+    assert "condorloop run --once --accept-destination" in told
 
 
 def test_the_state_says_where_payloads_go(tmp_path):

@@ -1,4 +1,4 @@
-"""`condorloop run` and `once`: the submitter itself."""
+"""`condorloop run`: the submitter itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import click
 
+from condorloop.cli import old_words
 from condorloop.cli.help import examples
 from condorloop.cli.options import CommonOptions, accepting, options
 from condorloop.cli.session import submitter
@@ -32,33 +33,42 @@ def _logging(command: Callable[..., None]) -> Callable[..., None]:
         "condorloop run                           in a terminal, until Ctrl-C",
         "condorloop systemd                       writes units that run it on a node",
         "condorloop run -c EcalPedestals -v       one calibration alone, with all that it looks at",
+        "condorloop run --once -v                 what it sees, decides and does at this moment",
     )
 )
 @options
+@click.option("--once", "one_pass", is_flag=True, help="End after one pass.")
 @accepting
 @_logging
-def run(given: CommonOptions, verbose: bool, log_format: str, accept: bool) -> None:
+def run(given: CommonOptions, verbose: bool, log_format: str, accept: bool, one_pass: bool) -> None:
     """Run the submitter until it is ended by SIGTERM or Ctrl-C; its DAGs go on.
 
-    SIGHUP makes it read the calibrations' YAML files anew.
+    SIGHUP makes it read the calibrations' YAML files again. With --once it makes one pass of
+    observe, decide, act, and ends.
     """
-    accepted = given.accepted(accept)
-    with submitter(given.load(), verbose, Format(log_format), accepted=accepted) as ours:
+    _submit(given, verbose, log_format, accept, one_pass=one_pass)
+
+
+@click.command(hidden=True)
+@options
+@accepting
+@_logging
+def once(given: CommonOptions, verbose: bool, log_format: str, accept: bool) -> None:
+    """Make one pass, as `condorloop run --once` does."""
+    old_words.tell("once")
+    _submit(given, verbose, log_format, accept, one_pass=True)
+
+
+def _submit(
+    given: CommonOptions, verbose: bool, log_format: str, accept: bool, *, one_pass: bool
+) -> None:
+    form, accepted = Format(log_format), given.accepted(accept)
+    with submitter(given.load(), verbose, form, one_pass=one_pass, accepted=accepted) as ours:
+        if one_pass:
+            ours.once()
+            return
         signal.signal(
             signal.SIGHUP,
             lambda *_: ours.reload(given.load),
         )
         ours.run()
-
-
-@click.command(
-    epilog=examples("condorloop once -v                       what it sees, decides and does now")
-)
-@options
-@accepting
-@_logging
-def once(given: CommonOptions, verbose: bool, log_format: str, accept: bool) -> None:
-    """Make one pass of observe, decide, act, and end."""
-    form, accepted = Format(log_format), given.accepted(accept)
-    with submitter(given.load(), verbose, form, one_pass=True, accepted=accepted) as ours:
-        ours.once()

@@ -80,7 +80,10 @@ def _file_parts(hit: Hit, now: float) -> Iterator[Text]:
         return
     yield text(hit.file.fate, LUMI_STYLES[hit.file.fate])
     if hit.file.state in (FileState.BAD, FileState.UNREADABLE):
-        again = f"condorloop resubmit {hit.campaign.run} -c {hit.campaign.calibration} --all"
+        again = (
+            f"condorloop resubmit {hit.campaign.run} -c {hit.campaign.calibration}"
+            " --include-quarantined"
+        )
         yield Text.assemble("to try it again: ", text(again, "bold"))
     if hit.dag and hit.node:
         dropped = hit.file.path in hit.node.dropped

@@ -21,6 +21,7 @@ from condorloop.model.enums import CampaignState, FileState, NodeKind, RequestKi
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import Lumis
 from condorloop.model.notification import Notified
+from condorloop.model.request import Request
 from condorloop.text import one_line
 
 SQLITE = sqlite3.sqlite_version
@@ -189,18 +190,19 @@ def _process(ledger: Ledger) -> None:
 
 def _answer(ledger: Ledger, path: Path) -> None:
     with open_requests(path) as requests:
-        requests.ask(
-            RequestKind.RELEASE,
-            _RUN.number,
-            _KEY.calibration,
-            node=None,
-            everything=True,
-            made_by=_WHO,
-            now=_START,
+        requests.add(
+            Request(
+                RequestKind.HOLD,
+                _RUN.number,
+                _KEY.calibration,
+                running=True,
+                made_by=_WHO,
+                made_at=_START,
+            )
         )
     for request in ledger.requests.waiting():
         ledger.requests.begin(request.id, _WHO)
-        ledger.requests.answer(request.id, granted=True, answer=_WHO, now=_START)
+        ledger.requests.answer(request.id, done=True, answer=_WHO, now=_START)
     ledger.campaigns.release_calibration(_KEY.calibration)
     ledger.campaigns.set_held_by(_campaign(ledger).id, "", _START)
 

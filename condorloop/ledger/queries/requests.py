@@ -13,13 +13,13 @@ _KINDS = frozenset(RequestKind)
 
 
 class RequestQueries:
-    """What is asked of requests."""
+    """What is read of requests; the column `everything` is an option of `resubmit` or of `hold`."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
 
     def answer_to(self, request_id: int) -> tuple[bool, str] | None:
-        """Whether a request was granted, and the words for it; None as long as it waits."""
+        """Whether a request was carried out, and the words for it; None as long as it waits."""
         rows = self._db.rows(
             "SELECT granted, answer FROM request WHERE id = ? AND answered_at IS NOT NULL",
             request_id,
@@ -35,7 +35,8 @@ class RequestQueries:
                 run=r["run"],
                 calibration=r["calibration"],
                 node=r["node"],
-                everything=bool(r["everything"]),
+                include_quarantined=bool(r["everything"]) and r["kind"] == RequestKind.RESUBMIT,
+                running=bool(r["everything"]) and r["kind"] == RequestKind.HOLD,
                 made_by=r["made_by"],
                 made_at=r["made_at"],
                 reason=r["reason"],

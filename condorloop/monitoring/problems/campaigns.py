@@ -113,14 +113,14 @@ def _refused(campaign: CampaignStatus) -> Iterator[Problem]:
 def _quarantined(campaign: CampaignStatus) -> Iterator[Problem]:
     for path in campaign.quarantined:
         text = f"{path.rpartition('/')[2]} is quarantined: it kept failing"
-        again = f"{command('resubmit', campaign.key)} --all"
+        again = f"{command('resubmit', campaign.key)} --include-quarantined"
         yield Problem.of_campaign(ProblemKind.QUARANTINED, campaign.key, text, again, path=path)
 
 
 def _left_out(campaign: CampaignStatus) -> Iterator[Problem]:
     for name in campaign.left_out:
         text = f"{name} was left out of the harvest: it cannot be used"
-        again = f"{command('resubmit', campaign.key)} --all"
+        again = f"{command('resubmit', campaign.key)} --include-quarantined"
         yield Problem.of_campaign(ProblemKind.LEFT_OUT, campaign.key, text, again, directory=name)
 
 

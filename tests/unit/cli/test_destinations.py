@@ -24,7 +24,7 @@ from tests.unit.examples import KEY, RUN, START, TOP, calibration, raw_file, sit
 ACTING = [["resubmit"], ["hold"], ["release"], ["abandon", "-y"]]
 UPLOADING = [
     ["run"],
-    ["once"],
+    ["run", "--once"],
     *([*words, str(RUN.number)] for words in ACTING),
     ["cleanup"],
     ["render", str(RUN.number)],
@@ -166,7 +166,7 @@ def test_in_a_shell_with_another_folder_a_command_that_acts_is_refused(place, wo
 
 def test_a_start_that_is_refused_leaves_a_ledger_that_is_gone_alone(place):
     (place.work_dir / LEDGER).unlink()
-    refused(place.condorloop("once", "--calibrations", str(place.real)))
+    refused(place.condorloop("run", "--once", "--calibrations", str(place.real)))
     assert not (place.work_dir / LEDGER).exists()
 
 

@@ -54,7 +54,7 @@ def test_status_before_any_submitter_says_so(tmp_path):
     assert "no submitter has run here yet" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["run", "once", "status", "render", "validate", "testbed"])
+@pytest.mark.parametrize("command", ["run", "status", "render", "validate", "testbed"])
 def test_every_command_has_help(tmp_path, command):
     done = condorloop(command, "--help", cwd=tmp_path)
     assert done.returncode == 0

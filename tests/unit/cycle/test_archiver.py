@@ -6,7 +6,6 @@ import pytest
 
 from benchmarks.filled import FilledRun, Filler
 from condorloop.cycle.archiver import EVERY, Archiver
-from condorloop.cycle.request_handler import planned
 from condorloop.history.ledger_reader import LedgerStories
 from condorloop.history.reader import tell
 from condorloop.history.search import find
@@ -18,6 +17,7 @@ from condorloop.model.request import Request
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.reports.collect import gather
 from condorloop.reports.period import Period
+from condorloop.requests.command import planned
 from condorloop.rundir.layout import LEDGER
 from tests import boundaries
 from tests.faults.driven import ToldConnection
@@ -132,10 +132,10 @@ def test_a_campaign_is_latched_once_even_if_it_is_archived(loaded, path):
 def test_nothing_is_done_for_an_archived_campaign(kind, loaded, path):
     archive_all(loaded)
     run = OLD[0].number
-    request = Request(1, kind, run, None, None, everything=True, made_by="alice", made_at=NOW)
+    request = Request(kind, run, made_by="alice")
     with Ledger(path) as ledger:
         asked = planned(ledger, request)
-    assert asked.acts == ()
+    assert asked.steps == ()
     assert all("it is archived" in remark for remark in asked.remarks)
 
 

@@ -18,7 +18,7 @@ from condorloop.rundir.disk_usage import Size
 from condorloop.rundir.layout import LEDGER, RUN_START, run_dir
 from tests.unit.cli.test_main import condorloop
 from tests.unit.examples import KEY, RUN, START, TOP, site_file
-from tests.unit.policy.test_requests import asked, subject
+from tests.unit.requests.subjects import asked, subject
 from tests.unit.rundir.test_disk_usage import ALL, KINDS, RECO, UNCOVERED, files_of, grown
 
 DAY = 86400.0

@@ -264,7 +264,7 @@ def test_a_reload_with_another_destination_is_refused_and_says_what_to_type(
 
     assert take_up(real) is None
     why, since = reloading.refused
-    for part in ("Ped_trial", "Ped_prompt", "EcalPedestals.yaml", "once --accept-destination"):
+    for part in ("Ped_trial", "Ped_prompt", "EcalPedestals.yaml", "run --once --accept"):
         assert part in why
     assert since == START
     assert tags(ledger)[KEY.calibration] == {"Ped_trial"}

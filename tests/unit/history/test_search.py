@@ -97,7 +97,7 @@ def test_a_files_way_is_told_in_a_paragraph(site):
 def test_a_bad_file_is_told_with_its_error_and_what_to_type(site):
     text = said(site, "bad.root")
     assert "bad: exit 1: it is no file" in text
-    assert "condorloop resubmit 398600 -c EcalPedestals --all" in text
+    assert "condorloop resubmit 398600 -c EcalPedestals --include-quarantined" in text
 
 
 def test_a_lumisection_is_told_in_each_campaign(site):

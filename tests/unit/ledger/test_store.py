@@ -24,6 +24,7 @@ from condorloop.model.enums import (
 from condorloop.model.jobs import FailedNode, HarvestRecord, PlannedNode
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.request import Request
 from condorloop.model.service import Service
 from tests.unit.examples import KEY, RUN, START
 
@@ -524,14 +525,33 @@ def test_a_closed_campaign_is_served_again_when_oms_says_something_else(ledger):
 
 def test_a_request_waits_until_it_is_answered(ledger, path):
     with open_requests(path) as requests:
-        asked = {"node": "b003", "everything": True, "made_by": "alice@node", "now": START}
-        number = requests.ask(RequestKind.RESUBMIT, 398600, None, **asked)
+        number = requests.add(
+            Request(RequestKind.RESUBMIT, 398600, None, "b003", made_by="alice@node")
+        )
         assert requests.answer_to(number) is None
         [request] = ledger.requests.waiting()
         assert (request.run, request.calibration, request.node) == (398600, None, "b003")
         ledger.requests.answer(request.id, True, "done so", START)
         assert requests.answer_to(number) == (True, "done so")
     assert ledger.requests.waiting() == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request(RequestKind.RESUBMIT, 398600, "BeamSpot", "b003", include_quarantined=True),
+        Request(RequestKind.RESUBMIT, 398600, accept_destination=True),
+        Request(RequestKind.HOLD, 0, "BeamSpot", running=True),
+        Request(RequestKind.ABANDON, 398600, reason="wrong menu"),
+        Request(RequestKind.CLEANUP, 0),
+    ],
+    ids=lambda request: request.kind,
+)
+def test_a_request_is_read_as_it_was_left(ledger, path, request_):
+    left = replace(request_, made_by="alice@node", made_at=START)
+    with open_requests(path) as requests:
+        number = requests.add(left)
+    assert ledger.requests.waiting() == [replace(left, id=number)]
 
 
 def test_an_alcareco_is_unharvested_until_a_harvest_of_it_succeeds(ledger):

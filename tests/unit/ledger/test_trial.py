@@ -153,7 +153,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("command", ["run", "once"])
+@pytest.mark.parametrize("command", [["run"], ["run", "--once"]], ids=" ".join)
 def test_a_start_is_refused_in_one_line_and_makes_no_ledger(tmp_path, command):
     site = site_file(tmp_path)
     calibrations = str(TOP / "calibrationYAML")
@@ -162,7 +162,7 @@ def test_a_start_is_refused_in_one_line_and_makes_no_ledger(tmp_path, command):
             sys.executable,
             "-c",
             START.format(top=str(TOP)),
-            command,
+            *command,
             "--site",
             str(site),
             "--calibrations",

@@ -262,11 +262,11 @@ def test_another_account_can_neither_hold_the_lock_nor_lock_the_ledger(tmp_path)
         pass
 
 
-@pytest.mark.parametrize("command", ["once", "run"])
+@pytest.mark.parametrize("command", [["run"], ["run", "--once"]], ids=" ".join)
 def test_a_submitter_does_not_start_where_others_could_change_what_it_runs(tmp_path, command):
     (tmp_path / "work").mkdir()
     (tmp_path / "work").chmod(0o777)
-    done = CliRunner().invoke(cli, [command, "--site", str(site_file(tmp_path))])
+    done = CliRunner().invoke(cli, [*command, "--site", str(site_file(tmp_path))])
     assert isinstance(done.exception, Untrusted)
     assert "every account may write it" in str(done.exception)
     assert list((tmp_path / "work").iterdir()) == []

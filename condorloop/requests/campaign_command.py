@@ -1,0 +1,124 @@
+"""Commands about campaigns: those of a run, or all open ones of a calibration.
+
+Knows which campaigns a request means and how a step for each becomes a plan. What is decided of one
+campaign, the command says.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from condorloop.ledger.store import LedgerReader
+from condorloop.model.campaign import Campaign, DagOutline
+from condorloop.model.request import ALL_RUNS, Request
+from condorloop.requests.command import Command, Option, Plan, SenselessRequest, Step
+
+NODE = Option(
+    "--node",
+    "node",
+    "Only a DAG or a node, as status names it: b003, RECO_0001, b003/RECO_0001.",
+    metavar="NAME",
+)
+
+_ARCHIVED = "it is archived: it can be looked at, and nothing more is done for it"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A campaign that something is asked of, with all of its DAGs and their nodes by name."""
+
+    campaign: Campaign
+    outline: tuple[DagOutline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """What the ledger knows of the campaigns that a request may mean.
+
+    `campaigns` are all of its run; of a whole calibration, those that are open. `latest_runs` are
+    named where the run has none. `held_by` holds the whole calibration, empty if nobody does.
+    """
+
+    campaigns: Sequence[Subject]
+    latest_runs: Sequence[int] = ()
+    held_by: str = ""
+
+
+class CampaignCommand(Command):
+    """A command that takes one step for each campaign."""
+
+    options: ClassVar[tuple[Option, ...]] = (NODE,)
+
+    def validate(self, request: Request) -> None:
+        """Refuse what names neither run nor calibration, or a node of no run."""
+        super().validate(request)
+        if request.run == ALL_RUNS and (request.calibration is None or request.node is not None):
+            raise SenselessRequest(
+                "which RUN? Without one it is about all open campaigns of the calibrations that "
+                "-c names, and takes no --node"
+            )
+
+    @abstractmethod
+    def decide(self, request: Request, subject: Subject) -> Step | str:
+        """Say what is done for a campaign that is not archived, or why nothing is; it is pure."""
+
+    def decide_for_all(self, name: str, held_by: str) -> Step | None:
+        """Say what is done for the campaigns of a calibration that are to come; it is pure."""
+        return None
+
+    def plan(self, request: Request, ledger: LedgerReader) -> Plan:
+        """Say what a request comes to by what the ledger knows."""
+        return self.plan_of(request, _subjects(request, ledger))
+
+    def plan_of(self, request: Request, found: Subjects) -> Plan:
+        """Say what a request comes to; it is pure."""
+        if request.calibration and request.run == ALL_RUNS:
+            return self._of_calibration(request, request.calibration, found)
+        if not found.campaigns:
+            runs = ", ".join(map(str, found.latest_runs))
+            there = f"; the latest are {runs}" if runs else ""
+            return Plan((), (f"run {request.run}: no campaign of it is known here{there}",))
+        name = request.calibration
+        meant = [s for s in found.campaigns if name in (None, s.campaign.key.calibration)]
+        if not meant:
+            there = ", ".join(s.campaign.key.calibration for s in found.campaigns)
+            return Plan((), (f"run {request.run}: no campaign of {name}; there are {there}",))
+        return Plan(*self._decided(request, meant))
+
+    def _of_calibration(self, request: Request, name: str, found: Subjects) -> Plan:
+        """What is asked of all open campaigns of a calibration, and of those to come."""
+        steps, remarks = self._decided(request, found.campaigns)
+        if to_come := self.decide_for_all(name, found.held_by):
+            steps = (to_come, *steps)
+        if steps:
+            return Plan(steps)
+        return Plan((), remarks or (f"{name}: no campaign of it is open",))
+
+    def _decided(
+        self, request: Request, subjects: Sequence[Subject]
+    ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+        """The steps for some campaigns, and why there is none for the others."""
+        steps, remarks = [], []
+        for subject in subjects:
+            decided: Step | str = _ARCHIVED
+            if not subject.campaign.archived:
+                decided = self.decide(request, subject)
+            if isinstance(decided, str):
+                remarks.append(f"{subject.campaign.key}: {decided}")
+            else:
+                steps.append(decided)
+        return tuple(steps), tuple(remarks)
+
+
+def _subjects(request: Request, ledger: LedgerReader) -> Subjects:
+    name = request.calibration
+    if name and request.run == ALL_RUNS:
+        campaigns = ledger.campaigns.open_of(name)
+        held_by = ledger.campaigns.held_calibrations().get(name, ("",))[0]
+    else:
+        campaigns, held_by = ledger.campaigns.of_run(request.run, None), ""
+    known = [Subject(c, tuple(ledger.dags.outline(c.id))) for c in campaigns]
+    return Subjects(known, ledger.campaigns.latest_runs(), held_by)

@@ -1,0 +1,50 @@
+"""What a request is carried out with: the ledger, the queue, and the parts of the cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from condorloop.config.loader import Config
+from condorloop.cycle.cleaner import Cleaner
+from condorloop.cycle.launcher import Launcher
+from condorloop.cycle.ports import JobQueue
+from condorloop.cycle.settings import Settings
+from condorloop.dagman.render import Renderer
+from condorloop.errors import CondorloopError
+from condorloop.ledger.store import Ledger
+from condorloop.model.campaign import CampaignKey, Dag
+from condorloop.runtime.shutdown import Shutdown
+
+
+class NotYet(CondorloopError):
+    """Something has to end first; the request waits and is taken up again in the next cycle."""
+
+
+class NotDone(CondorloopError):
+    """A part could not be done, and the request is over; the text is its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The submitter's own parts that a step of a request may use."""
+
+    ledger: Ledger
+    settings: Settings
+    launcher: Launcher
+    pool: JobQueue
+    shutdown: Shutdown
+    cleaner: Cleaner
+
+    @property
+    def renderer(self) -> Renderer:
+        """What writes run directories, with the present configuration."""
+        return self.settings.renderer
+
+    @property
+    def config(self) -> Config:
+        """The present configuration."""
+        return self.settings.config
+
+    def dag_id(self, key: CampaignKey, dag: Dag) -> str:
+        """The id that the jobs of a DAG carry in the queue."""
+        return self.renderer.dag_id(key, dag.number)

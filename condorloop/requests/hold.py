@@ -1,0 +1,123 @@
+"""`condorloop hold`: nothing new for a campaign, and its queued jobs on hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from condorloop.model.campaign import Campaign, CampaignKey
+from condorloop.model.enums import RequestKind
+from condorloop.model.queue import JobSelector
+from condorloop.model.request import Request
+from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject
+from condorloop.requests.command import Option, Step
+from condorloop.requests.context import Context
+from condorloop.requests.targets import Target, in_flight, jobs_of, listed
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCampaign(Step):
+    """Put jobs on hold, and with `whole` begin nothing new for the campaign."""
+
+    campaign: Campaign
+    targets: tuple[Target, ...]
+    whole: bool
+    running: bool
+
+    @property
+    def about(self) -> CampaignKey:
+        """The campaign."""
+        return self.campaign.key
+
+    def describe(self) -> str:
+        """Say what is held."""
+        words = ["begin no DAG, rescue or harvest"] if self.whole else []
+        if self.targets:
+            which = "all jobs" if self.running else "the jobs that do not run yet"
+            words.append(f"hold {which} of {listed(self.targets)}")
+        return "; ".join(words)
+
+    def carry_out(self, request: Request, context: Context, now: float) -> str:
+        """Mark the campaign, then hold DAGMan's jobs, then those of the nodes."""
+        words = []
+        if self.whole:
+            by = self.campaign.held_by or request.made_by
+            context.ledger.campaigns.set_held_by(self.campaign.id, by, now)
+            words.append(f"held by {by}")
+        why = f"held by {request.made_by}"
+        held = 0
+        for target in self.targets:
+            dag_id = context.dag_id(self.about, target.dag)
+            with context.shutdown.outside():
+                if target.node is None:
+                    held += context.pool.hold(JobSelector(dag_id, dagman=True), why)
+                nodes = JobSelector(dag_id, node=target.node, running=self.running)
+                held += context.pool.hold(nodes, why)
+        if self.targets:
+            words.append(f"{jobs_of(held, self.targets)} put on hold")
+        return "; ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLatches(Step):
+    """Hold the campaigns of a calibration that are to come."""
+
+    calibration: str
+
+    @property
+    def about(self) -> str:
+        """The calibration."""
+        return self.calibration
+
+    def describe(self) -> str:
+        """Say what is held."""
+        return "hold each campaign that is latched from now on"
+
+    def carry_out(self, request: Request, context: Context, now: float) -> str:
+        """Mark the calibration."""
+        context.ledger.campaigns.hold_calibration(self.calibration, request.made_by, now)
+        return self.describe()
+
+
+class Hold(CampaignCommand):
+    """Hold RUN: submit nothing new and hold its queued jobs.
+
+    The campaigns of RUN get no new DAGs, rescues or harvests. Their DAGMan jobs are put on hold,
+    and so are jobs that do not run yet. Jobs that run come to their end, so that no work is lost;
+    what they made is taken over when RUN is released. HTCondor never releases these jobs by
+    itself. With --node only that is put on hold, and the campaign goes on. The 8-hour window does
+    not wait: when it ends, a held campaign is closed as it is.
+
+    Without RUN all open campaigns of each -c CALIBRATION are held, and so is each one that is
+    latched later, until `condorloop release -c CALIBRATION`.
+    """
+
+    kind = RequestKind.HOLD
+    options = (
+        NODE,
+        Option("--running", "running", "Also stop running jobs; once released, they start again."),
+    )
+    examples = (
+        "hold 398600",
+        "hold 398600 -c SiStripBad --running",
+        "hold 398600 --node b003",
+        "hold -c BeamSpot",
+    )
+    only_stops = True
+
+    def decide(self, request: Request, subject: Subject) -> Step | str:
+        """Hold an open campaign and what is in flight; with a name only that."""
+        campaign = subject.campaign
+        targets = in_flight(request.node, subject)
+        if isinstance(targets, str):
+            return targets
+        whole = request.node is None and campaign.state.open
+        if not targets and not whole:
+            return f"it is {campaign.state}: there is nothing to hold"
+        return HoldCampaign(campaign, targets, whole, request.running)
+
+    def decide_for_all(self, name: str, held_by: str) -> Step | None:
+        """Hold the calibration, unless it is held."""
+        return None if held_by else HoldLatches(name)
+
+
+COMMAND = Hold()

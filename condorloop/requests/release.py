@@ -1,0 +1,113 @@
+"""`condorloop release`: what is on hold goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.enums import RequestKind
+from condorloop.model.queue import JobSelector
+from condorloop.model.request import Request
+from condorloop.requests.campaign_command import CampaignCommand, Subject
+from condorloop.requests.command import Step
+from condorloop.requests.context import Context
+from condorloop.requests.targets import Target, in_flight, jobs_of, listed
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCampaign(Step):
+    """Let jobs go on that are on hold for whatever reason, and with `whole` the campaign."""
+
+    campaign: Campaign
+    targets: tuple[Target, ...]
+    whole: bool
+
+    @property
+    def about(self) -> CampaignKey:
+        """The campaign."""
+        return self.campaign.key
+
+    @property
+    def continued(self) -> tuple[Dag, ...]:
+        """The DAGs whose jobs are released."""
+        return tuple({target.dag.id: target.dag for target in self.targets}.values())
+
+    def describe(self) -> str:
+        """Say what goes on."""
+        words = [f"resume it, held by {self.campaign.held_by}"] if self.whole else []
+        if self.targets:
+            words.append(f"release all held jobs of {listed(self.targets)}")
+        return "; ".join(words)
+
+    def carry_out(self, request: Request, context: Context, now: float) -> str:
+        """Release the jobs of the nodes, then DAGMan's, then the campaign."""
+        words = []
+        why = f"released by {request.made_by}"
+        released = 0
+        for target in self.targets:
+            dag_id = context.dag_id(self.about, target.dag)
+            with context.shutdown.outside():
+                released += context.pool.release(JobSelector(dag_id, node=target.node), why)
+                if target.node is None:
+                    released += context.pool.release(JobSelector(dag_id, dagman=True), why)
+        if self.whole:
+            context.ledger.campaigns.set_held_by(self.campaign.id, "")
+            words.append("it goes on")
+        if self.targets:
+            words.append(f"{jobs_of(released, self.targets)} released")
+        return "; ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLatches(Step):
+    """Hold the campaigns of a calibration that are to come no more."""
+
+    calibration: str
+    held_by: str
+
+    @property
+    def about(self) -> str:
+        """The calibration."""
+        return self.calibration
+
+    def describe(self) -> str:
+        """Say what is not held any more."""
+        return f"hold no campaign that is latched from now on, as {self.held_by} wanted"
+
+    def carry_out(self, request: Request, context: Context, now: float) -> str:
+        """Take the mark from the calibration."""
+        context.ledger.campaigns.release_calibration(self.calibration)
+        return self.describe()
+
+
+class Release(CampaignCommand):
+    """Release RUN: resume its campaigns, and release all held jobs, whatever the reason.
+
+    That undoes `condorloop hold` and condor_hold, and gives another try to what was held for its
+    memory or its time. Without RUN it is about all open campaigns of each -c CALIBRATION.
+    """
+
+    kind = RequestKind.RELEASE
+    examples = (
+        "release 398600",
+        "release 398600 -c EcalPedestals --node b003/RECO_0001",
+        "release -c BeamSpot",
+    )
+
+    def decide(self, request: Request, subject: Subject) -> Step | str:
+        """Release what is in flight, and a campaign that is held; with a name only that."""
+        campaign = subject.campaign
+        targets = in_flight(request.node, subject)
+        if isinstance(targets, str):
+            return targets
+        whole = request.node is None and bool(campaign.held_by)
+        if not targets and not whole:
+            return "nothing of it is on hold"
+        return ReleaseCampaign(campaign, targets, whole)
+
+    def decide_for_all(self, name: str, held_by: str) -> Step | None:
+        """Release the calibration, if it is held."""
+        return ReleaseLatches(name, held_by) if held_by else None
+
+
+COMMAND = Release()

@@ -1,0 +1,165 @@
+"""`condorloop resubmit`: what failed, was removed or was refused runs again."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from condorloop.config.destinations import kept, taken
+from condorloop.cycle.campaign_state import set_state
+from condorloop.dagman import written_destination
+from condorloop.dagman.rerender import renew
+from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.enums import Artifact, CampaignState, DagState, RequestKind
+from condorloop.model.request import Request
+from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject
+from condorloop.requests.command import Option, Step
+from condorloop.requests.context import Context, NotYet
+from condorloop.requests.targets import named
+from condorloop.rundir.durable import set_aside
+from condorloop.rundir.layout import alcareco_name, dag_dir, outputs
+from condorloop.runtime.logs import say
+from condorloop.text import plural
+
+_NEEDED = frozenset({Artifact.ALCARECO, Artifact.DAGS, Artifact.RUNS})
+"""What a campaign that runs again has to have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResubmitCampaign(Step):
+    """Run DAGs again, and with `files` give those that were given up another try."""
+
+    campaign: Campaign
+    dags: tuple[Dag, ...]
+    files: bool
+
+    @property
+    def about(self) -> CampaignKey:
+        """The campaign."""
+        return self.campaign.key
+
+    @property
+    def continued(self) -> tuple[Dag, ...]:
+        """The DAGs that run again."""
+        return self.dags
+
+    def describe(self) -> str:
+        """Say what runs again."""
+        words = [f"run again {', '.join(map(_why_again, self.dags))}"] if self.dags else []
+        if self.files:
+            words.append("give files that were given up another try")
+        if not self.campaign.state.open:
+            words.append(f"reopen the campaign, which is {self.campaign.state}")
+        return "; ".join(words)
+
+    def carry_out(self, request: Request, context: Context, now: float) -> str:
+        """Open the campaign, retry its files, then submit its DAGs."""
+        campaign, key, who = self.campaign, self.about, request.made_by
+        if leaving := [d.label for d in campaign.dags if d.in_flight and d.removed_by]:
+            raise NotYet(f"{', '.join(leaving)} must leave the queue first")
+        words = [f"{d.label} runs again" for d in self.dags]
+        context.ledger.campaigns.set_asked(campaign.id, now)
+        if not campaign.state.open:
+            what = ", ".join(d.label for d in self.dags) or "what was given up"
+            reason = f"{what} again, requested by {who}"
+            set_state(context.ledger, context.renderer, campaign, CampaignState.ACTIVE, reason, now)
+            words.append("it is active again")
+        if self.files and (files := _retry_files(campaign, context)):
+            words.append(f"another try for {plural(files, 'file')} given up")
+        accept = request.accept_destination
+        for dag in self.dags:
+            if where := _where(key, dag, context, accept=accept):
+                say(key, where, logging.WARNING if accept else logging.INFO)
+                words.append(where)
+            context.launcher.resubmit(key, dag, now, accept_destination=accept)
+        return "; ".join(words)
+
+
+class Resubmit(CampaignCommand):
+    """Resubmit what failed of RUN, was removed, or was refused; nothing else.
+
+    Only failed nodes run again, with the submitter's current configuration. If you edited a YAML
+    file, send kill -HUP PID to the submitter first. A campaign that was closed or abandoned is
+    reopened. Without RUN it is about all open campaigns of each -c CALIBRATION.
+
+    A DAG keeps the database and the tags that it was written with; with --accept-destination it
+    takes the configured ones.
+    """
+
+    kind = RequestKind.RESUBMIT
+    options = (
+        NODE,
+        Option(
+            "--include-quarantined",
+            "include_quarantined",
+            "Also retry files that were given up: bad, unreadable, quarantined ones, and those of "
+            "RECO outputs and ALCARECO that could not be used.",
+            old="--all",
+        ),
+    )
+    examples = (
+        "resubmit 398600",
+        "resubmit 398600 -c EcalPedestals --node b003/RECO_0001",
+        "resubmit 398600 --include-quarantined --dry-run",
+    )
+
+    def decide(self, request: Request, subject: Subject) -> Step | str:
+        """Run again what failed, or was removed by a person; nothing that is under way."""
+        campaign, files = subject.campaign, request.include_quarantined
+        if campaign.held_by:
+            release = f"condorloop release {campaign.key.run} -c {campaign.key.calibration}"
+            return f"{campaign.held_by} holds it; first {release}"
+        if gone := sorted(campaign.cleaned & _NEEDED):
+            return f"it cannot be run again: its {', '.join(gone)} were cleaned up"
+        found = named(request.node, subject)
+        if isinstance(found, str):
+            return found
+        ended = (t for t in found if t.dag.state in (DagState.FAILED, DagState.REMOVED))
+        dags = tuple(t.dag for t in ended if t.node is None or t.node in t.dag.failed_nodes)
+        reopened = campaign.state is CampaignState.ABANDONED and request.node is None
+        if not dags and not files and not reopened:
+            return f"{request.node} did not fail" if request.node else "nothing of it failed"
+        return ResubmitCampaign(campaign, dags, files)
+
+
+def _why_again(dag: Dag) -> str:
+    if dag.removed_by:
+        return f"{dag.label} (removed by {dag.removed_by})"
+    return f"{dag.label} ({', '.join(dag.failed_nodes) or 'it ended without a result'})"
+
+
+def _where(key: CampaignKey, dag: Dag, context: Context, *, accept: bool) -> str:
+    """Say where a DAG uploads to that is submitted again; empty if that is as configured."""
+    renderer = context.renderer
+    own = written_destination.destination_of(renderer.run_dir(key), dag.number)
+    to = written_destination.configured_destination(renderer, key.calibration)
+    if own is None or to is None or own == to:
+        return ""
+    return (taken if accept else kept)(dag.label, own, to)
+
+
+def _retry_files(campaign: Campaign, context: Context) -> int:
+    """Give what was given up another try; what was made of it in vain is set aside first."""
+    ledger, renderer = context.ledger, context.renderer
+    files = ledger.retries.retry_files(campaign.id)
+    if campaign.key.calibration not in renderer.config.calibrations:
+        return files
+    runs = renderer.run_dir(campaign.key)
+    for unused in ledger.retries.unused(campaign.id):
+        folder = dag_dir(runs, unused.number)
+        if unused.job is not None:
+            set_aside(runs / alcareco_name(unused.job), folder)
+        for reco in unused.recos.values():
+            for file in outputs(runs, reco.output):
+                file.replace(folder / file.name)
+        before = ledger.dags.dropped(unused.dag_id)
+        dropped = {
+            node: before.get(node, frozenset()) | unused.dropped.get(node, frozenset())
+            for node in before.keys() | unused.dropped.keys()
+        }
+        renew(renderer, campaign.key, unused.number, dropped)
+        files += ledger.retries.redo(unused)
+    return files
+
+
+COMMAND = Resubmit()
