@@ -115,10 +115,13 @@ class CampaignCommand(Command):
 
 def _subjects(request: Request, ledger: LedgerReader) -> Subjects:
     name = request.calibration
-    if name and request.run == ALL_RUNS:
+    if name is not None and request.run == ALL_RUNS:
         campaigns = ledger.campaigns.open_of(name)
-        held_by = ledger.campaigns.held_calibrations().get(name, ("",))[0]
     else:
-        campaigns, held_by = ledger.campaigns.of_run(request.run, None), ""
-    known = [Subject(c, tuple(ledger.dags.outline(c.id))) for c in campaigns]
-    return Subjects(known, ledger.campaigns.latest_runs(), held_by)
+        campaigns = ledger.campaigns.of_run(request.run, None)
+    held = ledger.campaigns.held_calibrations()
+    return Subjects(
+        [Subject(c, tuple(ledger.dags.outline(c.id))) for c in campaigns],
+        ledger.campaigns.latest_runs(),
+        held[name][0] if name in held else "",
+    )

@@ -12,14 +12,14 @@ from condorloop.model.enums import (
     DagState,
     RequestKind,
 )
-from condorloop.model.request import Request
+from condorloop.model.request import ALL_RUNS, Request
 from condorloop.requests.abandon import AbandonCampaign
 from condorloop.requests.campaign_command import Subjects
-from condorloop.requests.command import command_of
+from condorloop.requests.command import SenselessRequest, command_of, planned
 from condorloop.requests.hold import HoldCampaign
 from condorloop.requests.release import ReleaseCampaign
 from condorloop.requests.resubmit import ResubmitCampaign
-from tests.unit.examples import KEY, dag
+from tests.unit.examples import KEY, START, dag
 from tests.unit.requests.subjects import (
     ACTING,
     DONE,
@@ -186,3 +186,42 @@ def test_what_else_is_asked_of_a_calibration_changes_nothing_for_campaigns_to_co
     steps = asked_of_all(kind, subject((FAILED,)), held_by="bob@node").steps
     assert [s.about for s in steps] == [KEY]
     assert asked_of_all(kind).remarks == ("EcalPedestals: no campaign of it is open",)
+
+
+WHICH_RUN = (
+    "which RUN? Without one it is about all open campaigns of the calibrations that -c names,"
+    " and takes no --node"
+)
+
+
+@pytest.mark.parametrize("kind", ACTING)
+def test_without_a_run_it_is_about_a_calibration_and_no_node(kind):
+    validate = command_of(kind).validate
+    validate(Request(kind, ALL_RUNS, "BeamSpot"))
+    for request in (Request(kind, ALL_RUNS), Request(kind, ALL_RUNS, "BeamSpot", "b003")):
+        with pytest.raises(SenselessRequest) as raised:
+            validate(request)
+        assert str(raised.value) == WHICH_RUN
+
+
+def test_an_option_of_another_command_is_senseless_here():
+    with pytest.raises(SenselessRequest, match="release takes no running"):
+        command_of(RequestKind.RELEASE).validate(Request(RequestKind.RELEASE, 7, running=True))
+
+
+def test_with_a_run_and_a_calibration_no_other_run_is_meant(place):
+    place.ledger.campaigns.set_state(place.campaign.id, CampaignState.COMPLETE, "done", START)
+    place.ledger.dags.ended(place.dag.id, None, START)
+    held = planned(place.ledger, Request(RequestKind.HOLD, KEY.run, KEY.calibration))
+    assert held.remarks == (f"{KEY}: it is complete: there is nothing to hold",)
+
+
+def test_where_a_run_is_unknown_the_ledger_names_the_latest(place):
+    held = planned(place.ledger, Request(RequestKind.HOLD, 7))
+    assert held.remarks == (f"run 7: no campaign of it is known here; the latest are {KEY.run}",)
+
+
+def test_who_holds_a_calibration_the_ledger_says(place):
+    place.ledger.campaigns.hold_calibration(KEY.calibration, "bob@node", START)
+    released = planned(place.ledger, Request(RequestKind.RELEASE, ALL_RUNS, KEY.calibration))
+    assert "as bob@node wanted" in released.words[0]

@@ -171,12 +171,3 @@ def test_an_option_of_another_command_is_refused_by_name(kind, option):
     [name] = option
     with pytest.raises(SenselessRequest, match=f"{kind} takes no {name}"):
         command_of(kind).validate(Request(kind, RUN.number, **option))
-
-
-@pytest.mark.parametrize("kind", [k for k in RequestKind if k is not RequestKind.CLEANUP])
-def test_without_a_run_it_is_about_a_calibration_and_no_node(kind):
-    validate = command_of(kind).validate
-    validate(Request(kind, 0, "BeamSpot"))
-    for request in (Request(kind, 0), Request(kind, 0, "BeamSpot", "b003")):
-        with pytest.raises(SenselessRequest, match=r"which RUN\?"):
-            validate(request)

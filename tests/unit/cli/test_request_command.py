@@ -1,4 +1,4 @@
-"""Commands that act take the names of campaigns, configured or not any more."""
+"""Commands of requests take the names of campaigns, configured or not any more."""
 
 import shutil
 
