@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from condorloop.config.loader import Config
 from condorloop.cycle.archiver import Archiver
@@ -99,45 +100,28 @@ def build_submitter(
     )
 
 
+@dataclass(eq=False, kw_only=True)
 class Submitter:
     """One loop over all calibrations of a site; `build_submitter` makes it."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        ledger: Ledger,
-        clock: Callable[[], float],
-        ports: Ports,
-        wakeup: Wakeup,
-        shutdown: Shutdown,
-        isolation: Isolation,
-        latcher: Latcher,
-        intake: Intake,
-        launcher: Launcher,
-        tracker: Tracker,
-        request_handler: RequestHandler,
-        cleaner: Cleaner,
-        archiver: Archiver,
-        publisher: Publisher,
-        systemd: SystemdNotifier,
-    ) -> None:
-        self._settings = settings
-        self._ledger = ledger
-        self._clock = clock
-        self._ports = ports
-        self._wakeup = wakeup
-        self._shutdown = shutdown
-        self._isolation = isolation
-        self._latcher = latcher
-        self._intake = intake
-        self._launcher = launcher
-        self._tracker = tracker
-        self._request_handler = request_handler
-        self._cleaner = cleaner
-        self._archiver = archiver
-        self._publisher = publisher
-        self._systemd = systemd
+    settings: Settings
+    ledger: Ledger
+    clock: Callable[[], float]
+    ports: Ports
+    wakeup: Wakeup
+    shutdown: Shutdown
+    isolation: Isolation
+    latcher: Latcher
+    intake: Intake
+    launcher: Launcher
+    tracker: Tracker
+    request_handler: RequestHandler
+    cleaner: Cleaner
+    archiver: Archiver
+    publisher: Publisher
+    systemd: SystemdNotifier
+
+    def __post_init__(self) -> None:
         self._reload = ConfigReload()
         self._ledger_service = Service("ledger", trouble="cannot write")
         self._service = Service("condorloop", trouble="internal error")
@@ -146,11 +130,11 @@ class Submitter:
 
     @property
     def _config(self) -> Config:
-        return self._settings.config
+        return self.settings.config
 
     @property
     def _renderer(self) -> Renderer:
-        return self._settings.renderer
+        return self.settings.renderer
 
     def run(self) -> None:
         """Cycle until `stop` is called: at every poll, and at once when probes have ended.
@@ -164,21 +148,21 @@ class Submitter:
         name = self._config.site.name
         log.info("condorloop starts at site %s with SQLite %s: %s", name, SQLITE, calibrations)
         destination_memory.tell(self._config)
-        self._publisher.announce(self._config)
+        self.publisher.announce(self._config)
         next_poll = time.monotonic()
-        while not self._shutdown.wished:
+        while not self.shutdown.wished:
             poll = time.monotonic() >= next_poll
             if poll:
                 next_poll = time.monotonic() + self._config.site.poll_interval
             try:
                 self._take_up_configuration()
                 if self.attempt(poll=poll):
-                    self._systemd.cycled(self._publisher.status)
+                    self.systemd.cycled(self.publisher.status)
             except Stopped:
                 break
-            if not self._shutdown.wished:
-                self._wakeup.wait(next_poll - time.monotonic())
-        self._systemd.stopping()
+            if not self.shutdown.wished:
+                self.wakeup.wait(next_poll - time.monotonic())
+        self.systemd.stopping()
         log.info("condorloop stops; submitted DAGs continue")
 
     def once(self) -> None:
@@ -186,27 +170,27 @@ class Submitter:
         destination_memory.tell(self._config)
         try:
             self.cycle()
-            self._intake.settle(self._clock, self._wakeup)
+            self.intake.settle(self.clock, self.wakeup)
             self.cycle()
         except Stopped:
             log.info("condorloop stops; submitted DAGs continue")
 
     def handle_requests(self) -> None:
         """Carry out requests, and nothing else: no run is latched, no DAG planned."""
-        now = self._clock()
-        self._ledger.connection.check_in_place()
+        now = self.clock()
+        self.ledger.connection.check_in_place()
         campaigns = self._campaigns(now)
-        self._tracker.observe(campaigns, now)
+        self.tracker.observe(campaigns, now)
         self._handle_requests(now)
         self._show(now)
 
     def stop(self) -> None:
         """End after the cycle that is under way; from any thread."""
-        self._shutdown.wish()
+        self.shutdown.wish()
 
     def interrupt(self, *signal: object) -> None:
         """End within a moment, whoever is waited for; a signal handler of the main thread."""
-        self._shutdown.interrupt(*signal)
+        self.shutdown.interrupt(*signal)
 
     def reload(self, read: Callable[[], Config]) -> None:
         """Read the configuration anew before the next cycle; safe in a signal handler.
@@ -215,27 +199,25 @@ class Submitter:
         nothing, and neither does one of another site: that takes a new start.
         """
         self._reload.wish(read)
-        self._wakeup.ring()
+        self.wakeup.ring()
 
     def _take_up_configuration(self) -> None:
         if not self._reload.wished:
             return
-        self._systemd.reloading()
-        now = self._clock()
+        self.systemd.reloading()
+        now = self.clock()
         config = self._reload.take_up(
-            self._config, now, lambda read: destination_memory.take_up(self._ledger, read, now)
+            self._config, now, lambda read: destination_memory.take_up(self.ledger, read, now)
         )
         if config is None:
             return
-        self._settings.replace(config)
+        self.settings.replace(config)
         logs.follow(config.calibrations)
         destination_memory.tell(config)
 
     def _campaigns(self, now: float) -> list[Campaign]:
         """The campaigns with work to do."""
-        return self._ledger.campaigns.with_work(
-            self._intake.listed, now - self._window, now - AGAIN
-        )
+        return self.ledger.campaigns.with_work(self.intake.listed, now - self._window, now - AGAIN)
 
     @property
     def _window(self) -> float:
@@ -243,9 +225,9 @@ class Submitter:
 
     def close(self) -> None:
         """Start nothing more."""
-        self._publisher.close()
-        self._intake.close()
-        self._ports.close()
+        self.publisher.close()
+        self.intake.close()
+        self.ports.close()
 
     def attempt(self, *, poll: bool = True) -> bool:
         """Make a cycle; one that cannot be written down is a service that fails for a while.
@@ -265,19 +247,19 @@ class Submitter:
         """
         try:
             self.cycle(poll=poll)
-            self._ledger_service.good(self._clock())
-            self._service.good(self._clock())
+            self._ledger_service.good(self.clock())
+            self._service.good(self.clock())
         except LedgerDamaged:
             raise
         except LedgerError as error:
-            self._ledger_service.failed(error, self._clock())
+            self._ledger_service.failed(error, self.clock())
             with suppress(LedgerError):
-                self._show(self._clock())
+                self._show(self.clock())
         except Exception as error:
-            self._service.failed(f"{type(error).__name__}: {error}", self._clock())
+            self._service.failed(f"{type(error).__name__}: {error}", self.clock())
             log.debug("a cycle was cut short", exc_info=True)
             with suppress(Exception):
-                self._show(self._clock())
+                self._show(self.clock())
             return False
         return True
 
@@ -286,54 +268,54 @@ class Submitter:
 
         Without `poll` the outside world is not asked: only probes that have ended are looked at.
         """
-        now = self._clock()
-        self._ledger.connection.check_in_place()
-        self._intake.take_probes(now)
+        now = self.clock()
+        self.ledger.connection.check_in_place()
+        self.intake.take_probes(now)
         if poll:
             self._polled_at = now
-            self._isolation.forget()
+            self.isolation.forget()
         runs = self._poll(now) if poll else []
         self._handle_requests(now)
-        known = self._ledger.campaigns.known(runs[0].number) if runs else frozenset()
-        self._latcher.say_why_not(self._config, now, runs, known)
+        known = self.ledger.campaigns.known(runs[0].number) if runs else frozenset()
+        self.latcher.say_why_not(self._config, now, runs, known)
         calibrations = self._config.calibrations
-        campaigns = self._latcher.luminosity.given_to(self._campaigns(now), calibrations)
+        campaigns = self.latcher.luminosity.given_to(self._campaigns(now), calibrations)
         wanted: list[Action] = [*planner.decide_latches(now, runs, known, calibrations)]
         for campaign in campaigns:
-            with self._isolation.one_campaign_only(campaign.key):
+            with self.isolation.one_campaign_only(campaign.key):
                 wanted += planner.decide_campaign(now, campaign, calibrations)
         shared = share(wanted, campaigns, self._config.site.pool.max_dags)
         self._put_off = shared.put_off
         self._carry_out(shared.actions, now)
         if poll:
-            self._cleaner.tidy(self._config, now)
-            self._archiver.tidy(self._config, now)
-            self._publisher.look(self._config, now)
+            self.cleaner.tidy(self._config, now)
+            self.archiver.tidy(self._config, now)
+            self.publisher.look(self._config, now)
             self._show(now)
 
     def _handle_requests(self, now: float) -> None:
-        for request in self._ledger.requests.waiting():
+        for request in self.ledger.requests.waiting():
             try:
-                self._request_handler.handle(request, now)
+                self.request_handler.handle(request, now)
             except LedgerError:
                 raise
             except Exception as error:
                 refused = one_line(f"cannot be done: {type(error).__name__}: {error}")
                 log.error("%s of run %d, requested by %s, %s", *_named(request), refused)
-                self._ledger.requests.answer(request.id, False, refused, now)
+                self.ledger.requests.answer(request.id, False, refused, now)
 
     def _poll(self, now: float) -> list[Run]:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
-        runs = self._latcher.observe(self._config, now)
-        self._intake.observe(self._ledger.raw_files.watched(now - self._window, now - AGAIN), now)
+        runs = self.latcher.observe(self._config, now)
+        self.intake.observe(self.ledger.raw_files.watched(now - self._window, now - AGAIN), now)
         campaigns = self._campaigns(now)
-        self._tracker.observe(campaigns, now)
+        self.tracker.observe(campaigns, now)
         return runs
 
     def _carry_out(self, actions: Sequence[Action], now: float) -> None:
         enough = self._polled_at + TIME_TO_SUBMIT * self._config.site.poll_interval
         left = len(actions)
-        for action in until_late(actions, lambda: self._clock() > enough):
+        for action in until_late(actions, lambda: self.clock() > enough):
             self._act(action, now)
             left -= 1
         if left:
@@ -341,47 +323,47 @@ class Submitter:
 
     def _act(self, action: Action, now: float) -> None:
         key = action.key if isinstance(action, Latch) else action.campaign.key
-        with self._isolation.one_campaign_only(key):
+        with self.isolation.one_campaign_only(key):
             match action:
                 case Latch(run=run, reason=reason):
-                    self._latcher.latch(self._renderer, key, run, reason, now)
+                    self.latcher.latch(self._renderer, key, run, reason, now)
                 case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
                     number, batch, job = self._next_numbers(campaign)
                     calibration = self._config.calibrations[key.calibration]
                     batch_of = Batch(batch, files)
                     plan = plan_batch(key, calibration, batch_of, number, job, harvest=harvest)
-                    self._launcher.carry_out(campaign, plan, reason, now)
+                    self.launcher.carry_out(campaign, plan, reason, now)
                 case SubmitHarvest(campaign=campaign, reason=reason):
                     number, _, _ = self._next_numbers(campaign)
-                    self._launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
+                    self.launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
                 case Rescue(dag=dag, reason=reason, without=without):
-                    self._launcher.rescue(key, dag, reason, without, now)
+                    self.launcher.rescue(key, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
-                    set_state(self._ledger, self._renderer, campaign, state, reason, now)
+                    set_state(self.ledger, self._renderer, campaign, state, reason, now)
 
     def _next_numbers(self, campaign: Campaign) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers that neither disk nor queue has."""
         runs = self._renderer.run_dir(campaign.key)
-        dag, batch, job = free_numbers(runs, *self._ledger.dags.next_numbers(campaign.id))
-        queued = (d.number for d in self._tracker.queue.values() if d.key == campaign.key)
+        dag, batch, job = free_numbers(runs, *self.ledger.dags.next_numbers(campaign.id))
+        queued = (d.number for d in self.tracker.queue.values() if d.key == campaign.key)
         return max(dag, 1 + max(queued, default=-1)), batch, job
 
     def _show(self, now: float) -> None:
-        tracker = self._tracker
+        tracker = self.tracker
         seen = CycleReport(
             services=(
-                self._latcher.service,
-                self._intake.service,
+                self.latcher.service,
+                self.intake.service,
                 tracker.service,
-                self._intake.probing,
-                self._launcher.service,
+                self.intake.probing,
+                self.launcher.service,
                 self._ledger_service,
                 self._service,
             ),
-            errors=self._isolation.errors,
-            not_cleaned=self._cleaner.errors,
-            not_archived=self._archiver.error,
-            odd_lines=tuple(self._intake.odd_lines()),
+            errors=self.isolation.errors,
+            not_cleaned=self.cleaner.errors,
+            not_archived=self.archiver.error,
+            odd_lines=tuple(self.intake.odd_lines()),
             dags=tuple(tracker.queue.values()),
             held_jobs=tracker.held_jobs,
             idle_dags=tracker.idle_dags(now),
@@ -391,7 +373,7 @@ class Submitter:
             stuck=tracker.starts.stuck,
             not_taken_up=self._reload.refused,
         )
-        self._publisher.show(self._config, seen, now, self._clock() - now)
+        self.publisher.show(self._config, seen, now, self.clock() - now)
 
 
 def _named(request: Request) -> tuple[str, int, str]:

@@ -70,7 +70,7 @@ def cycle_until(loop: Loop, over: Callable[[], bool], monkeypatch: Any) -> None:
     while ledger is None:
         with contextlib.suppress(LedgerError, OSError):
             ledger = open_ledger(loop.work_dir / LEDGER, config.calibrations, time.time())
-    world = Ports.from_site(config.site, lambda: submitter._settings.cmssw, lambda: None)
+    world = Ports.from_site(config.site, lambda: submitter.settings.cmssw, lambda: None)
     told = Ports(world.oms, world.storage, ToldSchedd(config.site.pool, config.site.name))
     submitter = build_submitter(config, ledger, ports=told)
     while not over():

@@ -51,7 +51,7 @@ def running(
         with open_ledger(file, config.calibrations, clock()) as ledger:
             site = config.site
             world = Ports.from_site(
-                site, lambda: submitter._settings.cmssw, lambda: submitter._wakeup.ring()
+                site, lambda: submitter.settings.cmssw, lambda: submitter.wakeup.ring()
             )
             submitter = build_submitter(config, ledger, clock, around(world))
             made.append(submitter)

@@ -103,7 +103,7 @@ def test_a_calibration_that_a_reload_brings_has_its_log_files(tmp_path, monkeypa
 
 def test_a_reload_with_another_tag_leaves_the_old_configuration_in_use(tmp_path):
     def remember(submitter, config):
-        destination_memory.take_up(submitter._ledger, config, START)
+        destination_memory.take_up(submitter.ledger, config, START)
 
     def reload(submitter, config):
         known = config.calibrations["EcalPedestals"]

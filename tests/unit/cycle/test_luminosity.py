@@ -107,7 +107,7 @@ class Place:
     @property
     def oms_error(self):
         """What the loop says is wrong with OMS."""
-        return self.submitter._latcher.service.error
+        return self.submitter.latcher.service.error
 
     @property
     def known(self):

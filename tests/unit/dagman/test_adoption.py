@@ -103,7 +103,7 @@ class Site:
                 for _ in range(times):
                     self.now += 100
                     submitter.once()
-                self.status = submitter._publisher.status
+                self.status = submitter.publisher.status
             finally:
                 submitter.close()
 
