@@ -266,7 +266,7 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
     new = plural(files, "new file")
     waited = now - min(w.since for w in campaign.waiting)
     if not running and (not campaign.probing or waited >= FOR_PROBES):
-        return f"{new} and no DAG at work"
+        return f"{new} and no active DAG"
     if files >= batching.full_dag:
         return f"{new}, a full DAG"
     if waited >= batching.batch_window:

@@ -690,7 +690,7 @@ def test_a_campaign_begins_to_close_and_goes_on_for_the_reason_that_is_given():
 @pytest.mark.parametrize(
     ("some", "at", "reason"),
     [
-        ({"waiting": waiting(1)}, 0, "1 new file and no DAG at work"),
+        ({"waiting": waiting(1)}, 0, "1 new file and no active DAG"),
         ({"waiting": waiting(20), "dags": (dag(0),)}, 0, "20 new files, a full DAG"),
         ({"waiting": waiting(2), "dags": (dag(0),)}, 60, "2 new files, the first 60 s ago"),
         (
