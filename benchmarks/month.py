@@ -16,11 +16,16 @@ from benchmarks.counting import NOW, UndisturbedPool, configured
 from condorloop.cycle.ports import Ports
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import Queued, QueuedDag
 from condorloop.rundir.durable import write_whole
-from condorloop.rundir.layout import LEDGER, alcareco_name
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.layout import LEDGER, MANIFEST, alcareco_name
+from condorloop.rundir.records.harvest import HarvestResult, Iov
+from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.record import Record
+from condorloop.rundir.records.upload import UploadResult
+from condorloop.rundir.records.witness import Witness
 from condorloop.services.edm_file_util import Contents
 from condorloop.services.xrdfs import run_folder
 from condorloop.submitter import build_submitter
@@ -158,10 +163,10 @@ class _Pool(UndisturbedPool):
 
     def submit(self, dag_file: Path, batch_name: str) -> int:
         """Take a DAG."""
-        told = json.loads((dag_file.parent / "manifest.json").read_text())
+        told = Manifest.read(dag_file.parent / MANIFEST)
         self._clusters += 1
-        key = CampaignKey(told["calibration"], told["run"])
-        dag = QueuedDag(told["id"], key, told["dag"], self._clusters, None, {})
+        key = CampaignKey(told.calibration, told.run)
+        dag = QueuedDag(told.id, key, told.dag, self._clusters, None, {})
         self._queue[dag.id] = dag
         return dag.cluster
 
@@ -180,28 +185,29 @@ class _Pool(UndisturbedPool):
                 Witness(row["name"], dag.id, Lumis.parse(row["holds"]), 1000, ()).write(path)
                 os.utime(path, (now, now))
             else:
-                _write_json(path, self._record(row["campaign_id"], dag, row["kind"]))
+                self._record(row["campaign_id"], dag, row["kind"]).write(path)
         _write_json(Path(f"{file}.metrics"), {"dagman_id": str(dag.cluster), "exitcode": 0})
 
-    def _record(self, campaign: int, dag: QueuedDag, kind: str) -> dict[str, object]:
+    def _record(self, campaign: int, dag: QueuedDag, kind: str) -> Record:
         now = self._month.now
         if kind == "UPLOAD":
-            return {"outcome": "uploaded", "answer": "taken", "time": now}
+            return UploadResult(outcome=UploadOutcome.UPLOADED, answer="taken", time=now)
         rows = self._month.ledger.connection.rows(
             "SELECT job, dag.lumis FROM node JOIN dag ON dag.id = dag_id"
             " WHERE node.campaign_id = ? AND kind = 'ALCA' AND number <= ?",
             campaign,
             dag.number,
         )
-        return {
-            "dag_id": dag.id,
-            "inputs": [alcareco_name(row["job"]) for row in rows],
-            "left_out": [],
-            "lumis": str(Lumis.union(Lumis.parse(row["lumis"]) for row in rows)),
-            "events": 1000 * len(rows),
-            "iovs": [{"tag": "Tag_v1", "since": dag.key.run, "hash": f"{dag.cluster:040x}"}],
-            "time": now,
-        }
+        return HarvestResult(
+            dag_id=dag.id,
+            inputs=tuple(alcareco_name(row["job"]) for row in rows),
+            left_out={},
+            overlaps=(),
+            lumis=Lumis.union(Lumis.parse(row["lumis"]) for row in rows),
+            events=1000 * len(rows),
+            iovs=(Iov("Tag_v1", dag.key.run, f"{dag.cluster:040x}"),),
+            time=now,
+        )
 
 
 def _write_json(path: Path, told: Mapping[str, object]) -> None:

@@ -22,8 +22,9 @@ from benchmarks import light
 from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.model.enums import NodeKind, UploadOutcome
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, UPLOAD_RECORD, dag_dir, dag_file, harvest_name
+from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.upload import UploadResult
 from condorloop.testbed.prefix import prefix
 from condorloop.testbed.stack import Stack
 from condorloop.testbed.verify import appeared
@@ -112,8 +113,8 @@ def _scenario(runs: Sequence[int]) -> dict[str, object]:
 
 
 def _is_uploaded(folder: Path) -> bool:
-    record = read_json(folder / harvest_name(0) / UPLOAD_RECORD)
-    return bool(record.get("outcome") == UploadOutcome.UPLOADED)
+    result = UploadResult.find(folder / harvest_name(0) / UPLOAD_RECORD)
+    return result is not None and result.outcome is UploadOutcome.UPLOADED
 
 
 def _submit_by_hand(loop: Loop, run: int) -> tuple[Path, float]:
@@ -138,7 +139,7 @@ def _submit_by_hand(loop: Loop, run: int) -> tuple[Path, float]:
 def _by_the_loop(loop: Loop, run: int, folder: Path) -> Times:
     record = loop.stack.folder / "appeared.jsonl"
     files = [f for f in appeared(record) if f.run == run]
-    read = read_json(dag_dir(folder, 0) / MANIFEST)["files"]
+    read = Manifest.read(dag_dir(folder, 0) / MANIFEST).files
     if len(read) != FILES:
         raise RuntimeError(f"run {run}: the first batch has {len(read)} of {FILES} files")
     query = """
@@ -168,7 +169,7 @@ def _of_dag(folder: Path) -> Times:
         times[f"the last {kind} job starts"] = max(j.started_at or 0.0 for j in of_kind)
         if kind is not NodeKind.UPLOAD:
             times[f"the last {kind} job is over"] = max(j.ended_at or 0.0 for j in of_kind)
-    uploaded = read_json(folder / harvest_name(0) / UPLOAD_RECORD)["time"]
+    uploaded = UploadResult.read(folder / harvest_name(0) / UPLOAD_RECORD).time
     return times | {"the payload is in the database": uploaded}
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from condorloop.config.loader import Config
 from condorloop.errors import CondorloopError
@@ -100,20 +99,6 @@ class Destination:
     def __str__(self) -> str:
         by = f" by {self.address}" if self.address != Address() else ""
         return f"{', '.join(map(plain, sorted(self.tags)))} in {plain(self.database)}{by}"
-
-
-def written(manifest: Mapping[str, Any]) -> Destination | None:
-    """The destination that a DAG's manifest has; None if it does not say."""
-    try:
-        metadata = manifest["upload"]["metadata"]
-        database, tags = metadata["destinationDatabase"], metadata["destinationTags"]
-        command = manifest.get("conditions", {}).get("command", [])
-        sound = isinstance(database, str) and isinstance(tags, dict) and isinstance(command, list)
-        if not (sound and tags and all(isinstance(word, str) for word in (*tags, *command))):
-            return None
-    except (KeyError, TypeError, AttributeError):
-        return None
-    return Destination(database, frozenset(tags), Address.from_options(command[1:]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Launcher:
 
         Raises
         ------
-        OSError, ValueError
+        OSError, RecordError
             Its directory cannot be brought up to date.
         Untrusted
             Another account could change what would be run.

@@ -7,10 +7,9 @@ not known to be done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.ledger.store import Ledger
@@ -18,9 +17,10 @@ from condorloop.model.campaign import Dag
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY
-from condorloop.rundir.durable import read_json, read_lumis
 from condorloop.rundir.layout import INPUTS, alcareco_job, alcareco_name, dag_dir
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records.harvest import HarvestResult
+from condorloop.rundir.records.upload import UploadResult
+from condorloop.rundir.records.witness import Witness
 from condorloop.text import one_line
 
 _ALWAYS = ("HARVEST", "UPLOAD")
@@ -63,7 +63,7 @@ def _observe(ledger: Ledger, observed: Observed, nodes: Iterable[PlannedNode]) -
 
 def _observe_witness(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
     path = observed.runs / node.witness
-    witness = Witness.read(path)
+    witness = Witness.find(path)
     if witness and witness.dag_id == observed.dag_id:
         done_at = path.stat().st_mtime
         made = (witness.lumis, witness.events, done_at, witness.lacking)
@@ -72,8 +72,9 @@ def _observe_witness(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
 
 def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
     dag = observed.dag
-    record = read_json(observed.runs / node.witness)
-    if made := _made(record, observed.dag_id):
+    result = HarvestResult.find(observed.runs / node.witness)
+    if result and result.dag_id == observed.dag_id:
+        made = _made(result)
         made = replace(made, left_out=made.left_out | _gone_alcareco(ledger, observed))
         for job in sorted(made.left_out | made.overlaps.keys()):
             why = made.overlaps.get(job, "it cannot be used")
@@ -103,21 +104,15 @@ def _is_there(observed: Observed, node: PlannedNode) -> bool:
 
 
 def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
-    answer = read_json(observed.runs / node.witness)
+    result = UploadResult.find(observed.runs / node.witness)
     before = ledger.payloads.of_dag(observed.dag.id)
-    try:
-        outcome = UploadOutcome(answer["outcome"])
-        answered_at = float(answer["time"])
-        words = str(answer["answer"])
-    except (KeyError, TypeError, ValueError):
+    if result is None or before is None:
         return
-    if before is None:
-        return
-    record = replace(before, outcome=outcome, answer=words, answered_at=answered_at)
+    record = replace(before, outcome=result.outcome, answer=result.answer, answered_at=result.time)
     if record != before:
         ledger.payloads.record(observed.dag.id, observed.campaign_id, record)
-    if outcome not in _UNDONE:
-        ledger.dags.node_done(observed.dag.id, node.name, record.lumis, record.events, answered_at)
+    if result.outcome not in _UNDONE:
+        ledger.dags.node_done(observed.dag.id, node.name, record.lumis, record.events, result.time)
 
 
 _UNDONE = (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED, UploadOutcome.REFUSED)
@@ -130,29 +125,21 @@ _OBSERVE = {
 }
 
 
-def _made(record: Mapping[str, Any], dag_id: str) -> HarvestRecord | None:
-    try:
-        if record["dag_id"] != dag_id:
-            return None
-        first, *others = record["iovs"] or [{}]
-        digest = str(first.get("hash", ""))
-        overlaps = {
-            alcareco_job(name): one_line(str(record["left_out"][name]))
-            for name in record.get("overlaps", ())
-        }
-        more = dict.fromkeys(str(each.get("hash", "")) for each in others)
-        return HarvestRecord(
-            inputs=frozenset(map(alcareco_job, record["inputs"])),
-            left_out=frozenset(map(alcareco_job, record["left_out"])) - overlaps.keys(),
-            overlaps=overlaps,
-            lumis=read_lumis(record["lumis"]),
-            lacking=read_lumis(record.get("lacking", "")),
-            events=int(record["events"]),
-            harvested_at=float(record["time"]),
-            tag=str(first.get("tag", "")),
-            hash=digest,
-            other_hashes=tuple(each for each in more if each not in ("", digest)),
-            since=first.get("since"),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+def _made(result: HarvestResult) -> HarvestRecord:
+    overlaps = {alcareco_job(n): one_line(result.left_out[n]) for n in result.overlaps or ()}
+    hashes = tuple(dict.fromkeys(iov.hash for iov in result.iovs if iov.hash))
+    first = result.iovs[0] if result.iovs else None
+    digest = first.hash if first else ""
+    return HarvestRecord(
+        inputs=frozenset(map(alcareco_job, result.inputs)),
+        left_out=frozenset(map(alcareco_job, result.left_out)) - overlaps.keys(),
+        overlaps=overlaps,
+        lumis=result.lumis,
+        lacking=result.lacking,
+        events=result.events,
+        harvested_at=result.time,
+        tag=first.tag if first else "",
+        hash=digest,
+        other_hashes=tuple(each for each in hashes if each != digest),
+        since=first.since if first else None,
+    )

@@ -32,10 +32,11 @@ from condorloop.model.enums import Artifact, CampaignState, DagState
 from condorloop.model.jobs import FailedNode
 from condorloop.model.queue import HeldJob, JobSelector, QueuedDag, WaitingScript
 from condorloop.model.service import Service
-from condorloop.node import attempts
 from condorloop.policy.window import closing_rules, is_over, is_past
-from condorloop.rundir.durable import let_group_write, read_json
+from condorloop.rundir.durable import let_group_write
 from condorloop.rundir.layout import MANIFEST, RUN_START, dag_dir, dag_file
+from condorloop.rundir.records import attempts
+from condorloop.rundir.records.manifest import Manifest
 from condorloop.rundir.work_dir import check_dag
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
@@ -147,7 +148,8 @@ class Tracker:
         found = []
         for number in unknown_dags(runs, self._ledger.dags.numbers(campaign.id)):
             folder = dag_dir(runs, number)
-            if read_json(folder / MANIFEST).get("id") == self._renderer.dag_id(key, number):
+            manifest = Manifest.find(folder / MANIFEST)
+            if manifest and manifest.id == self._renderer.dag_id(key, number):
                 say(key, f"{folder} is not adopted: it is not in the ledger", logging.ERROR)
                 found.append(folder.name)
         return tuple(found)

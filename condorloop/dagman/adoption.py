@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from condorloop.dagman.plan import DagPlan
-from condorloop.dagman.replan import plan_of
 from condorloop.model.enums import NodeKind
 from condorloop.policy.overlap import Source
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, dag_dir
+from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.record import RecordError
 
 Inputs = Mapping[tuple[str, str], frozenset[str]]
 """The RAW files that nodes read, by their name and the name of their output."""
@@ -38,18 +37,17 @@ def why_not_of_ledger(folder: Path, dag_id: str, inputs: Inputs | None) -> str:
     inputs
         What the ledger says that its nodes read; None if that may have changed since.
     """
-    manifest = read_json(folder / MANIFEST)
-    if not manifest:
+    try:
+        manifest = Manifest.read(folder / MANIFEST)
+    except RecordError as error:
+        return str(error) if error.key else ""
+    except OSError:
         return ""
-    if (made_by := manifest.get("id")) != dag_id:
-        return f"its manifest is of {made_by}"
+    if manifest.id != dag_id:
+        return f"its manifest is of {manifest.id}"
     if inputs is None:
         return ""
-    try:
-        plan = plan_of(manifest)
-    except ValueError as error:
-        return str(error)
-    told = {(n.name, n.output): frozenset(f.path for f in n.files) for n in plan.nodes}
+    told = {(name, node.output): frozenset(node.files) for name, node in manifest.nodes.items()}
     return "" if told == inputs else "its manifest names other RAW files than the ledger"
 
 
@@ -94,7 +92,7 @@ def free_numbers(runs: Path, dag: int, batch: int, job: int) -> tuple[int, int, 
     names = [path.name for path in runs.iterdir()]
     for number in _numbers(_DAG, names):
         if number >= dag:
-            names += _outputs(read_json(dag_dir(runs, number) / MANIFEST))
+            names += _outputs(Manifest.find(dag_dir(runs, number) / MANIFEST))
     return (
         _after(dag, _numbers(_TAKEN, names)),
         _after(batch, _numbers(_RECO, names)),
@@ -102,11 +100,8 @@ def free_numbers(runs: Path, dag: int, batch: int, job: int) -> tuple[int, int, 
     )
 
 
-def _outputs(manifest: Mapping[str, Any]) -> list[str]:
-    try:
-        return [str(node["output"]) for node in manifest["nodes"].values()]
-    except (KeyError, TypeError, AttributeError):
-        return []
+def _outputs(manifest: Manifest | None) -> list[str]:
+    return [node.output for node in manifest.nodes.values()] if manifest else []
 
 
 def _numbers(pattern: re.Pattern[str], names: Iterable[str]) -> list[int]:

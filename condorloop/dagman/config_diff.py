@@ -19,16 +19,15 @@ from condorloop.config.yaml_text import dotted
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.replan import plan_of
-from condorloop.dagman.rerender import EARLIER, TAKEN_OUT
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, newest_first
+from condorloop.rundir.records.manifest import Manifest
 
 CONTEXT = 2
 """Lines around a change that are shown with it."""
 
-_NOT_CONFIGURED = frozenset({"id", "templates", "uploaded", EARLIER})
+_NOT_CONFIGURED = frozenset({"id", "templates", "uploaded", "earlier"})
 """What a manifest has from the ledger and the version of condorloop."""
 
 _PYTHON = re.compile(r"^exec .+(?= -m condorloop\.node )", re.MULTILINE)
@@ -67,7 +66,7 @@ def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
             continue
         folder, manifest = found
         plan = planned_anew(plan_of(manifest), calibration)
-        renderer = Renderer(config, config.site.work_dir, str(manifest["id"]).partition("/")[0])
+        renderer = Renderer(config, config.site.work_dir, manifest.id.partition("/")[0])
         after = renderer.texts(plan)
         before = {file: _text(folder / file) for file in after}
         before[MANIFEST], after[MANIFEST] = _told(manifest), _told(renderer.manifest(plan))
@@ -125,21 +124,17 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, o
             yield dotted(above, key), value
 
 
-def _newest(folder: Path, run: int | None) -> tuple[Path, dict[str, Any]] | None:
+def _newest(folder: Path, run: int | None) -> tuple[Path, Manifest] | None:
     """Find the newest DAG that is as it was planned, with its manifest.
 
     One of a batch tells more than one of HARVEST and UPLOAD alone.
     """
     harvest = None
     for path in newest_first(folder, run):
-        manifest = read_json(path)
-        try:
-            plan = plan_of(manifest)
-        except ValueError:
+        manifest = Manifest.find(path)
+        if manifest is None or manifest.taken_out:
             continue
-        if manifest.get(TAKEN_OUT) or "id" not in manifest:
-            continue
-        if plan.batch is not None:
+        if manifest.batch is not None:
             return path.parent, manifest
         harvest = harvest or (path.parent, manifest)
     return harvest
@@ -152,6 +147,6 @@ def _text(file: Path) -> str:
         return ""
 
 
-def _told(manifest: Mapping[str, Any]) -> str:
-    told = {key: value for key, value in manifest.items() if key not in _NOT_CONFIGURED}
+def _told(manifest: Manifest) -> str:
+    told = {key: value for key, value in manifest.to_json().items() if key not in _NOT_CONFIGURED}
     return json.dumps(told, indent=1, sort_keys=True)

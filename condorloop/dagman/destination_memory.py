@@ -19,13 +19,13 @@ from condorloop.config.destinations import (
     Remembered,
     changes,
     configured,
-    written,
 )
 from condorloop.config.loader import Config
+from condorloop.dagman.written_destination import written
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.store import Ledger, LedgerReader
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import LEDGER, newest_first
+from condorloop.rundir.records.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def _with_manifests(
 def _in_manifests(folder: Path) -> Memory | None:
     """What the newest manifest of a calibration says that is not damaged; None if it has none."""
     manifests = newest_first(folder)
-    for manifest in manifests:
-        if destination := written(read_json(manifest)):
-            return Remembered(destination, str(manifest))
+    for path in manifests:
+        if manifest := Manifest.find(path):
+            return Remembered(written(manifest), str(path))
     return DestinationsUnreadable(str(folder)) if manifests else None

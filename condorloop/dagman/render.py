@@ -37,6 +37,15 @@ from condorloop.rundir.layout import (
     iso_time,
     run_dir,
 )
+from condorloop.rundir.records.manifest import (
+    CmsswArea,
+    Manifest,
+    ManifestFile,
+    ManifestNode,
+    UploadMetadata,
+    UploadSettings,
+    UploadTool,
+)
 from condorloop.services.cmssw import Cmssw
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
@@ -113,7 +122,7 @@ class Renderer:
         temporary.mkdir(parents=True)
         for name, text in self.texts(plan).items():
             write_to_disk(temporary / name, text, mode=_mode(name))
-        write_to_disk(temporary / MANIFEST, json_text(self.manifest(plan, uploaded)))
+        write_to_disk(temporary / MANIFEST, json_text(self.manifest(plan, uploaded).to_json()))
         sync_folder(temporary)
         temporary.replace(final)
         sync_folder(runs)
@@ -172,46 +181,44 @@ class Renderer:
             "harvest_mods": calibration.harvest.cms_driver.config_mods,
         }
 
-    def manifest(self, plan: DagPlan, uploaded: tuple[Lumis, int] = (EMPTY, 0)) -> dict[str, Any]:
+    def manifest(self, plan: DagPlan, uploaded: tuple[Lumis, int] = (EMPTY, 0)) -> Manifest:
         """What stands in the manifest of a DAG; `uploaded` as `write` takes it."""
         site, parameters = self.config.site, self.config.parameters
         calibration = self.config.calibrations[plan.key.calibration]
         cmssw = Cmssw.from_config(self.config)
         conditions = site.conditions
-        netrc_folder = credentials.auth_path(calibration, site)
-        return {
-            "calibration": plan.key.calibration,
-            "run": plan.key.run,
-            "dag": plan.number,
-            "batch": plan.batch,
-            "id": self.dag_id(plan.key, plan.number),
-            "release": parameters.release,
-            "global_tag": parameters.global_tag,
-            "templates": template_versions(_TEXTS),
-            "cmssw": {
-                "setup": str(cmssw.setup),
-                "scram_arch": cmssw.scram_arch,
-                "release": cmssw.release,
-                "folder": str(cmssw.folder),
-            },
-            "conditions": {
-                "command": [conditions.upload_conditions, *conditions.options],
-                "auth_path": str(netrc_folder) if netrc_folder else None,
-                "timeout": conditions.timeout,
-            },
-            "alca": {
-                "root": calibration.harvest.root_filename,
-                "witness": calibration.alca.cms_driver.witness,
-            },
-            "upload": {
-                "metadata": upload_metadata(calibration, plan.key.run),
-                "metadata_filename": calibration.harvest.metadata_filename,
-                "final_db_name": calibration.harvest.final_db_name,
-                "synchronisation": calibration.harvest.upload.synchronisation,
-            },
-            **_manifest_of_nodes(plan),
-            "uploaded": {"lumis": str(uploaded[0]), "events": uploaded[1]},
-        }
+        return Manifest(
+            calibration=plan.key.calibration,
+            run=plan.key.run,
+            dag=plan.number,
+            batch=plan.batch,
+            id=self.dag_id(plan.key, plan.number),
+            release=parameters.release,
+            global_tag=parameters.global_tag,
+            templates=template_versions(_TEXTS),
+            cmssw=CmsswArea(cmssw.setup, cmssw.scram_arch, cmssw.release, cmssw.folder),
+            conditions=UploadTool(
+                command=(conditions.upload_conditions, *conditions.options),
+                auth_path=credentials.auth_path(calibration, site),
+                timeout=conditions.timeout,
+            ),
+            alca_root=calibration.harvest.root_filename,
+            alca_witness=calibration.alca.cms_driver.witness,
+            upload=UploadSettings(
+                metadata=upload_metadata(calibration, plan.key.run),
+                metadata_filename=calibration.harvest.metadata_filename,
+                final_db_name=calibration.harvest.final_db_name,
+                synchronisation=calibration.harvest.upload.synchronisation,
+            ),
+            lumis=plan.lumis,
+            files=tuple(
+                ManifestFile(file.path, file.size, file.lumis, file.events, node.name)
+                for node in plan.nodes
+                for file in node.files
+            ),
+            nodes={node.name: _manifest_node(node) for node in plan.nodes},
+            uploaded=uploaded,
+        )
 
 
 def write_texts(folder: Path, texts: Mapping[str, str]) -> bool:
@@ -237,49 +244,31 @@ def _mode(name: str) -> int | None:
     return 0o775 if name in _SCRIPTS else None
 
 
-def _manifest_of_nodes(plan: DagPlan) -> dict[str, Any]:
-    return {
-        "lumis": str(plan.lumis),
-        "files": [
-            {
-                "path": file.path,
-                "size": file.size,
-                "lumis": str(file.lumis),
-                "events": file.events,
-                "node": node.name,
-            }
-            for node in plan.nodes
-            for file in node.files
-        ],
-        "nodes": {node.name: _manifest_node(node) for node in plan.nodes},
-    }
-
-
 def _own_areas(calibration: Calibration, release: str) -> list[Path]:
     """The release area that a calibration's YAML names for harvesting, if it names one."""
     base = calibration.harvest.cmssw_base_path
     return [Path(base) / release] if base else []
 
 
-def _manifest_node(node: Node) -> dict[str, Any]:
-    return {
-        "kind": node.kind,
-        "parents": node.parents,
-        "output": node.output,
-        "witness": node.witness,
-        "lumis": str(node.lumis),
-        "files": [f.path for f in node.files],
-        "inputs": node.inputs,
-    }
+def _manifest_node(node: Node) -> ManifestNode:
+    return ManifestNode(
+        kind=node.kind,
+        parents=node.parents,
+        output=node.output,
+        witness=node.witness,
+        lumis=node.lumis,
+        files=tuple(f.path for f in node.files),
+        inputs=node.inputs,
+    )
 
 
-def upload_metadata(calibration: Calibration, run: int) -> dict[str, Any]:
-    """What stands in the ``.txt`` beside a payload; `since` is an integer, or each IOV's own."""
+def upload_metadata(calibration: Calibration, run: int) -> UploadMetadata:
+    """What stands in the ``.txt`` beside a payload."""
     upload = calibration.harvest.upload
-    return {
-        "destinationDatabase": upload.database,
-        "destinationTags": upload.tags,
-        "inputTag": upload.input_tag,
-        "since": run if calibration.since_is_run else None,
-        "userText": upload.user_text,
-    }
+    return UploadMetadata(
+        database=upload.database,
+        tags=upload.tags,
+        input_tag=upload.input_tag,
+        since=run if calibration.since_is_run else None,
+        user_text=upload.user_text,
+    )

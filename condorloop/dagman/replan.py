@@ -1,63 +1,46 @@
-"""A DAG's plan, read back from its manifest, and the same without some of its inputs.
+"""A DAG's plan, as its manifest has it, and the same without some of its inputs.
 
-Knows what a manifest holds of nodes and files. It is pure: no files, no templates.
+It is pure: no files, no templates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.model.campaign import CampaignKey, RawFile
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import alcareco_job
+from condorloop.rundir.records.manifest import Manifest, ManifestNode
 
 Dropped = Mapping[str, frozenset[str]]
 """Inputs that nodes go on without, by node: RAW paths of a RECO node, RECO names of an ALCA."""
 
 
-def plan_of(manifest: Mapping[str, Any]) -> DagPlan:
-    """Read a plan back.
-
-    Raises
-    ------
-    ValueError
-        It is not the manifest of a DAG.
-    """
-    try:
-        files = {
-            f["path"]: RawFile(
-                str(f["path"]), int(f["size"]), Lumis.parse(f["lumis"]), int(f["events"])
-            )
-            for f in manifest["files"]
-        }
-        nodes = tuple(_node(name, node, files) for name, node in manifest["nodes"].items())
-        return DagPlan(
-            key=CampaignKey(str(manifest["calibration"]), int(manifest["run"])),
-            number=int(manifest["dag"]),
-            batch=None if manifest["batch"] is None else int(manifest["batch"]),
-            nodes=nodes,
-        )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"not the manifest of a DAG: {error!r}") from error
+def plan_of(manifest: Manifest) -> DagPlan:
+    """Give the plan that a DAG was written from."""
+    files = {f.path: RawFile(f.path, f.size, f.lumis, f.events) for f in manifest.files}
+    return DagPlan(
+        key=CampaignKey(manifest.calibration, manifest.run),
+        number=manifest.dag,
+        batch=manifest.batch,
+        nodes=tuple(_node(name, node, files) for name, node in manifest.nodes.items()),
+    )
 
 
-def _node(name: str, told: Mapping[str, Any], files: Mapping[str, RawFile]) -> Node:
-    kind = NodeKind(told["kind"])
-    output = str(told["output"])
+def _node(name: str, told: ManifestNode, files: Mapping[str, RawFile]) -> Node:
     return Node(
         name=name,
-        kind=kind,
-        parents=tuple(map(str, told["parents"])),
-        output=output,
-        witness=str(told["witness"]),
-        lumis=Lumis.parse(told["lumis"]),
-        files=tuple(files[path] for path in told["files"]),
-        inputs=tuple(map(str, told["inputs"])),
-        job=alcareco_job(output) if kind is NodeKind.ALCA else None,
+        kind=told.kind,
+        parents=told.parents,
+        output=told.output,
+        witness=told.witness,
+        lumis=told.lumis,
+        files=tuple(files[path] for path in told.files),
+        inputs=told.inputs,
+        job=alcareco_job(told.output) if told.kind is NodeKind.ALCA else None,
     )
 
 

@@ -7,10 +7,8 @@ with the same result.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from condorloop.dagman import written_destination
 from condorloop.dagman.plan import DagPlan
@@ -18,16 +16,9 @@ from condorloop.dagman.render import Renderer, write_texts
 from condorloop.dagman.replan import Dropped, plan_of, without
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
-from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import MANIFEST, dag_dir
-
-TAKEN_OUT = "taken_out"
-"""In a manifest: inputs were taken out of the DAG since it was planned."""
-
-EARLIER = "earlier"
-"""In a manifest: what nodes were made with that were done before the DAG was renewed."""
-
-_SOFTWARE = ("release", "global_tag", "templates", "cmssw")
+from condorloop.rundir.records.manifest import Earlier, Manifest
+from condorloop.rundir.records.record import RecordError
 
 
 def renew(
@@ -47,14 +38,16 @@ def renew(
     ------
     OSError
         The DAG's directory cannot be written.
-    ValueError
-        Something is to be taken out, and its manifest is gone or damaged; or that does not say
-        where the DAG uploads to.
+    RecordError
+        Its manifest is gone or tells nothing, and something is to be taken out; or it is damaged.
     """
     runs = renderer.run_dir(key)
     folder = dag_dir(runs, number)
-    told = read_json(folder / MANIFEST)
-    if not told and not dropped:
+    try:
+        told = Manifest.read(folder / MANIFEST)
+    except RecordError as error:
+        if error.key or dropped:
+            raise
         return False
     before = plan_of(told)
     plan = without(before, dropped)
@@ -70,25 +63,21 @@ def renew(
     if differs and accept_destination:
         written_destination.send_elsewhere(manifest, plan, runs)
     if plan != before:
-        manifest[TAKEN_OUT] = True
+        manifest = replace(manifest, taken_out=True)
     if manifest != told:
-        write_json(folder / MANIFEST, manifest)
+        manifest.write(folder / MANIFEST)
     return changed or manifest != told
 
 
-def _manifest(
-    renderer: Renderer, plan: DagPlan, told: Mapping[str, Any], runs: Path
-) -> dict[str, Any]:
-    """The manifest of a renewed DAG, as it is read back."""
-    present: dict[str, Any] = json.loads(json.dumps(renderer.manifest(plan)))
-    manifest = {**told, **present, "uploaded": told.get("uploaded", present["uploaded"])}
-    software = {name: told[name] for name in _SOFTWARE if name in told}
-    if any(software[name] != present[name] for name in software):
-        known = {name for each in told.get(EARLIER, []) for name in each["nodes"]}
-        done = [n for n in _done(plan, runs) if n not in known]
-        if done:
-            manifest[EARLIER] = [*told.get(EARLIER, []), {**software, "nodes": done}]
-    return manifest
+def _manifest(renderer: Renderer, plan: DagPlan, told: Manifest, runs: Path) -> Manifest:
+    """The manifest of a renewed DAG."""
+    present = renderer.manifest(plan, told.uploaded)
+    earlier = told.earlier
+    if told.software != present.software:
+        known = {name for each in earlier for name in each.nodes}
+        if done := tuple(n for n in _done(plan, runs) if n not in known):
+            earlier = (*earlier, Earlier(*told.software, done))
+    return replace(present, earlier=earlier, taken_out=told.taken_out)
 
 
 def _done(plan: DagPlan, runs: Path) -> list[str]:

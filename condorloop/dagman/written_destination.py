@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from condorloop.config.destinations import (
+    Address,
     Destination,
     address_of,
     configured,
     without_address,
-    written,
 )
 from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
-from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import MANIFEST, dag_dir
+from condorloop.rundir.records.manifest import Manifest
 
 SCRIPT = "harvest.sh"
 _MOD = re.compile(r"""^printf '%s\\n' (.+) >> "\$output\.py"$""", re.MULTILINE)
@@ -33,7 +31,16 @@ _MOD = re.compile(r"""^printf '%s\\n' (.+) >> "\$output\.py"$""", re.MULTILINE)
 
 def destination_of(runs: Path, number: int) -> Destination | None:
     """The destination that a DAG was written with; None if its manifest does not say."""
-    return written(read_json(dag_dir(runs, number) / MANIFEST))
+    manifest = Manifest.find(dag_dir(runs, number) / MANIFEST)
+    return written(manifest) if manifest else None
+
+
+def written(manifest: Manifest) -> Destination:
+    """The destination that a DAG's manifest has."""
+    metadata, command = manifest.upload.metadata, manifest.conditions.command
+    return Destination(
+        metadata.database, frozenset(metadata.tags), Address.from_options(command[1:])
+    )
 
 
 def configured_destination(renderer: Renderer, calibration: str) -> Destination | None:
@@ -42,18 +49,9 @@ def configured_destination(renderer: Renderer, calibration: str) -> Destination 
     return found.destination if found else None
 
 
-def keeps(renderer: Renderer, key: CampaignKey, told: Mapping[str, Any]) -> bool:
-    """Whether a DAG has another destination than the configured one, and so keeps its own.
-
-    Raises
-    ------
-    ValueError
-        Its manifest does not say where it uploads to.
-    """
-    own = written(told)
-    if own is None:
-        raise ValueError(f"{MANIFEST} of a DAG of {key} does not say where it uploads to")
-    return own != configured_destination(renderer, key.calibration)
+def keeps(renderer: Renderer, key: CampaignKey, told: Manifest) -> bool:
+    """Whether a DAG has another destination than the configured one, and so keeps its own."""
+    return written(told) != configured_destination(renderer, key.calibration)
 
 
 def mods_of(script: str) -> tuple[str, ...]:
@@ -82,39 +80,33 @@ def with_mods_of(renderer: Renderer, key: CampaignKey, folder: Path) -> Renderer
     return replace(renderer, config=replace(renderer.config, calibrations=calibrations))
 
 
-def with_destination_of(told: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
+def with_destination_of(told: Manifest, present: Manifest) -> Manifest:
     """Give the present manifest of a DAG, with the destination that it had."""
-    tool, *options = present["conditions"]["command"]
-    before = told.get("conditions", {}).get("command", [])
-    command = [tool, *without_address(options), *address_of(before[1:])]
-    upload = {
-        **present["upload"],
-        "metadata": told["upload"]["metadata"],
-        "synchronisation": told["upload"].get("synchronisation"),
-    }
-    return {
-        **present,
-        "conditions": {**present["conditions"], "command": command},
-        "upload": upload,
-    }
+    tool, *options = present.conditions.command
+    before = told.conditions.command
+    command = (tool, *without_address(options), *address_of(before[1:]))
+    upload = replace(
+        present.upload,
+        metadata=told.upload.metadata,
+        synchronisation=told.upload.synchronisation,
+    )
+    return replace(present, conditions=replace(present.conditions, command=command), upload=upload)
 
 
-def with_tag_of_payload(
-    told: Mapping[str, Any], present: Mapping[str, Any], plan: DagPlan, runs: Path
-) -> dict[str, Any]:
+def with_tag_of_payload(told: Manifest, present: Manifest, plan: DagPlan, runs: Path) -> Manifest:
     """Give the present manifest of a DAG, whose payload keeps the tag that it has in its file.
 
     That is so once HARVEST has made it.
     """
-    upload = present["upload"]
-    before = told["upload"]["metadata"].get("inputTag")
     made = any((runs / h.witness).exists() for h in plan.of_kind(NodeKind.HARVEST))
-    if before is None or not made:
-        return dict(present)
-    return {**present, "upload": {**upload, "metadata": {**upload["metadata"], "inputTag": before}}}
+    if not made:
+        return present
+    upload = present.upload
+    metadata = replace(upload.metadata, input_tag=told.upload.metadata.input_tag)
+    return replace(present, upload=replace(upload, metadata=metadata))
 
 
-def send_elsewhere(manifest: Mapping[str, Any], plan: DagPlan, runs: Path) -> None:
+def send_elsewhere(manifest: Manifest, plan: DagPlan, runs: Path) -> None:
     """Write what a manifest says beside a payload that HARVEST has made, to be sent with it.
 
     Raises
@@ -122,8 +114,8 @@ def send_elsewhere(manifest: Mapping[str, Any], plan: DagPlan, runs: Path) -> No
     OSError
         It cannot be written.
     """
-    upload = manifest["upload"]
+    upload = manifest.upload
     for harvest in plan.of_kind(NodeKind.HARVEST):
-        file = runs / harvest.output / upload["metadata_filename"]
+        file = runs / harvest.output / upload.metadata_filename
         if file.exists():
-            write_json(file, upload["metadata"])
+            upload.metadata.write(file)

@@ -21,8 +21,8 @@ from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY
 from condorloop.model.status import CampaignStatus, LumiText
-from condorloop.node.attempts import Attempt
-from condorloop.node.payload_db import Iov
+from condorloop.rundir.records.attempts import Attempt
+from condorloop.rundir.records.harvest import Iov
 
 
 class NodeState(StrEnum):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.model.campaign import CampaignKey
-from condorloop.node.attempts import Attempt
+from condorloop.rundir.records.attempts import Attempt
 
 
 class Sign(StrEnum):

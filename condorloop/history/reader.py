@@ -6,7 +6,7 @@ gone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,10 +24,9 @@ from condorloop.history.ledger_reader import LedgerStories
 from condorloop.ledger.archive import with_archives
 from condorloop.ledger.connection import LedgerError
 from condorloop.model.jobs import JobRecord
-from condorloop.node.payload_db import Iov
 from condorloop.policy.window import end_of
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import HARVEST_RECORD, LEDGER, dag_file, run_dir
+from condorloop.rundir.records.harvest import HarvestResult
 
 _IN_QUEUE = (NodeState.IDLE, NodeState.RUNNING, NodeState.HELD)
 
@@ -132,14 +131,6 @@ def _with_jobs(
 def _with_iovs(
     payload: PayloadStory, folder: Path, dag_id: str, records: DagRecords
 ) -> PayloadStory:
-    record = read_json(folder / payload.harvest / HARVEST_RECORD)
-    iovs = tuple(_iovs(record.get("iovs"))) if record.get("dag_id") == dag_id else ()
+    result = HarvestResult.find(folder / payload.harvest / HARVEST_RECORD)
+    iovs = result.iovs if result and result.dag_id == dag_id else ()
     return replace(payload, iovs=iovs, tags=records.tags)
-
-
-def _iovs(told: object) -> Iterator[Iov]:
-    for each in told if isinstance(told, list) else ():
-        try:
-            yield Iov(str(each["tag"]), int(each["since"]), str(each["hash"]))
-        except (KeyError, TypeError, ValueError):
-            continue

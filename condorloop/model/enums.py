@@ -5,9 +5,7 @@ Knows nothing else, so that the scripts of a DAG, which start once a node, can i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Self
 
 
 class NodeKind(StrEnum):
@@ -104,14 +102,6 @@ class UploadOutcome(StrEnum):
     """The service could not be asked, or gave no usable answer: an outage, or no login."""
     FAILED = "failed"
     """The tool failed for another reason; the service may not have been asked."""
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Self:
-        """The outcome that an UPLOAD's record tells; `FAILED` if it tells none."""
-        try:
-            return cls(record["outcome"])
-        except (KeyError, ValueError):
-            return cls.FAILED
 
     @property
     def open(self) -> bool:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Self
 
 _RANGE = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
-_LARGEST = 2**32 - 1
+LAST_LS = 2**32 - 1
 """Lumisection numbers are unsigned and have 32 bits in CMSSW."""
 
 
@@ -114,7 +114,7 @@ def _parsed(text: str) -> tuple[tuple[int, int], ...]:
         match = _RANGE.fullmatch(part)
         first = int(match[1]) if match else 0
         last = int(match[2] or first) if match else 0
-        if not 0 < first <= _LARGEST or last > _LARGEST:
+        if not 0 < first <= LAST_LS or last > LAST_LS:
             raise ValueError(f"not a list of lumisections: {text[:80]!r}")
         if first > last:
             raise ValueError(f"a range that runs backwards: {part!r}")

@@ -6,18 +6,18 @@ ALCARECO were left out for overlap is of a harvest that counts nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
+from condorloop.model.lumis import Lumis
 from condorloop.node.holdings import Holdings, Unusable
 from condorloop.policy.overlap import Source, choose
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import HARVEST_RECORD
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records.harvest import HarvestResult
+from condorloop.rundir.records.witness import Witness
 
 
-def why_twice(run_dir: Path, witness: str, record: Mapping[str, Any]) -> str:
+def why_twice(run_dir: Path, witness: str, record: HarvestResult) -> str:
     """Say what a harvest counts twice; empty if it counts nothing twice, or nothing tells.
 
     Parameters
@@ -32,14 +32,13 @@ def why_twice(run_dir: Path, witness: str, record: Mapping[str, Any]) -> str:
     OSError
         The run directory cannot be read.
     """
-    names = record.get("inputs")
-    if "overlaps" in record or not isinstance(names, list):
+    if record.overlaps is not None:
         return ""
-    left_out = choose(_sources(run_dir, witness, map(str, names))).left_out
+    left_out = choose(_sources(run_dir, witness, record.inputs)).left_out
     return next((f"{name}: {overlap}" for name, overlap in left_out.items()), "")
 
 
-def counts_twice(run_dir: Path, witness: str, payload: Mapping[str, Any]) -> bool:
+def counts_twice(run_dir: Path, witness: str, payload: tuple[Lumis, int]) -> bool:
     """Whether a payload, known by its LS and events, is of a harvest that counts twice.
 
     Raises
@@ -47,16 +46,15 @@ def counts_twice(run_dir: Path, witness: str, payload: Mapping[str, Any]) -> boo
     OSError
         The run directory cannot be read.
     """
-    told = (payload.get("lumis"), payload.get("events"))
-    records = map(read_json, sorted(run_dir.glob(f"harvestJob*/{HARVEST_RECORD}")))
-    same = (r for r in records if (r.get("lumis"), r.get("events")) == told)
+    records = map(HarvestResult.find, sorted(run_dir.glob(f"harvestJob*/{HARVEST_RECORD}")))
+    same = (r for r in records if r and (r.lumis, r.events) == payload)
     return any(why_twice(run_dir, witness, record) for record in same)
 
 
-def _sources(run_dir: Path, witness: str, names: Iterator[str]) -> Iterator[Source]:
+def _sources(run_dir: Path, witness: str, names: Iterable[str]) -> Iterator[Source]:
     holdings = Holdings(run_dir)
     for name in names:
-        if told := Witness.read(run_dir / name / witness):
+        if told := Witness.find(run_dir / name / witness):
             try:
                 yield holdings.source(name, told)
             except Unusable:

@@ -10,14 +10,13 @@ import os
 from bisect import bisect_left
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from condorloop.errors import CondorloopError
-from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.policy.overlap import Source
-from condorloop.rundir.durable import read_json, read_lumis
 from condorloop.rundir.layout import MANIFEST, dag_dir
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.witness import Witness
 from condorloop.text import one_line
 
 NO_WITNESSES = frozenset({".root", ".py", ".log", ".xml"})
@@ -83,22 +82,19 @@ class Holdings:
     def _planned_of(self, dag_id: str, number: int) -> Mapping[str, Mapping[str, Lumis]]:
         """The RAW files of each RECO output, as the manifest of its DAG has them."""
         if dag_id not in self._planned:
-            manifest = read_json(dag_dir(self._run_dir, number) / MANIFEST)
-            known = _planned(manifest) if manifest.get("id") == dag_id else {}
+            manifest = Manifest.find(dag_dir(self._run_dir, number) / MANIFEST)
+            known = _planned(manifest) if manifest and manifest.id == dag_id else {}
             self._planned[dag_id] = known
         return self._planned[dag_id]
 
 
-def _planned(manifest: Mapping[str, Any]) -> Mapping[str, Mapping[str, Lumis]]:
-    try:
-        lumis = {str(f["path"]): read_lumis(f["lumis"]) for f in manifest["files"]}
-        return {
-            str(node["output"]): {str(path): lumis.get(path, EMPTY) for path in node["files"]}
-            for node in manifest["nodes"].values()
-            if node["files"]
-        }
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return {}
+def _planned(manifest: Manifest) -> Mapping[str, Mapping[str, Lumis]]:
+    lumis = {file.path: file.lumis for file in manifest.files}
+    return {
+        node.output: {path: lumis[path] for path in node.files}
+        for node in manifest.nodes.values()
+        if node.files
+    }
 
 
 def _name(path: str) -> str:

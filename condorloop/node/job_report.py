@@ -13,8 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from condorloop.errors import CondorloopError
-from condorloop.model.lumis import Lumis
-from condorloop.rundir.durable import LAST_LS
+from condorloop.model.lumis import LAST_LS, Lumis
 from condorloop.runtime.machine_errors import is_of_machine
 
 LARGEST = 64 << 20

@@ -3,24 +3,23 @@
 Knows the manifest of its DAG and the run directory above it; knows nothing of the ledger. DAGMan
 calls it as PRE script of HARVEST (``inputs``), as POST script of every node (``finish``) and
 as the UPLOAD job (``upload``), in the DAG's directory. Every step can be repeated. A script says
-by its exit code what its node has come to, or that the machine kept it from saying so.
+by its exit code what its node has come to, or that the machine kept it from saying so. Each of the
+three imports what it needs when it is asked for: most of what a script costs is the start.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 import time
 
 from condorloop.model.enums import NodeKind
-from condorloop.node import attempts
-from condorloop.node.attempts import Attempt
-from condorloop.node.manifest import DagContext
-from condorloop.node.post_script import finish
-from condorloop.node.pre_script import choose_inputs
+from condorloop.node.dag_context import DagContext
+from condorloop.node.job_end import PRE_FAILED
 from condorloop.rundir.layout import AGAIN, DEFERRED, PERMANENT
+from condorloop.rundir.records import attempts
+from condorloop.rundir.records.attempts import Attempt
 from condorloop.runtime.machine_errors import is_of_machine
 
 
@@ -34,7 +33,8 @@ def _terminate(number: int, frame: object) -> None:
 
 def _upload_until_terminated(dag: DagContext) -> int:
     """Upload; when this process is to end, end the tool too, then end as asked."""
-    # what the many POST scripts do not need, they do not wait for
+    import signal
+
     from condorloop.node.upload import upload
 
     signal.signal(signal.SIGTERM, _terminate)
@@ -48,11 +48,13 @@ def _upload_until_terminated(dag: DagContext) -> int:
 
 def _choose(dag: DagContext) -> int:
     """Choose the inputs of HARVEST; if that fails it is told here, for no POST script follows."""
+    from condorloop.node.pre_script import choose_inputs
+
     try:
         print(f"{len(choose_inputs(dag))} ALCARECO to harvest")
     except Exception as error:
         if not is_of_machine(error):
-            attempt = Attempt(attempts.PRE_FAILED, str(error), (), time.time())
+            attempt = Attempt(PRE_FAILED, str(error), (), time.time())
             attempts.add(dag.directory, NodeKind.HARVEST, attempt)
         raise
     return 0
@@ -79,6 +81,8 @@ def main(arguments: list[str]) -> int:
             case ["inputs"]:
                 return _choose(DagContext.here())
             case ["finish", name, code] if re.fullmatch(r"-?\d{1,9}", code):
+                from condorloop.node.post_script import finish
+
                 return _verdict(finish(DagContext.here(), name, int(code)))
             case ["upload"]:
                 return _upload_until_terminated(DagContext.here())

@@ -11,20 +11,11 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
 from condorloop.rundir.durable import remove_unfinished, sync_files, sync_folder
-
-
-@dataclass(frozen=True, slots=True)
-class Iov:
-    """One interval of validity of a payload file."""
-
-    tag: str
-    since: int
-    hash: str
+from condorloop.rundir.records.harvest import Iov
 
 
 class PayloadError(CondorloopError):

@@ -1,32 +1,30 @@
 """The end of a node: is what its job left whole, and if not, why did it fail.
 
 Knows the manifest of a DAG, the run directory, and what jobs leave there; runs as POST script on
-the access point. Each step can be cut short between any two effects, and repeated.
+the access point. Each step can be cut short between any two effects, and repeated. What a RECO
+node does not need is imported where it is used: there are many of them, and the start costs most.
 """
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from condorloop.model.enums import NodeKind, UploadOutcome
+from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.node import attempts, diagnosis
-from condorloop.node.attempts import Attempt
+from condorloop.node import diagnosis
+from condorloop.node.dag_context import DagContext, NodeError
+from condorloop.node.job_end import shell_code, words_of
 from condorloop.node.job_report import JobReport, ReportError, read_error, read_job_report
-from condorloop.node.manifest import DagContext, NodeError, lumis_of
 from condorloop.node.root_file import why_not_whole
 from condorloop.rundir.durable import (
     let_group_write,
-    load_json,
     remove_unfinished,
     sync_files,
     sync_folder,
-    write_json,
     write_lines,
 )
 from condorloop.rundir.layout import (
@@ -39,11 +37,15 @@ from condorloop.rundir.layout import (
     PERMANENT,
     UPLOAD_RECORD,
 )
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records import attempts
+from condorloop.rundir.records.attempts import Attempt
+from condorloop.rundir.records.record import RecordError
+from condorloop.rundir.records.witness import Witness
 from condorloop.runtime.machine_errors import is_of_machine
 
 if TYPE_CHECKING:
-    from condorloop.node.payload_db import Iov
+    from condorloop.rundir.records.harvest import Iov, LeftOut
+    from condorloop.rundir.records.manifest import ManifestNode
 
 TRANSIENT = frozenset({1, 50, 81, 84, 85, 92, 137, 147, 151, 195, 243, 40, 126, 127, 132, 135})
 """Exit codes worth another try: those of dmwm/CRABServer's RetryJob.py, and those of a machine that
@@ -75,11 +77,11 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
         its output stays where it is. Or the output cannot be moved.
     """
     node = dag.node(name)
-    kind = NodeKind(node["kind"])
+    kind = node.kind
     ended = _ended(dag, name)
     try:
         _share(dag, name)
-        if kind is not NodeKind.UPLOAD and _is_done(dag, dag.run_dir / node["witness"]):
+        if kind is not NodeKind.UPLOAD and _is_done(dag, kind, dag.run_dir / node.witness):
             _forget_inputs(dag, kind)
             return 0
         if not exit_code:
@@ -120,15 +122,13 @@ def _ended(dag: DagContext, name: str) -> float:
 
 def _tell(dag: DagContext, name: str, exit_code: int, ended: float) -> Attempt:
     """Write down why an attempt failed, unless that was done before."""
-    code = attempts.shell_code(exit_code)
+    code = shell_code(exit_code)
     for told in attempts.read(dag.directory, name):
         if (told.exit_code, told.time) == (code, ended):
             return told
     node = dag.node(name)
-    if NodeKind(node["kind"]) is NodeKind.UPLOAD:
-        record = load_json(dag.run_dir / node["output"] / UPLOAD_RECORD)
-        said = f"{UploadOutcome.of(record)}: {record['answer']}" if "answer" in record else ""
-        attempt = Attempt(code, said or attempts.words_of(exit_code), (), ended)
+    if node.kind is NodeKind.UPLOAD:
+        attempt = Attempt(code, _said_of_upload(dag, node) or words_of(exit_code), (), ended)
     else:
         made = dag.directory / name
         error, log = read_error(made / JOB_REPORT), _log_of(dag, name)
@@ -136,10 +136,17 @@ def _tell(dag: DagContext, name: str, exit_code: int, ended: float) -> Attempt:
         blamed = diagnosis.blamed(code, error, log, names)
         words = "" if exit_code < 0 else diagnosis.words(error, log)
         blames = tuple(names[each] for each in blamed)
-        attempt = Attempt(code, words or attempts.words_of(exit_code), blames, ended)
+        attempt = Attempt(code, words or words_of(exit_code), blames, ended)
     attempts.add(dag.directory, name, attempt)
     print(f"{name} failed: {attempt.words}")
     return attempt
+
+
+def _said_of_upload(dag: DagContext, node: ManifestNode) -> str:
+    from condorloop.rundir.records.upload import UploadResult
+
+    result = UploadResult.load(dag.run_dir / node.output / UPLOAD_RECORD)
+    return f"{result.outcome}: {result.answer}" if result else ""
 
 
 def _log_of(dag: DagContext, name: str) -> list[str]:
@@ -154,33 +161,46 @@ def _log_of(dag: DagContext, name: str) -> list[str]:
     return lines
 
 
-def _names_of_inputs(dag: DagContext, node: dict[str, Any]) -> dict[str, str]:
+def _names_of_inputs(dag: DagContext, node: ManifestNode) -> dict[str, str]:
     """How a node's inputs are called in what cmsRun prints, and how the manifest calls them."""
-    match NodeKind(node["kind"]):
+    match node.kind:
         case NodeKind.RECO:
-            return {path: path for path in node["files"]}
+            return {path: path for path in node.files}
         case NodeKind.ALCA:
-            return {f"{name}.root": name for name in node["inputs"]}
+            return {f"{name}.root": name for name in node.inputs}
         case _:
             return {each: Path(each).parent.name for each in _read_lines(dag.directory / INPUTS)}
 
 
-def _is_done(dag: DagContext, witness: Path) -> bool:
+def _is_done(dag: DagContext, kind: NodeKind, witness: Path) -> bool:
     """Whether this very DAG has finished the node before.
 
     Raises
     ------
     NodeError
         Another DAG's output stands in its place.
+    OSError
+        The machine does not give it.
     """
-    made_by = load_json(witness).get("dag_id")
+    made_by = _maker(kind, witness)
     if made_by not in (None, dag.id):
         raise NodeError(f"{witness.name} is of another DAG, {made_by}")
     return made_by is not None
 
 
-def _finish_reco(dag: DagContext, name: str, node: dict[str, Any]) -> None:
-    made, output = dag.directory / name, node["output"]
+def _maker(kind: NodeKind, path: Path) -> str | None:
+    """The DAG that made what a witness vouches for; the record of a HARVEST is its witness."""
+    if kind is not NodeKind.HARVEST:
+        witness = Witness.load(path)
+        return witness.dag_id if witness else None
+    from condorloop.rundir.records.harvest import HarvestResult
+
+    result = HarvestResult.load(path)
+    return result.dag_id if result else None
+
+
+def _finish_reco(dag: DagContext, name: str, node: ManifestNode) -> None:
+    made, output = dag.directory / name, node.output
     report = _report(dag, made)
     moved = dag.run_dir / f"{output}.root"  # by a step that was cut short
     root = made / moved.name
@@ -191,73 +211,81 @@ def _finish_reco(dag: DagContext, name: str, node: dict[str, Any]) -> None:
         if (made / f"{output}{ending}").exists():
             (made / f"{output}{ending}").replace(dag.run_dir / f"{output}{ending}")
     sync_folder(dag.run_dir)
-    lacking = _lacking(name, lumis_of(node), report)
-    read = Witness(name, dag.id, report.lumis, report.events, tuple(node["files"]), lacking)
-    remove_unfinished(dag.run_dir / node["witness"])
-    read.write(dag.run_dir / node["witness"])
+    lacking = _lacking(name, node.lumis, report)
+    read = Witness(name, dag.id, report.lumis, report.events, node.files, lacking)
+    remove_unfinished(dag.run_dir / node.witness)
+    read.write(dag.run_dir / node.witness)
 
 
-def _finish_alca(dag: DagContext, name: str, node: dict[str, Any]) -> None:
-    made, witness = dag.directory / name, dag.manifest["alca"]["witness"]
-    whole = made / dag.manifest["alca"]["root"]
+def _finish_alca(dag: DagContext, name: str, node: ManifestNode) -> None:
+    made, witness = dag.directory / name, dag.manifest.alca_witness
+    whole = made / dag.manifest.alca_root
     _require_whole(made, whole)
     sync_files([whole])
     report = _report(dag, made)
-    lacking = _lacking(name, _lumis_of_reco(dag, node["inputs"]), report)
-    read = Witness(name, dag.id, report.lumis, report.events, tuple(node["inputs"]), lacking)
+    lacking = _lacking(name, _lumis_of_reco(dag, node.inputs), report)
+    read = Witness(name, dag.id, report.lumis, report.events, node.inputs, lacking)
     remove_unfinished(made / witness)
     read.write(made / witness)
     _take_place(dag, name, node)
 
 
-def _finish_harvest(dag: DagContext, name: str, node: dict[str, Any]) -> None:
+def _finish_harvest(dag: DagContext, name: str, node: ManifestNode) -> None:
+    import shutil
+
+    from condorloop.rundir.records.harvest import HarvestResult
+
     made = dag.directory / name
     report = _report(dag, made)
     inputs = _read_lines(dag.directory / INPUTS)
-    left_out, overlaps = _not_chosen(dag)
+    not_chosen = _not_chosen(dag)
     read = [_witness_of(dag, each) for each in inputs]
     iovs = _payload(made)
-    settings = dag.manifest["upload"]
+    settings = dag.manifest.upload
     if iovs:
-        shutil.copy(made / PAYLOAD_DB, made / settings["final_db_name"])
-        sync_files([made / PAYLOAD_DB, made / settings["final_db_name"]])
-        write_json(made / settings["metadata_filename"], settings["metadata"])
+        shutil.copy(made / PAYLOAD_DB, made / settings.final_db_name)
+        sync_files([made / PAYLOAD_DB, made / settings.final_db_name])
+        settings.metadata.write(made / settings.metadata_filename)
     write_lines(made / INPUTS, inputs)
     known = Lumis.union(w.lumis for w in read)
     lacking = _lacking(name, known, report) if report.lumis else EMPTY
-    record = {
-        "dag_id": dag.id,
-        "inputs": [Path(each).parent.name for each in inputs],
-        "left_out": left_out | overlaps,
-        "overlaps": list(overlaps),
-        "lumis": str(known - lacking),
-        "events": (report.events if lacking else 0) or sum(w.events for w in read),
-        "lacking": str(lacking),
-        "iovs": [{"tag": i.tag, "since": i.since, "hash": i.hash} for i in iovs],
-        "time": time.time(),
-    }
-    for file in (settings["metadata_filename"], INPUTS, HARVEST_RECORD):
+    result = HarvestResult(
+        dag_id=dag.id,
+        inputs=tuple(Path(each).parent.name for each in inputs),
+        left_out={**not_chosen.unusable, **not_chosen.overlaps},
+        overlaps=tuple(not_chosen.overlaps),
+        lumis=known - lacking,
+        events=(report.events if lacking else 0) or sum(w.events for w in read),
+        lacking=lacking,
+        iovs=tuple(iovs),
+        time=time.time(),
+    )
+    for file in (settings.metadata_filename, INPUTS, HARVEST_RECORD):
         remove_unfinished(made / file)
-    write_json(made / HARVEST_RECORD, record)
+    result.write(made / HARVEST_RECORD)
     _take_place(dag, name, node)
 
 
-def _not_chosen(dag: DagContext) -> tuple[dict[str, str], dict[str, str]]:
-    """The ALCARECO that are unusable, and those that overlap with others, each with the reason.
+def _not_chosen(dag: DagContext) -> LeftOut:
+    """The ALCARECO that are not among the inputs.
 
     Where that is not told, the inputs were chosen without looking for overlap: they are chosen
     again when the node is tried again.
     """
-    told = load_json(dag.directory / LEFT_OUT)
-    left_out, overlaps = told.get("left_out"), told.get("overlaps")
-    if not isinstance(left_out, dict) or not isinstance(overlaps, dict):
-        raise NodeError(f"{LEFT_OUT}: does not tell whether the inputs overlap")
-    return left_out, overlaps
+    from condorloop.rundir.records.harvest import LeftOut
+
+    try:
+        return LeftOut.read(dag.directory / LEFT_OUT)
+    except RecordError as error:
+        raise NodeError(f"{LEFT_OUT}: does not tell whether the inputs overlap") from error
 
 
-def _finish_upload(dag: DagContext, name: str, node: dict[str, Any]) -> None:
-    if UploadOutcome.of(load_json(dag.run_dir / node["output"] / UPLOAD_RECORD)).open:
-        raise NodeError(f"{node['output']}/{UPLOAD_RECORD}: not written")
+def _finish_upload(dag: DagContext, name: str, node: ManifestNode) -> None:
+    from condorloop.rundir.records.upload import UploadResult
+
+    result = UploadResult.load(dag.run_dir / node.output / UPLOAD_RECORD)
+    if result is None or result.outcome.open:
+        raise NodeError(f"{node.output}/{UPLOAD_RECORD}: not written")
 
 
 _FINISH = {
@@ -284,13 +312,13 @@ def _lacking(name: str, known: Lumis, report: JobReport) -> Lumis:
 
 
 def _lumis_of_reco(dag: DagContext, names: Iterable[str]) -> Lumis:
-    witnesses = {node["output"]: node["witness"] for node in dag.manifest["nodes"].values()}
+    witnesses = {node.output: node.witness for node in dag.manifest.nodes.values()}
     read = [Witness.load(dag.run_dir / witnesses[name]) for name in names if name in witnesses]
     return Lumis.union(witness.lumis for witness in read if witness)
 
 
 def _witness_of(dag: DagContext, chosen: str) -> Witness:
-    path = dag.run_dir / Path(chosen).parent / dag.manifest["alca"]["witness"]
+    path = dag.run_dir / Path(chosen).parent / dag.manifest.alca_witness
     witness = Witness.load(path)
     if witness is None:
         raise NodeError(f"{path}: the witness of an input is gone or damaged")
@@ -313,9 +341,11 @@ def _payload(made: Path) -> list[Iov]:
         raise NodeError(str(error)) from error
 
 
-def _take_place(dag: DagContext, name: str, node: dict[str, Any]) -> None:
+def _take_place(dag: DagContext, name: str, node: ManifestNode) -> None:
     """Let what a job left appear in the run directory, whole."""
-    made, final = dag.directory / name, dag.run_dir / node["output"]
+    import shutil
+
+    made, final = dag.directory / name, dag.run_dir / node.output
     for stream in ("out", "err"):
         with suppress(FileNotFoundError):
             shutil.copy(dag.directory / f"{name}.{stream}", made / f"std{stream}.log")
@@ -333,6 +363,8 @@ def _share(dag: DagContext, name: str) -> None:
 
 def _forget_inputs(dag: DagContext, kind: NodeKind) -> None:
     if kind is NodeKind.HARVEST and (dag.directory / "inputs").exists():
+        import shutil
+
         shutil.rmtree(dag.directory / "inputs")
 
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections import Counter
 from pathlib import Path
 
 from condorloop.model.enums import NodeKind
-from condorloop.node import attempts
+from condorloop.node.dag_context import DagContext, NodeError
 from condorloop.node.holdings import Holdings, Unusable
-from condorloop.node.manifest import DagContext, NodeError
 from condorloop.node.root_file import why_not_whole
 from condorloop.policy.overlap import Source, choose
-from condorloop.rundir.durable import remove_unfinished, write_json, write_lines
-from condorloop.rundir.layout import INPUTS, LEFT_OUT
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.durable import remove_unfinished, write_lines
+from condorloop.rundir.layout import INPUTS, LEFT_OUT, is_alcareco
+from condorloop.rundir.records import attempts
+from condorloop.rundir.records.harvest import LeftOut
+from condorloop.rundir.records.witness import Witness
 
 BLAMES_TO_LEAVE_OUT = 2
 """So many failed attempts of HARVEST must blame an ALCARECO before it is left out."""
-
-
-_ALCARECO = re.compile(r"apJob\d+")
 
 
 def choose_inputs(dag: DagContext) -> list[str]:
@@ -49,10 +46,10 @@ def choose_inputs(dag: DagContext) -> list[str]:
         shutil.rmtree(folder / name)
     if not choice.chosen:
         raise NodeError("no complete ALCARECO to harvest")
-    chosen = [f"{name}/{dag.manifest['alca']['root']}" for name in choice.chosen]
+    chosen = [f"{name}/{dag.manifest.alca_root}" for name in choice.chosen]
     for file in (LEFT_OUT, INPUTS):
         remove_unfinished(dag.directory / file)
-    write_json(dag.directory / LEFT_OUT, {"left_out": left_out, "overlaps": overlaps})
+    LeftOut(left_out, overlaps).write(dag.directory / LEFT_OUT)
     write_lines(dag.directory / INPUTS, chosen)
     return chosen
 
@@ -63,11 +60,11 @@ def _usable(dag: DagContext, folder: Path) -> tuple[list[Source], dict[str, str]
     told = attempts.read(dag.directory, NodeKind.HARVEST)
     blames = Counter(blamed for attempt in told for blamed in set(attempt.blames))
     sources, left_out = [], {}
-    for witness in sorted(dag.run_dir.glob(f"apJob*/{dag.manifest['alca']['witness']}")):
+    for witness in sorted(dag.run_dir.glob(f"apJob*/{dag.manifest.alca_witness}")):
         name = witness.parent.name
-        if not _ALCARECO.fullmatch(name):
+        if not is_alcareco(name):
             continue
-        target = folder / name / dag.manifest["alca"]["root"]
+        target = folder / name / dag.manifest.alca_root
         target.parent.mkdir(parents=True)
         try:
             source = _source(dag, witness, holdings)

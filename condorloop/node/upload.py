@@ -11,22 +11,22 @@ import fcntl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from condorloop.model.enums import ASKED, TagOutcome, UploadOutcome
 from condorloop.node import double_counting
-from condorloop.node.manifest import DagContext
+from condorloop.node.dag_context import DagContext
 from condorloop.node.payload_db import PayloadError, add_iovs
-from condorloop.node.upload_choice import Payload, why_not_send, witness_name
+from condorloop.node.upload_choice import Payload, why_not_send
 from condorloop.node.upload_records import (
     Destination,
-    RecordError,
     note_uploaded,
+    unreadable,
     uploads_of,
 )
 from condorloop.policy.restating import restated
-from condorloop.rundir.durable import read_json, remove_unfinished, write_json
+from condorloop.rundir.durable import remove_unfinished
 from condorloop.rundir.layout import (
     ASK_AGAIN,
     HARVEST_RECORD,
@@ -36,6 +36,10 @@ from condorloop.rundir.layout import (
     UPLOAD_RECORD,
     iso_time,
 )
+from condorloop.rundir.records.harvest import HarvestResult
+from condorloop.rundir.records.manifest import UploadMetadata
+from condorloop.rundir.records.record import RecordError
+from condorloop.rundir.records.upload import UploadResult
 from condorloop.runtime.lock_file import open_lock
 from condorloop.services import conditions
 from condorloop.services.cmssw import Cmssw, CmsswError
@@ -51,13 +55,14 @@ def upload(dag: DagContext) -> int:
     payload. A refusal is final, until a person has it asked again, and exits with `PERMANENT`;
     without an answer another try may help.
     """
-    harvest = dag.run_dir / dag.node("UPLOAD")["output"]
+    harvest = dag.run_dir / dag.node("UPLOAD").output
     with _locked(dag.run_dir.parent / UPLOAD_LOCK, _patience(dag)) as lock:
         if lock is None:
             print(f"{UploadOutcome.NO_ANSWER}: another upload of this calibration does not end")
             return 1
         remove_unfinished(harvest / UPLOAD_RECORD)
-        outcome = UploadOutcome.of(read_json(harvest / UPLOAD_RECORD))
+        before = UploadResult.find(harvest / UPLOAD_RECORD)
+        outcome = before.outcome if before else UploadOutcome.FAILED
         wanted = outcome is UploadOutcome.REFUSED and (harvest / ASK_AGAIN).exists()
         if outcome.open or wanted:
             answer = _upload(dag, harvest, wanted, lock)
@@ -72,21 +77,22 @@ def upload(dag: DagContext) -> int:
 
 def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAnswer:
     """Upload a payload where nothing speaks against it, and write down what became of it."""
-    record = read_json(harvest / HARVEST_RECORD)
-    if not isinstance(record.get("iovs"), list):
-        return _note(
-            harvest, UploadAnswer(UploadOutcome.FAILED, f"{HARVEST_RECORD}: gone or damaged")
-        )
-    if not record["iovs"]:
+    try:
+        record = HarvestResult.read(harvest / HARVEST_RECORD)
+    except RecordError as error:
+        return _note(harvest, UploadAnswer(UploadOutcome.FAILED, str(error)))
+    except OSError as error:
+        return _note(harvest, UploadAnswer(UploadOutcome.FAILED, unreadable(error)))
+    if not record.iovs:
         return _note(harvest, UploadAnswer(UploadOutcome.NO_PAYLOAD, "too few events"))
-    if twice := double_counting.why_twice(dag.run_dir, witness_name(dag), record):
+    if twice := double_counting.why_twice(dag.run_dir, dag.manifest.alca_witness, record):
         return _note(
             harvest, UploadAnswer(UploadOutcome.FAILED, f"it counts a RAW file twice: {twice}")
         )
     try:
-        earlier = uploads_of(dag.run_dir, dag.manifest["upload"]["metadata_filename"])
-    except RecordError as error:
-        return _note(harvest, UploadAnswer(UploadOutcome.NO_ANSWER, str(error)))
+        earlier = uploads_of(dag.run_dir, dag.manifest.upload.metadata_filename)
+    except OSError as error:
+        return _note(harvest, UploadAnswer(UploadOutcome.NO_ANSWER, unreadable(error)))
     payload = Payload(
         dag=dag,
         harvest=harvest,
@@ -105,23 +111,21 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAn
     return answer
 
 
-def _metadata(dag: DagContext, harvest: Path, wanted: bool) -> dict[str, Any]:
+def _metadata(dag: DagContext, harvest: Path, wanted: bool) -> UploadMetadata:
     """What is told to the service with a payload, in the words of an earlier try.
 
     The service takes no file twice, not one that it refused: what is asked again is worded apart.
     """
-    settings = dag.manifest["upload"]
-    metadata = dict(settings["metadata"])
+    settings = dag.manifest.upload
     if wanted:
-        return _told_apart(metadata)
-    said = read_json(harvest / settings["metadata_filename"]).get("userText")
-    return metadata | {"userText": said} if isinstance(said, str) else metadata
+        return _told_apart(settings.metadata)
+    said = UploadMetadata.find(harvest / settings.metadata_filename)
+    return replace(settings.metadata, user_text=said.user_text) if said else settings.metadata
 
 
-def _told_apart(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    said = str(metadata.get("userText", ""))
-    again = f"{said} (asked again at {iso_time(time.time())})".lstrip()
-    return {**metadata, "userText": again}
+def _told_apart(metadata: UploadMetadata) -> UploadMetadata:
+    again = f"{metadata.user_text} (asked again at {iso_time(time.time())})".lstrip()
+    return replace(metadata, user_text=again)
 
 
 def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) -> UploadAnswer:
@@ -131,20 +135,13 @@ def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) 
     it said of each of several tags then is not known, so that it is asked again.
     """
     dag, harvest = payload.dag, payload.harvest
-    settings, area = dag.manifest["conditions"], dag.manifest["cmssw"]
-    auth_path = Path(settings["auth_path"]) if settings["auth_path"] else None
-    cmssw = Cmssw(
-        Path(area["setup"]),
-        area["scram_arch"],
-        area["release"],
-        Path(area["folder"]),
-        needs=tuple(settings["command"][:1]),
-    )
+    tool, area, settings = dag.manifest.conditions, dag.manifest.cmssw, dag.manifest.upload
+    cmssw = Cmssw(area.setup, area.scram_arch, area.release, area.folder, needs=tool.command[:1])
     try:
         environment = cmssw.environment()
     except CmsswError as error:
         return UploadAnswer(UploadOutcome.NO_ANSWER, str(error))
-    if problem := conditions.missing_credentials(auth_path):
+    if problem := conditions.missing_credentials(tool.auth_path):
         return UploadAnswer(UploadOutcome.NO_ANSWER, str(problem))
     asked = [d for d in payload.destinations if d not in decided]
     try:
@@ -152,25 +149,25 @@ def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) 
     except PayloadError as error:
         return UploadAnswer(UploadOutcome.FAILED, str(error))
 
-    def ask(metadata: Mapping[str, Any]) -> UploadAnswer:
-        file = harvest / dag.manifest["upload"]["metadata_filename"]
-        if read_json(file) != metadata:
+    def ask(metadata: UploadMetadata) -> UploadAnswer:
+        file = harvest / settings.metadata_filename
+        if UploadMetadata.find(file) != metadata:
             remove_unfinished(file)
-            write_json(file, metadata)
+            metadata.write(file)
         return conditions.upload(
-            database=harvest / dag.manifest["upload"]["final_db_name"],
+            database=harvest / settings.final_db_name,
             tags=[d.tag for d in asked],
-            command=settings["command"],
+            command=tool.command,
             environment=environment,
-            auth_path=auth_path,
-            timeout=settings["timeout"],
+            auth_path=tool.auth_path,
+            timeout=tool.timeout,
             log=harvest / "upload.log",
             holding=[lock],
         )
 
     _note_asking(payload, decided, sinces)
-    options = payload.metadata["destinationTags"]
-    metadata = {**payload.metadata, "destinationTags": {d.tag: options[d.tag] for d in asked}}
+    options = payload.metadata.tags
+    metadata = replace(payload.metadata, tags={d.tag: options[d.tag] for d in asked})
     answer = ask(metadata)
     if any(map(payload.may_be_in, asked)) and conditions.is_known_already(answer):
         if len(asked) > 1:
@@ -201,21 +198,15 @@ def _restate(payload: Payload, to_send: Sequence[Destination]) -> list[int]:
     PayloadError
         The harvest's payload file is gone or damaged.
     """
-    since, tag = payload.metadata.get("since"), str(payload.metadata.get("inputTag"))
-    if isinstance(since, int):
-        return [since]
-    own = _iovs(payload.record, tag)
+    if payload.metadata.since is not None:
+        return [payload.metadata.since]
+    tag = payload.metadata.input_tag
+    own = [(iov.since, iov.hash) for iov in payload.record.iovs if iov.tag == tag]
     taken = (u.sinces for u in payload.others if any(map(u.may_be_in, to_send)))
     if more := restated(own, frozenset[int]().union(*taken)):
-        sent = payload.harvest / payload.dag.manifest["upload"]["final_db_name"]
+        sent = payload.harvest / payload.dag.manifest.upload.final_db_name
         add_iovs(payload.harvest / PAYLOAD_DB, sent, tag, more)
     return sorted({since for since, _ in (*own, *more)})
-
-
-def _iovs(record: Mapping[str, Any], tag: str) -> list[tuple[int, str]]:
-    """Since and payload hash of each IOV that a harvest made in a tag, by rising since."""
-    rows = [row for row in record["iovs"] if isinstance(row, dict) and row.get("tag") == tag]
-    return [(row["since"], row["hash"]) for row in rows if isinstance(row.get("since"), int)]
 
 
 def _together(
@@ -272,27 +263,25 @@ def _note(
     What was known of its tags stays where its `payload` could not be read, and what was known of
     its `sinces` where none are given.
     """
-    before = read_json(harvest / UPLOAD_RECORD)
-    record: dict[str, Any] = {
-        "outcome": answer.outcome,
-        "answer": answer.words,
-        "unanswered": answer.unanswered,
-        "time": time.time(),
-    }
-    if payload is None:
-        record = before | record | {"unanswered": before.get("unanswered", False)}
-    else:
-        record["database"] = str(payload.metadata.get("destinationDatabase", ""))
-        record["tags"] = {tag: told.outcome for tag, told in answer.tags.items()}
-    if (sent := before.get("sinces") if sinces is None else sinces) is not None:
-        record["sinces"] = sent
-    write_json(harvest / UPLOAD_RECORD, record)
+    before = UploadResult.find(harvest / UPLOAD_RECORD)
+    result = before or UploadResult(outcome=answer.outcome, answer=answer.words, time=0)
+    result = replace(result, outcome=answer.outcome, answer=answer.words, time=time.time())
+    if payload is not None:
+        result = replace(
+            result,
+            unanswered=answer.unanswered,
+            database=payload.metadata.database,
+            tags={tag: told.outcome for tag, told in answer.tags.items()},
+        )
+    if sinces is not None:
+        result = replace(result, sinces=tuple(sinces))
+    result.write(harvest / UPLOAD_RECORD)
     return answer
 
 
 def _patience(dag: DagContext) -> float:
     """Seconds after which the holder of the lock can no longer be a tool that is given its time."""
-    return 2 * float(dag.manifest["conditions"]["timeout"])
+    return 2 * dag.manifest.conditions.timeout
 
 
 @contextmanager

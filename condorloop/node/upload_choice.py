@@ -5,25 +5,23 @@ Knows the records of earlier uploads and of younger runs; asks no service.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from condorloop.model.enums import OVERTAKEN_BY, Synchronisation, TagOutcome
+from condorloop.model.lumis import Lumis
 from condorloop.node import double_counting
-from condorloop.node.manifest import DagContext
+from condorloop.node.dag_context import DagContext
 from condorloop.node.upload_records import (
     Destination,
     EarlierUpload,
-    RecordError,
     destinations_in,
+    unreadable,
     younger_run,
 )
-from condorloop.rundir.durable import read_json, read_lumis
-from condorloop.rundir.layout import (
-    HARVEST_RECORD,
-)
+from condorloop.rundir.records.harvest import HarvestResult
+from condorloop.rundir.records.manifest import UploadMetadata
 from condorloop.services.conditions import TagAnswer
 
 
@@ -47,8 +45,8 @@ class Payload:
 
     dag: DagContext
     harvest: Path
-    record: Mapping[str, Any]
-    metadata: Mapping[str, Any]
+    record: HarvestResult
+    metadata: UploadMetadata
     own: EarlierUpload | None
     others: Sequence[EarlierUpload]
     wanted: bool
@@ -87,37 +85,33 @@ def _as_good(payload: Payload, destination: Destination) -> str | None:
     The ledger tells what was uploaded without a destination. It is taken to be in this one, unless
     the run directory has the upload that the ledger knows it from.
     """
-    own = payload_rank(payload.record)
-    runs, witness = payload.dag.run_dir, witness_name(payload.dag)
-    known = payload.dag.manifest.get("uploaded")
-    made = {u.harvest: read_json(u.harvest / HARVEST_RECORD) for u in payload.others}
-    if isinstance(known, dict) and payload_rank(known) >= own:
+    own = rank_of(payload.record)
+    runs, manifest = payload.dag.run_dir, payload.dag.manifest
+    known = manifest.uploaded
+    made = {u.harvest: u.payload for u in payload.others}
+    if payload_rank(*known) >= own:
         sent = [u.harvest for u in payload.others if any(map(u.may_be_in, u.tags))]
-        explained = any(payload_rank(made[harvest]) >= payload_rank(known) for harvest in sent)
-        if not explained and not double_counting.counts_twice(runs, witness, known):
+        explained = any(rank_of(made[harvest]) >= payload_rank(*known) for harvest in sent)
+        if not explained and not double_counting.counts_twice(runs, manifest.alca_witness, known):
             return "the database"
     for other in payload.others:
         record = made[other.harvest]
-        as_good = other.may_be_in(destination) and payload_rank(record) >= own
-        if as_good and not double_counting.why_twice(runs, witness, record):
+        as_good = other.may_be_in(destination) and rank_of(record) >= own
+        twice = record and double_counting.why_twice(runs, manifest.alca_witness, record)
+        if as_good and not twice:
             return other.harvest.name
     return None
 
 
-def witness_name(dag: DagContext) -> str:
-    """What the witness of an ALCARECO is called in its directory."""
-    return str(dag.manifest["alca"]["witness"])
-
-
 def _overtaken(payload: Payload, destination: Destination) -> TagAnswer | None:
     """Say that a younger run holds a destination that would move this one's since up over it."""
-    settings = payload.dag.manifest["upload"]
-    if not _moves_up(settings.get("synchronisation")):
+    settings = payload.dag.manifest.upload
+    if not _moves_up(settings.synchronisation):
         return None
     try:
-        run = younger_run(payload.dag.run_dir, settings["metadata_filename"], destination)
-    except RecordError as error:
-        words = f"whether a younger run was uploaded is not known: {error}"
+        run = younger_run(payload.dag.run_dir, settings.metadata_filename, destination)
+    except OSError as error:
+        words = f"whether a younger run was uploaded is not known: {unreadable(error)}"
         return TagAnswer(TagOutcome.NOT_NAMED, words)
     return TagAnswer(TagOutcome.OVERTAKEN, f"{OVERTAKEN_BY}{run}") if run else None
 
@@ -141,26 +135,26 @@ def _refused_before(payload: Payload, destination: Destination) -> TagAnswer | N
     answered = [
         other
         for other in payload.others
-        if other.tags.get(destination) in answers
-        and _validity(read_json(other.harvest / HARVEST_RECORD)) == validity
+        if other.tags.get(destination) in answers and _validity(other.payload) == validity
     ]
     last = max(answered, key=lambda other: other.time, default=None)
     if last is None or last.tags[destination] is TagOutcome.UPLOADED:
         return None
-    words = f"as {last.harvest.name} was: {last.told.get('answer')}"
+    words = f"as {last.harvest.name} was: {last.answer}"
     return TagAnswer(TagOutcome.REFUSED_BEFORE, words)
 
 
-def _validity(record: Mapping[str, Any]) -> tuple[object, object]:
+def _validity(harvest: HarvestResult | None) -> tuple[str, int] | None:
     """The tag and the first since of what a harvest made."""
-    iovs = record.get("iovs")
-    first = iovs[0] if isinstance(iovs, list) and iovs else None
-    return (first.get("tag"), first.get("since")) if isinstance(first, dict) else (None, None)
+    first = harvest.iovs[0] if harvest and harvest.iovs else None
+    return (first.tag, first.since) if first else None
 
 
-def payload_rank(harvest: Mapping[str, Any]) -> tuple[int, int]:
+def rank_of(harvest: HarvestResult | None) -> tuple[int, int]:
+    """How good the payload of a harvest is; one whose record is gone is the worst."""
+    return payload_rank(harvest.lumis, harvest.events) if harvest else (0, 0)
+
+
+def payload_rank(lumis: Lumis, events: int) -> tuple[int, int]:
     """How good a payload is: from how many LS, then from how many events, it was made."""
-    try:
-        return len(read_lumis(harvest["lumis"])), int(harvest["events"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return 0, 0
+    return len(lumis), events

@@ -6,18 +6,19 @@ nothing of the ledger. A record that is damaged may be that of an upload that wa
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from condorloop.errors import CondorloopError
 from condorloop.model.enums import TagOutcome, UploadOutcome
-from condorloop.rundir.durable import read_json, remove_unfinished, write_json
+from condorloop.rundir.durable import remove_unfinished
 from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, YOUNGEST_RECORD
+from condorloop.rundir.records.harvest import HarvestResult
+from condorloop.rundir.records.manifest import Manifest, UploadMetadata
+from condorloop.rundir.records.record import RecordError, RecordGone
+from condorloop.rundir.records.upload import UploadResult, YoungestRuns
 
 _HARVEST = re.compile(r"harvestJob([0-9]{3,9})")
 _RUN = re.compile(r"run([0-9]{1,9})")
@@ -27,10 +28,6 @@ _OUTCOMES = {
     UploadOutcome.REFUSED: TagOutcome.FAILED,
 }
 """What the outcome of an upload says of its tags, in records that do not tell of each."""
-
-
-class RecordError(CondorloopError):
-    """What uploads have left cannot be read: it is not known whether there is anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +47,43 @@ class EarlierUpload:
     harvest
         The harvest's directory.
     told
-        Its `UPLOAD_RECORD`.
+        Its `UPLOAD_RECORD`; None if that is damaged.
     tags
         What became of the payload in each destination.
     """
 
     harvest: Path
-    told: Mapping[str, Any]
+    told: UploadResult | None
     tags: Mapping[Destination, TagOutcome]
 
     @property
     def time(self) -> float:
         """When it was answered, in seconds since the epoch; 0 if that is not told."""
-        time = self.told.get("time")
-        return time if isinstance(time, float) else 0.0
+        return self.told.time if self.told else 0.0
+
+    @property
+    def answer(self) -> str:
+        """What was answered; empty if that is not told."""
+        return self.told.answer if self.told else ""
+
+    @property
+    def payload(self) -> HarvestResult | None:
+        """What it sent; None if the record of that is gone or damaged."""
+        return HarvestResult.find(self.harvest / HARVEST_RECORD)
 
     def may_be_in(self, destination: Destination) -> bool:
         """Whether a destination has taken the payload, or may have without an answer."""
         outcome = self.tags.get(destination)
-        unanswered = bool(self.told.get("unanswered")) and outcome is TagOutcome.NOT_NAMED
-        return outcome is TagOutcome.UPLOADED or unanswered
+        unanswered = self.told is None or self.told.unanswered
+        return outcome is TagOutcome.UPLOADED or (unanswered and outcome is TagOutcome.NOT_NAMED)
 
     @property
     def sinces(self) -> frozenset[int]:
         """The sinces that it sent."""
-        told = self.told.get("sinces")
-        if not isinstance(told, list):
-            iovs = read_json(self.harvest / HARVEST_RECORD).get("iovs")
-            rows = iovs if isinstance(iovs, list) else []
-            told = [row.get("since") for row in rows if isinstance(row, dict)]
-        return frozenset(since for since in told if isinstance(since, int))
+        if self.told and self.told.sinces is not None:
+            return frozenset(self.told.sinces)
+        payload = self.payload
+        return frozenset(iov.since for iov in payload.iovs) if payload else frozenset()
 
 
 def uploads_of(runs: Path, metadata_filename: str) -> list[EarlierUpload]:
@@ -87,15 +91,19 @@ def uploads_of(runs: Path, metadata_filename: str) -> list[EarlierUpload]:
 
     Raises
     ------
-    RecordError
+    OSError
         The directory, or a record, cannot be read.
     """
-    records = {h: _record(h / UPLOAD_RECORD) for h in sorted(_folders(runs, _HARVEST).values())}
-    return [
-        EarlierUpload(harvest, told, _tags(told, harvest, metadata_filename))
-        for harvest, told in records.items()
-        if told
-    ]
+    found = []
+    for harvest in sorted(_folders(runs, _HARVEST).values()):
+        try:
+            told = UploadResult.read(harvest / UPLOAD_RECORD)
+        except RecordGone:
+            continue
+        except RecordError:
+            told = None
+        found.append(EarlierUpload(harvest, told, _tags(told, harvest, metadata_filename)))
+    return found
 
 
 def younger_run(runs: Path, metadata_filename: str, destination: Destination) -> int | None:
@@ -106,12 +114,13 @@ def younger_run(runs: Path, metadata_filename: str, destination: Destination) ->
 
     Raises
     ------
-    RecordError
+    OSError
         What became of a younger run's upload cannot be read.
     """
     own = _RUN.fullmatch(runs.name)
     number = int(own[1]) if own else 0
-    noted = _youngest(read_json(runs.parent / YOUNGEST_RECORD), destination)
+    known = YoungestRuns.find(runs.parent / YOUNGEST_RECORD) or YoungestRuns({})
+    noted = known.of(destination.database, destination.tag)
     if noted > number:
         return noted
     younger = {n: folder for n, folder in _folders(runs.parent, _RUN).items() if n > number}
@@ -134,19 +143,17 @@ def note_uploaded(runs: Path, destination: Destination) -> None:
     """
     file = runs.parent / YOUNGEST_RECORD
     own = _RUN.fullmatch(runs.name)
-    known = read_json(file)
-    if own is None or _youngest(known, destination) >= int(own[1]):
+    database, tag = destination.database, destination.tag
+    known = YoungestRuns.find(file) or YoungestRuns({})
+    if own is None or known.of(database, tag) >= int(own[1]):
         return
     remove_unfinished(file)
-    of_database = known.get(destination.database)
-    tags = of_database if isinstance(of_database, dict) else {}
-    write_json(file, known | {destination.database: tags | {destination.tag: int(own[1])}})
+    known.noting(database, tag, int(own[1])).write(file)
 
 
-def _youngest(record: Mapping[str, Any], destination: Destination) -> int:
-    tags = record.get(destination.database)
-    run = tags.get(destination.tag) if isinstance(tags, dict) else None
-    return run if isinstance(run, int) else 0
+def unreadable(error: OSError) -> str:
+    """Say what cannot be read, and why."""
+    return f"{error.filename}: {error.strerror}"
 
 
 def _folders(parent: Path, name: re.Pattern[str]) -> dict[int, Path]:
@@ -157,60 +164,25 @@ def _folders(parent: Path, name: re.Pattern[str]) -> dict[int, Path]:
             return {int(match[1]): Path(path) for match, path in found if match}
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except OSError as error:
-        raise RecordError(f"{parent}: {error.strerror}") from error
-
-
-def _record(path: Path) -> dict[str, Any]:
-    """Read a record; an empty one when it is not there.
-
-    Raises
-    ------
-    RecordError
-        It is there, but cannot be read.
-    """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise RecordError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError):
-        return _DAMAGED
-    return record if isinstance(record, dict) and record else _DAMAGED
-
-
-_DAMAGED = {"unanswered": True}
 
 
 def _tags(
-    told: Mapping[str, Any], harvest: Path, metadata_filename: str
+    told: UploadResult | None, harvest: Path, metadata_filename: str
 ) -> dict[Destination, TagOutcome]:
     """What a record tells of each tag; records of earlier versions have the metadata beside."""
-    tags, database = told.get("tags"), told.get("database")
-    if isinstance(tags, dict) and isinstance(database, str):
-        return {Destination(database, tag): _outcome(told) for tag, told in tags.items()}
-    outcome = _OUTCOMES.get(UploadOutcome.of(told), TagOutcome.NOT_NAMED)
-    metadata = read_json(harvest / metadata_filename) or _metadata_of_dag(harvest)
-    return dict.fromkeys(destinations_in(metadata), outcome)
+    if told and told.tags is not None and told.database is not None:
+        return {Destination(told.database, tag): outcome for tag, outcome in told.tags.items()}
+    outcome = _OUTCOMES.get(told.outcome, TagOutcome.NOT_NAMED) if told else TagOutcome.NOT_NAMED
+    metadata = UploadMetadata.find(harvest / metadata_filename) or _metadata_of_dag(harvest)
+    return dict.fromkeys(destinations_in(metadata) if metadata else (), outcome)
 
 
-def _outcome(told: object) -> TagOutcome:
-    try:
-        return TagOutcome(str(told))
-    except ValueError:
-        return TagOutcome.NOT_NAMED
-
-
-def _metadata_of_dag(harvest: Path) -> dict[str, Any]:
+def _metadata_of_dag(harvest: Path) -> UploadMetadata | None:
     number = harvest.name.removeprefix("harvestJob")
-    upload = read_json(harvest.parent / f"dag{number}" / MANIFEST).get("upload")
-    metadata = upload.get("metadata") if isinstance(upload, dict) else None
-    return metadata if isinstance(metadata, dict) else {}
+    manifest = Manifest.find(harvest.parent / f"dag{number}" / MANIFEST)
+    return manifest.upload.metadata if manifest else None
 
 
-def destinations_in(metadata: Mapping[str, Any]) -> list[Destination]:
+def destinations_in(metadata: UploadMetadata) -> list[Destination]:
     """The destinations that the metadata of an upload name."""
-    tags = metadata.get("destinationTags")
-    database = str(metadata.get("destinationDatabase", ""))
-    return [Destination(database, str(tag)) for tag in tags] if isinstance(tags, dict) else []
+    return [Destination(metadata.database, tag) for tag in metadata.tags]

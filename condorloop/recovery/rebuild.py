@@ -36,8 +36,8 @@ from condorloop.recovery.scan import (
     remains_in,
     run_folders,
 )
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import HARVEST_RECORD, dag_dir
+from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.runtime.logs import say
 from condorloop.services.xrdfs import run_folder
 
@@ -268,8 +268,9 @@ def _replace_twice_counted(
     ledger: Ledger, campaign: Campaign, folder: Path, calibration: Calibration
 ) -> None:
     """Let a campaign be harvested again whose harvests did not look for overlap, and have some."""
-    records = [read_json(file) for file in folder.glob(f"harvestJob*/{HARVEST_RECORD}")]
-    if any("overlaps" in record for record in records):
+    found = map(HarvestResult.find, folder.glob(f"harvestJob*/{HARVEST_RECORD}"))
+    records = [record for record in found if record]
+    if any(record.overlaps is not None for record in records):
         return
     witness = calibration.alca.cms_driver.witness
     twice = {why_twice(folder, witness, record) for record in records} - {""}

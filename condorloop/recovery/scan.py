@@ -20,9 +20,10 @@ from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.node.holdings import NO_WITNESSES
 from condorloop.policy.overlap import Overlap, youngest
-from condorloop.rundir.durable import read_json, read_lumis
 from condorloop.rundir.layout import MANIFEST, RUN_END, RUN_START, alcareco_job, dag_file
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.record import RecordError
+from condorloop.rundir.records.witness import Witness
 from condorloop.rundir.work_dir import check_dag_folder
 from condorloop.runtime.ownership import Untrusted
 
@@ -91,7 +92,8 @@ class CampaignOnDisk:
 def owner_of(work_dir: Path) -> str | None:
     """The id of the ledger that wrote the newest DAG; None if there is no DAG."""
     manifests = filter(_is_ours, work_dir.glob(f"*/run*/dag*/{MANIFEST}"))
-    told = ((m.stat().st_mtime, _owner(str(read_json(m).get("id", "")))) for m in manifests)
+    read = ((path, Manifest.find(path)) for path in manifests)
+    told = ((path.stat().st_mtime, _owner(found.id)) for path, found in read if found)
     return max((t for t in told if t[1]), default=(0.0, None))[1]
 
 
@@ -158,12 +160,12 @@ def _time_in(file: Path) -> float | None:
 
 
 def _found(manifest: Path) -> FoundDag | None:
-    told = read_json(manifest)
     try:
-        plan = plan_of(told)
-    except ValueError as error:
+        told = Manifest.read(manifest)
+    except (RecordError, OSError) as error:
         log.error("%s is not recovered: %s", manifest.parent, error)
         return None
+    plan = plan_of(told)
     file = dag_file(manifest.parent.parent, plan.number)
     if not file.exists():
         return None
@@ -173,17 +175,7 @@ def _found(manifest: Path) -> FoundDag | None:
         label = f"{plan.key} {plan.label}"
         log.error("%s is not recovered: its manifest is of %s", manifest.parent, label)
         return None
-    owner = _owner(str(told.get("id", "")))
-    return FoundDag(owner, plan, file, manifest.stat().st_mtime, _uploaded(told.get("uploaded")))
-
-
-def _uploaded(told: object) -> tuple[Lumis, int]:
-    if not isinstance(told, dict):
-        return EMPTY, 0
-    try:
-        return read_lumis(told["lumis"]), int(told["events"])
-    except (KeyError, TypeError, ValueError):
-        return EMPTY, 0
+    return FoundDag(_owner(told.id), plan, file, manifest.stat().st_mtime, told.uploaded)
 
 
 def _lost(key: CampaignKey, folder: Path, owner: str | None, known: set[int]) -> Iterator[DagPlan]:
@@ -204,7 +196,7 @@ def _lost(key: CampaignKey, folder: Path, owner: str | None, known: set[int]) ->
 
 def _witnesses(paths: Iterable[Path]) -> Iterator[tuple[Path, Witness]]:
     for path in sorted(paths):
-        if path.is_file() and path.suffix not in NO_WITNESSES and (made := Witness.read(path)):
+        if path.is_file() and path.suffix not in NO_WITNESSES and (made := Witness.find(path)):
             yield path, made
 
 

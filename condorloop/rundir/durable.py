@@ -13,52 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from condorloop.model.lumis import Lumis
-from condorloop.runtime.machine_errors import is_of_machine
-
-LAST_LS = (1 << 32) - 1
-"""The highest number that CMS's data formats have room for."""
-
-
-def read_lumis(text: object) -> Lumis:
-    """Read LS from a value in one of our JSON files.
-
-    Raises
-    ------
-    ValueError
-        It is not a list of lumisections.
-    """
-    lumis = Lumis.parse(text) if isinstance(text, str) else None
-    if lumis is None or lumis.last > LAST_LS:
-        raise ValueError(f"not a list of lumisections: {str(text)[:40]!r}")
-    return lumis
-
-
-def load_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; an empty one when the file is not there or holds anything else.
-
-    Raises
-    ------
-    OSError
-        The machine does not give it.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        return {}
-    except OSError as error:
-        if is_of_machine(error):
-            raise
-        return {}
-    return data if isinstance(data, dict) else {}
-
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; an empty one when the file cannot be read or holds anything else."""
     try:
-        return load_json(path)
-    except OSError:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
+    return data if isinstance(data, dict) else {}
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 from condorloop.model.lumis import Lumis
@@ -69,6 +68,12 @@ def alcareco_name(job: int) -> str:
     return f"apJob{job:03d}"
 
 
+def is_alcareco(name: str) -> bool:
+    """Whether a directory is called as that of an ALCARECO."""
+    number = name.removeprefix("apJob")
+    return number != name and number.isdecimal() and number.isascii() and len(number) < 19
+
+
 def alcareco_job(name: str) -> int:
     """The number of an ALCARECO from the name of its directory."""
     return int(name.removeprefix("apJob"))
@@ -93,6 +98,8 @@ def iso_time(seconds: float) -> str:
     >>> iso_time(1790000000.0)
     '2026-09-21T14:13:20+00:00'
     """
+    from datetime import UTC, datetime  # most scripts of a DAG tell no time
+
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 

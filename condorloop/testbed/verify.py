@@ -16,8 +16,10 @@ from typing import Any
 from condorloop.config.calibration import Calibration
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.lumis import Lumis
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, run_dir
+from condorloop.rundir.records.harvest import HarvestResult
+from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.upload import UploadResult
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.services import OBJECT_TYPES
 from condorloop.testbed.truth import Truth, compare, counted_twice
@@ -158,9 +160,9 @@ def faults_of_reco(runs: Path, files: Sequence[Appeared]) -> Iterator[str]:
     """Say which files of a run directory are not in exactly one RECO node that succeeded."""
     nodes: dict[str, int] = {}
     for manifest in runs.glob(f"dag*/{MANIFEST}"):
-        for node in read_json(manifest)["nodes"].values():
-            if (runs / node["witness"]).exists():
-                for path in node["files"]:
+        for node in Manifest.read(manifest).nodes.values():
+            if (runs / node.witness).exists():
+                for path in node.files:
                     nodes[path] = nodes.get(path, 0) + 1
     for file in files:
         count = nodes.get(file.path, 0)
@@ -170,9 +172,9 @@ def faults_of_reco(runs: Path, files: Sequence[Appeared]) -> Iterator[str]:
 
 def _uploaded(runs: Path) -> dict[str, float]:
     """When each harvest whose payload the service took was uploaded, by its directory's name."""
-    records = {r.parent.name: read_json(r) for r in runs.glob(f"harvestJob*/{UPLOAD_RECORD}")}
+    files = {path: UploadResult.find(path) for path in runs.glob(f"harvestJob*/{UPLOAD_RECORD}")}
     taken = UploadOutcome.UPLOADED
-    return {name: r["time"] for name, r in records.items() if r.get("outcome") == taken}
+    return {path.parent.name: r.time for path, r in files.items() if r and r.outcome is taken}
 
 
 def first_held(runs: Path) -> dict[str, float]:
@@ -180,7 +182,7 @@ def first_held(runs: Path) -> dict[str, float]:
     files_of = _files_of_alcareco(runs)
     held: dict[str, float] = {}
     for name, time in sorted(_uploaded(runs).items(), key=lambda item: item[1]):
-        for job in read_json(runs / name / HARVEST_RECORD)["inputs"]:
+        for job in HarvestResult.read(runs / name / HARVEST_RECORD).inputs:
             for path in files_of.get(job, ()):
                 held.setdefault(path, time)
     return held
@@ -188,9 +190,9 @@ def first_held(runs: Path) -> dict[str, float]:
 
 def _files_of_alcareco(runs: Path) -> dict[str, list[str]]:
     files: dict[str, list[str]] = {}
-    for manifest in runs.glob(f"dag*/{MANIFEST}"):
-        nodes = read_json(manifest)["nodes"]
+    for path in runs.glob(f"dag*/{MANIFEST}"):
+        nodes = Manifest.read(path).nodes
         for node in nodes.values():
-            if node["kind"] == NodeKind.ALCA:
-                files[node["output"]] = [f for p in node["parents"] for f in nodes[p]["files"]]
+            if node.kind is NodeKind.ALCA:
+                files[node.output] = [f for p in node.parents for f in nodes[p].files]
     return files

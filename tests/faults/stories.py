@@ -12,10 +12,10 @@ from typing import Any
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis
 from condorloop.model.problem import ProblemKind
-from condorloop.node import attempts
-from condorloop.node.attempts import Attempt
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
+from condorloop.rundir.records import attempts
+from condorloop.rundir.records.attempts import Attempt
 from tests.loop import Loop, Played, matching
 
 ECAL, STRIPS, SPOT = ALL = ("EcalPedestals", "SiStripBad", "BeamSpot")

@@ -18,11 +18,11 @@ import requests
 
 from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.problem import ProblemKind
-from condorloop.node.manifest import DagContext
+from condorloop.node.dag_context import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.upload import upload
-from condorloop.rundir.durable import read_json, write_json
-from condorloop.rundir.layout import MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.service import ConditionsMode, ConditionsService, TagSpec
 from tests.faults.outside import problems, running
@@ -30,7 +30,14 @@ from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop
 from tests.processes.test_uploading import harvested, iovs_in, one_more, record, wait_until
 from tests.unit.examples import TOP
-from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
+from tests.unit.node_examples import (
+    choose_inputs,
+    leave_harvest,
+    make_dag,
+    rewritten,
+    run_alca,
+    with_tool,
+)
 
 TAG = "EcalPedestals_NGTDemonstrator"
 
@@ -49,9 +56,8 @@ def service(tmp_path_factory):
 def dag(tmp_path, service, request):
     """A DAG with a payload to be uploaded, whose tool does not wait before its one retry."""
     made = harvested(tmp_path / "dag", service, request.node.name)
-    made.manifest["conditions"]["command"].insert(1, "CONDORLOOP_TESTBED_RETRY_WAIT=0")
-    write_json(made.directory / MANIFEST, made.manifest)
-    yield made
+    env, *rest = made.manifest.conditions.command
+    yield with_tool(made, command=(env, "CONDORLOOP_TESTBED_RETRY_WAIT=0", *rest))
     service.faults.clear()
 
 
@@ -82,11 +88,9 @@ def test_an_upload_without_an_answer_is_asked_again_and_goes_in_once(dag, servic
 def test_a_service_that_hangs_costs_its_time_limit_and_the_payload_goes_in_once(dag, service):
     known = iovs_in(service)
     service.faults.inject(ConditionsMode.HANG)
-    dag.manifest["conditions"]["timeout"] = 2
-    assert upload(dag) == 1
+    assert upload(with_tool(dag, timeout=2)) == 1
     assert "took more than 2 s" in record(dag)["answer"]
-    dag.manifest["conditions"]["timeout"] = 30
-    assert upload(dag) == 0
+    assert upload(with_tool(dag, timeout=30)) == 0
     assert iovs_in(service) == one_more(known)
 
 
@@ -117,7 +121,7 @@ def test_what_the_service_refuses_is_final_and_not_asked_again(dag, service, mod
 
 def test_a_damaged_payload_file_is_named_and_nothing_of_it_is_sent(dag, service):
     known = iovs_in(service)
-    database = dag.run_dir / "harvestJob000" / dag.manifest["upload"]["final_db_name"]
+    database = dag.run_dir / "harvestJob000" / dag.manifest.upload.final_db_name
     whole = database.read_bytes()
     database.write_bytes(b"no database" + whole[11:])
     assert upload(dag) == 1
@@ -140,8 +144,7 @@ def start(dag, **more) -> subprocess.Popen[bytes]:
 
 def test_a_tool_that_asks_a_question_is_not_answered_even_if_somebody_could(dag):
     asking = 'read answer && echo "answered: $answer"; exit 254'
-    dag.manifest["conditions"]["command"] = ["sh", "-c", asking]
-    write_json(dag.directory / MANIFEST, dag.manifest)
+    dag = with_tool(dag, command=("sh", "-c", asking))
     process = start(dag, stdin=subprocess.PIPE)
     process.communicate(b"yes\n", timeout=30)
     assert process.returncode == 1
@@ -151,9 +154,7 @@ def test_a_tool_that_asks_a_question_is_not_answered_even_if_somebody_could(dag)
 def second_harvest(first: DagContext, service: ConditionsService, content: str) -> DagContext:
     """A DAG of the same campaign whose HARVEST reads one ALCARECO more."""
     dag = make_dag(first.run_dir.parents[2], number=1, first_job=1)
-    dag.manifest["conditions"] = first.manifest["conditions"]
-    dag.manifest["cmssw"] = first.manifest["cmssw"]
-    write_json(dag.directory / MANIFEST, dag.manifest)
+    dag = rewritten(dag, conditions=first.manifest.conditions, cmssw=first.manifest.cmssw)
     run_alca(dag, "6-10")
     choose_inputs(dag)
     database = first.directory / "second.db"

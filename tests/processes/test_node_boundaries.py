@@ -7,10 +7,10 @@ import shutil
 import pytest
 
 from condorloop.node import main
-from condorloop.node.manifest import DagContext
+from condorloop.node.dag_context import DagContext
 from condorloop.node.pre_script import choose_inputs
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import DEFERRED
+from condorloop.rundir.records.manifest import Manifest
 from tests import boundaries
 from tests.unit.node_examples import (
     ROOT,
@@ -76,7 +76,7 @@ def prepared(tmp_path, request):
         runs = tmp_path / f"copy{number}" / original.run_dir.name
         shutil.copytree(original.run_dir, runs)
         folder = runs / original.directory.name
-        return DagContext(folder, read_json(folder / "manifest.json"))
+        return DagContext(folder, Manifest.read(folder / "manifest.json"))
 
     def step(dag):
         def take():

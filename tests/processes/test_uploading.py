@@ -1,23 +1,23 @@
 """The UPLOAD job against the conditions service: killed, terminated, hung, without room."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from condorloop.model.enums import ASKED
 from condorloop.node import main
-from condorloop.node.manifest import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.upload import upload
-from condorloop.rundir.durable import read_json, write_json
-from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import ASK_AGAIN, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
+from condorloop.rundir.records.manifest import UploadTool
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.service import (
     NETRC_MACHINE,
@@ -27,7 +27,14 @@ from condorloop.testbed.conditions.service import (
 )
 from tests import boundaries
 from tests.unit.examples import TOP
-from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
+from tests.unit.node_examples import (
+    choose_inputs,
+    leave_harvest,
+    make_dag,
+    rewritten,
+    run_alca,
+    with_tool,
+)
 
 TAG = "EcalPedestals_NGTDemonstrator"
 SETUP = """\
@@ -65,13 +72,9 @@ def harvested(folder, service, content, timeout=30):
         "-m",
         "condorloop.testbed.conditions.upload_conditions",
     ]
-    dag.manifest["conditions"] = {
-        "command": [*tool, "-u", service.url_template],
-        "auth_path": str(folder),
-        "timeout": timeout,
-    }
-    dag.manifest["cmssw"] |= {"setup": str(folder / "setup.sh"), "folder": str(folder)}
-    write_json(dag.directory / MANIFEST, dag.manifest)
+    area = replace(dag.manifest.cmssw, setup=folder / "setup.sh", folder=folder)
+    sent = UploadTool((*tool, "-u", service.url_template), folder, timeout)
+    dag = rewritten(dag, conditions=sent, cmssw=area)
     run_alca(dag)
     choose_inputs(dag)
     database = folder / "payload.db"
@@ -125,8 +128,7 @@ def test_whatever_the_set_up_script_does_a_payload_goes_in(tmp_path, service, la
 
 def test_an_upload_whose_release_is_gone_is_told_in_scrams_words_and_tried_again(tmp_path, service):
     dag = harvested(tmp_path / "0", service, "gone")
-    dag.manifest["conditions"]["command"] = ["uploadConditions.py"]
-    write_json(dag.directory / MANIFEST, dag.manifest)
+    dag = with_tool(dag, command=("uploadConditions.py",))
     gone = SETUP.replace("runtime) ", "runtime) echo 'ERROR: Missing Release top' >&2; ")
     (tmp_path / "0" / "setup.sh").write_text(gone)
     ended = boundaries.run(step(dag))
@@ -212,15 +214,12 @@ def test_a_tool_that_outlives_its_upload_keeps_others_from_asking(tmp_path, serv
 
 def harvested_with_time(dag):
     """The same DAG at a site whose tool has more time."""
-    manifest = json.loads(json.dumps(dag.manifest))
-    manifest["conditions"]["timeout"] = 30
-    write_json(dag.directory / MANIFEST, manifest)
-    return DagContext(dag.directory, manifest)
+    return with_tool(dag, timeout=30)
 
 
 def test_a_tool_that_hangs_is_ended_with_all_that_it_started(tmp_path, service):
     dag = harvested(tmp_path / "dag", service, "hung", timeout=0.2)
-    dag.manifest["conditions"]["command"] = ["sh", "-c", "sleep 60 & sleep 60"]
+    dag = with_tool(dag, command=("sh", "-c", "sleep 60 & sleep 60"))
     assert upload(dag) == 1
     assert not tools_of(dag)
     told = record(dag)

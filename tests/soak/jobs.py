@@ -19,9 +19,10 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from condorloop.errors import CondorloopError
 from condorloop.model.lumis import Lumis
 from condorloop.node import main
-from condorloop.node.manifest import DagContext, NodeError
+from condorloop.node.dag_context import DagContext
 from condorloop.node.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB
@@ -219,7 +220,7 @@ class JobSelector:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             try:
                 return upload(DagContext.here())
-            except (NodeError, OSError):
+            except (CondorloopError, OSError):
                 return 1
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 
 import pytest
 
-from condorloop.node.manifest import DagContext
+from condorloop.node.dag_context import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.upload import upload
-from condorloop.rundir.durable import read_json, write_json
-from condorloop.rundir.layout import MANIFEST, PERMANENT, UPLOAD_RECORD
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import PERMANENT, UPLOAD_RECORD
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.service import ConditionsMode, ConditionsService, TagSpec
 from condorloop.testbed.conditions.sqlite_file import lumi_since
 from tests.processes.test_uploading import harvested
-from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
+from tests.unit.node_examples import (
+    choose_inputs,
+    leave_harvest,
+    make_dag,
+    rewritten,
+    run_alca,
+    with_tool,
+)
 
 RUN = 398600
 SAFE = RUN + 5
@@ -43,18 +50,18 @@ def sent_to(
     dag: DagContext, tags: list[str], synchronisation: str, since: int | None
 ) -> DagContext:
     """The same DAG with other destinations."""
-    told = dag.manifest["upload"]
-    told["metadata"] |= {"destinationTags": {tag: {} for tag in tags}, "since": since}
-    told["synchronisation"] = synchronisation
-    dag.manifest["conditions"]["command"].insert(1, "CONDORLOOP_TESTBED_RETRY_WAIT=0")
-    write_json(dag.directory / MANIFEST, dag.manifest)
-    harvest = dag.run_dir / dag.manifest["nodes"]["UPLOAD"]["output"]
-    write_json(harvest / told["metadata_filename"], told["metadata"])
-    return dag
+    told = dag.manifest.upload
+    metadata = replace(told.metadata, tags={tag: {} for tag in tags}, since=since)
+    env, *rest = dag.manifest.conditions.command
+    command = (env, "CONDORLOOP_TESTBED_RETRY_WAIT=0", *rest)
+    harvest = dag.run_dir / dag.manifest.nodes["UPLOAD"].output
+    metadata.write(harvest / told.metadata_filename)
+    dag = rewritten(dag, upload=replace(told, metadata=metadata, synchronisation=synchronisation))
+    return with_tool(dag, command=command)
 
 
 def record(dag: DagContext):
-    output = dag.manifest["nodes"]["UPLOAD"]["output"]
+    output = dag.manifest.nodes["UPLOAD"].output
     return read_json(dag.run_dir / output / UPLOAD_RECORD)
 
 
@@ -79,8 +86,8 @@ def in_force(service, tag, at):
 
 def test_an_older_run_s_late_upload_leaves_the_younger_one_in_force(two_runs, service):
     older, younger = two_runs
-    sent_to(older, ["Hlt"], "hlt", RUN)
-    sent_to(younger, ["Hlt"], "hlt", RUN + 1)
+    older = sent_to(older, ["Hlt"], "hlt", RUN)
+    younger = sent_to(younger, ["Hlt"], "hlt", RUN + 1)
     assert [upload(younger), upload(older)] == [0, 0]
     assert record(older)["answer"] == f"superseded by run {RUN + 1}"
     assert in_force(service, "Hlt", SAFE) == b"younger"
@@ -89,8 +96,8 @@ def test_an_older_run_s_late_upload_leaves_the_younger_one_in_force(two_runs, se
 
 def test_a_tag_that_takes_each_since_as_it_is_gets_the_older_run_too(two_runs, service):
     older, younger = two_runs
-    sent_to(older, ["Any"], "any", RUN)
-    sent_to(younger, ["Any"], "any", RUN + 1)
+    older = sent_to(older, ["Any"], "any", RUN)
+    younger = sent_to(younger, ["Any"], "any", RUN + 1)
     assert [upload(younger), upload(older)] == [0, 0]
     assert in_force(service, "Any", RUN) == b"older"
     assert in_force(service, "Any", RUN + 1) == b"younger"
@@ -98,7 +105,7 @@ def test_a_tag_that_takes_each_since_as_it_is_gets_the_older_run_too(two_runs, s
 
 def test_of_two_tags_one_takes_the_payload_and_one_refuses_it(tmp_path, service):
     dag = harvested(tmp_path / "dag", service, "late for one")
-    sent_to(dag, ["Any", "Pcl"], "pcl", RUN)
+    dag = sent_to(dag, ["Any", "Pcl"], "pcl", RUN)
     assert upload(dag) == PERMANENT
     told = record(dag)
     assert (told["outcome"], told["tags"]) == ("refused", {"Any": "uploaded", "Pcl": "failed"})
@@ -115,7 +122,7 @@ def test_of_two_tags_one_takes_the_payload_and_one_refuses_it(tmp_path, service)
 
 def test_a_lost_answer_about_two_tags_is_not_taken_for_a_good_one(tmp_path, service):
     dag = harvested(tmp_path / "dag", service, "lost")
-    sent_to(dag, ["Any", "Pcl"], "pcl", RUN)
+    dag = sent_to(dag, ["Any", "Pcl"], "pcl", RUN)
     service.faults.inject(ConditionsMode.LOST_ANSWER)
     assert [upload(dag), upload(dag)] == [1, PERMANENT]
     assert record(dag)["tags"] == {"Any": "uploaded", "Pcl": "failed"}
@@ -125,8 +132,7 @@ def test_a_lost_answer_about_two_tags_is_not_taken_for_a_good_one(tmp_path, serv
 def by_lumi(first: DagContext, number: int, borders: range) -> DagContext:
     """The next DAG of a campaign, whose payload has its IOVs at these LS."""
     dag = make_dag(first.run_dir.parents[2], number=number, first_job=number)
-    dag.manifest["conditions"] = json.loads(json.dumps(first.manifest["conditions"]))
-    dag.manifest["cmssw"] = first.manifest["cmssw"]
+    dag = rewritten(dag, conditions=first.manifest.conditions, cmssw=first.manifest.cmssw)
     run_alca(dag, f"{5 * number + 1}-{5 * number + 5}")
     choose_inputs(dag)
     database = dag.directory / "made.db"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +16,11 @@ from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.model.lumis import Lumis
-from condorloop.node.manifest import DagContext
+from condorloop.node.dag_context import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
-from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import JOB_REPORT, MADE
+from condorloop.rundir.layout import JOB_REPORT, MADE, MANIFEST
+from condorloop.rundir.records.manifest import Manifest
 from condorloop.testbed.cmssw.io.root_file import write_trees
 from tests.unit.examples import config, raw_file
 
@@ -60,7 +62,19 @@ def make_dag(
     calibration = loaded.calibrations["EcalPedestals"]
     plan = plan_batch(key, calibration, batch, number, first_job)
     made = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent
-    return DagContext(made, read_json(made / "manifest.json"))
+    return DagContext(made, Manifest.read(made / MANIFEST))
+
+
+def rewritten(dag: DagContext, **changes: Any) -> DagContext:
+    """The same DAG with another manifest, on the disk too."""
+    manifest = replace(dag.manifest, **changes)
+    manifest.write(dag.directory / MANIFEST)
+    return DagContext(dag.directory, manifest)
+
+
+def with_tool(dag: DagContext, **changes: Any) -> DagContext:
+    """The same DAG with another tool that uploads."""
+    return rewritten(dag, conditions=replace(dag.manifest.conditions, **changes))
 
 
 def leave(
@@ -87,7 +101,7 @@ def leave(
 
 def leave_reco(dag: DagContext, lumis: str = "1-5") -> str:
     """Leave what a RECO job that went well leaves; give the name of its output."""
-    output: str = dag.manifest["nodes"]["RECO_0000"]["output"]
+    output = dag.manifest.nodes["RECO_0000"].output
     files = {f"{output}.root": root_bytes(), f"{output}.py": b"py", f"{output}.log": b"log\n"}
     leave(dag, "RECO_0000", files, lumis)
     return output

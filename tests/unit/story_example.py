@@ -7,7 +7,6 @@ a DAG that runs, LS 17-20 wait, one file is bad. SiStripBad has read nothing yet
 from __future__ import annotations
 
 import atexit
-import json
 import shutil
 from functools import cache
 from pathlib import Path
@@ -19,22 +18,47 @@ from condorloop.model.campaign import CampaignKey, Probe
 from condorloop.model.enums import FileState, NodeKind, UploadOutcome
 from condorloop.model.jobs import FailedNode, HarvestRecord, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.node import attempts
-from condorloop.node.attempts import Attempt
 from condorloop.rundir.layout import dag_file, run_dir
+from condorloop.rundir.records import attempts
+from condorloop.rundir.records.attempts import Attempt
+from condorloop.rundir.records.harvest import HarvestResult, Iov
+from condorloop.rundir.records.manifest import (
+    CmsswArea,
+    Manifest,
+    UploadMetadata,
+    UploadSettings,
+    UploadTool,
+)
 from tests.unit.examples import KEY, RUN, START, config
 
 STREAM = "/eos/cms/RAW"
 FOLDER = f"{STREAM}/000/398/600/00000"
 BAD = f"{FOLDER}/bad.root"
 HASH = "8fae12cd" * 5
-MANIFEST = {
-    "release": "CMSSW_16_0_7",
-    "global_tag": "160X_dataRun3_v1",
-    "cmssw": {"scram_arch": "el8_amd64_gcc13"},
-    "templates": {"reco.sh": "a83da621921c"},
-    "upload": {"metadata": {"destinationTags": {"EcalPedestals_hlt": {}}}},
-}
+MANIFEST = Manifest(
+    calibration=KEY.calibration,
+    run=KEY.run,
+    dag=0,
+    batch=0,
+    id="",
+    release="CMSSW_16_0_7",
+    global_tag="160X_dataRun3_v1",
+    templates={"reco.sh": "a83da621921c"},
+    cmssw=CmsswArea(Path("/setup.sh"), "el8_amd64_gcc13", "CMSSW_16_0_7", Path("/area")),
+    conditions=UploadTool(("uploadConditions.py",), None, 300.0),
+    alca_root="alca.root",
+    alca_witness="alca_job.txt",
+    upload=UploadSettings(
+        UploadMetadata("prod", {"EcalPedestals_hlt": {}}, "EcalPedestals", RUN.number, "words"),
+        "payload.txt",
+        "payload.db",
+        "hlt",
+    ),
+    lumis=EMPTY,
+    files=(),
+    nodes={},
+)
+"""What the directory of each DAG tells; its nodes are in the ledger alone."""
 RUNNING = """\
 000 (0070.000.000) 2026-09-21 14:14:00Z Job submitted from host: <127.0.0.1:1>
     DAG Node: RECO_0000
@@ -154,9 +178,17 @@ def _first(ledger: Ledger, campaign: int, runs: Path) -> None:
     _directory(runs, 0)
     made = runs / "harvestJob000"
     made.mkdir()
-    iov = {"tag": "EcalPedestals_hlt", "since": RUN.number, "hash": HASH}
-    told = {"dag_id": f"{ledger.id}/{KEY.calibration}/{KEY.run}/0", "iovs": [iov]}
-    (made / "harvest.json").write_text(json.dumps(told))
+    result = HarvestResult(
+        dag_id=f"{ledger.id}/{KEY.calibration}/{KEY.run}/0",
+        inputs=("apJob000",),
+        left_out={},
+        overlaps=(),
+        lumis=Lumis.span(1, 8),
+        events=200,
+        iovs=(Iov("EcalPedestals_hlt", RUN.number, HASH),),
+        time=START + 80,
+    )
+    result.write(made / "harvest.json")
 
 
 def _second(ledger: Ledger, campaign: int, runs: Path) -> None:
@@ -184,5 +216,5 @@ def _directory(runs: Path, number: int) -> Path:
     file = dag_file(runs, number)
     file.parent.mkdir(parents=True)
     file.write_text("# a DAG\n")
-    (file.parent / "manifest.json").write_text(json.dumps(MANIFEST))
+    MANIFEST.write(file.parent / "manifest.json")
     return file.parent

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from condorloop.dagman.logs import dag_outcome, job_events
-from condorloop.dagman.rerender import EARLIER
 from condorloop.model.jobs import JobRecord
-from condorloop.node.attempts import Attempt
-from condorloop.node.attempts import read as read_attempts
-from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
+from condorloop.rundir.records.attempts import Attempt
+from condorloop.rundir.records.attempts import read as read_attempts
+from condorloop.rundir.records.manifest import Earlier, Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,48 +41,26 @@ def read(dag_file: Path, *, jobs: bool) -> DagRecords:
     folder = dag_file.parent
     if not folder.is_dir():
         return DagRecords()
-    manifest = read_json(folder / MANIFEST)
+    manifest = Manifest.find(folder / MANIFEST)
+    earlier = manifest.earlier if manifest else ()
     return DagRecords(
         there=True,
-        software=_software(manifest),
-        earlier=_earlier(manifest),
-        tags=_tags(manifest),
+        software=_software(manifest) if manifest else None,
+        earlier={name: _software(each) for each in earlier for name in each.nodes},
+        tags=tuple(manifest.upload.metadata.tags) if manifest else (),
         clusters=dag_outcome.clusters(dag_file),
         jobs=job_events.jobs_of(dag_file) if jobs else (),
         attempts={p.stem: read_attempts(folder, p.stem) for p in folder.glob("*.failures")},
     )
 
 
-def _software(manifest: Mapping[str, Any]) -> Software | None:
-    if "release" not in manifest:
-        return None
-    cmssw, templates = manifest.get("cmssw"), manifest.get("templates")
+def _software(told: Manifest | Earlier) -> Software:
     return Software(
-        release=str(manifest["release"]),
-        scram_arch=str(cmssw.get("scram_arch", "")) if isinstance(cmssw, dict) else "",
-        global_tag=str(manifest.get("global_tag", "")),
-        templates={str(k): str(v) for k, v in templates.items()}
-        if isinstance(templates, dict)
-        else {},
+        release=told.release,
+        scram_arch=told.cmssw.scram_arch,
+        global_tag=told.global_tag,
+        templates=told.templates,
     )
-
-
-def _earlier(manifest: Mapping[str, Any]) -> dict[str, Software]:
-    told = manifest.get(EARLIER)
-    by_node: dict[str, Software] = {}
-    for each in told if isinstance(told, list) else ():
-        software = _software(each) if isinstance(each, dict) else None
-        nodes = each.get("nodes") if software else None
-        if software and isinstance(nodes, list):
-            by_node |= dict.fromkeys(map(str, nodes), software)
-    return by_node
-
-
-def _tags(manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    try:
-        return tuple(map(str, manifest["upload"]["metadata"]["destinationTags"]))
-    except (KeyError, TypeError):
-        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

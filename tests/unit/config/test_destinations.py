@@ -18,7 +18,6 @@ from condorloop.config.destinations import (
     kept,
     taken,
     without_address,
-    written,
 )
 from condorloop.text import plain
 from tests.unit.examples import config
@@ -106,32 +105,6 @@ def test_options_of_any_kind_are_parted_and_none_is_lost(options):
     assert sorted(without_address(options) + address_of(options)) == sorted(options)
     assert Address.from_options(address_of(options)) == Address.from_options(options)
     assert Address.from_options(without_address(options)) == Address()
-
-
-def manifest(**metadata):
-    told = {"destinationDatabase": PREP, "destinationTags": {"Ped_trial": {}}, **metadata}
-    return {"upload": {"metadata": told}, "conditions": {"command": ["tool", "-b", "B"]}}
-
-
-def test_a_manifest_says_where_its_dag_uploads_to():
-    assert written(manifest()) == Destination(PREP, TRIAL.tags, Address(backend="B"))
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        {},
-        {"upload": None},
-        {"upload": {"metadata": []}},
-        manifest(destinationTags={}),
-        manifest(destinationTags=["Ped_trial"]),
-        manifest(destinationDatabase=None),
-        {**manifest(), "conditions": {"command": "tool"}},
-        {**manifest(), "conditions": None},
-    ],
-)
-def test_a_damaged_manifest_says_nothing(told):
-    assert written(told) is None
 
 
 def test_the_configured_destination_has_the_file_that_names_it(tmp_path):

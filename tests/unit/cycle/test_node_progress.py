@@ -13,7 +13,7 @@ from condorloop.model.campaign import Batch, Probe
 from condorloop.model.enums import FileState
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import INPUTS, dag_dir, dag_file, run_dir
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records.witness import Witness
 from tests.unit.dagman.test_nodes_log import POST
 from tests.unit.examples import KEY, RUN, START, calibration, raw_file
 

@@ -17,17 +17,18 @@ from condorloop.model.enums import DagState
 from condorloop.model.lumis import Lumis
 from condorloop.model.problem import ProblemKind
 from condorloop.model.queue import Queued, QueuedDag
-from condorloop.node.manifest import DagContext
+from condorloop.node.dag_context import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, run_dir
+from condorloop.rundir.records.manifest import Manifest
 from condorloop.submitter import build_submitter
 from tests.unit import examples
 from tests.unit.cycle.test_luminosity import Files
 from tests.unit.examples import KEY, RUN, START, TOP
-from tests.unit.node_examples import leave_reco, run_alca, run_harvest
+from tests.unit.node_examples import leave_reco, make_dag, run_alca, run_harvest
 
 
 class Queue:
@@ -128,12 +129,12 @@ class Site:
 
     def dag(self, number):
         folder = self.runs / f"dag{number:03d}"
-        return DagContext(folder, read_json(folder / MANIFEST))
+        return DagContext(folder, Manifest.read(folder / MANIFEST))
 
     def make(self, number):
         """Let the RECO and ALCA nodes of a DAG go well."""
         dag = self.dag(number)
-        lumis = dag.manifest["lumis"]
+        lumis = str(dag.manifest.lumis)
         leave_reco(dag, lumis)
         assert finish(dag, "RECO_0000", 0) == 0
         assert run_alca(dag, lumis) == 0
@@ -162,13 +163,10 @@ def test_numbers_that_nothing_on_the_disk_has_are_given(tmp_path):
 
 
 def test_numbers_that_an_unknown_dag_is_going_to_use_are_not_given(tmp_path):
-    runs = tmp_path / "run398600"
-    nodes = {"R": {"output": "run398600_LS0001To0005_b011_0000"}, "A": {"output": "apJob012"}}
-    (runs / "dag004").mkdir(parents=True)
-    write_json(runs / "dag004" / MANIFEST, {"nodes": nodes})
-    assert free_numbers(runs, 1, 1, 1) == (5, 12, 13)
-    write_json(runs / "dag004" / MANIFEST, {"nodes": 7})
-    assert free_numbers(runs, 1, 1, 1) == (5, 1, 1)
+    dag = make_dag(tmp_path, number=4, first_job=12)
+    assert free_numbers(dag.run_dir, 1, 1, 1) == (5, 5, 13)
+    write_json(dag.directory / MANIFEST, {"nodes": 7})
+    assert free_numbers(dag.run_dir, 1, 1, 1) == (5, 1, 1)
 
 
 @pytest.fixture

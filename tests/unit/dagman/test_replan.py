@@ -1,7 +1,5 @@
 """A plan comes back from its manifest, and goes on without what was taken from it."""
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +13,7 @@ from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
+from condorloop.rundir.records.manifest import Manifest
 from tests.unit.examples import KEY, calibration, config, raw_file
 
 FILES = tuple(raw_file(i, 2 * i + 1, 2 * i + 2) for i in range(23))
@@ -30,7 +29,7 @@ def manifest_of(tmp_path, plan=PLAN):
 @pytest.mark.parametrize("plan", [PLAN, plan_harvest(KEY, 5)], ids=lambda plan: plan.label)
 def test_a_plan_comes_back_as_it_was(tmp_path, plan):
     _, manifest = manifest_of(tmp_path, plan)
-    assert plan_of(read_json(manifest)) == plan
+    assert plan_of(Manifest.read(manifest)) == plan
 
 
 def test_a_node_goes_on_without_a_file_and_no_other_is_touched(tmp_path):
@@ -86,34 +85,3 @@ def test_a_node_that_lost_all_inputs_still_names_the_lumisections_that_it_was_ma
     assert left.nodes[0].is_empty
     assert left.nodes[0].lumis == reco.lumis
     assert planned_nodes(left)[0].empty
-
-
-@pytest.mark.parametrize("damage", [{}, {"nodes": 1}, {"files": [1]}, {"nodes": {"X": {}}}])
-def test_what_is_no_manifest_is_refused(tmp_path, damage):
-    _, manifest = manifest_of(tmp_path)
-    told = read_json(manifest) | damage if damage else {}
-    with pytest.raises(ValueError, match="not the manifest of a DAG"):
-        plan_of(told)
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda x: st.lists(x) | st.dictionaries(st.text(), x),
-    )
-)
-def test_no_value_in_a_manifest_makes_a_traceback(value):
-    told = {
-        "calibration",
-        "run",
-        "dag",
-        "batch",
-        "files",
-        "nodes",
-    }
-    for key in told:
-        manifest = {"calibration": "X", "run": 1, "dag": 0, "batch": 0, "files": [], "nodes": {}}
-        try:
-            plan_of(json.loads(json.dumps(manifest | {key: value})))
-        except ValueError:
-            continue

@@ -5,19 +5,19 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.config.destinations import written as written_destination
 from condorloop.config.resources import Resources
-from condorloop.dagman import rerender
 from condorloop.dagman.logs.dag_records import read
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.dagman.rerender import EARLIER, renew
-from condorloop.dagman.written_destination import mods_of
+from condorloop.dagman.rerender import renew
+from condorloop.dagman.written_destination import destination_of, mods_of
+from condorloop.dagman.written_destination import written as written_destination
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
 from condorloop.rundir import durable
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
+from condorloop.rundir.records.record import RecordError
 from tests.unit.examples import KEY, calibration, config, raw_file
 
 FILES = tuple(raw_file(i, 2 * i + 1, 2 * i + 2) for i in range(12))
@@ -152,7 +152,7 @@ def test_a_dag_without_a_manifest_stays_as_it_was_written(written):
     there = everything(folder_of(after))
     assert not renew(after, KEY, PLAN.number, {})
     assert everything(folder_of(after)) == there
-    with pytest.raises(ValueError, match="not the manifest"):
+    with pytest.raises(RecordError, match=f"{MANIFEST} is missing"):
         renew(after, KEY, PLAN.number, {"RECO_0000": frozenset([FILES[0].path])})
 
 
@@ -162,8 +162,7 @@ def test_nothing_else_of_a_manifest_is_lost(written):
     keys = read_json(path).keys()
     renew(after, KEY, PLAN.number, {})
     assert read_json(path).keys() == keys
-    assert EARLIER not in keys
-    assert rerender.TAKEN_OUT not in keys
+    assert not keys & {"earlier", "taken_out"}
 
 
 TRIAL = {"destinationTags": {"Ped_trial": {}}, "destinationDatabase": "oracle://prep/CONDITIONS"}
@@ -225,9 +224,8 @@ def test_it_keeps_it_however_often_the_configured_one_changes(trial):
         renew(elsewhere(after, tag), KEY, PLAN.number, {})
         assert read_json(folder_of(before) / MANIFEST)["upload"]["metadata"] == there
     renew(before, KEY, PLAN.number, {})
-    assert written_destination(read_json(folder_of(before) / MANIFEST)) == written_destination(
-        before.manifest(PLAN)
-    )
+    there = destination_of(before.run_dir(KEY), PLAN.number)
+    assert there == written_destination(before.manifest(PLAN))
 
 
 def test_another_service_alone_is_another_destination(written):
@@ -262,7 +260,7 @@ def test_a_payload_that_is_made_is_sent_to_the_accepted_destination_by_its_own_t
     renew(after, KEY, PLAN.number, {})
     assert read_json(beside / told["metadata_filename"]) == told["metadata"]
     renew(after, KEY, PLAN.number, {}, accept_destination=True)
-    real = after.manifest(PLAN)["upload"]["metadata"]
+    real = after.manifest(PLAN).upload.metadata.to_json()
     assert read_json(beside / told["metadata_filename"]) == real | {"inputTag": "Ped_trial"}
     assert not renew(after, KEY, PLAN.number, {})
 
@@ -274,7 +272,7 @@ def test_a_manifest_that_does_not_say_where_its_dag_uploads_to_is_not_written_an
     del told["upload"]["metadata"]["destinationTags"]
     write_json(path, told)
     there = everything(folder_of(before))
-    with pytest.raises(ValueError, match="where it uploads to"):
+    with pytest.raises(RecordError, match=r"upload\.metadata\.destinationTags is missing"):
         renew(after, KEY, PLAN.number, {})
     assert everything(folder_of(before)) == there
 

@@ -8,8 +8,7 @@ import pytest
 
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import Lumis
-from condorloop.node import attempts
-from condorloop.node.manifest import DagContext, NodeError
+from condorloop.node.dag_context import NodeError
 from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
 from condorloop.node.upload import upload
@@ -22,7 +21,8 @@ from condorloop.rundir.layout import (
     PERMANENT,
     UPLOAD_RECORD,
 )
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records import attempts
+from condorloop.rundir.records.witness import Witness
 from condorloop.services.conditions import UploadAnswer
 from tests.unit.node_examples import (
     ROOT,
@@ -32,6 +32,7 @@ from tests.unit.node_examples import (
     leave_reco,
     make_dag,
     payload,
+    rewritten,
     root_bytes,
     run_alca,
     run_harvest,
@@ -101,12 +102,12 @@ def test_only_failures_that_may_pass_are_tried_again(dag, exit_code, told):
 @pytest.mark.parametrize("name", ["RECO_0000", "ALCA_0000"])
 def test_exit_0_without_whole_output_is_no_success(dag, name, spoilt, words):
     context = dag()
-    output = context.manifest["nodes"]["RECO_0000"]["output"]
+    output = context.manifest.nodes["RECO_0000"].output
     file = f"{output}.root" if name == "RECO_0000" else ROOT
     leave(context, name, {} if spoilt is None else {file: spoilt})
     with pytest.raises(NodeError, match=words):
         finish(context, name, 0)
-    assert not (context.run_dir / context.manifest["nodes"][name]["witness"]).exists()
+    assert not (context.run_dir / context.manifest.nodes[name].witness).exists()
     assert not (context.run_dir / file).exists()
     [told] = attempts.read(context.directory, name)
     assert (told.exit_code, told.blames) == (0, ())
@@ -143,7 +144,7 @@ def test_what_a_failed_attempt_left_is_not_the_next_ones_output(dag):
 def test_another_dags_output_is_not_taken_for_ones_own(dag):
     context = dag()
     run_alca(context)
-    stranger = DagContext(context.directory, {**context.manifest, "id": "other/EcalPedestals/1/0"})
+    stranger = rewritten(context, id="other/EcalPedestals/1/0")
     with pytest.raises(NodeError, match="is of another DAG"):
         finish(stranger, "ALCA_0000", 0)
 
@@ -257,9 +258,9 @@ CUT = UploadAnswer(
 
 
 def outcome_of(context):
-    return read_json(
-        context.run_dir / context.manifest["nodes"]["UPLOAD"]["output"] / UPLOAD_RECORD
-    )["outcome"]
+    return read_json(context.run_dir / context.manifest.nodes["UPLOAD"].output / UPLOAD_RECORD)[
+        "outcome"
+    ]
 
 
 @pytest.mark.parametrize("first", [CUT, KeyboardInterrupt()])
@@ -400,18 +401,17 @@ def test_no_answer_and_a_failed_tool_are_asked_again(dag, answers, first):
 @pytest.mark.parametrize(
     ("uploaded", "asked"),
     [
-        ({"lumis": "1-5", "events": 100}, False),
-        ({"lumis": "1-6", "events": 10}, False),
-        ({"lumis": "1-5", "events": 99}, True),
-        ({"lumis": "1-4", "events": 1000}, True),
-        (None, True),
+        ((Lumis.span(1, 5), 100), False),
+        ((Lumis.span(1, 6), 10), False),
+        ((Lumis.span(1, 5), 99), True),
+        ((Lumis.span(1, 4), 1000), True),
+        ((Lumis(), 0), True),
     ],
 )
 def test_what_the_ledger_knows_in_the_database_is_not_replaced_by_a_worse_one(
     dag, uploading, uploaded, asked
 ):
-    context = dag()
-    context.manifest.update({"uploaded": uploaded} if uploaded else {})
+    context = rewritten(dag(), uploaded=uploaded)
     harvested(context)
     assert upload(context) == 0
     assert bool(uploading) == asked
@@ -444,7 +444,7 @@ CRASH = "A fatal system signal has occurred: segmentation violation"
 
 
 def failed_reco(context, log, exit_code, files=2):
-    output = context.manifest["nodes"]["RECO_0000"]["output"]
+    output = context.manifest.nodes["RECO_0000"].output
     made = leave(context, "RECO_0000", {f"{output}.log": log.encode()}, listed=False)
     (made / JOB_REPORT).unlink()
     finish(context, "RECO_0000", exit_code)
@@ -453,7 +453,7 @@ def failed_reco(context, log, exit_code, files=2):
 
 def test_a_crash_is_blamed_on_the_file_that_was_open(dag):
     context = dag(files=2)
-    first, second = context.manifest["nodes"]["RECO_0000"]["files"]
+    first, second = context.manifest.nodes["RECO_0000"].files
     log = (
         f"t  Successfully opened file root://eos/{first}\nt  Closed file root://eos/{first}\n"
         f"t  Initiating request to open file root://eos/{second}\n{CRASH}\nThe call stack\n"
@@ -468,7 +468,7 @@ def test_a_crash_is_blamed_on_the_file_that_was_open(dag):
 )
 def test_a_job_that_was_ended_from_outside_blames_nothing(dag, exit_code, code, words):
     context = dag(files=2)
-    first, _ = context.manifest["nodes"]["RECO_0000"]["files"]
+    first, _ = context.manifest.nodes["RECO_0000"].files
     told = failed_reco(context, f"t  Successfully opened file root://eos/{first}\n", exit_code)
     assert (told.exit_code, told.words, told.blames) == (code, words, ())
 
@@ -539,7 +539,7 @@ def test_a_job_report_that_lacks_ls_is_a_success_that_says_so(dag, capsys):
     assert (str(witness.lumis), str(witness.lacking)) == ("1-3", "4-5")
     assert "lacks LS 4-5" in capsys.readouterr().out
     run_alca(context, "2-3")
-    witness = Witness.read(context.run_dir / "apJob000" / context.manifest["alca"]["witness"])
+    witness = Witness.read(context.run_dir / "apJob000" / context.manifest.alca_witness)
     assert (str(witness.lumis), str(witness.lacking)) == ("2-3", "1")
     assert run_harvest(context, lumis="3") == 0
     record = read_json(context.run_dir / "harvestJob000" / HARVEST_RECORD)

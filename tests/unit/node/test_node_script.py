@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-from condorloop.node import attempts, main
-from condorloop.node.attempts import PRE_FAILED
+from condorloop.node import main
+from condorloop.node.job_end import PRE_FAILED
 from condorloop.rundir.layout import AGAIN, DEFERRED, JOB_REPORT, PERMANENT
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records import attempts
+from condorloop.rundir.records.witness import Witness
 from condorloop.runtime.machine_errors import is_of_machine
 from tests.unit.node_examples import leave, leave_reco, make_dag, run_alca
 

@@ -6,13 +6,13 @@ import pytest
 
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import Lumis
-from condorloop.node.manifest import DagContext, NodeError
+from condorloop.node.dag_context import NodeError
 from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
 from condorloop.node.upload import upload
 from condorloop.rundir.durable import read_json, write_json, write_lines
 from condorloop.rundir.layout import HARVEST_RECORD, INPUTS, LEFT_OUT, MANIFEST, UPLOAD_RECORD
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records.witness import Witness
 from condorloop.services.conditions import UploadAnswer
 from tests.unit.node_examples import (
     ROOT,
@@ -20,6 +20,7 @@ from tests.unit.node_examples import (
     leave_reco,
     make_dag,
     payload,
+    rewritten,
     run_alca,
     run_harvest,
 )
@@ -40,7 +41,7 @@ def dag(tmp_path):
 
 
 def record_of(context):
-    return read_json(context.run_dir / context.node("HARVEST")["output"] / HARVEST_RECORD)
+    return read_json(context.run_dir / context.node("HARVEST").output / HARVEST_RECORD)
 
 
 def test_a_raw_file_that_was_processed_twice_is_harvested_once(dag, capsys):
@@ -90,7 +91,7 @@ def test_one_that_cannot_be_used_takes_the_place_of_no_other(dag):
 
 
 def reco_witness(context):
-    return context.run_dir / context.node("RECO_0000")["witness"]
+    return context.run_dir / context.node("RECO_0000").witness
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "of another DAG"])
@@ -111,22 +112,22 @@ def test_one_of_which_nothing_tells_the_raw_files_is_left_out_by_name(dag, manif
     reco_witness(first).unlink()
     (first.directory / MANIFEST).unlink()
     if manifest:
-        write_json(first.directory / MANIFEST, {**first.manifest, "id": "ledger/X/1/7"})
+        rewritten(first, id="ledger/X/1/7")
     assert choose_inputs(other) == [f"apJob001/{ROOT}"]
     [reason] = read_json(other.directory / LEFT_OUT)["left_out"].values()
-    output = first.node("RECO_0000")["output"]
+    output = first.node("RECO_0000").output
     assert reason == f"which RAW files {output} was made from is not told"
 
 
 def test_one_with_the_same_raw_file_in_two_of_its_recos_is_left_out_by_name(dag):
     first, other = dag(0), dag(1)
-    output = first.node("RECO_0000")["output"]
+    output = first.node("RECO_0000").output
     twin = output.replace("_0000", "_0001")
     read = Witness.read(reco_witness(first))
     read.write(first.run_dir / reco_witness(first).name.replace(output, twin))
-    made = Witness.read(first.run_dir / first.node("ALCA_0000")["witness"])
+    made = Witness.read(first.run_dir / first.node("ALCA_0000").witness)
     both = Witness(made.node, made.dag_id, made.lumis, made.events, (output, twin))
-    both.write(first.run_dir / first.node("ALCA_0000")["witness"])
+    both.write(first.run_dir / first.node("ALCA_0000").witness)
     assert choose_inputs(other) == [f"apJob001/{ROOT}"]
     told = read_json(other.directory / LEFT_OUT)["left_out"]
     assert told == {"apJob000": "RAW file f0000.root is in it twice"}
@@ -161,11 +162,11 @@ def uploaded(monkeypatch):
 
 def count_twice(context, *names):
     """Make a harvest's record what it was before anybody looked for overlap."""
-    harvest = context.run_dir / context.node("HARVEST")["output"]
+    harvest = context.run_dir / context.node("HARVEST").output
     write_lines(context.directory / INPUTS, [f"{name}/{ROOT}" for name in names])
     record = record_of(context)
     del record["overlaps"]
-    witness = context.manifest["alca"]["witness"]
+    witness = context.manifest.alca_witness
     made = [Witness.read(context.run_dir / name / witness) for name in names]
     record |= {"inputs": list(names), "left_out": [], "events": sum(w.events for w in made)}
     record["lumis"] = str(Lumis.union(w.lumis for w in made))
@@ -188,7 +189,7 @@ def in_force(dag, uploaded):
 
 
 def outcome_of(context):
-    return read_json(context.run_dir / context.node("UPLOAD")["output"] / UPLOAD_RECORD)["outcome"]
+    return read_json(context.run_dir / context.node("UPLOAD").output / UPLOAD_RECORD)["outcome"]
 
 
 def test_a_payload_that_counts_a_raw_file_twice_is_replaced_by_one_that_does_not(
@@ -203,8 +204,7 @@ def test_a_payload_that_counts_a_raw_file_twice_is_replaced_by_one_that_does_not
 def test_it_is_so_too_where_the_ledger_has_told_the_dag_what_is_in_force(dag, in_force, uploaded):
     right = dag(2, like=0)
     run_harvest(right)
-    known = {**right.manifest, "uploaded": {"lumis": "1-5", "events": 200}}
-    assert upload(DagContext(right.directory, known)) == 0
+    assert upload(rewritten(right, uploaded=(Lumis.span(1, 5), 200))) == 0
     assert uploaded == ["harvestJob002"]
 
 

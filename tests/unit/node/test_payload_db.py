@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.node.payload_db import Iov, PayloadError, iovs
+from condorloop.node.payload_db import PayloadError, iovs
+from condorloop.rundir.records.harvest import Iov
 
 
 def test_a_file_that_is_no_database_is_told_from_none(tmp_path):

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from condorloop.model.enums import TagOutcome, UploadOutcome
-from condorloop.node.manifest import DagContext
+from condorloop.model.lumis import Lumis
+from condorloop.node.dag_context import DagContext
 from condorloop.node.payload_db import PayloadError, add_iovs, iovs
 from condorloop.node.post_script import finish
 from condorloop.node.upload import upload
 from condorloop.node.upload_records import Destination, note_uploaded, younger_run
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_RECORD, YOUNGEST_RECORD
+from condorloop.rundir.records.manifest import Manifest
 from condorloop.services.conditions import TagAnswer, UploadAnswer
 from condorloop.testbed.conditions import sqlite_file
-from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
+from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, rewritten, run_alca
 
 TAG = "EcalPedestals_NGTDemonstrator"
 TRIAL = "EcalPedestals_Trial"
@@ -89,11 +93,11 @@ class Calibration:
         final.mkdir(parents=True, exist_ok=True)
         shutil.move(dag.directory, final / dag.directory.name)
         dag = DagContext(final / dag.directory.name, dag.manifest)
-        upload = dag.manifest["upload"]
-        upload["synchronisation"] = self.synchronisation
-        upload["metadata"]["destinationTags"] = {tag: {} for tag in self.tags}
-        upload["metadata"]["since"] = run if self.since == "run" else None
-        write_json(dag.directory / MANIFEST, dag.manifest)
+        told = dag.manifest.upload
+        since = run if self.since == "run" else None
+        metadata = replace(told.metadata, tags={tag: {} for tag in self.tags}, since=since)
+        upload = replace(told, metadata=metadata, synchronisation=self.synchronisation)
+        dag = rewritten(dag, upload=upload)
         run_alca(dag, *lumis)
         choose_inputs(dag)
         rows = [(since, f"{number}@{since}".encode()) for since in sinces or [run]]
@@ -111,7 +115,7 @@ def calibration(tmp_path):
 
 
 def harvest_of(dag):
-    return dag.run_dir / dag.manifest["nodes"]["UPLOAD"]["output"]
+    return dag.run_dir / dag.manifest.nodes["UPLOAD"].output
 
 
 def record(dag):
@@ -192,7 +196,7 @@ def test_an_upload_to_a_trial_tag_says_nothing_of_the_production_tag(calibration
     calibration.tags = (TRIAL,)
     trial = calibration.harvest(lumis=("4-10",))
     assert upload(trial) == 0
-    worse.manifest["uploaded"] = {"lumis": "1-10", "events": 200}  # what the ledger knows
+    worse = rewritten(worse, uploaded=(Lumis.span(1, 10), 200))  # what the ledger knows
     assert upload(worse) == 0
     assert record(worse)["outcome"] == "uploaded"
     assert [tags for _, tags in tool.sent] == [(TRIAL,), (TAG,)]
@@ -295,7 +299,10 @@ def test_a_younger_run_of_the_version_before_keeps_an_older_one_out(calibration,
     assert upload(younger) == 0
     of_the_version_before(younger)
     (younger.run_dir.parent / YOUNGEST_RECORD).unlink()
-    del older.manifest["upload"]["synchronisation"]
+    manifest = json.loads((older.directory / MANIFEST).read_text())
+    del manifest["upload"]["synchronisation"]
+    write_json(older.directory / MANIFEST, manifest)
+    older = DagContext(older.directory, Manifest.read(older.directory / MANIFEST))
     assert upload(older) == 0
     assert record(older)["outcome"] == "superseded"
 

@@ -15,9 +15,10 @@ from condorloop.model.campaign import Batch, CampaignKey, Probe
 from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind
 from condorloop.model.lumis import Lumis
 from condorloop.recovery.rebuild import open_ledger
-from condorloop.rundir.durable import read_json, write_json
+from condorloop.rundir.durable import write_json
 from condorloop.rundir.layout import HARVEST_RECORD, RUN_END, iso_time
-from condorloop.rundir.witness import Witness
+from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.witness import Witness
 from tests import boundaries
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
@@ -126,7 +127,7 @@ def test_what_is_known_to_be_in_the_database_is_not_forgotten(site, path, ledger
 
 def test_an_alcareco_whose_dag_was_deleted_is_not_made_again(site, path, ledger_id):
     runs = site.site.work_dir / KEY.calibration / f"run{KEY.run}"
-    plan = plan_of(read_json(runs / "dag000" / "manifest.json"))
+    plan = plan_of(Manifest.read(runs / "dag000" / "manifest.json"))
     dag_id = f"{ledger_id}/{KEY.calibration}/{KEY.run}/0"
     for node in (*plan.of_kind(NodeKind.RECO), *plan.of_kind(NodeKind.ALCA)):
         (runs / node.witness).parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The DAG that a node's script belongs to, as its manifest tells.
+"""The DAG that a node's script belongs to.
 
 Knows the manifest and the run directory above it; knows nothing of the ledger.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from condorloop.errors import CondorloopError
-from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.rundir.durable import load_json, read_lumis, set_aside
+from condorloop.rundir.durable import set_aside
 from condorloop.rundir.layout import MANIFEST
+from condorloop.rundir.records.manifest import Manifest, ManifestNode
 
 
 class NodeError(CondorloopError):
@@ -24,7 +23,7 @@ class DagContext:
     """A DAG's directory and its manifest."""
 
     directory: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @classmethod
     def here(cls) -> DagContext:
@@ -32,17 +31,13 @@ class DagContext:
 
         Raises
         ------
-        NodeError
+        RecordError
             There is no manifest, or it is damaged.
         OSError
             The machine does not give it.
         """
         directory = Path.cwd()
-        manifest = load_json(directory / MANIFEST)
-        sound = {"run": int, "id": str, "nodes": dict, "alca": dict, "upload": dict}
-        if not all(isinstance(manifest.get(key), kind) for key, kind in sound.items()):
-            raise NodeError(f"{directory / MANIFEST}: not the manifest of a DAG")
-        return cls(directory, manifest)
+        return cls(directory, Manifest.read(directory / MANIFEST))
 
     @property
     def run_dir(self) -> Path:
@@ -52,19 +47,19 @@ class DagContext:
     @property
     def run(self) -> int:
         """The run's number."""
-        return int(self.manifest["run"])
+        return self.manifest.run
 
     @property
     def id(self) -> str:
         """The DAG's `CondorloopId`."""
-        return str(self.manifest["id"])
+        return self.manifest.id
 
     @property
     def owner(self) -> str:
         """The ledger that the DAG belongs to, the first part of its id."""
         return self.id.partition("/")[0]
 
-    def node(self, name: str) -> dict[str, Any]:
+    def node(self, name: str) -> ManifestNode:
         """What the manifest says of a node.
 
         Raises
@@ -72,19 +67,11 @@ class DagContext:
         NodeError
             It knows no such node.
         """
-        node = self.manifest["nodes"].get(name)
-        if not isinstance(node, dict):
-            raise NodeError(f"{MANIFEST} knows no node {name}")
-        return node
+        try:
+            return self.manifest.nodes[name]
+        except KeyError:
+            raise NodeError(f"{MANIFEST} knows no node {name}") from None
 
     def set_aside(self, folder: Path) -> None:
         """Move a folder out of the way, into the DAG's directory, under a name that is free."""
         set_aside(folder, self.directory)
-
-
-def lumis_of(node: dict[str, Any]) -> Lumis:
-    """The LS that a node's inputs were probed to have; none where the manifest does not tell."""
-    try:
-        return read_lumis(node["lumis"])
-    except (KeyError, ValueError):
-        return EMPTY

@@ -1,0 +1,1 @@
+"""What DAGs and the manager write down in run directories: one dataclass a kind of file."""

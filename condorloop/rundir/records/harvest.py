@@ -1,0 +1,132 @@
+"""What a HARVEST made of which ALCARECO, and which it left out: `harvest.json`, `left_out.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.rundir.layout import is_alcareco
+from condorloop.rundir.records.record import Members, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Iov:
+    """One interval of validity of a payload file."""
+
+    tag: str
+    since: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarvestResult(Record):
+    """What a HARVEST has made.
+
+    Attributes
+    ----------
+    dag_id
+        The `CondorloopId` of its DAG.
+    inputs
+        The ALCARECO that it read, by the names of their directories.
+    left_out
+        Those that it did not read, each with the reason; empty in records of versions that did
+        not tell it.
+    overlaps
+        Those of `left_out` that have RAW files which others have too. None in records of versions
+        that did not look for overlap.
+    lumis, events
+        What is in the payload.
+    lacking
+        LS of the inputs that the job report does not tell.
+    iovs
+        The payload's, the earliest first; none if it made no payload.
+    time
+        When its output was found to be whole, in seconds since the epoch.
+    """
+
+    dag_id: str
+    inputs: tuple[str, ...]
+    left_out: Mapping[str, str]
+    overlaps: tuple[str, ...] | None
+    lumis: Lumis
+    events: int
+    lacking: Lumis = EMPTY
+    iovs: tuple[Iov, ...]
+    time: float
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from its JSON object."""
+        left_out = _left_out(members)
+        overlaps = members.texts("overlaps") if "overlaps" in members else None
+        if not left_out.keys() >= set(overlaps or ()):
+            raise members.wrong("overlaps", "names that are in left_out")
+        return cls(
+            dag_id=members.text("dag_id"),
+            inputs=_alcareco(members, "inputs", members.texts("inputs")),
+            left_out=left_out,
+            overlaps=overlaps,
+            lumis=members.lumis("lumis"),
+            events=members.number("events"),
+            lacking=members.lumis("lacking") if "lacking" in members else EMPTY,
+            iovs=tuple(
+                Iov(iov.text("tag"), iov.number("since"), iov.text("hash"))
+                for iov in members.objects("iovs")
+            ),
+            time=members.seconds("time"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        told = {} if self.overlaps is None else {"overlaps": self.overlaps}
+        return {
+            "dag_id": self.dag_id,
+            "inputs": self.inputs,
+            "left_out": dict(self.left_out),
+            **told,
+            "lumis": str(self.lumis),
+            "events": self.events,
+            "lacking": str(self.lacking),
+            "iovs": [{"tag": i.tag, "since": i.since, "hash": i.hash} for i in self.iovs],
+            "time": self.time,
+        }
+
+
+def _left_out(members: Members) -> dict[str, str]:
+    """Version 0.1.0 wrote a list of names, those before it at first nothing."""
+    if "left_out" not in members:
+        return {}
+    if members.is_list("left_out"):
+        told = dict.fromkeys(members.texts("left_out"), "")
+    else:
+        told = members.texts_by_name("left_out")
+    _alcareco(members, "left_out", tuple(told))
+    return told
+
+
+def _alcareco(members: Members, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    if all(map(is_alcareco, names)):
+        return names
+    raise members.wrong(key, "names of ALCARECO")
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut(Record):
+    """The ALCARECO that are not among the inputs of a HARVEST, each with the reason.
+
+    `unusable` cannot be read or trusted; `overlaps` have RAW files that others have, too.
+    """
+
+    unusable: Mapping[str, str]
+    overlaps: Mapping[str, str]
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from its JSON object."""
+        return cls(members.texts_by_name("left_out"), members.texts_by_name("overlaps"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        return {"left_out": dict(self.unusable), "overlaps": dict(self.overlaps)}

@@ -1,0 +1,101 @@
+"""What became of payloads: `upload.json`, and a calibration's `youngest.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.rundir.records.record import Members, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadResult(Record):
+    """What an UPLOAD has come to.
+
+    Attributes
+    ----------
+    outcome
+        Of all tags together.
+    answer
+        The service's or the tool's words, or why it was not asked.
+    unanswered
+        Whether the payload may have been sent without an answer.
+    time
+        When it was answered, in seconds since the epoch.
+    database
+        Where the `tags` are; None where that is not known.
+    tags
+        What became of it in each tag. None in records of versions that did not tell it, and of
+        payloads that could not be read.
+    sinces
+        Those that were sent; None where that is not told.
+    """
+
+    outcome: UploadOutcome
+    answer: str
+    unanswered: bool = False
+    time: float
+    database: str | None = None
+    tags: Mapping[str, TagOutcome] | None = None
+    sinces: tuple[int, ...] | None = None
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from its JSON object."""
+        return cls(
+            outcome=members.word("outcome", UploadOutcome),
+            answer=members.text("answer"),
+            unanswered=members.flag("unanswered") if "unanswered" in members else False,
+            time=members.seconds("time"),
+            database=members.text("database") if "database" in members else None,
+            tags=_tags(members.texts_by_name("tags")) if "tags" in members else None,
+            sinces=members.numbers("sinces") if "sinces" in members else None,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        more = {"database": self.database, "tags": self.tags, "sinces": self.sinces}
+        return {
+            "outcome": self.outcome,
+            "answer": self.answer,
+            "unanswered": self.unanswered,
+            "time": self.time,
+            **{key: value for key, value in more.items() if value is not None},
+        }
+
+
+def _tags(told: Mapping[str, str]) -> dict[str, TagOutcome]:
+    """An outcome that is not known says no more of its tag than none."""
+    known = frozenset(TagOutcome)
+    return {
+        tag: TagOutcome(outcome) if outcome in known else TagOutcome.NOT_NAMED
+        for tag, outcome in told.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class YoungestRuns(Record):
+    """The youngest run that was uploaded, by database and tag."""
+
+    runs: Mapping[str, Mapping[str, int]]
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from its JSON object."""
+        of_databases = {database: members.object(database) for database in members}
+        return cls({d: {tag: tags.number(tag) for tag in tags} for d, tags in of_databases.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        return {database: dict(tags) for database, tags in self.runs.items()}
+
+    def of(self, database: str, tag: str) -> int:
+        """The youngest run in a tag; 0 if none is noted."""
+        return self.runs.get(database, {}).get(tag, 0)
+
+    def noting(self, database: str, tag: str, run: int) -> Self:
+        """The same, with this run in a tag."""
+        tags = {**self.runs.get(database, {}), tag: run}
+        return type(self)({**self.runs, database: tags})
