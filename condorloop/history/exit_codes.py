@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from condorloop.dagman.submit_description import HELD_FOR_TIME
 from condorloop.model.enums import NodeKind
-from condorloop.node.job_end import FROM_DAGMAN, words_of
+from condorloop.node.job_output.job_end import FROM_DAGMAN, words_of
 
 _READ = "look at the file (condorloop find, xrdfs); a rescue tries it again"
 _AGAIN = "let the submitter read it (kill -HUP PID), then resubmit"
@@ -110,7 +110,7 @@ def exit_words(kind: NodeKind, exit_code: int) -> tuple[str, str]:
     Parameters
     ----------
     exit_code
-        As a shell sees it, or one of `condorloop.node.job_end.FROM_DAGMAN`.
+        As a shell sees it, or one of `condorloop.node.job_output.job_end.FROM_DAGMAN`.
 
     >>> exit_words(NodeKind.RECO, 84)[0]
     'a file could not be opened (8020)'

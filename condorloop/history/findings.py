@@ -25,7 +25,7 @@ from condorloop.history.finding import Finding, Sign
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.queue import HeldJob, QueuedDag
-from condorloop.node.job_end import shell_code
+from condorloop.node.job_output.job_end import shell_code
 
 
 @dataclass(frozen=True, slots=True)

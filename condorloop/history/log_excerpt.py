@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from condorloop.history.finding import Finding, Sign
-from condorloop.node.diagnosis import relevant
+from condorloop.node.job_output.diagnosis import relevant
 from condorloop.text import plain
 
 LINES = 12

@@ -16,7 +16,7 @@ import time
 
 from condorloop.model.enums import NodeKind
 from condorloop.node.dag_context import DagContext
-from condorloop.node.job_end import PRE_FAILED
+from condorloop.node.job_output.job_end import PRE_FAILED
 from condorloop.rundir.layout import AGAIN, DEFERRED, PERMANENT
 from condorloop.rundir.records import attempts
 from condorloop.rundir.records.attempts import Attempt
@@ -35,7 +35,7 @@ def _upload_until_terminated(dag: DagContext) -> int:
     """Upload; when this process is to end, end the tool too, then end as asked."""
     import signal
 
-    from condorloop.node.upload import upload
+    from condorloop.node.uploads.upload import upload
 
     signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -15,11 +15,16 @@ from typing import TYPE_CHECKING
 
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.node import diagnosis
 from condorloop.node.dag_context import DagContext, NodeError
-from condorloop.node.job_end import shell_code, words_of
-from condorloop.node.job_report import JobReport, ReportError, read_error, read_job_report
-from condorloop.node.root_file import why_not_whole
+from condorloop.node.job_output import diagnosis
+from condorloop.node.job_output.job_end import shell_code, words_of
+from condorloop.node.job_output.job_report import (
+    JobReport,
+    ReportError,
+    read_error,
+    read_job_report,
+)
+from condorloop.node.job_output.root_file import why_not_whole
 from condorloop.rundir.durable import (
     let_group_write,
     remove_unfinished,
@@ -328,7 +333,7 @@ def _witness_of(dag: DagContext, chosen: str) -> Witness:
 def _payload(made: Path) -> list[Iov]:
     """The IOVs of the payload that this attempt made; none if it made none."""
     # few nodes are HARVEST, and SQLite takes longer to import than a RECO takes to judge
-    from condorloop.node.payload_db import PayloadError, iovs
+    from condorloop.node.job_output.payload_db import PayloadError, iovs
 
     file, listed = made / PAYLOAD_DB, _listed(made)
     if listed is not None and file.name not in listed:

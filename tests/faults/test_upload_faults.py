@@ -20,7 +20,7 @@ from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.problem import ProblemKind
 from condorloop.node.dag_context import DagContext
 from condorloop.node.post_script import finish
-from condorloop.node.upload import upload
+from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
 from condorloop.testbed.conditions import sqlite_file

@@ -16,7 +16,7 @@ TESTS = (
     "tests/unit/ledger/test_damage.py",
     "tests/unit/ledger/test_trial.py",
     "tests/unit/ledger/test_uploads.py",
-    "tests/unit/node/test_payload_db.py",
+    "tests/unit/node/job_output/test_payload_db.py",
     "tests/unit/monitoring/test_caches.py",
     "tests/unit/recovery/test_rebuild.py",
     "tests/unit/policy/test_retention.py",

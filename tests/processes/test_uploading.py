@@ -14,7 +14,7 @@ import pytest
 from condorloop.model.enums import ASKED
 from condorloop.node import main
 from condorloop.node.post_script import finish
-from condorloop.node.upload import upload
+from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import ASK_AGAIN, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
 from condorloop.rundir.records.manifest import UploadTool

@@ -23,7 +23,7 @@ from condorloop.errors import CondorloopError
 from condorloop.model.lumis import Lumis
 from condorloop.node import main
 from condorloop.node.dag_context import DagContext
-from condorloop.node.upload import upload
+from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB
 from tests.soak.storage import SimulatedStorage

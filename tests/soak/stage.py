@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from condorloop.ledger import opening
-from condorloop.node import post_script, upload
+from condorloop.node import post_script
+from condorloop.node.uploads import upload
 from condorloop.services import cmssw, conditions
 from tests.soak.service import SimulatedService
 from tests.soak.story import Agenda, Violation

@@ -21,7 +21,7 @@ from condorloop.history.search import Hit, SearchResult
 from condorloop.history.search_terms import FORMS, Kind
 from condorloop.model.enums import FileState
 from condorloop.model.jobs import JobRecord
-from condorloop.node.job_end import words_of
+from condorloop.node.job_output.job_end import words_of
 from condorloop.text import size
 
 

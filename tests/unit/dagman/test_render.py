@@ -15,7 +15,7 @@ from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import Batch, CampaignKey, RawFile
 from condorloop.model.lumis import Lumis
-from condorloop.node import diagnosis
+from condorloop.node.job_output import diagnosis
 from condorloop.node.post_script import TRANSIENT
 from tests.unit.examples import config, raw_file
 

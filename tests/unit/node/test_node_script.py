@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from condorloop.node import main
-from condorloop.node.job_end import PRE_FAILED
+from condorloop.node.job_output.job_end import PRE_FAILED
 from condorloop.rundir.layout import AGAIN, DEFERRED, JOB_REPORT, PERMANENT
 from condorloop.rundir.records import attempts
 from condorloop.rundir.records.witness import Witness

@@ -9,7 +9,7 @@ from condorloop.model.lumis import Lumis
 from condorloop.node.dag_context import NodeError
 from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
-from condorloop.node.upload import upload
+from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json, write_json, write_lines
 from condorloop.rundir.layout import HARVEST_RECORD, INPUTS, LEFT_OUT, MANIFEST, UPLOAD_RECORD
 from condorloop.rundir.records.witness import Witness

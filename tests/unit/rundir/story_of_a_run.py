@@ -10,7 +10,7 @@ from unittest import mock
 
 from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.node.post_script import finish
-from condorloop.node.upload import upload
+from condorloop.node.uploads.upload import upload
 from condorloop.services.conditions import TagAnswer, UploadAnswer
 from tests.unit.node_examples import leave, leave_reco, make_dag, run_alca, run_harvest
 

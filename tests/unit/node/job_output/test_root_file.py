@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condorloop.model.lumis import Lumis
-from condorloop.node.root_file import why_not_whole
+from condorloop.node.job_output.root_file import why_not_whole
 from condorloop.testbed.cmssw.io import root_header
 from condorloop.testbed.scenario.raw_files import Stream, write_raw_file
 from condorloop.testbed.truth import Truth

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.node.job_end import shell_code, words_of
+from condorloop.node.job_output.job_end import shell_code, words_of
 from condorloop.rundir.records.attempts import Attempt, add, file_of, read
 
 FIRST = Attempt(85, "8021 FileReadError: bad", ("/eos/a.root", "/eos/b.root"), 1.5)

@@ -17,9 +17,9 @@ from pathlib import Path
 from condorloop.model.enums import ASKED, TagOutcome, UploadOutcome
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
-from condorloop.node.payload_db import PayloadError, add_iovs
-from condorloop.node.upload_choice import Payload, why_not_send
-from condorloop.node.upload_records import (
+from condorloop.node.job_output.payload_db import PayloadError, add_iovs
+from condorloop.node.uploads.upload_choice import Payload, why_not_send
+from condorloop.node.uploads.upload_records import (
     Destination,
     note_uploaded,
     unreadable,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.node.payload_db import PayloadError, iovs
+from condorloop.node.job_output.payload_db import PayloadError, iovs
 from condorloop.rundir.records.harvest import Iov
 
 

@@ -13,7 +13,7 @@ from condorloop.model.enums import OVERTAKEN_BY, Synchronisation, TagOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
-from condorloop.node.upload_records import (
+from condorloop.node.uploads.upload_records import (
     Destination,
     EarlierUpload,
     destinations_in,

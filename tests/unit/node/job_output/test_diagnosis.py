@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.node.diagnosis import blamed, relevant, words
-from condorloop.node.job_report import FrameworkError
+from condorloop.node.job_output.diagnosis import blamed, relevant, words
+from condorloop.node.job_output.job_report import FrameworkError
 from condorloop.testbed.cmssw.framework.errors import CmsError
 
 A, B = "/eos/cms/000/a.root", "/eos/cms/000/b.root"

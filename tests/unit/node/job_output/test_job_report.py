@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condorloop.node import job_report
-from condorloop.node.job_report import ReportError, read_error, read_job_report
+from condorloop.node.job_output import job_report
+from condorloop.node.job_output.job_report import ReportError, read_error, read_job_report
 from tests.unit.node_examples import report
 
 WHOLE = report("1-3,7", 40)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from condorloop.node.job_report import FrameworkError
+from condorloop.node.job_output.job_report import FrameworkError
 
 CRASHES = frozenset({134, 139})
 READING = frozenset({80, 84, 85, 86, 92}) | CRASHES

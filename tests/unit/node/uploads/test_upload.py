@@ -13,10 +13,10 @@ import pytest
 from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.node.dag_context import DagContext
-from condorloop.node.payload_db import PayloadError, add_iovs, iovs
+from condorloop.node.job_output.payload_db import PayloadError, add_iovs, iovs
 from condorloop.node.post_script import finish
-from condorloop.node.upload import upload
-from condorloop.node.upload_records import Destination, note_uploaded, younger_run
+from condorloop.node.uploads.upload import upload
+from condorloop.node.uploads.upload_records import Destination, note_uploaded, younger_run
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_RECORD, YOUNGEST_RECORD
 from condorloop.rundir.records.manifest import Manifest
@@ -341,7 +341,7 @@ def test_only_the_directories_of_younger_runs_are_looked_at(calibration, tool, m
         looked.append(folder.name)
         return list(real(folder, metadata_filename))
 
-    from condorloop.node import upload_records
+    from condorloop.node.uploads import upload_records
 
     real = upload_records.uploads_of
     monkeypatch.setattr(upload_records, "uploads_of", uploads_of)
