@@ -13,6 +13,7 @@ from condorloop.rundir.layout import AGAIN, DEFERRED, JOB_REPORT, PERMANENT
 from condorloop.rundir.records import attempts
 from condorloop.rundir.records.witness import Witness
 from condorloop.runtime.machine_errors import is_of_machine
+from tests.unit.examples import TOP
 from tests.unit.node_examples import leave, leave_reco, make_dag, run_alca
 
 FINISH = ("finish", "RECO_0000", "0")
@@ -173,3 +174,38 @@ def test_a_pre_script_without_a_disk_is_deferred_and_tells_nothing(dag, monkeypa
         assert main.main(["inputs"]) == DEFERRED
     assert attempts.read(dag.directory, "HARVEST") == ()
     assert main.main(["inputs"]) == 0
+
+
+def test_the_script_of_a_reco_node_loads_nothing_that_only_others_need(dag):
+    """There is one for each node, and most of what it costs is the start."""
+    leave_reco(dag)
+    program = """
+import sys
+from condorloop.node.main import main
+code = main(["finish", "RECO_0000", "0"])
+print(code, *sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        cwd=dag.directory,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    code, *loaded = done.stdout.split()
+    assert code == "0"
+    assert "condorloop.rundir.records.manifest" in loaded
+    assert not set(loaded) & {
+        "condorloop.node.pre_script",
+        "condorloop.node.uploads",
+        "condorloop.rundir.records.harvest",
+        "condorloop.rundir.records.upload",
+        "datetime",
+        "pydantic",
+        "shutil",
+        "sqlite3",
+        "subprocess",
+        "yaml",
+    }
