@@ -198,7 +198,7 @@ def test_the_command_shows_the_changes_and_ends_well(tmp_path, validate):
     changed(tmp_path, nodes={"RECO": {"retries": 7}})
     done = validate("--diff")
     assert done.exit_code == 0
-    assert "with the files of run398600/dag000" in done.stdout
+    assert "compared with run398600/dag000" in done.stdout
     assert "+RETRY RECO_0000 7 UNLESS-EXIT 66" in done.stdout
     assert "no DAG yet" in validate("--diff", "398601").stdout
     told = json.loads(validate("--diff", "--json").stdout)
