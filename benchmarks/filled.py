@@ -5,7 +5,6 @@ Knows the tables, and what a campaign that went well leaves in them.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -171,18 +170,21 @@ class Filler:
                 ),
             )
             self._db.execute(
-                "INSERT INTO payload (dag_id, campaign_id, inputs, lumis, events, harvested_at,"
+                "INSERT INTO payload (dag_id, campaign_id, lumis, events, harvested_at,"
                 " outcome, answer, tag, hash, since, answered_at)"
-                " VALUES (?, ?, ?, ?, 1000, ?, 'uploaded', 'ok', 'Tag_v1', ?, 1, ?)",
+                " VALUES (?, ?, ?, 1000, ?, 'uploaded', 'ok', 'Tag_v1', ?, 1, ?)",
                 (
                     dag,
                     campaign,
-                    json.dumps(list(range(jobs.stop))),
                     f"1-{1 + number}",
                     at,
                     f"{dag:040x}",
                     at,
                 ),
+            )
+            self._db.executemany(
+                "INSERT INTO payload_input (dag_id, job) VALUES (?, ?)",
+                ((dag, job) for job in range(jobs.stop)),
             )
 
 

@@ -45,7 +45,10 @@ class Archiver:
         self._next = now + EVERY
         try:
             for path in archives(self._ledger.path).values():
-                self._prepare(path)
+                if path not in self._prepared:
+                    self._prepare(path)  # which takes long if a large one is brought up to date
+                    self._next = now
+                    return
             for run in self._ledger.archive.due(before):
                 if not self._is_needed(config, run):
                     self._move(run)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.dagman.logs.dag_records import Software
-from condorloop.model.enums import DagState, FileState, NodeKind, UploadOutcome
+from condorloop.model.enums import DagState, FileState, NodeKind, NodeState, UploadOutcome
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY
@@ -25,7 +25,7 @@ from condorloop.rundir.records.attempts import Attempt
 from condorloop.rundir.records.harvest import Iov
 
 
-class NodeState(StrEnum):
+class NodeStatus(StrEnum):
     """What became of a node, as far as the ledger and its jobs' events tell."""
 
     WAITING = "waiting"
@@ -45,30 +45,36 @@ class NodeState(StrEnum):
     DROPPED = "dropped"
     """All of its inputs were quarantined, or wait for another DAG."""
 
+    @property
+    def written(self) -> NodeState:
+        """What the ledger says of such a node."""
+        ends = {str(state): state for state in NodeState}
+        return ends.get(self, NodeState.WAITING)
 
-def node_state(told: str, dag: DagState, last: JobRecord | None) -> NodeState:
+
+def node_state(told: NodeState, dag: DagState, last: JobRecord | None) -> NodeStatus:
     """Say what became of a node.
 
     Parameters
     ----------
     told
-        What the ledger says: ``waiting``, ``done``, ``failed`` or ``dropped``.
+        What the ledger says.
     dag
         The state of its DAG.
     last
         The last of its jobs.
     """
-    if told != "waiting":
-        return NodeState(told)
+    if told is not NodeState.WAITING:
+        return NodeStatus(told)
     if dag not in (DagState.PLANNED, DagState.ACTIVE):
-        return NodeState.NOT_RUN
+        return NodeStatus.NOT_RUN
     if last is None or last.removed:
-        return NodeState.WAITING
+        return NodeStatus.WAITING
     if last.ended_at is not None:
-        return NodeState.WAITING if last.exit_code else NodeState.RUNNING
+        return NodeStatus.WAITING if last.exit_code else NodeStatus.RUNNING
     if last.hold_reason is not None:
-        return NodeState.HELD
-    return NodeState.IDLE if last.started_at is None else NodeState.RUNNING
+        return NodeStatus.HELD
+    return NodeStatus.IDLE if last.started_at is None else NodeStatus.RUNNING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +119,7 @@ class NodeStory:
 
     name: str
     kind: NodeKind
-    state: NodeState
+    state: NodeStatus
     output: str
     parents: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -177,7 +183,7 @@ class DagStory:
         """A node of it; None if it has none of that name."""
         return next((n for n in self.nodes if n.name == name), None)
 
-    def counts(self) -> Mapping[NodeKind, Counter[NodeState]]:
+    def counts(self) -> Mapping[NodeKind, Counter[NodeStatus]]:
         """How many nodes of each kind are in each state."""
         return {
             kind: Counter(n.state for n in self.nodes if n.kind is kind)

@@ -15,7 +15,7 @@ from condorloop.dagman.submit_description import HELD_FOR_TIME
 from condorloop.history.campaign import (
     DagStory,
     FileStory,
-    NodeState,
+    NodeStatus,
     NodeStory,
     PayloadStory,
     Story,
@@ -85,7 +85,7 @@ def _of_dag(story: Story, dag: DagStory, queue: QueueSnapshot) -> Iterator[Findi
             yield _held_dag(campaign.key, dag, queued)
         elif queued.id == dag.id and _waits_long(queued, queue.asked_at):
             yield _idle_dag(campaign.key, dag, queued)
-    if dag.state is DagState.FAILED and not any(n.state is NodeState.FAILED for n in dag.nodes):
+    if dag.state is DagState.FAILED and not any(n.state is NodeStatus.FAILED for n in dag.nodes):
         yield _failed_dag(campaign.key, dag)
     held = {h.node: h for h in queue.held if h.dag_id == dag.id}
     idle = {i.node: i for i in queue.idle if i.dag_id == dag.id}
@@ -95,9 +95,9 @@ def _of_dag(story: Story, dag: DagStory, queue: QueueSnapshot) -> Iterator[Findi
             yield _held(campaign.key, dag, node, held[node.name])
         elif node.name in idle and dag.in_flight:
             yield _idle(campaign.key, dag, node, idle[node.name])
-        elif node.state is NodeState.FAILED:
+        elif node.state is NodeStatus.FAILED:
             yield _failed(campaign.key, dag, node, payload)
-        elif node.attempts and dag.in_flight and node.state is not NodeState.DONE:
+        elif node.attempts and dag.in_flight and node.state is not NodeStatus.DONE:
             yield _tried_again(campaign.key, dag, node)
         elif node.lacking:
             yield _lacking(campaign.key, dag, node)

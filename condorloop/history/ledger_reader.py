@@ -6,9 +6,9 @@ Knows how a campaign's rows become a story; what DAG directories tell more is ad
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
 from condorloop.history.campaign import (
     DagStory,
@@ -18,11 +18,20 @@ from condorloop.history.campaign import (
     Story,
     node_state,
 )
+from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import job_record
-from condorloop.ledger.queries.status import overlaps_of
+from condorloop.ledger.queries.stories import StoryQueries
 from condorloop.ledger.store import LedgerReader
-from condorloop.model.campaign import dag_label
-from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind, UploadOutcome
+from condorloop.model.campaign import CampaignKey, dag_label
+from condorloop.model.enums import (
+    Artifact,
+    CampaignState,
+    DagState,
+    FileState,
+    NodeKind,
+    NodeState,
+    UploadOutcome,
+)
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import FileFate, LumiState, state_of
 from condorloop.model.lumis import Lumis
@@ -32,13 +41,20 @@ from condorloop.rundir.layout import alcareco_name, harvest_name
 class LedgerStories(LedgerReader):
     """A ledger that tells the stories of its campaigns."""
 
+    def _compose(self, db: Connection) -> None:
+        super()._compose(db)
+        self._rows = StoryQueries(db)
+
+    def story(self, key: CampaignKey) -> Story | None:
+        """The story of a campaign; None if it is not known."""
+        return next(iter(self.stories(key.run, (key.calibration,))), None)
+
     def stories(self, run: int, calibrations: Collection[str] = ()) -> tuple[Story, ...]:
         """The stories of a run's campaigns; of these calibrations, or of all if there are none.
 
         Those of campaigns that are in an archive are told by that.
         """
-        here = "SELECT * FROM campaign WHERE run = ? AND archived IS NULL ORDER BY calibration"
-        rows = self.connection.rows(here, run)
+        rows = self._rows.campaigns(run)
         wanted = (r for r in rows if not calibrations or r["calibration"] in calibrations)
         return tuple(map(self._story, wanted))
 
@@ -49,35 +65,18 @@ class LedgerStories(LedgerReader):
             campaign=self.status.summary(row["id"]),
             stream=row["stream"],
             folder="",
-            cleaned=tuple(filter(None, row["cleaned"].split(","))),
+            cleaned=tuple(_cleaned(*each) for each in self.campaigns.cleaned(row["id"]).items()),
             files=tuple(self._all_files(row, dags, payloads)),
             dags=dags,
             payloads=payloads,
         )
 
     def _dags(self, campaign: sqlite3.Row) -> Iterator[DagStory]:
-        of = "dag.campaign_id = ?"
-        nodes = self._by_dag(
-            f"SELECT node.* FROM dag CROSS JOIN node ON node.dag_id = dag.id WHERE {of}"
-            " ORDER BY kind = 'UPLOAD', kind = 'HARVEST', kind = 'ALCA', name",
-            campaign["id"],
-        )
-        jobs = self._by_dag(
-            f"SELECT job.* FROM dag CROSS JOIN job ON job.dag_id = dag.id WHERE {of}"
-            " ORDER BY submitted_at, job_id",
-            campaign["id"],
-        )
-        files: dict[tuple[int, str], list[str]] = {}
-        for row in self.connection.rows(
-            "SELECT dag_id, node, path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_file.campaign_id = ? AND dag_id IS NOT NULL ORDER BY path",
-            campaign["id"],
-        ):
-            files.setdefault((row["dag_id"], row["node"]), []).append(row["path"])
+        mine = campaign["id"]
+        nodes, jobs = self._rows.nodes(mine), self._rows.jobs(mine)
+        inputs = _Inputs(self._rows.files(mine), self._rows.dropped(mine))
         key = f"{self.id}/{campaign['calibration']}/{campaign['run']}"
-        for row in self.connection.rows(
-            f"SELECT dag.* FROM dag WHERE {of} ORDER BY number", campaign["id"]
-        ):
+        for row in self._rows.dags(mine):
             of_node: dict[str, list[JobRecord]] = {}
             for job in jobs.get(row["id"], ()):
                 of_node.setdefault(job["node"], []).append(job_record(job))
@@ -98,31 +97,22 @@ class LedgerStories(LedgerReader):
                 held=bool(row["held"]),
                 removed_by=row["removed_by"],
                 nodes=tuple(
-                    _node(n, told, files, state, tuple(of_node.get(n["name"], ()))) for n in told
+                    _node(n, told, inputs, state, tuple(of_node.get(n["name"], ()))) for n in told
                 ),
             )
 
-    def _by_dag(self, sql: str, campaign_id: int) -> dict[int, list[sqlite3.Row]]:
-        found: dict[int, list[sqlite3.Row]] = {}
-        for row in self.connection.rows(sql, campaign_id):
-            found.setdefault(row["dag_id"], []).append(row)
-        return found
-
     def _payloads(self, campaign_id: int) -> Iterator[PayloadStory]:
-        rows = self.connection.rows(
-            "SELECT payload.*, number, batch FROM payload JOIN dag ON dag.id = dag_id"
-            " WHERE payload.campaign_id = ? ORDER BY number",
-            campaign_id,
-        )
+        rows = self._rows.payloads(campaign_id)
         uploaded = [r for r in rows if r["outcome"] == UploadOutcome.UPLOADED]
         last = max(uploaded, key=lambda r: r["answered_at"] or 0.0, default=None)
         for row in rows:
+            mine = row["dag_id"]
             yield PayloadStory(
                 harvest=harvest_name(row["number"]),
                 dag=dag_label(row["number"], row["batch"]),
-                inputs=tuple(map(alcareco_name, json.loads(row["inputs"]))),
-                left_out=tuple(map(alcareco_name, json.loads(row["left_out"]))),
-                overlaps=overlaps_of(row),
+                inputs=tuple(map(alcareco_name, sorted(self.payloads.inputs(mine)))),
+                left_out=tuple(map(alcareco_name, sorted(self.payloads.left_out(mine)))),
+                overlaps={alcareco_name(j): why for j, why in self.payloads.overlaps(mine).items()},
                 lumis=Lumis.parse(row["lumis"]),
                 events=row["events"],
                 harvested_at=row["harvested_at"],
@@ -130,7 +120,7 @@ class LedgerStories(LedgerReader):
                 answer=row["answer"],
                 tag=row["tag"],
                 hash=row["hash"],
-                hashes=tuple(filter(None, (row["hash"], *row["hashes"].split()))),
+                hashes=tuple(filter(None, (row["hash"], *self.payloads.other_hashes(mine)))),
                 since=row["since"] if isinstance(row["since"], int) else None,
                 answered_at=row["answered_at"],
                 in_force=row is last,
@@ -146,14 +136,7 @@ class LedgerStories(LedgerReader):
         readers = {(dag.number, n.name): n for dag in dags for n in dag.nodes}
         merges = {(d.number, p): n for d in dags for n in d.nodes for p in n.parents}
         by_number = {dag.number: dag for dag in dags}
-        rows = self.connection.rows(
-            "SELECT raw_file.*, dag.number, campaign_file.node FROM raw_file"
-            " LEFT JOIN campaign_file ON file_id = raw_file.id AND campaign_file.campaign_id = ?"
-            " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.stream = ? AND raw_file.run = ?",
-            campaign["id"],
-            campaign["stream"],
-            campaign["run"],
-        )
+        rows = self._rows.raw_files(campaign)
         harvested = {name for p in payloads if p.harvested_at is not None for name in p.inputs}
         in_force = {name for p in payloads if p.in_force for name in p.inputs}
         is_open = CampaignState(campaign["state"]).open
@@ -177,20 +160,32 @@ class LedgerStories(LedgerReader):
             )
 
 
+class _Inputs(NamedTuple):
+    """What nodes read and go on without, by DAG id and name."""
+
+    files: Mapping[tuple[int, str], tuple[str, ...]]
+    dropped: Mapping[tuple[int, str], tuple[str, ...]]
+
+
+def _cleaned(artifact: Artifact, begun: bool) -> str:
+    return f"{artifact}?" if begun else artifact
+
+
 def _node(
     row: sqlite3.Row,
     others: list[sqlite3.Row],
-    files: Mapping[tuple[int, str], list[str]],
+    inputs: _Inputs,
     dag: DagState,
     jobs: tuple[JobRecord, ...],
 ) -> NodeStory:
     kind = NodeKind(row["kind"])
-    mine = tuple(files.get((row["dag_id"], row["name"]), ()))
-    dropped, set_back = _went_without(row, others, mine)
+    at = (row["dag_id"], row["name"])
+    mine = inputs.files.get(at, ())
+    dropped, set_back = _went_without(row, others, mine, inputs.dropped.get(at, ()))
     return NodeStory(
         name=row["name"],
         kind=kind,
-        state=node_state(row["state"], dag, jobs[-1] if jobs else None),
+        state=node_state(NodeState(row["state"]), dag, jobs[-1] if jobs else None),
         output=row["output"],
         parents=tuple(_parents(kind, row["name"], others)),
         files=mine,
@@ -207,14 +202,13 @@ def _node(
 
 
 def _went_without(
-    row: sqlite3.Row, others: list[sqlite3.Row], files: tuple[str, ...]
+    row: sqlite3.Row, others: list[sqlite3.Row], files: tuple[str, ...], told: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What a node went on without: for good, and what is read by another DAG."""
     if row["kind"] == NodeKind.RECO:
-        elsewhere = {path for path in json.loads(row["dropped"]) if path not in files}
+        elsewhere = {path for path in told if path not in files}
     else:
-        elsewhere = {n["output"] for n in others if n["state"] == "dropped"}
-    told = json.loads(row["dropped"])
+        elsewhere = {n["output"] for n in others if n["state"] == NodeState.DROPPED}
     return tuple(i for i in told if i not in elsewhere), tuple(i for i in told if i in elsewhere)
 
 
@@ -243,8 +237,8 @@ def _fate(
             lumis=Lumis.parse(row["lumis"]),
             gone=bool(row["gone"]),
             dag=dag.state if dag else None,
-            reco=reco.state if reco else "",
-            alca=alca.state if alca else "",
+            reco=reco.state.written if reco else None,
+            alca=alca.state.written if alca else None,
             given_up=given_up,
         )
     )

@@ -14,7 +14,7 @@ from condorloop.config.loader import Known
 from condorloop.dagman.logs.dag_records import DagRecords, read
 from condorloop.history.campaign import (
     DagStory,
-    NodeState,
+    NodeStatus,
     NodeStory,
     PayloadStory,
     Story,
@@ -23,12 +23,13 @@ from condorloop.history.campaign import (
 from condorloop.history.ledger_reader import LedgerStories
 from condorloop.ledger.archive import with_archives
 from condorloop.ledger.connection import LedgerError
+from condorloop.model.enums import NodeState
 from condorloop.model.jobs import JobRecord
 from condorloop.policy.window import end_of
 from condorloop.rundir.layout import HARVEST_RECORD, LEDGER, dag_file, run_dir
 from condorloop.rundir.records.harvest import HarvestResult
 
-_IN_QUEUE = (NodeState.IDLE, NodeState.RUNNING, NodeState.HELD)
+_IN_QUEUE = (NodeStatus.IDLE, NodeStatus.RUNNING, NodeStatus.HELD)
 
 
 def ledger_of(work_dir: Path) -> Path:
@@ -123,8 +124,8 @@ def _with_jobs(
     known = {job.job_id: job for job in node.jobs} | told
     jobs = tuple(sorted(known.values(), key=lambda job: job.submitted_at))
     state = node.state
-    if dag.in_flight and state in (NodeState.WAITING, *_IN_QUEUE):
-        state = node_state("waiting", dag.state, jobs[-1] if jobs else None)
+    if dag.in_flight and state in (NodeStatus.WAITING, *_IN_QUEUE):
+        state = node_state(NodeState.WAITING, dag.state, jobs[-1] if jobs else None)
     return replace(node, jobs=jobs, state=state, attempts=records.attempts.get(node.name, ()))
 
 

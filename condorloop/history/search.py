@@ -18,10 +18,11 @@ from condorloop.config.loader import Known
 from condorloop.dagman.logs import dag_outcome
 from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.history.campaign import DagStory, FileStory, NodeStory, PayloadStory, Story
-from condorloop.history.ledger_search import DagKey, LedgerSearch
+from condorloop.history.ledger_reader import LedgerStories
 from condorloop.history.reader import completed, ledger_of
 from condorloop.history.search_terms import Kind, Meaning, meanings
 from condorloop.ledger.archive import with_archives
+from condorloop.ledger.queries.search import DagKey
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
@@ -78,7 +79,7 @@ def find(config: Known, what: str, only: Collection[str] = ()) -> SearchResult:
     """
     with ExitStack() as stack:
         parts = with_archives(ledger_of(config.site.work_dir))
-        ledgers = [stack.enter_context(LedgerSearch(part)) for part in parts]
+        ledgers = [stack.enter_context(LedgerStories(part)) for part in parts]
         searches = [_Search(ledger, ledgers[0], config, only) for ledger in ledgers]
         hits: list[Hit] = []
         more = False
@@ -101,7 +102,7 @@ class _Search:
     """
 
     def __init__(
-        self, ledger: LedgerSearch, main: LedgerSearch, config: Known, only: Collection[str]
+        self, ledger: LedgerStories, main: LedgerStories, config: Known, only: Collection[str]
     ) -> None:
         self._ledger = ledger
         self._main = main
@@ -137,10 +138,10 @@ class _Search:
         return (story for key in keys if (story := self._story(key)))
 
     def _file(self, meaning: Meaning) -> Iterator[Hit]:
-        paths = self._ledger.files_named(meaning.text)
-        for path in paths or self._ledger.files_like(meaning.text, MOST + 1):
+        paths = self._ledger.search.files_named(meaning.text)
+        for path in paths or self._ledger.search.files_like(meaning.text, MOST + 1):
             where = self._ledger.raw_files.stream_and_run(path)
-            keys = self._ledger.campaigns_of_stream(*where) if where else []
+            keys = self._ledger.search.campaigns_of_stream(*where) if where else []
             if not keys:
                 yield Hit(kind=Kind.FILE, name=path)
             for story in self._all(keys):
@@ -148,7 +149,7 @@ class _Search:
                     yield _of_file(path, story, file)
 
     def _lumis(self, meaning: Meaning) -> Iterator[Hit]:
-        for story in self._all(self._ledger.campaigns_of_run(meaning.run or 0)):
+        for story in self._all(self._ledger.search.campaigns_of_run(meaning.run or 0)):
             told = story.campaign.fates.items()
             fates = {state: those for state, lumis in told if (those := lumis & meaning.lumis)}
             yield Hit(
@@ -162,28 +163,28 @@ class _Search:
             )
 
     def _run(self, meaning: Meaning) -> Iterator[Hit]:
-        for story in self._all(self._ledger.campaigns_of_run(meaning.run or 0)):
+        for story in self._all(self._ledger.search.campaigns_of_run(meaning.run or 0)):
             name = str(meaning.run)
             yield Hit(kind=Kind.RUN, name=name, campaign=story.campaign, payload=story.in_force)
 
     def _fill(self, meaning: Meaning) -> Iterator[Hit]:
-        for story in self._all(self._ledger.campaigns_of_fill(meaning.number)):
+        for story in self._all(self._ledger.search.campaigns_of_fill(meaning.number)):
             name = str(meaning.number)
             yield Hit(kind=Kind.FILL, name=name, campaign=story.campaign, payload=story.in_force)
 
     def _job(self, meaning: Meaning) -> Iterator[Hit]:
         is_first = "." not in meaning.text or meaning.text.endswith(".0")
-        found = self._ledger.dags_of_cluster(meaning.number) if is_first else []
+        found = self._ledger.search.dags_of_cluster(meaning.number) if is_first else []
         for dagman in found:
             yield from self._whole_dag(dagman, meaning)
         job_id = meaning.text if "." in meaning.text else f"{meaning.text}.0"
-        nodes = self._ledger.dags_of_job(job_id)
-        running = [key for key in self._ledger.dags_in_flight() if key not in nodes]
+        nodes = self._ledger.search.dags_of_job(job_id)
+        running = [key for key in self._ledger.search.dags_in_flight() if key not in nodes]
         nodes += [k for k in running if any(j.job_id == job_id for j in jobs_of(self._file_of(k)))]
         for key in nodes:
             yield from self._job_of(key, job_id)
         if not found and not nodes and is_first:
-            for key in self._ledger.rescued_dags(100 * MOST):
+            for key in self._ledger.search.rescued_dags(100 * MOST):
                 if meaning.number in dag_outcome.clusters(self._file_of(key)):
                     yield from self._whole_dag(key, meaning)
 
@@ -226,27 +227,27 @@ class _Search:
             key = CampaignKey(meaning.calibration or "", meaning.run or 0)
             return [DagKey(key, meaning.number)] if mine else []
         if meaning.run is not None:
-            stories = self._all(self._ledger.campaigns_of_run(meaning.run))
+            stories = self._all(self._ledger.search.campaigns_of_run(meaning.run))
             dags = [(s.campaign.key, s.dag(meaning.text)) for s in stories]
             return [DagKey(key, dag.number) for key, dag in dags if dag]
         if meaning.text.startswith("harvest"):
             number = int(meaning.text.removeprefix("harvest"))
-            return self._ledger.harvest_dags(number, MOST + 1, self._only)
+            return self._ledger.search.harvest_dags(number, MOST + 1, self._only)
         batch = int(meaning.text.removeprefix("b"))
-        return self._ledger.dags_of_batch(batch, MOST + 1, self._only)
+        return self._ledger.search.dags_of_batch(batch, MOST + 1, self._only)
 
     def _alcareco(self, meaning: Meaning) -> Iterator[Hit]:
         runs = (
             [meaning.run] if meaning.run is not None else self._ledger.campaigns.latest_runs(MOST)
         )
         for run in runs:
-            for story in self._all(self._ledger.campaigns_of_run(run)):
+            for story in self._all(self._ledger.search.campaigns_of_run(run)):
                 wanted = meaning.calibration in (None, story.campaign.calibration)
                 if wanted and (made := story.alcareco(meaning.text)):
                     yield _of_node(Kind.ALCARECO, meaning.text, story, *made)
 
     def _payload(self, meaning: Meaning) -> Iterator[Hit]:
-        for key in self._ledger.dags_of_payload(meaning.text, MOST + 1):
+        for key in self._ledger.search.dags_of_payload(meaning.text, MOST + 1):
             story = self._story(key.campaign)
             for payload in story.payloads if story else ():
                 if story and (name := payload.hash_that_begins(meaning.text)):

@@ -23,22 +23,44 @@ from condorloop.text import one_line
 _CAMPAIGNS = "SELECT id FROM {db}.campaign WHERE run = :run"
 _DAGS = f"SELECT id FROM {{db}}.dag WHERE campaign_id IN ({_CAMPAIGNS})"
 _OF_RUN = {
-    "job": f"dag_id IN ({_DAGS})",
-    "node": f"dag_id IN ({_DAGS})",
-    "payload": f"dag_id IN ({_DAGS})",
+    **dict.fromkeys(
+        (
+            "job",
+            "node_dropped",
+            "node_blame",
+            "node",
+            "payload_input",
+            "payload_left_out",
+            "payload_overlap",
+            "payload_other_hash",
+            "payload",
+        ),
+        f"dag_id IN ({_DAGS})",
+    ),
     "campaign_file": f"campaign_id IN ({_CAMPAIGNS})",
     "dag": f"campaign_id IN ({_CAMPAIGNS})",
     "raw_file": "stream IN (SELECT stream FROM {db}.campaign WHERE run = :run) AND run = :run",
     "luminosity": "run = :run",
+    "campaign_cleaned": f"campaign_id IN ({_CAMPAIGNS})",
     "campaign": "run = :run",
 }
-"""Which rows of a table belong to a run; each table before those by which its rows are found."""
+"""Which rows of a table belong to a run; each table before those that its rows refer to."""
+
+_STAYS = ("campaign", "campaign_cleaned")
+"""What is kept here of a run: that it was latched, and what cleaning up has removed of it."""
 
 _NUMBERED = {
     "dag": {"id": "dag", "campaign_id": "campaign"},
     "job": {"dag_id": "dag"},
     "node": {"dag_id": "dag", "campaign_id": "campaign"},
+    "node_dropped": {"dag_id": "dag", "campaign_id": "campaign"},
+    "node_blame": {"dag_id": "dag"},
     "payload": {"dag_id": "dag", "campaign_id": "campaign"},
+    "payload_input": {"dag_id": "dag"},
+    "payload_left_out": {"dag_id": "dag"},
+    "payload_overlap": {"dag_id": "dag"},
+    "payload_other_hash": {"dag_id": "dag"},
+    "campaign_cleaned": {"campaign_id": "campaign"},
     "campaign_file": {"campaign_id": "campaign", "file_id": "raw_file", "dag_id": "dag"},
     "raw_file": {"id": "raw_file"},
     "campaign": {"id": "campaign"},
@@ -120,7 +142,7 @@ class Archive:
                     where = which.format(db="archive")
                     self._db.execute(f"DELETE FROM archive.{table} WHERE {where}", {"run": run})
                 shifts = {table: self._shift(table, run) for table in _NUMBERING}
-                for table in _OF_RUN:
+                for table in reversed(_OF_RUN):
                     self._copy_table(table, run, shifts)
                 self._db.execute("COMMIT")
             finally:
@@ -163,7 +185,7 @@ class Archive:
         """Delete a run that is whole in the archive of a year, but for its campaigns' own lines."""
         with self._db.transaction():
             for table, which in _OF_RUN.items():
-                if table != "campaign":
+                if table not in _STAYS:
                     where = which.format(db="main")
                     self._db.execute(f"DELETE FROM main.{table} WHERE {where}", {"run": run})
             self._db.execute("UPDATE campaign SET archived = ? WHERE run = ?", (year, run))
@@ -182,6 +204,14 @@ class Archive:
             self._db.execute(
                 f"INSERT OR IGNORE INTO main.campaign ({told}, archived)"
                 f" SELECT {told}, ? FROM archive.campaign",
+                (year,),
+            )
+            self._db.execute(
+                "INSERT OR IGNORE INTO main.campaign_cleaned (campaign_id, artifact, begun)"
+                " SELECT here.id, artifact, begun FROM archive.campaign_cleaned"
+                " JOIN archive.campaign AS there ON there.id = campaign_id"
+                " JOIN main.campaign AS here ON here.run = there.run"
+                " AND here.calibration = there.calibration WHERE here.archived = ?",
                 (year,),
             )
         rows = self._db.rows("SELECT calibration, run FROM campaign WHERE archived = ?", year)

@@ -1,7 +1,7 @@
 """What the ledger is told of campaigns.
 
-Knows the tables `campaign`, `campaign_file` and `held_calibration`; it decides nothing. Every
-method is one transaction.
+Knows the tables `campaign`, `campaign_cleaned`, `campaign_file` and `held_calibration`; it decides
+nothing. Every method is one transaction.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from condorloop.ledger.queries.campaigns import BEGUN, CampaignQueries
+from condorloop.ledger.queries.campaigns import CampaignQueries
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.enums import Artifact, CampaignState
 from condorloop.model.lumis import Lumis
@@ -87,13 +87,16 @@ class Campaigns(CampaignQueries):
 
     def set_state(self, campaign_id: int, state: CampaignState, reason: str, now: float) -> None:
         """Move a campaign to another state; at its closing, with what OMS says of the run."""
-        changed = "cleaned = ''" if state.open else "judged_end = run_end, judged_ls = last_ls"
+        judged = "" if state.open else ", judged_end = run_end, judged_ls = last_ls"
         with self._db.transaction():
             self._db.execute(
-                f"UPDATE campaign SET state = ?, reason = ?, state_since = ?, {changed}"
-                " WHERE id = ?",
+                f"UPDATE campaign SET state = ?, reason = ?, state_since = ?{judged} WHERE id = ?",
                 (state, reason, now, campaign_id),
             )
+            if state.open:
+                self._db.execute(
+                    "DELETE FROM campaign_cleaned WHERE campaign_id = ?", (campaign_id,)
+                )
 
     def set_held_by(self, campaign_id: int, who: str, now: float | None = None) -> None:
         """Write down who holds a campaign, and since when; empty if nobody does any more."""
@@ -124,12 +127,10 @@ class Campaigns(CampaignQueries):
     def set_cleaned(self, campaign_id: int, kept: Artifact, *, begun: bool = False) -> None:
         """Write down that something a campaign left is removed, or is `begun` to be."""
         with self._db.transaction():
-            row = self._db.rows("SELECT cleaned FROM campaign WHERE id = ?", campaign_id)[0]
-            names = {n for n in row["cleaned"].split(",") if n and n.rstrip(BEGUN) != kept}
-            names.add(f"{kept}{BEGUN if begun else ''}")
             self._db.execute(
-                "UPDATE campaign SET cleaned = ? WHERE id = ?",
-                (",".join(sorted(names)), campaign_id),
+                "INSERT OR REPLACE INTO campaign_cleaned (campaign_id, artifact, begun)"
+                " VALUES (?, ?, ?)",
+                (campaign_id, kept, int(begun)),
             )
 
     def note_harvest(self, campaign_id: int, lumis: Lumis, events: int) -> None:

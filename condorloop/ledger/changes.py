@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from condorloop.ledger.connection import Connection
 
+_OF_DAG = "SELECT campaign_id FROM dag WHERE id = {row}.dag_id"
 _WHOSE = {
     "campaign": "VALUES ({row}.id)",
     "campaign_file": "VALUES ({row}.campaign_id)",
     "dag": "VALUES ({row}.campaign_id)",
     "node": "VALUES ({row}.campaign_id)",
     "payload": "VALUES ({row}.campaign_id)",
+    "campaign_cleaned": "VALUES ({row}.campaign_id)",
+    "node_dropped": "VALUES ({row}.campaign_id)",
+    "node_blame": _OF_DAG,
+    "payload_input": _OF_DAG,
+    "payload_left_out": _OF_DAG,
+    "payload_overlap": _OF_DAG,
+    "payload_other_hash": _OF_DAG,
     "raw_file": "SELECT id FROM campaign WHERE stream = {row}.stream AND run = {row}.run",
 }
 """Whose a row of a table is, as SQL."""

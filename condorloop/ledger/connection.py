@@ -123,6 +123,7 @@ class Connection:
         try:
             self.execute("PRAGMA busy_timeout = 10000")
             prepare(self)
+            self.execute("PRAGMA foreign_keys = ON")
             self.id = self.meta("ledger_id")
             version = self.meta("schema_version")
             self._inode = path.stat().st_ino

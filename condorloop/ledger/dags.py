@@ -1,12 +1,11 @@
 """What the ledger is told of DAGs, their nodes and jobs.
 
-Knows the tables `dag`, `node` and `job`, and which RAW files a DAG holds; it decides nothing. Every
-method is one transaction.
+Knows the tables `dag`, `node` and `job`, the lists of nodes, and which RAW files a DAG holds; it
+decides nothing. Every method is one transaction.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
@@ -14,7 +13,7 @@ from condorloop.ledger.connection import Connection
 from condorloop.ledger.payloads import Payloads
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.retries import Retries
-from condorloop.model.enums import DagState, NodeKind
+from condorloop.model.enums import DagState, NodeKind, NodeState
 from condorloop.model.jobs import FailedNode, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
 
@@ -59,7 +58,7 @@ class Dags(DagQueries):
                         node.output,
                         node.witness,
                         node.child,
-                        "dropped" if node.empty else "waiting",
+                        NodeState.DROPPED if node.empty else NodeState.WAITING,
                     ),
                 )
                 self._db.executemany(
@@ -89,7 +88,8 @@ class Dags(DagQueries):
             self._db.execute(
                 "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE dag_id = ?", (dag_id,)
             )
-            self._db.execute("DELETE FROM node WHERE dag_id = ?", (dag_id,))
+            for table in ("job", "payload", "node"):
+                self._db.execute(f"DELETE FROM {table} WHERE dag_id = ?", (dag_id,))
             self._db.execute("DELETE FROM dag WHERE id = ?", (dag_id,))
 
     def submitted(self, dag_id: int, cluster: int, now: float) -> None:
@@ -130,9 +130,9 @@ class Dags(DagQueries):
             (DagState.PLANNED, dag_id),
         )
         self._db.execute(
-            "UPDATE node SET state = 'waiting', exit_code = NULL, error = ''"
-            " WHERE dag_id = ? AND state = 'failed'",
-            (dag_id,),
+            "UPDATE node SET state = ?, exit_code = NULL, error = ''"
+            " WHERE dag_id = ? AND state = ?",
+            (NodeState.WAITING, dag_id, NodeState.FAILED),
         )
 
     def ended(
@@ -166,8 +166,11 @@ class Dags(DagQueries):
                 if alca in kept or (not alca and kept):
                     continue
                 self._db.execute(
-                    "UPDATE node SET state = 'dropped', dropped = '[]'"
-                    " WHERE dag_id = ? AND name = ?",
+                    "UPDATE node SET state = ? WHERE dag_id = ? AND name = ?",
+                    (NodeState.DROPPED, dag_id, node["name"]),
+                )
+                self._db.execute(
+                    "DELETE FROM node_dropped WHERE dag_id = ? AND node = ?",
                     (dag_id, node["name"]),
                 )
                 self._db.execute(
@@ -203,11 +206,20 @@ class Dags(DagQueries):
 
     def nodes_failed(self, dag_id: int, nodes: Iterable[FailedNode]) -> None:
         """Write down nodes that failed in a DAG whose other nodes go on."""
+        failed = list(nodes)
         with self._db.transaction():
             self._db.executemany(
-                "UPDATE node SET state = 'failed', exit_code = ?, error = ?, blames = ?"
-                " WHERE dag_id = ? AND name = ?",
-                [(n.exit_code, n.error, json.dumps(dict(n.blames)), dag_id, n.name) for n in nodes],
+                "UPDATE node SET state = ?, exit_code = ?, error = ? WHERE dag_id = ? AND name = ?",
+                [(NodeState.FAILED, n.exit_code, n.error, dag_id, n.name) for n in failed],
+            )
+            self._db.executemany(
+                "DELETE FROM node_blame WHERE dag_id = ? AND node = ?",
+                [(dag_id, n.name) for n in failed],
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO node_blame (dag_id, node, input, attempts)"
+                " SELECT dag_id, name, ?, ? FROM node WHERE dag_id = ? AND name = ?",
+                [(*blame, dag_id, n.name) for n in failed for blame in n.blames.items()],
             )
 
     def node_done(
@@ -222,7 +234,7 @@ class Dags(DagQueries):
         """Write down that a node succeeded, what its output holds and what it did not read."""
         with self._db.transaction():
             self._db.execute(
-                "UPDATE node SET state = 'done', lumis = ?, events = ?, done_at = ?, lacking = ?,"
+                "UPDATE node SET state = ?, lumis = ?, events = ?, done_at = ?, lacking = ?,"
                 " exit_code = NULL, error = '' WHERE dag_id = ? AND name = ?",
-                (str(lumis), events, now, str(lacking), dag_id, name),
+                (NodeState.DONE, str(lumis), events, now, str(lacking), dag_id, name),
             )

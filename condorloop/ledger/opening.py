@@ -1,11 +1,12 @@
 """Opening a ledger for writing: made if it is not there, looked through, brought up to date.
 
-Knows the order of all that, and that it is one transaction; the tables are the schema's.
+Knows the order of all that: a copy of an older one is kept first, and the rest is one transaction.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,13 +24,19 @@ from condorloop.ledger.health.integrity import (
     what_lacks,
     why_not_a_ledger,
 )
-from condorloop.ledger.schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
+from condorloop.ledger.migrations import to_5, to_6
+from condorloop.ledger.migrations.copies import keep_copy
+from condorloop.ledger.schema import SCHEMA, SCHEMA_VERSION
 from condorloop.runtime.secret_files import create
 from condorloop.text import one_line, shown
 
 
 def open_for_writing(
-    path: Path, ledger_id: str | None = None, *, checked: bool = True
+    path: Path,
+    ledger_id: str | None = None,
+    *,
+    checked: bool = True,
+    beside: Iterable[Path] = (),
 ) -> Connection:
     """Open a ledger; the file is made when it is not there, and brought up to date.
 
@@ -41,6 +48,8 @@ def open_for_writing(
         The id of a ledger that is made; a random one if None.
     checked
         Read all of it through, to find damage before anything is decided from it.
+    beside
+        The archives, whose turn to be brought up to date comes later.
 
     Raises
     ------
@@ -54,10 +63,12 @@ def open_for_writing(
     if not path.exists():
         with suppress(OSError):  # which SQLite will tell
             create(path)  # SQLite gives the files beside it the same mode
+    keep_copy(path, beside)
     return Connection(path, "rwc", lambda db: _prepare(db, ledger_id, checked))
 
 
 def _prepare(db: Connection, ledger_id: str | None, checked: bool) -> None:
+    db.execute("PRAGMA foreign_keys = OFF")  # tables are made again; they are checked in the end
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     if checked:
@@ -92,10 +103,12 @@ def _migrate(db: Connection) -> None:
         raise LedgerDamaged(f"{db.path}: no such table: {lacking[0]}")
     if not is_version(version):
         raise LedgerDamaged(f"{db.path}: meta has the schema version {shown(version)}")
-    while script := MIGRATIONS.get(int(version)):
-        _run_script(db, script)
-        version = str(int(version) + 1)
-        db.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (version,))
+    for number in range(int(version), SCHEMA_VERSION):
+        if number in to_5.SCRIPTS:
+            _run_script(db, to_5.SCRIPTS[number])
+        else:
+            to_6.bring_up(db)
+        db.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(number + 1),))
 
 
 def _run_script(db: Connection, script: str) -> None:

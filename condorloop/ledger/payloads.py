@@ -1,12 +1,11 @@
 """What the ledger is told of harvests and payloads.
 
-Knows the table `payload`, and which ALCARECO a harvest has read; it decides nothing. Every method
-is one transaction.
+Knows the table `payload` with its lists, and which ALCARECO a harvest has read; it decides nothing.
+Every method is one transaction.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from condorloop.ledger.campaigns import Campaigns
@@ -27,13 +26,12 @@ class Payloads(PayloadQueries):
         """Write down how far HARVEST and UPLOAD of a DAG have come."""
         with self._db.transaction():
             self._db.execute(
-                "INSERT OR REPLACE INTO payload (dag_id, campaign_id, inputs, lumis, events,"
-                " harvested_at, outcome, answer, tag, hash, since, answered_at, left_out, hashes,"
-                " overlaps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO payload (dag_id, campaign_id, lumis, events,"
+                " harvested_at, outcome, answer, tag, hash, since, answered_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     dag_id,
                     campaign_id,
-                    json.dumps(sorted(record.inputs)),
                     str(record.lumis),
                     record.events,
                     record.harvested_at,
@@ -43,11 +41,9 @@ class Payloads(PayloadQueries):
                     record.hash,
                     record.since,
                     record.answered_at,
-                    json.dumps(sorted(record.left_out)),
-                    _words(record.other_hashes),
-                    json.dumps(dict(record.overlaps)),
                 ),
             )
+            self._write_lists(dag_id, record)
             if record.harvested_at is None:
                 return
             self._db.executemany(
@@ -60,6 +56,19 @@ class Payloads(PayloadQueries):
             self._campaigns.note_harvest(campaign_id, record.lumis, record.events)
             if record.outcome is UploadOutcome.UPLOADED:
                 self._campaigns.note_payload(campaign_id, record.lumis, record.events)
+
+    def _write_lists(self, dag_id: int, record: HarvestRecord) -> None:
+        """Write the lists of a payload; those of before went with its row."""
+        lists: dict[str, Iterable[tuple[object, ...]]] = {
+            "payload_input (dag_id, job)": ((job,) for job in sorted(record.inputs)),
+            "payload_left_out (dag_id, job)": ((job,) for job in sorted(record.left_out)),
+            "payload_overlap (dag_id, job, reason)": sorted(record.overlaps.items()),
+            "payload_other_hash (dag_id, number, hash)": enumerate(record.other_hashes),
+        }
+        for columns, parts in lists.items():
+            rows = [(dag_id, *part) for part in parts]
+            values = ", ".join("?" * (columns.count(",") + 1))
+            self._db.executemany(f"INSERT INTO {columns} VALUES ({values})", rows)
 
     def harvest_again(self, campaign_id: int, alcareco: Iterable[int]) -> None:
         """Let ALCARECO of these numbers be harvested again, as if no harvest had read them."""
@@ -78,9 +87,4 @@ class Payloads(PayloadQueries):
                 UploadOutcome.NO_ANSWER,
                 UploadOutcome.FAILED,
             ):
-                self.harvest_again(payload["campaign_id"], json.loads(payload["inputs"]))
-
-
-def _words(hashes: Iterable[str]) -> str:
-    """Hashes as text in which each follows a space, so that the beginning of one can be found."""
-    return "".join(f" {each}" for each in hashes)
+                self.harvest_again(payload["campaign_id"], self.inputs(dag_id))

@@ -7,17 +7,22 @@ down, good files fail, too.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
-from condorloop.model.enums import FileState, NodeKind
+from condorloop.model.enums import FileState, NodeKind, NodeState
 
 SET_BACK = 2
 """How often a campaign sets a RAW file back; if it keeps failing after that, it is given up."""
+
+_DROPPED = (
+    "SELECT * FROM node WHERE (dag_id, name) IN"
+    " (SELECT dag_id, node FROM node_dropped WHERE campaign_id = ?)"
+)
+"""The nodes of a campaign that go on without something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +68,28 @@ class Retries:
                 "SELECT * FROM node WHERE dag_id = ? AND name = ?", dag_id, name
             ):
                 taken = set(inputs)
-                dropped = set(json.loads(node["dropped"])) | taken
-                left = self._dags.inputs_of(node) - dropped
-                self._db.execute(
-                    "UPDATE node SET dropped = ?, state = ? WHERE dag_id = ? AND name = ?",
-                    (
-                        json.dumps(sorted(dropped)),
-                        node["state"] if left else "dropped",
-                        dag_id,
-                        name,
-                    ),
-                )
+                self._drop(dag_id, name, taken)
+                left = self._dags.inputs_of(node) - self._dags.dropped_by(node)
+                if not left:
+                    self._set_dropped(dag_id, [name])
                 if node["kind"] == NodeKind.RECO:
                     self._set_back(node, taken)
                 if not left and node["child"]:
                     self.take_out(dag_id, node["child"], [node["output"]])
+
+    def _drop(self, dag_id: int, name: str, inputs: Iterable[str]) -> None:
+        """Let a node go on without inputs."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO node_dropped (dag_id, node, input, campaign_id)"
+            " SELECT id, ?, ?, campaign_id FROM dag WHERE id = ?",
+            [(name, each, dag_id) for each in sorted(inputs)],
+        )
+
+    def _set_dropped(self, dag_id: int, names: Iterable[str]) -> None:
+        self._db.executemany(
+            "UPDATE node SET state = ? WHERE dag_id = ? AND name = ?",
+            [(NodeState.DROPPED, dag_id, name) for name in names],
+        )
 
     def _set_back(self, node: sqlite3.Row, paths: set[str]) -> None:
         """Let RAW files that a RECO node goes on without be probed again, but not for ever."""
@@ -113,11 +125,8 @@ class Retries:
                 "UPDATE campaign_file SET blamed = 0 WHERE campaign_id = ?", (campaign_id,)
             )
             released = 0
-            for node in self._db.rows(
-                "SELECT * FROM node WHERE campaign_id = ? AND dropped <> '[]' AND kind = 'RECO'",
-                campaign_id,
-            ):
-                given_up = set(json.loads(node["dropped"])) & self._dags.inputs_of(node)
+            for node in self._db.rows(f"{_DROPPED} AND kind = 'RECO'", campaign_id):
+                given_up = self._dags.dropped_by(node) & self._dags.inputs_of(node)
                 self._release(node["dag_id"], node["name"], given_up)
                 released += len(given_up)
             return probed + released
@@ -128,19 +137,20 @@ class Retries:
         Of DAGs that are not in flight.
         """
         left_out = self._db.rows(
-            "SELECT DISTINCT node.* FROM payload, json_each(left_out) AS unused"
-            " JOIN node ON node.campaign_id = payload.campaign_id AND job = unused.value"
+            "SELECT DISTINCT node.* FROM payload"
+            " JOIN payload_left_out AS unused ON unused.dag_id = payload.dag_id"
+            " JOIN node ON node.campaign_id = payload.campaign_id AND node.job = unused.job"
             " JOIN dag ON dag.id = node.dag_id AND dag.state NOT IN ('planned', 'active')"
             " WHERE payload.campaign_id = ? AND node.state = 'done' AND NOT EXISTS"
-            " (SELECT 1 FROM payload AS later, json_each(later.inputs) AS used"
-            " WHERE later.campaign_id = payload.campaign_id AND used.value = job"
+            " (SELECT 1 FROM payload AS later JOIN payload_input AS used"
+            " ON used.dag_id = later.dag_id AND used.job = node.job"
+            " WHERE later.campaign_id = payload.campaign_id"
             " AND later.harvested_at > payload.harvested_at)",
             campaign_id,
         )
         blamed = self._db.rows(
-            "SELECT node.* FROM node JOIN dag ON dag.id = dag_id"
-            " AND dag.state NOT IN ('planned', 'active')"
-            " WHERE node.campaign_id = ? AND dropped <> '[]' AND kind = 'ALCA'",
+            f"{_DROPPED} AND kind = 'ALCA' AND (SELECT dag.state FROM dag WHERE dag.id = dag_id)"
+            " NOT IN ('planned', 'active')",
             campaign_id,
         )
         found = [self._unused(node, left_out=True) for node in left_out]
@@ -153,7 +163,7 @@ class Retries:
         return [each for each in found if each.recos or each.job is not None]
 
     def _unused(self, alca: sqlite3.Row, *, left_out: bool) -> Unused:
-        dropped = json.loads(alca["dropped"])
+        dropped = self._dags.dropped_by(alca)
         [dag] = self._db.rows("SELECT number FROM dag WHERE id = ?", alca["dag_id"])
         recos = {
             reco["name"]: UnusedReco(reco["output"], frozenset(self._dags.inputs_of(reco)))
@@ -171,19 +181,9 @@ class Retries:
         """Let what was made in vain be made again by another DAG; return how many RAW files."""
         with self._db.transaction():
             for name, inputs in unused.dropped.items():
-                [node] = self._db.rows(
-                    "SELECT dropped FROM node WHERE dag_id = ? AND name = ?", unused.dag_id, name
-                )
-                dropped = sorted(set(json.loads(node["dropped"])) | inputs)
-                self._db.execute(
-                    "UPDATE node SET dropped = ? WHERE dag_id = ? AND name = ?",
-                    (json.dumps(dropped), unused.dag_id, name),
-                )
+                self._drop(unused.dag_id, name, inputs)
             alca = () if unused.job is None else (unused.alca,)
-            self._db.executemany(
-                "UPDATE node SET state = 'dropped' WHERE dag_id = ? AND name = ?",
-                [(unused.dag_id, name) for name in (*unused.recos, *alca)],
-            )
+            self._set_dropped(unused.dag_id, (*unused.recos, *alca))
             for name, reco in unused.recos.items():
                 self._release(unused.dag_id, name, reco.paths)
             return sum(len(reco.paths) for reco in unused.recos.values())

@@ -1,175 +1,207 @@
 """The tables of the ledger.
 
-Times are seconds since the epoch; lumisections are text such as ``1-40,42``; names of states
-are those of the model. The partial indices keep a cycle's queries as cheap as what is new.
+Times are seconds since the epoch; a set of lumisections is text such as ``1-40,42``. States, kinds
+and outcomes are words of the model, which tables of their own list. The partial indices keep a
+cycle's queries as cheap as what is new.
 """
 
-SCHEMA_VERSION = 5
-_OF_2 = """
-CREATE INDEX campaign_revised ON campaign (id) WHERE state IN ('complete', 'incomplete')
-    AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls);
-CREATE INDEX dag_undone ON dag (campaign_id, number) WHERE state NOT IN ('done', 'lost');
-CREATE INDEX dag_in_flight ON dag (campaign_id) WHERE state IN ('planned', 'active');
-CREATE INDEX node_dropped ON node (campaign_id) WHERE dropped <> '[]';
-CREATE TABLE request (
-    id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL, run INTEGER NOT NULL, calibration TEXT, node TEXT,
-    everything INTEGER NOT NULL DEFAULT 0, made_by TEXT NOT NULL, made_at REAL NOT NULL,
-    answered_at REAL, answer TEXT NOT NULL DEFAULT '', granted INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX request_open ON request (id) WHERE answered_at IS NULL;
-"""
-_OF_3 = """
-CREATE TABLE job (
-    dag_id INTEGER NOT NULL REFERENCES dag (id), node TEXT NOT NULL, job_id TEXT NOT NULL,
-    submitted_at REAL NOT NULL, host TEXT NOT NULL, started_at REAL, ended_at REAL,
-    exit_code INTEGER, cpu_time REAL, memory_used INTEGER, memory_asked INTEGER,
-    starts INTEGER NOT NULL, holds INTEGER NOT NULL, hold_reason TEXT, removed INTEGER NOT NULL,
-    PRIMARY KEY (dag_id, node, job_id)) WITHOUT ROWID;
-CREATE INDEX job_id ON job (job_id);
-CREATE TABLE told (
-    about TEXT PRIMARY KEY, text TEXT NOT NULL, since REAL NOT NULL, told_at REAL);
-ALTER TABLE request ADD COLUMN reason TEXT NOT NULL DEFAULT '';
-CREATE INDEX dag_cluster ON dag (cluster);
-CREATE INDEX payload_hash ON payload (hash) WHERE hash <> '';
-CREATE INDEX campaign_fill ON campaign (fill);
-CREATE INDEX campaign_start ON campaign (run_start);
-"""
-_OF_4 = """
-CREATE TABLE luminosity (
-    run INTEGER NOT NULL, lumi INTEGER NOT NULL, recorded REAL NOT NULL,
-    PRIMARY KEY (run, lumi)) WITHOUT ROWID;
-CREATE TABLE held_calibration (
-    calibration TEXT PRIMARY KEY, held_by TEXT NOT NULL, held_at REAL NOT NULL) WITHOUT ROWID;
-CREATE INDEX campaign_asked ON campaign (asked_at) WHERE asked_at IS NOT NULL;
-CREATE INDEX payload_hashes ON payload (hashes) WHERE hashes <> '';
-CREATE INDEX campaign_latched ON campaign (latched_at);
-CREATE INDEX campaign_here ON campaign (run_start) WHERE archived IS NULL;
-CREATE INDEX payload_answered ON payload (answered_at)
-    WHERE outcome IN ('uploaded', 'refused', 'no answer');
-"""
-_OF_5 = """
-CREATE TABLE destination (
-    calibration TEXT PRIMARY KEY, folder TEXT NOT NULL, database TEXT NOT NULL,
-    backend TEXT NOT NULL, hostname TEXT NOT NULL, url_template TEXT NOT NULL,
-    since REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE destination_tag (
-    calibration TEXT NOT NULL REFERENCES destination (calibration), tag TEXT NOT NULL,
-    PRIMARY KEY (calibration, tag)) WITHOUT ROWID;
-ALTER TABLE request ADD COLUMN accept_destination INTEGER NOT NULL DEFAULT 0;
-"""
+from __future__ import annotations
 
-SCHEMA = f"""
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE campaign (
+from collections.abc import Mapping
+from enum import StrEnum
+
+from condorloop.model.enums import (
+    Artifact,
+    CampaignState,
+    DagState,
+    FileState,
+    NodeKind,
+    NodeState,
+    RequestKind,
+    UploadOutcome,
+)
+
+SCHEMA_VERSION = 6
+
+WORDS: Mapping[str, type[StrEnum]] = {
+    "campaign_state": CampaignState,
+    "file_state": FileState,
+    "dag_state": DagState,
+    "node_state": NodeState,
+    "node_kind": NodeKind,
+    "upload_outcome": UploadOutcome,
+    "request_kind": RequestKind,
+    "artifact": Artifact,
+}
+"""The tables of words, each with the words that it has."""
+
+TABLES: Mapping[str, str] = {
+    "meta": "key TEXT PRIMARY KEY, value TEXT NOT NULL",
+    "campaign": """
     id INTEGER PRIMARY KEY,
     calibration TEXT NOT NULL, run INTEGER NOT NULL, stream TEXT NOT NULL,
-    state TEXT NOT NULL, reason TEXT NOT NULL,
+    state TEXT NOT NULL REFERENCES campaign_state (word), reason TEXT NOT NULL,
     fill INTEGER, run_start REAL NOT NULL, run_end REAL, last_ls INTEGER,
     latched_at REAL NOT NULL, state_since REAL NOT NULL, last_new_at REAL NOT NULL,
     seen TEXT NOT NULL DEFAULT '', harvested TEXT NOT NULL DEFAULT '',
     in_payload TEXT NOT NULL DEFAULT '', events_in_payload INTEGER NOT NULL DEFAULT 0,
-    judged_end REAL, judged_ls INTEGER,
-    held_by TEXT NOT NULL DEFAULT '', cleaned TEXT NOT NULL DEFAULT '',
+    judged_end REAL, judged_ls INTEGER, held_by TEXT NOT NULL DEFAULT '',
     events_harvested INTEGER NOT NULL DEFAULT 0, asked_at REAL, archived INTEGER, held_at REAL,
-    UNIQUE (run, calibration));
-CREATE INDEX campaign_state ON campaign (state);
-CREATE INDEX campaign_stream ON campaign (stream, run);
-CREATE TABLE raw_file (
+    UNIQUE (run, calibration)""",
+    "campaign_cleaned": """
+    campaign_id INTEGER NOT NULL REFERENCES campaign (id) ON DELETE CASCADE,
+    artifact TEXT NOT NULL REFERENCES artifact (word), begun INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign_id, artifact)""",
+    "raw_file": """
     id INTEGER PRIMARY KEY,
     path TEXT NOT NULL UNIQUE, stream TEXT NOT NULL, run INTEGER NOT NULL,
     size INTEGER NOT NULL, seen_at REAL NOT NULL,
-    state TEXT NOT NULL, probes INTEGER NOT NULL DEFAULT 0, probed_at REAL,
+    state TEXT NOT NULL REFERENCES file_state (word),
+    probes INTEGER NOT NULL DEFAULT 0, probed_at REAL,
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
-    error TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX raw_file_run ON raw_file (stream, run);
-CREATE INDEX raw_file_new ON raw_file (stream, run) WHERE state = 'new';
-CREATE INDEX raw_file_unreadable ON raw_file (stream, run) WHERE state = 'unreadable';
-CREATE TABLE campaign_file (
+    error TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0""",
+    "campaign_file": """
     campaign_id INTEGER NOT NULL REFERENCES campaign (id),
     file_id INTEGER NOT NULL REFERENCES raw_file (id),
     dag_id INTEGER REFERENCES dag (id), node TEXT,
     blamed INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (campaign_id, file_id)) WITHOUT ROWID;
-CREATE INDEX campaign_file_waiting ON campaign_file (campaign_id) WHERE dag_id IS NULL;
-CREATE INDEX campaign_file_dag ON campaign_file (dag_id);
-CREATE TABLE dag (
+    PRIMARY KEY (campaign_id, file_id)""",
+    "dag": """
     id INTEGER PRIMARY KEY,
     campaign_id INTEGER NOT NULL REFERENCES campaign (id),
     number INTEGER NOT NULL, batch INTEGER,
-    state TEXT NOT NULL, cluster INTEGER, reason TEXT NOT NULL,
+    state TEXT NOT NULL REFERENCES dag_state (word), cluster INTEGER, reason TEXT NOT NULL,
     planned_at REAL NOT NULL, submitted_at REAL, ended_at REAL,
     rescues INTEGER NOT NULL DEFAULT 0,
     held INTEGER NOT NULL DEFAULT 0, removed_by TEXT NOT NULL DEFAULT '',
     harvests INTEGER NOT NULL DEFAULT 1,
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     refused TEXT NOT NULL DEFAULT '',
-    UNIQUE (campaign_id, number));
-CREATE TABLE node (
+    UNIQUE (campaign_id, number)""",
+    "node": """
     dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
     campaign_id INTEGER NOT NULL REFERENCES campaign (id),
-    kind TEXT NOT NULL, job INTEGER, output TEXT NOT NULL, witness TEXT NOT NULL,
-    state TEXT NOT NULL,
+    kind TEXT NOT NULL REFERENCES node_kind (word), job INTEGER,
+    output TEXT NOT NULL, witness TEXT NOT NULL,
+    state TEXT NOT NULL REFERENCES node_state (word),
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     done_at REAL, harvested INTEGER NOT NULL DEFAULT 0,
     child TEXT NOT NULL DEFAULT '', lacking TEXT NOT NULL DEFAULT '',
-    exit_code INTEGER, error TEXT NOT NULL DEFAULT '', blames TEXT NOT NULL DEFAULT '{{}}',
-    dropped TEXT NOT NULL DEFAULT '[]',
-    PRIMARY KEY (dag_id, name)) WITHOUT ROWID;
+    exit_code INTEGER, error TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (dag_id, name)""",
+    "node_dropped": """
+    dag_id INTEGER NOT NULL, node TEXT NOT NULL, input TEXT NOT NULL,
+    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
+    PRIMARY KEY (dag_id, node, input),
+    FOREIGN KEY (dag_id, node) REFERENCES node (dag_id, name) ON DELETE CASCADE""",
+    "node_blame": """
+    dag_id INTEGER NOT NULL, node TEXT NOT NULL, input TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    PRIMARY KEY (dag_id, node, input),
+    FOREIGN KEY (dag_id, node) REFERENCES node (dag_id, name) ON DELETE CASCADE""",
+    "payload": """
+    dag_id INTEGER PRIMARY KEY REFERENCES dag (id),
+    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
+    lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0, harvested_at REAL,
+    outcome TEXT REFERENCES upload_outcome (word), answer TEXT NOT NULL DEFAULT '',
+    tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER,
+    answered_at REAL""",
+    "payload_input": """
+    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, job INTEGER NOT NULL,
+    PRIMARY KEY (dag_id, job)""",
+    "payload_left_out": """
+    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, job INTEGER NOT NULL,
+    PRIMARY KEY (dag_id, job)""",
+    "payload_overlap": """
+    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, job INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (dag_id, job)""",
+    "payload_other_hash": """
+    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, number INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (dag_id, number)""",
+    "job": """
+    dag_id INTEGER NOT NULL REFERENCES dag (id), node TEXT NOT NULL, job_id TEXT NOT NULL,
+    submitted_at REAL NOT NULL, host TEXT NOT NULL, started_at REAL, ended_at REAL,
+    exit_code INTEGER, cpu_time REAL, memory_used INTEGER, memory_asked INTEGER,
+    starts INTEGER NOT NULL, holds INTEGER NOT NULL, hold_reason TEXT, removed INTEGER NOT NULL,
+    PRIMARY KEY (dag_id, node, job_id)""",
+    "luminosity": """
+    run INTEGER NOT NULL, lumi INTEGER NOT NULL, recorded REAL NOT NULL,
+    PRIMARY KEY (run, lumi)""",
+    "request": """
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL REFERENCES request_kind (word), run INTEGER NOT NULL,
+    calibration TEXT, node TEXT, everything INTEGER NOT NULL DEFAULT 0,
+    made_by TEXT NOT NULL, made_at REAL NOT NULL, answered_at REAL,
+    answer TEXT NOT NULL DEFAULT '', granted INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '', accept_destination INTEGER NOT NULL DEFAULT 0""",
+    "held_calibration": """
+    calibration TEXT PRIMARY KEY, held_by TEXT NOT NULL, held_at REAL NOT NULL""",
+    "destination": """
+    calibration TEXT PRIMARY KEY, folder TEXT NOT NULL, database TEXT NOT NULL,
+    backend TEXT NOT NULL, hostname TEXT NOT NULL, url_template TEXT NOT NULL,
+    since REAL NOT NULL""",
+    "destination_tag": """
+    calibration TEXT NOT NULL REFERENCES destination (calibration), tag TEXT NOT NULL,
+    PRIMARY KEY (calibration, tag)""",
+    "told": """
+    about TEXT PRIMARY KEY, text TEXT NOT NULL, since REAL NOT NULL, told_at REAL""",
+}
+"""The columns of each table, but for the tables of words."""
+
+_WITH_ROWID = frozenset({"meta", "campaign", "raw_file", "dag", "payload", "request", "told"})
+
+_INDICES = """
+CREATE INDEX campaign_by_state ON campaign (state);
+CREATE INDEX campaign_stream ON campaign (stream, run);
+CREATE INDEX campaign_revised ON campaign (id) WHERE state IN ('complete', 'incomplete')
+    AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls);
+CREATE INDEX campaign_fill ON campaign (fill);
+CREATE INDEX campaign_start ON campaign (run_start);
+CREATE INDEX campaign_asked ON campaign (asked_at) WHERE asked_at IS NOT NULL;
+CREATE INDEX campaign_latched ON campaign (latched_at);
+CREATE INDEX campaign_here ON campaign (run_start) WHERE archived IS NULL;
+CREATE INDEX raw_file_run ON raw_file (stream, run);
+CREATE INDEX raw_file_new ON raw_file (stream, run) WHERE state = 'new';
+CREATE INDEX raw_file_unreadable ON raw_file (stream, run) WHERE state = 'unreadable';
+CREATE INDEX campaign_file_waiting ON campaign_file (campaign_id) WHERE dag_id IS NULL;
+CREATE INDEX campaign_file_dag ON campaign_file (dag_id);
+CREATE INDEX campaign_file_file ON campaign_file (file_id);
+CREATE INDEX dag_undone ON dag (campaign_id, number) WHERE state NOT IN ('done', 'lost');
+CREATE INDEX dag_in_flight ON dag (campaign_id) WHERE state IN ('planned', 'active');
+CREATE INDEX dag_cluster ON dag (cluster);
 CREATE INDEX node_job ON node (campaign_id, job) WHERE job IS NOT NULL;
 CREATE INDEX node_unharvested ON node (campaign_id)
     WHERE kind = 'ALCA' AND state = 'done' AND harvested = 0;
-CREATE TABLE payload (
-    dag_id INTEGER PRIMARY KEY REFERENCES dag (id),
-    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
-    inputs TEXT NOT NULL, lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
-    harvested_at REAL, outcome TEXT, answer TEXT NOT NULL DEFAULT '',
-    tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER, answered_at REAL,
-    left_out TEXT NOT NULL DEFAULT '[]', hashes TEXT NOT NULL DEFAULT '',
-    overlaps TEXT NOT NULL DEFAULT '{{}}');
+CREATE INDEX node_dropped_campaign ON node_dropped (campaign_id);
 CREATE INDEX payload_campaign ON payload (campaign_id);
-{_OF_2}{_OF_3}{_OF_4}{_OF_5}"""
+CREATE INDEX payload_hash ON payload (hash) WHERE hash <> '';
+CREATE INDEX payload_answered ON payload (answered_at)
+    WHERE outcome IN ('uploaded', 'refused', 'no answer');
+CREATE INDEX payload_other_hash_hash ON payload_other_hash (hash);
+CREATE INDEX job_id ON job (job_id);
+CREATE INDEX request_open ON request (id) WHERE answered_at IS NULL;
+"""
 
-_TO_2 = f"""
-ALTER TABLE campaign ADD COLUMN events_in_payload INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE campaign ADD COLUMN judged_end REAL;
-ALTER TABLE campaign ADD COLUMN judged_ls INTEGER;
-UPDATE campaign SET judged_end = run_end, judged_ls = last_ls;
-ALTER TABLE raw_file ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE dag ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE dag ADD COLUMN removed_by TEXT NOT NULL DEFAULT '';
-DROP INDEX dag_undone;
-ALTER TABLE node ADD COLUMN child TEXT NOT NULL DEFAULT '';
-ALTER TABLE node ADD COLUMN lacking TEXT NOT NULL DEFAULT '';
-ALTER TABLE node ADD COLUMN exit_code INTEGER;
-ALTER TABLE node ADD COLUMN error TEXT NOT NULL DEFAULT '';
-ALTER TABLE node ADD COLUMN blames TEXT NOT NULL DEFAULT '{{}}';
-ALTER TABLE node ADD COLUMN dropped TEXT NOT NULL DEFAULT '[]';
-ALTER TABLE payload ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]';
-{_OF_2}"""
 
-_TO_3 = f"""
-ALTER TABLE campaign ADD COLUMN held_by TEXT NOT NULL DEFAULT '';
-ALTER TABLE campaign ADD COLUMN cleaned TEXT NOT NULL DEFAULT '';
-{_OF_3}"""
+def table(name: str, as_name: str = "") -> str:
+    """Give the statement that makes a table, under its own name or another."""
+    without = "" if name in _WITH_ROWID else " WITHOUT ROWID"
+    return f"CREATE TABLE {as_name or name} ({TABLES[name]}){without};\n"
 
-_TO_4 = f"""
-ALTER TABLE campaign ADD COLUMN events_harvested INTEGER NOT NULL DEFAULT 0;
-UPDATE campaign SET events_harvested = (SELECT COALESCE(MAX(events), 0) FROM payload
-    WHERE campaign_id = campaign.id AND harvested_at IS NOT NULL);
-ALTER TABLE dag ADD COLUMN harvests INTEGER NOT NULL DEFAULT 1;
-ALTER TABLE dag ADD COLUMN lumis TEXT NOT NULL DEFAULT '';
-ALTER TABLE dag ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE dag ADD COLUMN refused TEXT NOT NULL DEFAULT '';
-ALTER TABLE campaign ADD COLUMN asked_at REAL;
-ALTER TABLE campaign ADD COLUMN archived INTEGER;
-ALTER TABLE campaign ADD COLUMN held_at REAL;
-ALTER TABLE payload ADD COLUMN hashes TEXT NOT NULL DEFAULT '';
-ALTER TABLE campaign_file ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;
-{_OF_4}"""
 
-_TO_5 = f"""
-ALTER TABLE payload ADD COLUMN overlaps TEXT NOT NULL DEFAULT '{{}}';
-{_OF_5}"""
+def table_of_words(name: str) -> str:
+    """Give the statements that make a table of words, and fill it."""
+    words = ", ".join(f"('{word}')" for word in WORDS[name])
+    return (
+        f"CREATE TABLE {name} (word TEXT PRIMARY KEY) WITHOUT ROWID;\n"
+        f"INSERT INTO {name} VALUES {words};\n"
+    )
 
-MIGRATIONS = {1: _TO_2, 2: _TO_3, 3: _TO_4, 4: _TO_5}
-"""What turns the ledger of a schema version into one of the next."""
+
+INDICES = tuple(filter(str.strip, _INDICES.split(";")))
+"""The statements that make the indices."""
+
+SCHEMA = "".join([*map(table_of_words, WORDS), *map(table, TABLES), _INDICES])
+"""The statements that make all that an empty ledger has."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from condorloop.ledger.archive import Archive
+from condorloop.ledger.archive import Archive, archives
 from condorloop.ledger.campaigns import Campaigns
 from condorloop.ledger.changes import Changes
 from condorloop.ledger.connection import Connection, LedgerDamaged, LedgerError
@@ -28,7 +28,9 @@ from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.ledger.queries.raw_files import RawFileQueries
 from condorloop.ledger.queries.requests import RequestQueries
 from condorloop.ledger.queries.retention import RetentionQueries
+from condorloop.ledger.queries.search import SearchQueries
 from condorloop.ledger.queries.status import StatusQueries
+from condorloop.ledger.queries.times import TimeQueries
 from condorloop.ledger.queries.uploads import UploadQueries
 from condorloop.ledger.raw_files import RawFiles
 from condorloop.ledger.requests import Requests
@@ -76,6 +78,8 @@ class LedgerReader:
         self.status = StatusQueries(db)
         self.uploads = UploadQueries(db)
         self.retention = RetentionQueries(db)
+        self.search = SearchQueries(db)
+        self.times = TimeQueries(db)
 
     def __enter__(self) -> Self:
         return self
@@ -114,7 +118,7 @@ class Ledger(LedgerReader):
     destinations: Destinations
 
     def __init__(self, path: Path, ledger_id: str | None = None) -> None:
-        self._compose(open_for_writing(path, ledger_id))
+        self._compose(open_for_writing(path, ledger_id, beside=archives(path).values()))
 
     def _compose(self, db: Connection) -> None:
         super()._compose(db)

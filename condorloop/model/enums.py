@@ -72,6 +72,19 @@ class DagState(StrEnum):
     """Its directory was deleted; files of it that no ALCARECO holds wait for another DAG."""
 
 
+class NodeState(StrEnum):
+    """What is written down of a node of a DAG."""
+
+    WAITING = "waiting"
+    """Its output is not known to be whole."""
+    DONE = "done"
+    """Its output is in the run directory."""
+    FAILED = "failed"
+    """It was given up."""
+    DROPPED = "dropped"
+    """Nothing is made by it: all of its inputs were taken from it, or wait for another DAG."""
+
+
 class Artifact(StrEnum):
     """What a campaign leaves on the disk, as its retention has it."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from condorloop.model.enums import DagState
+from condorloop.model.enums import DagState, NodeState
 from condorloop.model.lumis import EMPTY, Lumis
 
 
@@ -55,7 +55,7 @@ class FileFate:
     dag
         The state of the DAG that has it; None if it is in none.
     reco, alca
-        The states of its RECO node and of the ALCA node that this feeds, as the ledger has them.
+        The states of its RECO node and of the ALCA node that this feeds; None if there is none.
     given_up
         Whether its RECO node, or the ALCA node, goes on without it.
     lacking
@@ -66,8 +66,8 @@ class FileFate:
     gone: bool = False
     unreadable: bool = False
     dag: DagState | None = None
-    reco: str = ""
-    alca: str = ""
+    reco: NodeState | None = None
+    alca: NodeState | None = None
     given_up: bool = False
     lacking: Lumis = EMPTY
 
@@ -78,10 +78,11 @@ def state_of(file: FileFate) -> LumiState:
         return LumiState.BAD_FILE if file.gone or file.unreadable else LumiState.GOOD
     if file.given_up:
         return LumiState.BAD_FILE
-    if file.reco == "done" and file.alca == "done":
+    if file.reco is NodeState.DONE and file.alca is NodeState.DONE:
         return LumiState.IN_WORK
     ended = file.dag not in (DagState.PLANNED, DagState.ACTIVE)
-    return LumiState.FAILED if ended or "failed" in (file.reco, file.alca) else LumiState.IN_WORK
+    failed = NodeState.FAILED in (file.reco, file.alca)
+    return LumiState.FAILED if ended or failed else LumiState.IN_WORK
 
 
 def fates(

@@ -6,7 +6,6 @@ costs what it has done, and one of a run before the period costs nothing.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -51,25 +50,13 @@ class LedgerReport(LedgerReader):
         calibrations
             Whose campaigns; of all if empty.
         """
-        bounds = {
-            "run_start >= ?": period.since,
-            "run_start < ?": period.until,
-            "run >= ?": period.first,
-            "run <= ?": period.last,
-        }
-        given = {sql: value for sql, value in bounds.items() if value is not None}
-        which = " AND ".join(["archived IS NULL", *given])
-        rows = self.connection.rows(
-            f"SELECT id, calibration FROM campaign WHERE {which}"
-            f" ORDER BY {'run' if period.since is None else 'run_start, run'}, calibration",
-            *given.values(),
-        )
+        rows = self.times.campaigns(period.since, period.until, period.first, period.last)
         for row in rows:
             if not calibrations or row["calibration"] in calibrations:
                 yield self._reported(row["id"])
 
     def _reported(self, campaign_id: int) -> ReportedCampaign:
-        [row] = self.connection.rows("SELECT * FROM campaign WHERE id = ?", campaign_id)
+        row = self.times.campaign(campaign_id)
         return ReportedCampaign(
             id=campaign_id,
             key=CampaignKey(row["calibration"], row["run"]),
@@ -92,11 +79,8 @@ class LedgerReport(LedgerReader):
         jobs_in_flight
             Gives the jobs of the DAG of a number that has not ended: the ledger has them later.
         """
-        self.connection.rows("BEGIN")
-        try:
+        with self.times.at_one_moment():
             return self._facts(campaign, jobs_in_flight)
-        finally:
-            self.connection.rows("ROLLBACK")
 
     def _facts(
         self, campaign: ReportedCampaign, jobs_in_flight: Callable[[int], Iterable[JobRecord]]
@@ -105,45 +89,33 @@ class LedgerReport(LedgerReader):
         over = campaign.run_end is not None and campaign.last_ls
         seen = {} if over else self.uploads.first_seen(mine)
         jobs, submitted = {}, {}
-        for dag in self.connection.rows(
-            "SELECT id, number, state, submitted_at FROM dag WHERE campaign_id = ?", mine
-        ):
+        for dag in self.times.dags(mine):
             of_dag = {job.job_id: job for job in self.dags.jobs(dag["id"])}
             if dag["state"] in _IN_FLIGHT:
                 of_dag |= {job.job_id: job for job in jobs_in_flight(dag["number"])}
             jobs[dag["id"]] = list(of_dag.values())
             submitted[dag["id"]] = dag["submitted_at"]
-        payloads = self.connection.rows(
-            "SELECT dag_id, inputs, outcome FROM payload WHERE campaign_id = ?", mine
-        )
+        payloads = self.times.outcomes(mine)
         return CampaignFacts(
             times=RunTimes(campaign.run_start, campaign.run_end, campaign.last_ls, seen),
             files=self._files_of(mine),
             nodes=self._nodes_of(mine),
             jobs=jobs,
             submitted=submitted,
-            inputs={p["dag_id"]: frozenset(json.loads(p["inputs"])) for p in payloads},
+            inputs={p["dag_id"]: self.payloads.inputs(p["dag_id"]) for p in payloads},
             uploads=self.uploads.of(mine),
             outcomes=Counter(UploadOutcome(p["outcome"]) for p in payloads if p["outcome"]),
         )
 
     def _files_of(self, campaign_id: int) -> list[FileFacts]:
-        rows = self.connection.rows(
-            "SELECT lumis, seen_at, dag_id, node FROM campaign_file"
-            " JOIN raw_file ON raw_file.id = file_id WHERE campaign_id = ?",
-            campaign_id,
-        )
+        rows = self.times.files(campaign_id)
         return [
             FileFacts(Lumis.parse(r["lumis"]), r["seen_at"], r["dag_id"], r["node"] or "")
             for r in rows
         ]
 
     def _nodes_of(self, campaign_id: int) -> list[NodeFacts]:
-        rows = self.connection.rows(
-            "SELECT dag_id, name, kind, child, job, done_at FROM dag"
-            " JOIN node ON dag_id = dag.id WHERE dag.campaign_id = ?",
-            campaign_id,
-        )
+        rows = self.times.nodes(campaign_id)
         return [
             NodeFacts(
                 r["dag_id"], r["name"], NodeKind(r["kind"]), r["child"], r["job"], r["done_at"]

@@ -1,8 +1,8 @@
 """A ledger of an older version is brought up to date; what no condorloop has written is found."""
 
+import json
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,22 +13,17 @@ from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError, LedgerRe
 from condorloop.model.enums import Artifact, DagState, UploadOutcome
 from condorloop.model.lumis import Lumis
 from tests import boundaries
+from tests.processes.ledger_contents import FOLDER, filled, told_by, version_of
 from tests.unit.examples import START
 
-VERSIONS = (1, 2, 3, 4)
+VERSIONS = (1, 2, 3, 4, 5)
+WHOLE = ("ledger_v5", "ledger_v5_archive", "ledger_v5_day")
+"""Ledgers that the code of version 5 wrote; beside each is what it told of it then."""
 TABLES = ("campaign", "raw_file", "campaign_file", "dag", "node", "payload", "request", "job")
 
 
-def dump(version):
-    return (Path(__file__).parent / f"ledger_v{version}.sql").read_text()
-
-
 def make(path, version):
-    path.unlink(missing_ok=True)
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA synchronous = OFF")
-        db.executescript(dump(version))
-    return path
+    return filled(path, f"ledger_v{version}")
 
 
 def schema_of(path):
@@ -107,6 +102,49 @@ def test_what_the_third_version_told_of_jobs_and_people_is_kept(tmp_path, versio
         )
 
 
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_a_ledger_of_version_5_tells_it_tells_afterwards(tmp_path, name):
+    told = json.loads((FOLDER / f"{name}.json").read_text())
+    path = filled(tmp_path / "old.db", name)
+    assert json.loads(json.dumps(told_by(path))) == told
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_what_was_left_of_a_forgotten_dag_goes_and_the_rest_stays(tmp_path):
+    path = make(tmp_path / "old.db", 5)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT INTO payload (dag_id, campaign_id, inputs) VALUES (999, 1, '[0]')")
+        db.execute("INSERT INTO job (dag_id, node, job_id, submitted_at, host, starts, holds,"
+                   " removed) VALUES (999, 'RECO', '1.0', 1.0, '', 0, 0, 0)")  # fmt: skip
+        db.commit()
+    told = json.loads((FOLDER / "ledger_v5.json").read_text())
+    assert json.loads(json.dumps(told_by(path))) == told
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE payload SET outcome = 'maybe' WHERE dag_id = (SELECT MIN(dag_id) FROM payload)",
+        "UPDATE node SET state = 'gone' WHERE name = 'HARVEST'",
+        "UPDATE node SET dropped = '[1]' WHERE name = 'HARVEST'",
+        'UPDATE payload SET overlaps = \'{"x": "why"}\'',
+        "UPDATE campaign SET cleaned = 'everything'",
+        "DELETE FROM dag",
+    ],
+)
+def test_what_version_5_never_wrote_counts_as_damage_and_changes_nothing(tmp_path, change):
+    path = make(tmp_path / "old.db", 5)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(change)
+        db.commit()
+    with pytest.raises(LedgerDamaged) as refused:
+        Ledger(path)
+    assert "\n" not in str(refused.value)
+    assert version_of(path) == "5"
+
+
 class Told(sqlite3.Connection):
     """A connection that tells of each statement before it is carried out."""
 
@@ -126,8 +164,8 @@ def test_a_death_in_the_middle_of_bringing_it_up_to_date_costs_nothing(
     )
 
     def step(number):
-        for part in ("-wal", "-shm"):
-            path.with_name(path.name + part).unlink(missing_ok=True)
+        for part in tmp_path.glob("old.db*"):
+            part.unlink()
         make(path, 1)
         return lambda: Ledger(path).close()
 
@@ -137,6 +175,8 @@ def test_a_death_in_the_middle_of_bringing_it_up_to_date_costs_nothing(
         with Ledger(path) as ledger:
             assert campaign_of(ledger).waiting
         assert schema_of(path) == newest
+        assert [copy.name for copy in tmp_path.glob("old.db.*")] == ["old.db.v1"]
+        assert version_of(tmp_path / "old.db.v1") == "1"
     assert died_at > 10
 
 

@@ -16,7 +16,7 @@ from condorloop.cli.views.bar import LUMI_STYLES
 from condorloop.cli.views.show import DAG_STYLES, NODE_STYLES, number, outcome, since
 from condorloop.cli.views.status import CAMPAIGN_STYLES
 from condorloop.cli.views.terminal import clock, shortened, text
-from condorloop.history.campaign import DagStory, FileStory, NodeState, NodeStory, PayloadStory
+from condorloop.history.campaign import DagStory, FileStory, NodeStatus, NodeStory, PayloadStory
 from condorloop.history.search import Hit, SearchResult
 from condorloop.history.search_terms import FORMS, Kind
 from condorloop.model.enums import FileState
@@ -107,14 +107,14 @@ def _after_reco(hit: Hit, now: float) -> Iterator[Text]:
             yield text("quarantined there: it goes on without this", "magenta")
     if hit.payload:
         yield _payload(hit.payload, now)
-    elif hit.alca and hit.alca.state is NodeState.DONE:
+    elif hit.alca and hit.alca.state is NodeStatus.DONE:
         yield text("no harvest has read it yet")
 
 
 def _node(dag: DagStory, node: NodeStory, job: JobRecord | None, now: float) -> Text:
     line = text(f"{dag.label}/{node.name} ")
     line.append_text(text(node.state, NODE_STYLES.get(node.state, "")))
-    at = f" {clock(node.done_at, now)}" if node.state is NodeState.DONE else ""
+    at = f" {clock(node.done_at, now)}" if node.state is NodeStatus.DONE else ""
     where = f" (job {job.job_id}{' on ' + job.host if job.host else ''}{at})" if job else at
     code = "" if node.exit_code is None else f"exit {node.exit_code}: "
     why = f": {code}{node.error}" if node.error else ""
@@ -215,12 +215,12 @@ def _dag_parts(hit: Hit, now: float) -> Iterator[Text]:
     job = f", DAGMan {dag.cluster}" if dag.cluster and hit.kind is not Kind.JOB else ""
     said = f"{by}{times}{ended}{rescues}{job} ({dag.reason})"
     yield Text.assemble((dag.state.value, DAG_STYLES[dag.state]), text(said))
-    if all(node.state is NodeState.DONE for node in dag.nodes):
+    if all(node.state is NodeStatus.DONE for node in dag.nodes):
         yield text(f"all {len(dag.nodes)} nodes done")
     else:
         for kind, told in dag.counts().items():
             yield text(f"{kind} " + ", ".join(f"{n} {s}" for s, n in told.items()))
-    for node in [n for n in dag.nodes if n.state in (NodeState.FAILED, NodeState.HELD)][:_FEW]:
+    for node in [n for n in dag.nodes if n.state in (NodeStatus.FAILED, NodeStatus.HELD)][:_FEW]:
         yield _node(dag, node, node.last_job, now)
     if hit.payload:
         yield _payload(hit.payload, now)

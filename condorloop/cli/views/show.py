@@ -18,7 +18,7 @@ from condorloop.cli.views.problems import problem_lines
 from condorloop.cli.views.status import CAMPAIGN_STYLES
 from condorloop.cli.views.table import Column, FittingTable
 from condorloop.cli.views.terminal import clock, counts, duration, text
-from condorloop.history.campaign import DagStory, NodeState, NodeStory, PayloadStory, Story
+from condorloop.history.campaign import DagStory, NodeStatus, NodeStory, PayloadStory, Story
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.problem import Problem, ProblemKind, by_urgency
 from condorloop.monitoring.problems.campaigns import of_campaigns
@@ -34,12 +34,12 @@ DAG_STYLES = {
     DagState.LOST: "yellow",
 }
 NODE_STYLES = {
-    NodeState.HELD: "red",
-    NodeState.FAILED: "red",
-    NodeState.NOT_RUN: "yellow",
-    NodeState.DROPPED: "yellow",
-    NodeState.RUNNING: "cyan",
-    NodeState.DONE: "green",
+    NodeStatus.HELD: "red",
+    NodeStatus.FAILED: "red",
+    NodeStatus.NOT_RUN: "yellow",
+    NodeStatus.DROPPED: "yellow",
+    NodeStatus.RUNNING: "cyan",
+    NodeStatus.DONE: "green",
 }
 UPLOAD_STYLES = {
     UploadOutcome.UPLOADED: "green",
@@ -238,7 +238,7 @@ def _nodes_of(kind: NodeKind) -> Callable[[DagStory], Text]:
         told = dag.counts().get(kind, Counter())
         alone = sum(told.values()) == 1
         said = Text()
-        for state in (s for s in NodeState if told.get(s)):
+        for state in (s for s in NodeStatus if told.get(s)):
             said.append(", " if said else "")
             said.append(state if alone else f"{told[state]} {state}", NODE_STYLES.get(state, ""))
         return said
@@ -249,8 +249,8 @@ def _nodes_of(kind: NodeKind) -> Callable[[DagStory], Text]:
 def _named_nodes(dags: Sequence[DagStory], now: float, whole: bool) -> Iterator[Text]:
     """Name the nodes that one may look for, with their jobs; all if `whole`."""
     all_of_them = [(d, n) for d in dags for n in d.nodes]
-    wanted = tuple(NodeState) if whole else (
-        NodeState.FAILED, NodeState.HELD, NodeState.RUNNING, NodeState.IDLE,
+    wanted = tuple(NodeStatus) if whole else (
+        NodeStatus.FAILED, NodeStatus.HELD, NodeStatus.RUNNING, NodeStatus.IDLE,
     )  # fmt: skip
     for state in wanted:
         of_state = [(d, n) for d, n in all_of_them if n.state is state]
@@ -270,12 +270,12 @@ def node_line(dag: DagStory, node: NodeStory, now: float) -> Text:
 
 def _where(node: NodeStory, now: float) -> str:
     job = node.last_job
-    said = f" {clock(node.done_at, now)}" if node.state is NodeState.DONE else ""
+    said = f" {clock(node.done_at, now)}" if node.state is NodeStatus.DONE else ""
     if job is None:
         return said
-    if node.state is NodeState.RUNNING:
+    if node.state is NodeStatus.RUNNING:
         said = f" since {clock(job.started_at, now)}"
-    elif node.state is NodeState.IDLE:
+    elif node.state is NodeStatus.IDLE:
         said = f" since {clock(job.submitted_at, now)}"
     host = f" on {job.host}" if job.host else ""
     tries = f", {len(node.jobs)} jobs" if len(node.jobs) > 1 else ""
@@ -284,7 +284,7 @@ def _where(node: NodeStory, now: float) -> str:
 
 def _reason(node: NodeStory) -> str:
     job = node.last_job
-    if node.state is NodeState.HELD and job and job.hold_reason:
+    if node.state is NodeStatus.HELD and job and job.hold_reason:
         return f": {job.hold_reason}"
     return f"; did not read LS {node.lacking} of its input" if node.lacking else ""
 

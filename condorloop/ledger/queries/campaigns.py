@@ -13,11 +13,8 @@ from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.model.campaign import Campaign, CampaignKey, ProcessedOutputs, RawFile, WaitingFile
-from condorloop.model.enums import Artifact, CampaignState, NodeKind
+from condorloop.model.enums import Artifact, CampaignState, NodeKind, NodeState
 from condorloop.model.lumis import Lumis
-
-BEGUN = "?"
-"""What follows the name of something in a campaign's `cleaned` that is still being removed."""
 
 
 class CampaignQueries:
@@ -154,10 +151,18 @@ class CampaignQueries:
             revised=_revised(row),
             reason=row["reason"],
             held_by=row["held_by"],
-            cleaned=cleaned_in(row["cleaned"]),
+            cleaned=frozenset(self.cleaned(row["id"])),
             asked_at=row["asked_at"],
             archived=row["archived"] is not None,
         )
+
+    def cleaned(self, campaign_id: int) -> dict[Artifact, bool]:
+        """What retention has removed of a campaign, each with whether that is only begun."""
+        rows = self._db.rows(
+            "SELECT artifact, begun FROM campaign_cleaned WHERE campaign_id = ? ORDER BY artifact",
+            campaign_id,
+        )
+        return {Artifact(r["artifact"]): bool(r["begun"]) for r in rows}
 
     def _set_back_files(self, campaign_id: int) -> tuple[str, ...]:
         """The RAW files that jobs kept failing on, and that cannot be read yet."""
@@ -209,14 +214,9 @@ class CampaignQueries:
         return ProcessedOutputs(
             raw_files=tuple(f["path"] for f in files),
             expected=tuple(n["output"] for n in reco),
-            reco=tuple(n["output"] for n in reco if n["state"] == "done"),
+            reco=tuple(n["output"] for n in reco if n["state"] == NodeState.DONE),
             alcareco=tuple(n["output"] for n in nodes if n["harvested"]),
         )
-
-
-def cleaned_in(text: str) -> frozenset[Artifact]:
-    """What is named in a campaign's `cleaned`: removed, or begun to be."""
-    return frozenset(Artifact(name.rstrip(BEGUN)) for name in text.split(",") if name)
 
 
 def _revised(row: sqlite3.Row) -> str:

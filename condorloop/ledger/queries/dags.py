@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import fields
 
 from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.model.campaign import Alcareco, Dag, DagOutline, Statistics, dag_label
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord, PlannedNode
@@ -24,6 +25,7 @@ class DagQueries:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
+        self._harvests = PayloadQueries(db)
 
     def next_numbers(self, campaign_id: int) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers of a campaign."""
@@ -85,10 +87,19 @@ class DagQueries:
 
     def dropped(self, dag_id: int) -> dict[str, frozenset[str]]:
         """The inputs that the nodes of a DAG go on without: RAW files or RECO, by node."""
+        dropped: dict[str, set[str]] = {}
+        for row in self._db.rows("SELECT node, input FROM node_dropped WHERE dag_id = ?", dag_id):
+            dropped.setdefault(row["node"], set()).add(row["input"])
+        return {node: frozenset(inputs) for node, inputs in dropped.items()}
+
+    def dropped_by(self, node: sqlite3.Row) -> set[str]:
+        """The inputs that a node goes on without: RAW files or RECO."""
         rows = self._db.rows(
-            "SELECT name, dropped FROM node WHERE dag_id = ? AND dropped <> '[]'", dag_id
+            "SELECT input FROM node_dropped WHERE dag_id = ? AND node = ?",
+            node["dag_id"],
+            node["name"],
         )
-        return {r["name"]: frozenset(json.loads(r["dropped"])) for r in rows}
+        return {r["input"] for r in rows}
 
     def jobs(self, dag_id: int) -> list[JobRecord]:
         """The jobs of a DAG's runs that have ended, in the order of their submission."""
@@ -99,7 +110,7 @@ class DagQueries:
         """The DAGs of a campaign that are neither done nor lost."""
         dags = []
         for row in self._db.rows(
-            "SELECT dag.*, inputs, outcome FROM dag INDEXED BY dag_undone"
+            "SELECT dag.*, dag_id AS harvest, outcome FROM dag INDEXED BY dag_undone"
             " LEFT JOIN payload ON dag_id = dag.id"
             " WHERE dag.campaign_id = ? AND dag.state NOT IN ('done', 'lost') ORDER BY number",
             campaign_id,
@@ -118,8 +129,8 @@ class DagQueries:
                     rescues=row["rescues"],
                     failed_nodes=tuple(f["name"] for f in failed),
                     harvest_inputs=None
-                    if row["inputs"] is None
-                    else frozenset(json.loads(row["inputs"])),
+                    if row["harvest"] is None
+                    else self._harvests.inputs(row["id"]),
                     upload=UploadOutcome(row["outcome"]) if row["outcome"] else None,
                     held=bool(row["held"]),
                     blames={f["name"]: self._blames(f) for f in failed},
@@ -179,25 +190,19 @@ class DagQueries:
 
         But for what was never made, and for RAW files that were set back.
         """
-        given_up: set[str] = set()
-        for node in self._db.rows(
-            "SELECT * FROM node WHERE campaign_id = ? AND dropped <> '[]'", campaign_id
-        ):
-            dropped = set(json.loads(node["dropped"]))
-            if node["kind"] == NodeKind.RECO:
-                given_up |= dropped & self.inputs_of(node)
-            else:
-                given_up |= dropped - self._unmade(node)
-        return tuple(sorted(given_up))
-
-    def _unmade(self, alca: sqlite3.Row) -> set[str]:
-        """What RECO nodes do not make, or have made in vain, for an ALCA node."""
         rows = self._db.rows(
-            "SELECT output FROM node WHERE dag_id = ? AND child = ? AND state = 'dropped'",
-            alca["dag_id"],
-            alca["name"],
+            "SELECT DISTINCT input FROM node_dropped AS without"
+            " JOIN node ON node.dag_id = without.dag_id AND node.name = without.node"
+            " WHERE without.campaign_id = ? AND CASE kind WHEN 'RECO' THEN"
+            " EXISTS (SELECT 1 FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE campaign_file.dag_id = without.dag_id AND campaign_file.node = without.node"
+            " AND path = input) ELSE"
+            " NOT EXISTS (SELECT 1 FROM node AS unmade WHERE unmade.dag_id = without.dag_id"
+            " AND unmade.child = without.node AND unmade.state = 'dropped'"
+            " AND unmade.output = input) END ORDER BY input",
+            campaign_id,
         )
-        return {r["output"] for r in rows}
+        return tuple(row["input"] for row in rows)
 
     def inputs_of(self, node: sqlite3.Row) -> set[str]:
         """What a RECO or ALCA node was planned to read, but for what waits for another DAG."""
@@ -218,9 +223,13 @@ class DagQueries:
 
     def _blames(self, node: sqlite3.Row) -> dict[str, int]:
         """Whom a node's failed attempts blame, of the inputs that it still has."""
-        told: dict[str, int] = json.loads(node["blames"])
-        left = self.inputs_of(node) - set(json.loads(node["dropped"])) if told else set()
-        return {each: count for each, count in told.items() if each in left}
+        told = self._db.rows(
+            "SELECT input, attempts FROM node_blame WHERE dag_id = ? AND node = ?",
+            node["dag_id"],
+            node["name"],
+        )
+        left = self.inputs_of(node) - self.dropped_by(node) if told else set()
+        return {row["input"]: row["attempts"] for row in told if row["input"] in left}
 
 
 def _statistics(row: sqlite3.Row) -> Statistics:

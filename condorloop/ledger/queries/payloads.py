@@ -5,9 +5,7 @@ Knows a DAG by its id alone.
 
 from __future__ import annotations
 
-import json
 import re
-import sqlite3
 
 from condorloop.ledger.connection import Connection
 from condorloop.model.enums import OVERTAKEN_BY, UploadOutcome
@@ -26,7 +24,48 @@ class PayloadQueries:
     def of_dag(self, dag_id: int) -> HarvestRecord | None:
         """How far HARVEST and UPLOAD of a DAG have come, as it was last written down."""
         rows = self._db.rows("SELECT * FROM payload WHERE dag_id = ?", dag_id)
-        return _harvest_record(rows[0]) if rows else None
+        if not rows:
+            return None
+        [row] = rows
+        return HarvestRecord(
+            inputs=self.inputs(dag_id),
+            lumis=Lumis.parse(row["lumis"]),
+            events=row["events"],
+            harvested_at=row["harvested_at"],
+            outcome=UploadOutcome(row["outcome"]) if row["outcome"] else None,
+            answer=row["answer"],
+            tag=row["tag"],
+            hash=row["hash"],
+            since=row["since"],
+            answered_at=row["answered_at"],
+            left_out=self.left_out(dag_id),
+            overlaps=self.overlaps(dag_id),
+            other_hashes=self.other_hashes(dag_id),
+        )
+
+    def inputs(self, dag_id: int) -> frozenset[int]:
+        """The numbers of the ALCARECO that the harvest of a DAG took."""
+        rows = self._db.rows("SELECT job FROM payload_input WHERE dag_id = ?", dag_id)
+        return frozenset(r["job"] for r in rows)
+
+    def left_out(self, dag_id: int) -> frozenset[int]:
+        """The numbers of the ALCARECO that the harvest of a DAG found, and could not use."""
+        rows = self._db.rows("SELECT job FROM payload_left_out WHERE dag_id = ?", dag_id)
+        return frozenset(r["job"] for r in rows)
+
+    def overlaps(self, dag_id: int) -> dict[int, str]:
+        """The ALCARECO that the harvest of a DAG left out for overlap, each with the reason."""
+        rows = self._db.rows(
+            "SELECT job, reason FROM payload_overlap WHERE dag_id = ? ORDER BY job", dag_id
+        )
+        return {r["job"]: r["reason"] for r in rows}
+
+    def other_hashes(self, dag_id: int) -> tuple[str, ...]:
+        """The hashes of the IOVs of a DAG's payload but for the first, in their order."""
+        rows = self._db.rows(
+            "SELECT hash FROM payload_other_hash WHERE dag_id = ? ORDER BY number", dag_id
+        )
+        return tuple(r["hash"] for r in rows)
 
     def overtaken_by(self, campaign_id: int) -> int | None:
         """By which younger run a campaign's last payload was superseded; None if by none."""
@@ -38,21 +77,3 @@ class PayloadQueries:
         superseded = [r["answer"] for r in rows if r["outcome"] == UploadOutcome.SUPERSEDED]
         found = (_OVERTAKEN.search(answer) for answer in superseded)
         return next((int(match[1]) for match in found if match), None)
-
-
-def _harvest_record(row: sqlite3.Row) -> HarvestRecord:
-    return HarvestRecord(
-        inputs=frozenset(json.loads(row["inputs"])),
-        lumis=Lumis.parse(row["lumis"]),
-        events=row["events"],
-        harvested_at=row["harvested_at"],
-        outcome=UploadOutcome(row["outcome"]) if row["outcome"] else None,
-        answer=row["answer"],
-        tag=row["tag"],
-        hash=row["hash"],
-        since=row["since"],
-        answered_at=row["answered_at"],
-        left_out=frozenset(json.loads(row["left_out"])),
-        overlaps={int(job): why for job, why in json.loads(row["overlaps"]).items()},
-        other_hashes=tuple(row["hashes"].split()),
-    )

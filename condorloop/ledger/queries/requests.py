@@ -9,8 +9,6 @@ from condorloop.ledger.connection import Connection
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
 
-_KINDS = frozenset(RequestKind)
-
 
 class RequestQueries:
     """What is read of requests; the column `everything` is an option of `resubmit` or of `hold`."""
@@ -44,5 +42,4 @@ class RequestQueries:
                 begun=r["answer"],
             )
             for r in self._db.rows("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")
-            if r["kind"] in _KINDS
         ]

@@ -6,7 +6,7 @@ Knows how rows become `ClosedCampaign`; it decides nothing.
 from __future__ import annotations
 
 from condorloop.ledger.connection import Connection
-from condorloop.ledger.queries.campaigns import BEGUN
+from condorloop.ledger.queries.campaigns import CampaignQueries
 from condorloop.model.campaign import CampaignKey, ClosedCampaign
 from condorloop.model.enums import Artifact, CampaignState, UploadOutcome
 from condorloop.model.lumis import Lumis
@@ -17,6 +17,7 @@ class RetentionQueries:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
+        self._campaigns = CampaignQueries(db)
 
     def settled(self, run: int = 0, *, also_open: bool = False) -> list[ClosedCampaign]:
         """The campaigns that are closed and still have something, older runs first.
@@ -31,13 +32,14 @@ class RetentionQueries:
         rows = self._db.rows(
             "SELECT *, id IN (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active'))"
             f" AS busy FROM campaign WHERE {'run = ?1' if run else '?1 = 0'}"
-            " AND (?2 OR state NOT IN ('active', 'closing')) AND cleaned NOT IN (?3, ?4)"
-            " ORDER BY run, calibration",
+            " AND (?2 OR state NOT IN ('active', 'closing')) AND NOT EXISTS (SELECT 1"
+            " FROM campaign_cleaned WHERE campaign_id = campaign.id AND artifact = ?3"
+            " AND begun = 0) ORDER BY run, calibration",
             run,
             also_open,
             Artifact.RUNS,
-            ",".join(sorted(Artifact)),
         )
+        cleaned = {r["id"]: self._campaigns.cleaned(r["id"]) for r in rows}
         return [
             ClosedCampaign(
                 id=r["id"],
@@ -47,12 +49,8 @@ class RetentionQueries:
                 run_start=r["run_start"],
                 in_payload=Lumis.parse(r["in_payload"]),
                 busy=bool(r["busy"]),
-                cleaned=frozenset(
-                    Artifact(n) for n in _names(r["cleaned"]) if not n.endswith(BEGUN)
-                ),
-                begun=frozenset(
-                    Artifact(n.rstrip(BEGUN)) for n in _names(r["cleaned"]) if n.endswith(BEGUN)
-                ),
+                cleaned=frozenset(a for a, begun in cleaned[r["id"]].items() if not begun),
+                begun=frozenset(a for a, begun in cleaned[r["id"]].items() if begun),
             )
             for r in rows
         ]
@@ -66,8 +64,9 @@ class RetentionQueries:
             "SELECT reco.output, reco.lumis FROM node AS reco JOIN node AS alca"
             " ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
             " WHERE reco.campaign_id = ?1 AND reco.kind = 'RECO' AND reco.state = 'done'"
-            " AND alca.state = 'done' AND alca.job IN (SELECT value FROM payload,"
-            " json_each(payload.inputs) WHERE payload.campaign_id = ?1 AND outcome = ?2)",
+            " AND alca.state = 'done' AND alca.job IN (SELECT payload_input.job FROM payload"
+            " JOIN payload_input ON payload_input.dag_id = payload.dag_id"
+            " WHERE payload.campaign_id = ?1 AND outcome = ?2)",
             settled.id,
             UploadOutcome.UPLOADED,
         )
@@ -76,7 +75,3 @@ class RetentionQueries:
             for r in rows
             if r["lumis"] and not Lumis.parse(r["lumis"]) - settled.in_payload
         ]
-
-
-def _names(cleaned: str) -> list[str]:
-    return [name for name in cleaned.split(",") if name]

@@ -5,14 +5,21 @@ Knows how a campaign's rows are summed up; the loop decides nothing from it.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
+from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.model.campaign import dag_label
-from condorloop.model.enums import ASKED, CampaignState, DagState, NodeKind, UploadOutcome
+from condorloop.model.enums import (
+    ASKED,
+    CampaignState,
+    DagState,
+    NodeKind,
+    NodeState,
+    UploadOutcome,
+)
 from condorloop.model.lumi_fates import FileFate, fates
 from condorloop.model.lumis import Lumis
 from condorloop.model.service import CONDITIONS, Service
@@ -27,6 +34,7 @@ class StatusQueries:
     def __init__(self, db: Connection) -> None:
         self._db = db
         self._dags = DagQueries(db)
+        self._payloads = PayloadQueries(db)
 
     def summaries(self, since: float) -> list[CampaignStatus]:
         """What people want to know of the campaigns that are open or were latched after `since`."""
@@ -109,7 +117,7 @@ class StatusQueries:
             " AND (node.state = 'failed' OR lacking <> '') ORDER BY number, name",
             row["id"],
         )
-        failed = [n for n in nodes if n["state"] == "failed"]
+        failed = [n for n in nodes if n["state"] == NodeState.FAILED]
         payloads = self._db.rows(
             "SELECT payload.*, number FROM payload JOIN dag ON dag.id = dag_id"
             " WHERE payload.campaign_id = ? ORDER BY answered_at",
@@ -120,6 +128,8 @@ class StatusQueries:
         refused_in = {p["number"] for p in answered if p["outcome"] == UploadOutcome.REFUSED}
         harvests = [p for p in payloads if p["harvested_at"] is not None]
         last = max(harvests, key=lambda p: float(p["harvested_at"]), default=None)
+        left_out = self._payloads.left_out(last["dag_id"]) if last else frozenset()
+        overlaps = self._payloads.overlaps(last["dag_id"]) if last else {}
         seen, in_payload = Lumis.parse(row["seen"]), Lumis.parse(row["in_payload"])
         harvested = Lumis.parse(row["harvested"])
         last_ls = max(row["last_ls"] or 0, seen.last)
@@ -166,50 +176,42 @@ class StatusQueries:
             removed={dag_label(r["number"], r["batch"]): r["removed_by"] for r in removed},
             refused={dag_label(r["number"], r["batch"]): r["refused"] for r in refused},
             asked_at=row["asked_at"],
-            left_out=tuple(map(alcareco_name, json.loads(last["left_out"]))) if last else (),
-            overlaps=overlaps_of(last) if last else {},
+            left_out=tuple(map(alcareco_name, sorted(left_out))),
+            overlaps={alcareco_name(job): why for job, why in overlaps.items()},
         )
 
     def _files(self, campaign_id: int) -> Iterator[FileFate]:
-        """What became of the good RAW files of a campaign; those of one node in one piece."""
+        """What became of the good RAW files of a campaign; those of one node and fate together."""
         for row in self._db.rows(
-            "SELECT CASE WHEN reco.dropped <> '[]' OR alca.dropped <> '[]' THEN path END AS one,"
-            " group_concat(raw_file.lumis) AS lumis, gone, raw_file.state <> 'good' AS unreadable,"
-            " dag.state AS dag, reco.output,"
-            " reco.state AS reco, reco.dropped AS reco_dropped, reco.lacking,"
-            " alca.state AS alca, alca.dropped AS alca_dropped"
+            "SELECT group_concat(raw_file.lumis) AS lumis, gone,"
+            " raw_file.state <> 'good' AS unreadable, dag.state AS dag,"
+            " reco.state AS reco, reco.lacking, alca.state AS alca,"
+            " EXISTS (SELECT 1 FROM node_dropped AS without WHERE without.dag_id = reco.dag_id"
+            " AND without.node = reco.name AND without.input = path)"
+            " OR EXISTS (SELECT 1 FROM node_dropped AS without WHERE without.dag_id = alca.dag_id"
+            " AND without.node = alca.name AND without.input = reco.output) AS given_up"
             " FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
             " LEFT JOIN dag ON dag.id = campaign_file.dag_id"
             " LEFT JOIN node AS reco"
             " ON reco.dag_id = campaign_file.dag_id AND reco.name = campaign_file.node"
             " LEFT JOIN node AS alca ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
             " WHERE campaign_file.campaign_id = ?"
-            " GROUP BY campaign_file.dag_id, campaign_file.node, gone, unreadable, one",
+            " GROUP BY campaign_file.dag_id, campaign_file.node, gone, unreadable, given_up",
             campaign_id,
         ):
-            given_up = False
-            if row["one"]:
-                given_up |= row["one"] in json.loads(row["reco_dropped"])
-                given_up |= row["output"] in json.loads(row["alca_dropped"] or "[]")
             yield FileFate(
                 lumis=Lumis.parse(row["lumis"]),
                 gone=bool(row["gone"]),
                 unreadable=bool(row["unreadable"]),
                 dag=DagState(row["dag"]) if row["dag"] else None,
-                reco=row["reco"] or "",
-                alca=row["alca"] or "",
-                given_up=given_up,
+                reco=NodeState(row["reco"]) if row["reco"] else None,
+                alca=NodeState(row["alca"]) if row["alca"] else None,
+                given_up=bool(row["given_up"]),
                 lacking=Lumis.parse(row["lacking"] or ""),
             )
 
 
 _GONE = "no longer in the listing of storage"
-
-
-def overlaps_of(payload: sqlite3.Row) -> dict[str, str]:
-    """The ALCARECO that a harvest left out for overlap, by name, each with the reason."""
-    told: dict[str, str] = json.loads(payload["overlaps"])
-    return {alcareco_name(int(job)): why for job, why in sorted(told.items())}
 
 
 def _name(node: sqlite3.Row) -> str:

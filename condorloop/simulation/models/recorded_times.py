@@ -1,6 +1,6 @@
 """Times that past runs have had, as samples to draw from: what jobs took, and what lay between.
 
-Knows where the ledger has the times of files, DAGs and jobs; sums up nothing.
+Knows which delays a simulation draws, and how they follow from what the ledger has.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from condorloop.config.loader import Config
 from condorloop.ledger.queries.dags import job_record
+from condorloop.ledger.queries.times import TimeQueries
 from condorloop.ledger.store import LedgerReader
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
@@ -44,49 +45,20 @@ class NodeJob:
     ended: float
 
 
-class LedgerTimes(LedgerReader):
-    """A ledger that tells how long things have taken, in seconds."""
-
-    def node_jobs(self) -> list[NodeJob]:
-        """The jobs that ended well at their first start, in the order of their submission."""
-        rows = self.connection.rows(
-            "SELECT job.*, calibration, kind, child FROM job JOIN node"
-            " ON node.dag_id = job.dag_id AND node.name = job.node"
-            " JOIN campaign ON campaign.id = node.campaign_id WHERE job.exit_code = 0"
-            " AND starts = 1 AND started_at >= submitted_at AND ended_at >= started_at"
-            " ORDER BY submitted_at"
+def _node_jobs(times: TimeQueries) -> list[NodeJob]:
+    """The jobs that ended well at their first start, in the order of their submission."""
+    return [
+        NodeJob(
+            row["calibration"],
+            NodeKind(row["kind"]),
+            row["dag_id"],
+            row["child"],
+            job_record(row),
+            row["started_at"],
+            row["ended_at"],
         )
-        return [
-            NodeJob(
-                row["calibration"],
-                NodeKind(row["kind"]),
-                row["dag_id"],
-                row["child"],
-                job_record(row),
-                row["started_at"],
-                row["ended_at"],
-            )
-            for row in rows
-        ]
-
-    def dag_times(self) -> dict[int, tuple[float, float]]:
-        """When DAGs were submitted, and when they were seen to have ended: those without a rescue.
-
-        By the DAG's id in the ledger.
-        """
-        rows = self.connection.rows(
-            "SELECT id, submitted_at, ended_at FROM dag WHERE state = 'done' AND rescues = 0"
-            " AND ended_at >= submitted_at"
-        )
-        return {row["id"]: (row["submitted_at"], row["ended_at"]) for row in rows}
-
-    def probe_times(self) -> list[float]:
-        """How long good files took from the poll that found them to the end of their only probe."""
-        rows = self.connection.rows(
-            "SELECT probed_at - seen_at AS took FROM raw_file"
-            " WHERE state = 'good' AND probes = 1 AND probed_at >= seen_at"
-        )
-        return [row["took"] for row in rows]
+        for row in times.node_jobs()
+    ]
 
 
 def read(work_dir: Path, config: Config) -> Recorded:
@@ -97,8 +69,9 @@ def read(work_dir: Path, config: Config) -> Recorded:
     LedgerError
         The ledger cannot be read.
     """
-    with LedgerTimes(work_dir / LEDGER) as ledger:
-        jobs, dags, probes = ledger.node_jobs(), ledger.dag_times(), ledger.probe_times()
+    with LedgerReader(work_dir / LEDGER) as ledger:
+        jobs, dags = _node_jobs(ledger.times), ledger.times.dags_without_rescue()
+        probes = ledger.times.probes()
     jobs = [j for j in jobs if j.calibration in config.calibrations]
     ran: dict[tuple[str, NodeKind], list[float]] = defaultdict(list)
     for job in jobs:

@@ -1,6 +1,7 @@
 """Old runs go into the archive of their year: once, whole, and found again."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -10,9 +11,10 @@ from condorloop.history.ledger_reader import LedgerStories
 from condorloop.history.reader import tell
 from condorloop.history.search import find
 from condorloop.ledger.archive import _OF_RUN, ArchiveError, archive_of, with_archives
+from condorloop.ledger.schema import WORDS
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Run
-from condorloop.model.enums import RequestKind
+from condorloop.model.enums import Artifact, RequestKind
 from condorloop.model.request import Request
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.reports.collect import gather
@@ -85,6 +87,7 @@ def test_what_is_old_and_closed_leaves_the_ledger_and_nothing_else(loaded, path)
 
 
 NOT_OF_RUNS = {
+    *WORDS,
     "meta",
     "request",
     "told",
@@ -116,6 +119,30 @@ def test_one_run_goes_in_a_cycle_and_then_it_is_looked_now_and_then(loaded, path
         assert rows(path, "raw_file") > OPEN.files * 2
         archiver.tidy(loaded, in_two_weeks + EVERY)
         assert rows(archive_of(path, 2026), "campaign") == 3
+
+
+def test_what_cleaning_up_has_removed_of_an_archived_run_is_known_here_and_after_a_rebuild(
+    loaded, path
+):
+    with Ledger(path) as ledger:
+        [campaign, *_] = ledger.campaigns.of_run(OLD[0].number, "EcalPedestals")
+        ledger.campaigns.set_cleaned(campaign.id, Artifact.LOGS)
+        ledger.campaigns.set_cleaned(campaign.id, Artifact.DAGS, begun=True)
+    archive_all(loaded)
+    for _ in ("here", "rebuilt"):
+        with open_ledger(path, loaded.calibrations, NOW) as ledger:
+            found = {s.key.run: s for s in ledger.retention.settled() if s.cleaned or s.begun}
+        assert found.keys() == {OLD[0].number}
+        assert found[OLD[0].number].cleaned == {Artifact.LOGS}
+        assert found[OLD[0].number].begun == {Artifact.DAGS}
+        path.unlink()
+
+
+def test_all_that_an_archive_has_belongs_together(loaded, path):
+    archive_all(loaded)
+    for file in with_archives(path):
+        with closing(sqlite3.connect(file)) as db:
+            assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 def test_a_campaign_is_latched_once_even_if_it_is_archived(loaded, path):

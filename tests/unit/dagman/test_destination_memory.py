@@ -17,7 +17,9 @@ from condorloop.cycle.reload import ConfigReload
 from condorloop.dagman import destination_memory
 from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
-from condorloop.ledger import schema
+from condorloop.ledger.migrations import to_5
+from condorloop.ledger.migrations.oldest import OLDEST_SCHEMA
+from condorloop.ledger.schema import SCHEMA_VERSION
 from condorloop.ledger.store import Ledger, LedgerReader
 from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.recovery.rebuild import open_ledger
@@ -174,8 +176,8 @@ def test_a_ledger_of_the_version_before_takes_them_from_the_newest_manifest(tria
 def older_ledger(path):
     """Make a ledger of schema version 4, with a campaign and a request that waits."""
     db = sqlite3.connect(path)
-    overlaps = ",\n    overlaps TEXT NOT NULL DEFAULT '{}'"
-    db.executescript(schema.SCHEMA.replace(schema._OF_5, "").replace(overlaps, ""))
+    for script in (OLDEST_SCHEMA, *(to_5.SCRIPTS[version] for version in (1, 2, 3))):
+        db.executescript(script)
     db.execute("INSERT INTO meta VALUES ('schema_version', '4'), ('ledger_id', 'ledger')")
     db.execute(
         "INSERT INTO campaign (calibration, run, stream, state, reason, run_start, latched_at,"
@@ -191,7 +193,7 @@ def test_a_ledger_of_the_version_before_is_brought_up_to_date(trial):
     path = trial.site.work_dir / LEDGER
     older_ledger(path)
     with Ledger(path) as ledger:
-        assert ledger.connection.meta("schema_version") == str(schema.SCHEMA_VERSION)
+        assert ledger.connection.meta("schema_version") == str(SCHEMA_VERSION)
         assert ledger.destinations.all() == {}
         [request] = ledger.requests.waiting()
         assert not request.accept_destination

@@ -11,15 +11,16 @@ from rich.console import Console
 from condorloop.cli.views.provenance import provenance_view
 from condorloop.cli.views.show import story_view
 from condorloop.history import campaign, provenance, reader
-from condorloop.history.campaign import NodeState, node_state
+from condorloop.history.campaign import NodeStatus, node_state
 from condorloop.ledger.connection import LedgerError
-from condorloop.model.enums import DagState
+from condorloop.model.enums import DagState, NodeState
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState
 from tests.unit.examples import KEY, START, config
 from tests.unit.story_example import BAD, HASH, path, written
 
 NOW = START + 100
+WAITING = NodeState.WAITING
 JOB = JobRecord("RECO_0000", "1.0", START)
 
 
@@ -46,17 +47,17 @@ def node(found, dag, name):
 @pytest.mark.parametrize(
     ("state", "dag", "job", "expected"),
     [
-        ("done", DagState.ACTIVE, JOB, NodeState.DONE),
-        ("failed", DagState.ACTIVE, JOB, NodeState.FAILED),
-        ("waiting", DagState.FAILED, None, NodeState.NOT_RUN),
-        ("waiting", DagState.ACTIVE, None, NodeState.WAITING),
-        ("waiting", DagState.ACTIVE, JOB, NodeState.IDLE),
-        ("waiting", DagState.ACTIVE, JobRecord("", "", 0, started_at=1), NodeState.RUNNING),
-        ("waiting", DagState.ACTIVE, JobRecord("", "", 0, hold_reason="x"), NodeState.HELD),
-        ("waiting", DagState.ACTIVE, JobRecord("", "", 0, ended_at=1, exit_code=0),
-         NodeState.RUNNING),
-        ("waiting", DagState.ACTIVE, JobRecord("", "", 0, ended_at=1, exit_code=84),
-         NodeState.WAITING),
+        (NodeState.DONE, DagState.ACTIVE, JOB, NodeStatus.DONE),
+        (NodeState.FAILED, DagState.ACTIVE, JOB, NodeStatus.FAILED),
+        (WAITING, DagState.FAILED, None, NodeStatus.NOT_RUN),
+        (WAITING, DagState.ACTIVE, None, NodeStatus.WAITING),
+        (WAITING, DagState.ACTIVE, JOB, NodeStatus.IDLE),
+        (WAITING, DagState.ACTIVE, JobRecord("", "", 0, started_at=1), NodeStatus.RUNNING),
+        (WAITING, DagState.ACTIVE, JobRecord("", "", 0, hold_reason="x"), NodeStatus.HELD),
+        (WAITING, DagState.ACTIVE, JobRecord("", "", 0, ended_at=1, exit_code=0),
+         NodeStatus.RUNNING),
+        (WAITING, DagState.ACTIVE, JobRecord("", "", 0, ended_at=1, exit_code=84),
+         NodeStatus.WAITING),
     ],
 )  # fmt: skip
 def test_a_node_is_in_one_state(state, dag, job, expected):
@@ -77,15 +78,15 @@ def test_each_file_has_its_fate(site):
 
 def test_a_failed_node_is_told_with_its_jobs_and_attempts(site):
     failed = node(told(site), "b001", "RECO_0000")
-    assert (failed.state, failed.exit_code) == (NodeState.FAILED, 84)
+    assert (failed.state, failed.exit_code) == (NodeStatus.FAILED, 84)
     assert [job.job_id for job in failed.jobs] == ["51.0", "52.0"]
     assert [attempt.exit_code for attempt in failed.attempts] == [84, 84]
-    assert node(told(site), "b001", "HARVEST").state is NodeState.NOT_RUN
+    assert node(told(site), "b001", "HARVEST").state is NodeStatus.NOT_RUN
 
 
 def test_a_dag_in_flight_is_told_from_its_event_log(site):
     running = node(told(site), "b002", "RECO_0000")
-    assert (running.state, running.last_job.host) == (NodeState.RUNNING, "wn07")
+    assert (running.state, running.last_job.host) == (NodeStatus.RUNNING, "wn07")
     assert told(site).campaign.jobs == {"idle": 0, "running": 1, "held": 0}
 
 

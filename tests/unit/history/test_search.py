@@ -15,7 +15,7 @@ from rich.console import Console
 from condorloop.cli.views.find import found_view, not_found
 from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.history import search as finding
-from condorloop.history.ledger_search import LedgerSearch
+from condorloop.history.ledger_reader import LedgerStories
 from condorloop.history.search_terms import Kind, meanings
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.store import Ledger
@@ -149,7 +149,7 @@ def test_an_earlier_dagman_of_a_rescued_dag_is_found(site):
     ["b001", "398600:b001", "EcalPedestals run398600 b001", "{ledger}/EcalPedestals/398600/1"],
 )
 def test_a_dag_is_found_by_each_of_its_names(site, what):
-    with LedgerSearch(site.site.work_dir / "condorloop.db") as ledger:
+    with LedgerStories(site.site.work_dir / "condorloop.db") as ledger:
         [hit] = hits(site, what.format(ledger=ledger.id))
     assert (hit.kind, hit.dag.label) == (Kind.DAG, "b001")
     assert "RECO 1 failed; ALCA 1 not run" in said(site, "b001")
@@ -215,20 +215,20 @@ class Planned:
 @pytest.mark.parametrize(
     "search",
     [
-        lambda ledger: ledger.files_named("a.root"),
-        lambda ledger: ledger.files_named(path("a")),
-        lambda ledger: ledger.campaigns_of_run(KEY.run),
-        lambda ledger: ledger.campaigns_of_fill(RUN.fill),
-        lambda ledger: ledger.campaigns_of_stream(STREAM, KEY.run),
-        lambda ledger: ledger.dags_of_cluster(40),
-        lambda ledger: ledger.dags_of_job("41.0"),
-        lambda ledger: ledger.dags_in_flight(),
-        lambda ledger: ledger.dags_of_payload(HASH[:4], 1),
+        lambda ledger: ledger.search.files_named("a.root"),
+        lambda ledger: ledger.search.files_named(path("a")),
+        lambda ledger: ledger.search.campaigns_of_run(KEY.run),
+        lambda ledger: ledger.search.campaigns_of_fill(RUN.fill),
+        lambda ledger: ledger.search.campaigns_of_stream(STREAM, KEY.run),
+        lambda ledger: ledger.search.dags_of_cluster(40),
+        lambda ledger: ledger.search.dags_of_job("41.0"),
+        lambda ledger: ledger.search.dags_in_flight(),
+        lambda ledger: ledger.search.dags_of_payload(HASH[:4], 1),
         lambda ledger: ledger.story(KEY),
     ],
 )
 def test_a_search_reads_no_table_from_its_beginning_to_its_end(site, search):
-    with LedgerSearch(site.site.work_dir / "condorloop.db") as ledger:
+    with LedgerStories(site.site.work_dir / "condorloop.db") as ledger:
         planned = Planned(ledger.connection)
         with patch.object(ledger.connection, "rows", planned):
             assert search(ledger)
@@ -243,10 +243,10 @@ def test_a_file_is_found_in_whichever_folder_it_is(site):
             files = {f"{folder}/f{i}-{number}.root": 1 for i in range(3)}
             ledger.raw_files.add(f"/eos/{number}", 1, files, START)
         for number, folder in enumerate(folders):
-            with LedgerSearch(ledger.path) as search:
+            with LedgerStories(ledger.path) as search:
                 name = f"f1-{number}.root"
-                assert search.files_named(name) == [f"{folder}/{name}"]
-                assert search.files_named("f1") == []
+                assert search.search.files_named(name) == [f"{folder}/{name}"]
+                assert search.search.files_named("f1") == []
 
 
 def test_a_payload_is_found_by_the_hash_of_any_of_its_iovs(tmp_path):

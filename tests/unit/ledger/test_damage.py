@@ -113,8 +113,8 @@ DAMAGE = {
         "UPDATE sqlite_master SET sql = CAST(x'435245415445205441424c45206e6f64652028ff2e'"
         " AS TEXT) WHERE name = 'node'",
     ),
-    "a path that is no text": lambda path: with_statements(
-        path, "UPDATE campaign SET cleaned = CAST(x'ff' AS TEXT)"
+    "a set of LS that is no text": lambda path: with_statements(
+        path, "UPDATE campaign SET seen = CAST(x'ff' AS TEXT)"
     ),
     "a table gone": lambda path: with_statements(path, "DROP TABLE node"),
     "a column gone": lambda path: with_statements(

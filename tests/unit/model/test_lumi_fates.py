@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.model.enums import DagState
+from condorloop.model.enums import DagState, NodeState
 from condorloop.model.lumi_fates import FileFate, LumiState, fates
 from condorloop.model.lumis import EMPTY, Lumis
 
@@ -45,11 +45,17 @@ def test_every_lumisection_is_in_exactly_one_state(found, harvested, in_payload,
         (FileFate(Lumis.span(1, 10), gone=True), LumiState.BAD_FILE),
         (FileFate(Lumis.span(1, 10), unreadable=True), LumiState.BAD_FILE),
         (FileFate(Lumis.span(1, 10), unreadable=True, dag=ACTIVE), LumiState.IN_WORK),
-        (FileFate(Lumis.span(1, 10), dag=ACTIVE, reco="waiting"), LumiState.IN_WORK),
-        (FileFate(Lumis.span(1, 10), dag=ACTIVE, reco="failed"), LumiState.FAILED),
-        (FileFate(Lumis.span(1, 10), dag=FAILED, reco="waiting"), LumiState.FAILED),
-        (FileFate(Lumis.span(1, 10), dag=FAILED, reco="done", alca="done"), LumiState.IN_WORK),
-        (FileFate(Lumis.span(1, 10), dag=DONE, reco="done", given_up=True), LumiState.BAD_FILE),
+        (FileFate(Lumis.span(1, 10), dag=ACTIVE, reco=NodeState.WAITING), LumiState.IN_WORK),
+        (FileFate(Lumis.span(1, 10), dag=ACTIVE, reco=NodeState.FAILED), LumiState.FAILED),
+        (FileFate(Lumis.span(1, 10), dag=FAILED, reco=NodeState.WAITING), LumiState.FAILED),
+        (
+            FileFate(Lumis.span(1, 10), dag=FAILED, reco=NodeState.DONE, alca=NodeState.DONE),
+            LumiState.IN_WORK,
+        ),
+        (
+            FileFate(Lumis.span(1, 10), dag=DONE, reco=NodeState.DONE, given_up=True),
+            LumiState.BAD_FILE,
+        ),
     ],
 )
 def test_what_became_of_a_file_is_what_became_of_its_lumisections(file, state):
@@ -57,7 +63,9 @@ def test_what_became_of_a_file_is_what_became_of_its_lumisections(file, state):
 
 
 def test_what_a_job_did_not_read_is_told_from_what_it_read():
-    file = FileFate(Lumis.span(1, 10), dag=DONE, reco="done", alca="done", lacking=Lumis.of([4]))
+    file = FileFate(
+        Lumis.span(1, 10), dag=DONE, reco=NodeState.DONE, alca=NodeState.DONE, lacking=Lumis.of([4])
+    )
     assert of(file, in_payload=Lumis.span(1, 10) - Lumis.of([4])) == {
         LumiState.IN_PAYLOAD: "1-3,5-10",
         LumiState.BAD_FILE: "4",
@@ -71,7 +79,7 @@ def test_what_no_file_covers_is_awaited_until_the_campaign_is_closed():
 
 
 def test_a_payload_counts_more_than_a_harvest_and_a_harvest_more_than_work():
-    file = FileFate(Lumis.span(1, 10), dag=ACTIVE, reco="done", alca="done")
+    file = FileFate(Lumis.span(1, 10), dag=ACTIVE, reco=NodeState.DONE, alca=NodeState.DONE)
     assert of(file, harvested=Lumis.span(1, 8), in_payload=Lumis.span(1, 5)) == {
         LumiState.IN_PAYLOAD: "1-5",
         LumiState.HARVESTED: "6-8",

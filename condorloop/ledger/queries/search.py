@@ -1,6 +1,6 @@
 """Searching the ledger: which campaigns a file, a job, a DAG or a payload belongs to.
 
-Knows the indices, and what each search costs; what became of the thing is a story's to tell.
+Knows the indices, and what each search costs; what became of the thing is told elsewhere.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from condorloop.history.campaign import Story
-from condorloop.history.ledger_reader import LedgerStories
+from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.raw_files import RawFileQueries
 from condorloop.model.campaign import CampaignKey
 
 _DAG = "SELECT calibration, run, number FROM dag JOIN campaign ON campaign.id = campaign_id"
@@ -25,12 +25,12 @@ class DagKey:
     number: int
 
 
-class LedgerSearch(LedgerStories):
-    """A ledger that can be searched."""
+class SearchQueries:
+    """What is asked by who knows a part of a name, or a number."""
 
-    def story(self, key: CampaignKey) -> Story | None:
-        """The story of a campaign; None if it is not known."""
-        return next(iter(self.stories(key.run, (key.calibration,))), None)
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._raw_files = RawFileQueries(db)
 
     def campaigns_of_run(self, run: int) -> list[CampaignKey]:
         """The campaigns of a run, by its index."""
@@ -45,7 +45,7 @@ class LedgerSearch(LedgerStories):
         return self._keys("stream = ? AND run = ? ORDER BY calibration", stream, run)
 
     def _keys(self, which: str, *values: object) -> list[CampaignKey]:
-        rows = self.connection.rows(f"SELECT calibration, run FROM campaign WHERE {which}", *values)
+        rows = self._db.rows(f"SELECT calibration, run FROM campaign WHERE {which}", *values)
         return [CampaignKey(r["calibration"], r["run"]) for r in rows]
 
     def dags_of_cluster(self, cluster: int) -> list[DagKey]:
@@ -90,23 +90,21 @@ class LedgerSearch(LedgerStories):
     def dags_of_payload(self, beginning: str, most: int) -> list[DagKey]:
         """The DAGs that made payloads one of whose hashes begins so.
 
-        The first hash is looked up by its index; the others of those that have several, few as
-        they are, one by one.
+        First hashes and the others have an index each.
         """
         return self._dag_keys(
             f"{_DAG} WHERE dag.id IN (SELECT dag_id FROM payload"
-            " WHERE hash <> '' AND hash >= ? AND hash < ? UNION SELECT dag_id FROM payload"
-            " WHERE hashes <> '' AND instr(hashes, ?) LIMIT ?)",
+            " WHERE hash <> '' AND hash >= ?1 AND hash < ?2 UNION SELECT dag_id"
+            " FROM payload_other_hash WHERE hash >= ?1 AND hash < ?2 LIMIT ?3)",
             beginning,
             beginning + _END,
-            f" {beginning}",
             most,
         )
 
     def _dag_keys(self, sql: str, *values: object) -> list[DagKey]:
         return [
             DagKey(CampaignKey(r["calibration"], r["run"]), r["number"])
-            for r in self.connection.rows(sql, *values)
+            for r in self._db.rows(sql, *values)
         ]
 
     def files_named(self, what: str) -> list[str]:
@@ -117,17 +115,17 @@ class LedgerSearch(LedgerStories):
         files, not one for each file. A folder that holds files beside other folders is not seen
         through; `files_like` finds those too.
         """
-        if self.raw_files.stream_and_run(what):
+        if self._raw_files.stream_and_run(what):
             return [what]
         if "/" in what:
             return []
         paths = (f"{folder}{what}" for folder in self._folders())
-        return [path for path in paths if self.raw_files.stream_and_run(path)]
+        return [path for path in paths if self._raw_files.stream_and_run(path)]
 
     def _folders(self) -> Iterator[str]:
         """The folders of RAW files, each with its slash, in the order of their paths."""
         after = ""
-        while rows := self.connection.rows(
+        while rows := self._db.rows(
             "SELECT path FROM raw_file WHERE path > ? ORDER BY path LIMIT 1", after
         ):
             folder = rows[0]["path"].rpartition("/")[0] + "/"
@@ -139,7 +137,5 @@ class LedgerSearch(LedgerStories):
 
         That takes a second or so for five million files.
         """
-        rows = self.connection.rows(
-            "SELECT path FROM raw_file WHERE instr(path, ?) LIMIT ?", part, most
-        )
+        rows = self._db.rows("SELECT path FROM raw_file WHERE instr(path, ?) LIMIT ?", part, most)
         return [r["path"] for r in rows]

@@ -1,0 +1,96 @@
+"""Reading the ledger: all that is written down of a campaign, row by row.
+
+Knows which tables have it, and in which order things are told; what the rows mean together is a
+story's to say.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+from condorloop.ledger.connection import Connection
+
+ByDag = Mapping[int, list[sqlite3.Row]]
+"""Rows by the id of their DAG."""
+
+
+class StoryQueries:
+    """What is asked for the stories of campaigns."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def campaigns(self, run: int) -> list[sqlite3.Row]:
+        """The campaigns of a run of which all is here, and not in an archive."""
+        return self._db.rows(
+            "SELECT * FROM campaign WHERE run = ? AND archived IS NULL ORDER BY calibration", run
+        )
+
+    def dags(self, campaign_id: int) -> list[sqlite3.Row]:
+        """The DAGs of a campaign, by number."""
+        return self._db.rows("SELECT * FROM dag WHERE campaign_id = ? ORDER BY number", campaign_id)
+
+    def nodes(self, campaign_id: int) -> ByDag:
+        """The nodes of a campaign, those that others wait for first."""
+        return self._by_dag(
+            "SELECT node.* FROM dag CROSS JOIN node ON node.dag_id = dag.id"
+            " WHERE dag.campaign_id = ?"
+            " ORDER BY kind = 'UPLOAD', kind = 'HARVEST', kind = 'ALCA', name",
+            campaign_id,
+        )
+
+    def jobs(self, campaign_id: int) -> ByDag:
+        """The jobs of a campaign, in the order of their submission."""
+        return self._by_dag(
+            "SELECT job.* FROM dag CROSS JOIN job ON job.dag_id = dag.id"
+            " WHERE dag.campaign_id = ? ORDER BY submitted_at, job_id",
+            campaign_id,
+        )
+
+    def dropped(self, campaign_id: int) -> dict[tuple[int, str], tuple[str, ...]]:
+        """The inputs that nodes of a campaign go on without, by DAG id and name."""
+        return self._by_node(
+            "SELECT dag_id, node, input FROM node_dropped WHERE campaign_id = ?"
+            " ORDER BY dag_id, node, input",
+            campaign_id,
+        )
+
+    def files(self, campaign_id: int) -> dict[tuple[int, str], tuple[str, ...]]:
+        """The RAW files of a campaign that nodes have, by DAG id and name."""
+        return self._by_node(
+            "SELECT dag_id, node, path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE campaign_file.campaign_id = ? AND dag_id IS NOT NULL ORDER BY path",
+            campaign_id,
+        )
+
+    def payloads(self, campaign_id: int) -> list[sqlite3.Row]:
+        """The payloads of a campaign with number and batch of their DAGs, by number."""
+        return self._db.rows(
+            "SELECT payload.*, number, batch FROM payload JOIN dag ON dag.id = dag_id"
+            " WHERE payload.campaign_id = ? ORDER BY number",
+            campaign_id,
+        )
+
+    def raw_files(self, campaign: sqlite3.Row) -> list[sqlite3.Row]:
+        """The RAW files of a campaign's stream and run, with the DAG and node that read them."""
+        return self._db.rows(
+            "SELECT raw_file.*, dag.number, campaign_file.node FROM raw_file"
+            " LEFT JOIN campaign_file ON file_id = raw_file.id AND campaign_file.campaign_id = ?"
+            " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.stream = ? AND raw_file.run = ?",
+            campaign["id"],
+            campaign["stream"],
+            campaign["run"],
+        )
+
+    def _by_dag(self, sql: str, campaign_id: int) -> ByDag:
+        found: dict[int, list[sqlite3.Row]] = {}
+        for row in self._db.rows(sql, campaign_id):
+            found.setdefault(row["dag_id"], []).append(row)
+        return found
+
+    def _by_node(self, sql: str, campaign_id: int) -> dict[tuple[int, str], tuple[str, ...]]:
+        found: dict[tuple[int, str], list[str]] = {}
+        for dag_id, node, what in self._db.rows(sql, campaign_id):
+            found.setdefault((dag_id, node), []).append(what)
+        return {node: tuple(parts) for node, parts in found.items()}

@@ -1,0 +1,122 @@
+"""Reading the ledger: when things have happened, for reports and simulations.
+
+Knows in which tables a campaign's way through the loop is written down; sums up nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from condorloop.ledger.connection import Connection
+
+
+class TimeQueries:
+    """What is asked by who measures."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """Let all that is asked inside be of one moment, whatever is written meanwhile."""
+        self._db.rows("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.rows("ROLLBACK")
+
+    def campaigns(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> list[sqlite3.Row]:
+        """The id and the calibration of the campaigns of a period that are in this file, by run.
+
+        Parameters
+        ----------
+        since, until
+            When their runs started; `until` does not count.
+        first, last
+            Their runs; `last` counts.
+        """
+        bounds: Mapping[str, float | None] = {
+            "run_start >= ?": since,
+            "run_start < ?": until,
+            "run >= ?": first,
+            "run <= ?": last,
+        }
+        given = {sql: value for sql, value in bounds.items() if value is not None}
+        return self._db.rows(
+            "SELECT id, calibration FROM campaign"
+            f" WHERE {' AND '.join(['archived IS NULL', *given])}"
+            f" ORDER BY {'run' if since is None else 'run_start, run'}, calibration",
+            *given.values(),
+        )
+
+    def campaign(self, campaign_id: int) -> sqlite3.Row:
+        """A campaign's own row."""
+        return self._db.rows("SELECT * FROM campaign WHERE id = ?", campaign_id)[0]
+
+    def dags(self, campaign_id: int) -> list[sqlite3.Row]:
+        """The DAGs of a campaign: id, number, state and submission."""
+        return self._db.rows(
+            "SELECT id, number, state, submitted_at FROM dag WHERE campaign_id = ?", campaign_id
+        )
+
+    def outcomes(self, campaign_id: int) -> list[sqlite3.Row]:
+        """The outcomes of a campaign's payloads, each with the id of its DAG."""
+        return self._db.rows(
+            "SELECT dag_id, outcome FROM payload WHERE campaign_id = ?", campaign_id
+        )
+
+    def files(self, campaign_id: int) -> list[sqlite3.Row]:
+        """The RAW files of a campaign: lumisections, when they were seen, DAG and node."""
+        return self._db.rows(
+            "SELECT lumis, seen_at, dag_id, node FROM campaign_file"
+            " JOIN raw_file ON raw_file.id = file_id WHERE campaign_id = ?",
+            campaign_id,
+        )
+
+    def nodes(self, campaign_id: int) -> list[sqlite3.Row]:
+        """The nodes of a campaign, and when they were done."""
+        return self._db.rows(
+            "SELECT dag_id, name, kind, child, job, done_at FROM dag"
+            " JOIN node ON dag_id = dag.id WHERE dag.campaign_id = ?",
+            campaign_id,
+        )
+
+    def node_jobs(self) -> list[sqlite3.Row]:
+        """The jobs that ended well at their first start, with calibration and node.
+
+        In the order of their submission.
+        """
+        return self._db.rows(
+            "SELECT job.*, calibration, kind, child FROM job JOIN node"
+            " ON node.dag_id = job.dag_id AND node.name = job.node"
+            " JOIN campaign ON campaign.id = node.campaign_id WHERE job.exit_code = 0"
+            " AND starts = 1 AND started_at >= submitted_at AND ended_at >= started_at"
+            " ORDER BY submitted_at"
+        )
+
+    def dags_without_rescue(self) -> dict[int, tuple[float, float]]:
+        """When DAGs were submitted, and when they were seen to have ended, by id.
+
+        Those that are done and needed no rescue.
+        """
+        rows = self._db.rows(
+            "SELECT id, submitted_at, ended_at FROM dag WHERE state = 'done' AND rescues = 0"
+            " AND ended_at >= submitted_at"
+        )
+        return {row["id"]: (row["submitted_at"], row["ended_at"]) for row in rows}
+
+    def probes(self) -> list[float]:
+        """How long good files took from the poll that found them to the end of their only probe."""
+        rows = self._db.rows(
+            "SELECT probed_at - seen_at AS took FROM raw_file"
+            " WHERE state = 'good' AND probes = 1 AND probed_at >= seen_at"
+        )
+        return [row["took"] for row in rows]
