@@ -61,7 +61,7 @@ def test_sql_compares_with_words_of_the_model_only(file):
 
 def test_an_odd_word_is_found():
     assert list(odd_words("SELECT 1 FROM node AS reco WHERE reco.state = 'active'")) == ["active"]
-    assert list(odd_words("SELECT 1 FROM dag WHERE state IN ('active', 'planed')")) == ["planed"]
+    assert list(odd_words("SELECT 1 FROM dag WHERE state IN ('active', 'queued')")) == ["queued"]
     assert list(odd_words("state = 'new' AND kind = 'reco'")) == ["reco"]
     assert list(odd_words("SELECT 1 FROM dag WHERE dag.state = 'active'")) == []
 
