@@ -3,6 +3,7 @@
 import hypothesis
 import pytest
 
+from condorloop.ledger.connection import Connection
 from condorloop.testbed.prefix import prefix as prefixes
 from condorloop.testbed.stack import Stack
 from tests.loop import Loop, up
@@ -10,6 +11,8 @@ from tests.loop import Loop, up
 # How long an example takes says something about the machine only.
 hypothesis.settings.register_profile("condorloop", deadline=None)
 hypothesis.settings.load_profile("condorloop")
+
+Connection.strict = True
 
 
 @pytest.hookimpl(wrapper=True)

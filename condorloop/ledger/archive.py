@@ -41,6 +41,7 @@ _OF_RUN = {
     "dag": f"campaign_id IN ({_CAMPAIGNS})",
     "raw_file": "stream IN (SELECT stream FROM {db}.campaign WHERE run = :run) AND run = :run",
     "luminosity": "run = :run",
+    "odd_change": f"campaign_id IN ({_CAMPAIGNS})",
     "campaign_cleaned": f"campaign_id IN ({_CAMPAIGNS})",
     "campaign": "run = :run",
 }
@@ -61,6 +62,7 @@ _NUMBERED = {
     "payload_overlap": {"dag_id": "dag"},
     "payload_other_hash": {"dag_id": "dag"},
     "campaign_cleaned": {"campaign_id": "campaign"},
+    "odd_change": {"campaign_id": "campaign"},
     "campaign_file": {"campaign_id": "campaign", "file_id": "raw_file", "dag_id": "dag"},
     "raw_file": {"id": "raw_file"},
     "campaign": {"id": "campaign"},

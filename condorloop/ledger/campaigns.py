@@ -9,7 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.campaigns import CampaignQueries
+from condorloop.ledger.state_changes import StateChanges
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.enums import Artifact, CampaignState
 from condorloop.model.lumis import Lumis
@@ -17,6 +19,10 @@ from condorloop.model.lumis import Lumis
 
 class Campaigns(CampaignQueries):
     """The campaigns of a ledger that is open for writing."""
+
+    def __init__(self, db: Connection) -> None:
+        super().__init__(db)
+        self._state_changes = StateChanges(db)
 
     def latch(self, key: CampaignKey, stream: str, run: Run, reason: str, now: float) -> None:
         """Open a campaign; the good files that are known of its run are waiting in it."""
@@ -89,6 +95,7 @@ class Campaigns(CampaignQueries):
         """Move a campaign to another state; at its closing, with what OMS says of the run."""
         judged = "" if state.open else ", judged_end = run_end, judged_ls = last_ls"
         with self._db.transaction():
+            self._state_changes.campaign(campaign_id, state)
             self._db.execute(
                 f"UPDATE campaign SET state = ?, reason = ?, state_since = ?{judged} WHERE id = ?",
                 (state, reason, now, campaign_id),

@@ -15,6 +15,7 @@ _WHOSE = {
     "dag": "VALUES ({row}.campaign_id)",
     "node": "VALUES ({row}.campaign_id)",
     "payload": "VALUES ({row}.campaign_id)",
+    "odd_change": "VALUES ({row}.campaign_id)",
     "campaign_cleaned": "VALUES ({row}.campaign_id)",
     "node_dropped": "VALUES ({row}.campaign_id)",
     "node_blame": _OF_DAG,

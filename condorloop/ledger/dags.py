@@ -13,6 +13,7 @@ from condorloop.ledger.connection import Connection
 from condorloop.ledger.payloads import Payloads
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.retries import Retries
+from condorloop.ledger.state_changes import StateChanges
 from condorloop.model.enums import DagState, NodeKind, NodeState
 from condorloop.model.jobs import FailedNode, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
@@ -25,6 +26,7 @@ class Dags(DagQueries):
         super().__init__(db)
         self._retries = retries
         self._payloads = payloads
+        self._state_changes = StateChanges(db)
 
     def plan(
         self,
@@ -85,6 +87,7 @@ class Dags(DagQueries):
     def forget(self, dag_id: int) -> None:
         """Forget a planned DAG of which nothing was made; its files are waiting again."""
         with self._db.transaction():
+            self._state_changes.dag(dag_id, None)
             self._db.execute(
                 "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE dag_id = ?", (dag_id,)
             )
@@ -95,6 +98,7 @@ class Dags(DagQueries):
     def submitted(self, dag_id: int, cluster: int, now: float) -> None:
         """Write down that a DAG is in the queue."""
         with self._db.transaction():
+            self._state_changes.dag(dag_id, DagState.ACTIVE)
             self._db.execute(
                 "UPDATE dag SET state = ?, cluster = ?, submitted_at = COALESCE(submitted_at, ?),"
                 " ended_at = NULL, held = 0, refused = '' WHERE id = ?",
@@ -125,6 +129,7 @@ class Dags(DagQueries):
             self._plan_again(dag_id, "0")
 
     def _plan_again(self, dag_id: int, rescues: str) -> None:
+        self._state_changes.dag(dag_id, DagState.PLANNED)
         self._db.execute(
             f"UPDATE dag SET state = ?, rescues = {rescues}, removed_by = '' WHERE id = ?",
             (DagState.PLANNED, dag_id),
@@ -141,10 +146,12 @@ class Dags(DagQueries):
         """Write down the end of a DAG: with `failed` None it is done, else those nodes failed."""
         with self._db.transaction():
             state = DagState.DONE if failed is None else DagState.FAILED
+            state = DagState.REMOVED if removed_by else state
+            self._state_changes.dag(dag_id, state)
             self._db.execute(
                 "UPDATE dag SET state = ?, ended_at = ?, held = 0, refused = '', removed_by = ?"
                 " WHERE id = ?",
-                (DagState.REMOVED if removed_by else state, now, removed_by, dag_id),
+                (state, now, removed_by, dag_id),
             )
             self.nodes_failed(dag_id, failed or ())
 
@@ -157,6 +164,7 @@ class Dags(DagQueries):
             The ALCA nodes whose ALCARECO is still there.
         """
         with self._db.transaction():
+            self._state_changes.dag(dag_id, DagState.LOST)
             self._db.execute(
                 "UPDATE dag SET state = ?, ended_at = ?, held = 0 WHERE id = ?",
                 (DagState.LOST, now, dag_id),
@@ -165,6 +173,7 @@ class Dags(DagQueries):
                 alca = node["child"] if node["kind"] == NodeKind.RECO else node["name"]
                 if alca in kept or (not alca and kept):
                     continue
+                self._state_changes.nodes(dag_id, [node["name"]], NodeState.DROPPED)
                 self._db.execute(
                     "UPDATE node SET state = ? WHERE dag_id = ? AND name = ?",
                     (NodeState.DROPPED, dag_id, node["name"]),
@@ -208,6 +217,7 @@ class Dags(DagQueries):
         """Write down nodes that failed in a DAG whose other nodes go on."""
         failed = list(nodes)
         with self._db.transaction():
+            self._state_changes.nodes(dag_id, [n.name for n in failed], NodeState.FAILED)
             self._db.executemany(
                 "UPDATE node SET state = ?, exit_code = ?, error = ? WHERE dag_id = ? AND name = ?",
                 [(NodeState.FAILED, n.exit_code, n.error, dag_id, n.name) for n in failed],
@@ -233,6 +243,7 @@ class Dags(DagQueries):
     ) -> None:
         """Write down that a node succeeded, what its output holds and what it did not read."""
         with self._db.transaction():
+            self._state_changes.nodes(dag_id, [name], NodeState.DONE)
             self._db.execute(
                 "UPDATE node SET state = ?, lumis = ?, events = ?, done_at = ?, lacking = ?,"
                 " exit_code = NULL, error = '' WHERE dag_id = ? AND name = ?",

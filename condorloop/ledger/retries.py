@@ -8,11 +8,12 @@ down, good files fail, too.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
+from condorloop.ledger.state_changes import StateChanges
 from condorloop.model.enums import FileState, NodeKind, NodeState
 
 SET_BACK = 2
@@ -60,6 +61,7 @@ class Retries:
     def __init__(self, db: Connection) -> None:
         self._db = db
         self._dags = DagQueries(db)
+        self._state_changes = StateChanges(db)
 
     def take_out(self, dag_id: int, name: str, inputs: Iterable[str]) -> None:
         """Take inputs from a node; a node without any is dropped, and so is what it would make."""
@@ -85,7 +87,8 @@ class Retries:
             [(name, each, dag_id) for each in sorted(inputs)],
         )
 
-    def _set_dropped(self, dag_id: int, names: Iterable[str]) -> None:
+    def _set_dropped(self, dag_id: int, names: Sequence[str]) -> None:
+        self._state_changes.nodes(dag_id, names, NodeState.DROPPED)
         self._db.executemany(
             "UPDATE node SET state = ? WHERE dag_id = ? AND name = ?",
             [(NodeState.DROPPED, dag_id, name) for name in names],

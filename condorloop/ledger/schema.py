@@ -52,6 +52,10 @@ TABLES: Mapping[str, str] = {
     campaign_id INTEGER NOT NULL REFERENCES campaign (id) ON DELETE CASCADE,
     artifact TEXT NOT NULL REFERENCES artifact (word), begun INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (campaign_id, artifact)""",
+    "odd_change": """
+    campaign_id INTEGER NOT NULL REFERENCES campaign (id) ON DELETE CASCADE,
+    change TEXT NOT NULL,
+    PRIMARY KEY (campaign_id, change)""",
     "raw_file": """
     id INTEGER PRIMARY KEY,
     path TEXT NOT NULL UNIQUE, stream TEXT NOT NULL, run INTEGER NOT NULL,

@@ -56,6 +56,8 @@ class ProblemKind(StrEnum):
     """A RAW file is in two ALCARECO or DAGs; it is used once."""
     QUARANTINED = "quarantined"
     """A node goes on without an input."""
+    STATE = "state"
+    """A campaign, a DAG or a node changed its state in a way that no rule allows."""
     STORAGE = "storage"
     """Storage lists what nobody understands."""
     BAD_FILE = "bad file"

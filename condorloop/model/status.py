@@ -67,8 +67,8 @@ class CampaignStatus:
     that a node's inputs had and its job did not read, `errors` why a node failed, `removed` who
     removed a DAG: each by label and node; `refused` has why the schedd does not take a DAG, by
     label. `left_out` are the ALCARECO that the last harvest found unusable, `overlaps` has why it
-    left others out: a RAW file of theirs is in one that was used. `asked_at` is when a person last
-    asked for it again.
+    left others out: a RAW file of theirs is in one that was used. `odd_changes` are changes of
+    state that no rule allows. `asked_at` is when a person last asked for it again.
     `refused_uploads` are those of `failed_nodes` whose payload the service refused. While the
     service is being asked for the last payload, `uploading` says so: its outcome is not known.
     `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
@@ -104,6 +104,7 @@ class CampaignStatus:
     lacking: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     overlaps: Mapping[str, str] = field(default_factory=dict)
+    odd_changes: tuple[str, ...] = ()
     uploads: int = 0
     last_upload_at: float | None = None
     last_outcome: UploadOutcome | None = None

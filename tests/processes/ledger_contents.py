@@ -11,6 +11,8 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.lumis import Lumis
 
 FOLDER = Path(__file__).parent
+YOUNGER = ("odd_changes",)
+"""What no ledger of version 5 could tell."""
 
 
 def filled(path, name):
@@ -89,7 +91,8 @@ def plain(value):
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+        named = (f.name for f in fields(value) if f.name not in YOUNGER)
+        return {name: plain(getattr(value, name)) for name in named}
     if hasattr(value, "items"):
         return dict(sorted((_word(k), plain(v)) for k, v in value.items()))
     if isinstance(value, set | frozenset):

@@ -65,6 +65,8 @@ def test_all_that_a_ledger_of_the_first_version_holds_is_kept(tmp_path):
         assert [w.file.path for w in campaign.waiting] == ["/eos/b.root"]
         [dag] = campaign.dags
         assert (dag.cluster, dag.rescues, dag.failed_nodes) == (17, 1, ("RECO_0000",))
+        ledger.dags.plan_rescue(dag.id, {})
+        ledger.dags.submitted(dag.id, 18, START)
         ledger.dags.ended(dag.id, None, START)
 
 

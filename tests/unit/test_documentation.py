@@ -13,7 +13,9 @@ import pytest
 from condorloop.cli import json_schemas
 from condorloop.cli.main import cli
 from condorloop.model.problem import ProblemKind
+from condorloop.model.transitions import LIVES
 from tools import mkdocs_reference as reference
+from tools.state_diagrams import diagram, file_of
 
 TOP = Path(__file__).resolve().parents[2]
 RELIABILITY = (TOP / "docs" / "reliability.md").read_text()
@@ -112,6 +114,11 @@ def test_the_pages_build_and_load_nothing_from_other_hosts(tmp_path):
         )
         loads += re.findall(r"<link[^>]* rel=\"?stylesheet\"?[^>]*>", page.read_text())
         assert not [x for x in loads if "//" in x], page.name
+
+
+@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.what)
+def test_the_diagrams_of_states_are_drawn_from_the_tables(life):
+    assert file_of(life).read_text() == diagram(life), "type: python -m tools.state_diagrams"
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -168,6 +168,7 @@ def _process(ledger: Ledger) -> None:
     ledger.dags.record_jobs(dag_id, [JobRecord("RECO", "2.0", _START)])
     ledger.dags.ended(dag_id, [FailedNode("RECO", 1, _WHO, {_FILES[1]: 2})], _START)
     ledger.dags.plan_rescue(dag_id, {"RECO": _FILES[1:]})
+    ledger.dags.submitted(dag_id, 2, _START)
     for node in nodes:
         ledger.dags.node_done(dag_id, node.name, _LUMIS, 100, _START)
     record = HarvestRecord(

@@ -17,6 +17,7 @@ _REBUILT = ("campaign", "raw_file", "dag", "node", "payload", "request")
 """The tables that get foreign keys, or lose a column."""
 
 _LISTS = (
+    "odd_change",
     "campaign_cleaned",
     "node_dropped",
     "node_blame",

@@ -177,8 +177,16 @@ class StatusQueries:
             refused={dag_label(r["number"], r["batch"]): r["refused"] for r in refused},
             asked_at=row["asked_at"],
             left_out=tuple(map(alcareco_name, sorted(left_out))),
+            odd_changes=self._odd_changes(row["id"]),
             overlaps={alcareco_name(job): why for job, why in overlaps.items()},
         )
+
+    def _odd_changes(self, campaign_id: int) -> tuple[str, ...]:
+        """The changes of state of a campaign that no rule allows."""
+        rows = self._db.rows(
+            "SELECT change FROM odd_change WHERE campaign_id = ? ORDER BY change", campaign_id
+        )
+        return tuple(row["change"] for row in rows)
 
     def _files(self, campaign_id: int) -> Iterator[FileFate]:
         """What became of the good RAW files of a campaign; those of one node and fate together."""

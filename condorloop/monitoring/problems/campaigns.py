@@ -131,6 +131,14 @@ def _overlaps(campaign: CampaignStatus) -> Iterator[Problem]:
         yield Problem.of_campaign(ProblemKind.OVERLAP, campaign.key, text, show, directory=name)
 
 
+def _odd_changes(campaign: CampaignStatus) -> Iterator[Problem]:
+    """Name the changes of state that no rule allows: they are mistakes of condorloop."""
+    for change in campaign.odd_changes:
+        text = f"{change}: no rule allows this change of state; please report it"
+        show = command("show", campaign.key)
+        yield Problem.of_campaign(ProblemKind.STATE, campaign.key, text, show)
+
+
 def _lacking(campaign: CampaignStatus) -> Iterator[Problem]:
     for name, lumis in campaign.lacking.items():
         text = f"{name} did not read LS {lumis} of its input"
@@ -163,6 +171,7 @@ _OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
     _quarantined,
     _left_out,
     _overlaps,
+    _odd_changes,
     _lacking,
     _upload,
 )

@@ -53,6 +53,7 @@ class Place:
             )
         ]
         self.dag = self.ledger.dags.plan(self.campaign.id, 0, 0, nodes, "a test", START)
+        self.ledger.dags.submitted(self.dag, 1, START)
         for name in ("RECO_0000", "RECO_0001", "ALCA_0000"):
             self.ledger.dags.node_done(self.dag, name, Lumis.parse("1-4"), 10, START)
         covered = HarvestRecord(

@@ -339,6 +339,7 @@ def test_files_that_were_given_up_get_another_try_when_a_person_asks(ledger):
     last = give_up(ledger, dag_id, "RECO_0000", "/a")
     read_again(ledger)
     ledger.dags.plan_rescue(dag_id, {"RECO_0001": ["/c"]})
+    ledger.dags.submitted(dag_id, 1, START)
     ledger.dags.ended(dag_id, None, START)
     assert ledger.retries.retry_files(only(ledger).id) == 3
     assert [w.file.path for w in only(ledger).waiting] == ["/a"]
@@ -372,6 +373,7 @@ def test_a_reco_output_that_an_alca_gave_up_can_be_made_again(ledger):
     ledger.dags.plan_rescue(dag_id, {"ALCA_0000": ["two"]})
     assert only(ledger).quarantined == ("two",)
     assert unused(ledger) == []  # it is planned, and reads its files
+    ledger.dags.submitted(dag_id, 1, START)
     ledger.dags.ended(dag_id, None, START)
     assert unused(ledger) == [(0, "ALCA_0000", None, ["RECO_0001"])]
     assert redo_all(ledger) == 1
@@ -387,6 +389,7 @@ LEFT_OUT = HarvestRecord(frozenset(), EMPTY, 0, START, left_out=frozenset([0]))
 def test_an_alcareco_that_was_left_out_can_be_made_again(ledger):
     dag_id = made(ledger, "RECO_0000", "RECO_0001", "ALCA_0000")
     ledger.payloads.record(dag_id, only(ledger).id, LEFT_OUT)
+    ledger.dags.submitted(dag_id, 1, START)
     ledger.dags.ended(dag_id, None, START)
     assert unused(ledger) == [(0, "ALCA_0000", 0, ["RECO_0000", "RECO_0001"])]
     assert redo_all(ledger) == 3
@@ -401,6 +404,7 @@ def test_an_alcareco_that_was_left_out_for_overlap_is_not_made_again(ledger):
     dag_id = made(ledger, "RECO_0000", "RECO_0001", "ALCA_0000")
     shared = replace(LEFT_OUT, left_out=frozenset(), overlaps={0: "RAW file a is in apJob001"})
     ledger.payloads.record(dag_id, only(ledger).id, shared)
+    ledger.dags.submitted(dag_id, 1, START)
     ledger.dags.ended(dag_id, None, START)
     assert unused(ledger) == []
     assert only(ledger).unharvested == {}
@@ -412,6 +416,7 @@ def test_an_alcareco_that_was_left_out_for_overlap_is_not_made_again(ledger):
 def test_an_alcareco_that_another_harvest_read_later_was_not_left_out(ledger):
     dag_id = made(ledger, "ALCA_0000")
     ledger.payloads.record(dag_id, only(ledger).id, LEFT_OUT)
+    ledger.dags.submitted(dag_id, 1, START)
     ledger.dags.ended(dag_id, None, START)
     later = plan(ledger, [], number=1)
     read = HarvestRecord(frozenset([0]), Lumis.span(1, 5), 1, START + 9)

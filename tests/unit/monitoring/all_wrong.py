@@ -96,6 +96,7 @@ def all_wrong(*, silent: str = "EOS") -> Seen:
         lacking={"b001 RECO_0003": "5-7"},
         left_out=("apJob007",),
         overlaps={"apJob008": "RAW file f1.root (LS 1-5) is in apJob003: used instead"},
+        odd_changes=("b003 went from done to active",),
         last_outcome=UploadOutcome.REFUSED,
         last_answer="too late: superseded by run 398601",
         held_by="alice@node",

@@ -251,6 +251,13 @@ def test_an_alcareco_that_overlaps_with_another_one_is_named_with_the_reason():
     assert problem.command == f"condorloop show {KEY.run} {OURS}"
 
 
+def test_a_change_of_state_that_no_rule_allows_is_named():
+    [problem] = of_campaigns([campaign_status(odd_changes=("b003 went from done to active",))])
+    assert problem.kind is ProblemKind.STATE
+    assert problem.text.startswith(f"{KEY}: b003 went from done to active: no rule allows")
+    assert problem.command == f"condorloop show {KEY.run} {OURS}"
+
+
 def test_a_directory_that_is_not_adopted_is_named():
     [problem] = of_strangers({KEY: ("dag001",)})
     assert problem.kind is ProblemKind.OVERLAP
