@@ -22,8 +22,8 @@ import requests
 import yaml
 
 from condorloop import config
-from condorloop.ledger.dags import Dags
 from condorloop.ledger.store import Ledger, LedgerReader, open_requests
+from condorloop.ledger.updates.dags import Dags
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.model.problem import ProblemKind
 from condorloop.model.request import Request

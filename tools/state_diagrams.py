@@ -18,7 +18,7 @@ from condorloop.model.transitions import LIVES, Arrow, Life
 
 ASSETS = Path(__file__).resolve().parents[1] / "docs" / "assets"
 
-_COLUMN, _ROW, _LINE, _LEFT, _TOP = 84, 30, 16, 34, 46
+_COLUMN, _ROW, _LINE, _LEFT, _TOP = 92, 30, 16, 34, 46
 _WORDS = 50
 """How many characters of the words are in a line."""
 
@@ -65,7 +65,7 @@ def _frame(life: Life[Any], columns: dict[StrEnum, int], width: int, height: int
     yield f"<style>{_STYLE}</style>"
     for state, x in columns.items():
         yield f'<line x1="{x}" y1="34" x2="{x}" y2="{height - 6}"/>'
-        yield f'<rect x="{x - 40}" y="6" width="80" height="28"/>'
+        yield f'<rect x="{x - 44}" y="6" width="88" height="28"/>'
         yield f'<text x="{x}" y="25" text-anchor="middle">{state}</text>'
 
 
@@ -73,7 +73,7 @@ def _change(arrows: list[Arrow[Any]], columns: dict[StrEnum, int], y: int) -> It
     outside = _LEFT // 3
     to = outside if arrows[0].after is None else columns[arrows[0].after]
     starts = [outside if a.before is None else columns[a.before] for a in arrows]
-    for side in (min(starts), max(starts)):
+    for side in sorted({min(starts), max(starts)}):
         if side != to:
             yield f'<line class="arrow" x1="{side}" y1="{y}" x2="{to}" y2="{y}"/>'
     for x in starts:

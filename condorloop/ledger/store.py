@@ -12,15 +12,9 @@ from pathlib import Path
 from typing import Self
 
 from condorloop.ledger.archive import Archive, archives
-from condorloop.ledger.campaigns import Campaigns
 from condorloop.ledger.changes import Changes
 from condorloop.ledger.connection import Connection, LedgerDamaged, LedgerError
-from condorloop.ledger.dags import Dags
-from condorloop.ledger.destinations import Destinations
-from condorloop.ledger.luminosity import Luminosity
-from condorloop.ledger.notifications import Notifications
 from condorloop.ledger.opening import open_for_writing
-from condorloop.ledger.payloads import Payloads
 from condorloop.ledger.queries.campaigns import CampaignQueries
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.destinations import DestinationQueries
@@ -32,9 +26,15 @@ from condorloop.ledger.queries.search import SearchQueries
 from condorloop.ledger.queries.status import StatusQueries
 from condorloop.ledger.queries.times import TimeQueries
 from condorloop.ledger.queries.uploads import UploadQueries
-from condorloop.ledger.raw_files import RawFiles
-from condorloop.ledger.requests import Requests
-from condorloop.ledger.retries import Retries
+from condorloop.ledger.updates.campaigns import Campaigns
+from condorloop.ledger.updates.dags import Dags
+from condorloop.ledger.updates.destinations import Destinations
+from condorloop.ledger.updates.luminosity import Luminosity
+from condorloop.ledger.updates.notifications import Notifications
+from condorloop.ledger.updates.payloads import Payloads
+from condorloop.ledger.updates.raw_files import RawFiles
+from condorloop.ledger.updates.requests import Requests
+from condorloop.ledger.updates.retries import Retries
 
 __all__ = ["Ledger", "LedgerDamaged", "LedgerError", "LedgerReader", "open_requests"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from condorloop.config.loader import Config
-from condorloop.ledger.retries import SET_BACK
 from condorloop.ledger.store import Ledger
+from condorloop.ledger.updates.retries import SET_BACK
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
 from condorloop.model.lumis import Lumis

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Remembers(Protocol):
-    """What outlives the process; see `condorloop.ledger.notifications`."""
+    """What outlives the process; see `condorloop.ledger.updates.notifications`."""
 
     def told(self, way: str) -> dict[str, Notified]:
         """What is remembered of a way, by the keys of its topics."""

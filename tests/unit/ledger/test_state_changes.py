@@ -4,8 +4,8 @@ import pytest
 
 from condorloop.ledger.archive import prepare_archive
 from condorloop.ledger.connection import Connection
-from condorloop.ledger.state_changes import OddChange
 from condorloop.ledger.store import Ledger, LedgerReader
+from condorloop.ledger.updates.state_changes import OddChange
 from condorloop.model.enums import CampaignState, DagState, NodeKind, NodeState
 from condorloop.model.jobs import FailedNode, PlannedNode
 from condorloop.model.lumis import Lumis

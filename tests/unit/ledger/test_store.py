@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.history.ledger_reader import LedgerStories
-from condorloop.ledger.retries import SET_BACK
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError, LedgerReader, open_requests
+from condorloop.ledger.updates.retries import SET_BACK
 from condorloop.model.campaign import Alcareco, CampaignKey, Probe, Statistics
 from condorloop.model.enums import (
     ASKED,

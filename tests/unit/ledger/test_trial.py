@@ -10,7 +10,6 @@ import pytest
 
 from condorloop.doctor import sqlite as doctor
 from condorloop.doctor.checks import Verdict
-from condorloop.ledger.campaigns import Campaigns
 from condorloop.ledger.health.trial import (
     SCRATCH,
     SQLITE,
@@ -20,6 +19,7 @@ from condorloop.ledger.health.trial import (
 )
 from condorloop.ledger.migrations.oldest import OLDEST_SCHEMA
 from condorloop.ledger.store import LedgerError
+from condorloop.ledger.updates.campaigns import Campaigns
 from tests.unit.examples import TOP, config, site_file
 
 CANNOT = {

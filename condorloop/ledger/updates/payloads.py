@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from condorloop.ledger.campaigns import Campaigns
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.payloads import PayloadQueries
+from condorloop.ledger.updates.campaigns import Campaigns
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import HarvestRecord
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
 from condorloop.ledger.connection import Connection
-from condorloop.ledger.payloads import Payloads
 from condorloop.ledger.queries.dags import DagQueries
-from condorloop.ledger.retries import Retries
-from condorloop.ledger.state_changes import StateChanges
+from condorloop.ledger.updates.payloads import Payloads
+from condorloop.ledger.updates.retries import Retries
+from condorloop.ledger.updates.state_changes import StateChanges
 from condorloop.model.enums import DagState, NodeKind, NodeState
 from condorloop.model.jobs import FailedNode, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis

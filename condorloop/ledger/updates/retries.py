@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
-from condorloop.ledger.state_changes import StateChanges
+from condorloop.ledger.updates.state_changes import StateChanges
 from condorloop.model.enums import FileState, NodeKind, NodeState
 
 SET_BACK = 2

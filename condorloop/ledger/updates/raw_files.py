@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from condorloop.ledger.campaigns import Campaigns
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.raw_files import RawFileQueries
+from condorloop.ledger.updates.campaigns import Campaigns
 from condorloop.model.campaign import Probe
 from condorloop.model.enums import FileState
 

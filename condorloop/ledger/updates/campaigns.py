@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.campaigns import CampaignQueries
-from condorloop.ledger.state_changes import StateChanges
+from condorloop.ledger.updates.state_changes import StateChanges
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.enums import Artifact, CampaignState
 from condorloop.model.lumis import Lumis

@@ -1,0 +1,1 @@
+"""What the ledger is told, a module a subject; reading is in `condorloop.ledger.queries`."""
