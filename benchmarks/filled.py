@@ -15,6 +15,7 @@ from pathlib import Path
 from condorloop.config.calibration import Calibration
 from condorloop.ledger.archive import archive_of
 from condorloop.ledger.store import Ledger
+from condorloop.model.enums import CampaignState, DagState, NodeState
 from condorloop.services.xrdfs import run_folder
 
 LUMIS = 1200
@@ -99,7 +100,7 @@ class Filler:
     def _campaign(self, run: FilledRun, calibration: Calibration, files: range) -> None:
         [campaign] = islice(self._campaigns, 1)
         whole = f"1-{LUMIS}"
-        state = "complete" if run.end else "active"
+        state = CampaignState.COMPLETE if run.end else CampaignState.ACTIVE
         self._db.execute(
             "INSERT INTO campaign (id, calibration, run, stream, state, reason, fill, run_start,"
             " run_end, last_ls, latched_at, state_since, last_new_at, seen, harvested, in_payload,"
@@ -138,13 +139,14 @@ class Filler:
         self, run: FilledRun, campaign: int, number: int, files: Iterable[int], *, done: bool
     ) -> None:
         [dag] = islice(self._dags, 1)
-        state, at = ("done", run.start + 60.0 * number) if done else ("active", None)
+        state = DagState.DONE if done else DagState.ACTIVE
+        at = run.start + 60.0 * number if done else None
         self._db.execute(
             "INSERT INTO dag (id, campaign_id, number, batch, state, cluster, reason, planned_at,"
             " submitted_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, 'files fill a DAG', ?, ?, ?)",
             (dag, campaign, number, number, state, 1000 + dag, run.start, run.start, at),
         )
-        node = "done" if done else "waiting"
+        node = NodeState.DONE if done else NodeState.WAITING
         jobs = range(number * ALCA, (number + 1) * ALCA)
         self._db.executemany(
             "INSERT INTO node (dag_id, name, campaign_id, kind, job, output, witness, state, lumis,"

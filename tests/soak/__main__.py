@@ -7,6 +7,8 @@ import sys
 import time
 
 import tests.soak
+from condorloop.ledger.connection import Connection
+from condorloop.ledger.updates.state_changes import OddChange
 from tests.soak.day import Day
 from tests.soak.place import place
 from tests.soak.story import Violation
@@ -29,6 +31,7 @@ def main() -> int:
     parser.add_argument("--tell", action="store_true", help="print the whole story")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a broken day")
     options = parser.parse_args()
+    Connection.strict = True
     kinds = frozenset(options.only or ALL | BAD_FILES) - set(options.without)
     if options.calm:
         kinds = frozenset()
@@ -45,7 +48,7 @@ def _live(seed: int, kinds: frozenset[str], options: argparse.Namespace) -> bool
         began = time.monotonic()
         try:
             digest = day.run()
-        except Violation as violation:
+        except (Violation, OddChange) as violation:
             if not options.tell:
                 print(*day.agenda.story.last, sep="\n")
             print(f"seed {seed}, {options.hours:g} h: BROKEN: {violation}\n  {day}", flush=True)
