@@ -13,7 +13,7 @@ from pathlib import Path
 
 from condorloop.dagman.plan import DagPlan
 from condorloop.model.enums import NodeKind
-from condorloop.policy.overlap import Source
+from condorloop.policy.raw_overlap import Source
 from condorloop.rundir.layout import MANIFEST, dag_dir
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.rundir.records.record import RecordError

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from condorloop.model.lumis import Lumis
 from condorloop.node.holdings import Holdings, Unusable
-from condorloop.policy.overlap import Source, choose
+from condorloop.policy.raw_overlap import Source, choose
 from condorloop.rundir.layout import HARVEST_RECORD
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.witness import Witness

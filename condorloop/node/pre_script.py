@@ -11,7 +11,7 @@ from condorloop.model.enums import NodeKind
 from condorloop.node.dag_context import DagContext, NodeError
 from condorloop.node.holdings import Holdings, Unusable
 from condorloop.node.job_output.root_file import why_not_whole
-from condorloop.policy.overlap import Source, choose
+from condorloop.policy.raw_overlap import Source, choose
 from condorloop.rundir.durable import remove_unfinished, write_lines
 from condorloop.rundir.layout import INPUTS, LEFT_OUT, is_alcareco
 from condorloop.rundir.records import attempts

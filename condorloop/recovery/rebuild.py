@@ -25,7 +25,7 @@ from condorloop.model.campaign import Campaign, CampaignKey, Probe, RawFile, Run
 from condorloop.model.enums import DagState, FileState, NodeKind
 from condorloop.node.double_counting import why_twice
 from condorloop.policy.closure import verdict
-from condorloop.policy.overlap import Overlap
+from condorloop.policy.raw_overlap import Overlap
 from condorloop.policy.window import LAST_CALL, closing_rules
 from condorloop.recovery.scan import (
     CampaignOnDisk,

@@ -19,7 +19,7 @@ from condorloop.model.campaign import CampaignKey, RawFile
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.node.holdings import NO_WITNESSES
-from condorloop.policy.overlap import Overlap, youngest
+from condorloop.policy.raw_overlap import Overlap, youngest
 from condorloop.rundir.layout import MANIFEST, RUN_END, RUN_START, alcareco_job, dag_file
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.rundir.records.record import RecordError

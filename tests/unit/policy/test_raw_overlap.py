@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.model.lumis import Lumis
-from condorloop.policy.overlap import Source, choose, youngest
+from condorloop.policy.raw_overlap import Source, choose, youngest
 
 
 def source(name, dag, *files, events=100):
