@@ -1,4 +1,8 @@
-"""All that a ledger tells, as plain data: the same before and after a change of schema."""
+"""All that a ledger tells, as plain data: the same before and after a change of schema.
+
+The files ``ledger_v5*.json`` have what `told_by` gave with the code of version 5, in the fields
+that the model has. Whoever renames a field renames it there, too.
+"""
 
 import sqlite3
 from contextlib import closing
