@@ -251,7 +251,7 @@ def test_configuration_that_cannot_be_used_is_told_and_changes_nothing(configure
     [told] = [
         line
         for line in configured.loop.output().splitlines()
-        if "not taken up" in line and f"{ECAL}.yaml" in line
+        if "rejected" in line and f"{ECAL}.yaml" in line
     ]
     assert "batching.max_files_per_job: 'many'" in told
     before = configured.manifests[: configured.written_before]
