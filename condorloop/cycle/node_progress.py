@@ -108,7 +108,14 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
     before = ledger.payloads.of_dag(observed.dag.id)
     if result is None or before is None:
         return
-    record = replace(before, outcome=result.outcome, answer=result.answer, answered_at=result.time)
+    record = replace(
+        before,
+        outcome=result.outcome,
+        answer=result.answer,
+        answered_at=result.time,
+        uploading=result.asking,
+        overtaken_by=result.overtaken_by,
+    )
     if record != before:
         ledger.payloads.record(observed.dag.id, observed.campaign_id, record)
     if result.outcome not in _UNDONE:

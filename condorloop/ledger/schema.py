@@ -109,7 +109,7 @@ TABLES: Mapping[str, str] = {
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0, harvested_at REAL,
     outcome TEXT REFERENCES upload_outcome (word), answer TEXT NOT NULL DEFAULT '',
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER,
-    answered_at REAL""",
+    answered_at REAL, uploading INTEGER NOT NULL DEFAULT 0, overtaken_by INTEGER""",
     "payload_input": """
     dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, job INTEGER NOT NULL,
     PRIMARY KEY (dag_id, job)""",

@@ -165,13 +165,6 @@ class Synchronisation(StrEnum):
         return self in (Synchronisation.HLT, Synchronisation.EXPRESS, Synchronisation.PROMPT)
 
 
-OVERTAKEN_BY = "superseded by run "
-"""In the answer of an upload that was not sent: the number of the younger run follows."""
-
-ASKED = "the service has not answered"
-"""The answer of an upload that is under way, or was cut off: by itself it is no trouble."""
-
-
 class RequestKind(StrEnum):
     """What a person asks the submitter to do."""
 

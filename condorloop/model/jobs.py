@@ -80,6 +80,8 @@ class HarvestRecord:
     found complete but unusable, `overlaps` has why it left others out: a RAW file of theirs is in
     one that it took. `lacking` are the LS that its inputs had and its job did not read.
     `tag`, `hash` and `since` are those of its first IOV; `other_hashes` are those of the others.
+    While the service is being asked, `uploading` says so: the outcome is not known. `overtaken_by`
+    is the younger run that superseded the payload.
     """
 
     inputs: frozenset[int]
@@ -96,3 +98,5 @@ class HarvestRecord:
     overlaps: Mapping[int, str] = field(default_factory=dict)
     lacking: Lumis = EMPTY
     other_hashes: tuple[str, ...] = ()
+    uploading: bool = False
+    overtaken_by: int | None = None

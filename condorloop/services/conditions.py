@@ -30,10 +30,14 @@ _REASON = "..."
 
 @dataclass(frozen=True, slots=True)
 class TagAnswer:
-    """What became of a payload in one destination tag, in words."""
+    """What became of a payload in one destination tag, in words.
+
+    `overtaken_by` is the younger run that the tag holds, where that is why.
+    """
 
     outcome: TagOutcome
     words: str
+    overtaken_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,16 @@ INSERT OR IGNORE INTO payload_overlap (dag_id, job, reason)
     FROM payload, json_each(overlaps) AS part WHERE overlaps <> '{}'
 """
 
+_UPLOADS = """
+ALTER TABLE payload ADD COLUMN uploading INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE payload ADD COLUMN overtaken_by INTEGER;
+UPDATE payload SET uploading = 1 WHERE answer = 'the service has not answered';
+UPDATE payload SET overtaken_by =
+        CAST(substr(answer, instr(answer, 'superseded by run ') + 18) AS INTEGER)
+    WHERE outcome = 'superseded' AND instr(answer, 'superseded by run ')
+"""
+"""What the words of an answer were known by."""
+
 _ORPHANS = """
 DELETE FROM job WHERE dag_id NOT IN (SELECT id FROM dag);
 DELETE FROM payload WHERE dag_id NOT IN (SELECT id FROM dag)
@@ -94,6 +104,7 @@ def _rebuild(db: Connection) -> None:
     _run(db, _ORPHANS.split(";"))
     _run(db, map(table, _LISTS))
     _run(db, _FILL.split(";"))
+    _run(db, _UPLOADS.split(";"))
     _split_texts(db)
     for name in _REBUILT:
         _make_again(db, name)

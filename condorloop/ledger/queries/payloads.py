@@ -5,14 +5,10 @@ Knows a DAG by its id alone.
 
 from __future__ import annotations
 
-import re
-
 from condorloop.ledger.connection import Connection
-from condorloop.model.enums import OVERTAKEN_BY, UploadOutcome
+from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.lumis import Lumis
-
-_OVERTAKEN = re.compile(re.escape(OVERTAKEN_BY) + "([0-9]+)")
 
 
 class PayloadQueries:
@@ -41,6 +37,8 @@ class PayloadQueries:
             left_out=self.left_out(dag_id),
             overlaps=self.overlaps(dag_id),
             other_hashes=self.other_hashes(dag_id),
+            uploading=bool(row["uploading"]),
+            overtaken_by=row["overtaken_by"],
         )
 
     def inputs(self, dag_id: int) -> frozenset[int]:
@@ -70,10 +68,8 @@ class PayloadQueries:
     def overtaken_by(self, campaign_id: int) -> int | None:
         """By which younger run a campaign's last payload was superseded; None if by none."""
         rows = self._db.rows(
-            "SELECT outcome, answer FROM payload WHERE campaign_id = ? AND answered_at IS NOT NULL"
+            "SELECT overtaken_by FROM payload WHERE campaign_id = ? AND answered_at IS NOT NULL"
             " ORDER BY answered_at DESC LIMIT 1",
             campaign_id,
         )
-        superseded = [r["answer"] for r in rows if r["outcome"] == UploadOutcome.SUPERSEDED]
-        found = (_OVERTAKEN.search(answer) for answer in superseded)
-        return next((int(match[1]) for match in found if match), None)
+        return rows[0]["overtaken_by"] if rows else None

@@ -13,7 +13,6 @@ from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.model.campaign import dag_label
 from condorloop.model.enums import (
-    ASKED,
     CampaignState,
     DagState,
     NodeKind,
@@ -59,15 +58,15 @@ class StatusQueries:
         answers = (
             "SELECT answer, answered_at FROM payload JOIN campaign ON campaign.id = campaign_id"
             " WHERE answered_at > ?1 AND run_start >= ?2 AND (outcome = 'no answer') = ?3"
-            " AND outcome IN ('uploaded', 'refused', 'no answer') AND answer <> ?4"
+            " AND outcome IN ('uploaded', 'refused', 'no answer') AND NOT uploading"
             " ORDER BY answered_at"
         )
-        good = self._db.rows(f"{answers} DESC LIMIT 1", since, since, 0, ASKED)
+        good = self._db.rows(f"{answers} DESC LIMIT 1", since, since, 0)
         answered_at = good[0]["answered_at"] if good else None
         from_then = answered_at or since
-        if not (first := self._db.rows(f"{answers} LIMIT 1", from_then, since, 1, ASKED)):
+        if not (first := self._db.rows(f"{answers} LIMIT 1", from_then, since, 1)):
             return Service(CONDITIONS, answered_at)
-        [last] = self._db.rows(f"{answers} DESC LIMIT 1", from_then, since, 1, ASKED)
+        [last] = self._db.rows(f"{answers} DESC LIMIT 1", from_then, since, 1)
         error = one_line(last["answer"]) or "no reason given"
         return Service(CONDITIONS, answered_at, error, first[0]["answered_at"])
 
@@ -169,7 +168,7 @@ class StatusQueries:
             last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
             last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
             last_answer=answered[-1]["answer"] if answered else "",
-            uploading=bool(answered) and answered[-1]["answer"] == ASKED,
+            uploading=bool(answered) and bool(answered[-1]["uploading"]),
             quarantined=self._dags.quarantined(row["id"]),
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
             errors={_name(f): _why(f) for f in failed if f["error"]},

@@ -27,8 +27,8 @@ class Payloads(PayloadQueries):
         with self._db.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, lumis, events,"
-                " harvested_at, outcome, answer, tag, hash, since, answered_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " harvested_at, outcome, answer, tag, hash, since, answered_at, uploading,"
+                " overtaken_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     dag_id,
                     campaign_id,
@@ -41,6 +41,8 @@ class Payloads(PayloadQueries):
                     record.hash,
                     record.since,
                     record.answered_at,
+                    record.uploading,
+                    record.overtaken_by,
                 ),
             )
             self._write_lists(dag_id, record)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from condorloop.model.enums import ASKED, TagOutcome, UploadOutcome
+from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
 from condorloop.node.job_output.payload_db import PayloadError, add_iovs
@@ -180,11 +180,12 @@ def _note_asking(
     payload: Payload, decided: Mapping[Destination, TagAnswer], sinces: Sequence[int]
 ) -> None:
     """Write down that the service is being asked: whoever finds it so does not know the answer."""
-    asking = TagAnswer(TagOutcome.NOT_NAMED, ASKED)
+    words = "the service has not answered"
+    asking = TagAnswer(TagOutcome.NOT_NAMED, words)
     tags = {d.tag: decided.get(d, asking) for d in payload.destinations}
     if payload.own and any(map(payload.may_be_in, payload.destinations)):
         sinces = sorted(payload.own.sinces.union(sinces))
-    answer = UploadAnswer(UploadOutcome.NO_ANSWER, ASKED, unanswered=True, tags=tags)
+    answer = UploadAnswer(UploadOutcome.NO_ANSWER, words, unanswered=True, tags=tags)
     _note(payload.harvest, answer, payload, sinces)
 
 
@@ -261,11 +262,19 @@ def _note(
     """Write down what became of a payload, and give it back.
 
     What was known of its tags stays where its `payload` could not be read, and what was known of
-    its `sinces` where none are given.
+    its `sinces` where none are given; they are given when the service is being asked.
     """
     before = UploadResult.find(harvest / UPLOAD_RECORD)
     result = before or UploadResult(outcome=answer.outcome, answer=answer.words, time=0)
-    result = replace(result, outcome=answer.outcome, answer=answer.words, time=time.time())
+    overtaken = [told.overtaken_by for told in answer.tags.values() if told.overtaken_by]
+    result = replace(
+        result,
+        outcome=answer.outcome,
+        answer=answer.words,
+        time=time.time(),
+        asking=sinces is not None,
+        overtaken_by=max(overtaken, default=None),
+    )
     if payload is not None:
         result = replace(
             result,

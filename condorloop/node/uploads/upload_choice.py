@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop.model.enums import OVERTAKEN_BY, Synchronisation, TagOutcome
+from condorloop.model.enums import Synchronisation, TagOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
@@ -113,7 +113,7 @@ def _overtaken(payload: Payload, destination: Destination) -> TagAnswer | None:
     except OSError as error:
         words = f"whether a younger run was uploaded is not known: {unreadable(error)}"
         return TagAnswer(TagOutcome.NOT_NAMED, words)
-    return TagAnswer(TagOutcome.OVERTAKEN, f"{OVERTAKEN_BY}{run}") if run else None
+    return TagAnswer(TagOutcome.OVERTAKEN, f"superseded by run {run}", run) if run else None
 
 
 def _moves_up(synchronisation: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -31,6 +32,11 @@ class UploadResult(Record):
         payloads that could not be read.
     sinces
         Those that were sent; None where that is not told.
+    asking
+        Whether the service is being asked, or was when the upload was cut off: by itself that is no
+        trouble.
+    overtaken_by
+        The younger run that superseded it; None if none did.
     """
 
     outcome: UploadOutcome
@@ -40,23 +46,35 @@ class UploadResult(Record):
     database: str | None = None
     tags: Mapping[str, TagOutcome] | None = None
     sinces: tuple[int, ...] | None = None
+    asking: bool = False
+    overtaken_by: int | None = None
 
     @classmethod
     def from_members(cls, members: Members) -> Self:
         """Take it from its JSON object."""
+        answer = members.text("answer")
+        outcome = members.word("outcome", UploadOutcome)
         return cls(
-            outcome=members.word("outcome", UploadOutcome),
-            answer=members.text("answer"),
+            outcome=outcome,
+            answer=answer,
             unanswered=members.flag("unanswered") if "unanswered" in members else False,
             time=members.seconds("time"),
             database=members.text("database") if "database" in members else None,
             tags=_tags(members.texts_by_name("tags")) if "tags" in members else None,
             sinces=members.numbers("sinces") if "sinces" in members else None,
+            asking=members.flag("asking") if "asking" in members else answer == _ASKING,
+            overtaken_by=_overtaken_by(members, outcome, answer),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Give its JSON object."""
-        more = {"database": self.database, "tags": self.tags, "sinces": self.sinces}
+        more = {
+            "database": self.database,
+            "tags": self.tags,
+            "sinces": self.sinces,
+            "asking": self.asking or None,
+            "overtaken_by": self.overtaken_by,
+        }
         return {
             "outcome": self.outcome,
             "answer": self.answer,
@@ -64,6 +82,20 @@ class UploadResult(Record):
             "time": self.time,
             **{key: value for key, value in more.items() if value is not None},
         }
+
+
+_ASKING = "the service has not answered"
+"""The answer by which versions before `asking` told it."""
+
+_OVERTAKEN = re.compile("superseded by run ([0-9]+)")
+"""What the answer has in which versions before `overtaken_by` told it."""
+
+
+def _overtaken_by(members: Members, outcome: UploadOutcome, answer: str) -> int | None:
+    if "overtaken_by" in members:
+        return members.number("overtaken_by")
+    found = _OVERTAKEN.search(answer) if outcome is UploadOutcome.SUPERSEDED else None
+    return int(found[1]) if found else None
 
 
 def _tags(told: Mapping[str, str]) -> dict[str, TagOutcome]:

@@ -13,7 +13,6 @@ from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError, LedgerRe
 from condorloop.ledger.updates.retries import SET_BACK
 from condorloop.model.campaign import Alcareco, CampaignKey, Probe, Statistics
 from condorloop.model.enums import (
-    ASKED,
     CampaignState,
     DagState,
     FileState,
@@ -644,10 +643,10 @@ def test_a_summary_tells_the_last_upload(ledger):
     assert summary.lumis.in_payload == Lumis.span(1, 5)
 
 
-def answered(ledger, outcome, at, answer=""):
+def answered(ledger, outcome, at, answer="", **more):
     """A DAG whose upload got an answer."""
     record = HarvestRecord(
-        frozenset(), EMPTY, 1, START, outcome=outcome, answer=answer, answered_at=at
+        frozenset(), EMPTY, 1, START, outcome=outcome, answer=answer, answered_at=at, **more
     )
     number = ledger.dags.next_numbers(only(ledger).id)[0]
     ledger.payloads.record(plan(ledger, [], number), only(ledger).id, record)
@@ -675,8 +674,8 @@ def test_a_failed_upload_whose_payload_was_refused_is_known_whatever_its_words(
 def test_an_upload_that_is_asked_or_was_cut_off_is_told_apart_from_one_without_an_answer(ledger):
     latch(ledger)
     told = []
-    for at, answer in enumerate((ASKED, "HTTP 503", ASKED)):
-        answered(ledger, UploadOutcome.NO_ANSWER, START + at, answer)
+    for at, uploading in enumerate((True, False, True)):
+        answered(ledger, UploadOutcome.NO_ANSWER, START + at, "HTTP 503", uploading=uploading)
         [summary] = ledger.status.summaries(0)
         told.append(summary.uploading)
     assert told == [True, False, True]
@@ -687,7 +686,7 @@ def test_a_refusal_is_an_answer_of_the_conditions_service_and_silence_is_none(le
     answered(ledger, UploadOutcome.UPLOADED, START + 1)
     answered(ledger, UploadOutcome.REFUSED, START + 2, "too late")
     assert ledger.status.conditions(0) == Service("conditions", START + 2)
-    answered(ledger, UploadOutcome.NO_ANSWER, START + 2.5, ASKED)
+    answered(ledger, UploadOutcome.NO_ANSWER, START + 2.5, uploading=True)
     assert ledger.status.conditions(0) == Service("conditions", START + 2)
     answered(ledger, UploadOutcome.NO_ANSWER, START + 3, "HTTP 503")
     answered(ledger, UploadOutcome.NO_ANSWER, START + 4, "HTTP 502")
@@ -700,8 +699,7 @@ def test_a_campaign_knows_by_which_younger_run_its_last_payload_was_superseded(l
     assert only(ledger).overtaken_by is None
     answered(ledger, UploadOutcome.SUPERSEDED, START + 1, "harvestJob002 holds as many LS")
     assert only(ledger).overtaken_by is None
-    words = "tag A: superseded by run 398601; tag B: went in"
-    answered(ledger, UploadOutcome.SUPERSEDED, START + 2, words)
+    answered(ledger, UploadOutcome.SUPERSEDED, START + 2, overtaken_by=398601)
     assert only(ledger).overtaken_by == 398601
     answered(ledger, UploadOutcome.UPLOADED, START + 3, "went in")
     assert only(ledger).overtaken_by is None

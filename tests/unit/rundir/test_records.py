@@ -52,6 +52,8 @@ uploads = st.builds(
     database=st.none() | texts,
     tags=st.none() | tags,
     sinces=st.none() | st.lists(numbers, max_size=3).map(tuple),
+    asking=st.booleans(),
+    overtaken_by=st.none() | numbers,
 )
 youngest = st.builds(
     YoungestRuns, st.dictionaries(texts, st.dictionaries(texts, numbers, max_size=2), max_size=2)
@@ -316,6 +318,24 @@ def test_what_versions_before_did_not_write_is_not_asked_for(tmp_path, kind, abs
     told.pop(absent, None)
     (tmp_path / "x").write_text(json.dumps(told | {"left_out": ["apJob001"]}))
     assert getattr(kind.read(tmp_path / "x"), absent) == stands_for
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answer", "asking", "overtaken_by"),
+    [
+        (UploadOutcome.NO_ANSWER, "the service has not answered", True, None),
+        (UploadOutcome.NO_ANSWER, "HTTP 503", False, None),
+        (UploadOutcome.SUPERSEDED, "tag A: superseded by run 398601; tag B: new", False, 398601),
+        (UploadOutcome.SUPERSEDED, "harvestJob002 holds as many LS", False, None),
+        (UploadOutcome.REFUSED, "superseded by run 398601", False, None),
+    ],
+)
+def test_what_versions_before_told_by_words_is_read_from_these(
+    tmp_path, outcome, answer, asking, overtaken_by
+):
+    (tmp_path / "x").write_text(json.dumps({"outcome": outcome, "answer": answer, "time": 1.0}))
+    result = UploadResult.read(tmp_path / "x")
+    assert (result.asking, result.overtaken_by) == (asking, overtaken_by)
 
 
 def test_an_outcome_that_is_not_known_says_no_more_of_its_tag_than_none(tmp_path):
