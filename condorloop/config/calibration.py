@@ -5,13 +5,18 @@ Knows the keys, their types and defaults; opens no file.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, PositiveInt, StringConstraints, model_validator
 
-from condorloop.config.fields import Age, FileName, Line, Seconds, Section
-from condorloop.config.resources import Resources
+from condorloop.config.fields import Age, FileName, Line, Name, Seconds, Section
+from condorloop.config.resources import DEFAULT_TIME_LIMIT, MB_PER_CORE, Resources
 from condorloop.model.enums import NodeKind, Synchronisation
+from condorloop.rundir.layout import HARVEST_FOLDER_NAMES
+
+_WRITES_TAG = re.compile(r"""\.tag\s*=\s*cms\.(?:untracked\.)?string\(\s*["']([^"']*)["']""")
+"""In lines of a job's configuration: the tag of a record that the harvest puts into its file."""
 
 
 class RecoStep(Section):
@@ -132,6 +137,30 @@ class HarvestStep(Section):
     final_db_name: FileName
     """Name of the payload file at upload."""
 
+    @model_validator(mode="after")
+    def _input_tag_is_written(self) -> Self:
+        written = [m[1] for mod in self.cms_driver.config_mods for m in _WRITES_TAG.finditer(mod)]
+        if written and self.upload.input_tag not in written:
+            raise ValueError(
+                f"upload_metadata.inputTag {self.upload.input_tag!r} is not a tag that "
+                f"cms_driver.python_config_mods write: {', '.join(written)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _files_go_together(self) -> Self:
+        for key in ("final_db_name", "metadata_filename"):
+            if getattr(self, key) in HARVEST_FOLDER_NAMES:
+                raise ValueError(f"{key} {getattr(self, key)!r} is the name of another file there")
+        stem, dot, ending = self.final_db_name.rpartition(".")
+        if (dot, ending) != (".", "db") or self.metadata_filename != f"{stem}.txt":
+            raise ValueError(
+                f"final_db_name {self.final_db_name!r} and metadata_filename "
+                f"{self.metadata_filename!r} must be NAME.db and NAME.txt: uploadConditions.py "
+                "looks for the one beside the other"
+            )
+        return self
+
 
 class Batching(Section):
     """When a batch is submitted, and how its files are spread over nodes."""
@@ -183,6 +212,15 @@ class Closing(Section):
     """Time after the start of a run in which its payload is of use."""
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.04
     """Fraction of lumisections that may be missing from a complete campaign."""
+
+    @model_validator(mode="after")
+    def _quiet_is_no_longer(self) -> Self:
+        if self.quiet_time > self.settle_time:
+            raise ValueError(
+                f"quiet_time {self.quiet_time:g} s must not be longer than "
+                f"settle_time {self.settle_time:g} s"
+            )
+        return self
 
 
 class Rescues(Section):
@@ -274,7 +312,7 @@ class Tuning(Section):
 class Calibration(Tuning):
     """One calibration: a file of `calibrationYAML/`, with the 2025 and 2026 loops' keys."""
 
-    name: FileName = Field(alias="calibration_name")
+    name: Name = Field(alias="calibration_name")
     """The calibration's name in commands, logs and paths; no two files of a folder share one."""
     file_in_path: Annotated[str, StringConstraints(pattern=r"^/.*[^/]/+000/*$")]
     """The folder on EOS of a stream's RAW files, down to the `000/` above the run's digits."""
@@ -305,6 +343,27 @@ class Calibration(Tuning):
                 f"{self.alca.cms_driver.witness!r}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _memory_cap_is_no_less_than_the_default(self) -> Self:
+        for kind, asked in self.nodes.items():
+            cores = asked.request_cpus or self.default_cores(kind)
+            most, request = asked.max_memory_mb, asked.request_memory_mb or cores * MB_PER_CORE
+            if most is not None and most < request:
+                raise ValueError(
+                    f"nodes.{kind}.max_memory_mb {most} must not be less than the request: "
+                    f"without request_memory_mb it is {request}"
+                )
+        return self
+
+    def default_cores(self, kind: NodeKind) -> int:
+        """How many cores a job asks for if `nodes` says nothing."""
+        return self.reco.threads if kind in (NodeKind.RECO, NodeKind.ALCA) else 1
+
+    def upload_limit(self) -> float:
+        """How long an UPLOAD may run, in seconds."""
+        asked = self.nodes.get(NodeKind.UPLOAD)
+        return (asked and asked.time_limit) or DEFAULT_TIME_LIMIT[NodeKind.UPLOAD]
 
     @property
     def stream_path(self) -> str:

@@ -66,8 +66,26 @@ Age = Annotated[
 ]
 """A duration that nobody waits for, written like `Seconds`; at most 10 000 days."""
 
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$")]
-"""A name, or a part of one, that is used for files."""
+_LONGEST_NAME = 100
+
+
+def _is_no_folder(name: str) -> str:
+    if not name.strip("."):
+        raise ValueError("a name that is not made of dots alone")
+    return name
+
+
+FileName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+$", max_length=_LONGEST_NAME),
+    AfterValidator(_is_no_folder),
+]
+"""A name, or a part of one, that is used for files; at most 100 characters: several make a name."""
+
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=_LONGEST_NAME)
+]
+"""A name of folders and options: like `FileName`, with a letter or a digit at its beginning."""
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\r\n\v\f\x85\u2028\u2029]*$", min_length=1)]
 """Text of one line."""

@@ -11,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from condorloop.config.fields import Expression, Line, Seconds, Section, Variables
+from condorloop.model.enums import NodeKind
 
 ConcurrencyLimit = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*(:[0-9]+(\.[0-9]+)?)?$")
@@ -57,6 +58,17 @@ _FIXED = frozenset(
 )
 """The submit commands that the node scripts rely on."""
 
+
+MB_PER_CORE = 2000
+"""What a CMSSW thread of reconstruction needs."""
+
+DEFAULT_TIME_LIMIT = {
+    NodeKind.RECO: 4 * 3600,
+    NodeKind.ALCA: 2 * 3600,
+    NodeKind.HARVEST: 2 * 3600,
+    NodeKind.UPLOAD: 3600,
+}
+"""Seconds, many times what a job takes: it is for jobs that hang."""
 
 _OF_MACHINES = (
     "request_gpus",

@@ -267,7 +267,7 @@ class Site(Section):
     """The folder of calibration YAML files, relative to the folder of this file;
     `--calibrations` and `CONDORLOOP_CALIBRATIONS` take precedence.
     """
-    poll_interval: Seconds = 10.0
+    poll_interval: Annotated[Seconds, Field(gt=0)] = 10.0
     """Interval between polls of OMS, storage and schedd."""
     path: tuple[Path, ...] = ()
     """Folders prepended to PATH, for the tools."""

@@ -9,24 +9,13 @@ import math
 from dataclasses import dataclass
 
 from condorloop.config.calibration import Calibration, Holds
-from condorloop.config.resources import Resources
+from condorloop.config.resources import DEFAULT_TIME_LIMIT, MB_PER_CORE, Resources
 from condorloop.config.site import PoolSite, Site
 from condorloop.dagman import quoting
 from condorloop.model.enums import NodeKind
 from condorloop.model.queue import HELD_BY_PERSON
 
-MB_PER_THREAD = 2000
-"""What a CMSSW thread of reconstruction needs."""
-
 DEFAULT_RETRIES = {NodeKind.RECO: 3, NodeKind.ALCA: 3, NodeKind.HARVEST: 3, NodeKind.UPLOAD: 2}
-
-DEFAULT_TIME_LIMIT = {
-    NodeKind.RECO: 4 * 3600,
-    NodeKind.ALCA: 2 * 3600,
-    NodeKind.HARVEST: 2 * 3600,
-    NodeKind.UPLOAD: 3600,
-}
-"""Seconds, many times what a job takes: it is for jobs that hang."""
 
 DEFAULT_PRIORITY = {NodeKind.RECO: 0, NodeKind.ALCA: 10, NodeKind.HARVEST: 20}
 """What is nearer to a payload goes first."""
@@ -85,9 +74,8 @@ def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
         NodeKind.ALCA: "$(JOB) $(filein)",
         NodeKind.HARVEST: "$(JOB)",
     }[kind]
-    threads = 1 if kind is NodeKind.HARVEST else calibration.reco.threads
-    cpus = asked.request_cpus or threads
-    memory = asked.request_memory_mb or cpus * MB_PER_THREAD
+    cpus = asked.request_cpus or calibration.default_cores(kind)
+    memory = asked.request_memory_mb or cpus * MB_PER_CORE
     commands = [
         ("should_transfer_files", "YES"),
         ("when_to_transfer_output", "ON_EXIT"),

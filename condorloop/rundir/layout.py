@@ -31,6 +31,20 @@ ASK_AGAIN = "ask_again"
 PAYLOAD_DB = "promptCalibConditions.db"
 JOB_REPORT = "FrameworkJobReport.xml"
 MADE = "made.txt"
+
+HARVEST_FOLDER_NAMES = frozenset(
+    {
+        HARVEST_RECORD,
+        UPLOAD_RECORD,
+        UPLOAD_LOCK,
+        ASK_AGAIN,
+        PAYLOAD_DB,
+        JOB_REPORT,
+        MADE,
+        "upload.log",
+    }
+)
+"""Names in the folder of a harvest that no file of a calibration's own may have."""
 """In what a job leaves: its files, as it says itself; others are an earlier attempt's."""
 
 

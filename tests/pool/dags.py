@@ -102,6 +102,7 @@ class Site:
             "oms": {"url": "http://127.0.0.1:1/agg/api"},
             "storage": {"url": "root://127.0.0.1:2/"},
             "cmssw": {"setup": "/nowhere/cmsset_default.sh"},
+            "conditions": {"timeout": 0.5},  # shorter than any limit of an UPLOAD's time here
             "pool": {"condor_config": str(pool.config), "timeout": timeout},
             "defaults": defaults,
         }

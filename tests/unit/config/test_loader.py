@@ -221,7 +221,8 @@ def test_suffixes_that_do_not_fit_the_affix_are_refused(folder):
     ("text", "seconds"), [("90", 90), ("30 s", 30), ("2 min", 120), ("1.5h", 5400)]
 )
 def test_durations_have_units(folder, text, seconds):
-    changed(folder, lambda data: data.update(closing={"quiet_time": yaml.safe_load(text)}))
+    closing = {"quiet_time": yaml.safe_load(text), "settle_time": "400 h"}
+    changed(folder, lambda data: data.update(closing=closing))
     assert loaded(folder).calibrations["EcalPedestals"].closing.quiet_time == seconds
 
 
@@ -269,6 +270,65 @@ def test_a_memory_cap_below_the_request_is_refused(folder):
     nodes = {"RECO": {"request_memory_mb": 4000, "max_memory_mb": 2000}}
     changed(folder, lambda data: data.update(nodes=nodes))
     assert "max_memory_mb 2000" in str(mistakes(folder)[0])
+
+
+def harvest(key, value):
+    return lambda data: data["step_4_config"].update({key: value})
+
+
+def tuned(section, **keys):
+    return lambda data: data.update({section: keys})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (harvest("final_db_name", "promptCalibConditions.db"), "the name of another file"),
+        (harvest("final_db_name", "harvest.json"), "the name of another file"),
+        (harvest("metadata_filename", "upload.json"), "the name of another file"),
+        (harvest("metadata_filename", "other.txt"), "must be NAME.db and NAME.txt"),
+        (harvest("final_db_name", "NGTCalibEcalPedestals.sqlite"), "must be NAME.db"),
+        (harvest("final_db_name", ".."), "dots alone"),
+        (harvest("final_db_name", "a" * 300), "at most 100 characters"),
+        (lambda data: data.update(calibration_name="..."), "pattern"),
+        (lambda data: data.update(calibration_name="-x"), "pattern"),
+        (lambda data: data.update(calibration_name="a" * 300), "at most 100 characters"),
+        (lambda data: data.update(calibration_name="Ecal\n"), "pattern"),
+        (
+            lambda data: data["step_4_config"]["upload_metadata"].update(inputTag="Another"),
+            "is not a tag that cms_driver.python_config_mods write: EcalPedestals_NGTDemonstrator",
+        ),
+        (tuned("closing", quiet_time="2 h"), "must not be longer than settle_time 1800 s"),
+        (tuned("nodes", RECO={"max_memory_mb": 7999}), "without request_memory_mb it is 8000"),
+        (tuned("nodes", HARVEST={"max_memory_mb": 1999}), "without request_memory_mb it is 2000"),
+        (tuned("nodes", ALCA={"request_cpus": 2, "max_memory_mb": 3999}), "it is 4000"),
+        (tuned("nodes", UPLOAD={"time_limit": "5 min"}), "longer than conditions.timeout"),
+    ],
+)
+def test_keys_that_cannot_work_together_are_refused(folder, change, said):
+    changed(folder, change)
+    [mistake] = mistakes(folder)
+    assert said in str(mistake)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        tuned("closing", quiet_time="30 min"),
+        tuned("nodes", RECO={"max_memory_mb": 8000}),
+        tuned("nodes", UPLOAD={"time_limit": "301 s"}),
+        lambda data: data["step_4_config"]["cms_driver"].update(python_config_mods=[]),
+    ],
+)
+def test_keys_that_can_work_together_are_taken(folder, change):
+    changed(folder, change)
+    assert loaded(folder).calibrations
+
+
+def test_a_poll_without_an_interval_is_refused(folder):
+    site = site_file(folder)
+    site.write_text(site.read_text() + "poll_interval: 0\n")
+    assert "poll_interval" in str(mistakes(folder, site)[0])
 
 
 def test_a_time_limit_of_nothing_is_refused(folder):
