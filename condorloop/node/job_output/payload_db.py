@@ -10,12 +10,22 @@ import errno
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
 from condorloop.rundir.durable import remove_unfinished, sync_files, sync_folder
 from condorloop.rundir.records.harvest import Iov
+
+MOST_IOVS = 100_000
+"""IOVs that a payload file may have: many times the lumisections of the longest run."""
+
+LONGEST = 60.0
+"""Seconds that reading a payload file may take; it takes milliseconds."""
+
+_STEPS = 1_000_000
+"""Instructions of SQLite's machine, after which it is looked at the time."""
 
 
 class PayloadError(CondorloopError):
@@ -31,7 +41,8 @@ def iovs(path: Path) -> list[Iov]:
     Raises
     ------
     PayloadError
-        The file is damaged, or of another schema.
+        The file is damaged, of another schema, or takes more time or memory to read than any
+        payload does.
     OSError
         The machine does not give it.
     """
@@ -41,15 +52,23 @@ def iovs(path: Path) -> list[Iov]:
         pass
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        late = time.monotonic() + LONGEST
+        db.set_progress_handler(lambda: time.monotonic() > late, _STEPS)
         try:
             if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
                 return []
+            if db.execute("SELECT 1 FROM sqlite_master WHERE type = 'view' LIMIT 1").fetchone():
+                raise PayloadError(f"{path}: it has a view, and a payload file has tables alone")
             sound = db.execute("PRAGMA integrity_check(1)").fetchone()
             rows = db.execute(
                 "SELECT TAG_NAME, SINCE, PAYLOAD_HASH FROM IOV ORDER BY SINCE, INSERTION_TIME"
+                " LIMIT ?",
+                (MOST_IOVS + 1,),
             ).fetchall()
         finally:
             db.close()
+        if len(rows) > MOST_IOVS:
+            raise PayloadError(f"{path}: more than {MOST_IOVS} IOVs")
         found = [Iov(str(tag), int(since), str(digest)) for tag, since, digest in rows]
     except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
         if _is_of_disk(error):

@@ -1,12 +1,13 @@
 """A payload file is read as what it is, whatever has been done to it."""
 
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from condorloop.node.job_output import payload_db
 from condorloop.node.job_output.payload_db import PayloadError, iovs
 from condorloop.rundir.records.harvest import Iov
 
@@ -57,6 +58,34 @@ def test_a_payload_file_whose_iovs_read_well_may_be_damaged_all_the_same(tmp_pat
         file.write(b"\0" * 4096)
     with pytest.raises(PayloadError, match=r"damaged|malformed"):
         iovs(path)
+
+
+ENDLESS = (
+    "CREATE VIEW IOV AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+    " SELECT 'T' AS TAG_NAME, i AS SINCE, 'abc' AS PAYLOAD_HASH, 0 AS INSERTION_TIME FROM n"
+)
+
+
+def test_a_payload_file_whose_iovs_never_end_is_refused(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "p.db")) as db:
+        db.execute(ENDLESS)
+    with pytest.raises(PayloadError, match="view"):
+        iovs(tmp_path / "p.db")
+
+
+def test_more_iovs_than_any_run_has_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(payload_db, "MOST_IOVS", 500)
+    assert len(iovs(payload_file(tmp_path / "p.db"))) == 500
+    monkeypatch.setattr(payload_db, "MOST_IOVS", 499)
+    with pytest.raises(PayloadError, match="more than 499 IOVs"):
+        iovs(tmp_path / "p.db")
+
+
+def test_a_payload_file_that_takes_too_long_to_read_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(payload_db, "LONGEST", -1.0)
+    monkeypatch.setattr(payload_db, "_STEPS", 1)
+    with pytest.raises(PayloadError, match="interrupted"):
+        iovs(payload_file(tmp_path / "p.db"))
 
 
 @given(cut=st.integers(0, 20000), flipped=st.integers(0, 20000), value=st.binary(max_size=9))
