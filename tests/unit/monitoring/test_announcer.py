@@ -24,7 +24,7 @@ from tests.unit.runtime.test_systemd import Quiet
 def site_with(folder, **keys):
     examples.site_file(folder)
     data = yaml.safe_load((folder / "site.yaml").read_text())
-    return Site.model_validate(data | {"poll_interval": 0} | keys)
+    return Site.model_validate(data | {"poll_interval": 0.001} | keys)
 
 
 def run_submitter(site, at_poll):
