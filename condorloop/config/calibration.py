@@ -189,8 +189,7 @@ class Harvesting(Section):
     statistic: Literal["lumisections", "events", "luminosity"] = "lumisections"
     """What is counted: lumisections, events, or the luminosity that OMS says was recorded."""
     growth: Annotated[float, Field(ge=0)] = 0.1
-    """Relative growth of the statistic since the last harvest; 0 harvests after every batch.
-    """
+    """Relative growth of the statistic since the last harvest; 0 harvests after every batch."""
     longest_wait: Seconds = 900.0
     """Longest time that a complete ALCARECO waits for its harvest to start."""
 
@@ -204,8 +203,7 @@ class Closing(Section):
     """When a campaign is over."""
 
     quiet_time: Seconds = 60.0
-    """Time without new files after which a run with all lumisections covered is closed.
-    """
+    """Time without new files after which a run with all lumisections covered is closed."""
     settle_time: Seconds = 1800.0
     """Time without new files after which any other ended run is closed."""
     buffer: Seconds = 8 * 3600.0
@@ -360,6 +358,7 @@ class Calibration(Tuning):
         """How many cores a job asks for if `nodes` says nothing."""
         return self.reco.threads if kind in (NodeKind.RECO, NodeKind.ALCA) else 1
 
+    @property
     def upload_limit(self) -> float:
         """How long an UPLOAD may run, in seconds."""
         asked = self.nodes.get(NodeKind.UPLOAD)

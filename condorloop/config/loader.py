@@ -211,8 +211,8 @@ def _calibration(
     if data is not None and site:
         data = _merged(site.defaults.model_dump(exclude_unset=True), data)
     calibration = _checked(Calibration, file, data, mistakes)
-    if calibration and site and site.conditions.timeout >= calibration.upload_limit():
-        limit = f"{calibration.upload_limit():g} s"
+    if calibration and site and site.conditions.timeout >= calibration.upload_limit:
+        limit = f"{calibration.upload_limit:g} s"
         expected = f"longer than conditions.timeout of the site, {site.conditions.timeout:g} s"
         mistakes.append(Mistake(file, "nodes.UPLOAD.time_limit", limit, expected))
         return None

@@ -22,6 +22,7 @@ LEFT_OUT = "left_out.json"
 """Beside a HARVEST's inputs: which ALCARECO are not among them, and why."""
 HARVEST_RECORD = "harvest.json"
 UPLOAD_RECORD = "upload.json"
+UPLOAD_LOG = "upload.log"
 UPLOAD_LOCK = "upload.lock"
 """In a calibration's folder: one payload of the calibration is uploaded at a time."""
 YOUNGEST_RECORD = "youngest.json"
@@ -41,7 +42,7 @@ HARVEST_FOLDER_NAMES = frozenset(
         PAYLOAD_DB,
         JOB_REPORT,
         MADE,
-        "upload.log",
+        UPLOAD_LOG,
     }
 )
 """Names in the folder of a harvest that no file of a calibration's own may have."""

@@ -33,6 +33,7 @@ from condorloop.rundir.layout import (
     PAYLOAD_DB,
     PERMANENT,
     UPLOAD_LOCK,
+    UPLOAD_LOG,
     UPLOAD_RECORD,
     iso_time,
 )
@@ -161,7 +162,7 @@ def _ask(payload: Payload, decided: Mapping[Destination, TagAnswer], lock: int) 
             environment=environment,
             auth_path=tool.auth_path,
             timeout=tool.timeout,
-            log=harvest / "upload.log",
+            log=harvest / UPLOAD_LOG,
             holding=[lock],
         )
 

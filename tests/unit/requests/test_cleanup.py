@@ -70,7 +70,7 @@ def test_where_nothing_may_go_that_is_the_answer(requests):
 
 def test_what_cannot_be_deleted_is_named_and_the_request_is_not_done(requests, monkeypatch):
     def refuse(*_):
-        raise OSError(13, "Permission denied", "/work/RECO_0000.root")
+        raise OSError(13, "Permission denied", "/data/ngt/RECO_0000.root")
 
     monkeypatch.setattr(cleaner, "remove", refuse)
     done, words = requests.answered(CLEANUP, run=ALL_RUNS)
