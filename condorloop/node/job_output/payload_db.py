@@ -25,7 +25,7 @@ LONGEST = 60.0
 """Seconds that reading a payload file may take; it takes milliseconds."""
 
 _STEPS = 1_000_000
-"""Instructions of SQLite's machine, after which it is looked at the time."""
+"""Instructions of SQLite between two looks at the clock."""
 
 
 class PayloadError(CondorloopError):
