@@ -5,7 +5,6 @@ Knows the names of the copies and how much room they take; what is in them it do
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from pathlib import Path
 from condorloop.ledger.connection import LedgerError, is_newer, is_version, ledger_error
 from condorloop.ledger.health.damage import FILE_ERRORS
 from condorloop.ledger.schema import SCHEMA_VERSION
+from condorloop.rundir.durable import sync_files, sync_folder
 from condorloop.runtime.secret_files import create
 from condorloop.text import size
 
@@ -57,7 +57,7 @@ def keep_copy(path: Path, beside: Iterable[Path] = ()) -> None:
         for place in free:
             if not place.exists():
                 part.replace(place)
-                _sync(place.parent)
+                sync_folder(place.parent)
                 return
             if _same(part, place):
                 part.unlink()
@@ -109,15 +109,7 @@ def _write(path: Path, part: Path) -> None:
     create(part)
     with closing(_connect(path)) as source, closing(_connect(part)) as target:
         source.backup(target)
-    _sync(part)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_files([part])
 
 
 def _same(one: Path, other: Path) -> bool:
