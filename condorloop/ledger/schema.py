@@ -7,6 +7,7 @@ cycle's queries as cheap as what is new.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -17,11 +18,13 @@ from condorloop.model.enums import (
     FileState,
     NodeKind,
     NodeState,
+    NoPayloadCause,
     RequestKind,
+    TagOutcome,
     UploadOutcome,
 )
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 WORDS: Mapping[str, type[StrEnum]] = {
     "campaign_state": CampaignState,
@@ -30,6 +33,8 @@ WORDS: Mapping[str, type[StrEnum]] = {
     "node_state": NodeState,
     "node_kind": NodeKind,
     "upload_outcome": UploadOutcome,
+    "tag_outcome": TagOutcome,
+    "no_payload_cause": NoPayloadCause,
     "request_kind": RequestKind,
     "artifact": Artifact,
 }
@@ -109,7 +114,14 @@ TABLES: Mapping[str, str] = {
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0, harvested_at REAL,
     outcome TEXT REFERENCES upload_outcome (word), answer TEXT NOT NULL DEFAULT '',
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER,
-    answered_at REAL, uploading INTEGER NOT NULL DEFAULT 0, overtaken_by INTEGER""",
+    answered_at REAL, uploading INTEGER NOT NULL DEFAULT 0, overtaken_by INTEGER,
+    cause TEXT REFERENCES no_payload_cause (word)""",
+    "payload_destination": """
+    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE,
+    database TEXT NOT NULL, tag TEXT NOT NULL,
+    outcome TEXT NOT NULL REFERENCES tag_outcome (word), answer TEXT NOT NULL DEFAULT '',
+    since INTEGER, answered_at REAL, confirmed_at REAL, contradiction TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (dag_id, database, tag)""",
     "payload_input": """
     dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, job INTEGER NOT NULL,
     PRIMARY KEY (dag_id, job)""",
@@ -159,7 +171,8 @@ _WITH_ROWID = frozenset({"meta", "campaign", "raw_file", "dag", "payload", "requ
 _INDICES = """
 CREATE INDEX campaign_by_state ON campaign (state);
 CREATE INDEX campaign_stream ON campaign (stream, run);
-CREATE INDEX campaign_revised ON campaign (id) WHERE state IN ('complete', 'incomplete')
+CREATE INDEX campaign_revised ON campaign (id)
+    WHERE state IN ('complete', 'incomplete', 'no payload')
     AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls);
 CREATE INDEX campaign_fill ON campaign (fill);
 CREATE INDEX campaign_start ON campaign (run_start);
@@ -193,6 +206,21 @@ def table(name: str, as_name: str = "") -> str:
     """Give the statement that makes a table, under its own name or another."""
     without = "" if name in _WITH_ROWID else " WITHOUT ROWID"
     return f"CREATE TABLE {as_name or name} ({TABLES[name]}){without};\n"
+
+
+def column_definitions(name: str) -> dict[str, str]:
+    """Give the definition of each column of a table, by the column's name.
+
+    >>> column_definitions("meta")
+    {'key': 'key TEXT PRIMARY KEY', 'value': 'value TEXT NOT NULL'}
+    """
+    parts = re.split(r",(?![^(]*\))", TABLES[name])
+    definitions = (" ".join(part.split()) for part in parts)
+    return {d.split()[0]: d for d in definitions if d.split()[0] not in _CONSTRAINTS}
+
+
+_CONSTRAINTS = frozenset({"PRIMARY", "UNIQUE", "FOREIGN"})
+"""How a part of a table begins that is no column."""
 
 
 def table_of_words(name: str) -> str:

@@ -26,6 +26,8 @@ class CampaignState(StrEnum):
     """No more files are expected; the last batch and the last harvest are under way."""
     COMPLETE = "complete"
     """Closed: the last harvest covers the run within the tolerance."""
+    NO_PAYLOAD = "no payload"
+    """Closed: the last harvest covers the run, and the harvester made no payload of it."""
     INCOMPLETE = "incomplete"
     """Closed with too many missing lumisections, failed nodes or a refused upload."""
     EXPIRED = "expired"
@@ -104,7 +106,11 @@ class UploadOutcome(StrEnum):
     """What became of a payload."""
 
     NO_PAYLOAD = "no payload"
-    """The harvest found too few events to make one."""
+    """The harvester made none."""
+    PENDING = "pending"
+    """A tag is not to have it yet; the submitter sends it when its turn comes."""
+    HELD = "held"
+    """A person is to say whether it is sent."""
     SUPERSEDED = "superseded"
     """One at least as good was in the database already."""
     UPLOADED = "uploaded"
@@ -122,6 +128,17 @@ class UploadOutcome(StrEnum):
         return self in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
 
 
+class NoPayloadCause(StrEnum):
+    """Why a harvester made no payload."""
+
+    STATISTICS = "statistics"
+    """There was too little data: more may come."""
+    VETO = "veto"
+    """What it found was outside of its thresholds: a person's business."""
+    NOT_SAID = "not said"
+    """Its log has no words that tell."""
+
+
 class TagOutcome(StrEnum):
     """What became of a payload in one destination tag."""
 
@@ -137,6 +154,10 @@ class TagOutcome(StrEnum):
     """An earlier payload of the same since was refused for the tag, so this one was not sent."""
     SUPERSEDED = "superseded"
     """The tag holds a payload of the run that is at least as good."""
+    PENDING = "pending"
+    """The tag's order asks for something else to be sent before it."""
+    HELD = "held"
+    """A gate or a person keeps it from the tag."""
     OVERTAKEN = "overtaken"
     """The tag holds a payload of a younger run, and moves a late since up over it."""
 

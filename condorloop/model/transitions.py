@@ -64,6 +64,11 @@ CAMPAIGN: Life[CampaignState] = Life(
         ),
         Arrow(
             CampaignState.CLOSING,
+            CampaignState.NO_PAYLOAD,
+            "all is done, and the harvester made no payload of it",
+        ),
+        Arrow(
+            CampaignState.CLOSING,
             CampaignState.INCOMPLETE,
             "too many LS are missing, a node failed, or a payload was not uploaded",
         ),
@@ -73,7 +78,12 @@ CAMPAIGN: Life[CampaignState] = Life(
             "the window ended before anything was done",
         ),
         *_from_each(
-            (CampaignState.COMPLETE, CampaignState.INCOMPLETE, CampaignState.EXPIRED),
+            (
+                CampaignState.COMPLETE,
+                CampaignState.NO_PAYLOAD,
+                CampaignState.INCOMPLETE,
+                CampaignState.EXPIRED,
+            ),
             CampaignState.ACTIVE,
             "a file shows up, or OMS changes its answer, inside the window; or `resubmit`",
         ),
@@ -83,7 +93,7 @@ CAMPAIGN: Life[CampaignState] = Life(
             "`abandon`: nothing more is done until `resubmit`",
         ),
         *_from_each(
-            (CampaignState.INCOMPLETE, CampaignState.EXPIRED),
+            (CampaignState.NO_PAYLOAD, CampaignState.INCOMPLETE, CampaignState.EXPIRED),
             CampaignState.ABANDONED,
             "`abandon`",
         ),
@@ -94,6 +104,7 @@ CAMPAIGN: Life[CampaignState] = Life(
         ),
         Arrow(CampaignState.ABANDONED, CampaignState.ACTIVE, "`resubmit`"),
         Arrow(CampaignState.ACTIVE, CampaignState.COMPLETE, _LATE),
+        Arrow(CampaignState.ACTIVE, CampaignState.NO_PAYLOAD, _LATE),
         Arrow(CampaignState.ACTIVE, CampaignState.INCOMPLETE, _LATE),
         Arrow(CampaignState.ACTIVE, CampaignState.EXPIRED, _LATE),
     ),

@@ -21,6 +21,7 @@ CAMPAIGN_STYLES: Mapping[CampaignState, str] = {
     CampaignState.ACTIVE: "cyan",
     CampaignState.CLOSING: "blue",
     CampaignState.COMPLETE: "green",
+    CampaignState.NO_PAYLOAD: "yellow",
     CampaignState.INCOMPLETE: "yellow",
     CampaignState.EXPIRED: "red",
     CampaignState.ABANDONED: "red",

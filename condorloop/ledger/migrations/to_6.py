@@ -135,7 +135,10 @@ def _split_texts(db: Connection) -> None:
 def _make_again(db: Connection, name: str) -> None:
     made = f"made_{name}"
     db.execute(table(name, made))
-    columns = ", ".join(row[1] for row in db.execute(f"PRAGMA table_info({made})"))
+    there, wanted = (
+        [row[1] for row in db.execute(f"PRAGMA table_info({which})")] for which in (name, made)
+    )
+    columns = ", ".join(column for column in wanted if column in there)
     # Requests of kinds that this condorloop does not know were never answered.
     known = ", ".join(f"'{kind}'" for kind in RequestKind)
     which = f" WHERE kind IN ({known})" if name == "request" else ""

@@ -88,7 +88,7 @@ class CampaignQueries:
             " SELECT id FROM campaign WHERE state IN ('active', 'closing')"
             " UNION SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')"
             " UNION SELECT id FROM campaign WHERE (run_start >= ? OR asked_at >= ?)"
-            " AND +state IN ('complete', 'incomplete')"
+            " AND +state IN ('complete', 'incomplete', 'no payload')"
             " AND (EXISTS (SELECT 1 FROM campaign_file"
             " WHERE campaign_id = campaign.id AND dag_id IS NULL)"
             " OR (run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
