@@ -110,7 +110,7 @@ class UploadMetadata(Section):
     input_tag: Line = Field(alias="inputTag")
     """Tag of the payload in the file that HARVEST makes."""
     user_text: str = Field(alias="userText")
-    """Text in the log of the conditions service."""
+    """Text in the log of the conditions service; condorloop adds id, LS and events to it."""
     since: Literal["run", "iov"] | None = None
     """Whether the payload's since is the run, or each IOV keeps its own."""
     synchronisation: Synchronisation | None = None

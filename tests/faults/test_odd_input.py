@@ -18,6 +18,7 @@ from condorloop.ledger.store import open_requests
 from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.model.lumis import Lumis
 from condorloop.model.request import Request
+from condorloop.model.user_text import UserText
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST
 from condorloop.testbed.verify import Verdict
@@ -160,7 +161,8 @@ def test_nothing_of_a_name_or_a_text_was_run_by_a_shell(story):
 
 def test_an_odd_user_text_arrives_in_the_conditions_database_as_it_is(story):
     assert story.user_texts
-    assert set(story.user_texts) == {USER_TEXT}
+    told = {UserText.parse(text) for text in story.user_texts}
+    assert {text and text.words for text in told} == {USER_TEXT}
 
 
 def test_texts_of_oms_and_of_people_make_no_line_of_their_own_in_any_log(story):

@@ -15,12 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.model.user_text import UserText
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
 from condorloop.node.job_output.payload_db import PayloadError, add_iovs
 from condorloop.node.uploads.upload_choice import Payload, why_not_send
 from condorloop.node.uploads.upload_records import (
     Destination,
+    EarlierUpload,
     note_uploaded,
     unreadable,
     uploads_of,
@@ -94,12 +96,13 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAn
         earlier = uploads_of(dag.run_dir, dag.manifest.upload.metadata_filename)
     except OSError as error:
         return _note(harvest, UploadAnswer(UploadOutcome.NO_ANSWER, unreadable(error)))
+    own = next((each for each in earlier if each.harvest == harvest), None)
     payload = Payload(
         dag=dag,
         harvest=harvest,
         record=record,
-        metadata=_metadata(dag, harvest, wanted),
-        own=next((each for each in earlier if each.harvest == harvest), None),
+        metadata=_metadata(dag, record, own, wanted),
+        own=own,
         others=[each for each in earlier if each.harvest != harvest],
         wanted=wanted,
     )
@@ -112,16 +115,21 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAn
     return answer
 
 
-def _metadata(dag: DagContext, harvest: Path, wanted: bool) -> UploadMetadata:
-    """What is told to the service with a payload, in the words of an earlier try.
+def _metadata(
+    dag: DagContext, record: HarvestResult, own: EarlierUpload | None, wanted: bool
+) -> UploadMetadata:
+    """What is told to the service with a payload, in the words of an earlier try that asked it.
 
     The service takes no file twice, not one that it refused: what is asked again is worded apart.
     """
     settings = dag.manifest.upload
+    text = UserText.of(settings.metadata.user_text, dag.id, record.lumis, record.events)
+    metadata = replace(settings.metadata, user_text=str(text))
     if wanted:
-        return _told_apart(settings.metadata)
-    said = UploadMetadata.find(harvest / settings.metadata_filename)
-    return replace(settings.metadata, user_text=said.user_text) if said else settings.metadata
+        return _told_apart(metadata)
+    asked_of = own.harvest if own and own.may_have_been_sent else None
+    said = UploadMetadata.find(asked_of / settings.metadata_filename) if asked_of else None
+    return replace(metadata, user_text=said.user_text) if said else metadata
 
 
 def _told_apart(metadata: UploadMetadata) -> UploadMetadata:

@@ -71,6 +71,11 @@ class EarlierUpload:
         """What it sent; None if the record of that is gone or damaged."""
         return HarvestResult.find(self.harvest / HARVEST_RECORD)
 
+    @property
+    def may_have_been_sent(self) -> bool:
+        """Whether the service may know the files that were sent."""
+        return self.told is None or self.told.unanswered or self.told.sinces is not None
+
     def may_be_in(self, destination: Destination) -> bool:
         """Whether a destination has taken the payload, or may have without an answer."""
         outcome = self.tags.get(destination)

@@ -12,6 +12,7 @@ import pytest
 
 from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.model.lumis import Lumis
+from condorloop.model.user_text import UserText
 from condorloop.node.dag_context import DagContext
 from condorloop.node.job_output.payload_db import PayloadError, add_iovs, iovs
 from condorloop.node.post_script import finish
@@ -415,6 +416,31 @@ def test_an_upload_that_is_repeated_sends_the_very_same_file(calibration, tool):
     assert upload(second) == 0
     assert sent.read_bytes() == before
     assert not list(harvest_of(second).glob(".*"))
+
+
+def text_of(dag):
+    return read_json(harvest_of(dag) / METADATA)["userText"]
+
+
+def test_the_text_in_the_tag_s_log_names_the_payload(calibration, tool):
+    first, second = calibration.harvest(), calibration.harvest(lumis=("6-10",))
+    assert [upload(first), upload(second)] == [0, 0]
+    told = UserText.parse(text_of(second))
+    words = second.manifest.upload.metadata.user_text
+    assert told == UserText.of(words, second.id, Lumis.span(1, 10), 200)
+
+
+def test_the_text_is_the_same_at_each_try_until_a_person_asks(calibration, tool):
+    dag = calibration.harvest()
+    tool.says = [{TAG: SILENT}, {TAG: LATE}]
+    upload(dag)
+    first = text_of(dag)
+    upload(dag)
+    assert text_of(dag) == first
+    (harvest_of(dag) / ASK_AGAIN).touch()
+    upload(dag)
+    assert text_of(dag).startswith(f"{first} (asked again at ")
+    assert UserText.parse(text_of(dag)) == UserText.parse(first)
 
 
 def test_a_payload_file_that_is_gone_is_named_and_not_sent(calibration, tool):
