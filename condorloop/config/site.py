@@ -117,7 +117,7 @@ class CmsswSite(Section):
 
 
 class ConditionsSite(Section):
-    """How to upload: uploadConditions.py, its options, and the folder of its netrc file."""
+    """How to upload, with uploadConditions.py, and how to read tags back, with conddb."""
 
     upload_conditions: str = "uploadConditions.py"
     """The command that uploads, in the CMSSW environment."""
@@ -129,6 +129,17 @@ class ConditionsSite(Section):
     """
     timeout: Seconds = 300.0
     """Time-out of one upload."""
+    conddb: Annotated[str, Field(min_length=1)] | None = "conddb"
+    """The command that reads tags back, in the CMSSW environment; `null` if none is to be read."""
+    conddb_options: tuple[str, ...] = ()
+    """Its options, before `--db`."""
+    conddb_databases: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+    """What it calls a database (`conddb help` lists the names), by the destination database of
+    calibrations. Without an entry, `oracle://cms_orcon_prod/CMS_CONDITIONS` is `pro`,
+    `oracle://cms_orcoff_prep/CMS_CONDITIONS` is `dev`, and any other has the same name.
+    """
+    conddb_timeout: Annotated[Seconds, Field(gt=0)] = 120.0
+    """Time-out of reading one tag."""
 
 
 class DiskSite(Section):

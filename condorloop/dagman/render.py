@@ -46,6 +46,7 @@ from condorloop.rundir.records.manifest import (
     UploadSettings,
     UploadTool,
 )
+from condorloop.services import tag_reader
 from condorloop.services.cmssw import Cmssw
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
@@ -218,6 +219,7 @@ class Renderer:
             ),
             nodes={node.name: _manifest_node(node) for node in plan.nodes},
             uploaded=uploaded,
+            tag_reader=tag_reader.tool_of(self.config),
         )
 
 

@@ -19,6 +19,7 @@ from condorloop.doctor import (
     pool,
     sqlite,
     storage,
+    tags,
     uploads,
     work_dir,
 )
@@ -36,6 +37,7 @@ _SUBJECTS = (
     job_credentials,
     cmssw,
     uploads,
+    tags,
     clock,
 )
 

@@ -185,6 +185,35 @@ class Synchronisation(StrEnum):
         """Whether a since that comes too late is moved up to the first safe run."""
         return self in (Synchronisation.HLT, Synchronisation.EXPRESS, Synchronisation.PROMPT)
 
+    @property
+    def consequence(self) -> str:
+        """What follows for payloads that come late, or after a younger run's."""
+        if self.moves_up:
+            return (
+                "a since that comes too late is moved up; "
+                "an older run is not sent once a younger one is in force"
+            )
+        if self in (Synchronisation.OFFLINE, Synchronisation.RUNMC):
+            return "a since must come after the tag's last one; an older run is refused"
+        if self is Synchronisation.PCL:
+            return "a since before the first safe run is refused for good"
+        if self is Synchronisation.MC:
+            return "the first upload fills the tag; every later one is refused"
+        return "every since is taken as it is, in any order of runs"
+
+
+class TimeType(StrEnum):
+    """What a since counts."""
+
+    RUN = "Run"
+    """The run number."""
+    LUMI = "Lumi"
+    """``run << 32 | LS``."""
+    TIME = "Time"
+    """Packed time: seconds since 1970 in the upper, microseconds in the lower 32 bits."""
+    HASH = "Hash"
+    USER = "User"
+
 
 class RequestKind(StrEnum):
     """What a person asks the submitter to do."""

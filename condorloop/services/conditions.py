@@ -16,13 +16,12 @@ from pathlib import Path
 from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.runtime import subprocesses
 from condorloop.runtime.secret_files import NotPrivate, why_not_private
+from condorloop.services.log_lines import words_of
 
 NETRC_MACHINE = "ConditionUploader"
 _LOST = "Error from uploading"
 _SENDS = "Uploading file ("
 _CONNECTION, _SIGN_IN = 255, 254
-_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_LEVEL = re.compile(r"^\[[^\]]*\] (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): ")
 _GOOD = re.compile(r"tag (.+) successfully uploaded")
 _BAD = re.compile(r"found tag (.+?) (to be skipped|failed to upload)\. reason:(.*)")
 _REASON = "..."
@@ -141,7 +140,7 @@ def judge(exit_code: int, output: str, tags: Sequence[str]) -> UploadAnswer:
     sign out; from 254 on because the service, or the login, did not answer as it should. The tool
     says "Uploading file" before it sends.
     """
-    lines = [_plain(line) for line in output.splitlines() if line.strip()]
+    lines = [words_of(line) for line in output.splitlines() if line.strip()]
     lost = next((line for line in lines if line.startswith(_LOST)), None)
     if lost is not None:
         return UploadAnswer(UploadOutcome.NO_ANSWER, lost, unanswered=True)
@@ -177,11 +176,6 @@ def in_words(tags: Mapping[str, TagAnswer]) -> str:
     good = (TagOutcome.UPLOADED, TagOutcome.SUPERSEDED)
     last = sorted(tags, key=lambda tag: tags[tag].outcome in good)
     return "; ".join(f"tag {tag}: {tags[tag].words}" for tag in last)
-
-
-def _plain(line: str) -> str:
-    """A line of the tool's log without colours, time and level."""
-    return _LEVEL.sub("", _COLOUR.sub("", line).strip()).strip()
 
 
 def _named(lines: Sequence[str]) -> dict[str, TagAnswer]:

@@ -18,8 +18,8 @@ from typing import Any
 SCOPE = ("calibration", "run", "step", "ls", "resource")
 """The attributes of a fault that narrow it; one that is None narrows nothing."""
 
-JOBS = ("cmsrun", "upload_conditions")
-"""The targets that are jobs; the others are services."""
+JOBS = ("cmsrun", "upload_conditions", "conddb")
+"""The targets that are programs; the others are services."""
 
 Scope = Mapping[str, Collection[object]]
 """What a call touches, by the names in `SCOPE`."""
@@ -88,11 +88,11 @@ class Fault:
     Attributes
     ----------
     target
-        ``oms``, ``conditions``, ``cmsrun`` or ``upload_conditions``.
+        ``oms``, ``conditions``, ``cmsrun``, ``upload_conditions`` or ``conddb``.
     mode
-        An `OmsMode`, a `ConditionsMode`, ``exit_code`` for the other targets; for cmsrun also
-        ``no_output``, ``truncated_output``, ``cut_report``, ``lost_lumi``, ``signal``, ``hang``
-        and ``memory``.
+        An `OmsMode`, a `ConditionsMode`, ``exit_code`` for cmsrun and upload_conditions; for cmsrun
+        also ``no_output``, ``truncated_output``, ``cut_report``, ``lost_lumi``, ``signal``,
+        ``hang`` and ``memory``; ``outage``, ``hang`` and ``lag`` for conddb.
     at
         Seconds after the start of the play, at speed 1.
     times
@@ -102,7 +102,8 @@ class Fault:
     status, exit_code, message
         What the failing call shows.
     signal, memory_mb, seconds
-        What kills the job, how much memory it takes; for how long it does so, or hangs.
+        What kills the job, how much memory it takes; for how long it does so, or hangs, or how far
+        a replica lags behind.
     calibration, run, step, ls, resource
         Whom it hits: `step` is step2, step3 or step4; `ls` a lumisection of a file that the job
         reads, which ``lost_lumi`` loses; `resource` one of OMS's, such as ``runs`` or
@@ -217,7 +218,7 @@ class Faults:
         Parameters
         ----------
         target
-            ``cmsrun`` or ``upload_conditions``.
+            ``cmsrun``, ``upload_conditions`` or ``conddb``.
         now
             Epoch, seconds; the clock's if absent.
         calibration, run, step

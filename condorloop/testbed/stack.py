@@ -104,7 +104,12 @@ class Stack:
         progress("XRootD server")
         self.xrootd.start()
         progress("CMSSW stand-ins")
-        install(self.folder / "cvmfs", sys.executable, self.folder / "faults")
+        install(
+            self.folder / "cvmfs",
+            sys.executable,
+            self.folder / "faults",
+            conditions=self.folder / "conditions" / "conditions.db",
+        )
         netrc = self.folder / "auth" / ".netrc"
         netrc.touch(mode=0o600)
         netrc.write_text(f"machine {NETRC_MACHINE} login {USER} password {PASSWORD}\n")

@@ -1,152 +1,159 @@
-"""Conditions files hold what was written, by the rules of the conditions database."""
+"""conddb's stand-in prints and ends as the true one, and the reader understands it."""
 
-import hashlib
-import sqlite3
-from contextlib import closing
+import os
+import subprocess
+import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from condorloop.model.enums import Synchronisation, TimeType
+from condorloop.rundir.records.manifest import TagReaderTool
+from condorloop.services.cmssw import Cmssw
+from condorloop.services.tag_reader import DATABASES, TagReader, TagUnreadable
+from condorloop.testbed.cmssw.install import install
 from condorloop.testbed.conditions import sqlite_file
-from condorloop.testbed.conditions.sqlite_file import ConditionsFileError, Tag, TimeType
+from condorloop.testbed.faults import Fault, Faults
 
-ECAL = ("Run", "EcalPedestals", "any")
+RELEASE, ARCH = "CMSSW_16_0_7_patch1", "el8_amd64_gcc13"
+RUN = 398600
+PRODUCTION = "oracle://cms_orcon_prod/CMS_CONDITIONS"
 
 
 @pytest.fixture
-def file(tmp_path):
-    return tmp_path / "promptCalibConditions.db"
+def database(tmp_path):
+    file = tmp_path / "conditions.db"
+    sqlite_file.write(file, "Ecal", "Run", "EcalPedestals", "hlt", [(1, b"a"), (RUN, b"b")])
+    sqlite_file.write(file, "Ecal", "Run", "EcalPedestals", "hlt", [(RUN, b"c")])
+    sqlite_file.write(file, "Spot", "Lumi", "BeamSpotObjects", "any", [(RUN << 32 | 7, b"d")])
+    sqlite_file.write(file, "Empty", "Run", "EcalPedestals", "pcl", [])
+    return file
 
 
-def test_what_is_written_is_read_back(file):
-    sqlite_file.write(file, "Ecal", *ECAL, [(20, b"second"), (10, b"first")])
-    assert sqlite_file.tags(file) == {"Ecal": Tag("Ecal", TimeType.RUN, "EcalPedestals", "any")}
-    assert [iov.since for iov in sqlite_file.iovs(file, "Ecal")] == [10, 20]
-    assert [sqlite_file.payload_for(file, "Ecal", run) for run in (9, 10, 19, 20, 99)] == [
-        None,
-        b"first",
-        b"first",
-        b"second",
-        b"second",
-    ]
-
-
-def test_a_payload_is_known_by_the_hash_of_type_and_data(file):
-    sqlite_file.write(file, "Ecal", *ECAL, [(10, b"data")])
-    assert sqlite_file.iovs(file, "Ecal")[0].payload_hash == (
-        hashlib.sha1(b"EcalPedestals" + b"data").hexdigest()
-    )
-
-
-def test_the_same_payload_is_stored_once(file):
-    sqlite_file.write(file, "Ecal", *ECAL, [(10, b"data"), (20, b"data")])
-    with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT COUNT(*) FROM PAYLOAD").fetchone() == (1,)
-
-
-def test_at_equal_since_the_latest_insertion_wins_and_the_other_stays(file):
-    for data in (b"old", b"new"):
-        sqlite_file.write(file, "Ecal", *ECAL, [(10, data)])
-    assert sqlite_file.payload_for(file, "Ecal", 10) == b"new"
-    assert len(sqlite_file.iovs(file, "Ecal")) == 1
-    everything = sqlite_file.iovs(file, "Ecal", hidden=True)
-    assert [sqlite_file.payload(file, iov.payload_hash) for iov in everything] == [b"old", b"new"]
-
-
-def test_several_tags_share_a_file(file):
-    sqlite_file.write(file, "Ecal", *ECAL, [(10, b"ecal")])
-    sqlite_file.write(file, "Spot", "Lumi", "BeamSpotObjects", "any", [(5 << 32 | 1, b"spot")])
-    assert set(sqlite_file.tags(file)) == {"Ecal", "Spot"}
-    assert len(sqlite_file.iovs(file, "Ecal")) == len(sqlite_file.iovs(file, "Spot")) == 1
-
-
-def test_a_tag_without_iovs_holds_nothing(file):
-    sqlite_file.write(file, "Ecal", *ECAL, [])
-    assert sqlite_file.iovs(file, "Ecal") == []
-    assert sqlite_file.iov_for(file, "Ecal", 10) is None
-
-
-def test_the_tables_are_those_of_cmssw(file):
-    sqlite_file.create(file)
-    with closing(sqlite3.connect(file)) as connection:
-        columns = {
-            table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-            for table in ("TAG", "IOV", "PAYLOAD", "TAG_LOG")
+@pytest.fixture
+def run(tmp_path, database):
+    def run(*arguments):
+        more = {
+            "CONDORLOOP_TESTBED_CONDITIONS": str(database),
+            "CONDORLOOP_TESTBED_FAULTS": str(tmp_path / "faults"),
         }
-    assert columns == {
-        "TAG": [
-            "NAME",
-            "TIME_TYPE",
-            "OBJECT_TYPE",
-            "SYNCHRONIZATION",
-            "DESCRIPTION",
-            "LAST_VALIDATED_TIME",
-            "END_OF_VALIDITY",
-            "INSERTION_TIME",
-            "MODIFICATION_TIME",
-            "PROTECTION_CODE",
-        ],
-        "IOV": ["TAG_NAME", "SINCE", "PAYLOAD_HASH", "INSERTION_TIME"],
-        "PAYLOAD": ["HASH", "OBJECT_TYPE", "DATA", "STREAMER_INFO", "VERSION", "INSERTION_TIME"],
-        "TAG_LOG": [
-            "TAG_NAME",
-            "EVENT_TIME",
-            "USER_NAME",
-            "HOST_NAME",
-            "COMMAND",
-            "ACTION",
-            "USER_TEXT",
-        ],
+        return subprocess.run(
+            [sys.executable, "-m", "condorloop.testbed.conditions.conddb", *arguments],
+            env=os.environ | more,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def faults(tmp_path):
+    return Faults(tmp_path / "faults")
+
+
+@pytest.fixture
+def reader(tmp_path, database):
+    """A reader as a site has it, whose tool is found in an area of the release."""
+    install(tmp_path / "cvmfs", sys.executable, tmp_path / "faults", conditions=database)
+    setup = tmp_path / "cvmfs" / "cmsset_default.sh"
+    cmssw = Cmssw(setup, ARCH, RELEASE, tmp_path / "work", needs=("conddb",))
+    return TagReader(TagReaderTool(("conddb",), DATABASES, 20.0), cmssw)
+
+
+def test_a_tag_is_listed_as_the_true_tool_does_it(run, database):
+    done = run("--db", "pro", "list", "Ecal")
+    assert done.returncode == 0
+    title, dashes, *rows, end, last = done.stdout.split("\n")
+    titles = [
+        "Since: Run ",
+        "Insertion Time".ljust(26),
+        "Payload".ljust(40),
+        "Object Type".ljust(13),
+    ]
+    assert title == "  ".join(titles) + 3 * " "
+    assert set(dashes) == {"-", " "}
+    assert [row.split()[0] for row in rows] == ["1", str(RUN), str(RUN)]
+    assert [row.split()[3] for row in rows] == [
+        iov.payload_hash for iov in sqlite_file.iovs(database, "Ecal", hidden=True)
+    ]
+    assert (end, last) == (" ", "")
+    assert "INFO: Listing with a limit of 500 IOVs" in done.stderr
+
+
+def test_the_limit_keeps_the_highest_sinces(run):
+    done = run("list", "--limit", "1", "Ecal")
+    assert [row.split()[0] for row in done.stdout.split("\n")[2:-2]] == [str(RUN)]
+    assert len(run("--noLimit", "list", "-L", "1", "Ecal").stdout.split("\n")) == 7
+
+
+def test_a_since_of_a_lumi_tag_is_split_and_given_raw(run):
+    done = run("--db", "dev", "list", "Spot")
+    assert done.stdout.split("\n")[0].startswith("  Run  : Lumi  (rawSince)")
+    assert done.stdout.split("\n")[2].startswith(f"{RUN} :     7 ({RUN << 32 | 7})  ")
+
+
+def test_a_sqlite_file_is_a_database_too(run, database, faults):
+    faults.arm([Fault("conddb", "outage", times=None)], 0.0)
+    for name in (str(database), f"sqlite_file:{database}", f"sqlite:///{database}"):
+        assert run("--db", name, "list", "Ecal").returncode == 0
+    assert run("--db", "orapro", "list", "Ecal").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (
+            ["list", "Nobody"],
+            1,
+            "ERROR: There is no tag or global tag named Nobody in the database.",
+        ),
+        (
+            ["--db", "/nowhere.db", "list", "Ecal"],
+            1,
+            "ERROR: No valid schema found in the database.",
+        ),
+        (["list"], 2, "usage: conddb"),
+        (["--colours", "list", "Ecal"], 2, "usage: conddb"),
+    ],
+)
+def test_it_ends_as_the_true_tool(run, arguments, code, said):
+    done = run(*arguments)
+    assert (done.returncode, said in done.stderr, done.stdout) == (code, True, ""), done.stderr
+
+
+def test_all_tags_are_listed_with_their_synchronisation(run):
+    rows = [row.split() for row in run("listTags").stdout.split("\n")[2:-2]]
+    assert {row[0]: row[1:4] for row in rows} == {
+        "Ecal": ["Run", "EcalPedestals", "hlt"],
+        "Spot": ["Lumi", "BeamSpotObjects", "any"],
+        "Empty": ["Run", "EcalPedestals", "pcl"],
     }
 
 
-def test_a_change_that_fails_leaves_the_file_as_it_was(file):
-    sqlite_file.write(file, "Ecal", *ECAL, [(10, b"data")])
-    with pytest.raises(ConditionsFileError, match="UNIQUE"):
-        sqlite_file.write(file, "Ecal", *ECAL, [(20, b"once"), (20, b"twice")])
-    assert [iov.since for iov in sqlite_file.iovs(file, "Ecal")] == [10]
+def test_a_tag_is_read_back_through_the_release(reader, database):
+    ecal = reader.read(PRODUCTION, "Ecal")
+    assert (ecal.time_type, ecal.synchronisation) == (TimeType.RUN, Synchronisation.HLT)
+    assert [(iov.since, iov.hash) for iov in ecal.iovs] == [
+        (iov.since, iov.payload_hash) for iov in sqlite_file.iovs(database, "Ecal", hidden=True)
+    ]
+    assert ecal.iovs[1].inserted < ecal.iovs[2].inserted
+    spot = reader.read(str(database), "Spot")
+    assert (spot.time_type, spot.iovs[0].since) == (TimeType.LUMI, RUN << 32 | 7)
+    assert reader.read(PRODUCTION, "Empty").iovs == ()
 
 
-def test_a_time_type_that_does_not_exist_is_refused(file):
-    with pytest.raises(ValueError, match="Fill"):
-        sqlite_file.write(file, "Ecal", "Fill", "EcalPedestals", "any", [(10, b"data")])
+def test_a_tag_that_is_not_there_and_a_database_that_does_not_answer_are_told_apart(reader, faults):
+    with pytest.raises(TagUnreadable) as missing:
+        reader.read(PRODUCTION, "Nobody")
+    faults.arm([Fault("conddb", "outage")], 0.0)
+    with pytest.raises(TagUnreadable, match="cannot connect") as outage:
+        reader.read(PRODUCTION, "Nobody")
+    assert (missing.value.missing, outage.value.missing) == (True, False)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a database at all" * 9])
-def test_a_file_that_is_missing_empty_or_damaged_is_one_kind_of_error(file, content):
-    if content is not None:
-        file.write_bytes(content)
-    for read in (
-        lambda: sqlite_file.tags(file),
-        lambda: sqlite_file.iovs(file, "Ecal"),
-        lambda: sqlite_file.payload(file, "0" * 40),
-    ):
-        with pytest.raises(ConditionsFileError, match=file.name):
-            read()
-
-
-def test_a_file_cut_in_the_middle_is_an_error_too(file):
-    sqlite_file.write(file, "Ecal", *ECAL, [(run, bytes(5000) + bytes([run])) for run in range(50)])
-    file.write_bytes(file.read_bytes()[:20_000])
-    with pytest.raises(ConditionsFileError):
-        sqlite_file.payload_for(file, "Ecal", 49)
-
-
-def test_a_payload_that_is_not_there_is_an_error(file):
-    sqlite_file.create(file)
-    with pytest.raises(ConditionsFileError, match="no payload"):
-        sqlite_file.payload(file, "0" * 40)
-
-
-@given(st.integers(1, 2**31 - 1), st.integers(0, 2**32 - 1))
-def test_run_and_lumisection_survive_packing(run, lumisection):
-    assert sqlite_file.split_lumi_since(sqlite_file.lumi_since(run, lumisection)) == (
-        run,
-        lumisection,
-    )
-
-
-@given(*[st.tuples(st.integers(1, 2**31 - 1), st.integers(0, 2**32 - 1))] * 2)
-def test_packed_sinces_are_ordered_as_runs_and_lumisections_are(one, other):
-    assert (sqlite_file.lumi_since(*one) < sqlite_file.lumi_since(*other)) == (one < other)
+def test_a_replica_that_lags_does_not_show_the_latest(reader, faults):
+    faults.arm([Fault("conddb", "lag", seconds=3600.0)], 0.0)
+    assert reader.read(PRODUCTION, "Ecal").iovs == ()
+    assert len(reader.read(PRODUCTION, "Ecal").iovs) == 3

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.model.enums import Synchronisation
-from condorloop.testbed.conditions.sqlite_file import TimeType, lumi_since, split_lumi_since
+from condorloop.model.enums import Synchronisation, TimeType
+from condorloop.testbed.conditions.sqlite_file import lumi_since, split_lumi_since
 from condorloop.testbed.conditions.synchronisation import (
     RULES,
     RefusedError,

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from condorloop.cli.views.terminal import console, text
+from condorloop.config.calibration import Calibration
 from condorloop.config.destinations import configured
 from condorloop.config.loader import Config
 from condorloop.dagman.config_diff import own_settings
@@ -46,10 +47,22 @@ def print_config(config: Config) -> None:
             text(f"{to[calibration.name].destination}, since: {since}"),
         )
     terminal.print(table)
+    for calibration in config.calibrations.values():
+        terminal.print(text(_synchronisation(calibration)), soft_wrap=True)
     for whose, settings in _not_the_default(config).items():
         said = ", ".join(f"{key} {value}" for key, value in settings)
         terminal.print(text(f"not the default, {whose}: {said}"), soft_wrap=True)
     terminal.print("all configuration is valid")
+
+
+def _synchronisation(calibration: Calibration) -> str:
+    """What follows from the synchronisation that a calibration's file names."""
+    named = calibration.harvest.upload.synchronisation
+    if named is None:
+        said = "not named: an older run is not sent once a younger one is in force"
+    else:
+        said = f"{named}: {named.consequence}"
+    return f"synchronisation, {calibration.name}: {said}"
 
 
 def config_json(config: Config) -> dict[str, Any]:

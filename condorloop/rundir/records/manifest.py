@@ -87,6 +87,41 @@ class UploadTool:
 
 
 @dataclass(frozen=True, slots=True)
+class TagReaderTool:
+    """The tool that reads tags back.
+
+    Attributes
+    ----------
+    command
+        It, and its options.
+    databases
+        What it calls a database, by what uploadConditions.py calls it; others have one name.
+    timeout
+        Seconds that reading a tag may take.
+    """
+
+    command: tuple[str, ...]
+    databases: Mapping[str, str]
+    timeout: float
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from a member of a manifest."""
+        command = members.texts("command")
+        if not command:
+            raise members.wrong("command", "a command")
+        return cls(command, members.texts_by_name("databases"), members.seconds("timeout"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        return {
+            "command": self.command,
+            "databases": dict(self.databases),
+            "timeout": self.timeout,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class CmsswArea:
     """The release area in which tools are run, as `services.cmssw.Cmssw` takes it."""
 
@@ -180,6 +215,8 @@ class Manifest(Record):
         What nodes were made with that were done before the DAG was renewed.
     taken_out
         Whether inputs were taken out since it was planned.
+    tag_reader
+        How the destination tags are read back; None where no reader is configured.
     """
 
     calibration: str
@@ -201,6 +238,7 @@ class Manifest(Record):
     uploaded: tuple[Lumis, int] = (EMPTY, 0)
     earlier: tuple[Earlier, ...] = ()
     taken_out: bool = False
+    tag_reader: TagReaderTool | None = None
 
     @property
     def software(self) -> tuple[str, str, Mapping[str, str], CmsswArea]:
@@ -234,6 +272,11 @@ class Manifest(Record):
             uploaded=_uploaded(members),
             earlier=_earlier(members),
             taken_out=members.flag("taken_out") if "taken_out" in members else False,
+            tag_reader=(
+                TagReaderTool.from_members(members.object("tag_reader"))
+                if "tag_reader" in members
+                else None
+            ),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -298,6 +341,8 @@ class Manifest(Record):
             ]
         if self.taken_out:
             data["taken_out"] = True
+        if self.tag_reader:
+            data["tag_reader"] = self.tag_reader.to_json()
         return data
 
 

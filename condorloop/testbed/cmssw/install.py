@@ -18,6 +18,7 @@ TOOLS: Mapping[str, str] = {
     "cmsRun": "condorloop.testbed.cmssw.tools.cmsrun",
     "edmFileUtil": "condorloop.testbed.cmssw.tools.edmfileutil",
     "uploadConditions.py": "condorloop.testbed.conditions.upload_conditions",
+    "conddb": "condorloop.testbed.conditions.conddb",
 }
 """The modules behind the commands."""
 
@@ -27,6 +28,7 @@ def install(
     python: str,
     faults: Path,
     releases: Mapping[str, Sequence[str]] = ARCHITECTURES,
+    conditions: Path | None = None,
 ) -> None:
     """Write the installation; an older one in the same place is replaced.
 
@@ -43,6 +45,8 @@ def install(
         The folder that the tools ask for faults (`condorloop.testbed.faults`).
     releases
         Which releases there are for which architecture.
+    conditions
+        The conditions database that `conddb` calls ``pro``, ``dev`` and so on.
     """
     folder = folder.absolute()
     root = Path(condorloop.__file__).resolve().parents[1]
@@ -53,6 +57,7 @@ def install(
         "PYTHON": shlex.quote(python),
         "PYTHONPATH": f" PYTHONPATH={shlex.quote(str(root))}" if checkout else "",
         "FAULTS": shlex.quote(str(faults.absolute())),
+        "CONDITIONS": shlex.quote(str(conditions.absolute() if conditions else "")),
     }
     _write(folder / "cmsset_default.sh", shell.CMSSET_DEFAULT, values)
     _write(folder / "common" / "scramv1", shell.SCRAMV1, values, executable=True)

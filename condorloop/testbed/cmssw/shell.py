@@ -176,5 +176,6 @@ WRAPPER = """\
 #!/bin/sh
 # one thread for linear algebra: starting more costs longer than the work
 export OPENBLAS_NUM_THREADS=1 CONDORLOOP_TESTBED_FAULTS=@FAULTS@@PYTHONPATH@
+export CONDORLOOP_TESTBED_CONDITIONS=@CONDITIONS@
 exec @PYTHON@ -m condorloop.node.fast_exit @MODULE@ "$@"
 """

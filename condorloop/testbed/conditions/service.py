@@ -20,6 +20,7 @@ from pathlib import Path
 
 from flask import Flask, Response, jsonify, request
 
+from condorloop.model.enums import TimeType
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.store import BadUploadError, ConditionsStore, TagSpec
 from condorloop.testbed.faults import SIGN_IN_MODES, UPLOAD_MODES, ConditionsMode, Fault
@@ -150,7 +151,7 @@ class ConditionsService(LoopbackService):
         known = sqlite_file.tags(self.store.path)
         if tag not in known:
             return Response(f"no tag {tag}\n", 404)
-        by_lumi = known[tag].time_type is sqlite_file.TimeType.LUMI
+        by_lumi = known[tag].time_type is TimeType.LUMI
         at = sqlite_file.lumi_since(run, int(request.args.get("ls", 1))) if by_lumi else run
         holding = [i for i in sqlite_file.iovs(self.store.path, tag) if i.since <= at]
         if not holding:

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from condorloop.model.enums import TimeType
 
 LOCK_WAIT = 30.0  # seconds that a reader or writer waits for another one's transaction
 
@@ -67,19 +68,6 @@ CREATE TABLE TAG_LOG (
 
 class ConditionsFileError(Exception):
     """A conditions file is missing, damaged, or lacks what was asked of it."""
-
-
-class TimeType(StrEnum):
-    """What a since counts."""
-
-    RUN = "Run"
-    """The run number."""
-    LUMI = "Lumi"
-    """``run << 32 | LS``."""
-    TIME = "Time"
-    """Packed time: seconds since 1970 in the upper, microseconds in the lower 32 bits."""
-    HASH = "Hash"
-    USER = "User"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +230,23 @@ def tags(path: Path) -> dict[str, Tag]:
         return {row[0]: Tag(row[0], TimeType(row[1]), row[2], row[3]) for row in rows}
     except ValueError as error:
         raise ConditionsFileError(f"{path}: {error}") from error
+
+
+def properties(path: Path, tag: str) -> dict[str, object]:
+    """Give all that stands in a tag's row, by the names of its columns in small letters.
+
+    Raises
+    ------
+    ConditionsFileError
+        As for all readers, and when there is no such tag.
+    """
+    with _connection(path, "ro") as connection:
+        cursor = connection.execute("SELECT * FROM TAG WHERE NAME = ?", (tag,))
+        names = [column[0].lower() for column in cursor.description]
+        row = cursor.fetchone()
+    if row is None:
+        raise ConditionsFileError(f"{path}: no tag {tag}")
+    return dict(zip(names, row, strict=True))
 
 
 def iovs(path: Path, tag: str, *, hidden: bool = False) -> list[Iov]:

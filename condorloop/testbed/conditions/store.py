@@ -20,9 +20,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
-from condorloop.model.enums import Synchronisation
+from condorloop.model.enums import Synchronisation, TimeType
 from condorloop.testbed.conditions import sqlite_file
-from condorloop.testbed.conditions.sqlite_file import ConditionsFileError, Tag, TimeType
+from condorloop.testbed.conditions.sqlite_file import ConditionsFileError, Tag
 from condorloop.testbed.conditions.synchronisation import RefusedError, starting_at, synchronise
 
 _UPLOAD_TABLE = """

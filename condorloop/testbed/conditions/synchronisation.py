@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import TypeVar
 
-from condorloop.model.enums import Synchronisation
-from condorloop.testbed.conditions.sqlite_file import TimeType, lumi_since, split_lumi_since
+from condorloop.model.enums import Synchronisation, TimeType
+from condorloop.testbed.conditions.sqlite_file import lumi_since, split_lumi_since
 
 Payload = TypeVar("Payload")
 

@@ -119,8 +119,27 @@ class UploadFaultScript(_FaultScript):
     step: Literal["step2", "step3", "step4"] | None = None
 
 
+class ConddbFaultScript(_FaultScript):
+    """A fault of conddb: no answer, or that of a replica which lags behind by so many seconds."""
+
+    target: Literal["conddb"]
+    mode: Literal["outage", "hang", "lag"]
+    seconds: Seconds | None = None
+
+    def contradictions(self) -> Iterator[Said]:
+        """Say which keys do not go with the mode, as key, value, expectation."""
+        if self.mode == "lag" and self.seconds is None:
+            yield "seconds", None, "this key is required by lag"
+        if self.mode == "outage" and self.seconds is not None:
+            yield "seconds", self.seconds, "only with hang or lag"
+
+
 FaultScript = Annotated[
-    OmsFaultScript | ConditionsFaultScript | CmsRunFaultScript | UploadFaultScript,
+    OmsFaultScript
+    | ConditionsFaultScript
+    | CmsRunFaultScript
+    | UploadFaultScript
+    | ConddbFaultScript,
     Field(discriminator="target"),
 ]
 

@@ -98,6 +98,7 @@ def test_every_subject_of_a_site_is_looked_at(tmp_path):
         "Kerberos",
         "CMSSW",
         "uploads",
+        "tags",
         "clock",
     }
 

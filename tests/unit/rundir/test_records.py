@@ -22,6 +22,7 @@ from condorloop.rundir.records.manifest import (
     Manifest,
     ManifestFile,
     ManifestNode,
+    TagReaderTool,
     UploadMetadata,
     UploadSettings,
     UploadTool,
@@ -125,6 +126,10 @@ def manifests(draw):
         uploaded=(draw(lumis), draw(numbers)),
         earlier=tuple(draw(st.lists(st.builds(Earlier, texts, texts, versions, areas, words)))),
         taken_out=draw(st.booleans()),
+        tag_reader=draw(
+            st.none()
+            | st.builds(TagReaderTool, words.map(lambda more: ("tool", *more)), versions, times)
+        ),
     )
 
 

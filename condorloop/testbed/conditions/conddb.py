@@ -1,0 +1,179 @@
+"""The stand-in of conddb: options, output and exit codes of the true one, for `list`, `listTags`.
+
+The source of each is CondCore/Utilities/scripts/conddb in cms-sw/cmssw. The official aliases, such
+as ``pro``, are all the database of the testbed's conditions service, whose file is
+``CONDORLOOP_TESTBED_CONDITIONS``; any other name is a SQLite file. Faults on request are an outage,
+a tool that hangs, and a replica that lags behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from condorloop.model.enums import TimeType
+from condorloop.testbed.conditions import sqlite_file
+from condorloop.testbed.conditions.sqlite_file import ConditionsFileError, Iov, Tag
+from condorloop.testbed.faults import Fault, Faults
+
+ALIASES = (
+    *("pro", "arc", "int", "dev", "orapro", "oraarc", "oraint", "oradev"),
+    *("onlineorapro", "onlineoraint"),
+)
+_LIMIT = 500
+_LONGEST = 100
+_SINCE = {
+    TimeType.TIME: "Since: UTC          (timestamp)",
+    TimeType.LUMI: "  Run  : Lumi  (rawSince)",
+}
+
+
+class ConddbError(Exception):
+    """The one line that the tool says before it ends with 1."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit code."""
+    options = _parser().parse_args(argv)
+    logging.basicConfig(format="[%(asctime)s] %(levelname)s: %(message)s", level=logging.INFO)
+    if options.noLimit:
+        options.limit = None
+        logging.info("noLimit specified, setting limit to None")
+    try:
+        path, fault = _connected(options.db)
+        options.run(options, path, fault)
+    except (ConddbError, ConditionsFileError) as error:
+        logging.error("%s", error)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="conddb")
+    parser.add_argument("--db", "-d", default="pro")
+    parser.add_argument("--verbose", "-v", action="count")
+    parser.add_argument("--quiet", "-q", action="store_true")
+    parser.add_argument("--yes", "-y", action="store_true")
+    parser.add_argument("--nocolors", action="store_true")
+    parser.add_argument("--noLimit", action="store_true")
+    parser.add_argument("--authPath", "-a")
+    commands = parser.add_subparsers(required=True)
+    listing = commands.add_parser("list")
+    listing.add_argument("name", nargs="+")
+    listing.add_argument("--long", "-l", action="store_true")
+    listing.add_argument("--snapshot", "-T")
+    listing.add_argument("--limit", "-L", type=int, default=_LIMIT)
+    listing.set_defaults(run=_list)
+    tags = commands.add_parser("listTags")
+    tags.set_defaults(run=_list_tags)
+    return parser
+
+
+def _connected(database: str) -> tuple[Path, Fault | None]:
+    """The file of a database that answers, and how it does not do so as it should."""
+    service = os.environ.get("CONDORLOOP_TESTBED_CONDITIONS", "")
+    official = database in ALIASES
+    path = Path(service if official else re.sub("^sqlite(_file)?:(///?)?", "", database))
+    folder = os.environ.get("CONDORLOOP_TESTBED_FAULTS")
+    fault = Faults(Path(folder)).due("conddb") if folder and official else None
+    logging.info("Connecting to %s [%s]", database, path)
+    if fault and fault.mode == "hang":
+        time.sleep(fault.seconds or 3600.0)
+    if fault and fault.mode == "outage":
+        raise ConddbError(fault.message or "(frontier.client) DatabaseError: cannot connect")
+    if not path.is_file():
+        raise ConddbError("No valid schema found in the database.")
+    return path, fault
+
+
+def _list(options: argparse.Namespace, path: Path, fault: Fault | None) -> None:
+    before = options.snapshot
+    if fault and fault.mode == "lag":
+        seen = datetime.fromtimestamp(time.time() - (fault.seconds or 0.0), UTC)
+        before = min(before or "9", seen.strftime("%Y-%m-%d %H:%M:%S.%f"))
+    known = sqlite_file.tags(path)
+    for name in options.name:
+        if name not in known:
+            raise ConddbError(f"There is no tag or global tag named {name} in the database.")
+        tag = known[name]
+        if options.long:
+            properties = sqlite_file.properties(path, name)
+            _table(options, ["Property", "Value"], list(properties.items()))
+        logging.info(
+            "Listing with a limit of %s IOVs, starting from the highest since. If you need to see"
+            " more, please increase the limit of returned results.",
+            options.limit,
+        )
+        found = sqlite_file.iovs(path, name, hidden=True)
+        _list_iovs(options, tag, [i for i in found if not before or i.insertion_time <= before])
+
+
+def _list_iovs(options: argparse.Namespace, tag: Tag, iovs: Sequence[Iov]) -> None:
+    first = 0 if options.limit is None else max(len(iovs) - options.limit, 0)
+    shown = _since_filter(tag.time_type)
+    _table(
+        options,
+        [_SINCE.get(tag.time_type, "Since: Run "), "Insertion Time", "Payload", "Object Type"],
+        [
+            (shown(iov.since), _printed(iov.insertion_time), iov.payload_hash, tag.object_type)
+            for iov in iovs[first:]
+        ],
+    )
+
+
+def _list_tags(options: argparse.Namespace, path: Path, fault: Fault | None) -> None:
+    titles = (
+        *("Name", "TimeType", "ObjectType", "Synchronisation", "EndOfValidity"),
+        *("Insertion_time", "Description"),
+    )
+    rows = []
+    for name in sqlite_file.tags(path):
+        told = sqlite_file.properties(path, name)
+        rows.append((
+            *(name, told["time_type"], told["object_type"], told["synchronization"]),
+            *(told["end_of_validity"], told["insertion_time"], told["description"]),
+        ))  # fmt: skip
+    _table(options, titles, sorted(rows, key=lambda row: (row[5], row[0])))
+
+
+def _since_filter(time_type: TimeType) -> Callable[[int], str]:
+    if time_type is TimeType.LUMI:
+        return lambda since: f"{since >> 32} : {since & 0xFFFFFFFF:>5} ({since})"
+    if time_type is TimeType.TIME:
+        return lambda since: (
+            f"{datetime.fromtimestamp(since >> 32, UTC):%Y-%m-%d %H:%M:%S} ({since})"
+        )
+    return str
+
+
+def _printed(timestamp: str) -> str:
+    """A time as Python prints it: without a fraction where that is 0."""
+    return str(datetime.fromisoformat(timestamp))
+
+
+def _table(
+    options: argparse.Namespace, titles: Sequence[str], rows: Sequence[Sequence[object]]
+) -> None:
+    if options.quiet:
+        return
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
+    for line in (titles, ["-" * width for width in widths], *cells):
+        print("".join(f"{c.ljust(width)}  " for c, width in zip(line, widths, strict=True)) + " ")
+    print(" ")
+
+
+def _cell(value: object) -> str:
+    text = str(value).replace("\n", "  ").replace("\r", "  ")
+    return f"{text[:_LONGEST]}..." if len(text) > _LONGEST else text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
