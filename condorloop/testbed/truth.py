@@ -36,8 +36,10 @@ _SILENT_CHANNELS = 3
 _DEAD_MODULES = 4
 _NOISY_MODULES = 3
 _NOISY_FACTOR = 10.0
-_BEAM_PERIOD = 60  # lumisections for one turn of the beam spot
-_BEAM_RADIUS = 0.01  # cm; neighbouring lumisections are 0.001 cm apart, 20 errors of a mean
+_STRETCH = 33  # lumisections for which the beams stay as they are
+_BEAM_RADIUS = 0.01  # cm, the circle on which they are moved between stretches
+_BEAM_TURN = 2.4  # radians: moved by 0.019 cm, which is 400 errors of a mean, and seldom back
+_BEAM_DRIFT = 1e-5  # cm a lumisection, a fifth of an error
 
 Payload = Mapping[str, Any]
 
@@ -102,12 +104,23 @@ class Truth:
         return StripModules(rate, frozenset(dead), frozenset(noisy))
 
     def beam_spot(self, run: int, lumisection: int) -> BeamSpot:
-        """Give the beam spot of a lumisection; it circles slowly in the transverse plane."""
-        phase = np.random.default_rng([self.seed, run, 3]).uniform(0.0, 2 * math.pi)
-        angle = phase + 2 * math.pi * lumisection / _BEAM_PERIOD
-        x = 0.17 + _BEAM_RADIUS * math.cos(angle)
-        y = -0.18 + _BEAM_RADIUS * math.sin(angle)
+        """Give the beam spot of a lumisection.
+
+        It drifts by less than the error of a mean for 33 lumisections, then it is elsewhere.
+        """
+        phase, way = np.random.default_rng([self.seed, run, 3]).uniform(0, 2 * math.pi, 2)
+        stretch, within = divmod(lumisection + int(_STRETCH * phase), _STRETCH)
+        angle = phase + _BEAM_TURN * stretch
+        x = 0.17 + _BEAM_RADIUS * math.cos(angle) + _BEAM_DRIFT * within * math.cos(way)
+        y = -0.18 + _BEAM_RADIUS * math.sin(angle) + _BEAM_DRIFT * within * math.sin(way)
         return BeamSpot((x, y, 0.3 * math.sin(phase)), (0.0015, 0.0013, 3.6))
+
+    def mean_beam_spot(self, run: int, weights: Mapping[int, float]) -> BeamSpot:
+        """Give the mean over lumisections, each with its weight; the widths are those of one."""
+        spots = [self.beam_spot(run, ls) for ls in weights]
+        centres = np.array([spot.centre for spot in spots])
+        x, y, z = np.average(centres, axis=0, weights=list(weights.values())).tolist()
+        return BeamSpot((x, y, z), spots[0].width)
 
 
 def compare(object_type: str, payloads: Payload | Sequence[Payload], truth: Truth) -> list[str]:
@@ -190,16 +203,17 @@ def _compare_beam_spot(payload: Payload, truth: Truth) -> Iterator[str]:
     if vertices < MIN_VERTICES:
         yield f"a beam spot from {vertices} vertices"
         return
-    if len(payload["lumisections"]) != 1:
-        yield f"a beam spot from {len(payload['lumisections'])} lumisections"
+    events = {int(ls): counts[0] for ls, counts in payload["lumisections"].items()}
+    if sum(events.values()) != vertices:
+        yield f"a beam spot from {vertices} vertices, with {sum(events.values())} events"
         return
-    (ls,) = (int(number) for number in payload["lumisections"])
-    expected = truth.beam_spot(payload["run"], ls)
+    where = f"LS {Lumis.of(events)}"
+    expected = truth.mean_beam_spot(payload["run"], events)
     for axis, centre, width in zip("xyz", expected.centre, expected.width, strict=True):
         error = width / math.sqrt(vertices)
-        yield from _off(axis, f"LS {ls}", constants[axis], centre, error)
+        yield from _off(axis, where, constants[axis], centre, error)
         found = constants[f"sigma_{axis}"]
-        yield from _off(f"sigma_{axis}", f"LS {ls}", found, width, error / math.sqrt(2))
+        yield from _off(f"sigma_{axis}", where, found, width, error / math.sqrt(2))
 
 
 def _off(what: str, where: int | str, found: float, expected: float, error: float) -> Iterator[str]:

@@ -123,9 +123,41 @@ def test_a_module_too_many_or_too_few_is_found(kind, module):
 
 
 @given(st.integers(1, 500))
-def test_a_neighbours_beam_spot_does_not_agree(ls):
-    wrong = {**beam_spot(ls), "lumisections": {str(ls + 1): [1000, 1000]}}
+def test_a_beam_spot_from_before_the_beams_were_moved_does_not_agree(ls):
+    wrong = {**beam_spot(ls), "lumisections": {str(ls + 33): [1000, 1000]}}
     assert compare("BeamSpotObjects", wrong, TRUTH)
+
+
+def joined(weights: dict[int, int]) -> dict[str, Any]:
+    """The payload of an IOV of several lumisections, of so many vertices each."""
+    spot = TRUTH.mean_beam_spot(RUN, weights)
+    constants = {
+        "vertices": sum(weights.values()),
+        **dict(zip("xyz", spot.centre, strict=True)),
+        **{f"sigma_{a}": w for a, w in zip("xyz", spot.width, strict=True)},
+    }
+    lumis = {str(ls): [count, count] for ls, count in weights.items()}
+    return {"constants": constants, "run": RUN, "lumisections": lumis}
+
+
+@given(st.dictionaries(st.integers(1, 500), st.integers(50, 1000), min_size=2, max_size=21))
+def test_a_beam_spot_of_several_lumisections_is_the_mean_of_theirs(weights):
+    assert compare("BeamSpotObjects", joined(weights), TRUTH) == []
+    spots = [TRUTH.beam_spot(RUN, ls).centre[0] for ls in weights]
+    assert min(spots) <= joined(weights)["constants"]["x"] <= max(spots)
+
+
+@given(st.integers(1, 500))
+def test_a_mean_over_other_lumisections_does_not_agree(ls):
+    wrong = joined(dict.fromkeys(range(ls, ls + 20), 1000))
+    wrong["lumisections"] = {str(ls + 33 + i): [1000, 1000] for i in range(20)}
+    assert compare("BeamSpotObjects", wrong, TRUTH)
+
+
+def test_vertices_that_the_lumisections_do_not_explain_are_found():
+    payload = joined({3: 1000, 4: 1000})
+    del payload["lumisections"]["4"]
+    assert "2000 vertices, with 1000 events" in compare("BeamSpotObjects", payload, TRUTH)[0]
 
 
 def test_a_value_that_is_not_a_number_disagrees():

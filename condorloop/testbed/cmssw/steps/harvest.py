@@ -6,13 +6,15 @@ None is a normal result: too few events.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from condorloop.testbed.cmssw.io.root_file import Columns
+from condorloop.testbed.cmssw.steps import beam_spot
+from condorloop.testbed.cmssw.steps.beam_spot import Spot
 from condorloop.testbed.truth import MIN_CHANNEL_ENTRIES, MIN_STRIP_EVENTS, MIN_VERTICES
 
 _DEAD = 0.1
@@ -21,6 +23,9 @@ _NOISY = 3.0
 
 Counts = dict[int, tuple[int, int]]
 """Events and distinct events by lumisection."""
+Found = Iterator[tuple[int, Any, Sequence[int]]]
+"""Of each payload: the lumisection from which it holds, the constants, and the lumisections that
+they were made of; 0 and none for the whole run."""
 
 
 def count_events(events: Columns, run: int) -> Counts:
@@ -54,28 +59,26 @@ def payloads(object_type: str, run: int, lumis: Columns, counts: Counts) -> dict
         By the lumisection from which it holds, 0 for the whole run. The data are JSON: the
         constants, the run, and the lumisections with their `Counts`.
     """
-    found = _HARVESTERS[object_type](lumis)
-    whole = {str(ls): counts[ls] for ls in sorted(counts)}
     return {
         ls: json.dumps(
             {
                 "constants": constants,
-                "lumisections": {str(ls): counts[ls]} if ls else whole,
+                "lumisections": {str(each): counts[each] for each in sorted(made_of or counts)},
                 "run": run,
             },
             sort_keys=True,
         ).encode()
-        for ls, constants in found.items()
+        for ls, constants, made_of in _HARVESTERS[object_type](lumis)
     }
 
 
-def _pedestals(lumis: Columns) -> dict[int, Any]:
+def _pedestals(lumis: Columns) -> Found:
     entries, total, squares = (
         lumis[name].sum(axis=0, dtype=np.float64) for name in ("entries", "sum", "squares")
     )
     enough = np.flatnonzero(entries >= MIN_CHANNEL_ENTRIES)
     if not len(enough):
-        return {}
+        return
     mean = total[enough] / entries[enough]
     rms = _spread(entries[enough], mean, squares[enough])
     constants = {
@@ -84,43 +87,49 @@ def _pedestals(lumis: Columns) -> dict[int, Any]:
             enough.tolist(), entries[enough].tolist(), mean.tolist(), rms.tolist(), strict=True
         )
     }
-    return {0: constants}
+    yield 0, constants, ()
 
 
-def _bad_modules(lumis: Columns) -> dict[int, Any]:
+def _bad_modules(lumis: Columns) -> Found:
     events = int(lumis["events"].sum())
     if events < MIN_STRIP_EVENTS:
-        return {}
+        return
     rate = lumis["clusters"].sum(axis=0) / events
     usual = float(np.median(rate))
-    return {
-        0: {
-            "dead": np.flatnonzero(rate < _DEAD * usual).tolist(),
-            "noisy": np.flatnonzero(rate > _NOISY * usual).tolist(),
-            "events": events,
-        }
+    constants = {
+        "dead": np.flatnonzero(rate < _DEAD * usual).tolist(),
+        "noisy": np.flatnonzero(rate > _NOISY * usual).tolist(),
+        "events": events,
     }
+    yield 0, constants, ()
 
 
-def _beam_spots(lumis: Columns) -> dict[int, Any]:
-    enough = lumis["vertices"] >= MIN_VERTICES
+def _beam_spots(lumis: Columns) -> Found:
+    for spots in beam_spot.joined(_fitted(lumis)):
+        spot = beam_spot.mean(spots)
+        constants = {
+            "vertices": spot.vertices,
+            **dict(zip("xyz", spot.centre, strict=True)),
+            **{f"sigma_{axis}": value for axis, value in zip("xyz", spot.width, strict=True)},
+        }
+        yield spot.ls, constants, [each.ls for each in spots]
+
+
+def _fitted(lumis: Columns) -> list[Spot]:
+    """Give the beam spot of each lumisection that has the statistics, by rising number."""
+    enough = np.flatnonzero(lumis["vertices"] >= MIN_VERTICES)
+    enough = enough[np.argsort(lumis["luminosityBlock"][enough])]
     vertices = lumis["vertices"][enough].astype(np.float64)[:, np.newaxis]
     centre = lumis["sum"][enough] / vertices
     width = _spread(vertices, centre, lumis["squares"][enough])
-    return {
-        ls: {
-            "vertices": int(count),
-            **dict(zip("xyz", position, strict=True)),
-            **{f"sigma_{axis}": value for axis, value in zip("xyz", widths, strict=True)},
-        }
-        for ls, (count,), position, widths in zip(
-            lumis["luminosityBlock"][enough].tolist(),
-            vertices.tolist(),
-            centre.tolist(),
-            width.tolist(),
-            strict=True,
-        )
-    }
+    rows = zip(
+        lumis["luminosityBlock"][enough].tolist(),
+        lumis["vertices"][enough].tolist(),
+        centre.tolist(),
+        width.tolist(),
+        strict=True,
+    )
+    return [Spot(ls, int(count), (*c,), (*w,)) for ls, count, c, w in rows]
 
 
 def _spread(
@@ -131,7 +140,7 @@ def _spread(
     return spread
 
 
-_HARVESTERS: Mapping[str, Callable[[Columns], dict[int, Any]]] = {
+_HARVESTERS: Mapping[str, Callable[[Columns], Found]] = {
     "EcalPedestals": _pedestals,
     "SiStripBadStrip": _bad_modules,
     "BeamSpotObjects": _beam_spots,
