@@ -92,7 +92,8 @@ class Fault:
     mode
         An `OmsMode`, a `ConditionsMode`, ``exit_code`` for cmsrun and upload_conditions; for cmsrun
         also ``no_output``, ``truncated_output``, ``cut_report``, ``lost_lumi``, ``signal``,
-        ``hang`` and ``memory``; ``outage``, ``hang`` and ``lag`` for conddb.
+        ``hang``, ``memory``, and ``veto``: a harvest finds its constants out of bounds and writes
+        none; ``outage``, ``hang`` and ``lag`` for conddb.
     at
         Seconds after the start of the play, at speed 1.
     times

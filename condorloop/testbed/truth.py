@@ -29,6 +29,8 @@ MIN_CHANNEL_ENTRIES = 100
 """An ECAL channel with fewer entries keeps its old value (CMSSW's ECALpedestalPCLHarvester)."""
 MIN_STRIP_EVENTS = 10_000
 """Below, CMSSW makes no SiStrip payload."""
+MIN_PIXEL_EVENTS = 5_000
+"""Below, the pixel's modules are not judged."""
 MIN_VERTICES = 50
 """Below, a lumisection has no beam spot."""
 
@@ -129,7 +131,7 @@ def compare(object_type: str, payloads: Payload | Sequence[Payload], truth: Trut
     Parameters
     ----------
     object_type
-        ``EcalPedestals``, ``SiStripBadStrip`` or ``BeamSpotObjects``.
+        ``EcalPedestals``, ``SiStripBadStrip``, ``BeamSpotObjects`` or ``SiPixelQuality``.
     payloads
         The data of one or more payloads: ``constants``, ``lumisections`` and ``run``.
     truth
@@ -197,6 +199,16 @@ def _compare_strip(payload: Payload, truth: Truth) -> Iterator[str]:
             yield f"module {module} is marked {kind}, but is not"
 
 
+def _compare_pixel(payload: Payload, truth: Truth) -> Iterator[str]:
+    dead = truth.strip_modules(payload["run"]).dead
+    kind, found = payload["constants"]["kind"], frozenset(payload["constants"]["bad"])
+    stuck = frozenset(module for module in dead if module % 2)
+    bad = {"prompt": dead, "stuckTBM": stuck, "other": dead - stuck}[kind]
+    events = sum(counts[0] for counts in payload["lumisections"].values())
+    if found != bad and (found or events >= MIN_PIXEL_EVENTS):
+        yield f"{kind} modules {sorted(found)}, expected {sorted(bad)}"
+
+
 def _compare_beam_spot(payload: Payload, truth: Truth) -> Iterator[str]:
     constants = payload["constants"]
     vertices = constants["vertices"]
@@ -227,4 +239,5 @@ _COMPARISONS: Mapping[str, Callable[[Payload, Truth], Iterator[str]]] = {
     "EcalPedestals": _compare_pedestals,
     "SiStripBadStrip": _compare_strip,
     "BeamSpotObjects": _compare_beam_spot,
+    "SiPixelQuality": _compare_pixel,
 }

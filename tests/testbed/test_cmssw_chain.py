@@ -13,7 +13,7 @@ import pytest
 
 from condorloop.model.lumis import Lumis
 from condorloop.testbed.cmssw.install import install
-from condorloop.testbed.cmssw.steps.workflows import TIME_TYPES, WORKFLOWS, Workflow
+from condorloop.testbed.cmssw.steps.workflows import TIME_TYPES, WORKFLOWS, Record, Workflow
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.scenario.raw_files import EVENTS_PER_LS, Stream, write_raw_file
 from condorloop.testbed.truth import Truth, compare, counted_twice
@@ -25,16 +25,19 @@ STREAM = {
     "EcalPedestals": Stream.ECAL,
     "SiStripBad": Stream.EXPRESS,
     "BeamSpot": Stream.EXPRESS,
+    "SiPixelQuality": Stream.EXPRESS,
 }
 PRODUCERS = {
     "EcalPedestals": "EcalTestPulsesRaw",
     "SiStripBad": "SiStripCalZeroBias+SiStripPCLHistos+PromptCalibProdSiStrip",
     "BeamSpot": "TkAlMinBias+PromptCalibProdBeamSpotHP",
+    "SiPixelQuality": "SiPixelCalZeroBias+PromptCalibProdSiPixel",
 }
 SKIMS = {
     "EcalPedestals": "EcalTestPulsesRaw",
     "SiStripBad": "SiStripCalZeroBias+SiStripPCLHistos",
     "BeamSpot": "TkAlMinBias",
+    "SiPixelQuality": "SiPixelCalZeroBias",
 }
 
 
@@ -88,13 +91,16 @@ class Chain:
             folder,
             "expressStep4",
             "-s",
-            f"ALCAHARVEST:{self.workflow.harvest}",
+            f"ALCAHARVEST:{'+'.join(reversed(list(self.workflow.harvests)))}",
             "--scenario",
             "pp",
             "--data",
             "--filein",
             _listed(inputs),
-            mods='process.PoolDBOutputService.toPut[0].tag = cms.string("Mine")\n',
+            mods="".join(
+                f'process.PoolDBOutputService.toPut[{i}].tag = cms.string("Mine{i}")\n'
+                for i in range(len(self.workflow.records))
+            ),
         )
         return folder / "promptCalibConditions.db"
 
@@ -103,11 +109,19 @@ def _listed(paths: list[Path]) -> str:
     return ",".join(f"file:{path}" for path in paths)
 
 
-def payloads(database: Path) -> list[Any]:
+def payloads(database: Path, tag: str = "Mine0") -> list[Any]:
     return [
         json.loads(sqlite_file.payload(database, iov.payload_hash))
-        for iov in sqlite_file.iovs(database, "Mine")
+        for iov in sqlite_file.iovs(database, tag)
     ]
+
+
+def of_records(chain: Chain, folder: str = "harvest") -> list[tuple[Record, str, list[Any]]]:
+    """Each record of a workflow with its tag in the file and its payloads."""
+    database = chain.folder / folder / "promptCalibConditions.db"
+    tags = [f"Mine{i}" for i in range(len(chain.workflow.records))]
+    records = zip(chain.workflow.records, tags, strict=True)
+    return [(record, tag, payloads(database, tag)) for record, tag in records]
 
 
 @pytest.fixture(scope="module")
@@ -147,34 +161,42 @@ def chain(request, tmp_path_factory, environment):
 
 
 def test_the_constants_agree_with_the_truth(chain):
-    found = payloads(chain.folder / "harvest/promptCalibConditions.db")
-    assert compare(chain.workflow.object_type, found, TRUTH) == []
+    for record, _, found in of_records(chain):
+        assert compare(record.object_type, found, TRUTH) == []
 
 
 def test_the_constants_do_not_agree_with_another_truth(chain):
-    found = payloads(chain.folder / "harvest/promptCalibConditions.db")
-    assert compare(chain.workflow.object_type, found, Truth(seed=4)) != []
+    for record, _, found in of_records(chain):
+        assert compare(record.object_type, found, Truth(seed=4)) != []
 
 
 def test_each_lumisection_is_in_the_payload_once_with_all_its_events(chain):
-    found = payloads(chain.folder / "harvest/promptCalibConditions.db")
-    counts = {int(ls): c for payload in found for ls, c in payload["lumisections"].items()}
     events = EVENTS_PER_LS[STREAM[chain.workflow.calibration]]
-    assert counts == {ls: [events, events] for ls in LUMIS}
-    assert counted_twice(found) == Lumis()
+    for _, _, found in of_records(chain):
+        counts = [(int(ls), c) for payload in found for ls, c in payload["lumisections"].items()]
+        assert sorted(counts) == [(ls, [events, events]) for ls in LUMIS]
+        assert counted_twice(found) == Lumis()
 
 
-def test_the_tag_is_the_one_that_was_asked_for_with_the_workflows_time_type(chain):
+def test_each_tag_is_the_one_that_was_asked_for_with_its_records_time_type(chain):
     database = chain.folder / "harvest/promptCalibConditions.db"
-    tag = sqlite_file.tags(database)["Mine"]
-    assert (tag.time_type, tag.object_type) == (
-        TIME_TYPES[chain.workflow.time_type],
-        chain.workflow.object_type,
-    )
-    sinces = [iov.since for iov in sqlite_file.iovs(database, "Mine")]
-    first = [min(map(int, p["lumisections"])) for p in payloads(database)]
-    by_lumi = [sqlite_file.lumi_since(RUN, ls) for ls in first]
-    assert sinces == (by_lumi if tag.time_type == "Lumi" else [RUN])
+    assert sqlite_file.tags(database).keys() == {tag for _, tag, _ in of_records(chain)}
+    for record, name, found in of_records(chain):
+        tag = sqlite_file.tags(database)[name]
+        assert (tag.time_type, tag.object_type) == (
+            TIME_TYPES[record.time_type],
+            record.object_type,
+        )
+        sinces = [iov.since for iov in sqlite_file.iovs(database, name)]
+        first = [min(map(int, payload["lumisections"])) for payload in found]
+        by_lumi = [sqlite_file.lumi_since(RUN, ls) for ls in first]
+        assert sinces == (by_lumi if tag.time_type == "Lumi" else [RUN])
+
+
+def test_the_tags_of_one_file_have_their_own_iovs(chain):
+    borders = [[iov["lumisections"].keys() for iov in found] for _, _, found in of_records(chain)]
+    counts = {"BeamSpot": [1, 1], "SiPixelQuality": [2, 1, 2]}
+    assert [len(iovs) for iovs in borders] == counts.get(chain.workflow.calibration, [1])
 
 
 def test_outputs_have_their_fixed_names(chain):
@@ -202,8 +224,9 @@ def test_edmfileutil_reads_what_the_steps_wrote(chain):
 
 def test_an_input_that_goes_in_twice_shows(chain):
     product = chain.folder / f"alca/{chain.workflow.product}.root"
-    found = payloads(chain.harvest("twice", [product, product]))
-    assert counted_twice(found) == LUMIS
+    chain.harvest("twice", [product, product])
+    for _, _, found in of_records(chain, "twice"):
+        assert counted_twice(found) == LUMIS
 
 
 def test_too_few_events_make_no_payload_and_no_error(chain, tmp_path):
@@ -211,4 +234,8 @@ def test_too_few_events_make_no_payload_and_no_error(chain, tmp_path):
     stream = STREAM[chain.workflow.calibration]
     write_raw_file(raw, stream, RUN, Lumis.of([1]), TRUTH, events_per_ls=40)
     database = chain.harvest("few", [chain.alca("few_alca", [chain.reco("few_reco", [raw])])])
-    assert not database.exists()
+    low = [p["constants"] for p in payloads(database, "Mine1")] if database.exists() else []
+    # CMSSW's pixel harvester writes what is bad for good, here nothing
+    pixel = chain.workflow.calibration == "SiPixelQuality"
+    assert low == ([{"kind": "stuckTBM", "bad": []}] if pixel else [])
+    assert database.exists() is pixel

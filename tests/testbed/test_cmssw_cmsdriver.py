@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from condorloop.testbed.cmssw.framework import run_config
+from condorloop.testbed.cmssw.framework.errors import CmsError
 from condorloop.testbed.cmssw.framework.job_plan import Output, Sink, Step, plan_of
-from condorloop.testbed.cmssw.steps.workflows import WORKFLOWS
+from condorloop.testbed.cmssw.steps.workflows import TIME_TYPES, WORKFLOWS
 from condorloop.testbed.cmssw.tools.cmsdriver import main
 
 RECO_STEPS = {
@@ -10,11 +13,13 @@ RECO_STEPS = {
     "SiStripBad": "RAW2DIGI,RECO:trackerlocalreco,"
     "ALCAPRODUCER:SiStripCalZeroBias+SiStripPCLHistos+PromptCalibProdSiStrip",
     "BeamSpot": "RAW2DIGI,RECO,ALCAPRODUCER:TkAlMinBias+PromptCalibProdBeamSpotHP",
+    "SiPixelQuality": "RAW2DIGI,RECO,ALCAPRODUCER:SiPixelCalZeroBias+PromptCalibProdSiPixel",
 }
 ALCA_STEPS = {
     "EcalPedestals": "ALCAOUTPUT:EcalTestPulsesRaw,ALCA:PromptCalibProdEcalPedestals",
     "SiStripBad": "ALCAOUTPUT:SiStripCalZeroBias+SiStripPCLHistos,ALCA:PromptCalibProdSiStrip",
     "BeamSpot": "ALCAOUTPUT:TkAlMinBias,ALCA:PromptCalibProdBeamSpotHP",
+    "SiPixelQuality": "ALCAOUTPUT:SiPixelCalZeroBias,ALCA:PromptCalibProdSiPixel",
 }
 RAW = ("root://127.0.0.1:1094//eos/a.root", "root://127.0.0.1:1094//eos/b.root")
 THREADS = "--nThreads 8 --nStreams 8"
@@ -65,10 +70,10 @@ def test_the_loops_three_calls_give_the_three_jobs(workflow, tmp_path):
     assert f"{workflow.product}.root" in [output.file for output in plan.outputs]
     assert plan.trigger_processes == ("RECO", "HLT")
 
-    assert main(harvest(workflow.harvest)) == 0
+    assert main(harvest("+".join(workflow.harvests))) == 0
     plan = plan_of(run_config.run("X.py"))
-    time_type = "Lumi" if workflow.calibration == "BeamSpot" else "Run"
-    assert (plan.step, plan.sinks) == (Step.HARVEST, (Sink(workflow, workflow.tag, time_type),))
+    sinks = [Sink(workflow, r, r.tag, TIME_TYPES[r.time_type]) for r in workflow.records]
+    assert (plan.step, plan.workflows, plan.sinks) == (Step.HARVEST, (workflow,), tuple(sinks))
     assert plan.database == "promptCalibConditions.db"
 
 
@@ -93,6 +98,47 @@ def test_lines_appended_to_the_configuration_change_the_job(tmp_path):
         line = 'TriggerResultsTag = cms.InputTag("TriggerResults", "", "RERECO")\n'
         file.write(f"process.ALCARECOEcalTestPulsesRaw.{line}")
     assert "RERECO" in plan_of(run_config.run("X.py")).trigger_processes
+
+
+def sinks_of(*mods: str) -> list[tuple[str, str, str]]:
+    """Record, tag and time type of what X.py writes after these lines are appended."""
+    with Path("X.py").open("a") as config:
+        config.writelines(f"{mod}\n" for mod in mods)
+    return [(s.record.name, s.tag, s.time_type) for s in plan_of(run_config.run("X.py")).sinks]
+
+
+@pytest.mark.parametrize(
+    "names", ["BeamSpotHPByRun+BeamSpotHPByLumi", "BeamSpotHPByLumi+BeamSpotHPByRun"]
+)
+def test_two_harvests_are_put_in_the_order_of_cmssw_whatever_order_is_asked_for(names):
+    assert main(harvest(names)) == 0
+    assert sinks_of() == [
+        ("BeamSpotObjectsRcdHPByRun", "BeamSpotObjectHP_ByRun", "Run"),
+        ("BeamSpotObjectsRcdHPByLumi", "BeamSpotObjectHP_ByLumi", "Lumi"),
+    ]
+
+
+def test_a_harvest_of_several_records_puts_them_all_and_each_can_be_renamed():
+    assert main(harvest("SiPixelQuality")) == 0
+    assert "toPut.extend(process.ALCAHARVESTSiPixelQuality_dbOutput)" in Path("X.py").read_text()
+    lines = [f'process.PoolDBOutputService.toPut[{i}].tag = cms.string("T{i}")' for i in (1, 2)]
+    assert sinks_of(*lines) == [
+        ("SiPixelQualityFromDbRcd_prompt", "SiPixelQualityFromDbRcd_prompt", "Lumi"),
+        ("SiPixelQualityFromDbRcd_stuckTBM", "T1", "Lumi"),
+        ("SiPixelQualityFromDbRcd_other", "T2", "Lumi"),
+    ]
+
+
+def test_renaming_what_is_not_put_ends_the_job(tmp_path):
+    assert main(harvest("SiPixelQuality")) == 0
+    with pytest.raises(CmsError, match="list index out of range"):
+        sinks_of('process.PoolDBOutputService.toPut[3].tag = cms.string("T3")')
+
+
+def test_a_record_that_is_made_and_not_put_ends_the_job():
+    assert main(harvest("SiPixelQuality")) == 0
+    with pytest.raises(CmsError, match="no tag for SiPixelQualityFromDbRcd_other"):
+        sinks_of("del process.PoolDBOutputService.toPut[2]")
 
 
 @pytest.mark.parametrize(

@@ -382,6 +382,7 @@ faults:
   - {target: cmsrun, calibration: BeamSpot, mode: hang, memory_mb: 5, ls: 3}
   - {target: cmsrun, calibration: BeamSpot, mode: no_output, seconds: 5}
   - {target: cmsrun, calibration: BeamSpot, mode: lost_lumi}
+  - {target: cmsrun, calibration: BeamSpot, mode: veto}
   - {target: conditions, mode: http_error}
   - {target: conditions, mode: cut, status: 502}
 """)
@@ -397,8 +398,9 @@ faults:
         "faults.1.memory_mb",
         "faults.2.seconds",
         "faults.3.ls",
-        "faults.4.status",
+        "faults.4.step",
         "faults.5.status",
+        "faults.6.status",
     }
 
 

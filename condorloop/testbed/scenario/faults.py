@@ -79,6 +79,7 @@ class CmsRunFaultScript(_FaultScript):
         "signal",
         "hang",
         "memory",
+        "veto",
     ]
     calibration: str
     run: PositiveInt | None = None
@@ -98,6 +99,8 @@ class CmsRunFaultScript(_FaultScript):
             value = getattr(self, key)
             if value is not None and key != "ls" and self.mode not in modes:
                 yield key, value, f"only with {' or '.join(modes)}"
+        if self.mode == "veto" and self.step != "step4":
+            yield "step", self.step, "step4, the harvest, with veto"
 
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,8 +12,10 @@ from condorloop.testbed.cmssw.framework.errors import CmsError
 from condorloop.testbed.cmssw.framework.process import Process
 from condorloop.testbed.cmssw.steps.workflows import (
     ALCARECOS,
+    BY_RECORD,
+    HARVESTS,
     TIME_TYPES,
-    WORKFLOWS,
+    Record,
     Workflow,
     made_by,
 )
@@ -47,9 +50,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """What harvesting writes for a workflow: the tag, and the time type of its IOVs."""
+    """What harvesting writes of a record: the tag, and the time type of its IOVs."""
 
     workflow: Workflow
+    record: Record
     tag: str
     time_type: str
 
@@ -114,7 +118,7 @@ def _read(process: Process) -> Plan:
     alcarecos = [name for name in ALCARECOS if f"pathALCARECO{name}" in names]
     modules = [module for path in process.paths() for module in path.members()]
     written = [module for module in modules if isinstance(module, cms.OutputModule)]
-    harvested = {workflow.harvest for workflow in WORKFLOWS} & set(names)
+    harvested = HARVESTS.keys() & set(names)
     if "raw2digi_step" in names:
         step: Step | None = Step.RECO
     elif harvested:
@@ -129,7 +133,7 @@ def _read(process: Process) -> Plan:
         inputs=tuple(process.source.fileNames.value()),
         max_events=process.maxEvents.input.value() if "maxEvents" in labels else -1,
         outputs=tuple(_output(module) for module in written),
-        sinks=_sinks(process) if harvest else (),
+        sinks=_sinks(process, harvested) if harvest else (),
         trigger_processes=_trigger_processes(process, alcarecos, written),
         database=process.CondDB.connect.value().partition(":")[2] if harvest else "",
         dqm_workflow=process.dqmSaver.workflow.value() if harvest else "",
@@ -141,14 +145,18 @@ def _output(module: cms.OutputModule) -> Output:
     return Output(module.label(), file, module.dataset.filterName.value())
 
 
-def _sinks(process: Process) -> tuple[Sink, ...]:
-    by_record = {workflow.record: workflow for workflow in WORKFLOWS}
+def _sinks(process: Process, harvested: Collection[str]) -> tuple[Sink, ...]:
+    """Give what is written: of the records that may be, those whose harvester runs."""
+    made = {record.name for name in harvested for record in HARVESTS[name]}
     sinks = []
     for entry in process.PoolDBOutputService.toPut.value():
-        workflow = by_record.get(entry.record.value())
-        if workflow is None or entry.timetype.value() not in TIME_TYPES:
+        name, time_type = entry.record.value(), entry.timetype.value()
+        if name not in BY_RECORD or time_type not in TIME_TYPES:
             raise CmsError("Configuration", f"PoolDBOutputService: cannot write {_shown(entry)}")
-        sinks.append(Sink(workflow, entry.tag.value(), TIME_TYPES[entry.timetype.value()]))
+        if name in made:
+            sinks.append(Sink(*BY_RECORD[name], entry.tag.value(), TIME_TYPES[time_type]))
+    if missing := made - {sink.record.name for sink in sinks}:
+        raise CmsError("Configuration", f"PoolDBOutputService: no tag for {min(missing)}")
     return tuple(sinks)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Literal
+
+Severity = Literal["w", "e"]
 
 
 def now() -> str:
@@ -30,6 +33,25 @@ def begin_record(number: int, run: int, event: int, ls: int) -> None:
         f"Begin processing the {_ordinal(number)} record. Run {run}, Event {event}, "
         f"LumiSection {ls} on stream 0 at {stamp}.{int(clock % 1 * 1000):03d} {zone}"
     )
+
+
+def message(severity: Severity, category: str, module: str, text: str, context: str) -> None:
+    """Write what a module has to say; a log shows no information unless it is asked to.
+
+    Parameters
+    ----------
+    severity
+        ``w`` for a warning, ``e`` for an error.
+    category
+        What it is about.
+    module
+        Class, label and transition: ``SiStripQualityHotStripIdentifierRoot:harvester@endRun``.
+    text
+        The message; empty where all is in the category.
+    context
+        What is being processed: ``Run: 398600``.
+    """
+    log(f"%MSG-{severity} {category}:  {module}  {now()} {context}\n{text}\n%MSG")
 
 
 def fatal(text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from condorloop.testbed.cmssw.framework import fwcore as cms
-from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, WORKFLOWS
+from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, HARVESTS
 
 
 class Process:
@@ -113,17 +113,23 @@ def _alca_harvesting(process: Process) -> None:
         "DQMFileSaver", workflow=cms.String("/Express/PCLTest/ALCAPROMPT")
     )
     process.pclMetadataWriter = cms.Module("PCLMetadataWriter", recordsToMap=cms.VPSet())
-    for workflow in WORKFLOWS:
-        sink = cms.PSet(
-            record=cms.String(workflow.record),
-            tag=cms.String(workflow.tag),
-            timetype=cms.String(workflow.time_type),
-        )
-        setattr(process, f"ALCAHARVEST{workflow.harvest}_dbOutput", sink)
-        setattr(process, f"ALCAHARVEST{workflow.harvest}_metadata", cms.PSet(record=sink.record))
-        module = cms.Module("ALCAHarvester", record=sink.record)
-        setattr(process, f"ALCAHARVEST{workflow.harvest}", module)
-        setattr(process, workflow.harvest, cms.Path(module))
+    for harvest, records in HARVESTS.items():
+        sinks = [
+            cms.PSet(
+                record=cms.String(record.name),
+                tag=cms.String(record.tag),
+                timetype=cms.String(record.time_type),
+            )
+            for record in records
+        ]
+        metadata = [cms.PSet(record=sink.record) for sink in sinks]
+        one = len(records) == 1  # CMSSW has a PSet for one record, a VPSet for several
+        label = f"ALCAHARVEST{harvest}"
+        setattr(process, f"{label}_dbOutput", sinks[0] if one else cms.VPSet(sinks))
+        setattr(process, f"{label}_metadata", metadata[0] if one else cms.VPSet(metadata))
+        module = cms.Module("ALCAHarvester")
+        setattr(process, label, module)
+        setattr(process, harvest, cms.Path(module))
 
 
 _FRAGMENTS: Mapping[str, Callable[[Process], None]] = {

@@ -1,8 +1,8 @@
 """The sums a lumisection that RECO makes of its events.
 
-ECAL: for each channel the number of samples, their sum and the sum of their squares. Strip: events,
-and clusters of each module. Beam spot: vertices, and for each axis the sum of their positions and
-of the squares.
+ECAL: for each channel the number of samples, their sum and the sum of their squares. Strip and
+pixel: events, and clusters of each module; the testbed's pixel detector has the strips' clusters.
+Beam spot: vertices, and for each axis the sum of their positions and of the squares.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def _vertex_terms(events: Columns) -> Columns:
 RECIPES: Mapping[str, Recipe] = {
     "EcalTestPulsesRaw": Recipe(("adc",), _pedestal_terms),
     "SiStripCalZeroBias": Recipe(("hits",), _strip_terms),
+    "SiPixelCalZeroBias": Recipe(("hits",), _strip_terms),
     "TkAlMinBias": Recipe(("vx", "vy", "vz"), _vertex_terms),
 }
 """By the name of the producer (`workflows.Workflow.producer`)."""

@@ -95,6 +95,11 @@ class Mishaps:
                 cut(file)
 
     @property
+    def vetoed(self) -> bool:
+        """Whether the harvesters are to find what they made out of bounds."""
+        return self._has("veto")
+
+    @property
     def report_is_cut(self) -> bool:
         """Whether only half of the job report is to be there."""
         return self._has("cut_report")

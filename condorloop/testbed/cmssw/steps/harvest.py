@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from condorloop.testbed.cmssw.io.root_file import Columns
 from condorloop.testbed.cmssw.steps import beam_spot
 from condorloop.testbed.cmssw.steps.beam_spot import Spot
-from condorloop.testbed.truth import MIN_CHANNEL_ENTRIES, MIN_STRIP_EVENTS, MIN_VERTICES
+from condorloop.testbed.truth import (
+    MIN_CHANNEL_ENTRIES,
+    MIN_PIXEL_EVENTS,
+    MIN_STRIP_EVENTS,
+    MIN_VERTICES,
+)
 
 _DEAD = 0.1
 _NOISY = 3.0
@@ -39,13 +44,13 @@ def count_events(events: Columns, run: int) -> Counts:
     return {ls: (count, different) for ls, count, different in rows}
 
 
-def payloads(object_type: str, run: int, lumis: Columns, counts: Counts) -> dict[int, bytes]:
+def payloads(record: str, run: int, lumis: Columns, counts: Counts) -> dict[int, bytes]:
     """Make a run's payloads.
 
     Parameters
     ----------
-    object_type
-        What to make.
+    record
+        What to make: a record's name (`workflows.Record`).
     run
         The run; all of `lumis` belong to it.
     lumis
@@ -68,7 +73,7 @@ def payloads(object_type: str, run: int, lumis: Columns, counts: Counts) -> dict
             },
             sort_keys=True,
         ).encode()
-        for ls, constants, made_of in _HARVESTERS[object_type](lumis)
+        for ls, constants, made_of in _HARVESTERS[record](lumis)
     }
 
 
@@ -104,15 +109,71 @@ def _bad_modules(lumis: Columns) -> Found:
     yield 0, constants, ()
 
 
-def _beam_spots(lumis: Columns) -> Found:
+def _beam_spots_by_lumi(lumis: Columns) -> Found:
     for spots in beam_spot.joined(_fitted(lumis)):
-        spot = beam_spot.mean(spots)
-        constants = {
-            "vertices": spot.vertices,
-            **dict(zip("xyz", spot.centre, strict=True)),
-            **{f"sigma_{axis}": value for axis, value in zip("xyz", spot.width, strict=True)},
-        }
-        yield spot.ls, constants, [each.ls for each in spots]
+        yield spots[0].ls, _beam_spot(spots), [each.ls for each in spots]
+
+
+def _beam_spot_by_run(lumis: Columns) -> Found:
+    if spots := _fitted(lumis):
+        yield 0, _beam_spot(spots), [each.ls for each in spots]
+
+
+def _beam_spot(spots: Sequence[Spot]) -> dict[str, Any]:
+    spot = beam_spot.mean(spots)
+    return {
+        "vertices": spot.vertices,
+        **dict(zip("xyz", spot.centre, strict=True)),
+        **{f"sigma_{axis}": value for axis, value in zip("xyz", spot.width, strict=True)},
+    }
+
+
+def _bad_pixels(kind: str) -> Callable[[Columns], Found]:
+    """Give the harvester of a record of the pixel's bad modules.
+
+    As in CMSSW's SiPixelStatusHarvester, IOVs follow the statistics, and a run that has too few
+    in all is one IOV in which nothing is known to be bad.
+    """
+
+    def harvester(lumis: Columns) -> Found:
+        dead = _dead_pixels(lumis)
+        bad = {"prompt": dead, "stuckTBM": _stuck(dead), "other": dead - _stuck(dead)}[kind]
+        constants = {"kind": kind, "bad": sorted(bad)}
+        if kind == "stuckTBM":
+            yield int(lumis["luminosityBlock"].min()), constants, ()
+            return
+        for members in _by_statistics(lumis):
+            yield members[0], constants, members
+
+    return harvester
+
+
+def _dead_pixels(lumis: Columns) -> frozenset[int]:
+    events = int(lumis["events"].sum())
+    if events < MIN_PIXEL_EVENTS:
+        return frozenset()
+    rate = lumis["clusters"].sum(axis=0) / events
+    return frozenset(np.flatnonzero(rate < _DEAD * float(np.median(rate))).tolist())
+
+
+def _stuck(dead: frozenset[int]) -> frozenset[int]:
+    return frozenset(module for module in dead if module % 2)
+
+
+def _by_statistics(lumis: Columns) -> list[list[int]]:
+    """Share out lumisections: as many an IOV as have the statistics, the rest to the last one."""
+    iovs: list[list[int]] = [[]]
+    events = 0
+    for at in np.argsort(lumis["luminosityBlock"]).tolist():
+        if events >= MIN_PIXEL_EVENTS:
+            iovs.append([])
+            events = 0
+        iovs[-1].append(int(lumis["luminosityBlock"][at]))
+        events += int(lumis["events"][at])
+    if events < MIN_PIXEL_EVENTS and len(iovs) > 1:
+        last = iovs.pop()
+        iovs[-1] += last
+    return iovs
 
 
 def _fitted(lumis: Columns) -> list[Spot]:
@@ -141,7 +202,12 @@ def _spread(
 
 
 _HARVESTERS: Mapping[str, Callable[[Columns], Found]] = {
-    "EcalPedestals": _pedestals,
-    "SiStripBadStrip": _bad_modules,
-    "BeamSpotObjects": _beam_spots,
+    "EcalPedestalsRcd": _pedestals,
+    "SiStripBadStripRcd": _bad_modules,
+    "BeamSpotObjectsRcdHPByRun": _beam_spot_by_run,
+    "BeamSpotObjectsRcdHPByLumi": _beam_spots_by_lumi,
+    "SiPixelQualityFromDbRcd_prompt": _bad_pixels("prompt"),
+    "SiPixelQualityFromDbRcd_stuckTBM": _bad_pixels("stuckTBM"),
+    "SiPixelQualityFromDbRcd_other": _bad_pixels("other"),
 }
+"""By record."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,13 @@ import uproot
 
 from condorloop.testbed.cmssw.framework import message_logger
 from condorloop.testbed.cmssw.framework.errors import CmsError
-from condorloop.testbed.cmssw.framework.job_plan import Plan, Step
+from condorloop.testbed.cmssw.framework.job_plan import Plan, Sink, Step
 from condorloop.testbed.cmssw.framework.job_report import JobReport
 from condorloop.testbed.cmssw.io import root_file
 from condorloop.testbed.cmssw.io.products import RECIPES
 from condorloop.testbed.cmssw.io.root_file import EVENT_ID, LUMI_ID, Columns, Content, RootFile
-from condorloop.testbed.cmssw.steps import harvest
+from condorloop.testbed.cmssw.steps import harvest, refusals
+from condorloop.testbed.cmssw.steps.faults import Mishaps
 from condorloop.testbed.conditions import sqlite_file
 
 _CONTEXT = ("Processing  Event", "Running path")
@@ -24,15 +25,12 @@ _CONSTRUCTING = (
     "Constructing input source of type PoolSource",
 )
 
-Watch = Callable[[int, Collection[int]], frozenset[int]]
-"""Is told the run of a file's first event and the lumisections in it; gives those to overlook."""
-
 
 class Crash(Exception):
     """The events of a file crash whoever processes them."""
 
 
-def perform(plan: Plan, report: JobReport, watch: Watch) -> None:
+def perform(plan: Plan, report: JobReport, mishaps: Mishaps) -> None:
     """Do a job.
 
     Parameters
@@ -41,8 +39,9 @@ def perform(plan: Plan, report: JobReport, watch: Watch) -> None:
         What to do.
     report
         Gets each file as it is done with.
-    watch
-        Is asked at each file with events, before anything is made of them.
+    mishaps
+        Is asked at each file with events, before anything is made of them, and whether harvesters
+        refuse what they made.
 
     Raises
     ------
@@ -52,17 +51,17 @@ def perform(plan: Plan, report: JobReport, watch: Watch) -> None:
         Nothing more is done, not even a report.
     """
     if plan.step is Step.RECO:
-        _write(plan, report, _reco(plan, _inputs(plan, report, watch)))
+        _write(plan, report, _reco(plan, _inputs(plan, report, mishaps)))
     elif plan.step is Step.ALCA:
-        _write(plan, report, _alca(plan, _inputs(plan, report, watch)))
+        _write(plan, report, _alca(plan, _inputs(plan, report, mishaps)))
     elif plan.step is Step.HARVEST:
-        _harvest(plan, _inputs(plan, report, watch))
+        _harvest(plan, _inputs(plan, report, mishaps), mishaps)
     else:
-        for _ in _inputs(plan, report, watch):
+        for _ in _inputs(plan, report, mishaps):
             pass
 
 
-def _inputs(plan: Plan, report: JobReport, watch: Watch) -> Iterator[tuple[RootFile, Columns]]:
+def _inputs(plan: Plan, report: JobReport, mishaps: Mishaps) -> Iterator[tuple[RootFile, Columns]]:
     """Open one input after the other, up to the configured number of events."""
     if not plan.inputs:
         raise CmsError("Configuration", "PoolSource: no input files specified")
@@ -74,7 +73,7 @@ def _inputs(plan: Plan, report: JobReport, watch: Watch) -> Iterator[tuple[RootF
         file, events = _opened(name, left, ("Calling InputSource::readFile_",) * bool(number))
         if len(events["run"]):
             run = int(events["run"][0])
-            file.lost = watch(run, set(events["luminosityBlock"].tolist()))
+            file.lost = mishaps.watch(run, set(events["luminosityBlock"].tolist()))
             if file.lost:
                 events = file.event_ids()
         if len(events["run"]) and plan.step is not Step.HARVEST:
@@ -161,31 +160,41 @@ def _write(plan: Plan, report: JobReport, content: Content) -> None:
         report.outputs.append((output.file, output.label, root_file.counted(content.events)))
 
 
-def _harvest(plan: Plan, inputs: Iterator[tuple[RootFile, Columns]]) -> None:
+def _harvest(plan: Plan, inputs: Iterator[tuple[RootFile, Columns]], mishaps: Mishaps) -> None:
     ids: list[Columns] = []
-    sums: dict[str, list[Columns]] = {sink.tag: [] for sink in plan.sinks}
+    sums: dict[str, list[Columns]] = {sink.workflow.product: [] for sink in plan.sinks}
     for file, events in inputs:
         ids.append(events)
-        for sink in plan.sinks:
-            product = sink.workflow.product
-            sums[sink.tag].append(_sums(file, product, ""))
+        for product, read in sums.items():
+            read.append(_sums(file, product, ""))
     events = root_file.joined(ids)
     counts = {run: harvest.count_events(events, run) for run in np.unique(events["run"]).tolist()}
+    lumis = {product: root_file.summed(root_file.joined(read)) for product, read in sums.items()}
     for sink in plan.sinks:
-        lumis = root_file.summed(root_file.joined(sums[sink.tag]))
-        iovs: list[tuple[int, bytes]] = []
-        for run in counts:
-            of_run = {name: values[lumis["run"] == run] for name, values in lumis.items()}
-            found = harvest.payloads(sink.workflow.object_type, run, of_run, counts[run])
-            for ls, data in found.items():
-                since = sqlite_file.lumi_since(run, ls) if sink.time_type == "Lumi" else run
-                iovs.append((since, data))
+        iovs = list(_iovs(sink, lumis[sink.workflow.product], counts, mishaps.vetoed))
         if iovs:
-            what = sink.workflow.object_type
+            what = sink.record.object_type
             sqlite_file.write(Path(plan.database), sink.tag, sink.time_type, what, "any", iovs)
-        message_logger.log(f"{sink.tag}: {len(iovs)} IOVs for {plan.database}")
     for run, by_ls in counts.items():
         _write_dqm(plan, run, by_ls)
+
+
+def _iovs(
+    sink: Sink, lumis: Columns, counts: dict[int, harvest.Counts], vetoed: bool
+) -> Iterator[tuple[int, bytes]]:
+    """Give since and data of each payload of a record; where there are none, say why not."""
+    record = sink.record.name
+    for run, by_ls in counts.items():
+        of_run = {name: values[lumis["run"] == run] for name, values in lumis.items()}
+        found = harvest.payloads(record, run, of_run, by_ls)
+        if not found:
+            words = refusals.too_few(record, sum(events for events, _ in by_ls.values()))
+        else:
+            words = refusals.veto(record) if vetoed else None
+        if words:
+            words.say(run)
+        for ls, data in found.items() if not vetoed else ():
+            yield sqlite_file.lumi_since(run, ls) if sink.time_type == "Lumi" else run, data
 
 
 def _write_dqm(plan: Plan, run: int, counts: harvest.Counts) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 ARCHITECTURES = {
@@ -14,6 +14,26 @@ ARCHITECTURES = {
 ERAS = ("Run2_2018", "Run3", "Run3_2023", "Run3_2024", "Run3_2025", "Run3_2026", "Run3_pp_on_PbPb")
 MODIFIERS = ("trackingIters01", "siPixelQualityRawToDigi", "gpuValidation", "alpaka")
 SCENARIOS = ("pp", "cosmics", "nocoll", "HeavyIons")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one harvester writes into one tag.
+
+    Attributes
+    ----------
+    name, tag
+        The record, and the tag that CMSSW gives it.
+    object_type
+        The C++ class of its payloads.
+    time_type
+        As PoolDBOutputService calls it.
+    """
+
+    name: str
+    tag: str
+    object_type: str
+    time_type: str = "runnumber"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,56 +50,86 @@ class Workflow:
         ALCARECOs that RECO makes with it.
     product
         What ALCA makes of the sums, and the name of ALCA's file.
-    harvest
-        The path of harvesting.
-    record, tag, object_type, time_type
-        What harvesting writes; `time_type` as PoolDBOutputService calls it.
+    harvests
+        The paths of harvesting, each with what it writes.
     """
 
     calibration: str
     producer: str
     skims: tuple[str, ...]
     product: str
-    harvest: str
-    record: str
-    tag: str
-    object_type: str
-    time_type: str = "runnumber"
+    harvests: Mapping[str, tuple[Record, ...]]
 
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Everything that harvesting can write."""
+        return tuple(record for each in self.harvests.values() for record in each)
+
+
+_PIXEL = "SiPixelQualityFromDbRcd"
 
 WORKFLOWS = (
     Workflow(
-        calibration="EcalPedestals",
-        producer="EcalTestPulsesRaw",
+        calibration="BeamSpot",
+        producer="TkAlMinBias",
         skims=(),
-        product="PromptCalibProdEcalPedestals",
-        harvest="EcalPedestals",
-        record="EcalPedestalsRcd",
-        tag="EcalPedestals",
-        object_type="EcalPedestals",
+        product="PromptCalibProdBeamSpotHP",
+        harvests={
+            "BeamSpotHPByRun": (
+                Record("BeamSpotObjectsRcdHPByRun", "BeamSpotObjectHP_ByRun", "BeamSpotObjects"),
+            ),
+            "BeamSpotHPByLumi": (
+                Record(
+                    "BeamSpotObjectsRcdHPByLumi",
+                    "BeamSpotObjectHP_ByLumi",
+                    "BeamSpotObjects",
+                    "lumiid",
+                ),
+            ),
+        },
     ),
     Workflow(
         calibration="SiStripBad",
         producer="SiStripCalZeroBias",
         skims=("SiStripPCLHistos",),
         product="PromptCalibProdSiStrip",
-        harvest="SiStripQuality",
-        record="SiStripBadStripRcd",
-        tag="SiStripBadStrip",
-        object_type="SiStripBadStrip",
+        harvests={
+            "SiStripQuality": (
+                Record("SiStripBadStripRcd", "SiStripBadStrip_pcl", "SiStripBadStrip"),
+            )
+        },
     ),
     Workflow(
-        calibration="BeamSpot",
-        producer="TkAlMinBias",
+        calibration="EcalPedestals",
+        producer="EcalTestPulsesRaw",
         skims=(),
-        product="PromptCalibProdBeamSpotHP",
-        harvest="BeamSpotHPByLumi",
-        record="BeamSpotObjectsRcd",
-        tag="BeamSpotObjectHP_ByLumi",
-        object_type="BeamSpotObjects",
-        time_type="lumiid",
+        product="PromptCalibProdEcalPedestals",
+        harvests={
+            "EcalPedestals": (Record("EcalPedestalsRcd", "EcalPedestals_pcl", "EcalPedestals"),)
+        },
+    ),
+    Workflow(
+        calibration="SiPixelQuality",
+        producer="SiPixelCalZeroBias",
+        skims=(),
+        product="PromptCalibProdSiPixel",
+        harvests={
+            "SiPixelQuality": tuple(
+                Record(f"{_PIXEL}_{kind}", f"{_PIXEL}_{kind}", "SiPixelQuality", "lumiid")
+                for kind in ("prompt", "stuckTBM", "other")
+            )
+        },
     ),
 )
+"""Their harvests, and what each writes, are in the order of CMSSW's AlCaHarvesting_cff.py."""
+
+HARVESTS: Mapping[str, tuple[Record, ...]] = {
+    name: records for w in WORKFLOWS for name, records in w.harvests.items()
+}
+"""What each path of harvesting writes. A job's paths come in this order, however it names them."""
+
+BY_RECORD = {record.name: (w, record) for w in WORKFLOWS for record in w.records}
+"""The workflow of a record, and the record."""
 
 TIME_TYPES = {"runnumber": "Run", "lumiid": "Lumi"}
 """The conditions database's time types by PoolDBOutputService's names of them."""
@@ -91,4 +141,4 @@ ALCARECOS = tuple(name for w in WORKFLOWS for name in (w.producer, *w.skims, w.p
 def made_by(names: Iterable[str]) -> tuple[Workflow, ...]:
     """Give the workflows whose producer, product or harvest is among the names."""
     wanted = set(names)
-    return tuple(w for w in WORKFLOWS if wanted & {w.producer, w.product, w.harvest})
+    return tuple(w for w in WORKFLOWS if wanted & {w.producer, w.product, *w.harvests})

@@ -75,7 +75,7 @@ def _run(config: str, arguments: Sequence[str], report: JobReport) -> tuple[int,
 
         mishaps = Mishaps(plan, os.environ.get(FAULTS, ""))
         try:
-            perform(plan, report, mishaps.watch)
+            perform(plan, report, mishaps)
         except Crash:
             die(signal.SIGSEGV)
         mishaps.spoil_outputs()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 
-from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, MODIFIERS, WORKFLOWS
+from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, HARVESTS, MODIFIERS
 
 _LOADS = (
     "Configuration.StandardSequences.Services_cff",
@@ -147,23 +147,22 @@ def _alca(options: Namespace, what: list[str]) -> Part:
 
 
 def _alcaharvest(options: Namespace, what: list[str]) -> Part:
-    known = {workflow.harvest for workflow in WORKFLOWS}
-    missing = [name for name in what if name not in known]
+    missing = [name for name in what if name not in HARVESTS]
     if missing:
         raise ValueError(f"The following harvesting could not be found : {missing}")
     writer = "ALCAHARVESTDQMSaveAndMetadataWriter"
+    statements: list[str] = []
+    scheduled = [name for name in HARVESTS if name in what]
+    for name in scheduled:
+        add = "append" if len(HARVESTS[name]) == 1 else "extend"
+        statements += (
+            f"process.PoolDBOutputService.toPut.{add}(process.ALCAHARVEST{name}_dbOutput)",
+            f"process.pclMetadataWriter.recordsToMap.{add}(process.ALCAHARVEST{name}_metadata)",
+        )
     return {
-        "statements": [
-            line
-            for name in what
-            for line in (
-                f"process.PoolDBOutputService.toPut.append(process.ALCAHARVEST{name}_dbOutput)",
-                "process.pclMetadataWriter.recordsToMap.append("
-                f"process.ALCAHARVEST{name}_metadata)",
-            )
-        ],
+        "statements": statements,
         "paths": [f"process.{writer} = cms.Path(process.dqmSaver+process.pclMetadataWriter)"],
-        "scheduled": [*what, writer],
+        "scheduled": [*scheduled, writer],
     }
 
 
