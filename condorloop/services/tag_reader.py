@@ -118,11 +118,8 @@ class TagReader:
         return self._list(name, tag)
 
     def _list(self, database: str, tag: str) -> TagContent:
-        command = [
-            *self._tool.command,
-            *("--db", database, "--nocolors", "--noLimit"),
-            *("list", "--long", tag),
-        ]
+        options = ["--db", database, "--nocolors", "--noLimit"]
+        command = [*self._tool.command, *options, "list", "--long", tag]
         what = f"tag {tag} of {database}"
         try:
             done = subprocesses.run(

@@ -24,8 +24,16 @@ from condorloop.testbed.conditions.sqlite_file import ConditionsFileError, Iov, 
 from condorloop.testbed.faults import Fault, Faults
 
 ALIASES = (
-    *("pro", "arc", "int", "dev", "orapro", "oraarc", "oraint", "oradev"),
-    *("onlineorapro", "onlineoraint"),
+    "pro",
+    "arc",
+    "int",
+    "dev",
+    "orapro",
+    "oraarc",
+    "oraint",
+    "oradev",
+    "onlineorapro",
+    "onlineoraint",
 )
 _LIMIT = 500
 _LONGEST = 100
@@ -129,18 +137,23 @@ def _list_iovs(options: argparse.Namespace, tag: Tag, iovs: Sequence[Iov]) -> No
 
 
 def _list_tags(options: argparse.Namespace, path: Path, fault: Fault | None) -> None:
-    titles = (
-        *("Name", "TimeType", "ObjectType", "Synchronisation", "EndOfValidity"),
-        *("Insertion_time", "Description"),
-    )
+    titles = ("Name", *_PROPERTIES)
     rows = []
     for name in sqlite_file.tags(path):
         told = sqlite_file.properties(path, name)
-        rows.append((
-            *(name, told["time_type"], told["object_type"], told["synchronization"]),
-            *(told["end_of_validity"], told["insertion_time"], told["description"]),
-        ))  # fmt: skip
+        rows.append((name, *(told[column] for column in _PROPERTIES.values())))
     _table(options, titles, sorted(rows, key=lambda row: (row[5], row[0])))
+
+
+_PROPERTIES = {
+    "TimeType": "time_type",
+    "ObjectType": "object_type",
+    "Synchronisation": "synchronization",
+    "EndOfValidity": "end_of_validity",
+    "Insertion_time": "insertion_time",
+    "Description": "description",
+}
+"""The columns of `listTags` after the name, and the properties that they show."""
 
 
 def _since_filter(time_type: TimeType) -> Callable[[int], str]:

@@ -254,7 +254,7 @@ def test_what_is_no_json_object_is_damaged(tmp_path, kind, content):
         (HarvestResult, "overlaps", ["apJob007"], "names that are in left_out"),
         (HarvestResult, "iovs", 3, "a list of objects"),
         (HarvestResult, "time", 1e300, "a time in seconds"),
-        (UploadResult, "outcome", "unheard of", "one of no payload, pending, held, superseded, uploaded"),
+        (UploadResult, "outcome", "unheard of", "one of no payload, pending, held"),
         (UploadResult, "sinces", [1.5], "a list of numbers"),
     ],
 )
