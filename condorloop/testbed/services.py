@@ -88,6 +88,7 @@ class Services:
             self._player.stop()
         self._scenario = Scenario.load(Path(play.scenario))
         self._play = play
+        self.conditions.store.define(tags(self._scenario))
         arguments = (self._scenario.faults, play.started_at, play.speed)
         resumed = Play.of(self._folder, PLAYING) == play
         for service in (self.oms.faults, self.conditions.faults):
@@ -114,8 +115,11 @@ class Services:
         return oms_rows(self._scenario, elapsed, self._play.started_at, self._play.speed)
 
     def _first_safe_run(self) -> int:
-        """The oldest run whose data are still buffered: the first of the scenario."""
-        return min((run.run for run in self._scenario.runs), default=1) if self._scenario else 1
+        """What the scenario says; else the oldest run whose data are still buffered: its first."""
+        if self._scenario is None:
+            return 1
+        given = self._scenario.conditions.first_safe_run
+        return given or min((run.run for run in self._scenario.runs), default=1)
 
 
 def stream_paths() -> dict[str, str]:
@@ -123,13 +127,19 @@ def stream_paths() -> dict[str, str]:
     return {c.name: c.file_in_path for c in config.shipped_calibrations()}
 
 
-def tags() -> dict[str, TagSpec]:
-    """The tags of the shipped calibrations; a since that comes late is taken as it is."""
-    return {
+def tags(scenario: Scenario | None = None) -> dict[str, TagSpec]:
+    """The tags of the shipped calibrations, as a scenario wants them, and those that it adds.
+
+    A since that comes late is taken as it is, unless the scenario says otherwise.
+    """
+    found = {
         tag: TagSpec(SYNCHRONISATION, "Run" if c.since_is_run else "Lumi", OBJECT_TYPES[c.name])
         for c in config.shipped_calibrations()
         for tag in c.harvest.upload.tags
     }
+    for name, wanted in (scenario.conditions.tags if scenario else {}).items():
+        found[name] = wanted.of(found.get(name))
+    return found
 
 
 OBJECT_TYPES = {
@@ -147,6 +157,7 @@ def main(folder: Path) -> None:
     file = folder / "services.json"
     before = read_json(file)
     services = Services(folder, before.get("oms_port", 0), before.get("conditions_port", 0))
+    services.follow()  # before anybody can ask: the scenario says how the tags are
     services.start()
     ports = {"oms_port": services.oms.port, "conditions_port": services.conditions.port}
     (folder / "services.pid").write_text(f"{os.getpid()}\n")

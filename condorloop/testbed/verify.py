@@ -1,7 +1,8 @@
-"""A play verified: that every lumisection is in the payloads once, and the constants right.
+"""A play verified: each lumisection is served by what must serve it, and is in it once.
 
-Knows what appeared, what the run directories hold and what the conditions database holds; it
-does not ask the submitter or its ledger what they believe.
+Knows what appeared, what the run directories hold and what the conditions database holds, and
+whether the constants are the truth; which payload must serve is
+`condorloop.testbed.in_force`'s. It does not ask the submitter or its ledger what they believe.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from typing import Any
 
 from condorloop.config.calibration import Calibration
 from condorloop.model.enums import NodeKind, UploadOutcome
-from condorloop.model.lumis import Lumis
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, run_dir
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.rundir.records.upload import UploadResult
-from condorloop.testbed.conditions import sqlite_file
-from condorloop.testbed.services import OBJECT_TYPES
+from condorloop.testbed import in_force
+from condorloop.testbed.in_force import TagHistory
 from condorloop.testbed.truth import Truth, compare, counted_twice
 
 
@@ -54,7 +55,8 @@ class Appeared:
 class Verdict:
     """What was found of one campaign; `faults` is empty if all is right.
 
-    `latencies` are the seconds from a good file's appearance to the first payload in the
+    `in_payload` are the lumisections that constants serve, in each of its tags, which were made of
+    them. `latencies` are the seconds from a good file's appearance to the first payload in the
     database that holds it.
     """
 
@@ -112,16 +114,18 @@ def assay(
     ]
     good = [f for f in files if f.good]
     runs = run_dir(work_dir, calibration.name, run)
-    payloads = payloads_of(folder / "conditions" / "conditions.db", calibration, run)
-    covered = Lumis.union(Lumis.of(map(int, p["lumisections"])) for p in payloads)
+    database = folder / "conditions" / "conditions.db"
     expected = Lumis.union(f.lumis for f in good)
     allowed = Lumis.union(f.lumis for f in files if f.good or f.maybe)
+    histories = [TagHistory.read(database, tag) for tag in calibration.harvest.upload.tags]
+    asked = played(folder, stream)
+    asked = {run: asked.get(run, EMPTY)}
+    tags = [_of_tag(history, run, asked[run], expected, allowed, truth) for history in histories]
     held = first_held(runs)
     faults = [
-        *_faults_of_coverage(expected, allowed, covered),
-        *_faults_of_counting(payloads),
+        *(fault for _, of_tag in tags for fault in of_tag),
+        *(fault for history in histories for fault in in_force.faults(history, asked)),
         *faults_of_reco(runs, files),
-        *compare(OBJECT_TYPES[calibration.name], payloads, truth),
     ]
     if unheld := [f.path for f in good if f.path not in held]:
         faults.append(f"{len(unheld)} good files in no payload: {unheld[0]} …")
@@ -129,25 +133,47 @@ def assay(
         calibration=calibration.name,
         run=run,
         good=expected,
-        in_payload=covered,
+        in_payload=_intersection(covered for covered, _ in tags),
         uploads=len(_uploaded(runs)),
         latencies=tuple(held[f.path] - f.time for f in good if f.path in held),
-        faults=tuple(faults),
+        faults=tuple(dict.fromkeys(faults)),
     )
 
 
-def payloads_of(database: Path, calibration: Calibration, run: int) -> list[dict[str, Any]]:
-    """Read the payloads that hold for a run in the conditions database, decoded."""
-    [tag] = calibration.harvest.upload.tags
-    since = {iov.since: iov.payload_hash for iov in sqlite_file.iovs(database, tag)}
-    wanted = [run] if calibration.since_is_run else [s for s in since if s >> 32 == run]
-    return [json.loads(sqlite_file.payload(database, since[s])) for s in wanted if s in since]
+def played(folder: Path, stream: str) -> dict[int, Lumis]:
+    """Give the runs of a stream that had files, each with its LS from the first to the last."""
+    files = appeared(folder / "appeared.jsonl")
+    return in_force.all_lumis((f.run, f.lumis) for f in files if f.path.startswith(stream))
 
 
-def _faults_of_coverage(expected: Lumis, allowed: Lumis, covered: Lumis) -> Iterable[str]:
+def _of_tag(
+    history: TagHistory, run: int, asked: Lumis, expected: Lumis, allowed: Lumis, truth: Truth
+) -> tuple[Lumis, list[str]]:
+    """Examine a tag: give the LS that constants made of them serve, and what is wrong."""
+    covered, payloads = in_force.served(history, run, asked)
+    made_of = Lumis.union(Lumis.of(map(int, p["lumisections"])) for p in payloads)
+    must = in_force.must_be_served(history, run)
+    words = [
+        *_faults_of_coverage(expected if must else EMPTY, allowed, covered, made_of),
+        *_faults_of_counting(payloads),
+        *compare(history.tag.object_type, payloads, truth),
+    ]
+    return covered, words
+
+
+def _intersection(sets: Iterable[Lumis]) -> Lumis:
+    found: Lumis | None = None
+    for each in sets:
+        found = each if found is None else found & each
+    return EMPTY if found is None else found
+
+
+def _faults_of_coverage(
+    expected: Lumis, allowed: Lumis, covered: Lumis, made_of: Lumis
+) -> Iterable[str]:
     if missing := str(expected - covered):
         yield f"LS {missing} had good files and are not in the payload"
-    if invented := str(covered - allowed):
+    if invented := str(made_of - allowed):
         yield f"LS {invented} are in the payload and had no good file"
 
 

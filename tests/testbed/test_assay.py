@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from condorloop import config
+from condorloop.model.lumis import Lumis
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.truth import Truth
 from condorloop.testbed.verify import assay
 
 RUN = 398600
 [ECAL] = [c for c in config.shipped_calibrations() if c.name == "EcalPedestals"]
+[SPOT] = [c for c in config.shipped_calibrations() if c.name == "BeamSpot"]
+TRUTH = Truth(seed=5)
 
 
 def judged(folder: Path, lines: list[dict[str, Any]], in_payload: list[int]) -> list[str]:
@@ -56,3 +59,105 @@ def test_a_file_that_never_was_good_must_not_be_in_the_payload(tmp_path: Path) -
     lines = [line(1, True), line(2, False, "unreadable_event")]
     expected = ["LS 2 are in the payload and had no good file"]
     assert judged(tmp_path, lines, [1, 2]) == expected
+
+
+class Played:
+    """BeamSpot's runs of 60 LS, all good, and a database that is filled as nobody would check it.
+
+    Its constants are the truth.
+    """
+
+    def __init__(self, folder: Path, *runs: int) -> None:
+        self.folder = folder
+        self.database = folder / "conditions" / "conditions.db"
+        [self.tag] = SPOT.harvest.upload.tags
+        rows = [
+            {
+                "path": f"{SPOT.stream_path}/000/398/{run % 1000}/00000/{ls}.root",
+                "run": run,
+                "stream": "ExpressPhysics",
+                "ls": str(ls),
+                "time": float(ls),
+                "fault": None,
+                "good": True,
+            }
+            for run in runs
+            for ls in range(1, 61)
+        ]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / "appeared.jsonl").write_text(lines)
+        self.database.parent.mkdir()
+
+    def upload(self, run: int, *iovs: str, since: int | None = None, twice: str = "") -> None:
+        """Put in IOVs of these LS at their first one, or all at one since."""
+        rows = []
+        for lumis in map(Lumis.parse, iovs):
+            again = Lumis.parse(twice)
+            counts = {ls: [2000 if ls in again else 1000, 1000] for ls in lumis}
+            spot = TRUTH.mean_beam_spot(run, {ls: events for ls, (events, _) in counts.items()})
+            constants = {
+                "vertices": sum(events for events, _ in counts.values()),
+                **dict(zip("xyz", spot.centre, strict=True)),
+                **{f"sigma_{a}": w for a, w in zip("xyz", spot.width, strict=True)},
+            }
+            made_of = {str(ls): each for ls, each in counts.items()}
+            data = {"constants": constants, "lumisections": made_of, "run": run}
+            at = since or sqlite_file.lumi_since(run, lumis.first)
+            rows.append((at, json.dumps(data).encode()))
+        sqlite_file.write(self.database, self.tag, "Lumi", "BeamSpotObjects", "any", rows)
+
+    def faults(self, run: int) -> list[str]:
+        """What the assay says of the database."""
+        found = assay(self.folder, SPOT, run, TRUTH, self.folder / "work")
+        words = ("RECO nodes", "good files in no payload")
+        return [fault for fault in found.faults if not any(word in fault for word in words)]
+
+
+def test_a_database_that_is_as_it_must_be_has_no_faults(tmp_path: Path) -> None:
+    played = Played(tmp_path, RUN, RUN + 1)
+    played.upload(RUN, "1-20", "21-40", "41-60")
+    played.upload(RUN + 1, "1-33", "34-60")
+    assert played.faults(RUN) == played.faults(RUN + 1) == []
+
+
+def test_an_obsolete_iov_that_stays_in_force_is_named(tmp_path: Path) -> None:
+    played = Played(tmp_path, RUN)
+    played.upload(RUN, "1-4,6-21", "22-41", "42-60")
+    played.upload(RUN, "1-20", "21-40", "41-60")
+    named = [fault.partition(" of 20")[0] for fault in played.faults(RUN)]
+    assert named == [
+        f"tag {played.tag}: run {RUN} LS 22-40: served by an obsolete IOV: since {RUN}:22",
+        f"tag {played.tag}: run {RUN} LS 42-60: served by an obsolete IOV: since {RUN}:42",
+    ]
+
+
+def test_a_lumisection_that_other_ones_constants_serve_is_named(tmp_path: Path) -> None:
+    played = Played(tmp_path, RUN)
+    played.upload(RUN, "1-20", "31-60")
+    assert played.faults(RUN) == ["LS 21-30 had good files and are not in the payload"]
+
+
+def test_an_older_run_over_a_younger_one_is_named_with_what_is_not_served(tmp_path: Path) -> None:
+    played = Played(tmp_path, RUN, RUN + 1)
+    played.upload(RUN + 1, "1-60")
+    played.upload(RUN, "1-60", since=sqlite_file.lumi_since(RUN + 1, 11))
+    where = f"run {RUN + 1} LS 11-60"
+    assert played.faults(RUN + 1) == [
+        "LS 11-60 had good files and are not in the payload",
+        f"tag {played.tag}: since {RUN + 1}:11 has constants of run {RUN}",
+        f"tag {played.tag}: {where}: served by run {RUN}, though run {RUN + 1} has constants in"
+        " force",
+    ]
+
+
+def test_a_lumisection_that_went_in_twice_is_named(tmp_path: Path) -> None:
+    played = Played(tmp_path, RUN)
+    played.upload(RUN, "1-60", twice="7-8")
+    assert played.faults(RUN) == ["LS 7-8 have events that were counted twice"]
+
+
+def test_what_served_before_and_serves_no_more_is_not_judged(tmp_path: Path) -> None:
+    played = Played(tmp_path, RUN)
+    played.upload(RUN, "1-60", twice="7-8")
+    played.upload(RUN, "1-60")
+    assert played.faults(RUN) == []

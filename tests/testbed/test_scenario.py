@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from condorloop.config.loader import ConfigError
 from condorloop.model.lumis import Lumis
+from condorloop.testbed.conditions.store import TagSpec
 from condorloop.testbed.oms.rows import OmsRows, oms_rows
 from condorloop.testbed.scenario.events import (
     FileAppears,
@@ -23,6 +24,7 @@ from condorloop.testbed.scenario.events import (
 from condorloop.testbed.scenario.paths import PATHS
 from condorloop.testbed.scenario.scenario import Scenario
 from condorloop.testbed.scenario.timeline import duration, timeline
+from condorloop.testbed.services import tags
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 STARTED = datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp()
@@ -401,6 +403,42 @@ faults:
         "faults.4.step",
         "faults.5.status",
         "faults.6.status",
+    }
+
+
+def test_a_scenario_says_how_its_tags_are() -> None:
+    scenario = Scenario.of(
+        {
+            "runs": [run(7)],
+            "conditions": {
+                "first_safe_run": 9,
+                "tags": {
+                    "BeamSpot_NGTDemonstrator": {"synchronisation": "hlt", "first_safe_run": 8},
+                    "More": {"time_type": "Lumi", "object_type": "SiPixelQuality"},
+                },
+            },
+        }
+    )
+    assert scenario.conditions.first_safe_run == 9
+    found = tags(scenario)
+    assert found["BeamSpot_NGTDemonstrator"] == TagSpec("hlt", "Lumi", "BeamSpotObjects", 8)
+    assert found["More"] == TagSpec("any", "Lumi", "SiPixelQuality")
+    assert found["EcalPedestals_NGTDemonstrator"] == TagSpec("any", "Run", "EcalPedestals")
+
+
+def test_what_a_tag_cannot_be_is_refused() -> None:
+    found = mistakes("""
+conditions:
+  first_safe_run: 0
+  tags:
+    BeamSpot: {synchronisation: fast, time_type: Week}
+    Other: {sync: any}
+""")
+    assert found.keys() == {
+        "conditions.first_safe_run",
+        "conditions.tags.BeamSpot.synchronisation",
+        "conditions.tags.BeamSpot.time_type",
+        "conditions.tags.Other.sync",
     }
 
 

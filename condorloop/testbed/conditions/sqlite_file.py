@@ -290,6 +290,16 @@ def payload_for(path: Path, tag: str, time: int) -> bytes | None:
     return None if iov is None else payload(path, iov.payload_hash)
 
 
+def first_safe_runs(path: Path, tag: str) -> frozenset[int]:
+    """Give the first safe runs against which a service held the uploads to a tag.
+
+    Empty for a file that no service wrote (`condorloop.testbed.conditions.store`).
+    """
+    named = _rows(path, "SELECT 1 FROM sqlite_master WHERE name = 'FIRST_SAFE_RUN'")
+    query = "SELECT RUN FROM FIRST_SAFE_RUN WHERE TAG_NAME = ?"
+    return frozenset(row[0] for row in _rows(path, query, tag)) if named else frozenset()
+
+
 @contextmanager
 def _connection(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"

@@ -1,6 +1,7 @@
 """The database behind the conditions service: takes an upload whole, remembers every one.
 
-It is a conditions file (`condorloop.testbed.conditions.sqlite_file`) with one more table, UPLOAD.
+It is a conditions file (`condorloop.testbed.conditions.sqlite_file`) with two more tables: UPLOAD,
+and FIRST_SAFE_RUN with the runs against which a tag held what came late.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.sqlite_file import ConditionsFileError, Tag
 from condorloop.testbed.conditions.synchronisation import RefusedError, starting_at, synchronise
 
+_SAFE_TABLE = """
+CREATE TABLE IF NOT EXISTS FIRST_SAFE_RUN (
+    TAG_NAME TEXT NOT NULL,
+    RUN BIGINT NOT NULL,
+    CONSTRAINT FIRST_SAFE_RUN_PK PRIMARY KEY (TAG_NAME, RUN)
+)
+"""
 _UPLOAD_TABLE = """
 CREATE TABLE IF NOT EXISTS UPLOAD (
     FILE_HASH CHAR(40) NOT NULL,
@@ -58,11 +66,14 @@ class TagSpec:
         One of `condorloop.testbed.conditions.sqlite_file.TimeType`'s values.
     object_type
         The C++ class of the tag's payloads, such as ``EcalPedestals``.
+    first_safe_run
+        The first run that no consumer of this tag has begun to process; the service's if absent.
     """
 
     synchronization: str
     time_type: str
     object_type: str
+    first_safe_run: int | None = None
 
 
 class _Metadata(BaseModel):
@@ -116,12 +127,30 @@ class ConditionsStore:
     ) -> None:
         self.path = path
         self._first_safe_run = first_safe_run
+        self._tags: Mapping[str, TagSpec] = {}
         sqlite_file.create(path)
         with sqlite_file.transaction(path) as connection:
             connection.execute(_UPLOAD_TABLE)
+            connection.execute(_SAFE_TABLE)
+        self.define(tags)
+
+    def define(self, tags: Mapping[str, TagSpec]) -> None:
+        """Let tags be as these say; what is in them stays, and so do other tags."""
+        with sqlite_file.transaction(self.path) as connection:
             for name, spec in tags.items():
                 tag = Tag(name, TimeType(spec.time_type), spec.object_type, spec.synchronization)
                 sqlite_file.add_tag(connection, tag)
+                connection.execute(
+                    "UPDATE TAG SET SYNCHRONIZATION = ? WHERE NAME = ?",
+                    (spec.synchronization, name),
+                )
+        self._tags = {**self._tags, **tags}
+
+    def first_safe_run(self, tag: str) -> int:
+        """Give the first run that no consumer of a tag has begun to process."""
+        spec = self._tags.get(tag)
+        own = spec.first_safe_run if spec else None
+        return self._first_safe_run() if own is None else own
 
     def take(
         self,
@@ -229,13 +258,15 @@ class ConditionsStore:
             raise RefusedError(
                 f"tag {name} holds {wanted[1]} by {wanted[0]}, not {given[1]} by {given[0]}"
             )
+        safe = self.first_safe_run(name)
         entering = synchronise(
             Synchronisation(synchronization),
             TimeType(time_type),
             starting_at(source.iovs, since),
             last=last,
-            first_safe_run=self._first_safe_run(),
+            first_safe_run=safe,
         )
+        connection.execute("INSERT OR IGNORE INTO FIRST_SAFE_RUN VALUES (?, ?)", (name, safe))
         now = sqlite_file.timestamp()
         for at, payload in entering:
             key = sqlite_file.add_payload(connection, object_type, payload, now)

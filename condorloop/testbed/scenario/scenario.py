@@ -1,10 +1,11 @@
 """Scenarios: a YAML file of runs, their lumisections and files, and of faults.
 
 The form is that of the loop developers' own scenario player, whose files play unchanged. Keys of
-ours beside theirs: `layout`, `seed`, `clock_offset` and `past_runs`; in a run `fill`, `luminosity`,
-`oms`, `attributes`, `stable_beam_after`, `unends_after`, `ends_again_after`, `last_ls_after_end`,
-`files`, ``end_after: never`` and ``lumisections: {count: …, every: …}``; faults of the target
-``conditions``, and more modes of the others (`condorloop.testbed.scenario.faults`).
+ours beside theirs: `layout`, `seed`, `clock_offset`, `past_runs` and `conditions`; in a run `fill`,
+`luminosity`, `oms`, `attributes`, `stable_beam_after`, `unends_after`, `ends_again_after`,
+`last_ls_after_end`, `files`, ``end_after: never`` and ``lumisections: {count: …, every: …}``;
+faults of the target ``conditions``, and more modes of the others
+(`condorloop.testbed.scenario.faults`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from condorloop.config.loader import ConfigError, Mistake, located
 from condorloop.testbed.faults import Fault
+from condorloop.testbed.scenario.conditions import ConditionsScript
 from condorloop.testbed.scenario.faults import FaultScript
 from condorloop.testbed.scenario.runs import (
     PastRuns,
@@ -34,7 +36,8 @@ from condorloop.testbed.scenario.runs import (
 class Scenario(Script):
     """A whole scenario; `seed` fixes the truth of the constants and the names of the files.
 
-    OMS's clock is `clock_offset` seconds fast, whatever the speed.
+    OMS's clock is `clock_offset` seconds fast, whatever the speed. `conditions` says how the
+    conditions service has its tags (`condorloop.testbed.scenario.conditions`).
     """
 
     runs: list[RunScript] = Field(default_factory=list)
@@ -43,6 +46,7 @@ class Scenario(Script):
     seed: int = 1
     clock_offset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     past_runs: PastRuns = PastRuns()
+    conditions: ConditionsScript = ConditionsScript()
 
     @classmethod
     def load(cls, file: Path | str) -> Self:
@@ -101,7 +105,8 @@ class Scenario(Script):
 def _mistake(error: Mapping[str, Any]) -> Said:
     """Say what pydantic found: key, value, expectation."""
     tags = {"list", "series", "oms", "conditions", "cmsrun", "upload_conditions"}
-    key = ".".join(str(part) for part in error["loc"] if part not in tags)
+    top, *rest = error["loc"] or ("",)
+    key = ".".join([str(top), *(str(part) for part in rest if part not in tags)])
     if error["type"] == "missing":
         return key, None, "this key is required"
     if error["type"] == "extra_forbidden":
