@@ -54,6 +54,8 @@ class ProblemKind(StrEnum):
     """A harvest went on without an ALCARECO."""
     OVERLAP = "overlap"
     """A RAW file is in two ALCARECO or DAGs; it is used once."""
+    COPY = "copy"
+    """RAW files of different names have the same lumisections and events."""
     QUARANTINED = "quarantined"
     """A node goes on without an input."""
     STATE = "state"

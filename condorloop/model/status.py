@@ -72,7 +72,8 @@ class CampaignStatus:
     `refused_uploads` are those of `failed_nodes` whose payload the service refused. While the
     service is being asked for the last payload, `uploading` says so: its outcome is not known.
     `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
-    held.
+    held. `copies` has what good RAW files have in common that are hardly alike by chance, by the
+    first of them.
     """
 
     calibration: str
@@ -104,6 +105,7 @@ class CampaignStatus:
     lacking: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     overlaps: Mapping[str, str] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
     odd_changes: tuple[str, ...] = ()
     uploads: int = 0
     last_upload_at: float | None = None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.payloads import PayloadQueries
-from condorloop.model.campaign import dag_label
+from condorloop.model.campaign import RawFile, dag_label
 from condorloop.model.enums import (
     CampaignState,
     DagState,
@@ -21,6 +21,7 @@ from condorloop.model.enums import (
 )
 from condorloop.model.lumi_fates import FileFate, fates
 from condorloop.model.lumis import Lumis
+from condorloop.model.raw_copies import Copies, copies
 from condorloop.model.service import CONDITIONS, Service
 from condorloop.model.status import CampaignStatus, LumiSets
 from condorloop.rundir.layout import alcareco_name
@@ -178,7 +179,27 @@ class StatusQueries:
             left_out=tuple(map(alcareco_name, sorted(left_out))),
             odd_changes=self._odd_changes(row["id"]),
             overlaps={alcareco_name(job): why for job, why in overlaps.items()},
+            copies={c.paths[0]: str(c) for c in self._copies(row["stream"], row["run"])},
         )
+
+    def _copies(self, stream: str, run: int) -> tuple[Copies, ...]:
+        """The good RAW files of a run that are hardly alike by chance."""
+        good = "stream = ?1 AND run = ?2 AND state = 'good'"
+        groups = self._db.rows(
+            f"SELECT lumis, COUNT(*) AS n FROM raw_file WHERE {good} GROUP BY lumis", stream, run
+        )
+        shared = [group["lumis"] for group in groups if group["n"] > 1]
+        if not shared:
+            return ()
+        rows = self._db.rows(
+            f"SELECT path, size, lumis, events FROM raw_file WHERE {good} AND lumis IN"
+            f" (SELECT lumis FROM raw_file WHERE {good} GROUP BY lumis HAVING COUNT(*) > 1)",
+            stream,
+            run,
+        )
+        files = (RawFile(r["path"], r["size"], Lumis.parse(r["lumis"]), r["events"]) for r in rows)
+        found = copies(files, len(groups) - len(shared))
+        return tuple(each for each in found if each.likely)
 
     def _odd_changes(self, campaign_id: int) -> tuple[str, ...]:
         """The changes of state of a campaign that no rule allows."""

@@ -44,6 +44,7 @@ def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
     """Name what is wrong with campaigns; a bad file of a shared stream once."""
     all_of_them = tuple(campaigns)
     yield from _bad_files(all_of_them)
+    yield from _copies(all_of_them)
     for campaign in all_of_them:
         if campaign.state is not CampaignState.ABANDONED:
             for find in _OF_ONE:
@@ -51,23 +52,44 @@ def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
 
 
 def _bad_files(campaigns: Collection[CampaignStatus]) -> Iterator[Problem]:
-    found: dict[str, tuple[int, str, list[str]]] = {}
-    for campaign in campaigns:
-        for path, why in campaign.bad_files.items():
-            _, _, readers = found.get(path, (0, "", []))
-            found[path] = campaign.run, why, [*readers, campaign.calibration]
-    for path, (run, why, readers) in found.items():
+    told = ((c, path, why) for c in campaigns for path, why in c.bad_files.items())
+    for path, (run, why, readers) in _by_path(told).items():
         name = path.rpartition("/")[2]
-        bare_text = f"bad file {name}: {why}"
-        yield Problem(
-            ProblemKind.BAD_FILE,
-            f"run {run}: {bare_text}",
-            f"condorloop find {shlex.quote(name)}",
-            run=run,
-            path=path,
-            bare_text=bare_text,
-            calibrations=tuple(sorted(set(readers))),
-        )
+        find = f"condorloop find {shlex.quote(name)}"
+        text = f"bad file {name}: {why}"
+        yield _of_file(ProblemKind.BAD_FILE, run, path, text, find, readers)
+
+
+def _copies(campaigns: Collection[CampaignStatus]) -> Iterator[Problem]:
+    told = ((c, path, what) for c in campaigns for path, what in c.copies.items())
+    for path, (run, what, readers) in _by_path(told).items():
+        text = f"RAW files may be copies: {what}; each of them is used"
+        yield _of_file(ProblemKind.COPY, run, path, text, f"condorloop verify {run}", readers)
+
+
+def _by_path(
+    told: Iterable[tuple[CampaignStatus, str, str]],
+) -> dict[str, tuple[int, str, list[str]]]:
+    """Put together what campaigns tell of a file: its run, the words, and who reads it."""
+    found: dict[str, tuple[int, str, list[str]]] = {}
+    for campaign, path, words in told:
+        _, _, readers = found.get(path, (0, "", []))
+        found[path] = campaign.run, words, [*readers, campaign.calibration]
+    return found
+
+
+def _of_file(
+    kind: ProblemKind, run: int, path: str, bare_text: str, command: str, readers: Collection[str]
+) -> Problem:
+    return Problem(
+        kind,
+        f"run {run}: {bare_text}",
+        command,
+        run=run,
+        path=path,
+        bare_text=bare_text,
+        calibrations=tuple(sorted(set(readers))),
+    )
 
 
 def _closed_without_all(campaign: CampaignStatus) -> Iterator[Problem]:

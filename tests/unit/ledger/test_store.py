@@ -114,6 +114,17 @@ def test_a_bad_file_never_waits(ledger):
     assert summary.bad_files == {"/a": "broken"}
 
 
+def test_good_files_of_the_same_ls_and_events_are_named_until_one_is_bad(ledger):
+    latch(ledger)
+    add_good(ledger, "/a", "/b")
+    add_good(ledger, "/c", probe=Probe(Lumis.span(100, 105), 50))
+    [summary] = ledger.status.summaries(0)
+    assert list(summary.copies) == ["/a"]
+    assert summary.copies["/a"].startswith("a and b have the same LS")
+    add_good(ledger, "/b", probe=Probe(EMPTY, 0, "broken"))
+    assert ledger.status.summaries(0)[0].copies == {}
+
+
 def test_a_bad_file_of_another_size_is_probed_again(ledger):
     latch(ledger)
     add_good(ledger, "/a", probe=Probe(EMPTY, 0, "broken"))

@@ -97,6 +97,7 @@ def all_wrong(*, silent: str = "EOS") -> Seen:
         left_out=("apJob007",),
         overlaps={"apJob008": "RAW file f1.root (LS 1-5) is in apJob003: used instead"},
         odd_changes=("b003 went from done to active",),
+        copies={"/eos/cms/f.root": "f.root and g.root have the same LS 1-5 and 7 events each"},
         last_outcome=UploadOutcome.REFUSED,
         last_answer="too late: superseded by run 398601",
         held_by="alice@node",

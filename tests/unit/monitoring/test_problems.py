@@ -251,6 +251,16 @@ def test_an_alcareco_that_overlaps_with_another_one_is_named_with_the_reason():
     assert problem.command == f"condorloop show {KEY.run} {OURS}"
 
 
+def test_raw_files_that_may_be_copies_are_named_once_for_all_who_read_them():
+    what = {"/eos/f.root": "f.root and g.root have the same LS 1-5 and 7 events each"}
+    readers = [campaign_status(copies=what, calibration=c) for c in ("BeamSpot", "SiStripBad")]
+    [problem] = of_campaigns(readers)
+    assert problem.kind is ProblemKind.COPY
+    assert problem.calibrations == ("BeamSpot", "SiStripBad")
+    assert problem.text.startswith(f"run {KEY.run}: RAW files may be copies: f.root and g.root")
+    assert problem.command == f"condorloop verify {KEY.run}"
+
+
 def test_a_change_of_state_that_no_rule_allows_is_named():
     [problem] = of_campaigns([campaign_status(odd_changes=("b003 went from done to active",))])
     assert problem.kind is ProblemKind.STATE

@@ -36,7 +36,15 @@ from tests.unit.monitoring.all_wrong import Seen, all_wrong, well
 from tests.unit.monitoring.test_status_page import Elements
 
 PROSE = {
-    CampaignStatus: {"reason", "last_answer", "bad_files", "errors", "refused", "overlaps"},
+    CampaignStatus: {
+        "reason",
+        "last_answer",
+        "bad_files",
+        "errors",
+        "refused",
+        "overlaps",
+        "copies",
+    },
     CycleReport: {"errors", "not_cleaned", "odd_lines", "not_archived", "not_taken_up"},
     Service: {"error"},
     QueuedDag: {"hold_reason"},
