@@ -40,6 +40,9 @@ def test_a_run_directory_that_is_away_for_seconds_and_back_counts_no_lumisection
         assert loop.wrong(ProblemKind.OVERLAP, directory=name)
     shown = loop.condorloop("show", str(run), "-c", ECAL, "--calibrations", str(loop.calibrations))
     assert "used instead" in " ".join(shown.stdout.split())
+    verified = loop.condorloop("verify", str(run), "--calibrations", str(loop.calibrations))
+    assert f"{ECAL} run{run} (complete)" in verified.stdout
+    assert ": fine" in verified.stdout
     assert "Traceback" not in loop.output()
 
 
