@@ -277,6 +277,20 @@ class Retention(Section):
     """The whole run directory, with its payloads."""
 
 
+class PayloadReader(Section):
+    """The command that reads payload files: those of CMSSW's classes, CMSSW alone can read.
+
+    It runs in the CMSSW environment and prints a JSON object; docs/payloads.md has its form.
+    """
+
+    command: Annotated[tuple[Line, ...], Field(min_length=1)]
+    """The command and its arguments. `{file}` stands for the payload file, `{tag}` for the tag in
+    it, `{hash}` for one payload of the tag (empty: all). Without `{file}`, file and tag are added.
+    """
+    timeout: Annotated[Seconds, Field(gt=0)] = 120.0
+    """Time-out of reading one tag."""
+
+
 class Tuning(Section):
     """The optional sections that are condorloop's own, of a calibration or of a whole site."""
 
@@ -320,6 +334,8 @@ class Calibration(Tuning):
     """How RECO becomes ALCARECO."""
     harvest: HarvestStep = Field(alias="step_4_config")
     """How ALCARECO becomes a payload, and where that goes."""
+    payload_reader: PayloadReader | None = None
+    """The command that reads payloads; without it, payloads cannot be compared or drawn."""
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

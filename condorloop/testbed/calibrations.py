@@ -1,4 +1,4 @@
-"""The shipped calibrations as a testbed runs them: with the synchronisation of its own tags.
+"""The shipped calibrations as a testbed runs them: synchronisation and payload reader are its own.
 
 Knows the text of the YAML files; what they say otherwise, and their comments, stay.
 """
@@ -15,6 +15,10 @@ SYNCHRONISATION = Synchronisation.ANY
 """That of all tags of the testbed's conditions service."""
 
 _SECTION = "  upload_metadata:\n"
+_READER = """
+payload_reader: # of the stand-ins' payloads
+  command: [readPayload.py, "{file}", "{tag}"]
+"""
 
 
 def write(folder: Path) -> Path:
@@ -30,6 +34,7 @@ def write(folder: Path) -> Path:
     for file in sorted(source.glob("*.yaml")):
         text = file.read_text(encoding="utf-8")
         known = f"{_SECTION}    synchronisation: {SYNCHRONISATION}\n"
-        (folder / file.name).write_text(text.replace(_SECTION, known), encoding="utf-8")
+        text = text.replace(_SECTION, known) + _READER
+        (folder / file.name).write_text(text, encoding="utf-8")
     shutil.copy(source.with_name("ngtParameters.jsn"), folder.parent)
     return folder

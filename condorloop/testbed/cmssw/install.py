@@ -19,6 +19,7 @@ TOOLS: Mapping[str, str] = {
     "edmFileUtil": "condorloop.testbed.cmssw.tools.edmfileutil",
     "uploadConditions.py": "condorloop.testbed.conditions.upload_conditions",
     "conddb": "condorloop.testbed.conditions.conddb",
+    "readPayload.py": "condorloop.testbed.conditions.read_payload",
 }
 """The modules behind the commands."""
 
