@@ -246,6 +246,7 @@ class MessagesSite(Section):
         ProblemKind.SERVICE,
         ProblemKind.CAMPAIGN,
         ProblemKind.INCOMPLETE,
+        ProblemKind.NO_PAYLOAD,
         ProblemKind.HELD,
         ProblemKind.FULL,
         ProblemKind.FAILED,

@@ -149,4 +149,6 @@ def _made(result: HarvestResult) -> HarvestRecord:
         hash=digest,
         other_hashes=tuple(each for each in hashes if each != digest),
         since=first.since if first else None,
+        answer=one_line(result.why_no_payload),
+        cause=result.no_payload.cause if result.no_payload else None,
     )

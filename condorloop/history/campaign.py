@@ -16,7 +16,14 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.dagman.logs.dag_records import Software
-from condorloop.model.enums import DagState, FileState, NodeKind, NodeState, UploadOutcome
+from condorloop.model.enums import (
+    DagState,
+    FileState,
+    NodeKind,
+    NodeState,
+    NoPayloadCause,
+    UploadOutcome,
+)
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY
@@ -199,8 +206,9 @@ class PayloadStory:
     `harvest` is the directory that it is in, `dag` the label of the DAG that made it; `inputs` and
     `left_out` are ALCARECO by name, `overlaps` has why others were left out: a RAW file of theirs
     is in one of `inputs`. `tag`, `since` and `hash` are those of its first IOV, `hashes` of all;
-    `iovs` has them whole, where its directory is still there; `tags` are those that it goes to.
-    `in_force` says that it is the campaign's last one in the database.
+    `cause` is why there is no payload, in the words of `answer`; None if there is one, or nobody
+    told. `iovs` has them whole, where its directory is still there; `tags` are those that it goes
+    to. `in_force` says that it is the campaign's last one in the database.
     """
 
     harvest: str
@@ -213,6 +221,7 @@ class PayloadStory:
     harvested_at: float | None = None
     outcome: UploadOutcome | None = None
     answer: str = ""
+    cause: NoPayloadCause | None = None
     tag: str = ""
     hash: str = ""
     hashes: tuple[str, ...] = ()

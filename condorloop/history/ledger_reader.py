@@ -30,6 +30,7 @@ from condorloop.model.enums import (
     FileState,
     NodeKind,
     NodeState,
+    NoPayloadCause,
     UploadOutcome,
 )
 from condorloop.model.jobs import JobRecord
@@ -118,6 +119,7 @@ class LedgerStories(LedgerReader):
                 harvested_at=row["harvested_at"],
                 outcome=UploadOutcome(row["outcome"]) if row["outcome"] else None,
                 answer=row["answer"],
+                cause=NoPayloadCause(row["cause"]) if row["cause"] else None,
                 tag=row["tag"],
                 hash=row["hash"],
                 hashes=tuple(filter(None, (row["hash"], *self.payloads.other_hashes(mine)))),

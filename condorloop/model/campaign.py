@@ -16,6 +16,7 @@ from condorloop.model.enums import (
     UploadOutcome,
 )
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.no_payload import NoPayload
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,8 @@ class Campaign:
     recorded in each lumisection, in 1/pb, where the calibration counts that. `quarantined` are
     inputs that their nodes went on without; `set_back` are RAW files that jobs kept failing on, and
     that are read again when they can be. `overtaken_by` is the younger run that superseded its
-    last payload, None if none did. `revised` says what OMS tells otherwise than when the
+    last payload, None if none did; `no_payload` is why its last harvest made none, None if it made
+    one. `revised` says what OMS tells otherwise than when the
     campaign was closed. `held_by` is the person who holds it, empty if nobody does; `cleaned` names
     what retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when
     a person last asked for it again, None if nobody has; `archived` says that only an archive has
@@ -196,6 +198,7 @@ class Campaign:
     quarantined: tuple[str, ...] = ()
     set_back: tuple[str, ...] = ()
     overtaken_by: int | None = None
+    no_payload: NoPayload | None = None
     revised: str = ""
     reason: str = ""
     held_by: str = ""

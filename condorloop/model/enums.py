@@ -133,10 +133,17 @@ class NoPayloadCause(StrEnum):
 
     STATISTICS = "statistics"
     """There was too little data: more may come."""
+    UNCHANGED = "unchanged"
+    """What it found differs too little from what is in force."""
     VETO = "veto"
     """What it found was outside of its thresholds: a person's business."""
     NOT_SAID = "not said"
     """Its log has no words that tell."""
+
+    @property
+    def normal(self) -> bool:
+        """Whether nobody needs to do anything about it."""
+        return self in (NoPayloadCause.STATISTICS, NoPayloadCause.UNCHANGED)
 
 
 class TagOutcome(StrEnum):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from condorloop.model.enums import (
     NodeKind,
+    NoPayloadCause,
     UploadOutcome,
 )
 from condorloop.model.lumis import EMPTY, Lumis
@@ -81,7 +82,8 @@ class HarvestRecord:
     one that it took. `lacking` are the LS that its inputs had and its job did not read.
     `tag`, `hash` and `since` are those of its first IOV; `other_hashes` are those of the others.
     While the service is being asked, `uploading` says so: the outcome is not known. `overtaken_by`
-    is the younger run that superseded the payload.
+    is the younger run that superseded the payload. `cause` is why there is no payload, None if
+    there is one; `answer` has the words then.
     """
 
     inputs: frozenset[int]
@@ -100,3 +102,4 @@ class HarvestRecord:
     other_hashes: tuple[str, ...] = ()
     uploading: bool = False
     overtaken_by: int | None = None
+    cause: NoPayloadCause | None = None

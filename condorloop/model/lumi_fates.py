@@ -19,8 +19,8 @@ class LumiState(StrEnum):
     IN_PAYLOAD = "in payload"
     """The last payload that was uploaded was made from it."""
     HARVESTED = "harvested"
-    """A harvest read it; its payload is on its way, was not made for too few events, was refused,
-    or superseded by a younger run's.
+    """A harvest read it; its payload is on its way, was not made, was refused, or was superseded by
+    a younger run's.
     """
     IN_WORK = "in work"
     """A DAG that is in flight has its file, or its ALCARECO waits for the next harvest."""
@@ -38,6 +38,19 @@ class LumiState(StrEnum):
 
 LOST = (LumiState.FAILED, LumiState.BAD_FILE, LumiState.MISSING)
 """What becomes of a lumisection that is in no payload unless somebody does something."""
+
+
+def last_lumi(last_ls: int | None, seen: Lumis) -> int:
+    """The last lumisection of a run that OMS, or a file, tells of; 0 if none does."""
+    return max(last_ls or 0, seen.last)
+
+
+def without_payload(last: int, in_payload: Lumis) -> Lumis:
+    """The lumisections of a run, up to the `last`, that are in no payload of the database.
+
+    Of a closed campaign these are those that are called missing, wherever they are counted.
+    """
+    return Lumis.span(1, last) - in_payload
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class ProblemKind(StrEnum):
     """The schedd starts no more DAGs, or the site's own limit of them is reached."""
     INCOMPLETE = "incomplete"
     """A campaign was closed without all that it should have."""
+    NO_PAYLOAD = "no payload"
+    """A campaign was closed, its last harvest made no payload, and that is not normal."""
     REMOVED = "removed"
     """A person removed a DAG."""
     LACKING = "lacking"

@@ -13,6 +13,7 @@ from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.latency import LatencyPoint
 from condorloop.model.lumi_fates import LOST, LumiState
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.no_payload import NoPayload
 from condorloop.model.problem import Problem
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
@@ -71,6 +72,7 @@ class CampaignStatus:
     state that no rule allows. `asked_at` is when a person last asked for it again.
     `refused_uploads` are those of `failed_nodes` whose payload the service refused. While the
     service is being asked for the last payload, `uploading` says so: its outcome is not known.
+    `no_payload` is why the last harvest made none, in the harvester's words; None if it made one.
     `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
     held. `copies` has what good RAW files have in common that are hardly alike by chance, by the
     first of them.
@@ -111,6 +113,7 @@ class CampaignStatus:
     last_upload_at: float | None = None
     last_outcome: UploadOutcome | None = None
     last_answer: str = ""
+    no_payload: NoPayload | None = None
     uploading: bool = False
     asked_at: float | None = None
 

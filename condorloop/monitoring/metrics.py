@@ -23,7 +23,13 @@ from prometheus_client.registry import Collector
 
 from condorloop import __version__
 from condorloop.model.campaign import CampaignKey
-from condorloop.model.enums import CampaignState, DagState, FileState, UploadOutcome
+from condorloop.model.enums import (
+    CampaignState,
+    DagState,
+    FileState,
+    NoPayloadCause,
+    UploadOutcome,
+)
 from condorloop.model.latency import BUCKETS, LatencyPoint
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.problem import ProblemKind
@@ -218,6 +224,14 @@ def _of_campaigns(status: Status) -> Iterator[Metric]:
             f"condorloop_{what}", said, ["calibration", "state"],
             {(name, str(state)): found[name, str(state)] for name in names for state in states},
         )  # fmt: skip
+    closed = [c for c in status.campaigns if c.no_payload and not c.state.open]
+    without = Counter((c.calibration, c.no_payload.cause) for c in closed if c.no_payload)
+    yield _gauge(
+        "condorloop_campaigns_without_payload",
+        "Closed campaigns whose last harvest made no payload, by cause",
+        ["calibration", "cause"],
+        {(name, str(c)): without[name, c] for name in names for c in NoPayloadCause},
+    )
     yield _latest(
         "condorloop_last_upload_time_seconds", "When a payload was last uploaded",
         ((c.calibration, c.last_upload_at) for c in status.campaigns), max,

@@ -49,6 +49,7 @@ from condorloop.rundir.records.witness import Witness
 from condorloop.runtime.machine_errors import is_of_machine
 
 if TYPE_CHECKING:
+    from condorloop.model.no_payload import NoPayload
     from condorloop.rundir.records.harvest import Iov, LeftOut
     from condorloop.rundir.records.manifest import ManifestNode
 
@@ -263,6 +264,7 @@ def _finish_harvest(dag: DagContext, name: str, node: ManifestNode) -> None:
         events=(report.events if lacking else 0) or sum(w.events for w in read),
         lacking=lacking,
         iovs=tuple(iovs),
+        no_payload=None if iovs else _why_none(dag, name),
         time=time.time(),
     )
     for file in (settings.metadata_filename, INPUTS, HARVEST_RECORD):
@@ -344,6 +346,12 @@ def _payload(made: Path) -> list[Iov]:
         return iovs(file)
     except PayloadError as error:
         raise NodeError(str(error)) from error
+
+
+def _why_none(dag: DagContext, name: str) -> NoPayload:
+    from condorloop.node.job_output import no_payload
+
+    return no_payload.reason(_log_of(dag, name))
 
 
 def _take_place(dag: DagContext, name: str, node: ManifestNode) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from condorloop.config.calibration import Calibration, Closing
 from condorloop.model.campaign import Campaign, Dag
 from condorloop.model.enums import CampaignState, DagState
+from condorloop.model.lumi_fates import last_lumi, without_payload
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.policy.rescue import can_rescue, guilty_inputs
 from condorloop.policy.window import is_open_again, is_over, is_past
@@ -62,26 +63,27 @@ def _moves(campaign: Campaign, dag: Dag) -> bool:
 
 
 def missing_lumis(campaign: Campaign) -> Lumis:
-    """The lumisections of the run that are in no harvest."""
-    return Lumis.span(1, _last(campaign)) - campaign.harvested
+    """The lumisections of the run that are in no payload."""
+    return without_payload(_last(campaign), campaign.in_payload)
 
 
 def _named(campaign: Campaign, missing: Lumis, total: int) -> str:
-    """Name what a campaign's payload lacks; what its harvests lack where it has no payload."""
-    harvested = EMPTY
-    if campaign.in_payload.ranges:
-        missing = Lumis.span(1, total) - campaign.in_payload
-        harvested = missing & campaign.harvested
+    """Name what is in no payload, and what of that was harvested."""
+    harvested = missing & campaign.harvested
     named = f"{len(missing)} of {total} LS missing{_in_brackets(missing)}"
     if harvested == missing != EMPTY:
         named += ", all of them harvested"
     elif harvested != EMPTY:
         named += f", {len(harvested)} of them harvested{_in_brackets(harvested)}"
+        if not campaign.in_payload:
+            holes = missing - harvested
+            named += f", {len(holes)} not{_in_brackets(holes)}"
     return named
 
 
-def _overtaken(campaign: Campaign, missing: Lumis, total: int) -> str:
+def _overtaken(campaign: Campaign, total: int) -> str:
     """Say that a younger run's payload is in force, and what is not harvested besides."""
+    missing = without_payload(total, campaign.harvested)
     named = f"superseded by run {campaign.overtaken_by}"
     named += f": the payload of {len(campaign.harvested)} LS was not uploaded"
     if campaign.in_payload.ranges:
@@ -100,7 +102,7 @@ def _names(paths: Iterable[str]) -> str:
 
 
 def _last(campaign: Campaign) -> int:
-    return max(campaign.last_ls or 0, campaign.seen.last)
+    return last_lumi(campaign.last_ls, campaign.seen)
 
 
 def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignState, str]:
@@ -108,20 +110,36 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
     if not campaign.dag_count and is_over(now, campaign, closing):
         return CampaignState.EXPIRED, "the window ended before anything was done"
     missing, total = missing_lumis(campaign), _last(campaign)
-    named = (_overtaken if campaign.overtaken_by else _named)(campaign, missing, total)
+    if campaign.overtaken_by:
+        named = _overtaken(campaign, total)
+    else:
+        named = _named(campaign, missing, total)
     if campaign.quarantined:
         named += f"; quarantined: {_names(campaign.quarantined)}"
     if campaign.set_back:
         named += f"; cannot be read yet: {_names(campaign.set_back)}"
-    if campaign.harvested.ranges and not (campaign.in_payload.ranges or campaign.overtaken_by):
-        named += "; no payload"
+    if campaign.no_payload:
+        last = "the last harvest made " if campaign.in_payload else ""
+        named += f"; {last}no payload: {campaign.no_payload}"
+    elif campaign.harvested and not (campaign.in_payload or campaign.overtaken_by):
+        named += "; no payload was uploaded"
     if unfinished := [
         f"{d.label} {what}" for d in campaign.dags for what in _unfinished(campaign, d)
     ]:
         return CampaignState.INCOMPLETE, f"{', '.join(unfinished)}; {named}"
-    if campaign.overtaken_by or not total or len(missing) > closing.tolerance * total:
-        return CampaignState.INCOMPLETE, named
-    return CampaignState.COMPLETE, named
+    return _judged(campaign, missing, total, closing.tolerance), named
+
+
+def _judged(campaign: Campaign, missing: Lumis, total: int, tolerance: float) -> CampaignState:
+    """The state of a campaign with nothing left undone: complete only with a payload in force."""
+    most = tolerance * total
+    if campaign.overtaken_by or not total:
+        return CampaignState.INCOMPLETE
+    if campaign.in_payload:
+        return CampaignState.COMPLETE if len(missing) <= most else CampaignState.INCOMPLETE
+    covered = len(without_payload(total, campaign.harvested)) <= most
+    made_none = campaign.no_payload is not None and covered
+    return CampaignState.NO_PAYLOAD if made_none else CampaignState.INCOMPLETE
 
 
 def _unfinished(campaign: Campaign, dag: Dag) -> Iterable[str]:

@@ -126,9 +126,12 @@ def test_exit_codes_that_may_pass_are_retried_by_dagman(loop):
 def test_too_few_events_for_a_payload_is_no_failure(loop):
     loop.play(scenario(398707, ["SiStripBad"], lumisections=2))
     loop.run_until_closed(1)
-    assert loop.states() == {"SiStripBad": COMPLETE}
+    assert loop.states() == {"SiStripBad": CampaignState.NO_PAYLOAD}
     [campaign] = loop.status()["campaigns"]
     assert (campaign["uploads"], campaign["last_outcome"]) == (0, "no payload")
+    assert campaign["no_payload"]["cause"] == "statistics"
+    assert "Not Enough Events" in campaign["no_payload"]["words"] in campaign["reason"]
+    assert loop.status()["problems"] == []
     assert campaign["lumis"]["harvested"] == "1-2"
 
 

@@ -122,7 +122,8 @@ def number(count: int) -> str:
 def outcome(payload: PayloadStory) -> str:
     """Say how far a payload has come."""
     if payload.outcome is not None:
-        return payload.outcome.value
+        cause = f" ({payload.cause})" if payload.cause else ""
+        return f"{payload.outcome}{cause}"
     return "harvested" if payload.harvested_at is not None else "being made"
 
 
@@ -150,6 +151,8 @@ def _payloads(story: Story, now: float, whole: bool) -> Iterator[RenderableType]
         yield text("no payload is in the database", "yellow")
     else:
         yield in_force_line(best, now)
+    if story.campaign.state.open and (told := story.campaign.no_payload):
+        yield text(f"the last harvest made no payload: {told}", "yellow")
     many = not whole and len(story.payloads) > ENDED_WELL + 1
     payloads = sorted(story.payloads, key=lambda p: p.answered_at or p.harvested_at or now)
     shown = payloads[-ENDED_WELL:] if many else payloads

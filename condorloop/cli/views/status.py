@@ -49,8 +49,19 @@ def status_view(status: Status, now: float, *, submitter: str | None = "") -> Re
         *head(status, now, submitter),
         *([*problems, Text()] if problems else []),
         campaign_table(status.campaigns, now),
+        *no_payload_lines(status.campaigns),
         *destination_lines(status.destinations),
     )
+
+
+def no_payload_lines(campaigns: Sequence[CampaignStatus]) -> Iterator[Text]:
+    """Say why campaigns have no payload that are no problem, a line for each; see `Problem`."""
+    told = [c for c in campaigns if c.no_payload and not c.lumis.in_payload]
+    normal = [c for c in told if c.state.open or (c.no_payload and c.no_payload.cause.normal)]
+    if normal:
+        yield Text()
+    for campaign in normal:
+        yield text(f"{campaign.key}: no payload: {campaign.no_payload}", "yellow")
 
 
 def destination_lines(destinations: Sequence[CalibrationDestination]) -> Iterator[Text]:

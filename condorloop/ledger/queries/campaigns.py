@@ -148,6 +148,7 @@ class CampaignQueries:
             quarantined=self._dags.quarantined(row["id"]),
             set_back=self._set_back_files(row["id"]),
             overtaken_by=self._payloads.overtaken_by(row["id"]),
+            no_payload=self._payloads.no_payload(row["id"]),
             revised=_revised(row),
             reason=row["reason"],
             held_by=row["held_by"],

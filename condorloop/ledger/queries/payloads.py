@@ -5,10 +5,13 @@ Knows a DAG by its id alone.
 
 from __future__ import annotations
 
+import sqlite3
+
 from condorloop.ledger.connection import Connection
-from condorloop.model.enums import UploadOutcome
+from condorloop.model.enums import NoPayloadCause, UploadOutcome
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.lumis import Lumis
+from condorloop.model.no_payload import NoPayload
 
 
 class PayloadQueries:
@@ -39,6 +42,7 @@ class PayloadQueries:
             other_hashes=self.other_hashes(dag_id),
             uploading=bool(row["uploading"]),
             overtaken_by=row["overtaken_by"],
+            cause=NoPayloadCause(row["cause"]) if row["cause"] else None,
         )
 
     def inputs(self, dag_id: int) -> frozenset[int]:
@@ -65,6 +69,15 @@ class PayloadQueries:
         )
         return tuple(r["hash"] for r in rows)
 
+    def no_payload(self, campaign_id: int) -> NoPayload | None:
+        """Why the last harvest of a campaign made no payload; None if it made one."""
+        rows = self._db.rows(
+            "SELECT outcome, cause, answer FROM payload WHERE campaign_id = ?"
+            " AND harvested_at IS NOT NULL ORDER BY harvested_at DESC, dag_id DESC LIMIT 1",
+            campaign_id,
+        )
+        return why_no_payload(rows[0]) if rows else None
+
     def overtaken_by(self, campaign_id: int) -> int | None:
         """By which younger run a campaign's last payload was superseded; None if by none."""
         rows = self._db.rows(
@@ -73,3 +86,15 @@ class PayloadQueries:
             campaign_id,
         )
         return rows[0]["overtaken_by"] if rows else None
+
+
+def why_no_payload(payload: sqlite3.Row) -> NoPayload | None:
+    """Why a harvest made no payload; None if it made one.
+
+    Versions that did not tell the cause told the outcome alone.
+    """
+    if payload["cause"]:
+        return NoPayload(NoPayloadCause(payload["cause"]), payload["answer"])
+    if payload["outcome"] == UploadOutcome.NO_PAYLOAD:
+        return NoPayload(NoPayloadCause.NOT_SAID, payload["answer"])
+    return None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
-from condorloop.ledger.queries.payloads import PayloadQueries
+from condorloop.ledger.queries.payloads import PayloadQueries, why_no_payload
 from condorloop.model.campaign import RawFile, dag_label
 from condorloop.model.enums import (
     CampaignState,
@@ -19,7 +19,7 @@ from condorloop.model.enums import (
     NodeState,
     UploadOutcome,
 )
-from condorloop.model.lumi_fates import FileFate, fates
+from condorloop.model.lumi_fates import FileFate, fates, last_lumi, without_payload
 from condorloop.model.lumis import Lumis
 from condorloop.model.raw_copies import Copies, copies
 from condorloop.model.service import CONDITIONS, Service
@@ -132,7 +132,7 @@ class StatusQueries:
         overlaps = self._payloads.overlaps(last["dag_id"]) if last else {}
         seen, in_payload = Lumis.parse(row["seen"]), Lumis.parse(row["in_payload"])
         harvested = Lumis.parse(row["harvested"])
-        last_ls = max(row["last_ls"] or 0, seen.last)
+        last_ls = last_lumi(row["last_ls"], seen)
         state = CampaignState(row["state"])
         return CampaignStatus(
             calibration=row["calibration"],
@@ -147,7 +147,7 @@ class StatusQueries:
             run_start=row["run_start"],
             run_end=row["run_end"],
             last_ls=row["last_ls"],
-            lumis=LumiSets(seen, harvested, in_payload, Lumis.span(1, last_ls) - in_payload),
+            lumis=LumiSets(seen, harvested, in_payload, without_payload(last_ls, in_payload)),
             fates=fates(
                 self._files(row["id"]),
                 harvested=harvested,
@@ -169,6 +169,7 @@ class StatusQueries:
             last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
             last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
             last_answer=answered[-1]["answer"] if answered else "",
+            no_payload=why_no_payload(last) if last else None,
             uploading=bool(answered) and bool(answered[-1]["uploading"]),
             quarantined=self._dags.quarantined(row["id"]),
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},

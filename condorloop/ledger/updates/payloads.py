@@ -28,7 +28,7 @@ class Payloads(PayloadQueries):
             self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, lumis, events,"
                 " harvested_at, outcome, answer, tag, hash, since, answered_at, uploading,"
-                " overtaken_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " overtaken_by, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     dag_id,
                     campaign_id,
@@ -43,6 +43,7 @@ class Payloads(PayloadQueries):
                     record.answered_at,
                     record.uploading,
                     record.overtaken_by,
+                    record.cause,
                 ),
             )
             self._write_lists(dag_id, record)

@@ -99,6 +99,21 @@ def _closed_without_all(campaign: CampaignStatus) -> Iterator[Problem]:
         yield Problem.of_campaign(ProblemKind.INCOMPLETE, campaign.key, text, show, since=since)
 
 
+def _no_payload(campaign: CampaignStatus) -> Iterator[Problem]:
+    """Name what a person is to look at; that a run has too little data is normal.
+
+    More data can change the answer, so a campaign that is open is left alone.
+    """
+    told = campaign.no_payload
+    if told is None or told.cause.normal or campaign.state.open:
+        return
+    kept = f"; in force is that of {len(campaign.lumis.in_payload)} LS" if campaign.uploads else ""
+    text = f"the last harvest made no payload: {told}{kept}"
+    show = command("show", campaign.key)
+    since = campaign.state_since
+    yield Problem.of_campaign(ProblemKind.NO_PAYLOAD, campaign.key, text, show, since=since)
+
+
 def _failed_nodes(campaign: CampaignStatus) -> Iterator[Problem]:
     """A refused payload is told once for its campaign, not by its nodes."""
     refused = campaign.last_outcome is UploadOutcome.REFUSED
@@ -186,6 +201,7 @@ _NOT_UPLOADED = (UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER, UploadOutcome.F
 
 _OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
     _closed_without_all,
+    _no_payload,
     _failed_nodes,
     _failed_dags,
     _removed,

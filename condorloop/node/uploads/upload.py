@@ -87,7 +87,7 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAn
     except OSError as error:
         return _note(harvest, UploadAnswer(UploadOutcome.FAILED, unreadable(error)))
     if not record.iovs:
-        return _note(harvest, UploadAnswer(UploadOutcome.NO_PAYLOAD, "too few events"))
+        return _note(harvest, UploadAnswer(UploadOutcome.NO_PAYLOAD, record.why_no_payload))
     if twice := double_counting.why_twice(dag.run_dir, dag.manifest.alca_witness, record):
         return _note(
             harvest, UploadAnswer(UploadOutcome.FAILED, f"it counts a RAW file twice: {twice}")

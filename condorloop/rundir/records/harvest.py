@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from condorloop.model.enums import NoPayloadCause
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.no_payload import NoPayload
 from condorloop.rundir.layout import is_alcareco
 from condorloop.rundir.records.record import Members, Record
 
@@ -18,6 +20,10 @@ class Iov:
     tag: str
     since: int
     hash: str
+
+
+_NOT_TOLD = NoPayload(NoPayloadCause.NOT_SAID)
+"""What is known of a harvest without a payload that does not tell why: it is not written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,9 @@ class HarvestResult(Record):
         LS of the inputs that the job report does not tell.
     iovs
         The payload's, the earliest first; none if it made no payload.
+    no_payload
+        Why it made no payload; None if it made one. Records of versions that did not tell it have
+        no cause.
     time
         When its output was found to be whole, in seconds since the epoch.
     """
@@ -54,12 +63,24 @@ class HarvestResult(Record):
     events: int
     lacking: Lumis = EMPTY
     iovs: tuple[Iov, ...]
+    no_payload: NoPayload | None = None
     time: float
+
+    @property
+    def why_no_payload(self) -> str:
+        """Why it made no payload, in words; empty if it made one."""
+        if self.no_payload is None:
+            return ""
+        return self.no_payload.words or "the log of HARVEST does not say why"
 
     @classmethod
     def from_members(cls, members: Members) -> Self:
         """Take it from its JSON object."""
         left_out = _left_out(members)
+        iovs = tuple(
+            Iov(iov.text("tag"), iov.number("since"), iov.text("hash"))
+            for iov in members.objects("iovs")
+        )
         overlaps = members.texts("overlaps") if "overlaps" in members else None
         if not left_out.keys() >= set(overlaps or ()):
             raise members.wrong("overlaps", "names that are in left_out")
@@ -71,16 +92,17 @@ class HarvestResult(Record):
             lumis=members.lumis("lumis"),
             events=members.number("events"),
             lacking=members.lumis("lacking") if "lacking" in members else EMPTY,
-            iovs=tuple(
-                Iov(iov.text("tag"), iov.number("since"), iov.text("hash"))
-                for iov in members.objects("iovs")
-            ),
+            iovs=iovs,
+            no_payload=None if iovs else _no_payload(members),
             time=members.seconds("time"),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Give its JSON object."""
-        told = {} if self.overlaps is None else {"overlaps": self.overlaps}
+        told: dict[str, Any] = {} if self.overlaps is None else {"overlaps": self.overlaps}
+        if self.no_payload not in (None, _NOT_TOLD):
+            cause, words = self.no_payload.cause, self.no_payload.words
+            told["no_payload"] = {"cause": cause, "words": words}
         return {
             "dag_id": self.dag_id,
             "inputs": self.inputs,
@@ -104,6 +126,16 @@ def _left_out(members: Members) -> dict[str, str]:
         told = members.texts_by_name("left_out")
     _alcareco(members, "left_out", tuple(told))
     return told
+
+
+def _no_payload(members: Members) -> NoPayload:
+    """A cause that is not known says no more than none."""
+    if "no_payload" not in members:
+        return _NOT_TOLD
+    told = members.object("no_payload")
+    cause, words = told.text("cause"), told.text("words")
+    known = cause in frozenset(NoPayloadCause)
+    return NoPayload(NoPayloadCause(cause) if known else NoPayloadCause.NOT_SAID, words)
 
 
 def _alcareco(members: Members, key: str, names: tuple[str, ...]) -> tuple[str, ...]:

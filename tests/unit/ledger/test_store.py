@@ -17,12 +17,14 @@ from condorloop.model.enums import (
     DagState,
     FileState,
     NodeKind,
+    NoPayloadCause,
     RequestKind,
     UploadOutcome,
 )
 from condorloop.model.jobs import FailedNode, HarvestRecord, PlannedNode
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.no_payload import NoPayload
 from condorloop.model.request import Request
 from condorloop.model.service import Service
 from tests.unit.examples import KEY, RUN, START
@@ -652,6 +654,34 @@ def test_a_summary_tells_the_last_upload(ledger):
     [summary] = ledger.status.summaries(0)
     assert (summary.uploads, summary.last_upload_at) == (1, START + 9)
     assert summary.lumis.in_payload == Lumis.span(1, 5)
+
+
+@pytest.mark.parametrize("cause", NoPayloadCause)
+def test_why_the_last_harvest_made_no_payload_is_known_before_and_after_its_upload(ledger, cause):
+    latch(ledger)
+    dag_id, told = plan(ledger, []), NoPayload(cause, "so it was")
+    record = HarvestRecord(frozenset(), EMPTY, 1, START, answer="so it was", cause=cause)
+    for outcome in (None, UploadOutcome.NO_PAYLOAD):
+        ledger.payloads.record(dag_id, only(ledger).id, replace(record, outcome=outcome))
+        assert ledger.payloads.of_dag(dag_id) == replace(record, outcome=outcome)
+        [summary] = ledger.status.summaries(0)
+        assert only(ledger).no_payload == summary.no_payload == told
+
+
+def test_a_later_harvest_with_a_payload_counts_more_than_one_without(ledger):
+    latch(ledger)
+    record = HarvestRecord(frozenset(), EMPTY, 1, START, cause=NoPayloadCause.VETO)
+    ledger.payloads.record(plan(ledger, []), only(ledger).id, record)
+    ledger.payloads.record(
+        plan(ledger, [], 1), only(ledger).id, HarvestRecord(frozenset(), EMPTY, 1, START + 9)
+    )
+    assert only(ledger).no_payload is None
+
+
+def test_a_payload_of_a_version_that_told_no_cause_has_none_that_is_said(ledger):
+    latch(ledger)
+    answered(ledger, UploadOutcome.NO_PAYLOAD, START + 1, "too few events")
+    assert only(ledger).no_payload == NoPayload(NoPayloadCause.NOT_SAID, "too few events")
 
 
 def answered(ledger, outcome, at, answer="", **more):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from condorloop.model.campaign import CampaignKey
-from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.enums import CampaignState, NoPayloadCause, UploadOutcome
+from condorloop.model.no_payload import NoPayload
 from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob, WaitingScript
 from condorloop.model.service import CONDITIONS, Service
 from condorloop.model.status import CampaignStatus
@@ -120,10 +121,19 @@ def all_wrong(*, silent: str = "EOS") -> Seen:
         last_answer="the service has not answered",
         uploading=True,
     )
+    vetoed = campaign_status(
+        run=KEY.run - 2,
+        state=CampaignState.NO_PAYLOAD,
+        reason="40 of 40 LS missing (1-40), all of them harvested; no payload: veto: Large",
+        run_end=START - 7200,
+        last_outcome=UploadOutcome.NO_PAYLOAD,
+        last_answer="Large: Variations",
+        no_payload=NoPayload(NoPayloadCause.VETO, "Large: Variations"),
+    )
     forgotten = campaign_status(calibration="Forgotten")
     return Seen(
         report,
-        (closed, ecal, spot, forgotten),
+        (vetoed, closed, ecal, spot, forgotten),
         service(CONDITIONS, "exit 254: no answer"),
         disk="/data: 3 GB: nearly full",
         ticket="FILE:/x: no such file",

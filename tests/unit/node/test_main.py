@@ -193,12 +193,29 @@ def test_metadata_stand_beside_the_payload(dag):
     assert (made / "NGTCalibEcalPedestals.db").exists()
 
 
-def test_too_few_events_for_a_payload_is_a_normal_outcome(dag):
-    context = dag()
+def harvested_without_payload(context, log):
     run_alca(context)
-    assert run_harvest(context, since=None) == 0
+    choose_inputs(context)
+    leave_harvest(context)
+    (context.directory / "HARVEST" / "run398600_ecalPedsALCAHARVEST.log").write_text(log)
+    assert finish(context, "HARVEST", 0) == 0
     assert upload(context) == 0
-    assert read_json(context.run_dir / "harvestJob000" / UPLOAD_RECORD)["outcome"] == "no payload"
+    made = context.run_dir / "harvestJob000"
+    return read_json(made / HARVEST_RECORD), read_json(made / UPLOAD_RECORD)
+
+
+def test_no_payload_is_an_outcome_of_its_own_in_the_words_of_the_harvester(dag):
+    category = "Large Variations found wrt to old pedestals, no file created"
+    header = f"%MSG-e {category}:  ECALpedestalPCLHarvester:ECALpedestalPCLHarvester@endJob"
+    harvest, answer = harvested_without_payload(dag(), f"{header} 30-Nov-2026\n\n%MSG\n")
+    assert harvest["no_payload"] == {"cause": "veto", "words": category}
+    assert (answer["outcome"], answer["answer"]) == ("no payload", category)
+
+
+def test_a_harvester_that_does_not_say_why_it_made_no_payload_is_told_so(dag):
+    harvest, answer = harvested_without_payload(dag(), "")
+    assert "no_payload" not in harvest
+    assert answer["answer"] == "the log of HARVEST does not say why"
 
 
 def can_be_asked(monkeypatch):

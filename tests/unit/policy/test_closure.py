@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from condorloop.config.calibration import Closing
-from condorloop.model.enums import CampaignState, DagState
+from condorloop.model.enums import CampaignState, DagState, NoPayloadCause
 from condorloop.model.lumis import Lumis
+from condorloop.model.no_payload import NoPayload
 from condorloop.policy.closure import is_settled, missing_lumis, verdict, why_closing
 from tests.unit.examples import START, calibration, campaign, dag, waiting
 
@@ -89,7 +92,7 @@ def test_as_many_lumisections_as_are_tolerated_may_be_missing_and_no_more(harves
 
 def test_the_first_lumisection_can_be_missing_like_any_other():
     rest = Lumis.span(2, 50)
-    assert missing_lumis(over(harvested=rest)) == Lumis.span(1, 1)
+    assert missing_lumis(over(harvested=rest, in_payload=rest)) == Lumis.span(1, 1)
     assert closed(over(harvested=rest, in_payload=rest))[1] == "1 of 50 LS missing (1)"
 
 
@@ -103,6 +106,58 @@ def test_what_is_missing_in_the_payload_alone_is_named_as_harvested():
     assert closed(over(harvested=Lumis.span(2, 20), in_payload=Lumis.span(3, 50)))[1] == (
         "2 of 50 LS missing (1-2), 1 of them harvested (2)"
     )
+
+
+FEW = NoPayload(NoPayloadCause.STATISTICS, "Not Enough Events")
+
+
+def test_a_campaign_without_a_payload_closes_so_in_the_words_of_the_harvester():
+    assert closed(over(harvested=WHOLE, no_payload=FEW)) == (
+        CampaignState.NO_PAYLOAD,
+        "50 of 50 LS missing (1-50), all of them harvested; no payload:"
+        " statistics: Not Enough Events",
+    )
+
+
+def test_a_campaign_whose_payload_nobody_knows_of_is_incomplete():
+    state, reason = closed(over(harvested=WHOLE))
+    assert state is CampaignState.INCOMPLETE
+    assert reason.endswith("; no payload was uploaded")
+
+
+def test_holes_in_what_was_harvested_count_more_than_the_lack_of_a_payload():
+    assert closed(over(harvested=Lumis.span(1, 47), no_payload=FEW))[0] is CampaignState.INCOMPLETE
+    assert closed(over(harvested=Lumis.span(1, 48), no_payload=FEW))[0] is CampaignState.NO_PAYLOAD
+
+
+def test_an_earlier_payload_does_not_make_a_campaign_complete_that_it_covers_little_of():
+    state, reason = closed(over(harvested=WHOLE, in_payload=Lumis.span(1, 10), no_payload=FEW))
+    assert state is CampaignState.INCOMPLETE
+    assert reason == (
+        "40 of 50 LS missing (11-50), all of them harvested;"
+        " the last harvest made no payload: statistics: Not Enough Events"
+    )
+
+
+LUMIS = st.builds(Lumis.of, st.sets(st.integers(1, 50)))
+CAUSES = st.none() | st.builds(NoPayload, st.sampled_from(NoPayloadCause))
+
+
+@given(LUMIS, LUMIS, CAUSES, st.none() | st.just(398601))
+def test_a_campaign_is_complete_only_with_a_payload_of_the_whole_run(
+    harvested, in_payload, no_payload, younger
+):
+    of = over(
+        harvested=harvested | in_payload,
+        in_payload=in_payload,
+        no_payload=no_payload,
+        overtaken_by=younger,
+    )
+    state, reason = closed(of)
+    assert (state is CampaignState.COMPLETE) == (len(in_payload) >= 48 and younger is None)
+    if state is CampaignState.NO_PAYLOAD:
+        assert not in_payload
+        assert str(no_payload) in reason
 
 
 def test_where_nothing_is_missing_no_lumisection_is_named():

@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.model.campaign import Alcareco
-from condorloop.model.enums import Artifact, CampaignState, DagState, UploadOutcome
+from condorloop.model.enums import (
+    Artifact,
+    CampaignState,
+    DagState,
+    NoPayloadCause,
+    UploadOutcome,
+)
 from condorloop.model.lumis import Lumis
+from condorloop.model.no_payload import NoPayload
 from condorloop.policy.planner import (
     FOR_PROBES,
     Latch,
@@ -256,8 +263,11 @@ def test_a_closed_campaign_names_what_cannot_be_read_yet_apart_from_what_was_giv
 
 
 def test_a_closed_campaign_without_a_payload_says_so():
-    [action] = act(campaign(**CLOSING, harvested=Lumis.span(1, 50)))
-    assert action.reason.endswith("no payload")
+    told = NoPayload(NoPayloadCause.VETO, "Large Variations")
+    closing = replace(campaign(**CLOSING, harvested=Lumis.span(1, 50)), no_payload=told)
+    [action] = act(closing)
+    assert action.state is CampaignState.NO_PAYLOAD
+    assert action.reason.endswith("no payload: veto: Large Variations")
 
 
 def test_a_closed_campaign_names_what_was_harvested_and_is_in_no_payload():

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.errors import CondorloopError
-from condorloop.model.enums import NodeKind, TagOutcome, UploadOutcome
+from condorloop.model.enums import NodeKind, NoPayloadCause, TagOutcome, UploadOutcome
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.no_payload import NoPayload
 from condorloop.rundir.durable import json_text
 from condorloop.rundir.records.harvest import HarvestResult, Iov, LeftOut
 from condorloop.rundir.records.manifest import (
@@ -74,6 +75,8 @@ def harvests(draw):
     """What a HARVEST made; what overlaps is among what was left out."""
     left_out = draw(reasons)
     overlaps = st.lists(st.sampled_from(sorted(left_out)), unique=True) if left_out else st.just([])
+    made = draw(iovs)
+    why = st.builds(NoPayload, st.sampled_from(NoPayloadCause), texts)
     return HarvestResult(
         dag_id=draw(texts),
         inputs=tuple(draw(st.lists(alcareco, max_size=3))),
@@ -82,7 +85,8 @@ def harvests(draw):
         lumis=draw(lumis),
         events=draw(numbers),
         lacking=draw(lumis),
-        iovs=draw(iovs),
+        iovs=made,
+        no_payload=None if made else draw(why),
         time=draw(times),
     )
 
@@ -279,6 +283,21 @@ def test_what_is_deep_in_a_record_is_named_by_its_way(tmp_path):
     path.write_text(json.dumps(json.loads(json_text(SOUND[HarvestResult].to_json())) | told))
     with pytest.raises(RecordError, match=r"x\.json: iovs\[1\]\.since is '1', expected a number"):
         HarvestResult.read(path)
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ({}, NoPayload(NoPayloadCause.NOT_SAID)),
+        ({"cause": "of tomorrow", "words": "x"}, NoPayload(NoPayloadCause.NOT_SAID, "x")),
+        ({"cause": "veto", "words": "x"}, NoPayload(NoPayloadCause.VETO, "x")),
+    ],
+)
+def test_a_harvest_without_a_payload_has_a_cause_whatever_version_wrote_it(tmp_path, told, known):
+    record = json.loads(json_text(SOUND[HarvestResult].to_json())) | {"iovs": []}
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(record | ({"no_payload": told} if told else {})))
+    assert HarvestResult.read(path).no_payload == known
 
 
 def test_a_record_that_is_not_there_is_told_from_one_that_is_damaged(tmp_path):
