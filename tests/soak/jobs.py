@@ -32,6 +32,10 @@ from tests.soak.story import Agenda, Violation
 FEWEST_EVENTS = 10_000
 """From fewer no payload is made."""
 
+_STRIP = "SiStripQualityHotStripIdentifierRoot"
+TOO_FEW = "Not Enough Events :: Total number of events is {} Calibration NOT launched"
+"""What the harvester says then."""
+
 ON_HOLD = "on hold"
 """How a job ends that could not begin: its input files are not there."""
 
@@ -172,8 +176,13 @@ class JobSelector:
         except OSError:
             return ON_HOLD
         self._leave(directory, name, raw)
-        if sum(events for _, _, events in raw) >= FEWEST_EVENTS:
+        events = sum(events for _, _, events in raw)
+        log = directory / name / "cmsRun.log"
+        log.unlink(missing_ok=True)
+        if events >= FEWEST_EVENTS:
             self._payload(directory / name / PAYLOAD_DB, manifest, raw)
+        else:
+            log.write_text(f"%MSG-w {_STRIP}:  {_STRIP}:x@endRun\n{TOO_FEW.format(events)}\n%MSG\n")
         self._tell_made(directory / name)
         return 0
 

@@ -279,6 +279,10 @@ class Promises:
         taken = self._service.taken.get(key, [])
         last = taken[-1] if taken else None
         covered = last.lumis if last else Lumis()
+        if summary.state is CampaignState.COMPLETE and not last:
+            raise Violation(f"{key} is complete, and the database has no payload: {summary.reason}")
+        if summary.no_payload and not summary.no_payload.cause.normal:
+            raise Violation(f"{key}: too few events, and it is told: {summary.no_payload}")
         lost = [f for f in good if last is None or f.path not in last.raw]
         if sum(f.events for f in good) < FEWEST_EVENTS:
             return

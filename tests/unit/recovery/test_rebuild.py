@@ -16,7 +16,7 @@ from condorloop.model.enums import CampaignState, DagState, FileState, NodeKind
 from condorloop.model.lumis import Lumis
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import write_json
-from condorloop.rundir.layout import HARVEST_RECORD, RUN_END, iso_time
+from condorloop.rundir.layout import HARVEST_RECORD, RUN_END, UPLOAD_RECORD, iso_time
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.rundir.records.witness import Witness
 from tests import boundaries
@@ -273,6 +273,27 @@ def test_what_a_campaign_of_long_ago_has_uploaded_is_known(site, path, ledger_id
         assert campaign.state is CampaignState.COMPLETE
         [settled] = ledger.retention.settled(KEY.run)
         assert settled.closed_at == pytest.approx(START + 7200, abs=1)
+
+
+def test_a_campaign_of_long_ago_without_a_payload_is_taken_over_as_such(site, path, ledger_id):
+    with Ledger(path) as ledger:
+        write_dag(site, ledger, plan_harvest(KEY, 2), cluster=19)
+    record = {
+        "dag_id": f"{ledger_id}/{KEY.calibration}/{KEY.run}/2",
+        **{"inputs": ["apJob000"], "left_out": [], "lumis": "1-3", "lacking": ""},
+        **{"events": 300, "iovs": [], "time": START},
+        "no_payload": {"cause": "veto", "words": "Large Variations"},
+    }
+    made = site.site.work_dir / KEY.calibration / f"run{KEY.run}" / "harvestJob002"
+    made.mkdir()
+    write_json(made / HARVEST_RECORD, record)
+    answer = {"outcome": "no payload", "answer": "Large Variations", "time": START + 1}
+    write_json(made / UPLOAD_RECORD, answer | {"unanswered": False})
+    delete(path)
+    with open_ledger(path, site.calibrations, LONG_AFTER) as ledger:
+        campaign = campaign_of(ledger)
+        assert campaign.state is CampaignState.NO_PAYLOAD
+        assert campaign.reason.endswith("all of them harvested; no payload: veto: Large Variations")
 
 
 def test_a_dag_that_another_account_could_have_written_is_not_taken_up(site, path, ledger_id):
