@@ -94,12 +94,12 @@ def test_the_gravest_cause_counts_and_its_first_words():
 
 
 def test_what_is_not_known_is_not_said_with_the_last_error_else_warning_else_line():
-    error = message("e", "Alignment", "Could not read millepede result-file.")
+    error = message("e", "Alignment", "Currently not able to handle DOF 7")
     warning = message("w", "Other", "unlikely value")
     line = ["something else entirely"]
     cause = NoPayloadCause.NOT_SAID
     assert reason([*error, *warning, *line, *CLOSED]) == NoPayload(
-        cause, "Alignment: Could not read millepede result-file."
+        cause, "Alignment: Currently not able to handle DOF 7"
     )
     assert reason([*warning, *line, *CLOSED]) == NoPayload(cause, "Other: unlikely value")
     assert reason([*OPENED, *line, *CLOSED]) == NoPayload(cause, "something else entirely")
