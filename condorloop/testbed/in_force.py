@@ -17,13 +17,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from condorloop.model.enums import Synchronisation
+from condorloop.model.enums import Synchronisation, TimeType
 from condorloop.model.lumis import Lumis
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.sqlite_file import (
     ConditionsFileError,
     Tag,
-    TimeType,
     split_lumi_since,
 )
 from condorloop.testbed.conditions.synchronisation import RULES, Rule, first_since, in_words

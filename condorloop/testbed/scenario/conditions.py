@@ -21,8 +21,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from condorloop.model.enums import Synchronisation
-from condorloop.testbed.conditions.sqlite_file import TimeType
+from condorloop.model.enums import Synchronisation, TimeType
 from condorloop.testbed.conditions.store import TagSpec
 from condorloop.testbed.scenario.runs import Script
 

@@ -95,8 +95,8 @@ WHY_NO_PAYLOAD = ("too few events", "the log of HARVEST does not say why")
 def told_in(folder, work_dir):
     """What all records below a folder say that the version before looks at.
 
-    Without times, the versions of templates, and what a `userText` says of the payload. The version before called each
-    payload that was not made one of too few events.
+    Without times, the versions of templates, and what a `userText` says of the payload. The
+    version before called each payload that was not made one of too few events.
     """
     found = {}
     for path in folder.rglob("*"):
