@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
 from condorloop.cycle.archiver import Archiver
 from condorloop.cycle.campaign_state import set_state
@@ -32,7 +33,7 @@ from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.health.trial import SQLITE
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
-from condorloop.model.campaign import Batch, Campaign, Run
+from condorloop.model.campaign import Batch, Campaign, CampaignKey, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service
 from condorloop.monitoring.publisher import CycleReport, Publisher
@@ -43,6 +44,7 @@ from condorloop.policy.window import AGAIN
 from condorloop.requests.context import Context
 from condorloop.requests.handler import RequestHandler
 from condorloop.runtime import logs
+from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown, Stopped
 from condorloop.runtime.systemd import SystemdNotifier
 from condorloop.runtime.wakeup import Wakeup
@@ -148,6 +150,7 @@ class Submitter:
         name = self._config.site.name
         log.info("condorloop starts at site %s with SQLite %s: %s", name, SQLITE, calibrations)
         destination_memory.tell(self._config)
+        self._tell_kept()
         self.publisher.announce(self._config)
         next_poll = time.monotonic()
         while not self.shutdown.wished:
@@ -201,6 +204,30 @@ class Submitter:
         self._reload.wish(read)
         self.wakeup.ring()
 
+    def force_configuration(self) -> None:
+        """Let the present configuration count for the open campaigns, too: a person wants it.
+
+        Raises
+        ------
+        LedgerError
+            The ledger cannot be read.
+        """
+        for key in self._open_campaigns():
+            with self.isolation.one_campaign_only(key):
+                for change, words in self.settings.take_present(key).items():
+                    say(key, f"{change} was {words}; what is configured counts from here on")
+
+    def _tell_kept(self) -> None:
+        """Log which open campaigns keep what of an earlier configuration."""
+        for key in self._open_campaigns():
+            kept = self.settings.kept_if_readable(key)
+            for change, words in kept.items():
+                say(key, f"keeps {change} {words} until it closes; --now changes it")
+
+    def _open_campaigns(self) -> list[CampaignKey]:
+        campaigns = map(self.ledger.campaigns.open_of, self._config.calibrations)
+        return [campaign.key for some in campaigns for campaign in some]
+
     def _take_up_configuration(self) -> None:
         if not self._reload.wished:
             return
@@ -214,6 +241,7 @@ class Submitter:
         self.settings.replace(config)
         logs.follow(config.calibrations)
         destination_memory.tell(config)
+        self._tell_kept()
 
     def _campaigns(self, now: float) -> list[Campaign]:
         """The campaigns with work to do."""
@@ -329,7 +357,7 @@ class Submitter:
                     self.latcher.latch(self._renderer, key, run, reason, now)
                 case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
                     number, batch, job = self._next_numbers(campaign)
-                    calibration = self._config.calibrations[key.calibration]
+                    calibration = self._calibration(campaign)
                     batch_of = Batch(batch, files)
                     plan = plan_batch(key, calibration, batch_of, number, job, harvest=harvest)
                     self.launcher.carry_out(campaign, plan, reason, now)
@@ -339,7 +367,13 @@ class Submitter:
                 case Rescue(dag=dag, reason=reason, without=without):
                     self.launcher.rescue(key, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
-                    set_state(self.ledger, self._renderer, campaign, state, reason, now)
+                    renderer = self.settings.renderer_of(key)
+                    set_state(self.ledger, renderer, campaign, state, reason, now)
+
+    def _calibration(self, campaign: Campaign) -> Calibration:
+        """What a batch of a campaign is planned by: with the recipe that the campaign keeps."""
+        config = self.settings.renderer_of(campaign.key).config
+        return config.calibrations[campaign.key.calibration]
 
     def _next_numbers(self, campaign: Campaign) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers that neither disk nor queue has."""
@@ -373,7 +407,8 @@ class Submitter:
             stuck=tracker.starts.stuck,
             not_taken_up=self._reload.refused,
         )
-        self.publisher.show(self._config, seen, now, self.clock() - now)
+        took, kept = self.clock() - now, self.settings.kept_if_readable
+        self.publisher.show(self._config, seen, now, took, kept)
 
 
 def _named(request: Request) -> tuple[str, int, str]:

@@ -59,9 +59,11 @@ class Launcher:
             Another account could change what would be run; nothing is planned.
         """
         check_dag(self.renderer.work_dir, self.renderer.run_dir(campaign.key))
+        self.renderer.keep_configuration(campaign.key)
+        renderer = self._settings.renderer_of(campaign.key)
         nodes = planned_nodes(plan)
         dag_id = self._ledger.dags.plan(campaign.id, plan.batch, plan.number, nodes, reason, now)
-        self.renderer.write(plan, self._ledger.campaigns.uploaded(campaign.id))
+        renderer.write(plan, self._ledger.campaigns.uploaded(campaign.id))
         detail = _detail(plan)
         say(campaign.key, f"{plan.label} ({detail}): {reason}")
         self._submit(campaign.key, dag_id, plan.number, plan.label, now)
@@ -89,7 +91,8 @@ class Launcher:
         """
         if accept_destination and key.calibration in self.renderer.config.calibrations:
             dropped = self._ledger.dags.dropped(dag.id)
-            renew(self.renderer, key, dag.number, dropped, accept_destination=True)
+            renderer = self._settings.renderer_of(key)
+            renew(renderer, key, dag.number, dropped, accept_destination=True)
         if dag.upload is UploadOutcome.REFUSED:
             harvest = self.renderer.run_dir(key) / harvest_name(dag.number)
             harvest.mkdir(parents=True, exist_ok=True)
@@ -100,8 +103,9 @@ class Launcher:
     def submit_planned(self, key: CampaignKey, dag: Dag, now: float) -> None:
         """Submit a DAG that the ledger has as planned and whose directory is there.
 
-        It gets the present configuration of its calibration; where that has none, it stays as it
-        was written, or waits if it is to go on without some of its inputs.
+        It gets the present configuration of its calibration, with the recipe that the campaign
+        keeps; where it is not configured, it stays as it was written, or waits if it is to go on
+        without some of its inputs.
 
         Raises
         ------
@@ -113,7 +117,7 @@ class Launcher:
         check_dag(self.renderer.work_dir, self.renderer.run_dir(key), dag.number)
         dropped = self._ledger.dags.dropped(dag.id)
         if key.calibration in self.renderer.config.calibrations:
-            if renew(self.renderer, key, dag.number, dropped):
+            if renew(self._settings.renderer_of(key), key, dag.number, dropped):
                 say(key, f"{dag.label} rewritten with the present configuration")
         elif dropped:
             return

@@ -1,16 +1,35 @@
 """The configuration in use, and what is made of it for all who work with it.
 
-Knows the one present configuration; knows neither when another is read nor who asks.
+Knows the one present configuration, and the recipe that each campaign keeps of an earlier one;
+knows neither when another is read nor who asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from condorloop.config.loader import Config
+from condorloop.config.recipe import Recipe, RecipeError, in_words
+from condorloop.dagman import run_configuration
 from condorloop.dagman.render import Renderer
+from condorloop.dagman.run_configuration import RunConfigurationError
+from condorloop.model.campaign import CampaignKey
+from condorloop.rundir.layout import CONFIGURATION
 from condorloop.services.cmssw import Cmssw
+
+_MOST = 1000
+"""So many campaigns' configurations are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OfCampaign:
+    """What counts for a campaign, as long as its file stays what it was."""
+
+    version: tuple[int, int, int] | None
+    renderer: Renderer
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 class Settings:
@@ -21,11 +40,13 @@ class Settings:
 
     def __init__(self, config: Config, ledger_id: str) -> None:
         self._ledger_id = ledger_id
+        self._of_campaigns: dict[CampaignKey, _OfCampaign] = {}
         self.config = config
 
     def replace(self, config: Config) -> None:
         """Take another configuration; DAGs that are written already stay as they are."""
         self.config = config
+        self._of_campaigns.clear()
         for made in ("renderer", "cmssw"):
             self.__dict__.pop(made, None)
 
@@ -33,6 +54,80 @@ class Settings:
     def renderer(self) -> Renderer:
         """What writes DAGs by this configuration."""
         return Renderer(self.config, self.config.site.work_dir, self._ledger_id)
+
+    def renderer_of(self, key: CampaignKey) -> Renderer:
+        """What writes the DAGs of a campaign: with the recipe that its run directory keeps.
+
+        Raises
+        ------
+        RunConfigurationError
+            That is damaged, or does not go together with the present configuration.
+        OSError
+            It cannot be read.
+        """
+        return self._of(key).renderer
+
+    def kept(self, key: CampaignKey) -> Mapping[str, str]:
+        """What a campaign keeps of an earlier configuration, by key, and what is configured.
+
+        Raises
+        ------
+        RunConfigurationError, OSError
+            As of `renderer_of`.
+        """
+        return self._of(key).kept
+
+    def kept_if_readable(self, key: CampaignKey) -> Mapping[str, str]:
+        """The same; nothing if it cannot be read: what then goes wrong is told elsewhere."""
+        try:
+            return self.kept(key)
+        except (RunConfigurationError, OSError):
+            return {}
+
+    def take_present(self, key: CampaignKey) -> Mapping[str, str]:
+        """Let the present configuration count for a campaign; tell what was otherwise.
+
+        Raises
+        ------
+        OSError
+            The run directory cannot be written.
+        """
+        try:
+            kept = self.kept(key)
+        except RunConfigurationError as error:
+            kept = {CONFIGURATION: str(error)}
+        if kept:
+            self.renderer.replace_configuration(key)
+        return kept
+
+    def _of(self, key: CampaignKey) -> _OfCampaign:
+        file = self.renderer.run_dir(key) / CONFIGURATION
+        try:
+            told = file.stat()
+            version = (told.st_mtime_ns, told.st_size, told.st_ino)
+        except (FileNotFoundError, NotADirectoryError):
+            version = None
+        known = self._of_campaigns.get(key)
+        if known is None or known.version != version:
+            if len(self._of_campaigns) >= _MOST:
+                self._of_campaigns.clear()
+            known = self._of_campaigns[key] = self._read(key, version)
+        return known
+
+    def _read(self, key: CampaignKey, version: tuple[int, int, int] | None) -> _OfCampaign:
+        folder, name = self.renderer.run_dir(key), key.calibration
+        configured = name in self.config.calibrations
+        recipe = run_configuration.recipe_in(folder) if version and configured else None
+        if recipe is None:
+            return _OfCampaign(version, self.renderer)
+        changes = recipe.changes(Recipe.configured(self.config, name))
+        if not changes:
+            return _OfCampaign(version, self.renderer)
+        try:
+            config = recipe.applied(self.config, name)
+        except RecipeError as error:
+            raise RunConfigurationError(folder / CONFIGURATION, str(error)) from error
+        return _OfCampaign(version, replace(self.renderer, config=config), in_words(changes))
 
     @cached_property
     def cmssw(self) -> Mapping[str, str]:

@@ -9,19 +9,24 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from condorloop.config.calibration import Calibration, Tuning
 from condorloop.config.loader import Config
+from condorloop.config.recipe import Recipe, in_words
 from condorloop.config.yaml_text import dotted
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.replan import plan_of
+from condorloop.dagman.run_configuration import recipe_in
+from condorloop.ledger.connection import LedgerError
+from condorloop.ledger.store import LedgerReader
 from condorloop.model.campaign import Batch
 from condorloop.model.enums import NodeKind
-from condorloop.rundir.layout import MANIFEST, newest_first
+from condorloop.rundir.layout import LEDGER, MANIFEST, newest_first, run_dir
 from condorloop.rundir.records.manifest import Manifest
 
 CONTEXT = 2
@@ -38,12 +43,14 @@ class Comparison:
     """A calibration's newest DAG, and what a next one with the same files would have otherwise.
 
     `dag` is the directory of that DAG, None if there is none; `changes` has the lines of a unified
-    diff for each file that would change.
+    diff for each file that would change. `kept` has what open runs keep of an earlier
+    configuration, by run and key: for them the next DAG does not change in that.
     """
 
     calibration: str
     dag: Path | None = None
     changes: Mapping[str, list[str]] = field(default_factory=dict)
+    kept: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
 def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
@@ -60,9 +67,9 @@ def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
         A run directory cannot be read.
     """
     for name, calibration in config.calibrations.items():
-        found = _newest(config.site.work_dir / name, run)
+        found, kept = _newest(config.site.work_dir / name, run), _kept(config, name)
         if found is None:
-            yield Comparison(name)
+            yield Comparison(name, kept=kept)
             continue
         folder, manifest = found
         plan = planned_anew(plan_of(manifest), calibration)
@@ -70,7 +77,7 @@ def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
         after = renderer.texts(plan)
         before = {file: _text(folder / file) for file in after}
         before[MANIFEST], after[MANIFEST] = _told(manifest), _told(renderer.manifest(plan))
-        yield Comparison(name, folder, changes(before, after))
+        yield Comparison(name, folder, changes(before, after), kept)
 
 
 def planned_anew(plan: DagPlan, calibration: Calibration) -> DagPlan:
@@ -104,7 +111,11 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, li
 def to_json(comparisons: Iterable[Comparison]) -> dict[str, Any]:
     """Give comparisons as the object that ``condorloop validate --diff --json`` prints."""
     told = {
-        c.calibration: {"dag": str(c.dag) if c.dag else None, "changes": dict(c.changes)}
+        c.calibration: {
+            "dag": str(c.dag) if c.dag else None,
+            "changes": dict(c.changes),
+            "kept": {str(run): dict(kept) for run, kept in c.kept.items()},
+        }
         for c in comparisons
     }
     return {"schema": 1, "calibrations": told}
@@ -122,6 +133,17 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, o
             yield from _flat(value, dotted(above, key))
         else:
             yield dotted(above, key), value
+
+
+def _kept(config: Config, name: str) -> dict[int, dict[str, str]]:
+    """What the open runs of a calibration keep of an earlier configuration."""
+    work_dir, configured = config.site.work_dir, Recipe.configured(config, name)
+    runs: list[int] = []
+    with suppress(LedgerError), LedgerReader(work_dir / LEDGER) as ledger:
+        runs = [campaign.key.run for campaign in ledger.campaigns.open_of(name)]
+    kept = {run: recipe_in(run_dir(work_dir, name, run)) for run in runs}
+    found = {run: in_words(recipe.changes(configured)) for run, recipe in kept.items() if recipe}
+    return {run: changes for run, changes in found.items() if changes}
 
 
 def _newest(folder: Path, run: int | None) -> tuple[Path, Manifest] | None:

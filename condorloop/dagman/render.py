@@ -18,7 +18,7 @@ from typing import Any
 from condorloop.config import credentials
 from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
-from condorloop.dagman import cmsdriver
+from condorloop.dagman import cmsdriver, run_configuration
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.submit_description import job_kind
 from condorloop.dagman.templates import template, template_versions
@@ -76,7 +76,7 @@ class Renderer:
         return run_dir(self.work_dir, key.calibration, key.run)
 
     def begin_run(self, key: CampaignKey, start: float) -> None:
-        """Make the run directory, with the time at which the run began.
+        """Make the run directory, with the time at which the run began, and the configuration.
 
         Raises
         ------
@@ -86,6 +86,33 @@ class Renderer:
         folder = self.run_dir(key)
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / RUN_START, iso_time(start))
+        self.keep_configuration(key)
+
+    def keep_configuration(self, key: CampaignKey) -> None:
+        """Keep the configuration with a run whose directory has none yet.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        if key.calibration in self.config.calibrations:
+            versions = template_versions(_TEXTS)
+            folder = self.run_dir(key)
+            folder.mkdir(parents=True, exist_ok=True)
+            run_configuration.keep(folder, self.config, key.calibration, key.run, versions)
+
+    def replace_configuration(self, key: CampaignKey) -> None:
+        """Keep this configuration with a run, in place of the one that it has.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        versions = template_versions(_TEXTS)
+        folder = self.run_dir(key)
+        run_configuration.replace(folder, self.config, key.calibration, key.run, versions)
 
     def attributes(self, plan: DagPlan) -> dict[str, str | int]:
         """The ClassAd attributes of the DAGMan job and of all its nodes' jobs."""

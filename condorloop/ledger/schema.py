@@ -151,7 +151,8 @@ TABLES: Mapping[str, str] = {
     calibration TEXT, node TEXT, everything INTEGER NOT NULL DEFAULT 0,
     made_by TEXT NOT NULL, made_at REAL NOT NULL, answered_at REAL,
     answer TEXT NOT NULL DEFAULT '', granted INTEGER NOT NULL DEFAULT 0,
-    reason TEXT NOT NULL DEFAULT '', accept_destination INTEGER NOT NULL DEFAULT 0""",
+    reason TEXT NOT NULL DEFAULT '', accept_destination INTEGER NOT NULL DEFAULT 0,
+    present_recipe INTEGER NOT NULL DEFAULT 0""",
     "held_calibration": """
     calibration TEXT PRIMARY KEY, held_by TEXT NOT NULL, held_at REAL NOT NULL""",
     "destination": """

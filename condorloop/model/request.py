@@ -31,6 +31,8 @@ class Request:
     reason: str = ""
     accept_destination: bool = False
     """The DAGs of a resubmission take the configured destination."""
+    present_recipe: bool = False
+    """The campaigns of a resubmission take the present release, global tag and YAML."""
     made_by: str = ""
     made_at: float = 0.0
     begun: str = ""

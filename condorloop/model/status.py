@@ -74,8 +74,9 @@ class CampaignStatus:
     service is being asked for the last payload, `uploading` says so: its outcome is not known.
     `no_payload` is why the last harvest made none, in the harvester's words; None if it made one.
     `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
-    held. `copies` has what good RAW files have in common that are hardly alike by chance, by the
-    first of them.
+    held. `kept_recipe` has what an open campaign keeps of an earlier configuration, by key, and
+    what is configured. `copies` has what good RAW files have in common that are hardly alike by
+    chance, by the first of them.
     """
 
     calibration: str
@@ -108,6 +109,7 @@ class CampaignStatus:
     left_out: tuple[str, ...] = ()
     overlaps: Mapping[str, str] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
+    kept_recipe: Mapping[str, str] = field(default_factory=dict)
     odd_changes: tuple[str, ...] = ()
     uploads: int = 0
     last_upload_at: float | None = None

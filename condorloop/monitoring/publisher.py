@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from condorloop.config.destinations import configured
@@ -130,8 +130,20 @@ class Publisher:
         self._disk.look(now)
         self._tickets.look(config, now)
 
-    def show(self, config: Config, seen: CycleReport, now: float, took: float) -> None:
+    def show(
+        self,
+        config: Config,
+        seen: CycleReport,
+        now: float,
+        took: float,
+        kept: Callable[[CampaignKey], Mapping[str, str]] = lambda _: {},
+    ) -> None:
         """Write and tell the state as of `now`, after a cycle that `took` so many seconds.
+
+        Parameters
+        ----------
+        kept
+            Says what an open campaign keeps of an earlier configuration.
 
         Raises
         ------
@@ -141,7 +153,7 @@ class Publisher:
         window = longest(config.calibrations)
         services = (*seen.services, self._ledger.status.conditions(now - window))
         campaigns = tuple(
-            _completed(campaign, config, seen.dags)
+            _completed(campaign, config, seen.dags, kept)
             for campaign in self._summaries.of(self._ledger, now - window)
         )
         held = {campaign.key for campaign in campaigns if campaign.held_by}
@@ -195,8 +207,16 @@ def _destinations(config: Config) -> Iterator[CalibrationDestination]:
 
 
 def _completed(
-    campaign: CampaignStatus, config: Config, dags: Iterable[QueuedDag]
+    campaign: CampaignStatus,
+    config: Config,
+    dags: Iterable[QueuedDag],
+    kept: Callable[[CampaignKey], Mapping[str, str]],
 ) -> CampaignStatus:
-    """Add to a campaign what the ledger does not know: its jobs and the end of its window."""
+    """Add to a campaign what the ledger does not know: jobs, end of its window, its recipe."""
     ends = end_of(campaign.key, campaign.run_start, campaign.asked_at, config.calibrations)
-    return replace(campaign, jobs=jobs_in_queue(campaign.key, dags), window_ends=ends)
+    return replace(
+        campaign,
+        jobs=jobs_in_queue(campaign.key, dags),
+        window_ends=ends,
+        kept_recipe=kept(campaign.key) if campaign.state.open else {},
+    )

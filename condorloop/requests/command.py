@@ -27,7 +27,7 @@ class SenselessRequest(CondorloopError):
     exit_code = 2
 
 
-_OPTIONAL = ("node", "include_quarantined", "running", "reason")
+_OPTIONAL = ("node", "include_quarantined", "running", "reason", "present_recipe")
 """The fields of a request that not every command has."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from condorloop.config.destinations import kept, taken
@@ -27,11 +28,15 @@ _NEEDED = frozenset({Artifact.ALCARECO, Artifact.DAGS, Artifact.RUNS})
 
 @dataclass(frozen=True, slots=True)
 class ResubmitCampaign(Step):
-    """Run DAGs again, and with `files` give those that were given up another try."""
+    """Run DAGs again, and with `files` give those that were given up another try.
+
+    With `recipe` the campaign takes the present release, global tag and YAML first.
+    """
 
     campaign: Campaign
     dags: tuple[Dag, ...]
     files: bool
+    recipe: bool = False
 
     @property
     def about(self) -> CampaignKey:
@@ -45,7 +50,9 @@ class ResubmitCampaign(Step):
 
     def describe(self) -> str:
         """Say what runs again."""
-        words = [f"run again {', '.join(map(_why_again, self.dags))}"] if self.dags else []
+        words = ["take the present release, global tag and YAML"] if self.recipe else []
+        if self.dags:
+            words.append(f"run again {', '.join(map(_why_again, self.dags))}")
         if self.files:
             words.append("give files that were given up another try")
         if not self.campaign.state.open:
@@ -57,7 +64,10 @@ class ResubmitCampaign(Step):
         campaign, key, who = self.campaign, self.about, request.made_by
         if leaving := [d.label for d in campaign.dags if d.in_flight and d.removed_by]:
             raise NotYet(f"{', '.join(leaving)} must leave the queue first")
-        words = [f"{d.label} runs again" for d in self.dags]
+        words = [*self._take_recipe(context)] if self.recipe else []
+        words += [f"{d.label} runs again" for d in self.dags]
+        if not self.recipe and (kept := context.settings.kept(key)):
+            words.append(f"with the {', '.join(kept)} that it was latched with, not with --now")
         context.ledger.campaigns.set_asked(campaign.id, now)
         if not campaign.state.open:
             what = ", ".join(d.label for d in self.dags) or "what was given up"
@@ -74,13 +84,21 @@ class ResubmitCampaign(Step):
             context.launcher.resubmit(key, dag, now, accept_destination=accept)
         return "; ".join(words)
 
+    def _take_recipe(self, context: Context) -> Iterator[str]:
+        """Let the present configuration count for the campaign; say what changes."""
+        for change, words in context.settings.take_present(self.about).items():
+            say(self.about, f"{change} was {words}; what is configured counts from here on")
+            yield f"{change} as it is configured"
+
 
 class Resubmit(CampaignCommand):
     """Resubmit what failed of RUN, was removed, or was refused; nothing else.
 
-    Only failed nodes run again, with the submitter's current configuration. If you edited a YAML
-    file, send kill -HUP PID to the submitter first. A campaign that was closed or abandoned is
-    reopened. Without RUN it is about all open campaigns of each -c CALIBRATION.
+    Only failed nodes run again. A campaign keeps the release, the global tag, the cmsDriver options
+    and the job configurations with which it was latched; all else is as configured at present. With
+    --now it takes what is configured. If you edited a YAML file, send kill -HUP PID to the
+    submitter first. A campaign that was closed or abandoned is reopened. Without RUN it is about
+    all open campaigns of each -c CALIBRATION.
 
     A DAG keeps the database and the tags that it was written with; with --accept-destination it
     takes the configured ones.
@@ -96,11 +114,18 @@ class Resubmit(CampaignCommand):
             "RECO outputs and ALCARECO that could not be used.",
             old="--all",
         ),
+        Option(
+            "--now",
+            "present_recipe",
+            "Take the configured release, global tag and YAML for the run, instead of those with "
+            "which it was latched. An open run takes them though nothing of it failed.",
+        ),
     )
     examples = (
         "resubmit 398600",
         "resubmit 398600 -c EcalPedestals --node b003/RECO_0001",
         "resubmit 398600 --include-quarantined --dry-run",
+        "resubmit 398600 -c EcalPedestals --now",
     )
 
     def decide(self, request: Request, subject: Subject) -> Step | str:
@@ -117,9 +142,10 @@ class Resubmit(CampaignCommand):
         ended = (t for t in found if t.dag.state in (DagState.FAILED, DagState.REMOVED))
         dags = tuple(t.dag for t in ended if t.node is None or t.node in t.dag.failed_nodes)
         reopened = campaign.state is CampaignState.ABANDONED and request.node is None
-        if not dags and not files and not reopened:
+        renewed = request.present_recipe and campaign.state.open and request.node is None
+        if not dags and not files and not reopened and not renewed:
             return f"{request.node} did not fail" if request.node else "nothing of it failed"
-        return ResubmitCampaign(campaign, dags, files)
+        return ResubmitCampaign(campaign, dags, files, request.present_recipe)
 
 
 def _why_again(dag: Dag) -> str:
@@ -157,7 +183,7 @@ def _retry_files(campaign: Campaign, context: Context) -> int:
             node: before.get(node, frozenset()) | unused.dropped.get(node, frozenset())
             for node in before.keys() | unused.dropped.keys()
         }
-        renew(renderer, campaign.key, unused.number, dropped)
+        renew(context.settings.renderer_of(campaign.key), campaign.key, unused.number, dropped)
         files += ledger.retries.redo(unused)
     return files
 

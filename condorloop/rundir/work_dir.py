@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from condorloop.rundir.layout import LEDGER, dag_dir
+from condorloop.rundir.layout import CONFIGURATION, LEDGER, dag_dir
 from condorloop.runtime.lock import LOCK
 from condorloop.runtime.ownership import Objection, Reader, Standing, account_name, refuse
 from condorloop.runtime.secret_files import is_open_to_all, make_folder, tighten
@@ -81,7 +81,7 @@ def check_dag(work_dir: Path, runs: Path, number: int | None = None) -> None:
         return
     reader = Reader()
     group = reader.group_of(work_dir)
-    for path in (runs.parent, runs):
+    for path in (runs.parent, runs, runs / CONFIGURATION):
         refuse(reader.objections_to_use(path, group))
 
 
@@ -90,7 +90,7 @@ def check_dag_folder(work_dir: Path, folder: Path) -> None:
     reader = Reader()
     group = reader.group_of(work_dir)
     runs = folder.parent
-    for path in (runs.parent, runs, folder, *_believed(folder)):
+    for path in (runs.parent, runs, runs / CONFIGURATION, folder, *_believed(folder)):
         refuse(reader.objections_to_use(path, group))
 
 
@@ -144,7 +144,9 @@ def _inside(work_dir: Path) -> Iterator[Path]:
         runs = [entry / name for name in names if _RUN.fullmatch(name)]
         yield from runs
         for run in sorted(runs, key=lambda path: int(path.name[3:]))[-LOOKED_INTO:]:
-            for folder in (run / name for name in _names_in(run) if _DAG.fullmatch(name)):
+            names = _names_in(run)
+            yield from (run / name for name in names if name == CONFIGURATION)
+            for folder in (run / name for name in names if _DAG.fullmatch(name)):
                 yield folder
                 yield from _believed(folder)
 

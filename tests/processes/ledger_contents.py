@@ -15,7 +15,7 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.lumis import Lumis
 
 FOLDER = Path(__file__).parent
-YOUNGER = ("cause", "no_payload", "odd_changes")
+YOUNGER = ("cause", "copies", "kept_recipe", "no_payload", "odd_changes")
 """What no ledger of version 5 could tell."""
 
 

@@ -38,15 +38,29 @@ def _logging(command: Callable[..., None]) -> Callable[..., None]:
 )
 @options
 @click.option("--once", "one_pass", is_flag=True, help="End after one pass.")
+@click.option(
+    "--now",
+    "force",
+    is_flag=True,
+    help="Open campaigns take the configured release, global tag and YAML, too.",
+)
 @accepting
 @_logging
-def run(given: CommonOptions, verbose: bool, log_format: str, accept: bool, one_pass: bool) -> None:
+def run(
+    given: CommonOptions,
+    verbose: bool,
+    log_format: str,
+    accept: bool,
+    one_pass: bool,
+    force: bool,
+) -> None:
     """Run the submitter until it is ended by SIGTERM or Ctrl-C; its DAGs go on.
 
-    SIGHUP makes it read the calibrations' YAML files again. With --once it makes one pass of
-    observe, decide, act, and ends.
+    SIGHUP makes it read the calibrations' YAML files again. A changed release, global tag,
+    cmsDriver option or job configuration counts from the next run; open campaigns keep theirs,
+    unless --now is given. With --once it makes one pass of observe, decide, act, and ends.
     """
-    _submit(given, verbose, log_format, accept, one_pass=one_pass)
+    _submit(given, verbose, log_format, accept, one_pass=one_pass, force=force)
 
 
 @click.command(hidden=True)
@@ -60,10 +74,18 @@ def once(given: CommonOptions, verbose: bool, log_format: str, accept: bool) -> 
 
 
 def _submit(
-    given: CommonOptions, verbose: bool, log_format: str, accept: bool, *, one_pass: bool
+    given: CommonOptions,
+    verbose: bool,
+    log_format: str,
+    accept: bool,
+    *,
+    one_pass: bool,
+    force: bool = False,
 ) -> None:
     form, accepted = Format(log_format), given.accepted(accept)
     with submitter(given.load(), verbose, form, one_pass=one_pass, accepted=accepted) as ours:
+        if force:
+            ours.force_configuration()
         if one_pass:
             ours.once()
             return

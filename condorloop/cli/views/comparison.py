@@ -25,6 +25,14 @@ def print_comparisons(comparisons: Iterable[Comparison]) -> None:
 
 def comparison_lines(comparison: Comparison) -> Iterator[Text]:
     """Lay out a comparison, line by line."""
+    yield from _changes(comparison)
+    for run, kept in comparison.kept.items():
+        for key, words in kept.items():
+            told = f"run {run} keeps {key} {words}: it counts from the next run, or with --now"
+            yield text(f"{comparison.calibration}: {told}", "yellow")
+
+
+def _changes(comparison: Comparison) -> Iterator[Text]:
     name = comparison.calibration
     if comparison.dag is None:
         yield text(f"{name}: no DAG yet: nothing to compare")

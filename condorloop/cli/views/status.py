@@ -50,6 +50,7 @@ def status_view(status: Status, now: float, *, submitter: str | None = "") -> Re
         *([*problems, Text()] if problems else []),
         campaign_table(status.campaigns, now),
         *no_payload_lines(status.campaigns),
+        *recipe_lines(status.campaigns),
         *destination_lines(status.destinations),
     )
 
@@ -62,6 +63,15 @@ def no_payload_lines(campaigns: Sequence[CampaignStatus]) -> Iterator[Text]:
         yield Text()
     for campaign in normal:
         yield text(f"{campaign.key}: no payload: {campaign.no_payload}", "yellow")
+
+
+def recipe_lines(campaigns: Sequence[CampaignStatus]) -> Iterator[Text]:
+    """Lay out what open campaigns keep of an earlier configuration: a change is planned."""
+    for campaign in campaigns:
+        for key, words in campaign.kept_recipe.items():
+            told = f"{campaign.key} keeps {key} {words}: it counts from the next run; to force it: "
+            force = f"condorloop resubmit {campaign.run} -c {campaign.calibration} --now"
+            yield text(told, "yellow").append_text(text(force, "bold"))
 
 
 def destination_lines(destinations: Sequence[CalibrationDestination]) -> Iterator[Text]:

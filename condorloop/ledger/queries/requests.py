@@ -39,6 +39,7 @@ class RequestQueries:
                 made_at=r["made_at"],
                 reason=r["reason"],
                 accept_destination=bool(r["accept_destination"]),
+                present_recipe=bool(r["present_recipe"]),
                 begun=r["answer"],
             )
             for r in self._db.rows("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")

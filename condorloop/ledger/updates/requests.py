@@ -32,11 +32,13 @@ class Requests(RequestQueries):
             request.made_at,
             request.reason,
             int(request.accept_destination),
+            int(request.present_recipe),
         )
         try:
             cursor = self._db.execute(
                 "INSERT INTO request (kind, run, calibration, node, everything, made_by, made_at,"
-                " reason, accept_destination) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " reason, accept_destination, present_recipe)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
         except FILE_ERRORS as error:

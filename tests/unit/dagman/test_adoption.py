@@ -94,13 +94,14 @@ class Site:
             with opened(self.ledger_file, self.config.calibrations, self.now) as ledger:
                 yield ledger
 
-    def cycle(self, times=2, opened=open_ledger, end=None):
-        """Start a submitter, and let it cycle."""
+    def cycle(self, times=2, opened=open_ledger, end=None, before=lambda submitter: None):
+        """Start a submitter, and let it cycle; `before` is done with it first."""
         with self.ledger(opened) as ledger:
             run = replace(RUN, end=end)
             world = Ports(SimpleNamespace(runs=lambda since: [run]), self.files, self.pool)
             submitter = build_submitter(self.config, ledger, lambda: self.now, world)
             try:
+                before(submitter)
                 for _ in range(times):
                     self.now += 100
                     submitter.once()

@@ -169,7 +169,7 @@ def test_comparisons_are_json(tmp_path):
     write(loaded)
     told = json.loads(json.dumps(config_diff.to_json(compare(loaded))))
     dag = str(loaded.site.work_dir / NAME / "run398600" / "dag000")
-    assert told == {"schema": 1, "calibrations": {NAME: {"dag": dag, "changes": {}}}}
+    assert told == {"schema": 1, "calibrations": {NAME: {"dag": dag, "changes": {}, "kept": {}}}}
 
 
 def test_settings_that_are_not_the_default_are_named_by_their_key(tmp_path):
