@@ -406,6 +406,7 @@ class Submitter:
             strangers=tracker.strangers(),
             stuck=tracker.starts.stuck,
             not_taken_up=self._reload.refused,
+            missed_runs=self.latcher.missed(self._config, now),
         )
         took, kept = self.clock() - now, self.settings.kept_if_readable
         self.publisher.show(self._config, seen, now, took, kept)

@@ -162,6 +162,13 @@ class HarvestStep(Section):
         return self
 
 
+class Latching(Section):
+    """Which runs are passed over without a word; `step_2_config` says which are latched."""
+
+    ignored_modes: tuple[Line, ...] = ()
+    """L1/HLT modes of runs with stable beams that are not latched on purpose: no problem."""
+
+
 class Batching(Section):
     """When a batch is submitted, and how its files are spread over nodes."""
 
@@ -294,6 +301,8 @@ class PayloadReader(Section):
 class Tuning(Section):
     """The optional sections that are condorloop's own, of a calibration or of a whole site."""
 
+    latching: Latching = Latching()
+    """Which runs are passed over without a word."""
     batching: Batching = Batching()
     """When a batch is submitted, and how its files are spread over nodes."""
     harvesting: Harvesting = Harvesting()

@@ -244,6 +244,7 @@ class MessagesSite(Section):
     """Time after which a message repeats the problems that last."""
     kinds: tuple[ProblemKind, ...] = (
         ProblemKind.SERVICE,
+        ProblemKind.NOT_LATCHED,
         ProblemKind.CAMPAIGN,
         ProblemKind.INCOMPLETE,
         ProblemKind.NO_PAYLOAD,

@@ -11,9 +11,10 @@ from condorloop.cycle.luminosity import LuminosityReader
 from condorloop.cycle.ports import RunSource
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.campaign import CampaignKey, MissedRun, Run
 from condorloop.model.service import Service
 from condorloop.policy import planner, window
+from condorloop.policy.missed_runs import missed_runs
 from condorloop.rundir.work_dir import check_dag
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
@@ -30,6 +31,8 @@ class Latcher:
         self._ledger = ledger
         self._shutdown = shutdown
         self._not_latched: dict[CampaignKey, str] = {}
+        self._runs: list[Run] = []
+        self._known: frozenset[CampaignKey] = frozenset()
 
     def observe(self, config: Config, now: float) -> list[Run]:
         """Ask OMS; give what it tells of runs, none when it does not answer."""
@@ -55,6 +58,7 @@ class Latcher:
         """Log what keeps runs from being latched, once as long as it stays the same."""
         if not runs:
             return
+        self._runs, self._known = runs, known
         told, self._not_latched = self._not_latched, {}
         for run in runs:
             for name, calibration in config.calibrations.items():
@@ -65,6 +69,10 @@ class Latcher:
                 self._not_latched[key] = reason
                 if told.get(key) != reason:
                     say(key, f"not latched: {reason}")
+
+    def missed(self, config: Config, now: float) -> tuple[MissedRun, ...]:
+        """The runs that should have been latched, as OMS last told of them."""
+        return tuple(missed_runs(now, self._runs, self._known, config.calibrations))
 
     def latch(
         self, renderer: Renderer, key: CampaignKey, run: Run, reason: str, now: float

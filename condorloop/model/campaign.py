@@ -34,6 +34,19 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedRun:
+    """A run that should have been latched for a calibration, and was not.
+
+    `reason` is why, in words; `key` is what of the calibration's YAML decides it.
+    """
+
+    run: int
+    calibration: str
+    reason: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class RawFile:
     """A RAW file that was probed; `lumis` and `events` are those of its campaign's run."""
 

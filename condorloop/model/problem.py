@@ -26,6 +26,8 @@ class ProblemKind(StrEnum):
     """The Kerberos ticket ends soon."""
     CONFIGURATION = "configuration"
     """A changed configuration cannot be used; the one before is still in use."""
+    NOT_LATCHED = "not latched"
+    """A run that should have been latched was not: its data leave the buffer unused."""
     CAMPAIGN = "campaign"
     """A campaign cannot go on."""
     WAITING = "waiting"

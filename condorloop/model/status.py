@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, MissedRun
 from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.latency import LatencyPoint
 from condorloop.model.lumi_fates import LOST, LumiState
@@ -144,7 +144,8 @@ class Status:
     `waiting` has since when jobs wait that do not start, by calibration. `disk_free` is what is
     free on the work_dir's disk, in bytes; `ticket_ends` is when the first Kerberos ticket ends that
     the loop works with. Either is None if it is not known.
-    `destinations` says where the payloads of each configured calibration go.
+    `destinations` says where the payloads of each configured calibration go. `missed_runs` should
+    have been latched, and were not.
     """
 
     schema: Literal[2] = 2
@@ -162,6 +163,7 @@ class Status:
     disk_free: int | None = None
     ticket_ends: float | None = None
     destinations: tuple[CalibrationDestination, ...] = ()
+    missed_runs: tuple[MissedRun, ...] = ()
 
 
 def jobs_in_queue(key: CampaignKey, dags: Iterable[QueuedDag]) -> dict[str, int]:

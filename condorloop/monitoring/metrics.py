@@ -224,6 +224,14 @@ def _of_campaigns(status: Status) -> Iterator[Metric]:
             f"condorloop_{what}", said, ["calibration", "state"],
             {(name, str(state)): found[name, str(state)] for name in names for state in states},
         )  # fmt: skip
+    missed = Counter(each.calibration for each in status.missed_runs)
+    configured = {each.calibration for each in status.destinations}
+    yield _gauge(
+        "condorloop_runs_not_latched",
+        "Runs inside the window that should have been latched, and were not",
+        ["calibration"],
+        {(name,): missed[name] for name in sorted({*names, *configured, *missed})},
+    )
     closed = [c for c in status.campaigns if c.no_payload and not c.state.open]
     without = Counter((c.calibration, c.no_payload.cause) for c in closed if c.no_payload)
     yield _gauge(

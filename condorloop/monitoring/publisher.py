@@ -15,7 +15,7 @@ from condorloop.config.destinations import configured
 from condorloop.config.loader import Config
 from condorloop.ledger.queries.uploads import RecentLatencies
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, MissedRun
 from condorloop.model.problem import by_urgency
 from condorloop.model.queue import HeldJob, QueuedDag, WaitingJob, WaitingScript
 from condorloop.model.service import Service
@@ -33,6 +33,7 @@ from condorloop.monitoring.problems.campaigns import (
 )
 from condorloop.monitoring.problems.disk import of_disk
 from condorloop.monitoring.problems.holds import of_holds
+from condorloop.monitoring.problems.missed_runs import of_missed
 from condorloop.monitoring.problems.queue import (
     of_late,
     of_queue,
@@ -78,6 +79,8 @@ class CycleReport:
         Why a configuration that was to be read anew is not used, and since when.
     strangers
         Directories of DAGs that the ledger does not know, and did not adopt.
+    missed_runs
+        Runs that should have been latched, and were not.
     """
 
     services: tuple[Service, ...]
@@ -93,6 +96,7 @@ class CycleReport:
     not_archived: str = ""
     not_taken_up: tuple[str, float | None] = ("", None)
     strangers: Mapping[CampaignKey, tuple[str, ...]] = field(default_factory=dict)
+    missed_runs: tuple[MissedRun, ...] = ()
 
 
 class Publisher:
@@ -171,6 +175,7 @@ class Publisher:
                     *of_errors(seen.errors),
                     *of_strangers(seen.strangers),
                     *of_unconfigured(campaigns, config.calibrations),
+                    *of_missed(seen.missed_runs),
                     *of_late(campaigns, seen.dags, now),
                     *of_listing(seen.odd_lines),
                     *of_room(seen.put_off, config.site.pool.max_dags),
@@ -190,6 +195,7 @@ class Publisher:
             disk_free=self._disk.free_bytes,
             ticket_ends=self._tickets.ends_at,
             destinations=tuple(_destinations(config)),
+            missed_runs=seen.missed_runs,
         )
         try:
             write(config.site.work_dir, self.status)

@@ -16,7 +16,7 @@ from condorloop.model.enums import CampaignState, DagState
 from condorloop.policy.closure import is_settled, verdict, why_closing
 from condorloop.policy.harvest import batch_harvests, why_harvest
 from condorloop.policy.rescue import to_quarantine, why_rescue
-from condorloop.policy.window import closing_rules, ends_at, is_over, is_past
+from condorloop.policy.window import closing_rules, ends_at, is_over, is_past, may_be_latched
 from condorloop.text import plural
 
 
@@ -242,7 +242,7 @@ def why_not_latch(now: float, run: Run, calibration: Calibration) -> str | None:
         return f"L1/HLT mode {run.l1_hlt_mode!r}, not {reco.l1hltmode!r}"
     if reco.stable_beam and not run.stable_beam:
         return "no stable beams"
-    if age > calibration.closing.buffer:
+    if not may_be_latched(now, run, calibration):
         return f"started {age / 3600:.1f} h ago, outside the buffer"
     if run.end is not None and (run.last_ls or 0) < reco.min_ls:
         return f"ended with {run.last_ls or 0} LS, fewer than {reco.min_ls}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from condorloop.config.calibration import Calibration, Closing
-from condorloop.model.campaign import Campaign, CampaignKey
+from condorloop.model.campaign import Campaign, CampaignKey, Run
 
 LAST_CALL = 3600.0
 """Seconds after a window in which what was in hand at its end is still finished."""
@@ -30,6 +30,11 @@ def closing_rules(key: CampaignKey, calibrations: Mapping[str, Calibration]) -> 
 def longest(calibrations: Mapping[str, Calibration]) -> float:
     """The longest time, in seconds from its start, for which a run is of interest."""
     return max((c.closing.buffer for c in calibrations.values()), default=Closing().buffer)
+
+
+def may_be_latched(now: float, run: Run, calibration: Calibration) -> bool:
+    """Whether a run is young enough for a campaign."""
+    return now - run.start <= calibration.closing.buffer
 
 
 def window_end(run_start: float, asked_at: float | None, closing: Closing) -> float:

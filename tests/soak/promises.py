@@ -228,6 +228,9 @@ class Promises:
             for name, at in failed.items():
                 if at == now and name not in {p["service"] for p in status["problems"]}:
                     raise Violation(f"{name} gave no answer, and status.json does not say so")
+            missed = [m["reason"] for m in status["missed_runs"] if "tells no" not in m["reason"]]
+            if missed:
+                raise Violation(f"all runs are as they are wanted, and it is told: {missed[0]}")
 
     def jobs_start(self, pool: SimulatedPool, weather: Weather) -> None:
         """That no job starts is told if, and only if, the pool gives no slots for that long."""

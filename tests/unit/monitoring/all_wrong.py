@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, MissedRun
 from condorloop.model.enums import CampaignState, NoPayloadCause, UploadOutcome
 from condorloop.model.no_payload import NoPayload
 from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob, WaitingScript
@@ -78,6 +78,11 @@ def all_wrong(*, silent: str = "EOS") -> Seen:
         not_archived="condorloop-2026.db: disk I/O error",
         not_taken_up=("BeamSpot.yaml: retention: 3", START),
         strangers={KEY: ("dag001", "dag002")},
+        missed_runs=(
+            MissedRun(KEY.run + 1, KEY.calibration, "but l1_hlt_mode is 'x: y'", "l1hltmode"),
+            MissedRun(KEY.run + 1, SPOT.calibration, "but l1_hlt_mode is 'x: y'", "l1hltmode"),
+            MissedRun(KEY.run + 2, SPOT.calibration, "no stable beams", "stable_beam"),
+        ),
     )
     ecal = campaign_status(
         state=CampaignState.CLOSING,
