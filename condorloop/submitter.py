@@ -28,8 +28,7 @@ from condorloop.cycle.reload import ConfigReload
 from condorloop.cycle.settings import Settings
 from condorloop.cycle.tracker import Tracker
 from condorloop.dagman import destination_memory
-from condorloop.dagman.adoption import free_numbers
-from condorloop.dagman.plan import plan_batch, plan_harvest
+from condorloop.dagman.plan import plan_batch, plan_harvest, plan_upload
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.health.trial import SQLITE
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
@@ -39,7 +38,15 @@ from condorloop.model.service import Service
 from condorloop.monitoring.publisher import CycleReport, Publisher
 from condorloop.policy import planner, window
 from condorloop.policy.dag_limits import share, until_late
-from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
+from condorloop.policy.planner import (
+    Action,
+    Latch,
+    Rescue,
+    SetState,
+    SubmitBatch,
+    SubmitHarvest,
+    SubmitUpload,
+)
 from condorloop.policy.window import AGAIN
 from condorloop.requests.context import Context
 from condorloop.requests.handler import RequestHandler
@@ -80,6 +87,10 @@ def build_submitter(
     shutdown = Shutdown(wakeup)
     ports = ports or Ports.from_site(config.site, lambda: settings.cmssw, wakeup.ring)
     launcher = Launcher(ledger, settings, ports.pool, shutdown)
+    tracker = Tracker(ledger, settings, ports.pool, launcher, shutdown, isolation)
+    context = Context(
+        ledger, settings, launcher, ports.pool, shutdown, cleaner, lambda: tracker.queue.values()
+    )
     return Submitter(
         settings=settings,
         ledger=ledger,
@@ -91,10 +102,8 @@ def build_submitter(
         latcher=Latcher(ports.oms, ledger, shutdown),
         intake=Intake(ports.storage, ledger, shutdown, config.site.storage.listings_at_once),
         launcher=launcher,
-        tracker=Tracker(ledger, settings, ports.pool, launcher, shutdown, isolation),
-        request_handler=RequestHandler(
-            Context(ledger, settings, launcher, ports.pool, shutdown, cleaner), isolation
-        ),
+        tracker=tracker,
+        request_handler=RequestHandler(context, isolation),
         cleaner=cleaner,
         archiver=Archiver(ledger),
         publisher=Publisher(config, ledger),
@@ -364,6 +373,9 @@ class Submitter:
                 case SubmitHarvest(campaign=campaign, reason=reason):
                     number, _, _ = self._next_numbers(campaign)
                     self.launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
+                case SubmitUpload(campaign=campaign, harvest=made, reason=reason):
+                    number, _, _ = self._next_numbers(campaign)
+                    self.launcher.carry_out(campaign, plan_upload(key, number, made), reason, now)
                 case Rescue(dag=dag, reason=reason, without=without):
                     self.launcher.rescue(key, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
@@ -376,11 +388,7 @@ class Submitter:
         return config.calibrations[campaign.key.calibration]
 
     def _next_numbers(self, campaign: Campaign) -> tuple[int, int, int]:
-        """The next DAG, batch and ALCARECO numbers that neither disk nor queue has."""
-        runs = self._renderer.run_dir(campaign.key)
-        dag, batch, job = free_numbers(runs, *self.ledger.dags.next_numbers(campaign.id))
-        queued = (d.number for d in self.tracker.queue.values() if d.key == campaign.key)
-        return max(dag, 1 + max(queued, default=-1)), batch, job
+        return self.launcher.next_numbers(campaign, self.tracker.queue.values())
 
     def _show(self, now: float) -> None:
         tracker = self.tracker

@@ -179,6 +179,16 @@ def _runs(*, several: bool) -> Callable[..., Any]:
 
 
 def _click_option(option: Option) -> Callable[..., Any]:
+    if option.optional:
+        return click.option(
+            option.name,
+            option.field,
+            metavar=f"[{option.metavar}]",
+            is_flag=False,
+            flag_value="",
+            default=None,
+            help=option.help,
+        )
     if option.metavar:
         return click.option(option.name, option.field, metavar=option.metavar, help=option.help)
     flag = click.option(option.name, option.field, is_flag=True, help=option.help)

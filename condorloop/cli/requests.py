@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 from condorloop.config.destinations import Destination, configured, kept, taken
 from condorloop.config.loader import Config
-from condorloop.dagman.written_destination import destination_of
+from condorloop.dagman.written_destination import destination_of, last_sender, written
 from condorloop.ledger.connection import LedgerError
 from condorloop.ledger.store import LedgerReader, open_requests
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.request import Request
 from condorloop.requests.command import Plan, Step, command_of, planned
-from condorloop.rundir.layout import LEDGER, run_dir
+from condorloop.rundir.layout import LEDGER, harvest_name, run_dir
 from condorloop.runtime.lock import AlreadyRunning, running_submitter
 from condorloop.runtime.ownership import Untrusted
 from condorloop.runtime.shutdown import Stopped
@@ -75,6 +75,12 @@ def _destinations(
         if own is not None and own != there:
             words = taken if request.accept_destination else kept
             yield f"{key}: {words(dag.label, own, there)}"
+    if step.sent is not None:
+        runs = run_dir(config.site.work_dir, key.calibration, key.run)
+        told = last_sender(runs, step.sent)
+        if told is not None and written(told) != there:
+            words = taken if request.accept_destination else kept
+            yield f"{key}: {words(harvest_name(step.sent), written(told), there)}"
 
 
 def answers(

@@ -6,10 +6,13 @@ finish stands in the ledger as planned, and is carried on by the tracker.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from condorloop.cycle.ports import JobQueue
 from condorloop.cycle.settings import Settings
+from condorloop.dagman import written_destination
+from condorloop.dagman.adoption import free_numbers
 from condorloop.dagman.plan import DagPlan, planned_nodes
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import renew
@@ -17,6 +20,7 @@ from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import UploadOutcome
+from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
 from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name
 from condorloop.rundir.work_dir import check_dag
@@ -48,8 +52,24 @@ class Launcher:
         """What writes DAGs by the present configuration."""
         return self._settings.renderer
 
-    def carry_out(self, campaign: Campaign, plan: DagPlan, reason: str, now: float) -> None:
+    def carry_out(
+        self,
+        campaign: Campaign,
+        plan: DagPlan,
+        reason: str,
+        now: float,
+        *,
+        again: bool = False,
+        accept_destination: bool = False,
+    ) -> None:
         """Write a plan into the ledger, then onto the disk, then submit it.
+
+        Parameters
+        ----------
+        again
+            Whether a person wants its payload sent where one as good is, or one was refused.
+        accept_destination
+            Whether what another DAG made goes to the configured destination, whatever that had.
 
         Raises
         ------
@@ -63,10 +83,22 @@ class Launcher:
         renderer = self._settings.renderer_of(campaign.key)
         nodes = planned_nodes(plan)
         dag_id = self._ledger.dags.plan(campaign.id, plan.batch, plan.number, nodes, reason, now)
-        renderer.write(plan, self._ledger.campaigns.uploaded(campaign.id))
+        settle = written_destination.settled(renderer, plan, accept=accept_destination)
+        renderer.write(
+            plan,
+            self._ledger.campaigns.uploaded(campaign.id),
+            lambda present: replace(settle(present), again=again),
+        )
         detail = _detail(plan)
         say(campaign.key, f"{plan.label} ({detail}): {reason}")
         self._submit(campaign.key, dag_id, plan.number, plan.label, now)
+
+    def next_numbers(self, campaign: Campaign, queued: Iterable[QueuedDag]) -> tuple[int, int, int]:
+        """The next DAG, batch and ALCARECO numbers that neither disk nor queue has."""
+        runs = self.renderer.run_dir(campaign.key)
+        dag, batch, job = free_numbers(runs, *self._ledger.dags.next_numbers(campaign.id))
+        in_queue = (d.number for d in queued if d.key == campaign.key)
+        return max(dag, 1 + max(in_queue, default=-1)), batch, job
 
     def rescue(
         self,
@@ -94,7 +126,7 @@ class Launcher:
             renderer = self._settings.renderer_of(key)
             renew(renderer, key, dag.number, dropped, accept_destination=True)
         if dag.upload is UploadOutcome.REFUSED:
-            harvest = self.renderer.run_dir(key) / harvest_name(dag.number)
+            harvest = self.renderer.run_dir(key) / harvest_name(dag.harvest)
             harvest.mkdir(parents=True, exist_ok=True)
             (harvest / ASK_AGAIN).touch()
         self._ledger.dags.plan_resubmission(dag.id)
@@ -146,6 +178,8 @@ class Launcher:
 
 
 def _detail(plan: DagPlan) -> str:
+    if plan.sends is not None:
+        return f"UPLOAD of {harvest_name(plan.sends)}"
     if plan.batch is None:
         return "HARVEST and UPLOAD"
     return f"LS {plan.lumis}" if plan.harvests else f"LS {plan.lumis}, no HARVEST"

@@ -17,7 +17,7 @@ from condorloop.model.campaign import Dag
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.jobs import HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY
-from condorloop.rundir.layout import INPUTS, alcareco_job, alcareco_name, dag_dir
+from condorloop.rundir.layout import INPUTS, UPLOAD_RECORD, alcareco_job, alcareco_name, dag_dir
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.upload import UploadResult
 from condorloop.rundir.records.witness import Witness
@@ -104,9 +104,12 @@ def _is_there(observed: Observed, node: PlannedNode) -> bool:
 
 
 def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
-    result = UploadResult.find(observed.runs / node.witness)
-    before = ledger.payloads.of_dag(observed.dag.id)
-    if result is None or before is None:
+    """Note what became of a payload; it may be the payload of another DAG's harvest."""
+    dag = observed.dag
+    result = UploadResult.find(observed.runs / node.output / UPLOAD_RECORD)
+    made_by = ledger.dags.numbered(observed.campaign_id, dag.harvest)
+    before = None if made_by is None else ledger.payloads.of_dag(made_by)
+    if result is None or before is None or made_by is None:
         return
     record = replace(
         before,
@@ -115,11 +118,16 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
         answered_at=result.time,
         uploading=result.asking,
         overtaken_by=result.overtaken_by,
+        held_for=result.held_for,
     )
     if record != before:
-        ledger.payloads.record(observed.dag.id, observed.campaign_id, record)
-    if result.outcome not in _UNDONE:
-        ledger.dags.node_done(observed.dag.id, node.name, record.lumis, record.events, result.time)
+        ledger.payloads.record(made_by, observed.campaign_id, record)
+    if dag.sends is None:
+        is_done = result.outcome not in _UNDONE
+    else:  # the payload's record can be that of an earlier try
+        is_done = (observed.runs / node.witness).exists()
+    if is_done:
+        ledger.dags.node_done(dag.id, node.name, record.lumis, record.events, result.time)
 
 
 _UNDONE = (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED, UploadOutcome.REFUSED)

@@ -18,7 +18,7 @@ from condorloop.config.calibration import Calibration, Tuning
 from condorloop.config.loader import Config
 from condorloop.config.recipe import Recipe, in_words
 from condorloop.config.yaml_text import dotted
-from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
+from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest, plan_upload
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.replan import plan_of
 from condorloop.dagman.run_configuration import recipe_in
@@ -82,6 +82,8 @@ def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
 
 def planned_anew(plan: DagPlan, calibration: Calibration) -> DagPlan:
     """Plan a DAG of the same number and the same files again."""
+    if plan.sends is not None:
+        return plan_upload(plan.key, plan.number, plan.sends)
     if plan.batch is None:
         return plan_harvest(plan.key, plan.number)
     files = tuple(file for node in plan.nodes for file in node.files)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeVar
 
 from condorloop.config.calibration import Batching, Calibration
@@ -19,6 +20,8 @@ from condorloop.rundir.layout import (
     HARVEST_RECORD,
     UPLOAD_RECORD,
     alcareco_name,
+    dag_dir,
+    harvest_job,
     harvest_name,
     reco_name,
 )
@@ -52,7 +55,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class DagPlan:
-    """A DAG before it is written; `batch` is None for HARVEST and UPLOAD alone."""
+    """A DAG before it is written; `batch` is None for HARVEST and UPLOAD, or UPLOAD alone."""
 
     key: CampaignKey
     number: int
@@ -62,7 +65,7 @@ class DagPlan:
     @property
     def label(self) -> str:
         """How people and `condor_q` call it."""
-        return dag_label(self.number, self.batch)
+        return dag_label(self.number, self.batch, self.sends)
 
     def of_kind(self, kind: NodeKind) -> tuple[Node, ...]:
         """The nodes of one kind."""
@@ -72,6 +75,12 @@ class DagPlan:
     def harvests(self) -> bool:
         """Whether it has a HARVEST."""
         return bool(self.of_kind(NodeKind.HARVEST))
+
+    @property
+    def sends(self) -> int | None:
+        """The number of the DAG whose payload it sends; None if it sends its own, or nothing."""
+        uploads = () if self.harvests else self.of_kind(NodeKind.UPLOAD)
+        return next((harvest_job(node.output) for node in uploads), None)
 
     @property
     def children(self) -> dict[str, str]:
@@ -140,6 +149,16 @@ def plan_batch(
 def plan_harvest(key: CampaignKey, number: int) -> DagPlan:
     """Plan a DAG of HARVEST and UPLOAD alone."""
     return DagPlan(key, number, None, _harvest_and_upload(number, ()))
+
+
+def plan_upload(key: CampaignKey, number: int, harvest: int) -> DagPlan:
+    """Plan a DAG of one UPLOAD, which sends the payload that the DAG `harvest` made.
+
+    The record of the payload tells what became of all tries. That of this one is in its directory.
+    """
+    witness = str(dag_dir(Path(), number) / UPLOAD_RECORD)
+    upload = Node("UPLOAD", NodeKind.UPLOAD, (), harvest_name(harvest), witness)
+    return DagPlan(key, number, None, (upload,))
 
 
 def _harvest_and_upload(number: int, parents: tuple[str, ...]) -> tuple[Node, Node]:

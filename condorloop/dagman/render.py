@@ -10,7 +10,7 @@ import errno
 import math
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,9 +125,16 @@ class Renderer:
         }
         if plan.batch is not None:
             attributes["CondorloopBatch"] = plan.batch
+        if plan.sends is not None:
+            attributes["CondorloopSends"] = plan.sends
         return attributes
 
-    def write(self, plan: DagPlan, uploaded: tuple[Lumis, int] = (EMPTY, 0)) -> Path:
+    def write(
+        self,
+        plan: DagPlan,
+        uploaded: tuple[Lumis, int] = (EMPTY, 0),
+        settle: Callable[[Manifest], Manifest] = lambda manifest: manifest,
+    ) -> Path:
         """Write a DAG's directory, and return the path of its DAG description.
 
         Parameters
@@ -135,6 +142,8 @@ class Renderer:
         uploaded
             The LS and events of the campaign's best payload in the database: its UPLOAD node
             does not replace it by a lesser one, even if the run directory knows nothing of it.
+        settle
+            Gives the manifest that is written, from the one by the present configuration.
 
         Raises
         ------
@@ -150,7 +159,8 @@ class Renderer:
         temporary.mkdir(parents=True)
         for name, text in self.texts(plan).items():
             write_to_disk(temporary / name, text, mode=_mode(name))
-        write_to_disk(temporary / MANIFEST, json_text(self.manifest(plan, uploaded).to_json()))
+        manifest = settle(self.manifest(plan, uploaded))
+        write_to_disk(temporary / MANIFEST, json_text(manifest.to_json()))
         sync_folder(temporary)
         temporary.replace(final)
         sync_folder(runs)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from condorloop.config.destinations import (
@@ -22,7 +24,7 @@ from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
-from condorloop.rundir.layout import MANIFEST, dag_dir
+from condorloop.rundir.layout import MANIFEST, dag_dir, harvest_name, newest_first
 from condorloop.rundir.records.manifest import Manifest
 
 SCRIPT = "harvest.sh"
@@ -98,9 +100,40 @@ def with_tag_of_payload(told: Manifest, present: Manifest, plan: DagPlan, runs: 
 
     That is so once HARVEST has made it.
     """
-    made = any((runs / h.witness).exists() for h in plan.of_kind(NodeKind.HARVEST))
-    if not made:
-        return present
+    harvests = plan.of_kind(NodeKind.HARVEST)
+    made = plan.sends is not None or any((runs / h.witness).exists() for h in harvests)
+    return _with_tag_of(told, present) if made else present
+
+
+def settled(
+    renderer: Renderer, plan: DagPlan, *, accept: bool = False
+) -> Callable[[Manifest], Manifest]:
+    """Give what puts the destination into the manifest of a DAG that sends what another one made.
+
+    It is that of the DAG that sent the payload last, unless a person accepts the configured one.
+    The tag that the payload has in its file stays in any case.
+    """
+    runs = renderer.run_dir(plan.key)
+    told = None if plan.sends is None else last_sender(runs, plan.sends)
+    if told is None:
+        return lambda present: present
+    if keeps(renderer, plan.key, told) and not accept:
+        return partial(with_destination_of, told)
+    return partial(_with_tag_of, told)
+
+
+def last_sender(runs: Path, harvest: int) -> Manifest | None:
+    """The manifest of the last DAG that was to send a payload; None if none tells."""
+    folder, run = runs.parent, int(runs.name.removeprefix("run"))
+    for file in newest_first(folder, run):
+        manifest = Manifest.find(file)
+        uploads = manifest.nodes.values() if manifest else ()
+        if any(n.kind is NodeKind.UPLOAD and n.output == harvest_name(harvest) for n in uploads):
+            return manifest
+    return None
+
+
+def _with_tag_of(told: Manifest, present: Manifest) -> Manifest:
     upload = present.upload
     metadata = replace(upload.metadata, input_tag=told.upload.metadata.input_tag)
     return replace(present, upload=replace(upload, metadata=metadata))
@@ -115,7 +148,7 @@ def send_elsewhere(manifest: Manifest, plan: DagPlan, runs: Path) -> None:
         It cannot be written.
     """
     upload = manifest.upload
-    for harvest in plan.of_kind(NodeKind.HARVEST):
-        file = runs / harvest.output / upload.metadata_filename
+    for node in plan.of_kind(NodeKind.UPLOAD):
+        file = runs / node.output / upload.metadata_filename
         if file.exists():
             upload.metadata.write(file)

@@ -84,7 +84,7 @@ class LedgerStories(LedgerReader):
             told = nodes.get(row["id"], [])
             state = DagState(row["state"])
             yield DagStory(
-                label=dag_label(row["number"], row["batch"]),
+                label=dag_label(row["number"], row["batch"], row["sends"]),
                 number=row["number"],
                 batch=row["batch"],
                 id=f"{key}/{row['number']}",
@@ -110,7 +110,7 @@ class LedgerStories(LedgerReader):
             mine = row["dag_id"]
             yield PayloadStory(
                 harvest=harvest_name(row["number"]),
-                dag=dag_label(row["number"], row["batch"]),
+                dag=dag_label(row["number"], row["batch"], row["sends"]),
                 inputs=tuple(map(alcareco_name, sorted(self.payloads.inputs(mine)))),
                 left_out=tuple(map(alcareco_name, sorted(self.payloads.left_out(mine)))),
                 overlaps={alcareco_name(j): why for j, why in self.payloads.overlaps(mine).items()},

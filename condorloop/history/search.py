@@ -233,6 +233,9 @@ class _Search:
         if meaning.text.startswith("harvest"):
             number = int(meaning.text.removeprefix("harvest"))
             return self._ledger.search.harvest_dags(number, MOST + 1, self._only)
+        if meaning.text.startswith("upload"):
+            number = int(meaning.text.removeprefix("upload"))
+            return self._ledger.search.upload_dags(number, MOST + 1, self._only)
         batch = int(meaning.text.removeprefix("b"))
         return self._ledger.search.dags_of_batch(batch, MOST + 1, self._only)
 

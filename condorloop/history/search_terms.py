@@ -60,7 +60,7 @@ _HASH = re.compile(r"[0-9a-f]{4,40}", re.IGNORECASE)
 _LUMIS = re.compile(r"(?:run)?([0-9]{1,9}):([0-9,-]+)")
 _CAMPAIGN = r"(?:(?:(?P<calibration>[^\s/:]+) )?(?:run)?(?P<run>[0-9]{1,9})[:/ ])?"
 _DAG = re.compile(
-    rf"{_CAMPAIGN}(?P<label>(?:b|harvest)[0-9]{{3,9}})"
+    rf"{_CAMPAIGN}(?P<label>(?:b|harvest|upload)[0-9]{{3,9}})"
     r"(?:[/ ](?P<node>(?:RECO|ALCA)_[0-9]{4,9}|HARVEST|UPLOAD))?"
 )
 _ID = re.compile(

@@ -16,12 +16,14 @@ from condorloop.model.enums import (
     CampaignState,
     DagState,
     FileState,
+    HeldFor,
     NodeKind,
     NodeState,
     NoPayloadCause,
     RequestKind,
     TagOutcome,
     UploadOutcome,
+    Verdict,
 )
 
 SCHEMA_VERSION = 7
@@ -35,6 +37,8 @@ WORDS: Mapping[str, type[StrEnum]] = {
     "upload_outcome": UploadOutcome,
     "tag_outcome": TagOutcome,
     "no_payload_cause": NoPayloadCause,
+    "held_for": HeldFor,
+    "verdict": Verdict,
     "request_kind": RequestKind,
     "artifact": Artifact,
 }
@@ -85,7 +89,7 @@ TABLES: Mapping[str, str] = {
     held INTEGER NOT NULL DEFAULT 0, removed_by TEXT NOT NULL DEFAULT '',
     harvests INTEGER NOT NULL DEFAULT 1,
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
-    refused TEXT NOT NULL DEFAULT '',
+    refused TEXT NOT NULL DEFAULT '', sends INTEGER,
     UNIQUE (campaign_id, number)""",
     "node": """
     dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
@@ -115,7 +119,7 @@ TABLES: Mapping[str, str] = {
     outcome TEXT REFERENCES upload_outcome (word), answer TEXT NOT NULL DEFAULT '',
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER,
     answered_at REAL, uploading INTEGER NOT NULL DEFAULT 0, overtaken_by INTEGER,
-    cause TEXT REFERENCES no_payload_cause (word)""",
+    cause TEXT REFERENCES no_payload_cause (word), held_for TEXT REFERENCES held_for (word)""",
     "payload_destination": """
     dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE,
     database TEXT NOT NULL, tag TEXT NOT NULL,
@@ -136,6 +140,12 @@ TABLES: Mapping[str, str] = {
     dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, number INTEGER NOT NULL,
     hash TEXT NOT NULL,
     PRIMARY KEY (dag_id, number)""",
+    "payload_decision": """
+    campaign_id INTEGER NOT NULL REFERENCES campaign (id) ON DELETE CASCADE,
+    hash TEXT NOT NULL, harvest INTEGER NOT NULL,
+    verdict TEXT NOT NULL REFERENCES verdict (word),
+    who TEXT NOT NULL, why TEXT NOT NULL, decided_at REAL NOT NULL,
+    PRIMARY KEY (campaign_id, hash)""",
     "job": """
     dag_id INTEGER NOT NULL REFERENCES dag (id), node TEXT NOT NULL, job_id TEXT NOT NULL,
     submitted_at REAL NOT NULL, host TEXT NOT NULL, started_at REAL, ended_at REAL,
@@ -152,9 +162,15 @@ TABLES: Mapping[str, str] = {
     made_by TEXT NOT NULL, made_at REAL NOT NULL, answered_at REAL,
     answer TEXT NOT NULL DEFAULT '', granted INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '', accept_destination INTEGER NOT NULL DEFAULT 0,
-    present_recipe INTEGER NOT NULL DEFAULT 0""",
+    present_recipe INTEGER NOT NULL DEFAULT 0,
+    send_again TEXT, harvest_again INTEGER NOT NULL DEFAULT 0,
+    only_uploads INTEGER NOT NULL DEFAULT 0, restored INTEGER NOT NULL DEFAULT 0""",
     "held_calibration": """
     calibration TEXT PRIMARY KEY, held_by TEXT NOT NULL, held_at REAL NOT NULL""",
+    "held_uploads": """
+    calibration TEXT NOT NULL, run INTEGER NOT NULL,
+    held_by TEXT NOT NULL, why TEXT NOT NULL, held_at REAL NOT NULL,
+    PRIMARY KEY (calibration, run)""",
     "destination": """
     calibration TEXT PRIMARY KEY, folder TEXT NOT NULL, database TEXT NOT NULL,
     backend TEXT NOT NULL, hostname TEXT NOT NULL, url_template TEXT NOT NULL,
@@ -195,6 +211,7 @@ CREATE INDEX node_unharvested ON node (campaign_id)
 CREATE INDEX node_dropped_campaign ON node_dropped (campaign_id);
 CREATE INDEX payload_campaign ON payload (campaign_id);
 CREATE INDEX payload_hash ON payload (hash) WHERE hash <> '';
+CREATE INDEX payload_unsent ON payload (campaign_id) WHERE outcome IN ('pending', 'held');
 CREATE INDEX payload_answered ON payload (answered_at)
     WHERE outcome IN ('uploaded', 'refused', 'no answer');
 CREATE INDEX payload_other_hash_hash ON payload_other_hash (hash);

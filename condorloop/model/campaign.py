@@ -13,7 +13,9 @@ from condorloop.model.enums import (
     Artifact,
     CampaignState,
     DagState,
+    HeldFor,
     UploadOutcome,
+    Verdict,
 )
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.no_payload import NoPayload
@@ -108,18 +110,22 @@ class WaitingFile:
     since: float
 
 
-def dag_label(number: int, batch: int | None) -> str:
-    """Name a DAG by its batch, or as a harvest DAG by its own number.
+def dag_label(number: int, batch: int | None, sends: int | None) -> str:
+    """Name a DAG by its batch, or as a harvest or upload DAG by its own number.
 
-    >>> dag_label(4, 3), dag_label(5, None)
-    ('b003', 'harvest005')
+    >>> dag_label(4, 3, None), dag_label(5, None, None), dag_label(6, None, 4)
+    ('b003', 'harvest005', 'upload006')
     """
-    return f"harvest{number:03d}" if batch is None else f"b{batch:03d}"
+    if batch is not None:
+        return f"b{batch:03d}"
+    return f"harvest{number:03d}" if sends is None else f"upload{number:03d}"
 
 
 @dataclass(frozen=True, slots=True)
 class Dag:
     """A DAG of a campaign: a batch's, or HARVEST and UPLOAD alone when `batch` is None.
+
+    One that `sends` a payload has an UPLOAD alone: that of the harvest of the DAG of this number.
 
     `harvest_inputs` are the numbers of the ALCARECO (``apJob``) that its HARVEST took, None as
     long as that has not started. `held` says that jobs of it are held; `blames` counts, for each
@@ -144,11 +150,17 @@ class Dag:
     harvests: bool = True
     holds: Statistics = Statistics()
     refused: str = ""
+    sends: int | None = None
 
     @property
     def label(self) -> str:
         """How people and `condor_q` call it."""
-        return dag_label(self.number, self.batch)
+        return dag_label(self.number, self.batch, self.sends)
+
+    @property
+    def harvest(self) -> int:
+        """The number of the DAG whose payload its UPLOAD sends: its own, or that of another."""
+        return self.number if self.sends is None else self.sends
 
     @property
     def in_flight(self) -> bool:
@@ -159,6 +171,24 @@ class Dag:
     def moves(self) -> bool:
         """Whether it will come to an end by itself: in flight, no job of it held, not refused."""
         return self.in_flight and not self.held and not self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A payload that its UPLOAD did not send, and that may be sent later.
+
+    `harvest` is the number of the DAG that made it; `answered_at` is when its UPLOAD ended, in
+    seconds since the epoch. `held_for` says what keeps it if its outcome is held; `decided` is what
+    a person said of this very payload, None if nobody said anything.
+    """
+
+    harvest: int
+    outcome: UploadOutcome
+    holds: Statistics
+    answer: str = ""
+    answered_at: float = 0.0
+    held_for: HeldFor | None = None
+    decided: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +213,11 @@ class Campaign:
     inputs that their nodes went on without; `set_back` are RAW files that jobs kept failing on, and
     that are read again when they can be. `overtaken_by` is the younger run that superseded its
     last payload, None if none did; `no_payload` is why its last harvest made none, None if it made
-    one. `revised` says what OMS tells otherwise than when the
-    campaign was closed. `held_by` is the person who holds it, empty if nobody does; `cleaned` names
+    one. `revised` says what OMS tells otherwise than when the campaign was closed. `unsent` are
+    payloads that wait for their turn or for a person; where one waits for its turn, `older_open`
+    are the older runs whose campaigns are open. `uploads_held_by` is the person who holds uploads,
+    empty if nobody does. `held_by` is the person who holds the whole campaign, empty if nobody
+    does; `cleaned` names
     what retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when
     a person last asked for it again, None if nobody has; `archived` says that only an archive has
     more of it.
@@ -218,6 +251,9 @@ class Campaign:
     cleaned: frozenset[Artifact] = frozenset()
     asked_at: float | None = None
     archived: bool = False
+    unsent: tuple[Unsent, ...] = ()
+    older_open: tuple[int, ...] = ()
+    uploads_held_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

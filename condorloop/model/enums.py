@@ -127,6 +127,33 @@ class UploadOutcome(StrEnum):
         """Whether the service is to be asked again."""
         return self in (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
 
+    @property
+    def waits(self) -> bool:
+        """Whether the payload is sent later: when its turn comes, or a person says so."""
+        return self in (UploadOutcome.PENDING, UploadOutcome.HELD)
+
+
+class HeldFor(StrEnum):
+    """What keeps a payload that is held from being sent."""
+
+    PERSON = "person"
+    """A person holds the uploads."""
+    GATE = "gate"
+    """The gate wants a person to look at it."""
+    REJECTED = "rejected"
+    """The gate or a person rejected it."""
+    RESTORED = "restored"
+    """A person has put another payload in its place."""
+
+
+class Verdict(StrEnum):
+    """What a person said of one payload."""
+
+    APPROVED = "approved"
+    """It is sent, whatever the gate says."""
+    REJECTED = "rejected"
+    """It is not sent."""
+
 
 class NoPayloadCause(StrEnum):
     """Why a harvester made no payload."""
@@ -233,5 +260,9 @@ class RequestKind(StrEnum):
     """Go on with what is on hold."""
     ABANDON = "abandon"
     """Give a campaign up."""
+    APPROVE = "approve"
+    """Send a payload that the gate holds."""
+    REJECT = "reject"
+    """Do not send a payload that the gate holds."""
     CLEANUP = "cleanup"
     """Remove what the retention lets go."""

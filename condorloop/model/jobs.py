@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from condorloop.model.enums import (
+    HeldFor,
     NodeKind,
     NoPayloadCause,
     UploadOutcome,
@@ -82,8 +83,8 @@ class HarvestRecord:
     one that it took. `lacking` are the LS that its inputs had and its job did not read.
     `tag`, `hash` and `since` are those of its first IOV; `other_hashes` are those of the others.
     While the service is being asked, `uploading` says so: the outcome is not known. `overtaken_by`
-    is the younger run that superseded the payload. `cause` is why there is no payload, None if
-    there is one; `answer` has the words then.
+    is the younger run that superseded the payload; `held_for` says what keeps one that is held.
+    `cause` is why there is no payload, None if there is one; `answer` has the words then.
     """
 
     inputs: frozenset[int]
@@ -103,3 +104,4 @@ class HarvestRecord:
     uploading: bool = False
     overtaken_by: int | None = None
     cause: NoPayloadCause | None = None
+    held_for: HeldFor | None = None

@@ -29,11 +29,12 @@ class QueuedDag:
     hold_code: int | None = None
     batch: int | None = None
     since: float | None = None
+    sends: int | None = None
 
     @property
     def label(self) -> str:
         """How people and `condor_q` call it."""
-        return dag_label(self.number, self.batch)
+        return dag_label(self.number, self.batch, self.sends)
 
     @property
     def held(self) -> bool:

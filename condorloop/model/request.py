@@ -33,6 +33,14 @@ class Request:
     """The DAGs of a resubmission take the configured destination."""
     present_recipe: bool = False
     """The campaigns of a resubmission take the present release, global tag and YAML."""
+    send_again: str | None = None
+    """The payload that is sent again, or put back: ``harvestJob003``; empty means the best one."""
+    harvest_again: bool = False
+    """A resubmission makes a payload of all ALCARECO, though nothing is new."""
+    only_uploads: bool = False
+    """A hold or a release is about uploads alone."""
+    restored: bool = False
+    """A release lets the loop replace the payload that a person has put back."""
     made_by: str = ""
     made_at: float = 0.0
     begun: str = ""

@@ -293,6 +293,10 @@ def _finish_upload(dag: DagContext, name: str, node: ManifestNode) -> None:
     result = UploadResult.load(dag.run_dir / node.output / UPLOAD_RECORD)
     if result is None or result.outcome.open:
         raise NodeError(f"{node.output}/{UPLOAD_RECORD}: not written")
+    witness = dag.run_dir / node.witness
+    if witness != dag.run_dir / node.output / UPLOAD_RECORD:  # it sent another DAG's payload
+        remove_unfinished(witness)
+        result.write(witness)
 
 
 _FINISH = {

@@ -14,6 +14,7 @@ from condorloop.model.enums import CampaignState, DagState
 from condorloop.model.lumi_fates import last_lumi, without_payload
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.policy.rescue import can_rescue, guilty_inputs
+from condorloop.policy.uploads import awaited, best_unsent, what_keeps
 from condorloop.policy.window import is_open_again, is_over, is_past
 
 
@@ -50,6 +51,8 @@ def is_settled(
     if is_over(now, campaign, closing):
         return not any(_moves(campaign, dag) for dag in campaign.dags)
     if campaign.waiting or campaign.probing or any(dag.in_flight for dag in campaign.dags):
+        return False
+    if awaited(campaign):
         return False
     return calibration is None or not any(
         can_rescue(now, campaign, dag, calibration) or guilty_inputs(dag, calibration)
@@ -123,6 +126,9 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
         named += f"; {last}no payload: {campaign.no_payload}"
     elif campaign.harvested and not (campaign.in_payload or campaign.overtaken_by):
         named += "; no payload was uploaded"
+    unsent = best_unsent(campaign)
+    if unsent is not None:
+        named += f"; {what_keeps(campaign, unsent)}"
     if unfinished := [
         f"{d.label} {what}" for d in campaign.dags for what in _unfinished(campaign, d)
     ]:
@@ -133,7 +139,7 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
 def _judged(campaign: Campaign, missing: Lumis, total: int, tolerance: float) -> CampaignState:
     """The state of a campaign with nothing left undone: complete only with a payload in force."""
     most = tolerance * total
-    if campaign.overtaken_by or not total:
+    if campaign.overtaken_by or not total or best_unsent(campaign):
         return CampaignState.INCOMPLETE
     if campaign.in_payload:
         return CampaignState.COMPLETE if len(missing) <= most else CampaignState.INCOMPLETE

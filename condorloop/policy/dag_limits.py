@@ -1,7 +1,7 @@
 """Which DAGs go into the queue when there is not room for all that could.
 
-Knows the limit of a site and who comes first: the last harvests of runs that have ended, then the
-campaign with the fewest DAGs at work, then the older run. It is pure.
+Knows the limit of a site and who comes first: uploads and the last harvests of runs that have
+ended, then the campaign with the fewest DAGs at work, then the older run. It is pure.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from heapq import heappop, heappush
 from typing import TypeGuard
 
 from condorloop.model.campaign import Campaign
-from condorloop.policy.planner import Action, Rescue, SubmitBatch, SubmitHarvest
+from condorloop.policy.planner import Action, Rescue, SubmitBatch, SubmitHarvest, SubmitUpload
 
-_Submission = SubmitBatch | SubmitHarvest | Rescue
+_Submission = SubmitBatch | SubmitHarvest | SubmitUpload | Rescue
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +84,5 @@ def _is_submission(action: Action) -> TypeGuard[_Submission]:
 def _rank(action: _Submission, at_work: int) -> tuple[bool, int, int]:
     campaign = action.campaign
     is_last = isinstance(action, SubmitHarvest) and campaign.run_end is not None
+    is_last |= isinstance(action, SubmitUpload)
     return not is_last, at_work, campaign.key.run

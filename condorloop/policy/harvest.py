@@ -99,7 +99,7 @@ def _left(campaign: Campaign) -> dict[int, Alcareco]:
         started = dag.harvest_inputs
         if started is not None and dag.state is not DagState.REMOVED:
             left = {job: made for job, made in left.items() if job not in started}
-        elif dag.batch is None:
+        elif dag.batch is None and dag.harvests:
             left = {job: m for job, m in left.items() if m.done_at > (dag.ended_at or 0.0)}
     return left
 
@@ -115,7 +115,7 @@ def _will_harvest(now: float, campaign: Campaign, dag: Dag, calibration: Calibra
 
 def _is_last(campaign: Campaign) -> bool:
     """Whether nothing of the campaign is on its way: neither files nor DAGs that move."""
-    if any(dag.moves for dag in campaign.dags):
+    if any(dag.moves and dag.sends is None for dag in campaign.dags):
         return False
     over = campaign.run_end is not None and not campaign.waiting and not campaign.probing
     return over or campaign.state is CampaignState.CLOSING

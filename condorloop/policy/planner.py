@@ -16,6 +16,7 @@ from condorloop.model.enums import CampaignState, DagState
 from condorloop.policy.closure import is_settled, verdict, why_closing
 from condorloop.policy.harvest import batch_harvests, why_harvest
 from condorloop.policy.rescue import to_quarantine, why_rescue
+from condorloop.policy.uploads import why_upload
 from condorloop.policy.window import closing_rules, ends_at, is_over, is_past, may_be_latched
 from condorloop.text import plural
 
@@ -48,6 +49,15 @@ class SubmitHarvest:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmitUpload:
+    """Submit a DAG of one UPLOAD: that of the payload which the DAG `harvest` has made."""
+
+    campaign: Campaign
+    harvest: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rescue:
     """Submit a failed DAG again; only what failed runs again.
 
@@ -69,7 +79,7 @@ class SetState:
     reason: str
 
 
-Action = Latch | SubmitBatch | SubmitHarvest | Rescue | SetState
+Action = Latch | SubmitBatch | SubmitHarvest | SubmitUpload | Rescue | SetState
 
 FOR_PROBES = 5.0
 """Seconds for which files wait, on an idle pool, for those whose probes are under way: files that
@@ -188,6 +198,17 @@ def _work(now: float, campaign: Campaign, calibration: Calibration) -> list[Acti
     """What is to be put into the queue: nothing of this is done while a person holds a campaign."""
     if is_past(now, campaign, calibration.closing):
         return []
+    return [*_uploads(now, campaign), *_other_work(now, campaign, calibration)]
+
+
+def _uploads(now: float, campaign: Campaign) -> Iterator[Action]:
+    """The payload that is due to be sent; its DAG takes no room, for it is one short local job."""
+    if due := why_upload(now, campaign):
+        unsent, reason = due
+        yield SubmitUpload(campaign, unsent.harvest, reason)
+
+
+def _other_work(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:
     if rescues := list(_rescues(now, campaign, calibration)):
         return rescues
     if reason := _why_batch(now, campaign, calibration):
@@ -211,8 +232,9 @@ def _why_reopen(campaign: Campaign) -> str | None:
 def _room(campaign: Campaign, calibration: Calibration) -> int:
     """How many more DAGs the campaign may have; those that do not move take little of it."""
     most = calibration.batching.max_active_dags
-    moving = most - sum(d.moves for d in campaign.dags)
-    return min(moving, HELD_ROOM * most - sum(d.in_flight for d in campaign.dags))
+    dags = [d for d in campaign.dags if d.sends is None]
+    moving = most - sum(d.moves for d in dags)
+    return min(moving, HELD_ROOM * most - sum(d.in_flight for d in dags))
 
 
 def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterator[Action]:
@@ -261,7 +283,7 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
     batching = calibration.batching
     if not campaign.waiting or _room(campaign, calibration) <= 0:
         return None
-    running = any(d.moves for d in campaign.dags)
+    running = any(d.moves and d.sends is None for d in campaign.dags)
     files = len(campaign.waiting)
     new = plural(files, "new file")
     waited = now - min(w.since for w in campaign.waiting)

@@ -27,6 +27,7 @@ from condorloop.node.double_counting import why_twice
 from condorloop.policy.closure import verdict
 from condorloop.policy.raw_overlap import Overlap
 from condorloop.policy.window import LAST_CALL, closing_rules
+from condorloop.recovery import decisions
 from condorloop.recovery.scan import (
     CampaignOnDisk,
     FoundDag,
@@ -72,6 +73,7 @@ def _opened(path: Path, calibrations: Mapping[str, Calibration], now: float) -> 
     ledger = Ledger(path)
     try:
         _take_up_unknown(ledger, path.parent, calibrations, now)
+        decisions.take_over(ledger, path.parent, run_folders(path.parent))
     except BaseException:
         ledger.close()
         raise
@@ -99,6 +101,7 @@ def _rebuild(path: Path, calibrations: Mapping[str, Calibration], now: float) ->
         for remains in campaigns_on_disk(path.parent, owner):
             if remains.key not in archived:
                 _restore(ledger, remains, calibrations, now)
+        decisions.take_over(ledger, path.parent, run_folders(path.parent))
     for part in _PARTS[1:]:
         path.with_name(path.name + part).unlink(missing_ok=True)
     beside.replace(path)

@@ -7,14 +7,16 @@ campaign, the command says.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from condorloop.ledger.store import LedgerReader
 from condorloop.model.campaign import Campaign, DagOutline
+from condorloop.model.jobs import HarvestRecord
 from condorloop.model.request import ALL_RUNS, Request
 from condorloop.requests.command import Command, Option, Plan, SenselessRequest, Step
+from condorloop.rundir.records.decisions import UploadsHeld
 
 NODE = Option(
     "--node",
@@ -28,10 +30,17 @@ _ARCHIVED = "it is archived: it can be looked at, and nothing more is done for i
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A campaign that something is asked of, with all of its DAGs and their nodes by name."""
+    """A campaign that something is asked of, with all of its DAGs and their nodes by name.
+
+    `payloads` are what its harvests made, by the number of their DAG; `alcareco` are how many
+    ALCARECO are complete; `uploads_held` is who holds its uploads alone.
+    """
 
     campaign: Campaign
     outline: tuple[DagOutline, ...]
+    payloads: Mapping[int, HarvestRecord] = field(default_factory=dict)
+    alcareco: int = 0
+    uploads_held: UploadsHeld | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +48,14 @@ class Subjects:
     """What the ledger knows of the campaigns that a request may mean.
 
     `campaigns` are all of its run; of a whole calibration, those that are open. `latest_runs` are
-    named where the run has none. `held_by` holds the whole calibration, empty if nobody does.
+    named where the run has none. `held_by` holds the whole calibration, empty if nobody does;
+    `uploads_held` are the uploads of a whole calibration.
     """
 
     campaigns: Sequence[Subject]
     latest_runs: Sequence[int] = ()
     held_by: str = ""
+    uploads_held: UploadsHeld | None = None
 
 
 class CampaignCommand(Command):
@@ -65,7 +76,7 @@ class CampaignCommand(Command):
     def decide(self, request: Request, subject: Subject) -> Step | str:
         """Say what is done for a campaign that is not archived, or why nothing is; it is pure."""
 
-    def decide_for_all(self, name: str, held_by: str) -> Step | None:
+    def decide_for_all(self, request: Request, name: str, found: Subjects) -> Step | None:
         """Say what is done for the campaigns of a calibration that are to come; it is pure."""
         return None
 
@@ -91,7 +102,7 @@ class CampaignCommand(Command):
     def _of_calibration(self, request: Request, name: str, found: Subjects) -> Plan:
         """What is asked of all open campaigns of a calibration, and of those to come."""
         steps, remarks = self._decided(request, found.campaigns)
-        if to_come := self.decide_for_all(name, found.held_by):
+        if to_come := self.decide_for_all(request, name, found):
             steps = (to_come, *steps)
         if steps:
             return Plan(steps)
@@ -120,8 +131,19 @@ def _subjects(request: Request, ledger: LedgerReader) -> Subjects:
     else:
         campaigns = ledger.campaigns.of_run(request.run, None)
     held = ledger.campaigns.held_calibrations()
+    uploads = ledger.campaigns.held_uploads()
     return Subjects(
-        [Subject(c, tuple(ledger.dags.outline(c.id))) for c in campaigns],
+        [
+            Subject(
+                campaign=c,
+                outline=tuple(ledger.dags.outline(c.id)),
+                payloads=ledger.payloads.harvested(c.id),
+                alcareco=len(ledger.dags.alca_of(c.id)),
+                uploads_held=uploads.get((c.key.calibration, c.key.run)),
+            )
+            for c in campaigns
+        ],
         ledger.campaigns.latest_runs(),
         held[name][0] if name in held else "",
+        uploads.get((name or "", ALL_RUNS)),
     )

@@ -27,7 +27,17 @@ class SenselessRequest(CondorloopError):
     exit_code = 2
 
 
-_OPTIONAL = ("node", "include_quarantined", "running", "reason", "present_recipe")
+_OPTIONAL = (
+    "node",
+    "include_quarantined",
+    "running",
+    "reason",
+    "present_recipe",
+    "send_again",
+    "harvest_again",
+    "only_uploads",
+    "restored",
+)
 """The fields of a request that not every command has."""
 
 
@@ -35,8 +45,9 @@ _OPTIONAL = ("node", "include_quarantined", "running", "reason", "present_recipe
 class Option:
     """An option of a command, and the field of `condorloop.model.request.Request` that it fills.
 
-    One with a `metavar` takes a text, the others are flags. `old` is the option's word of the
-    version before, which is not shown and still works.
+    One with a `metavar` takes a text, the others are flags; an `optional` text may be left out, and
+    is empty then. `old` is the option's word of the version before, which is not shown and still
+    works.
     """
 
     name: str
@@ -44,6 +55,7 @@ class Option:
     help: str
     metavar: str = ""
     old: str = ""
+    optional: bool = False
 
 
 class Step(ABC):
@@ -62,6 +74,11 @@ class Step(ABC):
     @property
     def continued(self) -> tuple[Dag, ...] | None:
         """The DAGs that upload as they run again or go on; None if the step lets nothing go on."""
+        return None
+
+    @property
+    def sent(self) -> int | None:
+        """The number of the DAG whose payload another DAG is to send; None if it sends none."""
         return None
 
     @abstractmethod
@@ -129,7 +146,7 @@ class Command(ABC):
             The command has no such option, or they make no sense together.
         """
         own = {option.field for option in self.options}
-        if strange := [f for f in _OPTIONAL if f not in own and getattr(request, f)]:
+        if strange := [f for f in _OPTIONAL if f not in own and is_given(request, f)]:
             raise SenselessRequest(f"{self.kind} takes no {', '.join(strange)}")
 
     @abstractmethod
@@ -138,6 +155,12 @@ class Command(ABC):
 
         A request that was carried out and not answered comes to no step, or to the same again.
         """
+
+
+def is_given(request: Request, field: str) -> bool:
+    """Whether an option was given: an optional text that is empty was."""
+    value = getattr(request, field)
+    return value is not None if field == "send_again" else bool(value)
 
 
 def command_of(kind: RequestKind) -> Command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from condorloop.config.loader import Config
@@ -12,7 +13,8 @@ from condorloop.cycle.settings import Settings
 from condorloop.dagman.render import Renderer
 from condorloop.errors import CondorloopError
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import CampaignKey, Dag
+from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.queue import QueuedDag
 from condorloop.runtime.shutdown import Shutdown
 
 
@@ -26,7 +28,10 @@ class NotDone(CondorloopError):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The submitter's own parts that a step of a request may use."""
+    """The submitter's own parts that a step of a request may use.
+
+    `in_queue` gives the DAGs that the schedd has told of.
+    """
 
     ledger: Ledger
     settings: Settings
@@ -34,6 +39,7 @@ class Context:
     pool: JobQueue
     shutdown: Shutdown
     cleaner: Cleaner
+    in_queue: Callable[[], Iterable[QueuedDag]] = tuple
 
     @property
     def renderer(self) -> Renderer:
@@ -44,6 +50,10 @@ class Context:
     def config(self) -> Config:
         """The present configuration."""
         return self.settings.config
+
+    def next_dag(self, campaign: Campaign) -> int:
+        """The next number for a DAG of a campaign that neither disk nor queue has."""
+        return self.launcher.next_numbers(campaign, self.in_queue())[0]
 
     def dag_id(self, key: CampaignKey, dag: Dag) -> str:
         """The id that the jobs of a DAG carry in the queue."""

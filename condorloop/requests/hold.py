@@ -8,10 +8,12 @@ from condorloop.model.campaign import Campaign, CampaignKey
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import JobSelector
 from condorloop.model.request import Request
-from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject
-from condorloop.requests.command import Option, Step
+from condorloop.requests import uploads_held
+from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject, Subjects
+from condorloop.requests.command import Option, SenselessRequest, Step
 from condorloop.requests.context import Context
 from condorloop.requests.targets import Target, in_flight, jobs_of, listed
+from condorloop.requests.uploads_held import HoldAllUploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +91,40 @@ class Hold(CampaignCommand):
 
     Without RUN all open campaigns of each -c CALIBRATION are held, and so is each one that is
     latched later, until `condorloop release -c CALIBRATION`.
+
+    With --uploads only uploads are held: jobs run and harvests are made, and no payload is sent,
+    not by jobs that are in the queue either. At `condorloop release --uploads` the best payload is
+    sent.
     """
 
     kind = RequestKind.HOLD
     options = (
         NODE,
         Option("--running", "running", "Also stop running jobs; once released, they start again."),
+        Option("--uploads", "only_uploads", "Hold uploads alone: all else goes on."),
+        Option("--reason", "reason", "Why uploads are held; it is shown.", metavar="TEXT"),
     )
     examples = (
         "hold 398600",
         "hold 398600 -c SiStripBad --running",
         "hold 398600 --node b003",
         "hold -c BeamSpot",
+        'hold -c BeamSpot --uploads --reason "the tag is being changed"',
     )
     only_stops = True
 
+    def validate(self, request: Request) -> None:
+        """Refuse options that make no sense with a hold of uploads, and a reason without one."""
+        super().validate(request)
+        if request.only_uploads and (request.node is not None or request.running):
+            raise SenselessRequest("--uploads takes no --node and no --running")
+        if request.reason and not request.only_uploads:
+            raise SenselessRequest("--reason is for --uploads")
+
     def decide(self, request: Request, subject: Subject) -> Step | str:
         """Hold an open campaign and what is in flight; with a name only that."""
+        if request.only_uploads:
+            return uploads_held.hold(request, subject)
         campaign = subject.campaign
         targets = in_flight(request.node, subject)
         if isinstance(targets, str):
@@ -115,9 +134,11 @@ class Hold(CampaignCommand):
             return f"it is {campaign.state}: there is nothing to hold"
         return HoldCampaign(campaign, targets, whole, request.running)
 
-    def decide_for_all(self, name: str, held_by: str) -> Step | None:
-        """Hold the calibration, unless it is held."""
-        return None if held_by else HoldLatches(name)
+    def decide_for_all(self, request: Request, name: str, found: Subjects) -> Step | None:
+        """Hold the calibration, or its uploads, unless that is held."""
+        if request.only_uploads:
+            return None if found.uploads_held else HoldAllUploads(name)
+        return None if found.held_by else HoldLatches(name)
 
 
 COMMAND = Hold()

@@ -8,10 +8,12 @@ from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import JobSelector
 from condorloop.model.request import Request
-from condorloop.requests.campaign_command import CampaignCommand, Subject
-from condorloop.requests.command import Step
+from condorloop.requests import uploads_held
+from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject, Subjects
+from condorloop.requests.command import Option, SenselessRequest, Step
 from condorloop.requests.context import Context
 from condorloop.requests.targets import Target, in_flight, jobs_of, listed
+from condorloop.requests.uploads_held import ReleaseAllUploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +87,33 @@ class Release(CampaignCommand):
 
     That undoes `condorloop hold` and condor_hold, and gives another try to what was held for its
     memory or its time. Without RUN it is about all open campaigns of each -c CALIBRATION.
+
+    With --uploads it is about uploads alone, as `condorloop hold --uploads` is: the best payload of
+    each campaign is sent.
     """
 
     kind = RequestKind.RELEASE
+    options = (
+        NODE,
+        Option("--uploads", "only_uploads", "Release uploads alone."),
+    )
     examples = (
         "release 398600",
         "release 398600 -c EcalPedestals --node b003/RECO_0001",
         "release -c BeamSpot",
+        "release -c BeamSpot --uploads",
     )
+
+    def validate(self, request: Request) -> None:
+        """Refuse options that exclude each other."""
+        super().validate(request)
+        if request.only_uploads and request.node is not None:
+            raise SenselessRequest("--uploads takes no --node")
 
     def decide(self, request: Request, subject: Subject) -> Step | str:
         """Release what is in flight, and a campaign that is held; with a name only that."""
+        if request.only_uploads:
+            return uploads_held.release(subject)
         campaign = subject.campaign
         targets = in_flight(request.node, subject)
         if isinstance(targets, str):
@@ -105,9 +123,11 @@ class Release(CampaignCommand):
             return "nothing of it is on hold"
         return ReleaseCampaign(campaign, targets, whole)
 
-    def decide_for_all(self, name: str, held_by: str) -> Step | None:
-        """Release the calibration, if it is held."""
-        return ReleaseLatches(name, held_by) if held_by else None
+    def decide_for_all(self, request: Request, name: str, found: Subjects) -> Step | None:
+        """Release the calibration, or its uploads, if that is held."""
+        if request.only_uploads:
+            return ReleaseAllUploads(name, found.uploads_held) if found.uploads_held else None
+        return ReleaseLatches(name, found.held_by) if found.held_by else None
 
 
 COMMAND = Release()

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from condorloop.config.destinations import kept, taken
-from condorloop.cycle.campaign_state import set_state
 from condorloop.dagman import written_destination
 from condorloop.dagman.rerender import renew
 from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import Artifact, CampaignState, DagState, RequestKind
 from condorloop.model.request import Request
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject
-from condorloop.requests.command import Option, Step
-from condorloop.requests.context import Context, NotYet
+from condorloop.requests.command import Option, SenselessRequest, Step, is_given
+from condorloop.requests.context import Context
+from condorloop.requests.payloads import HARVEST, harvest_again, reopen, send_again
 from condorloop.requests.targets import named
 from condorloop.rundir.durable import set_aside
 from condorloop.rundir.layout import alcareco_name, dag_dir, outputs
@@ -62,18 +62,12 @@ class ResubmitCampaign(Step):
     def carry_out(self, request: Request, context: Context, now: float) -> str:
         """Open the campaign, retry its files, then submit its DAGs."""
         campaign, key, who = self.campaign, self.about, request.made_by
-        if leaving := [d.label for d in campaign.dags if d.in_flight and d.removed_by]:
-            raise NotYet(f"{', '.join(leaving)} must leave the queue first")
         words = [*self._take_recipe(context)] if self.recipe else []
         words += [f"{d.label} runs again" for d in self.dags]
         if not self.recipe and (kept := context.settings.kept(key)):
             words.append(f"with the {', '.join(kept)} that it was latched with, not with --now")
-        context.ledger.campaigns.set_asked(campaign.id, now)
-        if not campaign.state.open:
-            what = ", ".join(d.label for d in self.dags) or "what was given up"
-            reason = f"{what} again, requested by {who}"
-            set_state(context.ledger, context.renderer, campaign, CampaignState.ACTIVE, reason, now)
-            words.append("it is active again")
+        what = ", ".join(d.label for d in self.dags) or "what was given up"
+        words += reopen(campaign, f"{what} again, requested by {who}", context, now)
         if self.files and (files := _retry_files(campaign, context)):
             words.append(f"another try for {plural(files, 'file')} given up")
         accept = request.accept_destination
@@ -102,6 +96,11 @@ class Resubmit(CampaignCommand):
 
     A DAG keeps the database and the tags that it was written with; with --accept-destination it
     takes the configured ones.
+
+    With --upload the best payload of the campaign, or the one that is named, is sent again: where
+    it is uploaded already, nothing is sent; what was refused is asked again. With --harvest a
+    payload is made of all ALCARECO again, though nothing is new, and takes the place of one that
+    holds as much.
     """
 
     kind = RequestKind.RESUBMIT
@@ -120,13 +119,37 @@ class Resubmit(CampaignCommand):
             "Take the configured release, global tag and YAML for the run, instead of those with "
             "which it was latched. An open run takes them though nothing of it failed.",
         ),
+        Option(
+            "--upload",
+            "send_again",
+            "Send the best payload again, or this one.",
+            metavar="harvestJobNNN",
+            optional=True,
+        ),
+        Option("--harvest", "harvest_again", "Harvest all ALCARECO again, though nothing is new."),
     )
     examples = (
         "resubmit 398600",
         "resubmit 398600 -c EcalPedestals --node b003/RECO_0001",
         "resubmit 398600 --include-quarantined --dry-run",
         "resubmit 398600 -c EcalPedestals --now",
+        "resubmit 398600 -c BeamSpot --upload harvestJob003",
+        "resubmit 398600 -c BeamSpot --harvest",
     )
+
+    def validate(self, request: Request) -> None:
+        """Refuse options that exclude each other, and what names no payload."""
+        super().validate(request)
+        alone = ("send_again", "harvest_again")
+        given = [f for f in (*alone, "include_quarantined", "node") if is_given(request, f)]
+        if len(given) > 1 and any(f in given for f in alone):
+            raise SenselessRequest(
+                "--upload, --harvest, --include-quarantined and --node exclude each other"
+            )
+        if request.send_again and not HARVEST.fullmatch(request.send_again):
+            raise SenselessRequest(
+                f"--upload {request.send_again}: expected a payload, such as harvestJob003"
+            )
 
     def decide(self, request: Request, subject: Subject) -> Step | str:
         """Run again what failed, or was removed by a person; nothing that is under way."""
@@ -134,6 +157,11 @@ class Resubmit(CampaignCommand):
         if campaign.held_by:
             release = f"condorloop release {campaign.key.run} -c {campaign.key.calibration}"
             return f"{campaign.held_by} holds it; first {release}"
+        if request.harvest_again:
+            return harvest_again(subject)
+        if request.send_again is not None:
+            again = send_again(request, subject)
+            return ResubmitCampaign(campaign, (again,), False) if isinstance(again, Dag) else again
         if gone := sorted(campaign.cleaned & _NEEDED):
             return f"it cannot be run again: its {', '.join(gone)} were cleaned up"
         found = named(request.node, subject)

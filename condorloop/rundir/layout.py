@@ -31,6 +31,10 @@ YOUNGEST_RECORD = "youngest.json"
 """In a calibration's folder: the youngest run that was uploaded, by database and tag."""
 ASK_AGAIN = "ask_again"
 """Beside an upload's record: a person wants the service to be asked again."""
+UPLOADS_HELD = "uploads_held.json"
+"""In a run directory, or in a calibration's folder: a person holds the uploads."""
+DECISIONS = "decisions.json"
+"""In a run directory: what people said of its payloads."""
 PAYLOAD_DB = "promptCalibConditions.db"
 JOB_REPORT = "FrameworkJobReport.xml"
 MADE = "made.txt"
@@ -99,6 +103,11 @@ def alcareco_job(name: str) -> int:
 def harvest_name(dag: int) -> str:
     """The directory of what the HARVEST node of a DAG made."""
     return f"harvestJob{dag:03d}"
+
+
+def harvest_job(name: str) -> int:
+    """The number of the DAG that made a harvest, from the name of the harvest's directory."""
+    return int(name.removeprefix("harvestJob"))
 
 
 def reco_name(run: int, lumis: Lumis, batch: int, node: int, affix: str) -> str:

@@ -14,12 +14,20 @@ from heapq import heappop, heappush
 from random import Random
 
 from condorloop.config.loader import Config
-from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
+from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest, plan_upload
 from condorloop.model.campaign import Batch, Campaign, CampaignKey, Run
 from condorloop.model.enums import DagState, NodeKind
 from condorloop.policy import planner
 from condorloop.policy.dag_limits import share
-from condorloop.policy.planner import Action, Latch, Rescue, SetState, SubmitBatch, SubmitHarvest
+from condorloop.policy.planner import (
+    Action,
+    Latch,
+    Rescue,
+    SetState,
+    SubmitBatch,
+    SubmitHarvest,
+    SubmitUpload,
+)
 from condorloop.policy.window import longest
 from condorloop.simulation.campaign import Followed
 from condorloop.simulation.intake import SimulatedIntake, SimulatedStorage
@@ -214,6 +222,8 @@ class Twin:
                 self._submit(campaign, self._plan_batch(campaign, action))
             case SubmitHarvest():
                 self._submit(campaign, plan_harvest(campaign.key, campaign.dag_count))
+            case SubmitUpload(harvest=made):
+                self._submit(campaign, plan_upload(campaign.key, campaign.dag_count, made))
             case Rescue(dag=dag):
                 run = campaign.dags[dag.id]
                 run.dag = replace(dag, rescues=dag.rescues + 1, failed_nodes=(), ended_at=None)

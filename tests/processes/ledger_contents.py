@@ -15,7 +15,23 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.lumis import Lumis
 
 FOLDER = Path(__file__).parent
-YOUNGER = ("cause", "copies", "kept_recipe", "no_payload", "odd_changes")
+YOUNGER = (
+    "cause",
+    "copies",
+    "kept_recipe",
+    "no_payload",
+    "odd_changes",
+    "sends",
+    "unsent",
+    "older_open",
+    "held_for",
+    "uploads_held_by",
+    "present_recipe",
+    "send_again",
+    "harvest_again",
+    "only_uploads",
+    "restored",
+)
 """What no ledger of version 5 could tell."""
 
 

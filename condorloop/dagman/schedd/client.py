@@ -56,6 +56,7 @@ _QUEUED = [
     "CondorloopRun",
     "CondorloopDag",
     "CondorloopBatch",
+    "CondorloopSends",
     _KIND,
     "DAGNodeName",
     "JobStatus",
@@ -319,7 +320,7 @@ def _queued_dag(ad: Mapping[str, Any]) -> QueuedDag | None:
     counts = {
         name.removeprefix("DAG_"): ad[name] for name in _COUNTS if isinstance(ad.get(name), int)
     }
-    batch = ad.get("CondorloopBatch")
+    batch, sends = ad.get("CondorloopBatch"), ad.get("CondorloopSends")
     try:
         held = ad["JobStatus"] == _HELD
         return QueuedDag(
@@ -332,6 +333,7 @@ def _queued_dag(ad: Mapping[str, Any]) -> QueuedDag | None:
             idle=ad["JobStatus"] == _IDLE,
             hold_code=int(ad.get("HoldReasonCode", 0)) if held else None,
             batch=batch if isinstance(batch, int) else None,
+            sends=sends if isinstance(sends, int) else None,
             since=float(ad.get("EnteredCurrentStatus", 0.0)) or None,
         )
     except (KeyError, TypeError, ValueError):

@@ -15,6 +15,8 @@ from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.model.campaign import Campaign, CampaignKey, ProcessedOutputs, RawFile, WaitingFile
 from condorloop.model.enums import Artifact, CampaignState, NodeKind, NodeState
 from condorloop.model.lumis import Lumis
+from condorloop.model.request import ALL_RUNS
+from condorloop.rundir.records.decisions import UploadsHeld
 
 
 class CampaignQueries:
@@ -109,6 +111,7 @@ class CampaignQueries:
         return [self._campaign(row, {}) for row in rows]
 
     def _campaign(self, row: sqlite3.Row, listed: Mapping[tuple[str, int], float]) -> Campaign:
+        unsent = self._payloads.unsent(row["id"])
         waiting = self._db.rows(
             "SELECT path, size, lumis, events, probed_at"
             " FROM campaign_file INDEXED BY campaign_file_waiting"
@@ -155,7 +158,39 @@ class CampaignQueries:
             cleaned=frozenset(self.cleaned(row["id"])),
             asked_at=row["asked_at"],
             archived=row["archived"] is not None,
+            unsent=unsent,
+            older_open=self._older_open(row) if unsent else (),
+            uploads_held_by=self._uploads_held_by(row),
         )
+
+    def _older_open(self, row: sqlite3.Row) -> tuple[int, ...]:
+        """The older runs of a calibration whose campaigns are open."""
+        rows = self._db.rows(
+            "SELECT run FROM campaign WHERE state IN ('active', 'closing')"
+            " AND calibration = ? AND run < ? ORDER BY run",
+            row["calibration"],
+            row["run"],
+        )
+        return tuple(r["run"] for r in rows)
+
+    def _uploads_held_by(self, row: sqlite3.Row) -> str:
+        """Who holds the uploads of a campaign, by itself or with all of its calibration."""
+        rows = self._db.rows(
+            "SELECT held_by FROM held_uploads WHERE calibration = ? AND run IN (?, ?)"
+            " ORDER BY run DESC LIMIT 1",
+            row["calibration"],
+            row["run"],
+            ALL_RUNS,
+        )
+        return str(rows[0]["held_by"]) if rows else ""
+
+    def held_uploads(self) -> dict[tuple[str, int], UploadsHeld]:
+        """Who holds uploads of which calibration and run; `ALL_RUNS` holds those of all runs."""
+        rows = self._db.rows("SELECT * FROM held_uploads ORDER BY calibration, run")
+        return {
+            (r["calibration"], r["run"]): UploadsHeld(r["held_by"], r["why"], r["held_at"])
+            for r in rows
+        }
 
     def cleaned(self, campaign_id: int) -> dict[Artifact, bool]:
         """What retention has removed of a campaign, each with whether that is only begun."""

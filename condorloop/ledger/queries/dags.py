@@ -111,7 +111,9 @@ class DagQueries:
         dags = []
         for row in self._db.rows(
             "SELECT dag.*, dag_id AS harvest, outcome FROM dag INDEXED BY dag_undone"
-            " LEFT JOIN payload ON dag_id = dag.id"
+            " LEFT JOIN payload ON dag_id = CASE WHEN sends IS NULL THEN dag.id ELSE"
+            " (SELECT made.id FROM dag AS made WHERE made.campaign_id = dag.campaign_id"
+            " AND made.number = dag.sends) END"
             " WHERE dag.campaign_id = ? AND dag.state NOT IN ('done', 'lost') ORDER BY number",
             campaign_id,
         ):
@@ -129,7 +131,7 @@ class DagQueries:
                     rescues=row["rescues"],
                     failed_nodes=tuple(f["name"] for f in failed),
                     harvest_inputs=None
-                    if row["harvest"] is None
+                    if row["harvest"] is None or row["sends"] is not None
                     else self._harvests.inputs(row["id"]),
                     upload=UploadOutcome(row["outcome"]) if row["outcome"] else None,
                     held=bool(row["held"]),
@@ -138,6 +140,7 @@ class DagQueries:
                     harvests=bool(row["harvests"]),
                     holds=_statistics(row),
                     refused=row["refused"],
+                    sends=row["sends"],
                 )
             )
         return dags
@@ -146,6 +149,13 @@ class DagQueries:
         """The numbers of all DAGs of a campaign, whatever became of them."""
         rows = self._db.rows("SELECT number FROM dag WHERE campaign_id = ?", campaign_id)
         return frozenset(row["number"] for row in rows)
+
+    def numbered(self, campaign_id: int, number: int) -> int | None:
+        """The id of the DAG of a campaign that has a number; None if none has."""
+        rows = self._db.rows(
+            "SELECT id FROM dag WHERE campaign_id = ? AND number = ?", campaign_id, number
+        )
+        return rows[0]["id"] if rows else None
 
     def inputs(self, dag_id: int) -> dict[tuple[str, str], frozenset[str]]:
         """The RAW files that a DAG's nodes read, by their name and the name of their output."""
@@ -168,7 +178,7 @@ class DagQueries:
             names.setdefault(row["dag_id"], []).append(row["name"])
         return tuple(
             DagOutline(
-                dag_label(r["number"], r["batch"]),
+                dag_label(r["number"], r["batch"], r["sends"]),
                 DagState(r["state"]),
                 tuple(names.get(r["id"], ())),
             )

@@ -8,10 +8,13 @@ from __future__ import annotations
 import sqlite3
 
 from condorloop.ledger.connection import Connection
-from condorloop.model.enums import NoPayloadCause, UploadOutcome
+from condorloop.model.campaign import Statistics, Unsent
+from condorloop.model.enums import HeldFor, NoPayloadCause, UploadOutcome, Verdict
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.lumis import Lumis
 from condorloop.model.no_payload import NoPayload
+from condorloop.rundir.layout import harvest_name
+from condorloop.rundir.records.decisions import Decision
 
 
 class PayloadQueries:
@@ -43,6 +46,72 @@ class PayloadQueries:
             uploading=bool(row["uploading"]),
             overtaken_by=row["overtaken_by"],
             cause=NoPayloadCause(row["cause"]) if row["cause"] else None,
+            held_for=HeldFor(row["held_for"]) if row["held_for"] else None,
+        )
+
+    def unsent(self, campaign_id: int) -> tuple[Unsent, ...]:
+        """The payloads of a campaign that wait for their turn or for a person, by number.
+
+        But for those that a later harvest's payload, which holds as much and was uploaded, has
+        superseded.
+        """
+        rows = self._db.rows(
+            "SELECT number, payload.outcome, payload.lumis, payload.events, answer, answered_at,"
+            " held_for, (SELECT verdict FROM payload_decision AS said"
+            " WHERE said.campaign_id = payload.campaign_id AND said.harvest = number"
+            " ORDER BY decided_at DESC LIMIT 1) AS verdict"
+            " FROM payload INDEXED BY payload_unsent JOIN dag ON dag.id = dag_id"
+            " WHERE payload.campaign_id = ? AND outcome IN ('pending', 'held') ORDER BY number",
+            campaign_id,
+        )
+        if not rows:
+            return ()
+        uploaded = self._db.rows(
+            "SELECT number, payload.lumis, payload.events FROM payload JOIN dag ON dag.id = dag_id"
+            " WHERE payload.campaign_id = ? AND outcome = ?",
+            campaign_id,
+            UploadOutcome.UPLOADED,
+        )
+        best = max(map(_rank, uploaded), default=(0, 0, -1))
+        return tuple(
+            Unsent(
+                harvest=r["number"],
+                outcome=UploadOutcome(r["outcome"]),
+                holds=Statistics(Lumis.parse(r["lumis"]), r["events"]),
+                answer=r["answer"],
+                answered_at=r["answered_at"] or 0.0,
+                held_for=HeldFor(r["held_for"]) if r["held_for"] else None,
+                decided=Verdict(r["verdict"]) if r["verdict"] else None,
+            )
+            for r in rows
+            if _rank(r) > best
+        )
+
+    def harvested(self, campaign_id: int) -> dict[int, HarvestRecord]:
+        """The payloads of a campaign that have been harvested, by the number of their DAG."""
+        rows = self._db.rows(
+            "SELECT number, dag_id FROM payload JOIN dag ON dag.id = dag_id"
+            " WHERE payload.campaign_id = ? AND harvested_at IS NOT NULL ORDER BY number",
+            campaign_id,
+        )
+        found = {r["number"]: self.of_dag(r["dag_id"]) for r in rows}
+        return {number: record for number, record in found.items() if record}
+
+    def decisions(self, campaign_id: int) -> tuple[Decision, ...]:
+        """What people said of payloads of a campaign, in that order."""
+        rows = self._db.rows(
+            "SELECT * FROM payload_decision WHERE campaign_id = ? ORDER BY decided_at", campaign_id
+        )
+        return tuple(
+            Decision(
+                payload=r["hash"],
+                harvest=harvest_name(r["harvest"]),
+                verdict=Verdict(r["verdict"]),
+                who=r["who"],
+                why=r["why"],
+                time=r["decided_at"],
+            )
+            for r in rows
         )
 
     def inputs(self, dag_id: int) -> frozenset[int]:
@@ -98,3 +167,8 @@ def why_no_payload(payload: sqlite3.Row) -> NoPayload | None:
     if payload["outcome"] == UploadOutcome.NO_PAYLOAD:
         return NoPayload(NoPayloadCause.NOT_SAID, payload["answer"])
     return None
+
+
+def _rank(row: sqlite3.Row) -> tuple[int, int, int]:
+    """How good a payload is: by LS, then events, then the number of its DAG."""
+    return len(Lumis.parse(row["lumis"])), row["events"], row["number"]

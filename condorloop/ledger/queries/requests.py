@@ -40,6 +40,10 @@ class RequestQueries:
                 reason=r["reason"],
                 accept_destination=bool(r["accept_destination"]),
                 present_recipe=bool(r["present_recipe"]),
+                send_again=r["send_again"],
+                harvest_again=bool(r["harvest_again"]),
+                only_uploads=bool(r["only_uploads"]),
+                restored=bool(r["restored"]),
                 begun=r["answer"],
             )
             for r in self._db.rows("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")

@@ -80,7 +80,11 @@ class SearchQueries:
 
     def harvest_dags(self, number: int, most: int, only: Collection[str] = ()) -> list[DagKey]:
         """The newest DAGs of a number that only harvest."""
-        return self._newest("number = ? AND batch IS NULL", number, most, only)
+        return self._newest("number = ? AND batch IS NULL AND sends IS NULL", number, most, only)
+
+    def upload_dags(self, number: int, most: int, only: Collection[str] = ()) -> list[DagKey]:
+        """The newest DAGs of a number that only upload."""
+        return self._newest("number = ? AND sends IS NOT NULL", number, most, only)
 
     def _newest(self, which: str, number: int, most: int, only: Collection[str]) -> list[DagKey]:
         of = f" AND calibration IN ({','.join('?' * len(only))})" if only else ""

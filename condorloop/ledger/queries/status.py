@@ -97,22 +97,23 @@ class StatusQueries:
             )
         }
         removed = self._db.rows(
-            "SELECT number, batch, removed_by FROM dag WHERE campaign_id = ? AND state = 'removed'",
+            "SELECT number, batch, sends, removed_by FROM dag"
+            " WHERE campaign_id = ? AND state = 'removed'",
             row["id"],
         )
         without_result = self._db.rows(
-            "SELECT number, batch FROM dag WHERE campaign_id = ? AND state = 'failed'"
+            "SELECT number, batch, sends FROM dag WHERE campaign_id = ? AND state = 'failed'"
             " AND NOT EXISTS (SELECT 1 FROM node WHERE dag_id = dag.id AND node.state = 'failed')"
             " ORDER BY number",
             row["id"],
         )
         refused = self._db.rows(
-            "SELECT number, batch, refused FROM dag WHERE campaign_id = ? AND state = 'planned'"
-            " AND refused <> ''",
+            "SELECT number, batch, sends, refused FROM dag"
+            " WHERE campaign_id = ? AND state = 'planned' AND refused <> ''",
             row["id"],
         )
         nodes = self._db.rows(
-            "SELECT number, batch, name, kind, node.state, exit_code, error, lacking"
+            "SELECT number, batch, sends, name, kind, node.state, exit_code, error, lacking"
             " FROM node JOIN dag ON dag.id = dag_id WHERE dag.campaign_id = ?"
             " AND (node.state = 'failed' OR lacking <> '') ORDER BY number, name",
             row["id"],
@@ -162,9 +163,9 @@ class StatusQueries:
             refused_uploads=tuple(
                 _name(n)
                 for n in failed
-                if n["kind"] == NodeKind.UPLOAD and n["number"] in refused_in
+                if n["kind"] == NodeKind.UPLOAD and _harvest(n) in refused_in
             ),
-            failed_dags=tuple(dag_label(d["number"], d["batch"]) for d in without_result),
+            failed_dags=tuple(map(_label, without_result)),
             uploads=len(uploaded),
             last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
             last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
@@ -174,8 +175,8 @@ class StatusQueries:
             quarantined=self._dags.quarantined(row["id"]),
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
             errors={_name(f): _why(f) for f in failed if f["error"]},
-            removed={dag_label(r["number"], r["batch"]): r["removed_by"] for r in removed},
-            refused={dag_label(r["number"], r["batch"]): r["refused"] for r in refused},
+            removed={_label(r): r["removed_by"] for r in removed},
+            refused={_label(r): r["refused"] for r in refused},
             asked_at=row["asked_at"],
             left_out=tuple(map(alcareco_name, sorted(left_out))),
             odd_changes=self._odd_changes(row["id"]),
@@ -244,7 +245,16 @@ _GONE = "no longer in the listing of storage"
 
 
 def _name(node: sqlite3.Row) -> str:
-    return f"{dag_label(node['number'], node['batch'])} {node['name']}"
+    return f"{_label(node)} {node['name']}"
+
+
+def _label(dag: sqlite3.Row) -> str:
+    return dag_label(dag["number"], dag["batch"], dag["sends"])
+
+
+def _harvest(dag: sqlite3.Row) -> int:
+    """The number of the DAG whose payload the UPLOAD of a DAG sends."""
+    return int(dag["number"] if dag["sends"] is None else dag["sends"])
 
 
 def _why(node: sqlite3.Row) -> str:

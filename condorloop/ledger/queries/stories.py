@@ -67,7 +67,7 @@ class StoryQueries:
     def payloads(self, campaign_id: int) -> list[sqlite3.Row]:
         """The payloads of a campaign with number and batch of their DAGs, by number."""
         return self._db.rows(
-            "SELECT payload.*, number, batch FROM payload JOIN dag ON dag.id = dag_id"
+            "SELECT payload.*, number, batch, sends FROM payload JOIN dag ON dag.id = dag_id"
             " WHERE payload.campaign_id = ? ORDER BY number",
             campaign_id,
         )

@@ -15,6 +15,7 @@ from condorloop.ledger.updates.state_changes import StateChanges
 from condorloop.model.campaign import CampaignKey, Run
 from condorloop.model.enums import Artifact, CampaignState
 from condorloop.model.lumis import Lumis
+from condorloop.rundir.records.decisions import UploadsHeld
 
 
 class Campaigns(CampaignQueries):
@@ -130,6 +131,22 @@ class Campaigns(CampaignQueries):
         """Write down that a person asks for a campaign again."""
         with self._db.transaction():
             self._db.execute("UPDATE campaign SET asked_at = ? WHERE id = ?", (now, campaign_id))
+
+    def hold_uploads(self, calibration: str, run: int, held: UploadsHeld) -> None:
+        """Write down that a person holds the uploads of a run, or of all runs (`ALL_RUNS`)."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO held_uploads (calibration, run, held_by, why, held_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (calibration, run, held.who, held.why, held.time),
+            )
+
+    def release_uploads(self, calibration: str, run: int) -> None:
+        """Write down that nobody holds the uploads of a run, or those of all runs together."""
+        with self._db.transaction():
+            self._db.execute(
+                "DELETE FROM held_uploads WHERE calibration = ? AND run = ?", (calibration, run)
+            )
 
     def set_cleaned(self, campaign_id: int, kept: Artifact, *, begun: bool = False) -> None:
         """Write down that something a campaign left is removed, or is `begun` to be."""

@@ -17,6 +17,7 @@ from condorloop.ledger.updates.state_changes import StateChanges
 from condorloop.model.enums import DagState, NodeKind, NodeState
 from condorloop.model.jobs import FailedNode, JobRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.rundir.layout import harvest_job
 
 
 class Dags(DagQueries):
@@ -40,11 +41,13 @@ class Dags(DagQueries):
         """Write down a DAG before anything of it exists; its files wait no longer."""
         planned = list(nodes)
         harvests = any(node.kind is NodeKind.HARVEST for node in planned)
+        uploads = () if harvests else (n for n in planned if n.kind is NodeKind.UPLOAD)
+        sends = next((harvest_job(node.output) for node in uploads), None)
         with self._db.transaction():
             cursor = self._db.execute(
-                "INSERT INTO dag (campaign_id, number, batch, state, reason, planned_at, harvests)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (campaign_id, number, batch, DagState.PLANNED, reason, now, int(harvests)),
+                "INSERT INTO dag (campaign_id, number, batch, state, reason, planned_at, harvests,"
+                " sends) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (campaign_id, number, batch, DagState.PLANNED, reason, now, int(harvests), sends),
             )
             dag_id = cursor.lastrowid or 0
             for node in planned:

@@ -13,6 +13,8 @@ from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.ledger.updates.campaigns import Campaigns
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import HarvestRecord
+from condorloop.rundir.layout import harvest_job
+from condorloop.rundir.records.decisions import Decision
 
 
 class Payloads(PayloadQueries):
@@ -28,7 +30,8 @@ class Payloads(PayloadQueries):
             self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, lumis, events,"
                 " harvested_at, outcome, answer, tag, hash, since, answered_at, uploading,"
-                " overtaken_by, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " overtaken_by, cause, held_for)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     dag_id,
                     campaign_id,
@@ -44,6 +47,7 @@ class Payloads(PayloadQueries):
                     record.uploading,
                     record.overtaken_by,
                     record.cause,
+                    record.held_for,
                 ),
             )
             self._write_lists(dag_id, record)
@@ -72,6 +76,23 @@ class Payloads(PayloadQueries):
             rows = [(dag_id, *part) for part in parts]
             values = ", ".join("?" * (columns.count(",") + 1))
             self._db.executemany(f"INSERT INTO {columns} VALUES ({values})", rows)
+
+    def decide(self, campaign_id: int, decision: Decision) -> None:
+        """Write down what a person said of a payload; the last word counts."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO payload_decision (campaign_id, hash, harvest, verdict, who,"
+                " why, decided_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    campaign_id,
+                    decision.payload,
+                    harvest_job(decision.harvest),
+                    decision.verdict,
+                    decision.who,
+                    decision.why,
+                    decision.time,
+                ),
+            )
 
     def harvest_again(self, campaign_id: int, alcareco: Iterable[int]) -> None:
         """Let ALCARECO of these numbers be harvested again, as if no harvest had read them."""

@@ -33,12 +33,17 @@ class Requests(RequestQueries):
             request.reason,
             int(request.accept_destination),
             int(request.present_recipe),
+            request.send_again,
+            int(request.harvest_again),
+            int(request.only_uploads),
+            int(request.restored),
         )
         try:
             cursor = self._db.execute(
                 "INSERT INTO request (kind, run, calibration, node, everything, made_by, made_at,"
-                " reason, accept_destination, present_recipe)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " reason, accept_destination, present_recipe, send_again, harvest_again,"
+                " only_uploads, restored)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
         except FILE_ERRORS as error:

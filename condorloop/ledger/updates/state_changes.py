@@ -36,21 +36,21 @@ class StateChanges:
     def dag(self, dag_id: int, after: DagState | None) -> None:
         """Check what comes next in the life of a DAG; None if it is forgotten."""
         for row in self._db.rows(
-            "SELECT campaign_id, number, batch, state FROM dag WHERE id = ?", dag_id
+            "SELECT campaign_id, number, batch, sends, state FROM dag WHERE id = ?", dag_id
         ):
-            name = dag_label(row["number"], row["batch"])
+            name = dag_label(row["number"], row["batch"], row["sends"])
             self._check(DAG, row["state"], after, row["campaign_id"], name)
 
     def nodes(self, dag_id: int, names: Iterable[str], after: NodeState) -> None:
         """Check what comes next in the lives of nodes of a DAG."""
         for name in names:
             for row in self._db.rows(
-                "SELECT node.campaign_id, number, batch, node.state FROM node"
+                "SELECT node.campaign_id, number, batch, sends, node.state FROM node"
                 " JOIN dag ON dag.id = dag_id WHERE dag_id = ? AND name = ?",
                 dag_id,
                 name,
             ):
-                of = f"{dag_label(row['number'], row['batch'])} {name}"
+                of = f"{dag_label(row['number'], row['batch'], row['sends'])} {name}"
                 self._check(NODE, row["state"], after, row["campaign_id"], of)
 
     def _check(

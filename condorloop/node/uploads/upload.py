@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.model.enums import HeldFor, TagOutcome, UploadOutcome
 from condorloop.model.user_text import UserText
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
 from condorloop.node.job_output.payload_db import PayloadError, add_iovs
+from condorloop.node.uploads.holds import why_held
 from condorloop.node.uploads.upload_choice import Payload, why_not_send
 from condorloop.node.uploads.upload_records import (
     Destination,
@@ -66,8 +67,10 @@ def upload(dag: DagContext) -> int:
         remove_unfinished(harvest / UPLOAD_RECORD)
         before = UploadResult.find(harvest / UPLOAD_RECORD)
         outcome = before.outcome if before else UploadOutcome.FAILED
-        wanted = outcome is UploadOutcome.REFUSED and (harvest / ASK_AGAIN).exists()
-        if outcome.open or wanted:
+        again = dag.manifest.again
+        asked = again or (harvest / ASK_AGAIN).exists()
+        wanted = outcome is UploadOutcome.REFUSED and asked
+        if outcome.open or outcome.waits or wanted or again:
             answer = _upload(dag, harvest, wanted, lock)
             outcome = answer.outcome
             print(f"{outcome}: {answer.words}")
@@ -92,6 +95,9 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAn
         return _note(
             harvest, UploadAnswer(UploadOutcome.FAILED, f"it counts a RAW file twice: {twice}")
         )
+    if held := why_held(dag, record):
+        answer = UploadAnswer(UploadOutcome.HELD, held.words)
+        return _note(harvest, answer, held_for=held.what)
     try:
         earlier = uploads_of(dag.run_dir, dag.manifest.upload.metadata_filename)
     except OSError as error:
@@ -267,6 +273,8 @@ def _note(
     answer: UploadAnswer,
     payload: Payload | None = None,
     sinces: Sequence[int] | None = None,
+    *,
+    held_for: HeldFor | None = None,
 ) -> UploadAnswer:
     """Write down what became of a payload, and give it back.
 
@@ -283,6 +291,7 @@ def _note(
         time=time.time(),
         asking=sinces is not None,
         overtaken_by=max(overtaken, default=None),
+        held_for=held_for,
     )
     if payload is not None:
         result = replace(

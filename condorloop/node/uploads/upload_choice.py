@@ -72,7 +72,7 @@ def why_not_send(payload: Payload, destination: Destination) -> TagAnswer | None
         return TagAnswer(TagOutcome.SUPERSEDED, f"{better} holds as many LS")
     if overtaken := _overtaken(payload, destination):
         return overtaken
-    if payload.wanted or payload.may_be_in(destination):
+    if payload.wanted or payload.dag.manifest.again or payload.may_be_in(destination):
         return None
     return _refused_before(payload, destination)
 
@@ -80,12 +80,15 @@ def why_not_send(payload: Payload, destination: Destination) -> TagAnswer | None
 def _as_good(payload: Payload, destination: Destination) -> str | None:
     """Name what is in a destination, or may be, and at least as good; None if nothing is.
 
-    What counts a RAW file twice is not as good as what does not.
+    What counts a RAW file twice is not as good as what does not. Where a person wants the payload
+    sent again, only what holds more is as good.
 
     The ledger tells what was uploaded without a destination. It is taken to be in this one, unless
     the run directory has the upload that the ledger knows it from.
     """
     own = rank_of(payload.record)
+    if payload.dag.manifest.again:
+        own = own[0], own[1] + 1
     runs, manifest = payload.dag.run_dir, payload.dag.manifest
     known = manifest.uploaded
     made = {u.harvest: u.payload for u in payload.others}

@@ -73,6 +73,16 @@ class HarvestResult(Record):
             return ""
         return self.no_payload.words or "the log of HARVEST does not say why"
 
+    @property
+    def digest(self) -> str:
+        """What tells its payload from any other: of one IOV the hash, else one of all IOVs."""
+        if len(self.iovs) == 1:
+            return self.iovs[0].hash
+        from hashlib import sha1  # most scripts of a DAG need none
+
+        told = "".join(f"{iov.tag} {iov.since} {iov.hash}\n" for iov in self.iovs)
+        return sha1(told.encode(), usedforsecurity=False).hexdigest()
+
     @classmethod
     def from_members(cls, members: Members) -> Self:
         """Take it from its JSON object."""

@@ -217,6 +217,8 @@ class Manifest(Record):
         Whether inputs were taken out since it was planned.
     tag_reader
         How the destination tags are read back; None where no reader is configured.
+    again
+        Whether a person wants its payload sent where one as good is, or one was refused.
     """
 
     calibration: str
@@ -239,6 +241,7 @@ class Manifest(Record):
     earlier: tuple[Earlier, ...] = ()
     taken_out: bool = False
     tag_reader: TagReaderTool | None = None
+    again: bool = False
 
     @property
     def software(self) -> tuple[str, str, Mapping[str, str], CmsswArea]:
@@ -277,6 +280,7 @@ class Manifest(Record):
                 if "tag_reader" in members
                 else None
             ),
+            again=members.flag("again") if "again" in members else False,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -343,6 +347,8 @@ class Manifest(Record):
             data["taken_out"] = True
         if self.tag_reader:
             data["tag_reader"] = self.tag_reader.to_json()
+        if self.again:
+            data["again"] = True
         return data
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.model.enums import HeldFor, TagOutcome, UploadOutcome
 from condorloop.rundir.records.record import Members, Record
 
 
@@ -37,6 +37,8 @@ class UploadResult(Record):
         trouble.
     overtaken_by
         The younger run that superseded it; None if none did.
+    held_for
+        What keeps it if it is held; None if it is not.
     """
 
     outcome: UploadOutcome
@@ -48,6 +50,7 @@ class UploadResult(Record):
     sinces: tuple[int, ...] | None = None
     asking: bool = False
     overtaken_by: int | None = None
+    held_for: HeldFor | None = None
 
     @classmethod
     def from_members(cls, members: Members) -> Self:
@@ -64,6 +67,7 @@ class UploadResult(Record):
             sinces=members.numbers("sinces") if "sinces" in members else None,
             asking=members.flag("asking") if "asking" in members else answer == _ASKING,
             overtaken_by=_overtaken_by(members, outcome, answer),
+            held_for=members.word("held_for", HeldFor) if "held_for" in members else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -74,6 +78,7 @@ class UploadResult(Record):
             "sinces": self.sinces,
             "asking": self.asking or None,
             "overtaken_by": self.overtaken_by,
+            "held_for": self.held_for,
         }
         return {
             "outcome": self.outcome,

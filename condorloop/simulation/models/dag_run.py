@@ -117,6 +117,7 @@ class DagRun:
             upload=None,
             harvests=plan.harvests,
             holds=Statistics(plan.lumis, sum(events.values())),
+            sends=plan.sends,
         )
         self.reads: frozenset[int] = frozenset()
         self.made = Statistics()

@@ -94,6 +94,7 @@ NOT_OF_RUNS = {
     "held_calibration",
     "destination",
     "destination_tag",
+    "held_uploads",
 }
 
 

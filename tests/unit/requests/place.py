@@ -20,7 +20,8 @@ from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 OTHER = CampaignKey("BeamSpot", KEY.run)
 HELD = "held by alice@node"
-ACTING = [k for k in RequestKind if k is not RequestKind.CLEANUP]
+OF_UPLOADS = {RequestKind.APPROVE, RequestKind.REJECT}
+ACTING = [k for k in RequestKind if k not in OF_UPLOADS | {RequestKind.CLEANUP}]
 
 
 class Queue:

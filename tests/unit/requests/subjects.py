@@ -27,7 +27,8 @@ ALL = (DONE, RUNS, FAILED, REMOVED, PLANNED)
 NODES = ("RECO_0000", "RECO_0001", "ALCA_0000", "HARVEST", "UPLOAD")
 
 
-ACTING = [k for k in RequestKind if k is not RequestKind.CLEANUP]
+OF_UPLOADS = {RequestKind.APPROVE, RequestKind.REJECT}
+ACTING = [k for k in RequestKind if k not in OF_UPLOADS | {RequestKind.CLEANUP}]
 
 
 NAMES = [None, "RECO_0009", "b009", "", "/", "b001/", "b001/RECO_0000", "RECO_0001"]

@@ -1,0 +1,114 @@
+"""When a payload that was not sent yet is sent: its turn has come, or nobody holds it any more.
+
+Knows which payload of a campaign is worth sending, and what keeps it; it is pure. Whether the order
+of a destination lets it go is asked of a function that it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from condorloop.model.campaign import Campaign, Unsent
+from condorloop.model.enums import HeldFor, UploadOutcome, Verdict
+from condorloop.rundir.layout import harvest_name
+
+MayGo = Callable[[float, Campaign, Unsent], str | None]
+"""Says why the turn of a pending payload has come; None if it has not."""
+
+PAUSE = 30.0
+"""Seconds between two tries to send a payload that was not sent: what keeps it may not be known."""
+
+ASK_AGAIN_AFTER = 1800.0
+"""Seconds after which a pending payload is tried again, whatever is known of its turn."""
+
+
+def rank(unsent: Unsent) -> tuple[int, int, int]:
+    """How good a payload is: by LS, then events; of equal ones the later harvest is better."""
+    return len(unsent.holds.lumis), unsent.holds.events, unsent.harvest
+
+
+def best_unsent(campaign: Campaign) -> Unsent | None:
+    """Give the one payload of a campaign that is worth sending; None if there is none.
+
+    What holds fewer LS than the payload in the database is not, and neither is what another one
+    that waits is better than.
+    """
+    best = max(campaign.unsent, key=rank, default=None)
+    if best is None or len(best.holds.lumis) < len(campaign.in_payload):
+        return None
+    return best
+
+
+def awaited(campaign: Campaign) -> Unsent | None:
+    """Give the payload that a campaign waits for; None if it waits for none.
+
+    What was rejected is waited for no more, and neither is what a person has put another payload
+    in the place of. Where a better one was rejected, a lesser one is sent if a person approves it.
+    """
+    worth = [u for u in campaign.unsent if len(u.holds.lumis) >= len(campaign.in_payload)]
+    left = [u for u in worth if not is_rejected(u) and u.held_for is not HeldFor.RESTORED]
+    best = max(left, key=rank, default=None)
+    if best is None or (best != max(worth, key=rank) and _wants_a_person(best)):
+        return None
+    return best
+
+
+def _wants_a_person(unsent: Unsent) -> bool:
+    return unsent.held_for is HeldFor.GATE and unsent.decided is None
+
+
+def is_rejected(unsent: Unsent) -> bool:
+    """Whether the gate or a person does not want a payload sent; the person's word is the last."""
+    if unsent.decided is not None:
+        return unsent.decided is Verdict.REJECTED
+    return unsent.held_for is HeldFor.REJECTED
+
+
+def why_upload(
+    now: float, campaign: Campaign, may_go: MayGo | None = None
+) -> tuple[Unsent, str] | None:
+    """Say which payload is due to be sent by an upload DAG, and why; None if none is.
+
+    Parameters
+    ----------
+    may_go
+        Says of a pending payload why its turn has come; `turn_has_come` if None.
+    """
+    unsent = awaited(campaign)
+    if unsent is None or campaign.uploads_held_by or now < unsent.answered_at + PAUSE:
+        return None
+    if any(dag.harvest == unsent.harvest for dag in campaign.dags):
+        return None  # it is on its way, or failed: that is answered by a rescue
+    why = _why(now, campaign, unsent, may_go or turn_has_come)
+    return (unsent, f"{harvest_name(unsent.harvest)}: {why}") if why else None
+
+
+def turn_has_come(now: float, campaign: Campaign, unsent: Unsent) -> str | None:
+    """Say why a pending payload may be sent: nothing older is to come, or it waited for long.
+
+    Its UPLOAD has the last word: it asks what the order of each destination says.
+    """
+    if not campaign.older_open:
+        return "no older run has anything to send"
+    waited = now - unsent.answered_at
+    return f"it was pending {waited:.0f} s ago" if waited >= ASK_AGAIN_AFTER else None
+
+
+def _why(now: float, campaign: Campaign, unsent: Unsent, may_go: MayGo) -> str | None:
+    if unsent.outcome is UploadOutcome.PENDING:
+        return may_go(now, campaign, unsent)
+    if unsent.held_for is HeldFor.PERSON:
+        return "uploads are not held any more"
+    return "approved" if unsent.decided is Verdict.APPROVED else None
+
+
+def what_keeps(campaign: Campaign, unsent: Unsent) -> str:
+    """Say in words what a payload that was not sent waits for."""
+    name = harvest_name(unsent.harvest)
+    if is_rejected(unsent):
+        return f"{name} is rejected: {unsent.answer}"
+    if campaign.uploads_held_by:
+        return f"{name} is not uploaded: {campaign.uploads_held_by} holds uploads"
+    if unsent.outcome is UploadOutcome.PENDING:
+        return f"{name} waits for its turn: {unsent.answer}"
+    return f"{name} is held: {unsent.answer}"

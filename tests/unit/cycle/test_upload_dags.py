@@ -1,0 +1,146 @@
+"""What an upload DAG has come to is told of the payload that it sends, and of itself."""
+
+from dataclasses import replace
+
+import pytest
+
+from condorloop.cycle.node_progress import Observed, observe_dag
+from condorloop.dagman.plan import plan_harvest, plan_upload, planned_nodes
+from condorloop.ledger.store import Ledger
+from condorloop.model.enums import DagState, HeldFor, UploadOutcome
+from condorloop.model.jobs import FailedNode, HarvestRecord
+from condorloop.model.lumis import Lumis
+from condorloop.policy.rescue import can_rescue
+from condorloop.rundir.layout import UPLOAD_RECORD, dag_dir, harvest_name, run_dir
+from condorloop.rundir.records.upload import UploadResult
+from tests.unit.examples import KEY, RUN, START, calibration
+
+MADE = HarvestRecord(frozenset([0]), Lumis.span(1, 40), 400, START + 10, hash="abc")
+
+
+class Story:
+    """A campaign with a payload that waits, and the DAG that is to send it."""
+
+    def __init__(self, folder):
+        self.ledger = Ledger(folder / "condorloop.db")
+        self.ledger.campaigns.latch(KEY, "/eos", RUN, "", START)
+        self.runs = run_dir(folder, KEY.calibration, KEY.run)
+        self.harvest = self.plan(plan_harvest(KEY, 3))
+        self.ledger.dags.submitted(self.harvest, 16, START)
+        self.ledger.dags.ended(self.harvest, None, START)
+        self.ledger.payloads.record(self.harvest, self.campaign.id, MADE)
+        self.leaves(UploadOutcome.PENDING, START + 20)
+        self.upload = self.plan(plan_upload(KEY, 5, 3))
+        self.ledger.dags.submitted(self.upload, 17, START)
+
+    @property
+    def campaign(self):
+        [campaign] = self.ledger.campaigns.of_run(KEY.run, KEY.calibration)
+        return campaign
+
+    def plan(self, plan):
+        nodes = planned_nodes(plan)
+        return self.ledger.dags.plan(self.campaign.id, None, plan.number, nodes, "", START)
+
+    def leaves(self, outcome, at, **more):
+        folder = self.runs / harvest_name(3)
+        folder.mkdir(parents=True, exist_ok=True)
+        told = UploadResult(outcome=outcome, answer="told", time=at, **more)
+        told.write(folder / UPLOAD_RECORD)
+        return told
+
+    def ends(self, outcome, at, **more):
+        """Let the UPLOAD node of the upload DAG end well."""
+        folder = dag_dir(self.runs, 5)
+        folder.mkdir(exist_ok=True)
+        self.leaves(outcome, at, **more).write(folder / UPLOAD_RECORD)
+
+    def look(self):
+        [dag] = self.campaign.dags
+        observe_dag(self.ledger, Observed("x", self.runs, self.campaign.id, dag))
+
+    def left(self):
+        return [n.name for n in self.ledger.dags.unfinished_nodes(self.upload)]
+
+
+@pytest.fixture
+def story(tmp_path):
+    made = Story(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+def test_the_ledger_has_it_by_its_label(story):
+    [dag] = story.campaign.dags
+    assert (dag.label, dag.sends, dag.harvest) == ("upload005", 3, 3)
+    assert dag.harvest_inputs is None
+    assert not dag.harvests
+
+
+def test_an_earlier_answer_is_not_taken_for_its_own(story):
+    story.look()
+    assert story.left() == ["UPLOAD"]
+    assert story.ledger.payloads.of_dag(story.harvest).outcome is UploadOutcome.PENDING
+
+
+def test_what_it_was_answered_is_told_of_the_payload(story):
+    story.look()
+    [unsent] = story.campaign.unsent
+    assert (unsent.harvest, unsent.outcome) == (3, UploadOutcome.PENDING)
+    story.ends(UploadOutcome.UPLOADED, START + 60)
+    story.look()
+    record = story.ledger.payloads.of_dag(story.harvest)
+    assert (record.outcome, record.answered_at) == (UploadOutcome.UPLOADED, START + 60)
+    assert story.left() == []
+    assert story.campaign.in_payload == Lumis.span(1, 40)
+    assert story.campaign.unsent == ()
+    assert story.ledger.payloads.of_dag(story.upload) is None
+
+
+def test_what_keeps_it_is_told(story):
+    story.ends(UploadOutcome.HELD, START + 60, held_for=HeldFor.GATE)
+    story.look()
+    assert story.left() == []
+    [unsent] = story.campaign.unsent
+    assert (unsent.held_for, unsent.answer) == (HeldFor.GATE, "told")
+    assert story.campaign.in_payload == Lumis()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "again"),
+    [
+        (UploadOutcome.REFUSED, False),
+        (UploadOutcome.NO_ANSWER, True),
+        (UploadOutcome.FAILED, True),
+    ],
+)
+def test_one_that_failed_is_rescued_by_what_became_of_the_payload(story, outcome, again):
+    story.leaves(outcome, START + 60)
+    story.look()
+    story.ledger.dags.ended(story.upload, [FailedNode("UPLOAD", 66)], START + 61)
+    [failed] = story.campaign.dags
+    assert (failed.state, failed.upload) == (DagState.FAILED, outcome)
+    assert can_rescue(START + 62, story.campaign, failed, calibration()) is again
+
+
+def test_a_payload_that_was_made_later_and_uploaded_supersedes_it(story):
+    story.look()
+    later = story.plan(plan_harvest(KEY, 6))
+    same = replace(MADE, outcome=UploadOutcome.UPLOADED, answered_at=START + 90)
+    story.ledger.payloads.record(later, story.campaign.id, same)
+    assert story.campaign.unsent == ()
+
+
+def test_a_payload_that_was_uploaded_before_does_not_supersede_one_made_again(story):
+    story.look()
+    earlier = story.plan(plan_harvest(KEY, 2))
+    same = replace(MADE, outcome=UploadOutcome.UPLOADED, answered_at=START + 90)
+    story.ledger.payloads.record(earlier, story.campaign.id, same)
+    assert [u.harvest for u in story.campaign.unsent] == [3]
+
+
+def test_it_can_be_lost_and_its_payload_stays(story):
+    story.look()
+    story.ledger.dags.lost(story.upload, frozenset(), START + 60)
+    assert story.campaign.dags == ()
+    assert [u.harvest for u in story.campaign.unsent] == [3]

@@ -1,0 +1,184 @@
+"""The UPLOAD of a DAG that sends what another one made, and what a person keeps from being sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from condorloop.dagman.plan import plan_upload
+from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.node.dag_context import DagContext
+from condorloop.node.post_script import finish
+from condorloop.node.uploads.upload import upload
+from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST, PERMANENT, UPLOAD_RECORD, UPLOADS_HELD
+from condorloop.rundir.records.decisions import UploadsHeld
+from condorloop.rundir.records.manifest import ManifestNode
+from condorloop.services.conditions import TagAnswer, UploadAnswer
+from tests.unit.examples import START
+from tests.unit.node.uploads.test_upload import (
+    TAG,
+    TRIAL,
+    Calibration,
+    Tool,
+    harvest_of,
+    record,
+)
+from tests.unit.node_examples import rewritten
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    made = Tool()
+    monkeypatch.setattr("condorloop.services.conditions.upload", made.run)
+    monkeypatch.setattr("condorloop.services.cmssw.Cmssw.environment", lambda self, **_: {})
+    monkeypatch.setattr(
+        "condorloop.services.conditions.missing_credentials", lambda auth_path: None
+    )
+    return made
+
+
+@pytest.fixture
+def calibration(tmp_path):
+    return Calibration(tmp_path)
+
+
+LATE = TagAnswer(TagOutcome.FAILED, "too late")
+HELD = UploadsHeld("bob@node", "the tag is being changed", START)
+
+
+def sending(dag, number=5, **changes):
+    """A DAG of one UPLOAD that sends what another DAG has made."""
+    [made] = [n for n in dag.manifest.nodes.values() if n.kind == "HARVEST"]
+    plan = plan_upload(CampaignKey("EcalPedestals", 398600), number, int(made.output[-3:]))
+    [node] = plan.nodes
+    told = ManifestNode(node.kind, (), node.output, node.witness, node.lumis, (), ())
+    folder = dag.run_dir / f"dag{number:03d}"
+    folder.mkdir()
+    manifest = replace(
+        dag.manifest, dag=number, batch=None, files=(), nodes={"UPLOAD": told}, **changes
+    )
+    manifest.write(folder / MANIFEST)
+    return DagContext(folder, manifest)
+
+
+def to(dag, *tags):
+    settings = dag.manifest.upload
+    metadata = replace(settings.metadata, tags={tag: {} for tag in tags})
+    return replace(settings, metadata=metadata)
+
+
+def ends(dag):
+    """Let an UPLOAD job run and be judged."""
+    code = upload(dag)
+    return code, finish(dag, "UPLOAD", code)
+
+
+def test_it_sends_the_payload_and_tells_what_it_has_come_to(calibration, tool):
+    dag = calibration.harvest()
+    assert ends(sending(dag)) == (0, 0)
+    assert tool.sent == [("run398600/harvestJob000", (TAG,))]
+    own = dag.run_dir / "dag005" / UPLOAD_RECORD
+    assert read_json(own) == record(dag)
+    assert record(dag)["outcome"] == "uploaded"
+
+
+def test_what_is_in_its_tags_is_not_sent_again(calibration, tool):
+    dag = calibration.harvest()
+    upload(dag)
+    again = sending(dag, again=True)
+    assert ends(again) == (0, 0)
+    assert len(tool.sent) == 1
+    assert "uploaded at an earlier try" in record(dag)["answer"]
+
+
+def test_it_goes_to_the_tag_that_was_added(calibration, tool):
+    dag = calibration.harvest()
+    upload(dag)
+    ends(sending(dag, again=True, upload=to(dag, TAG, TRIAL)))
+    assert [tags for _, tags in tool.sent] == [(TAG,), (TRIAL,)]
+    assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "uploaded"}
+
+
+def test_a_refusal_is_final_without_a_person_and_asked_again_with_one(calibration, tool):
+    dag = calibration.harvest()
+    tool.says = [{TAG: LATE}]
+    assert upload(dag) == PERMANENT
+    assert upload(sending(dag, 5)) == PERMANENT
+    assert len(tool.sent) == 1
+    assert ends(sending(dag, 6, again=True)) == (0, 0)
+    assert len(tool.sent) == 2
+
+
+def test_one_that_holds_as_much_takes_the_place_of_another_if_a_person_wants_that(
+    calibration, tool
+):
+    first, second = calibration.harvest(), calibration.harvest()
+    upload(first)
+    second_again = rewritten(second, again=True)
+    assert upload(first) == 0
+    assert upload(second_again) == 0
+    assert [name for name, _ in tool.sent] == [
+        "run398600/harvestJob000",
+        "run398600/harvestJob001",
+    ]
+
+
+def test_one_that_holds_less_does_not_even_then(calibration, tool):
+    first = calibration.harvest(lumis=("1-5",))
+    second = calibration.harvest(lumis=("6-15",))
+    upload(second)
+    upload(rewritten(first, again=True))
+    assert record(first)["outcome"] == "superseded"
+    assert len(tool.sent) == 1
+
+
+@pytest.mark.parametrize("of_all", [False, True], ids=["of the run", "of the calibration"])
+def test_where_a_person_holds_uploads_nothing_is_sent_and_the_node_ends_well(
+    calibration, tool, of_all
+):
+    dag = calibration.harvest()
+    HELD.write((dag.run_dir.parent if of_all else dag.run_dir) / UPLOADS_HELD)
+    assert ends(dag) == (0, 0)
+    assert tool.sent == []
+    told = record(dag)
+    assert (told["outcome"], told["held_for"]) == ("held", "person")
+    assert told["answer"] == "bob@node holds uploads: the tag is being changed"
+
+
+def test_a_record_that_cannot_be_read_holds_too(calibration, tool):
+    dag = calibration.harvest()
+    (dag.run_dir / UPLOADS_HELD).write_text("{")
+    assert upload(dag) == 0
+    assert record(dag)["outcome"] == "held"
+    assert tool.sent == []
+
+
+def test_what_was_held_is_sent_by_the_next_upload(calibration, tool):
+    dag = calibration.harvest()
+    HELD.write(dag.run_dir / UPLOADS_HELD)
+    upload(dag)
+    (dag.run_dir / UPLOADS_HELD).unlink()
+    assert ends(sending(dag)) == (0, 0)
+    told = record(dag)
+    assert told["outcome"] == "uploaded"
+    assert "held_for" not in told
+    assert len(tool.sent) == 1
+
+
+def test_a_hold_in_the_middle_of_an_outage_forgets_nothing_of_what_was_sent(calibration, tool):
+    dag = calibration.harvest()
+    cut = UploadAnswer(UploadOutcome.NO_ANSWER, "cut", unanswered=True)
+    tool.says = [cut]
+    assert upload(dag) == 1
+    before = record(dag)
+    HELD.write(dag.run_dir / UPLOADS_HELD)
+    assert upload(dag) == 0
+    told = record(dag)
+    assert (told["unanswered"], told["tags"]) == (True, before["tags"])
+    (dag.run_dir / UPLOADS_HELD).unlink()
+    upload(sending(dag))
+    assert record(dag)["outcome"] == "uploaded"
+    assert harvest_of(dag).name == "harvestJob000"
