@@ -252,6 +252,7 @@ class MessagesSite(Section):
         ProblemKind.FULL,
         ProblemKind.FAILED,
         ProblemKind.UPLOAD,
+        ProblemKind.GATE,
         ProblemKind.DISK,
         ProblemKind.TICKET,
         ProblemKind.REFUSED,

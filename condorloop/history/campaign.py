@@ -209,6 +209,7 @@ class PayloadStory:
     `cause` is why there is no payload, in the words of `answer`; None if there is one, or nobody
     told. `iovs` has them whole, where its directory is still there; `tags` are those that it goes
     to. `in_force` says that it is the campaign's last one in the database.
+    `decision` is what a person said of it, with who and why; empty if nobody said anything.
     """
 
     harvest: str
@@ -228,6 +229,7 @@ class PayloadStory:
     since: int | None = None
     answered_at: float | None = None
     in_force: bool = False
+    decision: str = ""
     iovs: tuple[Iov, ...] = ()
     tags: tuple[str, ...] = ()
 

@@ -89,7 +89,8 @@ def _of_dag(story: Story, dag: DagStory, queue: QueueSnapshot) -> Iterator[Findi
         yield _failed_dag(campaign.key, dag)
     held = {h.node: h for h in queue.held if h.dag_id == dag.id}
     idle = {i.node: i for i in queue.idle if i.dag_id == dag.id}
-    payload = next((p for p in story.payloads if p.dag == dag.label), None)
+    sent = {node.output for node in dag.nodes if node.kind is NodeKind.UPLOAD}
+    payload = next((p for p in story.payloads if p.harvest in sent), None)
     for node in dag.nodes:
         if node.name in held and dag.in_flight:
             yield _held(campaign.key, dag, node, held[node.name])

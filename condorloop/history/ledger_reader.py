@@ -106,6 +106,7 @@ class LedgerStories(LedgerReader):
         rows = self._rows.payloads(campaign_id)
         uploaded = [r for r in rows if r["outcome"] == UploadOutcome.UPLOADED]
         last = max(uploaded, key=lambda r: r["answered_at"] or 0.0, default=None)
+        said = {d.harvest: str(d) for d in self.payloads.decisions(campaign_id)}
         for row in rows:
             mine = row["dag_id"]
             yield PayloadStory(
@@ -126,6 +127,7 @@ class LedgerStories(LedgerReader):
                 since=row["since"] if isinstance(row["since"], int) else None,
                 answered_at=row["answered_at"],
                 in_force=row is last,
+                decision=said.get(harvest_name(row["number"]), ""),
             )
 
     def _all_files(

@@ -190,6 +190,11 @@ class Unsent:
     held_for: HeldFor | None = None
     decided: Verdict | None = None
 
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """How good it is: by LS, then events; of equal ones the later harvest is better."""
+        return len(self.holds.lumis), self.holds.events, self.harvest
+
 
 @dataclass(frozen=True, slots=True)
 class DagOutline:

@@ -34,6 +34,8 @@ class ProblemKind(StrEnum):
     """Jobs wait for a machine, and none of them starts."""
     UPLOAD = "upload"
     """The last payload is not in the database."""
+    GATE = "gate"
+    """The gate holds a payload, and a person is to say whether it is sent."""
     REFUSED = "refused"
     """The schedd does not take a DAG, though it takes others."""
     DEFERRED = "deferred"

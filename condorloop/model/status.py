@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from condorloop.model.campaign import CampaignKey, MissedRun
-from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.enums import CampaignState, HeldFor, UploadOutcome
 from condorloop.model.latency import LatencyPoint
 from condorloop.model.lumi_fates import LOST, LumiState
 from condorloop.model.lumis import EMPTY, Lumis
@@ -57,6 +57,23 @@ class LumiSets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnsentPayload:
+    """A payload that is harvested and not sent; `harvest` is the directory that it is in.
+
+    `outcome` is pending or held, `held_for` what keeps it if it is held, `answer` says why.
+    `decision` is what a person said of it, with who and why; empty if nobody said anything.
+    """
+
+    harvest: str
+    outcome: UploadOutcome
+    lumis: LumiText = EMPTY
+    answer: str = ""
+    since: float = 0.0
+    held_for: HeldFor | None = None
+    decision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStatus:
     """What people want to know of a campaign; times are seconds since the epoch.
 
@@ -76,7 +93,8 @@ class CampaignStatus:
     `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
     held. `kept_recipe` has what an open campaign keeps of an earlier configuration, by key, and
     what is configured. `copies` has what good RAW files have in common that are hardly alike by
-    chance, by the first of them.
+    chance, by the first of them. `unsent` are payloads that wait for their turn or for a person,
+    the best one last; `uploads_held_by` is the person who holds uploads, empty if nobody does.
     """
 
     calibration: str
@@ -117,6 +135,8 @@ class CampaignStatus:
     last_answer: str = ""
     no_payload: NoPayload | None = None
     uploading: bool = False
+    unsent: tuple[UnsentPayload, ...] = ()
+    uploads_held_by: str = ""
     asked_at: float | None = None
 
     @property

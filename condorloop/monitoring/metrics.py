@@ -209,6 +209,11 @@ _COUNTED: tuple[tuple[str, str, type[StrEnum] | tuple[str, ...], _Count], ...] =
         "last_uploads", "Campaigns by the outcome of their last upload", UploadOutcome,
         lambda c: {c.last_outcome: 1} if c.last_outcome else {},
     ),
+    (
+        "payloads_unsent", "Campaigns by what keeps their best payload from being sent",
+        ("pending", "person", "gate", "rejected", "restored"),
+        lambda c: {u.held_for or u.outcome: 1 for u in c.unsent[-1:]},
+    ),
 )  # fmt: skip
 
 

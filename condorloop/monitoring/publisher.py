@@ -32,7 +32,7 @@ from condorloop.monitoring.problems.campaigns import (
     of_unconfigured,
 )
 from condorloop.monitoring.problems.disk import of_disk
-from condorloop.monitoring.problems.holds import of_holds
+from condorloop.monitoring.problems.holds import of_held_uploads, of_holds
 from condorloop.monitoring.problems.missed_runs import of_missed
 from condorloop.monitoring.problems.queue import (
     of_late,
@@ -184,6 +184,7 @@ class Publisher:
                     *of_scripts(seen.late_scripts, now),
                     *of_campaigns(campaigns),
                     *of_holds(campaigns, self._ledger.campaigns.held_calibrations()),
+                    *of_held_uploads(campaigns, self._ledger.campaigns.held_uploads()),
                     *of_disk(self._disk.warning, seen.not_cleaned, seen.not_archived),
                     *self._tickets.problems,
                 )

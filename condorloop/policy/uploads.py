@@ -22,18 +22,13 @@ ASK_AGAIN_AFTER = 1800.0
 """Seconds after which a pending payload is tried again, whatever is known of its turn."""
 
 
-def rank(unsent: Unsent) -> tuple[int, int, int]:
-    """How good a payload is: by LS, then events; of equal ones the later harvest is better."""
-    return len(unsent.holds.lumis), unsent.holds.events, unsent.harvest
-
-
 def best_unsent(campaign: Campaign) -> Unsent | None:
     """Give the one payload of a campaign that is worth sending; None if there is none.
 
     What holds fewer LS than the payload in the database is not, and neither is what another one
     that waits is better than.
     """
-    best = max(campaign.unsent, key=rank, default=None)
+    best = max(campaign.unsent, key=_rank, default=None)
     if best is None or len(best.holds.lumis) < len(campaign.in_payload):
         return None
     return best
@@ -47,10 +42,14 @@ def awaited(campaign: Campaign) -> Unsent | None:
     """
     worth = [u for u in campaign.unsent if len(u.holds.lumis) >= len(campaign.in_payload)]
     left = [u for u in worth if not is_rejected(u) and u.held_for is not HeldFor.RESTORED]
-    best = max(left, key=rank, default=None)
-    if best is None or (best != max(worth, key=rank) and _wants_a_person(best)):
+    best = max(left, key=_rank, default=None)
+    if best is None or (best != max(worth, key=_rank) and _wants_a_person(best)):
         return None
     return best
+
+
+def _rank(unsent: Unsent) -> tuple[int, int, int]:
+    return unsent.rank
 
 
 def _wants_a_person(unsent: Unsent) -> bool:

@@ -12,7 +12,6 @@ from typing import ClassVar
 from condorloop.model.campaign import Campaign, CampaignKey, Dag, Unsent
 from condorloop.model.enums import Artifact, HeldFor, UploadOutcome, Verdict
 from condorloop.model.request import Request
-from condorloop.policy.uploads import rank
 from condorloop.requests.campaign_command import CampaignCommand, Subject
 from condorloop.requests.command import Option, SenselessRequest, Step
 from condorloop.requests.context import Context, NotDone
@@ -121,7 +120,7 @@ class DecisionCommand(CampaignCommand):
         if request.send_again:
             number = harvest_job(request.send_again)
             held = [u for u in held if u.harvest == number]
-        unsent = max(held, key=rank, default=None)
+        unsent = max(held, key=lambda each: each.rank, default=None)
         if unsent is None:
             which = request.send_again or "no payload"
             return f"{which} of it is held" if not request.send_again else f"{which} is not held"

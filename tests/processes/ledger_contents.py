@@ -22,6 +22,7 @@ YOUNGER = (
     "no_payload",
     "odd_changes",
     "sends",
+    "decision",
     "unsent",
     "older_open",
     "held_for",

@@ -73,7 +73,8 @@ def _upload(told: Provenance, now: float) -> Text:
     begins = f", since {since(payload)}" if payload.since is not None else ""
     force = " (in force)" if payload.in_force else ""
     said = f': "{payload.answer}"' if payload.answer else ""
-    return line.append_text(text(f"{at}{tags}{begins}{force}{said}"))
+    decided = f"; {payload.decision}" if payload.decision else ""
+    return line.append_text(text(f"{at}{tags}{begins}{force}{said}{decided}"))
 
 
 def _job(node: NodeStory | None, now: float) -> str:

@@ -46,6 +46,8 @@ UPLOAD_STYLES = {
     UploadOutcome.REFUSED: "red",
     UploadOutcome.NO_ANSWER: "red",
     UploadOutcome.FAILED: "red",
+    UploadOutcome.HELD: "yellow",
+    UploadOutcome.PENDING: "yellow",
 }
 ENDED_WELL = 5
 """How many of the DAGs that are done are shown, and of the payloads that are not in force."""
@@ -171,7 +173,7 @@ def _payloads(story: Story, now: float, whole: bool) -> Iterator[RenderableType]
             Column("at", lambda p: text(clock(p.answered_at or p.harvested_at, now))),
             Column("hash", lambda p: text(p.hash[:10]), 1),
             Column("since", lambda p: text(since(p)), 2),
-            Column("answer", lambda p: text(p.answer), 5),
+            Column("answer", lambda p: text("; ".join(filter(None, (p.answer, p.decision)))), 5),
         ),
     )
 

@@ -136,6 +136,8 @@ _JOBS = ("running", "idle", "held")
 
 def _state(campaign: CampaignStatus) -> Text:
     held = ", held" if campaign.held_by else ""
+    if campaign.uploads_held_by and campaign.state.open:
+        held += ", uploads held"
     return text(f"{campaign.state}{held}", CAMPAIGN_STYLES[campaign.state])
 
 
@@ -154,9 +156,10 @@ def _missing(campaign: CampaignStatus) -> Text:
 
 
 def _uploads(campaign: CampaignStatus, now: float) -> str:
-    if not campaign.uploads:
-        return ""
-    return f"{campaign.uploads}, {age(campaign.last_upload_at, now)} ago"
+    said = [f"{u.harvest} {u.outcome}" for u in campaign.unsent[-1:]]
+    if campaign.uploads:
+        said.insert(0, f"{campaign.uploads}, {age(campaign.last_upload_at, now)} ago")
+    return "; ".join(said)
 
 
 def _left(campaign: CampaignStatus, now: float) -> str:

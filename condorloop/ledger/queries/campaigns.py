@@ -160,7 +160,7 @@ class CampaignQueries:
             archived=row["archived"] is not None,
             unsent=unsent,
             older_open=self._older_open(row) if unsent else (),
-            uploads_held_by=self._uploads_held_by(row),
+            uploads_held_by=self.uploads_held_by(row),
         )
 
     def _older_open(self, row: sqlite3.Row) -> tuple[int, ...]:
@@ -173,7 +173,7 @@ class CampaignQueries:
         )
         return tuple(r["run"] for r in rows)
 
-    def _uploads_held_by(self, row: sqlite3.Row) -> str:
+    def uploads_held_by(self, row: sqlite3.Row) -> str:
         """Who holds the uploads of a campaign, by itself or with all of its calibration."""
         rows = self._db.rows(
             "SELECT held_by FROM held_uploads WHERE calibration = ? AND run IN (?, ?)"

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.campaigns import CampaignQueries
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.payloads import PayloadQueries, why_no_payload
 from condorloop.model.campaign import RawFile, dag_label
@@ -23,8 +24,8 @@ from condorloop.model.lumi_fates import FileFate, fates, last_lumi, without_payl
 from condorloop.model.lumis import Lumis
 from condorloop.model.raw_copies import Copies, copies
 from condorloop.model.service import CONDITIONS, Service
-from condorloop.model.status import CampaignStatus, LumiSets
-from condorloop.rundir.layout import alcareco_name
+from condorloop.model.status import CampaignStatus, LumiSets, UnsentPayload
+from condorloop.rundir.layout import alcareco_name, harvest_name
 from condorloop.text import one_line
 
 
@@ -35,6 +36,7 @@ class StatusQueries:
         self._db = db
         self._dags = DagQueries(db)
         self._payloads = PayloadQueries(db)
+        self._campaigns = CampaignQueries(db)
 
     def summaries(self, since: float) -> list[CampaignStatus]:
         """What people want to know of the campaigns that are open or were latched after `since`."""
@@ -177,6 +179,8 @@ class StatusQueries:
             errors={_name(f): _why(f) for f in failed if f["error"]},
             removed={_label(r): r["removed_by"] for r in removed},
             refused={_label(r): r["refused"] for r in refused},
+            unsent=self._unsent(row["id"]),
+            uploads_held_by=self._campaigns.uploads_held_by(row),
             asked_at=row["asked_at"],
             left_out=tuple(map(alcareco_name, sorted(left_out))),
             odd_changes=self._odd_changes(row["id"]),
@@ -202,6 +206,23 @@ class StatusQueries:
         files = (RawFile(r["path"], r["size"], Lumis.parse(r["lumis"]), r["events"]) for r in rows)
         found = copies(files, len(groups) - len(shared))
         return tuple(each for each in found if each.likely)
+
+    def _unsent(self, campaign_id: int) -> tuple[UnsentPayload, ...]:
+        """The payloads of a campaign that wait for their turn or for a person, the best last."""
+        said = {d.harvest: str(d) for d in self._payloads.decisions(campaign_id)}
+        unsent = self._payloads.unsent(campaign_id)
+        return tuple(
+            UnsentPayload(
+                harvest=harvest_name(each.harvest),
+                outcome=each.outcome,
+                lumis=each.holds.lumis,
+                answer=each.answer,
+                since=each.answered_at,
+                held_for=each.held_for,
+                decision=said.get(harvest_name(each.harvest), ""),
+            )
+            for each in sorted(unsent, key=lambda each: each.rank)
+        )
 
     def _odd_changes(self, campaign_id: int) -> tuple[str, ...]:
         """The changes of state of a campaign that no rule allows."""

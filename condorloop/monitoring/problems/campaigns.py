@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from condorloop.model.campaign import CampaignKey
-from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.enums import CampaignState, HeldFor, UploadOutcome, Verdict
 from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.service import CONDITIONS
 from condorloop.model.status import CampaignStatus
@@ -197,6 +197,30 @@ def _upload(campaign: CampaignStatus) -> Iterator[Problem]:
     )
 
 
+def _gate(campaign: CampaignStatus) -> Iterator[Problem]:
+    """Name the best payload that is not sent, if a person is to decide about it, or has."""
+    best = campaign.unsent[-1] if campaign.unsent else None
+    if best is None or best.held_for not in (HeldFor.GATE, HeldFor.REJECTED):
+        return
+    if best.decision.startswith(Verdict.APPROVED):
+        return  # it is on its way
+    if best.decision:
+        text, verb = f"{best.harvest} is not sent, {best.decision} ({best.answer})", "show"
+    elif best.held_for is HeldFor.REJECTED:
+        text, verb = f"{best.harvest} is not sent: {best.answer}", "approve"
+    else:
+        text, verb = f"{best.harvest} is held: {best.answer}; approve or reject it", "approve"
+    yield Problem.of_campaign(
+        ProblemKind.GATE,
+        campaign.key,
+        text,
+        command(verb, campaign.key),
+        since=best.since,
+        directory=best.harvest,
+        outcome=best.outcome,
+    )
+
+
 _NOT_UPLOADED = (UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
 
 _OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
@@ -212,6 +236,7 @@ _OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
     _odd_changes,
     _lacking,
     _upload,
+    _gate,
 )
 """What can be wrong with one campaign."""
 

@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
 from condorloop.model.problem import Problem, ProblemKind
+from condorloop.model.request import ALL_RUNS
 from condorloop.model.status import CampaignStatus
 from condorloop.monitoring.problems.commands import command
+from condorloop.rundir.records.decisions import UploadsHeld
 from condorloop.text import utc
 
 
@@ -24,6 +26,41 @@ def of_holds(
         alone = campaign.calibration not in calibrations
         if alone and campaign.held_by and campaign.state.open:
             yield _campaign(campaign)
+
+
+def of_held_uploads(
+    campaigns: Iterable[CampaignStatus], held: Mapping[tuple[str, int], UploadsHeld]
+) -> Iterator[Problem]:
+    """Name the uploads that a person holds, of calibrations and of campaigns with work to do.
+
+    `held` has them by calibration and run; `ALL_RUNS` are all runs of a calibration.
+    """
+    for (name, run), told in held.items():
+        if run == ALL_RUNS:
+            yield Problem.of_calibrations(
+                ProblemKind.HELD,
+                [name],
+                _held_uploads(told),
+                f"condorloop release -c {shlex.quote(name)} --uploads",
+                since=told.time,
+                person=told.who,
+            )
+    for campaign in campaigns:
+        alone = held.get((campaign.calibration, campaign.run))
+        if alone and (campaign.state.open or campaign.unsent):
+            yield Problem.of_campaign(
+                ProblemKind.HELD,
+                campaign.key,
+                f"{_held_uploads(alone)}; its window ends {utc(campaign.window_ends)}",
+                f"{command('release', campaign.key)} --uploads",
+                since=alone.time,
+                person=alone.who,
+            )
+
+
+def _held_uploads(told: UploadsHeld) -> str:
+    why = f": {told.why}" if told.why else ""
+    return f"uploads are held by {told.who} since {utc(told.time)}{why}"
 
 
 def _calibration(name: str, who: str, since: float) -> Problem:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from condorloop.model.campaign import CampaignKey, MissedRun
-from condorloop.model.enums import CampaignState, NoPayloadCause, UploadOutcome
+from condorloop.model.enums import CampaignState, HeldFor, NoPayloadCause, UploadOutcome
 from condorloop.model.no_payload import NoPayload
 from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob, WaitingScript
 from condorloop.model.service import CONDITIONS, Service
-from condorloop.model.status import CampaignStatus
+from condorloop.model.status import CampaignStatus, UnsentPayload
 from condorloop.monitoring.publisher import CycleReport
 from tests.unit.examples import KEY, START, campaign_status
 
@@ -108,6 +108,15 @@ def all_wrong(*, silent: str = "EOS") -> Seen:
         last_answer="too late: superseded by run 398601",
         held_by="alice@node",
         held_at=START,
+        unsent=(
+            UnsentPayload(
+                harvest="harvestJob003",
+                outcome=UploadOutcome.HELD,
+                answer="33 % of channels changed",
+                since=START,
+                held_for=HeldFor.GATE,
+            ),
+        ),
     )
     spot = campaign_status(
         calibration=SPOT.calibration,

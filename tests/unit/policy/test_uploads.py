@@ -18,7 +18,6 @@ from condorloop.policy.uploads import (
     awaited,
     best_unsent,
     is_rejected,
-    rank,
     what_keeps,
     why_upload,
 )
@@ -207,7 +206,7 @@ def test_nothing_is_sent_twice_nor_against_a_person_s_word(payloads, dags, known
     assert len(sent.holds.lumis) >= known
     if sent.held_for is HeldFor.GATE and sent.outcome is UploadOutcome.HELD:
         assert sent.decided is Verdict.APPROVED
-    better = [u for u in payloads if rank(u) > rank(sent)]
+    better = [u for u in payloads if u.rank > sent.rank]
     assert all(is_rejected(u) or u.held_for is HeldFor.RESTORED for u in better)
     assert not settled(replace(it, state=CampaignState.CLOSING, dags=()))
 
