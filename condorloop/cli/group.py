@@ -15,7 +15,7 @@ import click
 from condorloop.model.enums import RequestKind
 
 SECTIONS = {
-    "Inspect": ("status", "watch", "show", "find", "analyze", "verify", "report"),
+    "Inspect": ("status", "watch", "show", "payload", "find", "analyze", "verify", "report"),
     "Control": tuple(map(str, RequestKind)),
     "Run": ("run",),
     "Set up": ("doctor", "validate", "render", "systemd", "schema", "print-format", "completion"),

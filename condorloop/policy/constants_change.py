@@ -43,6 +43,8 @@ class QuantityChange:
         Of each channel, or interval, in both.
     come, gone
         Channels that only the later one has, or only the earlier one.
+    by_interval
+        Whether it is an IOV's own, and the shifts are those of intervals.
     """
 
     name: str
@@ -50,6 +52,7 @@ class QuantityChange:
     shifts: tuple[Shift, ...]
     come: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    by_interval: bool = False
 
     @property
     def changed(self) -> int:
@@ -141,6 +144,24 @@ def compare(before: Constants, after: Constants) -> ConstantsChange:
     )
 
 
+def as_constants(change: ConstantsChange, after: Constants) -> Constants:
+    """Give the changes of channels as constants, so that they can be drawn as such."""
+    channels = {
+        f"change of {q.name}": {shift.what: shift.by for shift in q.shifts}
+        for q in change.quantities
+        if not q.by_interval
+    }
+    sets = {
+        f"{each.name}, {word}": frozenset(members)
+        for each in change.sets
+        for word, members in (("come", each.come), ("gone", each.gone))
+    }
+    since = after.iovs[0].since if after.iovs else 0
+    units = {f"change of {name}": unit for name, unit in after.units.items()}
+    iov = IovConstants(since, "", channels, sets)
+    return Constants(after.tag, (iov,), after.object_type, units, after.places)
+
+
 def _pairs(before: Constants, after: Constants) -> list[_Pair]:
     if not (before.iovs and after.iovs):
         return []
@@ -201,7 +222,7 @@ def _by_interval(pairs: Sequence[_Pair], units: Mapping[str, str]) -> Iterable[Q
                 for iov in (pair.before, pair.after)
             )
             changes.add("", old, new)
-        yield changes.of(name, units.get(name, ""))
+        yield replace(changes.of(name, units.get(name, "")), by_interval=True)
 
 
 @dataclass(slots=True)

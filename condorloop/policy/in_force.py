@@ -29,8 +29,15 @@ class Agreement(StrEnum):
     """The payload of an upload without an answer serves: it did reach the tag."""
     DIFFERENT = "different"
     """Something else serves than what condorloop believes."""
+    OBSOLETE = "obsolete"
+    """An older payload of the campaign serves where a newer one was uploaded, which holds there."""
     NOT_READ = "not read"
     """The tag was not read back: there is only what condorloop believes."""
+
+    @property
+    def wrong(self) -> bool:
+        """Whether lumisections are served by what should not serve them."""
+        return self in (Agreement.DIFFERENT, Agreement.OBSOLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ def in_force(
     sent = _content(time_type, believed.sent)
     of_hash = {iov.hash: iov for iov in sorted(believed.sent, key=lambda iov: iov.at)}
     maybe = {iov.hash for iov in believed.unanswered}
+    uploads = [(at, _content(time_type, iovs)) for at, iovs in _by_upload(believed.sent).items()]
     found: list[Served] = []
     borders = sorted(_borders(content, sent, run, last_ls))
     for first, end in pairwise([*borders, last_ls + 1]):
@@ -125,8 +133,25 @@ def in_force(
         ours = serving(sent, run, first)
         own = of_hash[ours.hash] if ours else None
         agreement = _agreement(content is not None, iov, own, maybe)
+        if agreement is Agreement.SAME and own and _is_obsolete(own, uploads, run, first):
+            agreement = Agreement.OBSOLETE
         found.append(Served(first, end - 1, iov, own, agreement))
     return tuple(_folded(found))
+
+
+def _by_upload(sent: Iterable[SentIov]) -> dict[float, list[SentIov]]:
+    found: dict[float, list[SentIov]] = {}
+    for iov in sent:
+        found.setdefault(iov.at, []).append(iov)
+    return found
+
+
+def _is_obsolete(
+    own: SentIov, uploads: Iterable[tuple[float, TagContent]], run: int, ls: int
+) -> bool:
+    """Whether a later upload holds where this one serves."""
+    holding = (serving(content, run, ls) for at, content in uploads if at > own.at)
+    return any(iov is not None and iov.hash != own.hash for iov in holding)
 
 
 def _content(time_type: TimeType, sent: Iterable[SentIov]) -> TagContent:

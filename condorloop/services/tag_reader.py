@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,8 +69,7 @@ class TagReader:
     auth_path
         The folder of the netrc file; the home folder if None.
     environment
-        That of the release, where it has been entered already. Otherwise it is entered at the first
-        reading.
+        That of the release, or what enters it. Otherwise this reader enters it when it first reads.
     """
 
     def __init__(
@@ -78,12 +77,11 @@ class TagReader:
         tool: TagReaderTool,
         cmssw: Cmssw,
         auth_path: Path | None = None,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self._tool = tool
-        self._cmssw = cmssw
         self._auth_path = auth_path
-        self._environment = environment
+        self._environment = cmssw.environment if environment is None else environment
 
     @classmethod
     def from_config(cls, config: Config, auth_path: Path | None = None) -> TagReader | None:
@@ -117,10 +115,38 @@ class TagReader:
                 raise
         return self._list(name, tag)
 
+    def copy(self, database: str, tag: str, file: Path, first: int, last: int) -> None:
+        """Copy what a tag holds between two sinces, both included, into a conditions SQLite file.
+
+        What holds at the first since gets that since in the file, whose tag has the same name.
+
+        Raises
+        ------
+        TagUnreadable
+            There is no such tag, or it could not be copied.
+        """
+        name = self._tool.databases.get(database, database)
+        what = f"tag {tag} of {name}"
+        options = ["--yes", "--db", name, "--nocolors"]
+        between = ["--from", str(first), "--to", str(last)]
+        self._run(what, tag, [*options, "copy", tag, "--destdb", str(file), *between])
+        if not file.exists():
+            raise TagUnreadable(f"{what}: {self._tool.command[0]} has made no {file}")
+
     def _list(self, database: str, tag: str) -> TagContent:
-        options = ["--db", database, "--nocolors", "--noLimit"]
-        command = [*self._tool.command, *options, "list", "--long", tag]
         what = f"tag {tag} of {database}"
+        options = ["--db", database, "--nocolors", "--noLimit"]
+        return content(self._run(what, tag, [*options, "list", "--long", tag]), tag, what)
+
+    def _run(self, what: str, tag: str, words: Sequence[str]) -> str:
+        """Give what the tool prints.
+
+        Raises
+        ------
+        TagUnreadable
+            It does not end as it should.
+        """
+        command = [*self._tool.command, *words]
         try:
             done = subprocesses.run(
                 command, environment=self._entered(), timeout=self._tool.timeout
@@ -137,11 +163,11 @@ class TagReader:
         output, said = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
         if done.returncode:
             raise _failed(what, done.returncode, said, tag)
-        return content(output, tag, what)
+        return output
 
     def _entered(self) -> Mapping[str, str]:
-        if self._environment is None:
-            self._environment = self._cmssw.environment()
+        if callable(self._environment):
+            self._environment = self._environment()
         if self._auth_path is None:
             return self._environment
         return {**self._environment, "COND_AUTH_PATH": str(self._auth_path)}

@@ -57,6 +57,7 @@ def test_a_payload_is_traced_to_its_jobs_after_its_directories_are_gone(loop):
     ads = loop.history(f'CondorloopRun == {run} && CondorloopKind == "RECO"')
     assert sorted(ids) == sorted(f"{ad['ClusterId']}.{ad['ProcId']}" for ad in ads)
 
+    is_in_the_database(loop, run, found["payload"])
     for folder in (loop.work_dir / CALIBRATION / f"run{run}").glob("dag*"):
         folder.rename(loop.folder / folder.name)
     [after] = asked(loop, "show", str(run), "--payload", found["payload"]["hash"][:8])["payloads"]
@@ -64,3 +65,16 @@ def test_a_payload_is_traced_to_its_jobs_after_its_directories_are_gone(loop):
     assert [s["node"]["jobs"] for s in after["sources"]] == [
         s["node"]["jobs"] for s in found["sources"]
     ]
+
+
+def is_in_the_database(loop, run, payload):
+    """The database serves each lumisection with a payload, which has not changed on its way."""
+    [campaign] = asked(loop, "payload", str(run))["campaigns"]
+    [served] = [each for found in campaign["destinations"] for each in found["ranges"]]
+    assert (served["first"], served["last"], served["agreement"]) == (1, 12, "same")
+    assert (served["hash"], served["origin"]) == (payload["hash"], payload["harvest"])
+    [diff] = asked(loop, "payload", str(run), "--diff", payload["harvest"], "in-force")["diffs"]
+    compared = {q["name"]: (q["compared"], q["changed"]) for q in diff["quantities"]}
+    assert compared["mean"] == compared["rms"]
+    assert compared["mean"][0] > 100
+    assert compared["mean"][1] == 0

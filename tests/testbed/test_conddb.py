@@ -157,3 +157,20 @@ def test_a_replica_that_lags_does_not_show_the_latest(reader, faults):
     faults.arm([Fault("conddb", "lag", seconds=3600.0)], 0.0)
     assert reader.read(PRODUCTION, "Ecal").iovs == ()
     assert len(reader.read(PRODUCTION, "Ecal").iovs) == 3
+
+
+def test_what_holds_between_two_sinces_is_copied_into_a_file(reader, database, tmp_path):
+    reader.copy(PRODUCTION, "Ecal", tmp_path / "x.db", RUN - 5, RUN)
+    copied = sqlite_file.iovs(tmp_path / "x.db", "Ecal")
+    first, last = sqlite_file.iovs(database, "Ecal")
+    assert [(iov.since, iov.payload_hash) for iov in copied] == [
+        (RUN - 5, first.payload_hash),
+        (RUN, last.payload_hash),
+    ]
+    reader.copy(PRODUCTION, "Spot", tmp_path / "y.db", RUN << 32 | 9, RUN << 32 | 80)
+    assert [iov.since for iov in sqlite_file.iovs(tmp_path / "y.db", "Spot")] == [RUN << 32 | 9]
+
+
+def test_a_tag_that_is_not_there_cannot_be_copied(reader, tmp_path):
+    with pytest.raises(TagUnreadable, match="payload named Nobody"):
+        reader.copy(PRODUCTION, "Nobody", tmp_path / "x.db", 1, 2)

@@ -1,4 +1,4 @@
-"""The stand-in of conddb: options, output and exit codes of the true one, for `list`, `listTags`.
+"""The stand-in of conddb's `list`, `listTags` and `copy`: options, output and exit codes.
 
 The source of each is CondCore/Utilities/scripts/conddb in cms-sw/cmssw. The official aliases, such
 as ``pro``, are all the database of the testbed's conditions service, whose file is
@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--snapshot", "-T")
     listing.add_argument("--limit", "-L", type=int, default=_LIMIT)
     listing.set_defaults(run=_list)
+    copying = commands.add_parser("copy")
+    copying.add_argument("first")
+    copying.add_argument("second", nargs="?")
+    copying.add_argument("--destdb", "-d", required=True)
+    copying.add_argument("--from", "-f", type=int, default=1)
+    copying.add_argument("--to", "-t", type=int)
+    copying.set_defaults(run=_copy)
     tags = commands.add_parser("listTags")
     tags.set_defaults(run=_list_tags)
     return parser
@@ -101,11 +108,16 @@ def _connected(database: str) -> tuple[Path, Fault | None]:
     return path, fault
 
 
-def _list(options: argparse.Namespace, path: Path, fault: Fault | None) -> None:
-    before = options.snapshot
+def _iovs(path: Path, name: str, fault: Fault | None, snapshot: str | None = None) -> list[Iov]:
+    """The IOVs of a tag that are to be seen, hidden ones too."""
+    before = snapshot or "9"
     if fault and fault.mode == "lag":
         seen = datetime.fromtimestamp(time.time() - (fault.seconds or 0.0), UTC)
-        before = min(before or "9", seen.strftime("%Y-%m-%d %H:%M:%S.%f"))
+        before = min(before, seen.strftime("%Y-%m-%d %H:%M:%S.%f"))
+    return [i for i in sqlite_file.iovs(path, name, hidden=True) if i.insertion_time <= before]
+
+
+def _list(options: argparse.Namespace, path: Path, fault: Fault | None) -> None:
     known = sqlite_file.tags(path)
     for name in options.name:
         if name not in known:
@@ -119,8 +131,7 @@ def _list(options: argparse.Namespace, path: Path, fault: Fault | None) -> None:
             " more, please increase the limit of returned results.",
             options.limit,
         )
-        found = sqlite_file.iovs(path, name, hidden=True)
-        _list_iovs(options, tag, [i for i in found if not before or i.insertion_time <= before])
+        _list_iovs(options, tag, _iovs(path, name, fault, options.snapshot))
 
 
 def _list_iovs(options: argparse.Namespace, tag: Tag, iovs: Sequence[Iov]) -> None:
@@ -134,6 +145,31 @@ def _list_iovs(options: argparse.Namespace, tag: Tag, iovs: Sequence[Iov]) -> No
             for iov in iovs[first:]
         ],
     )
+
+
+def _copy(options: argparse.Namespace, path: Path, fault: Fault | None) -> None:
+    """Copy the IOVs of a tag into a file: what holds at the first since gets that since there."""
+    name, first, last = options.first, getattr(options, "from"), options.to
+    tag = sqlite_file.tags(path).get(name)
+    if tag is None:
+        raise ConddbError(
+            f"There is no tag, global tag or (unique) payload named {name} in the database."
+        )
+    target = Path(options.destdb)
+    sqlite_file.create(target)
+    latest = {iov.since: iov for iov in _iovs(path, name, fault)}
+    before = max((since for since in latest if since <= first), default=None)
+    chosen = {
+        first if since == before else since: sqlite_file.payload(path, iov.payload_hash)
+        for since, iov in latest.items()
+        if (before is None or since >= before) and (last is None or since <= last)
+    }
+    logging.info("Found %s iovs and %s referenced payloads to copy.", len(chosen), len(chosen))
+    if chosen:
+        as_name = options.second or name
+        iovs = list(chosen.items())
+        sqlite_file.write(target, as_name, tag.time_type, tag.object_type, "any", iovs)
+        logging.info("Changes committed.")
 
 
 def _list_tags(options: argparse.Namespace, path: Path, fault: Fault | None) -> None:

@@ -50,6 +50,7 @@ def test_members_of_sets_come_and_go():
 def test_numbers_are_compared_where_one_iov_of_each_serves():
     change = compare(spots({1: 0.1, 11: 0.2}), spots({1: 0.1, 6: 0.15, 11: 0.3}))
     [x] = change.quantities
+    assert x.by_interval
     assert [(s.what, s.before, s.after) for s in x.shifts] == [
         ("LS 1-5", 0.1, 0.1),
         ("LS 6-10", 0.1, 0.15),

@@ -79,6 +79,25 @@ def test_an_obsolete_iov_between_is_found():
     ]
 
 
+def test_an_older_payload_that_serves_where_a_newer_one_holds_is_obsolete():
+    content = tag(LUMIS, (ls(1), 1.0, "old1"), (ls(6), 1.0, "old6"), (ls(1), 2.0, "new"))
+    believed = Believed(
+        (sent(ls(1), "old1", 1.0), sent(ls(6), "old6", 1.0), sent(ls(1), "new", 2.0))
+    )
+    served = in_force(content, believed, LUMIS, RUN, 9)
+    assert told(served) == [("1-5", "new", Agreement.SAME), ("6-9", "old6", Agreement.OBSOLETE)]
+    assert [s.agreement.wrong for s in served] == [False, True]
+
+
+def test_pieces_that_follow_each_other_are_not_obsolete():
+    content = tag(LUMIS, (ls(1), 1.0, "first"), (ls(6), 2.0, "second"))
+    believed = Believed((sent(ls(1), "first", 1.0), sent(ls(6), "second", 2.0)))
+    assert told(in_force(content, believed, LUMIS, RUN, 9)) == [
+        ("1-5", "first", Agreement.SAME),
+        ("6-9", "second", Agreement.SAME),
+    ]
+
+
 def test_a_payload_of_an_upload_without_answer_that_serves_is_told_so():
     content = tag(RUNS, (RUN, 10.0, "maybe"))
     believed = Believed((), (sent(RUN, "maybe"),))
