@@ -140,6 +140,8 @@ class ConditionsSite(Section):
     """
     conddb_timeout: Annotated[Seconds, Field(gt=0)] = 120.0
     """Time-out of reading one tag."""
+    confirm_within: Seconds = 3600.0
+    """Time after which it is a problem that an uploaded payload is not seen in its tag."""
 
 
 class DiskSite(Section):
@@ -253,6 +255,8 @@ class MessagesSite(Section):
         ProblemKind.FAILED,
         ProblemKind.UPLOAD,
         ProblemKind.GATE,
+        ProblemKind.IN_FORCE,
+        ProblemKind.UNCONFIRMED,
         ProblemKind.DISK,
         ProblemKind.TICKET,
         ProblemKind.REFUSED,

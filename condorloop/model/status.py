@@ -92,9 +92,12 @@ class CampaignStatus:
     `no_payload` is why the last harvest made none, in the harvester's words; None if it made one.
     `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
     held. `kept_recipe` has what an open campaign keeps of an earlier configuration, by key, and
-    what is configured. `copies` has what good RAW files have in common that are hardly alike by
-    chance, by the first of them. `unsent` are payloads that wait for their turn or for a person,
-    the best one last; `uploads_held_by` is the person who holds uploads, empty if nobody does.
+    what is configured. `contradictions` has why what was read back of a destination cannot be
+    right, and `unconfirmed` since when a payload was uploaded that is not seen there yet: each by
+    harvest and tag, of the last upload to a tag. `copies` has what good RAW files have in common
+    that are hardly alike by chance, by the first of them. `unsent` are payloads that wait for their
+    turn or for a person, the best one last; `uploads_held_by` is the person who holds uploads,
+    empty if nobody does.
     """
 
     calibration: str
@@ -129,6 +132,8 @@ class CampaignStatus:
     copies: Mapping[str, str] = field(default_factory=dict)
     kept_recipe: Mapping[str, str] = field(default_factory=dict)
     odd_changes: tuple[str, ...] = ()
+    contradictions: Mapping[str, str] = field(default_factory=dict)
+    unconfirmed: Mapping[str, float] = field(default_factory=dict)
     uploads: int = 0
     last_upload_at: float | None = None
     last_outcome: UploadOutcome | None = None

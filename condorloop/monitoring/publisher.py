@@ -31,6 +31,7 @@ from condorloop.monitoring.problems.campaigns import (
     of_strangers,
     of_unconfigured,
 )
+from condorloop.monitoring.problems.confirmations import of_confirmations
 from condorloop.monitoring.problems.disk import of_disk
 from condorloop.monitoring.problems.holds import of_held_uploads, of_holds
 from condorloop.monitoring.problems.missed_runs import of_missed
@@ -183,6 +184,7 @@ class Publisher:
                     *of_waiting(seen.stuck, seen.dags),
                     *of_scripts(seen.late_scripts, now),
                     *of_campaigns(campaigns),
+                    *of_confirmations(campaigns, _confirm_within(config), now),
                     *of_holds(campaigns, self._ledger.campaigns.held_calibrations()),
                     *of_held_uploads(campaigns, self._ledger.campaigns.held_uploads()),
                     *of_disk(self._disk.warning, seen.not_cleaned, seen.not_archived),
@@ -205,6 +207,11 @@ class Publisher:
             log.error("cannot write status.json: %s", error)
         if self._announcer:
             self._announcer.tell(self.status)
+
+
+def _confirm_within(config: Config) -> float | None:
+    conditions = config.site.conditions
+    return conditions.confirm_within if conditions.conddb else None
 
 
 def _destinations(config: Config) -> Iterator[CalibrationDestination]:

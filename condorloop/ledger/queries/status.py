@@ -133,6 +133,7 @@ class StatusQueries:
         last = max(harvests, key=lambda p: float(p["harvested_at"]), default=None)
         left_out = self._payloads.left_out(last["dag_id"]) if last else frozenset()
         overlaps = self._payloads.overlaps(last["dag_id"]) if last else {}
+        sent = self._last_uploads(row["id"])
         seen, in_payload = Lumis.parse(row["seen"]), Lumis.parse(row["in_payload"])
         harvested = Lumis.parse(row["harvested"])
         last_ls = last_lumi(row["last_ls"], seen)
@@ -184,6 +185,10 @@ class StatusQueries:
             asked_at=row["asked_at"],
             left_out=tuple(map(alcareco_name, sorted(left_out))),
             odd_changes=self._odd_changes(row["id"]),
+            contradictions={_where(r): r["contradiction"] for r in sent if r["contradiction"]},
+            unconfirmed={
+                _where(r): float(r["answered_at"]) for r in sent if r["confirmed_at"] is None
+            },
             overlaps={alcareco_name(job): why for job, why in overlaps.items()},
             copies={c.paths[0]: str(c) for c in self._copies(row["stream"], row["run"])},
         )
@@ -222,6 +227,17 @@ class StatusQueries:
                 decision=said.get(harvest_name(each.harvest), ""),
             )
             for each in sorted(unsent, key=lambda each: each.rank)
+        )
+
+    def _last_uploads(self, campaign_id: int) -> list[sqlite3.Row]:
+        """The last upload of a campaign to each destination that has taken one."""
+        return self._db.rows(
+            "SELECT number, database, tag, MAX(to_tag.answered_at) AS answered_at, confirmed_at,"
+            " contradiction FROM payload_destination AS to_tag JOIN payload USING (dag_id)"
+            " JOIN dag ON dag.id = dag_id WHERE payload.campaign_id = ?"
+            " AND to_tag.outcome = 'uploaded' AND to_tag.answered_at IS NOT NULL"
+            " GROUP BY database, tag ORDER BY database, tag",
+            campaign_id,
         )
 
     def _odd_changes(self, campaign_id: int) -> tuple[str, ...]:
@@ -263,6 +279,11 @@ class StatusQueries:
 
 
 _GONE = "no longer in the listing of storage"
+
+
+def _where(upload: sqlite3.Row) -> str:
+    """Which payload an upload has sent to which tag."""
+    return f"{harvest_name(upload['number'])} in {upload['tag']}"
 
 
 def _name(node: sqlite3.Row) -> str:

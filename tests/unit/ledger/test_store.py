@@ -656,6 +656,33 @@ def test_a_summary_tells_the_last_upload(ledger):
     assert summary.lumis.in_payload == Lumis.span(1, 5)
 
 
+def test_a_summary_tells_what_reading_back_says_of_the_last_upload_to_each_tag(ledger, path):
+    latch(ledger)
+    first, second = plan(ledger, []), plan(ledger, [], number=1)
+    for dag_id in (first, second):
+        record = HarvestRecord(frozenset(), Lumis.span(1, 5), 1, harvested_at=START)
+        ledger.payloads.record(dag_id, only(ledger).id, record)
+    rows = [
+        (first, "D", "A", "uploaded", START + 1, None, "an older one does not count"),
+        (second, "D", "A", "uploaded", START + 2, START + 9, ""),
+        (second, "D", "B", "uploaded", START + 2, None, ""),
+        (second, "D", "C", "uploaded", START + 2, None, "the tag lacks it"),
+        (second, "D", "E", "failed", START + 2, None, ""),
+    ]
+    with sqlite3.connect(path) as db:
+        db.executemany(
+            "INSERT INTO payload_destination (dag_id, database, tag, outcome, answered_at,"
+            " confirmed_at, contradiction) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+    [summary] = ledger.status.summaries(0)
+    assert summary.contradictions == {"harvestJob001 in C": "the tag lacks it"}
+    assert summary.unconfirmed == {
+        "harvestJob001 in B": START + 2,
+        "harvestJob001 in C": START + 2,
+    }
+
+
 @pytest.mark.parametrize("cause", NoPayloadCause)
 def test_why_the_last_harvest_made_no_payload_is_known_before_and_after_its_upload(ledger, cause):
     latch(ledger)

@@ -10,6 +10,7 @@ from condorloop.monitoring.problems.campaigns import (
     of_strangers,
     of_unconfigured,
 )
+from condorloop.monitoring.problems.confirmations import of_confirmations
 from condorloop.monitoring.problems.disk import of_disk
 from condorloop.monitoring.problems.holds import of_holds
 from condorloop.monitoring.problems.queue import of_late, of_queue, of_scripts, of_waiting
@@ -344,3 +345,31 @@ def test_an_upload_without_an_answer_is_a_problem_of_the_service_and_a_refused_o
     assert (no_answer.service, no_answer.outcome) == ("conditions", UploadOutcome.NO_ANSWER)
     assert (no.service, no.outcome) == (None, UploadOutcome.REFUSED)
     assert no.topic != no_answer.topic
+
+
+def test_an_upload_that_reading_back_contradicts_is_named_at_once():
+    campaign = campaign_status(
+        contradictions={"harvestJob003 in T": "the tag lacks it: payload 8f since 398600"},
+        unconfirmed={"harvestJob003 in T": START},
+    )
+    assert told(of_confirmations([campaign], 60.0, START + 1)) == [
+        (
+            ProblemKind.IN_FORCE,
+            f"{KEY}: harvestJob003 in T: the database does not have what was uploaded: "
+            "the tag lacks it: payload 8f since 398600",
+            f"condorloop payload 398600 {OURS}",
+        )
+    ]
+    assert [p.kind for p in of_confirmations([campaign], 60.0, START + 99)] == [
+        ProblemKind.IN_FORCE
+    ]
+
+
+def test_an_upload_that_is_not_seen_is_named_after_its_time_and_only_where_tags_are_read():
+    campaign = campaign_status(unconfirmed={"harvestJob003 in T": START})
+    assert told(of_confirmations([campaign], 3600.0, START + 3599)) == []
+    assert told(of_confirmations([campaign], None, START + 99999)) == []
+    [problem] = of_confirmations([campaign], 3600.0, START + 3600)
+    words = "uploaded, and not seen in the database after 60 min"
+    assert problem.bare_text == f"harvestJob003 in T: {words}"
+    assert (problem.kind, problem.since) == (ProblemKind.UNCONFIRMED, START)

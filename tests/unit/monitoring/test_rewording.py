@@ -44,6 +44,7 @@ PROSE = {
         "refused",
         "overlaps",
         "copies",
+        "contradictions",
     },
     CycleReport: {"errors", "not_cleaned", "odd_lines", "not_archived", "not_taken_up"},
     Service: {"error"},
