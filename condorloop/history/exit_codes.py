@@ -16,7 +16,10 @@ from condorloop.node.job_output.job_end import FROM_DAGMAN, words_of
 
 _READ = "look at the file (condorloop find, xrdfs); a rescue tries it again"
 _AGAIN = "let the submitter read it (kill -HUP PID), then resubmit"
-_CONFIGURE = f"correct the calibration's YAML or the release (condorloop validate --diff); {_AGAIN}"
+_CONFIGURE = (
+    "correct the calibration's YAML or the release (condorloop validate --diff); "
+    f"{_AGAIN} with --now"
+)
 _CODE = "a fault of the release or of its configuration: tell its experts, with the log"
 _MEMORY = f"give the node kind more request_memory_mb in the calibration's YAML; {_AGAIN}"
 _DISK = f"look for room on the machine; give the node kind more request_disk_mb; {_AGAIN}"

@@ -232,6 +232,10 @@ def configured(stack, tmp_path_factory):
         edit(yaml_file, changed, "configuration reloaded, in use for new DAGs: ")
         appears(loop, play, CONFIGURED_RUN, 42, "after-the-change.root")
         loop.wait(lambda: 42 in play.assay(ECAL, CONFIGURED_RUN).in_payload, alive)
+        calibrations = ("--calibrations", str(loop.calibrations))
+        loop.condorloop("resubmit", str(CONFIGURED_RUN), "-c", ECAL, "--now", *calibrations)
+        appears(loop, play, CONFIGURED_RUN, 43, "after-now.root")
+        loop.wait(lambda: 43 in play.assay(ECAL, CONFIGURED_RUN).in_payload, alive)
         loop.wait(lambda: loop.closed() == 1, alive)
         stop(submitter)
         manifests = [read_json(m) for m in sorted(runs.glob("dag*/manifest.json"))]
@@ -263,10 +267,12 @@ def test_changed_configuration_holds_for_new_dags_and_no_others(configured):
     tags = [m["global_tag"] for m in configured.manifests]
     assert tags == sorted(tags)
     assert set(tags) == {OLD_TAG, NEW_TAG}
-    changed = [m for m in configured.manifests if m["global_tag"] == NEW_TAG]
-    assert any(m["files"] for m in changed)
-    for manifest in changed:
-        assert all(len(node["files"]) <= 1 for node in manifest["nodes"].values())
+    by_file = {f["path"]: m for m in configured.manifests for f in m["files"]}
+    of = {path.rpartition("/")[2]: manifest for path, manifest in by_file.items()}
+    assert of["after-the-change.root"]["global_tag"] == OLD_TAG
+    assert of["after-now.root"]["global_tag"] == NEW_TAG
+    for name in ("after-the-change.root", "after-now.root"):
+        assert all(len(node["files"]) <= 1 for node in of[name]["nodes"].values())
     assert configured.play.assay(ECAL, CONFIGURED_RUN).faults == ()
     assert configured.loop.states() == {ECAL: COMPLETE}
 
