@@ -232,11 +232,11 @@ class StatusQueries:
     def _last_uploads(self, campaign_id: int) -> list[sqlite3.Row]:
         """The last upload of a campaign to each destination that has taken one."""
         return self._db.rows(
-            "SELECT number, database, tag, MAX(to_tag.answered_at) AS answered_at, confirmed_at,"
+            "SELECT number, to_tag.tag, MAX(to_tag.answered_at) AS answered_at, confirmed_at,"
             " contradiction FROM payload_destination AS to_tag JOIN payload USING (dag_id)"
             " JOIN dag ON dag.id = dag_id WHERE payload.campaign_id = ?"
             " AND to_tag.outcome = 'uploaded' AND to_tag.answered_at IS NOT NULL"
-            " GROUP BY database, tag ORDER BY database, tag",
+            " GROUP BY database, to_tag.tag ORDER BY database, to_tag.tag",
             campaign_id,
         )
 
