@@ -16,6 +16,9 @@ from condorloop.model.lumis import LAST_LS
 
 WORST = 10
 
+CHANGE = "change of"
+"""How the name of a quantity begins that is the change of another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shift:
@@ -147,7 +150,7 @@ def compare(before: Constants, after: Constants) -> ConstantsChange:
 def as_constants(change: ConstantsChange, after: Constants) -> Constants:
     """Give the changes of channels as constants, so that they can be drawn as such."""
     channels = {
-        f"change of {q.name}": {shift.what: shift.by for shift in q.shifts}
+        f"{CHANGE} {q.name}": {shift.what: shift.by for shift in q.shifts}
         for q in change.quantities
         if not q.by_interval
     }
@@ -157,7 +160,7 @@ def as_constants(change: ConstantsChange, after: Constants) -> Constants:
         for word, members in (("come", each.come), ("gone", each.gone))
     }
     since = after.iovs[0].since if after.iovs else 0
-    units = {f"change of {name}": unit for name, unit in after.units.items()}
+    units = {f"{CHANGE} {name}": unit for name, unit in after.units.items()}
     iov = IovConstants(since, "", channels, sets)
     return Constants(after.tag, (iov,), after.object_type, units, after.places)
 

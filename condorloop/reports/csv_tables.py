@@ -14,7 +14,10 @@ from condorloop.reports.report import Report, to_json
 
 
 def tables(report: Report) -> dict[str, str]:
-    """Give each table's text by its name: ``campaigns``, ``calibrations``, ``nodes``."""
+    """Give each table's text by its name: ``campaigns``, ``calibrations``, ``nodes``.
+
+    Where constants were asked for, ``constants`` too.
+    """
     data = to_json(report)
     calibrations, nodes = [], []
     for calibration in data["calibrations"]:
@@ -22,6 +25,12 @@ def tables(report: Report) -> dict[str, str]:
             nodes.append({"calibration": calibration["calibration"]} | node)
         calibrations.append(calibration)
     tables = {"campaigns": data["campaigns"], "calibrations": calibrations, "nodes": nodes}
+    if data["constants"]:
+        tables["constants"] = [
+            {"calibration": each["calibration"], "run": each["run"], "harvest": each["harvest"]} | q
+            for each in data["constants"]
+            for q in each["quantities"]
+        ]
     return {name: text(rows) for name, rows in tables.items()}
 
 

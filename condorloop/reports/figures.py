@@ -223,7 +223,7 @@ def runs(report: Report) -> Figure:
         axes.set_ylabel(word)
         axes.margins(y=0.15)
         durations(axes.yaxis)
-    _dates(after_start.xaxis)
+    dates(after_start.xaxis)
     after_start.set_xlabel("start of the run (UTC)")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
@@ -252,7 +252,8 @@ def _when(campaign: CampaignReport, aside: float) -> float:
     return (campaign.run_start + aside) / 86400
 
 
-def _dates(axis: Axis) -> None:
+def dates(axis: Axis) -> None:
+    """Let an axis of days tell dates and times."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator(minticks=2, maxticks=6)  # type: ignore[no-untyped-call]

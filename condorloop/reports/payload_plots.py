@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from condorloop.model.constants import Constants, IovConstants, Place
 from condorloop.model.lumis import LAST_LS
+from condorloop.policy.constants_change import CHANGE
 from condorloop.reports.figures import LABEL, verbatim
 from condorloop.reports.plots import image_of, style
 
@@ -84,9 +85,10 @@ def _label(figure: Figure, title: str) -> None:
     last = max(
         (a for a in panels if a.get_position().y1 > top - 0.02), key=lambda a: a.get_position().x1
     )
-    last.text(
+    words = last.text(
         1.0, 1.005, verbatim(title), transform=last.transAxes, ha="right", va="bottom", fontsize=17
     )
+    words.set_in_layout(False)  # it may be wider than its panel
 
 
 def _figures(payloads: Sequence[Titled]) -> Iterator[tuple[str, Figure]]:
@@ -133,10 +135,14 @@ def map_of_values(constants: Constants, name: str, values: Mapping[str, float]) 
     parts = _parts(place for place, _ in placed)
     figure, panels = _grid(parts)
     lowest, highest = _range([value for _, value in placed])
+    colors = "viridis"
+    if name.startswith(CHANGE):
+        highest = max(abs(lowest), abs(highest))
+        lowest, colors = -highest, "RdBu_r"
     image: Any = None
     for axes, part in zip(panels, parts, strict=True):
         here = [(*_xy(place), value) for place, value in placed if place.part == part]
-        image = _panel(axes, part, here, lowest, highest)
+        image = _panel(axes, part, here, (lowest, highest), colors)
     unit = constants.units.get(name, "")
     bar = figure.colorbar(image, ax=panels, pad=0.02, extend="both")
     bar.set_label(verbatim(f"{name} [{unit}]" if unit else name))
@@ -144,15 +150,24 @@ def map_of_values(constants: Constants, name: str, values: Mapping[str, float]) 
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """The range of colours: from the 1st to the 99th percentile, so that few do not hide all."""
+    """The range of colours: from the 1st to the 99th percentile, so that few do not hide all.
+
+    Where these are alike, it is that of all values.
+    """
     ordered = sorted(values)
     cut = len(ordered) // 100
-    lowest, highest = ordered[cut], ordered[-1 - cut]
-    return (lowest, highest) if highest > lowest else (lowest - 0.5, highest + 0.5)
+    for lowest, highest in ((ordered[cut], ordered[-1 - cut]), (ordered[0], ordered[-1])):
+        if highest > lowest:
+            return lowest, highest
+    return ordered[0] - 0.5, ordered[0] + 0.5
 
 
 def _panel(
-    axes: Axes, part: str, here: Sequence[tuple[int, int, float]], lowest: float, highest: float
+    axes: Axes,
+    part: str,
+    here: Sequence[tuple[int, int, float]],
+    limits: tuple[float, float],
+    colors: str,
 ) -> Any:
     import numpy as np
 
@@ -168,9 +183,9 @@ def _panel(
         extent=edges,
         aspect="auto",
         interpolation="nearest",
-        vmin=lowest,
-        vmax=highest,
-        cmap="viridis",
+        vmin=limits[0],
+        vmax=limits[1],
+        cmap=colors,
     )
     _titles(axes, part)
     return shown

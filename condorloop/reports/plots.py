@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from condorloop.errors import CondorloopError
-from condorloop.reports import figures
+from condorloop.reports import constant_trends, figures
 from condorloop.reports.report import Report
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def draw(report: Report, form: str, *, dark: bool = False) -> list[tuple[Plot, b
         matplotlib or mplhep is not installed.
     """
     shown = PLOTS if figures.with_payloads(report) else ()
+    if any(each.quantities for each in report.constants):
+        shown = (*shown, CONSTANTS)
     with style(dark):
         return [(plot, image_of(_labelled(plot.draw(report), report), form)) for plot in shown]
 
@@ -100,3 +102,6 @@ PLOTS = (
     Plot("memory", "Memory used and asked for", figures.memory),
 )
 """Every plot, in the order in which they are shown."""
+
+CONSTANTS = Plot("constants", "The constants of each run", constant_trends.trends)
+"""The plot that a report has where constants were asked for."""

@@ -142,9 +142,36 @@ class CalibrationReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuantityReport:
+    """How a quantity of a payload is spread over channels, or over IOVs; of a set, its size."""
+
+    name: str
+    unit: str
+    count: int
+    mean: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConstantsReport:
+    """What the constants of a campaign's last uploaded payload are like.
+
+    `unread` says why they are not known; empty if they are.
+    """
+
+    calibration: str
+    run: int
+    run_start: float
+    harvest: str = ""
+    quantities: tuple[QuantityReport, ...] = ()
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All of a report, and the figures of the `standard` loop to compare with.
 
+    `constants` are those of each campaign, where they were asked for.
     It is about the runs that started from `since` on and before `until`, with numbers from
     `first_run` to `last_run`, where those are set.
     """
@@ -159,6 +186,7 @@ class Report:
     standard: Standard = STANDARD
     calibrations: tuple[CalibrationReport, ...] = ()
     campaigns: tuple[CampaignReport, ...] = ()
+    constants: tuple[ConstantsReport, ...] = ()
 
 
 _ADAPTER: TypeAdapter[Report] = TypeAdapter(Report)

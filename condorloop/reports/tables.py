@@ -69,8 +69,33 @@ def tables(report: Report) -> tuple[ReportTable, ...]:
         _parts(report),
         _nodes(report),
         _campaigns(report),
+        _constants(report),
     )
     return tuple(table for table in made if table.rows)
+
+
+def _constants(report: Report) -> ReportTable:
+    unread = [c for c in report.constants if c.unread]
+    named = "; ".join(f"{c.calibration} run {c.run}: {c.unread}" for c in unread[:3])
+    more = f"; and {len(unread) - 3} more" if len(unread) > 3 else ""
+    return ReportTable(
+        "Constants of the last payload of each run",
+        ("calibration", "run", "quantity", "of", "mean", "spread"),
+        tuple(
+            (
+                each.calibration,
+                str(each.run),
+                f"{q.name} [{q.unit}]" if q.unit else q.name,
+                str(q.count),
+                f"{q.mean:.6g}",
+                f"{q.spread:.3g}",
+            )
+            for each in report.constants
+            for q in each.quantities
+        ),
+        names=3,
+        note=f"not known: {named}{more}" if unread else "",
+    )
 
 
 def span(seconds: float | None) -> str:

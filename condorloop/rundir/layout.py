@@ -25,6 +25,8 @@ LEFT_OUT = "left_out.json"
 HARVEST_RECORD = "harvest.json"
 UPLOAD_RECORD = "upload.json"
 UPLOAD_LOG = "upload.log"
+CONSTANTS_RECORD = "constants.json"
+"""Beside a payload: what its constants are like, as a report last found them."""
 UPLOAD_LOCK = "upload.lock"
 """In a calibration's folder: one payload of the calibration is uploaded at a time."""
 YOUNGEST_RECORD = "youngest.json"
@@ -49,6 +51,7 @@ HARVEST_FOLDER_NAMES = frozenset(
         JOB_REPORT,
         MADE,
         UPLOAD_LOG,
+        CONSTANTS_RECORD,
     }
 )
 """Names in the folder of a harvest that no file of a calibration's own may have."""

@@ -59,6 +59,17 @@ def test_channels_without_a_place_are_not_drawn_and_one_value_has_a_scale():
     assert image.get_clim() == (199.5, 200.5)
 
 
+def test_a_map_of_changes_is_centred_at_none_and_shows_few_that_changed():
+    changes = {str(n): 0.0 for n in range(10, 300)} | {"1": 3.0, "2": -1.0}
+    places = PLACES | {str(n): Place("EB", n % 17 + 3, n // 17) for n in range(10, 300)}
+    constants = Constants(
+        "Ecal", (IovConstants(RUN, "", {"change of mean": changes}),), places=places
+    )
+    figure = payload_plots.map_of_values(constants, "change of mean", changes)
+    [image] = figure.axes[0].images
+    assert image.get_clim() == (-3.0, 3.0)
+
+
 def test_members_of_sets_are_marked_among_all_channels():
     sets = {"dead": frozenset({"1", "3"}), "noisy": frozenset({"2", "77"})}
     figure = payload_plots.map_of_sets(ecal(), sets)

@@ -9,8 +9,16 @@ import pytest
 from matplotlib.text import Text
 
 from condorloop.model.enums import CampaignState, NodeKind, UploadOutcome
-from condorloop.reports import figures, plots
-from condorloop.reports.report import CalibrationReport, CampaignReport, KindReport, Report, Spread
+from condorloop.reports import constant_trends, figures, plots
+from condorloop.reports.report import (
+    CalibrationReport,
+    CampaignReport,
+    ConstantsReport,
+    KindReport,
+    QuantityReport,
+    Report,
+    Spread,
+)
 from condorloop.reports.tables import PART_WORDS
 from condorloop.reports.time_breakdown import Part
 from tests.unit.examples import START
@@ -191,3 +199,25 @@ def test_the_words_of_the_label_stand_beside_each_other(plot, name):
         at = {t.get_text(): t.get_window_extent() for t in figure.axes[0].findobj(Text)}
     gap = at[figures.LABEL].x0 - at["CMS"].x1
     assert 0.05 < gap / at["CMS"].width < 0.15
+
+
+def test_constants_are_drawn_only_where_they_were_asked_for():
+    told = [
+        ConstantsReport(
+            calibration="EcalPedestals",
+            run=run,
+            run_start=START + run,
+            quantities=(
+                QuantityReport(name="mean", unit="ADC counts", count=2, mean=run, spread=0.5),
+            ),
+        )
+        for run in (1, 2)
+    ]
+    with plots.style(dark=False):
+        figure = constant_trends.trends(Report(site="s", time=START, constants=tuple(told)))
+    [axes] = figure.axes
+    assert axes.get_ylabel() == "mean [ADC counts]"
+    assert list(axes.lines[0].get_ydata()) == [1, 2]
+    drawn = plots.draw(Report(site="s", time=START, constants=tuple(told)), "png")
+    assert [plot.name for plot, _ in drawn] == ["constants"]
+    assert plots.draw(Report(site="s", time=START), "png") == []

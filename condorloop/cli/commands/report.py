@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from condorloop.cli.help import examples
 from condorloop.cli.options import CommonOptions, options
+from condorloop.cli.readers import Readers
 from condorloop.cli.views.report import report_view
 from condorloop.cli.views.terminal import as_text, console
+from condorloop.reports import constants as constants_of_runs
 from condorloop.reports import output as report_files
 from condorloop.reports.collect import gather
 from condorloop.reports.period import EXPECTED, Period
@@ -40,6 +43,11 @@ TABLE = "table"
     show_default=True,
     help="html: one page with tables and plots.",
 )
+@click.option(
+    "--constants",
+    is_flag=True,
+    help="Also tell mean and spread of the constants of each run, with the payload_reader.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "--output",
@@ -58,6 +66,7 @@ def report(
     since: str | None,
     until: str | None,
     form: str,
+    constants: bool,
     as_json: bool,
     output: Path | None,
     plots: Path | None,
@@ -72,7 +81,11 @@ def report(
         period = Period.from_options(since, until, now)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    made = gather(given.look(), given.only, period, now)
+    config = given.load() if constants else None
+    made = gather(config or given.look(), given.only, period, now)
+    if config:
+        found = constants_of_runs.gather(made, config.site.work_dir, Readers(config).constants)
+        made = replace(made, constants=found)
     form = "json" if as_json else form
     if form == TABLE and output is None:
         console().print(report_view(made))

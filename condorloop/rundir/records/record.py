@@ -21,6 +21,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 _LARGEST = (1 << 63) - 1
 """What SQLite has room for; all numbers of records are smaller."""
 _LATEST = 1e15
+_GREATEST = 1e300
 _SHOWN = 60
 """So many characters of a wrong value are shown."""
 
@@ -170,6 +171,13 @@ class Members:
         if type(value) in (int, float) and -_LATEST < value < _LATEST:
             return float(value)
         raise self.wrong(key, "a time in seconds")
+
+    def real(self, key: str) -> float:
+        """A finite number, whole or not."""
+        value: Any = self._data.get(key)
+        if type(value) in (int, float) and -_GREATEST < value < _GREATEST:
+            return float(value)
+        raise self.wrong(key, "a finite number")
 
     def lumis(self, key: str) -> Lumis:
         """Lumisections."""

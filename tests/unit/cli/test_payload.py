@@ -12,6 +12,7 @@ from condorloop.cli.main import cli
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.model.jobs import HarvestRecord
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import HARVEST_RECORD, PAYLOAD_DB, UPLOAD_RECORD, run_dir
 from condorloop.rundir.records.harvest import HarvestResult, Iov
@@ -381,3 +382,37 @@ def test_one_file_is_not_for_several_calibrations(node):
     done = node.condorloop("payload", FIRST, "--plot", node.folder / "x.png")
     assert done.exit_code == 2
     assert "a file is for one calibration" in done.stderr
+
+
+def test_a_report_tells_the_constants_of_each_run_if_asked(node):
+    with Ledger(node_ledger(node)) as ledger:
+        for run, shift in ((FIRST - 1, 0.0), (FIRST, 2.0)):
+            node.harvest(ECAL, 0, {run: pedestals(shift)}, run)
+            uploaded(ledger, run)
+    data = json.loads(node.condorloop("report", "--constants", "--json").stdout)
+    means = {c["run"]: q["mean"] for c in data["constants"] for q in c["quantities"][:1]}
+    assert means == {FIRST - 1: 263.5, FIRST: 265.5}
+    shown = node.condorloop("report", "--constants").stdout
+    assert "Constants of the last payload of each run" in shown
+    assert json.loads(node.condorloop("report", "--json").stdout)["constants"] == []
+
+
+def node_ledger(node):
+    for run in (FIRST - 1, FIRST):
+        node.latch(ECAL, run)
+    return node.work_dir / "condorloop.db"
+
+
+def uploaded(ledger, run):
+    [campaign] = ledger.campaigns.of_run(run, ECAL)
+    dag = ledger.dags.plan(campaign.id, 0, 0, [], "because", START)
+    lumis = Lumis.span(1, 80)
+    record = HarvestRecord(
+        frozenset(),
+        lumis,
+        100,
+        harvested_at=START,
+        outcome=UploadOutcome.UPLOADED,
+        answered_at=START + 9,
+    )
+    ledger.payloads.record(dag, campaign.id, record)
