@@ -214,7 +214,9 @@ class Closing(Section):
     settle_time: Seconds = 1800.0
     """Time without new files after which any other ended run is closed."""
     buffer: Seconds = 8 * 3600.0
-    """Time after the start of a run in which its payload is of use."""
+    """Time for which data wait in the buffer: a payload is of use that long after the start of its
+    run, and one by lumisection that long after each lumisection.
+    """
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.04
     """Fraction of lumisections that may be missing from a complete campaign."""
 
@@ -399,6 +401,11 @@ class Calibration(Tuning):
         """What a RECO output's witness has in place of ``.root``, such as ``_job.txt``."""
         stem = self.alca.root_suffix.removesuffix(".root")
         return self.alca.witness_suffix.removeprefix(stem)
+
+    @property
+    def by_lumi(self) -> bool:
+        """Whether a payload has IOVs by lumisection: each LS then has a window of its own."""
+        return not self.since_is_run
 
     @property
     def since_is_run(self) -> bool:

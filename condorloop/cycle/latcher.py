@@ -33,10 +33,11 @@ class Latcher:
         self._not_latched: dict[CampaignKey, str] = {}
         self._runs: list[Run] = []
         self._known: frozenset[CampaignKey] = frozenset()
+        self._by_lumi: dict[str, bool] = {}
 
     def observe(self, config: Config, now: float) -> list[Run]:
         """Ask OMS; give what it tells of runs, none when it does not answer."""
-        since = now - window.longest(config.calibrations)
+        since = self._since(config, now)
         known = self._ledger.campaigns.open_runs(since)
         runs: list[Run] = []
         try:
@@ -46,11 +47,20 @@ class Latcher:
             if hidden := sorted(set(known) - {run.number for run in runs}):
                 named = ", ".join(map(str, hidden))
                 raise OmsUnavailable(f"it does not show run {named}, which it has shown")
-            self.luminosity.observe(config.calibrations, since)
+            self.luminosity.observe(config.calibrations, now - window.longest(config.calibrations))
             self.service.good(now)
         except OmsUnavailable as error:
             self.service.failed(error, now)
         return runs
+
+    def _since(self, config: Config, now: float) -> float:
+        """From which start on runs are of interest: a long one may have begun before the buffer."""
+        by_lumi = {name: c.by_lumi for name, c in config.calibrations.items()}
+        for name in by_lumi.keys() if by_lumi != self._by_lumi else ():
+            self._ledger.campaigns.set_by_lumi(name, by_lumi[name])
+        self._by_lumi = by_lumi
+        recent = now - window.longest(config.calibrations)
+        return min(recent, self._ledger.campaigns.first_start(recent) or recent)
 
     def say_why_not(
         self, config: Config, now: float, runs: list[Run], known: frozenset[CampaignKey]
@@ -60,7 +70,8 @@ class Latcher:
             return
         self._runs, self._known = runs, known
         told, self._not_latched = self._not_latched, {}
-        for run in runs:
+        since = now - window.longest(config.calibrations)
+        for run in (run for run in runs if run.start >= since):
             for name, calibration in config.calibrations.items():
                 key = CampaignKey(name, run.number)
                 reason = planner.why_not_latch(now, run, calibration)
@@ -88,6 +99,8 @@ class Latcher:
         """
         check_dag(renderer.work_dir, renderer.run_dir(key))
         renderer.begin_run(key, run.start)
-        stream = renderer.config.calibrations[key.calibration].stream_path
-        self._ledger.campaigns.latch(key, stream, run, reason, now)
+        calibration = renderer.config.calibrations[key.calibration]
+        self._ledger.campaigns.latch(
+            key, calibration.stream_path, run, reason, now, by_lumi=calibration.by_lumi
+        )
         say(key, f"latched: {reason}")

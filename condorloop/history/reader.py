@@ -80,7 +80,7 @@ def completed(story: Story, config: Known, *, in_flight_only: bool = False) -> S
     """
     campaign = story.campaign
     folder = run_dir(config.site.work_dir, campaign.calibration, campaign.run)
-    ends = end_of(campaign.key, campaign.run_start, campaign.asked_at, config.calibrations)
+    ends = end_of(campaign, config.calibrations)
     dags, payloads = [], {p.dag: p for p in story.payloads}
     for dag in story.dags:
         if in_flight_only and not dag.in_flight:

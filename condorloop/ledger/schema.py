@@ -56,6 +56,7 @@ TABLES: Mapping[str, str] = {
     in_payload TEXT NOT NULL DEFAULT '', events_in_payload INTEGER NOT NULL DEFAULT 0,
     judged_end REAL, judged_ls INTEGER, held_by TEXT NOT NULL DEFAULT '',
     events_harvested INTEGER NOT NULL DEFAULT 0, asked_at REAL, archived INTEGER, held_at REAL,
+    by_lumi INTEGER NOT NULL DEFAULT 0, window_from REAL NOT NULL DEFAULT 0,
     UNIQUE (run, calibration)""",
     "campaign_cleaned": """
     campaign_id INTEGER NOT NULL REFERENCES campaign (id) ON DELETE CASCADE,
@@ -193,6 +194,7 @@ CREATE INDEX campaign_revised ON campaign (id)
     AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls);
 CREATE INDEX campaign_fill ON campaign (fill);
 CREATE INDEX campaign_start ON campaign (run_start);
+CREATE INDEX campaign_window ON campaign (window_from);
 CREATE INDEX campaign_asked ON campaign (asked_at) WHERE asked_at IS NOT NULL;
 CREATE INDEX campaign_latched ON campaign (latched_at);
 CREATE INDEX campaign_here ON campaign (run_start) WHERE archived IS NULL;

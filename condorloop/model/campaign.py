@@ -17,6 +17,8 @@ from condorloop.model.enums import (
     UploadOutcome,
     Verdict,
 )
+from condorloop.model.latency import LUMISECTION
+from condorloop.model.lumi_fates import last_lumi
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.no_payload import NoPayload
 
@@ -33,6 +35,28 @@ class Run:
     fill_type: str | None
     l1_hlt_mode: str | None
     stable_beam: bool
+
+
+LONGEST_RUN = 48 * 3600.0
+"""Seconds that a run lasts at most, whatever OMS or a file tells; the longest took about 26 h."""
+
+
+def window_from(run_start: float, run_end: float | None, last_lumi: int, *, by_lumi: bool) -> float:
+    """From when the buffer counts for a campaign, in seconds since the epoch.
+
+    A payload by run is of use to the run's first lumisection, or to none: its start counts. By
+    lumisection each counts for itself: the campaign's window is that of the last one. While a run
+    is taken, that is the last one that is known.
+
+    >>> window_from(1000.0, None, 100, by_lumi=False)
+    1000.0
+    >>> window_from(1000.0, None, 100, by_lumi=True), window_from(1000.0, 4000.0, 100, by_lumi=True)
+    (3331.0, 4000.0)
+    """
+    if not by_lumi:
+        return run_start
+    taken = last_lumi * LUMISECTION if run_end is None else run_end - run_start
+    return run_start + min(max(taken, 0.0), LONGEST_RUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +249,7 @@ class Campaign:
     does; `cleaned` names
     what retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when
     a person last asked for it again, None if nobody has; `archived` says that only an archive has
-    more of it.
+    more of it; `by_lumi` that its payload has IOVs by lumisection.
     """
 
     id: int
@@ -259,6 +283,13 @@ class Campaign:
     unsent: tuple[Unsent, ...] = ()
     older_open: tuple[int, ...] = ()
     uploads_held_by: str = ""
+    by_lumi: bool = False
+
+    @property
+    def window_from(self) -> float:
+        """From when the buffer counts for it."""
+        last = last_lumi(self.last_ls, self.seen)
+        return window_from(self.run_start, self.run_end, last, by_lumi=self.by_lumi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +315,8 @@ class Probe:
 class ClosedCampaign:
     """What is known of a campaign whose files may go; times are seconds since the epoch.
 
-    `closed_at` is when it came into its state. `busy` says that a DAG of it is in flight.
+    `closed_at` is when it came into its state, `window_from` from when its window counts. `busy`
+    says that a DAG of it is in flight.
     `cleaned` is what was removed already, `begun` what is being removed.
     """
 
@@ -292,7 +324,7 @@ class ClosedCampaign:
     key: CampaignKey
     state: CampaignState
     closed_at: float
-    run_start: float
+    window_from: float
     in_payload: Lumis
     busy: bool
     cleaned: frozenset[Artifact] = frozenset()

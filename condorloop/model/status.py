@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
-from condorloop.model.campaign import CampaignKey, MissedRun
+from condorloop.model.campaign import CampaignKey, MissedRun, window_from
 from condorloop.model.enums import CampaignState, HeldFor, UploadOutcome
 from condorloop.model.latency import LatencyPoint
-from condorloop.model.lumi_fates import LOST, LumiState
+from condorloop.model.lumi_fates import LOST, LumiState, last_lumi
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.no_payload import NoPayload
 from condorloop.model.problem import Problem
@@ -97,7 +97,8 @@ class CampaignStatus:
     harvest and tag, of the last upload to a tag. `copies` has what good RAW files have in common
     that are hardly alike by chance, by the first of them. `unsent` are payloads that wait for their
     turn or for a person, the best one last; `uploads_held_by` is the person who holds uploads,
-    empty if nobody does.
+    empty if nobody does. `by_lumi` says that its payload has IOVs by lumisection; `serve_by` is
+    when the next LS that is in no payload leaves the buffer, None if none will.
     """
 
     calibration: str
@@ -143,6 +144,14 @@ class CampaignStatus:
     unsent: tuple[UnsentPayload, ...] = ()
     uploads_held_by: str = ""
     asked_at: float | None = None
+    by_lumi: bool = False
+    serve_by: float | None = None
+
+    @property
+    def window_from(self) -> float:
+        """From when the buffer counts for it."""
+        last = last_lumi(self.last_ls, self.lumis.seen)
+        return window_from(self.run_start, self.run_end, last, by_lumi=self.by_lumi)
 
     @property
     def lost(self) -> Lumis:

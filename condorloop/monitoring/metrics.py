@@ -255,11 +255,11 @@ def _of_campaigns(status: Status) -> Iterator[Metric]:
         ["calibration"],
         {(name,): status.time - status.waiting.get(name, status.time) for name in names},
     )
-    unfinished = [c for c in status.campaigns if c.state.open and c.lumis.missing and c.window_ends]
+    unfinished = [c for c in status.campaigns if c.state.open]
     yield _latest(
         "condorloop_window_end_time_seconds",
-        "When the first window ends of an open campaign with LS that are not in its payload",
-        ((c.calibration, c.window_ends) for c in unfinished), min,
+        "When the first LS of an open campaign leaves the buffer that is not in its payload",
+        ((c.calibration, c.serve_by) for c in unfinished), min,
     )  # fmt: skip
 
 

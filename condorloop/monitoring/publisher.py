@@ -46,7 +46,7 @@ from condorloop.monitoring.problems.services import of_configuration, of_listing
 from condorloop.monitoring.status_file import write
 from condorloop.monitoring.ticket_watch import TicketWatch
 from condorloop.policy.job_starts import waiting_since
-from condorloop.policy.window import end_of, longest
+from condorloop.policy.window import end_of, longest, serve_by
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class Publisher:
         window = longest(config.calibrations)
         services = (*seen.services, self._ledger.status.conditions(now - window))
         campaigns = tuple(
-            _completed(campaign, config, seen.dags, kept)
+            _completed(campaign, config, seen.dags, kept, now)
             for campaign in self._summaries.of(self._ledger, now - window)
         )
         held = {campaign.key for campaign in campaigns if campaign.held_by}
@@ -225,12 +225,13 @@ def _completed(
     config: Config,
     dags: Iterable[QueuedDag],
     kept: Callable[[CampaignKey], Mapping[str, str]],
+    now: float,
 ) -> CampaignStatus:
     """Add to a campaign what the ledger does not know: jobs, end of its window, its recipe."""
-    ends = end_of(campaign.key, campaign.run_start, campaign.asked_at, config.calibrations)
     return replace(
         campaign,
         jobs=jobs_in_queue(campaign.key, dags),
-        window_ends=ends,
+        window_ends=end_of(campaign, config.calibrations),
+        serve_by=serve_by(now, campaign, config.calibrations),
         kept_recipe=kept(campaign.key) if campaign.state.open else {},
     )

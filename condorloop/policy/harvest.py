@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Alcareco, Campaign, Dag, Statistics
 from condorloop.model.enums import CampaignState, DagState
-from condorloop.model.lumis import Lumis
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.policy.rescue import can_rescue
+from condorloop.policy.window import leaving
+
+SERVED_BEFORE = 3600.0
+"""Seconds before a lumisection leaves the buffer at which a harvest of it begins, at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,9 @@ def batch_harvests(campaign: Campaign, calibration: Calibration) -> bool:
 def why_harvest(now: float, campaign: Campaign, calibration: Calibration) -> str | None:
     """Say why complete ALCARECO need a harvest DAG; None if they do not, or not yet.
 
-    They do if no HARVEST has read them or is going to, and they have waited for long, or the
-    statistics have grown enough, or no more of the campaign is on its way.
+    They do if no HARVEST has read them or is going to, and one of these holds: they have waited for
+    long; a lumisection of theirs leaves the buffer soon, of a payload by lumisection, and none
+    serves it; the statistics have grown enough; no more of the campaign is on its way.
     """
     left = _left(campaign)
     harvesting = [d for d in campaign.dags if _will_harvest(now, campaign, d, calibration)]
@@ -78,6 +83,8 @@ def why_harvest(now: float, campaign: Campaign, calibration: Calibration) -> str
     waited = now - min(made.done_at for made in left.values())
     if waited >= calibration.harvesting.longest_wait:
         return f"{words}, the first for {waited:.0f} s"
+    if soon := _to_be_served(now, campaign, calibration, left):
+        return f"{words}, and LS {soon} leave the buffer within {SERVED_BEFORE / 60:g} min"
     if harvesting:
         return None
     if _is_last(campaign):
@@ -86,6 +93,16 @@ def why_harvest(now: float, campaign: Campaign, calibration: Calibration) -> str
     if _has_grown(_harvested(campaign), new, campaign, calibration):
         return f"{words}, with LS {new.lumis}"
     return None
+
+
+def _to_be_served(
+    now: float, campaign: Campaign, calibration: Calibration, left: Mapping[int, Alcareco]
+) -> Lumis:
+    """The lumisections of ALCARECO that no payload serves, and that leave the buffer soon."""
+    if not campaign.by_lumi:
+        return EMPTY
+    new = Lumis.union(made.holds.lumis for made in left.values()) - campaign.in_payload
+    return new & leaving(now, SERVED_BEFORE, campaign.run_start, calibration.closing)
 
 
 def _left(campaign: Campaign) -> dict[int, Alcareco]:

@@ -18,11 +18,11 @@ def goes_at(settled: ClosedCampaign, retention: Retention, window: float) -> dic
     Parameters
     ----------
     window
-        The longest time, in seconds from its start, for which any calibration uses a run.
+        The longest buffer of any calibration, in seconds.
     """
     if settled.state.open or settled.busy or Artifact.RUNS in settled.cleaned:
         return {}
-    over = settled.run_start + window
+    over = settled.window_from + window
     return {
         kept: max(over, settled.closed_at + age)
         for kept, age in _ages(retention).items()

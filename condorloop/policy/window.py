@@ -1,14 +1,20 @@
 """The window of a campaign: how long its payload is of use, and work on it is begun.
 
-Knows the end of the window and what moves it. It is pure.
+Knows the end of the window and what moves it. A payload by run is of use until the run's first
+lumisection leaves the buffer; one by lumisection until the last one does, and each has a window of
+its own. It is pure.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from condorloop.config.calibration import Calibration, Closing
 from condorloop.model.campaign import Campaign, CampaignKey, Run
+from condorloop.model.latency import LUMISECTION
+from condorloop.model.lumis import LAST_LS, Lumis
+from condorloop.model.status import CampaignStatus
 
 LAST_CALL = 3600.0
 """Seconds after a window in which what was in hand at its end is still finished."""
@@ -28,7 +34,7 @@ def closing_rules(key: CampaignKey, calibrations: Mapping[str, Calibration]) -> 
 
 
 def longest(calibrations: Mapping[str, Calibration]) -> float:
-    """The longest time, in seconds from its start, for which a run is of interest."""
+    """The longest buffer, in seconds: for so long data are of interest."""
     return max((c.closing.buffer for c in calibrations.values()), default=Closing().buffer)
 
 
@@ -37,30 +43,54 @@ def may_be_latched(now: float, run: Run, calibration: Calibration) -> bool:
     return now - run.start <= calibration.closing.buffer
 
 
-def window_end(run_start: float, asked_at: float | None, closing: Closing) -> float:
-    """When the window of a run ends that a person asked for again at a time, if at all."""
-    own = run_start + closing.buffer
+def window_end(window_from: float, asked_at: float | None, closing: Closing) -> float:
+    """When a window ends that counts from a time, of a campaign that was asked for again, if so."""
+    own = window_from + closing.buffer
     return own if asked_at is None else max(own, asked_at + AGAIN)
 
 
-def end_of(
-    key: CampaignKey,
-    run_start: float,
-    asked_at: float | None,
-    calibrations: Mapping[str, Calibration],
-) -> float:
+def end_of(campaign: CampaignStatus, calibrations: Mapping[str, Calibration]) -> float:
     """When the window of a campaign ends by what is configured; see `window_end`."""
-    return window_end(run_start, asked_at, closing_rules(key, calibrations))
+    closing = closing_rules(campaign.key, calibrations)
+    return window_end(campaign.window_from, campaign.asked_at, closing)
+
+
+def leaves_at(run_start: float, lumi: int, closing: Closing) -> float:
+    """When a lumisection leaves the buffer, in seconds since the epoch."""
+    return run_start + (lumi - 1) * LUMISECTION + closing.buffer
+
+
+def still_in_buffer(now: float, run_start: float, closing: Closing) -> Lumis:
+    """The lumisections that leave the buffer after now, and those to come."""
+    gone = math.floor((now - run_start - closing.buffer) / LUMISECTION) + 1
+    return Lumis.span(max(gone + 1, 1), LAST_LS)
+
+
+def leaving(now: float, within: float, run_start: float, closing: Closing) -> Lumis:
+    """The lumisections that leave the buffer within so many seconds from now."""
+    later = still_in_buffer(now + within, run_start, closing)
+    return still_in_buffer(now, run_start, closing) - later
+
+
+def serve_by(
+    now: float, campaign: CampaignStatus, calibrations: Mapping[str, Calibration]
+) -> float | None:
+    """When the next lumisection that is in no payload leaves the buffer; None if none will."""
+    closing, missing = closing_rules(campaign.key, calibrations), campaign.lumis.missing
+    if not campaign.by_lumi:
+        return end_of(campaign, calibrations) if missing else None
+    still = missing & still_in_buffer(now, campaign.run_start, closing)
+    return leaves_at(campaign.run_start, still.first, closing) if still else None
 
 
 def ends_at(campaign: Campaign, closing: Closing) -> float:
     """When the window of a campaign ends, in seconds since the epoch."""
-    return window_end(campaign.run_start, campaign.asked_at, closing)
+    return window_end(campaign.window_from, campaign.asked_at, closing)
 
 
 def is_open_again(now: float, campaign: Campaign, closing: Closing) -> bool:
     """Whether the window is open only because a person asked for the campaign."""
-    return campaign.run_start + closing.buffer <= now < ends_at(campaign, closing)
+    return campaign.window_from + closing.buffer <= now < ends_at(campaign, closing)
 
 
 def is_over(now: float, campaign: Campaign, closing: Closing) -> bool:

@@ -21,7 +21,7 @@ from condorloop.dagman.logs.dag_outcome import last_cluster
 from condorloop.dagman.plan import DagPlan, planned_nodes
 from condorloop.ledger.archive import ArchiveError, archives, prepare_archive
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
-from condorloop.model.campaign import Campaign, CampaignKey, Probe, RawFile, Run
+from condorloop.model.campaign import Campaign, CampaignKey, Probe, RawFile, Run, window_from
 from condorloop.model.enums import DagState, FileState, NodeKind
 from condorloop.node.double_counting import why_twice
 from condorloop.policy.closure import verdict
@@ -133,8 +133,12 @@ def _restore(
         return
     run = Run(key.run, None, start, None, None, None, None, stable_beam=False)
     closing = closing_rules(key, calibrations)
-    over = now >= start + closing.buffer + LAST_CALL
-    ledger.campaigns.latch(key, stream, run, _WHY, start if over else now)
+    by_lumi = key.calibration in calibrations and calibrations[key.calibration].by_lumi
+    last = max((file.lumis.last for file in files.values()), default=0)
+    counts_from = window_from(start, None, last, by_lumi=by_lumi)
+    over = now >= counts_from + closing.buffer + LAST_CALL
+    latched_at = start if over else now
+    ledger.campaigns.latch(key, stream, run, _WHY, latched_at, by_lumi=by_lumi)
     campaign = _campaign(ledger, key)
     _add_files(ledger, stream, key.run, files.values(), now)
     by_number = {found.plan.number: found for found in remains.dags}
@@ -222,14 +226,14 @@ def _take_up_unknown(
     ledger has a RAW file of it; others are left as they are.
     """
     since = now - max((c.closing.buffer for c in calibrations.values()), default=0.0) - LAST_CALL
-    started = ledger.campaigns.started()
+    windows = ledger.campaigns.windows()
     for key, folder in run_folders(work_dir):
         try:
-            if key not in started:
+            if key not in windows:
                 remains = remains_in(key, folder, ledger.id)
                 if remains.dags:
                     _restore(ledger, remains, calibrations, now)
-            elif started[key] >= since:
+            elif windows[key] >= since:
                 campaign = _campaign(ledger, key)
                 _adopt_unknown(ledger, campaign, folder, now)
                 if campaign.state.open and key.calibration in calibrations:

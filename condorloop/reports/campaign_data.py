@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from condorloop.ledger.store import LedgerReader
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, window_from
 from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord
 from condorloop.model.latency import RunTimes
+from condorloop.model.lumi_fates import last_lumi
 from condorloop.model.lumis import Lumis
 from condorloop.reports.period import Period
 from condorloop.reports.time_breakdown import CampaignFacts, FileFacts, NodeFacts
@@ -35,6 +36,13 @@ class ReportedCampaign:
     last_ls: int | None
     seen: Lumis
     in_payload: Lumis
+    by_lumi: bool = False
+
+    @property
+    def window_from(self) -> float:
+        """From when the buffer counts for it."""
+        last = last_lumi(self.last_ls, self.seen)
+        return window_from(self.run_start, self.run_end, last, by_lumi=self.by_lumi)
 
 
 class LedgerReport(LedgerReader):
@@ -67,6 +75,7 @@ class LedgerReport(LedgerReader):
             last_ls=row["last_ls"],
             seen=Lumis.parse(row["seen"]),
             in_payload=Lumis.parse(row["in_payload"]),
+            by_lumi=bool(row["by_lumi"]),
         )
 
     def facts(

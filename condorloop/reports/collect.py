@@ -17,11 +17,12 @@ from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.ledger.archive import archives
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import JobRecord
+from condorloop.policy.window import leaves_at, window_end
 from condorloop.reports.campaign_data import LedgerReport, ReportedCampaign
 from condorloop.reports.period import Period
 from condorloop.reports.report import CalibrationReport, CampaignReport, Report, Spread
 from condorloop.reports.statistics import Totals
-from condorloop.reports.time_breakdown import CampaignFacts
+from condorloop.reports.time_breakdown import CampaignFacts, LumiTimeline
 from condorloop.rundir.layout import LEDGER, dag_file, run_dir
 
 
@@ -80,10 +81,21 @@ class Reporter:
     def add(self, campaign: ReportedCampaign, facts: CampaignFacts) -> None:
         """Take a campaign in."""
         name, totals = campaign.key.calibration, Totals()
-        window_ends = campaign.run_start + self._buffers.get(name, Closing().buffer)
-        totals.add(facts, window_ends)
+        closing = Closing(buffer=self._buffers.get(name, Closing().buffer))
+        window_ends = window_end(campaign.window_from, None, closing)
+
+        by_lumi, start = campaign.by_lumi, campaign.run_start
+
+        def in_time(way: LumiTimeline) -> bool:
+            own = leaves_at(start, way.lumi, closing) if by_lumi else window_ends
+            return way.uploaded_at <= own
+
+        totals.add(facts, in_time)
         times = [u.time for u in facts.uploads]
         last, end = max(times, default=None), campaign.run_end
+        all_in_time = last is not None and last <= window_ends
+        if by_lumi:
+            all_in_time = 0 < len(totals.delays) == totals.in_window
         use = totals.kinds()
         self._campaigns.append(
             CampaignReport(
@@ -93,8 +105,9 @@ class Reporter:
                 state=campaign.state,
                 run_start=campaign.run_start,
                 run_end=campaign.run_end,
+                by_lumi=by_lumi,
                 window_ends=window_ends,
-                in_window=last is not None and last <= window_ends,
+                in_window=all_in_time,
                 lumis_good=len(campaign.seen),
                 lumis_in_payload=len(campaign.in_payload),
                 lumis_in_window=totals.in_window,

@@ -231,7 +231,8 @@ def runs(report: Report) -> Figure:
 
 def _lines(report: Report, after_end: Axes, after_start: Axes) -> None:
     """Draw the window, and the figures of the standard loop."""
-    for window in sorted({m.window_ends - m.run_start for m in report.campaigns}):
+    by_run = (m for m in report.campaigns if not m.by_lumi)
+    for window in sorted({m.window_ends - m.run_start for m in by_run}):
         after_start.axhline(window, color=_ink(), lw=2, label=f"window, {span(window)}")
     standard = report.standard
     end, start = standard.after_run_end, standard.after_run_start

@@ -86,10 +86,11 @@ class KindReport:
 class CampaignReport:
     """What one campaign came to.
 
-    `in_window` tells whether its last payload was in the database before its data left the buffer,
-    `lumis_in_window` how many lumisections were; `after_run_start` and `after_run_end` tell when
-    the last payload was uploaded, of a run that has ended; `parts` has the mean of each part of a
-    lumisection's way.
+    `by_lumi` says that its payload has IOVs by lumisection. `in_window` tells whether its last
+    payload was in the database before its data left the buffer, or, by lumisection, whether each
+    one was served before it left. `lumis_in_window` are how many lumisections were in time;
+    `after_run_start` and `after_run_end` tell when the last payload was uploaded, of a run that has
+    ended; `parts` has the mean of each part of a lumisection's way.
     """
 
     calibration: str
@@ -98,6 +99,7 @@ class CampaignReport:
     state: CampaignState
     run_start: float
     run_end: float | None
+    by_lumi: bool = False
     window_ends: float
     in_window: bool
     lumis_good: int

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
 from condorloop.reports.report import KindReport, Spread
-from condorloop.reports.time_breakdown import CampaignFacts, Part, timelines
+from condorloop.reports.time_breakdown import CampaignFacts, LumiTimeline, Part, timelines
 
 
 @dataclass(slots=True)
@@ -81,11 +82,11 @@ class Totals:
         self._parts = [0.0] * len(Part)
         self._use: dict[NodeKind, Use] = defaultdict(Use)
 
-    def add(self, facts: CampaignFacts, window_ends: float) -> None:
-        """Count a campaign."""
+    def add(self, facts: CampaignFacts, in_time: Callable[[LumiTimeline], bool]) -> None:
+        """Count a campaign; `in_time` says whether a lumisection was in the database in time."""
         for way in timelines(facts):
             self.delays.append(way.delay)
-            self.in_window += way.uploaded_at <= window_ends
+            self.in_window += in_time(way)
             for number, seconds in enumerate(way.parts):
                 self._parts[number] += seconds
         kinds = {(n.dag_id, n.name): n.kind for n in facts.nodes}

@@ -159,7 +159,8 @@ def _in_window(report: Report) -> ReportTable:
             "refused",
         ),
         tuple(_in_window_row(c) for c in report.calibrations),
-        note="In time: in the database before the run's data leave the buffer.",
+        note="In time: in the database before the data leave the buffer. Of a payload by "
+        "lumisection each LS has its own time, and a campaign is in time if all of its LS are.",
     )
 
 

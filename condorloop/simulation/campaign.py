@@ -100,6 +100,7 @@ class Followed:
             dag_count=self.dag_count,
             unharvested=dict(self._unharvested),
             events_harvested=self._harvested.events,
+            by_lumi=self.calibration.by_lumi,
         )
 
     def _tell(self, learn: Callable[..., None], *given: object) -> None:

@@ -130,7 +130,7 @@ def _calibration(name: str, tally: Tally, followed: Sequence[Followed]) -> Calib
         lumis=sum(len(f.seen) for f in followed),
         in_payload=len(tally.delays),
         in_window=tally.in_window,
-        after_window=sum(_after_window(f, tally.buffer) for f in followed),
+        after_window=0 if tally.by_lumi else sum(_after_window(f, tally.buffer) for f in followed),
         after_ls_end=Spread.of(tally.delays),
         kinds={k: _kind(tally.kinds[k]) for k in NodeKind if k in tally.kinds},
         files=tally.files,

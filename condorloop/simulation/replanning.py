@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Campaign
 from condorloop.model.enums import DagState
+from condorloop.policy.harvest import SERVED_BEFORE
 from condorloop.policy.planner import FOR_PROBES
 from condorloop.policy.rescue import rescue_wait
-from condorloop.policy.window import LAST_CALL, ends_at
+from condorloop.policy.window import LAST_CALL, ends_at, leaves_at, still_in_buffer
 
 NEVER = float("inf")
 
@@ -31,12 +32,15 @@ def due(
     listing
         When storage is listed next, from a time on.
     """
-    times = _times(campaign, calibration, listing)
+    times = _times(now, campaign, calibration, listing)
     return min((time for time in times if time > now), default=NEVER)
 
 
 def _times(
-    campaign: Campaign, calibration: Calibration, listing: Callable[[float], float]
+    now: float,
+    campaign: Campaign,
+    calibration: Calibration,
+    listing: Callable[[float], float],
 ) -> Iterator[float]:
     closing = calibration.closing
     yield ends_at(campaign, closing)
@@ -48,6 +52,10 @@ def _times(
             yield first + FOR_PROBES
     for made in campaign.unharvested.values():
         yield made.done_at + calibration.harvesting.longest_wait
+        if campaign.by_lumi:
+            later = still_in_buffer(now + SERVED_BEFORE, campaign.run_start, closing)
+            if new := (made.holds.lumis - campaign.in_payload) & later:
+                yield leaves_at(campaign.run_start, new.first, closing) - SERVED_BEFORE + 1e-3
     for dag in campaign.dags:
         if dag.state is DagState.FAILED and dag.ended_at is not None:
             yield dag.ended_at + rescue_wait(dag, calibration)

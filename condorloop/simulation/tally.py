@@ -5,6 +5,7 @@ Knows how to count; knows nothing of why things happen.
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass, field
 
@@ -36,10 +37,12 @@ class QueueLength:
 class Tally:
     """Counts of a calibration.
 
-    `delays` has each lumisection's time from its end, which is in `ends`, to its first payload.
+    `by_lumi` says that each lumisection has a window of its own. `delays` has each lumisection's
+    time from its end, which is in `ends`, to its first payload.
     """
 
     buffer: float
+    by_lumi: bool
     queue: QueueLength
     delays: array[float] = field(default_factory=lambda: array("d"))
     ends: array[float] = field(default_factory=lambda: array("d"))
@@ -70,8 +73,14 @@ class Tally:
             end = run.end_of(lumi)
             self.ends.append(end)
             self.delays.append(max(0.0, now - end))
-        if now <= run.start + self.buffer:
-            self.in_window += len(new)
+        self.in_window += len(new & self.in_time(run, now))
+
+    def in_time(self, run: SimulatedRun, now: float) -> Lumis:
+        """The lumisections of a run for which an upload is in time now."""
+        over = now - run.start - self.buffer
+        if not self.by_lumi:
+            return Lumis.span(1, run.lumis if over <= 0 else 0)
+        return Lumis.span(max(1, math.ceil(over / run.every) + 1), run.lumis)
 
     def submitted(self) -> None:
         """Count a DAG that goes into the queue, for the first time or again."""

@@ -81,7 +81,8 @@ class Twin:
         self.slots = Slots(self.engine, around.slots)
         self.queue = QueueLength()
         self.tallies = {
-            name: Tally(c.closing.buffer, self.queue) for name, c in config.calibrations.items()
+            name: Tally(c.closing.buffer, c.by_lumi, self.queue)
+            for name, c in config.calibrations.items()
         }
         self.followed: dict[CampaignKey, Followed] = {}
         self._numbered: list[Followed] = []
@@ -240,8 +241,9 @@ class Twin:
     def _latch(self, key: CampaignKey, run_end: float | None) -> Followed:
         calibration = self._config.calibrations[key.calibration]
         run = self._runs[key.run]
-        window = longest(self._config.calibrations)
-        stream = self._intake.watch(stream_name(calibration), run, run.start + window)
+        begin = run.end if calibration.by_lumi else run.start
+        until = begin + longest(self._config.calibrations)
+        stream = self._intake.watch(stream_name(calibration), run, until)
         campaign = Followed(
             len(self._numbered),
             key,

@@ -16,6 +16,8 @@ from condorloop.model.lumis import Lumis
 
 FOLDER = Path(__file__).parent
 YOUNGER = (
+    "by_lumi",
+    "serve_by",
     "cause",
     "copies",
     "kept_recipe",
@@ -57,7 +59,7 @@ def told_by(path):
     with Ledger(path) as ledger:
         runs = sorted({key.run for key in ledger.campaigns.known(0)})
         found = {
-            "latched": ledger.campaigns.started(),
+            "latched": ledger.campaigns.windows(),
             "requests": ledger.requests.waiting(),
             "destinations": ledger.destinations.all(),
             "messages": ledger.notifications.told("mail"),

@@ -87,8 +87,10 @@ class Promises:
         return self._books.setdefault(key, _Book())
 
     def _window_end(self, key: CampaignKey) -> float:
-        buffer = self._config.calibrations[key.calibration].closing.buffer
-        return self._runs[key.run].start + buffer
+        """When the window ends that is surely kept: by lumisection, that of the run's last one."""
+        calibration, run = self._config.calibrations[key.calibration], self._runs[key.run]
+        begin = run.end if calibration.by_lumi else run.start
+        return begin + calibration.closing.buffer
 
     def _run_dir(self, key: CampaignKey) -> Path:
         return run_dir(self._config.site.work_dir, key.calibration, key.run)

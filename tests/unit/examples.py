@@ -143,6 +143,7 @@ def campaign_status(**changes):
         "run_start": START,
         "run_end": None,
         "window_ends": START + 8 * 3600,
+        "serve_by": START + 8 * 3600,
         "last_ls": 40,
         "lumis": LumiSets(
             Lumis.span(1, 38), Lumis.span(1, 30), Lumis.span(1, 20), Lumis.span(21, 40)

@@ -163,6 +163,7 @@ def _uploads(campaign: CampaignStatus, now: float) -> str:
 
 
 def _left(campaign: CampaignStatus, now: float) -> str:
-    """How long the campaign's data stay in the buffer."""
-    left = campaign.window_ends - now
+    """How long the campaign's data stay in the buffer: the first that are in no payload, if any."""
+    open_until = campaign.serve_by if campaign.state.open else None
+    left = (campaign.window_ends if open_until is None else open_until) - now
     return duration(left) if left > 0 else "over"

@@ -23,6 +23,7 @@ def bring_up(db: Connection) -> None:
         _add_words(db)
         _add_tables(db)
         _add_columns(db)
+        db.execute("UPDATE campaign SET window_from = run_start WHERE window_from = 0")
         _add_indices(db)
     except sqlite3.IntegrityError as error:
         raise LedgerDamaged(f"{db.path}: {error}") from error

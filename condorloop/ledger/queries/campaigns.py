@@ -37,10 +37,17 @@ class CampaignQueries:
         rows = self._db.rows("SELECT calibration, run FROM campaign WHERE run >= ?", first_run)
         return frozenset(CampaignKey(r["calibration"], r["run"]) for r in rows)
 
-    def started(self) -> dict[CampaignKey, float]:
-        """When the runs of all campaigns began that were ever latched."""
-        rows = self._db.rows("SELECT calibration, run, run_start FROM campaign")
-        return {CampaignKey(r["calibration"], r["run"]): r["run_start"] for r in rows}
+    def windows(self) -> dict[CampaignKey, float]:
+        """From when the window of each campaign counts that was ever latched."""
+        rows = self._db.rows("SELECT calibration, run, window_from FROM campaign")
+        return {CampaignKey(r["calibration"], r["run"]): r["window_from"] for r in rows}
+
+    def first_start(self, since: float) -> float | None:
+        """When the first run began of those whose windows count from `since` or later."""
+        rows = self._db.rows(
+            "SELECT MIN(run_start) AS first FROM campaign WHERE window_from >= ?", since
+        )
+        return float(rows[0]["first"]) if rows[0]["first"] is not None else None
 
     def stream_of(self, campaign_id: int) -> str:
         """The stream that a campaign reads."""
@@ -81,7 +88,7 @@ class CampaignQueries:
         listed
             When storage last listed each (stream, run), seconds since the epoch.
         since
-            Of runs that started before, closed ones are left alone unless a DAG is in flight.
+            Closed ones whose windows count from before are left alone unless a DAG is in flight.
         asked
             Those that a person has asked for since then are not left alone, either.
         """
@@ -89,7 +96,7 @@ class CampaignQueries:
             "SELECT * FROM campaign WHERE id IN ("
             " SELECT id FROM campaign WHERE state IN ('active', 'closing')"
             " UNION SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')"
-            " UNION SELECT id FROM campaign WHERE (run_start >= ? OR asked_at >= ?)"
+            " UNION SELECT id FROM campaign WHERE (window_from >= ? OR asked_at >= ?)"
             " AND +state IN ('complete', 'incomplete', 'no payload')"
             " AND (EXISTS (SELECT 1 FROM campaign_file"
             " WHERE campaign_id = campaign.id AND dag_id IS NULL)"
@@ -161,6 +168,7 @@ class CampaignQueries:
             unsent=unsent,
             older_open=self._older_open(row) if unsent else (),
             uploads_held_by=self.uploads_held_by(row),
+            by_lumi=bool(row["by_lumi"]),
         )
 
     def _older_open(self, row: sqlite3.Row) -> tuple[int, ...]:

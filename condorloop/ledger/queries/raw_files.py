@@ -25,12 +25,12 @@ class RawFileQueries:
     def watched(self, since: float, asked: float) -> dict[tuple[str, int], bool]:
         """Which (stream, run) folders may still give files, older runs first.
 
-        Those of runs that started after `since`, and those that a person asked for after `asked`;
-        each with whether a campaign that reads it is open.
+        Those of campaigns whose windows count from `since` or later, and those that a person asked
+        for after `asked`; each with whether a campaign that reads it is open.
         """
         rows = self._db.rows(
             "SELECT stream, run, MAX(state IN ('active', 'closing')) AS open FROM campaign"
-            " WHERE run_start >= ? OR asked_at >= ? GROUP BY +run, stream ORDER BY +run, stream",
+            " WHERE window_from >= ? OR asked_at >= ? GROUP BY +run, stream ORDER BY +run, stream",
             since,
             asked,
         )

@@ -46,7 +46,7 @@ class RetentionQueries:
                 key=CampaignKey(r["calibration"], r["run"]),
                 state=CampaignState(r["state"]),
                 closed_at=r["state_since"],
-                run_start=r["run_start"],
+                window_from=r["window_from"],
                 in_payload=Lumis.parse(r["in_payload"]),
                 busy=bool(r["busy"]),
                 cleaned=frozenset(a for a, begun in cleaned[r["id"]].items() if not begun),

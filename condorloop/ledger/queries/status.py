@@ -39,28 +39,32 @@ class StatusQueries:
         self._campaigns = CampaignQueries(db)
 
     def summaries(self, since: float) -> list[CampaignStatus]:
-        """What people want to know of the campaigns that are open or were latched after `since`."""
+        """What people want to know of the campaigns that are open, or recent; see `to_sum_up`."""
         return [self.summary(campaign_id) for campaign_id in self.to_sum_up(since)]
 
     def to_sum_up(self, since: float) -> list[int]:
-        """The ids of the campaigns that are open or were latched after `since`, by run."""
+        """The ids of the campaigns that are open, or recent, by run.
+
+        Recent are those that were latched after `since`, or whose windows count from then or later.
+        """
         rows = self._db.rows(
-            "SELECT id FROM campaign WHERE state IN (?, ?) OR latched_at >= ?"
+            "SELECT id FROM campaign WHERE state IN (?, ?) OR latched_at >= ? OR window_from >= ?"
             " ORDER BY +run, calibration",
             CampaignState.ACTIVE,
             CampaignState.CLOSING,
+            since,
             since,
         )
         return [row["id"] for row in rows]
 
     def conditions(self, since: float) -> Service:
-        """How the conditions service answered the uploads of runs that started after `since`.
+        """How the conditions service answered uploads of windows that count from `since` or later.
 
         A refusal is an answer, too; an upload that is under way is none yet.
         """
         answers = (
             "SELECT answer, answered_at FROM payload JOIN campaign ON campaign.id = campaign_id"
-            " WHERE answered_at > ?1 AND run_start >= ?2 AND (outcome = 'no answer') = ?3"
+            " WHERE answered_at > ?1 AND window_from >= ?2 AND (outcome = 'no answer') = ?3"
             " AND outcome IN ('uploaded', 'refused', 'no answer') AND NOT uploading"
             " ORDER BY answered_at"
         )
@@ -183,6 +187,7 @@ class StatusQueries:
             unsent=self._unsent(row["id"]),
             uploads_held_by=self._campaigns.uploads_held_by(row),
             asked_at=row["asked_at"],
+            by_lumi=bool(row["by_lumi"]),
             left_out=tuple(map(alcareco_name, sorted(left_out))),
             odd_changes=self._odd_changes(row["id"]),
             contradictions={_where(r): r["contradiction"] for r in sent if r["contradiction"]},

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.campaigns import CampaignQueries
 from condorloop.ledger.updates.state_changes import StateChanges
-from condorloop.model.campaign import CampaignKey, Run
+from condorloop.model.campaign import CampaignKey, Run, window_from
 from condorloop.model.enums import Artifact, CampaignState
+from condorloop.model.lumi_fates import last_lumi
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.records.decisions import UploadsHeld
 
@@ -25,13 +26,26 @@ class Campaigns(CampaignQueries):
         super().__init__(db)
         self._state_changes = StateChanges(db)
 
-    def latch(self, key: CampaignKey, stream: str, run: Run, reason: str, now: float) -> None:
-        """Open a campaign; the good files that are known of its run are waiting in it."""
+    def latch(
+        self,
+        key: CampaignKey,
+        stream: str,
+        run: Run,
+        reason: str,
+        now: float,
+        *,
+        by_lumi: bool = False,
+    ) -> None:
+        """Open a campaign; the good files that are known of its run are waiting in it.
+
+        `by_lumi` says that its payload has IOVs by lumisection.
+        """
+        counts_from = window_from(run.start, run.end, run.last_ls or 0, by_lumi=by_lumi)
         with self._db.transaction():
             cursor = self._db.execute(
                 "INSERT OR IGNORE INTO campaign (calibration, run, stream, state, reason, fill,"
-                " run_start, run_end, last_ls, latched_at, state_since, last_new_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " run_start, run_end, last_ls, latched_at, state_since, last_new_at, by_lumi,"
+                " window_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key.calibration,
                     key.run,
@@ -45,6 +59,8 @@ class Campaigns(CampaignQueries):
                     now,
                     now,
                     now,
+                    by_lumi,
+                    counts_from,
                 ),
             )
             if not cursor.rowcount:
@@ -77,6 +93,7 @@ class Campaigns(CampaignQueries):
                 [Lumis.parse(row["seen"]), *(Lumis.parse(f["lumis"]) for f in files)]
             )
             self._db.execute("UPDATE campaign SET seen = ? WHERE id = ?", (str(seen), campaign_id))
+            self._move_windows("id = ? AND by_lumi = 1", campaign_id)
 
     def update_runs(self, runs: Iterable[Run]) -> None:
         """Take over what OMS says of runs that have campaigns.
@@ -84,13 +101,44 @@ class Campaigns(CampaignQueries):
         A last LS or a fill that it does not tell is not known now, and what was known stands. No
         end time is an answer: the run is being taken.
         """
+        told = list(runs)
         with self._db.transaction():
             self._db.executemany(
                 "UPDATE campaign SET run_end = ?1, last_ls = COALESCE(?2, last_ls),"
                 " fill = COALESCE(?3, fill) WHERE run = ?4 AND (run_end IS NOT ?1"
                 " OR last_ls IS NOT COALESCE(?2, last_ls) OR fill IS NOT COALESCE(?3, fill))",
-                [(r.end, r.last_ls, r.fill, r.number) for r in runs],
+                [(r.end, r.last_ls, r.fill, r.number) for r in told],
             )
+            numbers = ", ".join(str(r.number) for r in told)
+            self._move_windows(f"run IN ({numbers}) AND by_lumi = 1")
+
+    def set_by_lumi(self, calibration: str, by_lumi: bool) -> None:
+        """Write down whether the payloads of a calibration's open campaigns have IOVs by LS."""
+        with self._db.transaction():
+            changed = self._db.rows(
+                "SELECT id FROM campaign WHERE state IN (?, ?) AND calibration = ?"
+                " AND by_lumi <> ?",
+                CampaignState.ACTIVE,
+                CampaignState.CLOSING,
+                calibration,
+                by_lumi,
+            )
+            for campaign in changed:
+                self._db.execute(
+                    "UPDATE campaign SET by_lumi = ? WHERE id = ?", (by_lumi, campaign["id"])
+                )
+                self._move_windows("id = ?", campaign["id"])
+
+    def _move_windows(self, which: str, *given: object) -> None:
+        """Write down from when the windows of some campaigns count."""
+        for row in self._db.rows(f"SELECT * FROM campaign WHERE {which}", *given):
+            last = last_lumi(row["last_ls"], Lumis.parse(row["seen"]))
+            by_lumi = bool(row["by_lumi"])
+            counts_from = window_from(row["run_start"], row["run_end"], last, by_lumi=by_lumi)
+            if counts_from != row["window_from"]:
+                self._db.execute(
+                    "UPDATE campaign SET window_from = ? WHERE id = ?", (counts_from, row["id"])
+                )
 
     def set_state(self, campaign_id: int, state: CampaignState, reason: str, now: float) -> None:
         """Move a campaign to another state; at its closing, with what OMS says of the run."""

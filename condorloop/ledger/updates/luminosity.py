@@ -31,7 +31,7 @@ class Luminosity:
         calibrations
             Only runs count that have an open campaign of one of these.
         since
-            And that started since.
+            And whose window counts from then or later.
 
         Returns
         -------
@@ -41,7 +41,7 @@ class Luminosity:
         rows = self._db.rows(
             "SELECT run, seen, (SELECT COALESCE(MAX(lumi), 0) FROM luminosity"
             " WHERE luminosity.run = campaign.run) AS told FROM campaign"
-            " WHERE state IN (?, ?) AND run_start >= ?"
+            " WHERE state IN (?, ?) AND window_from >= ?"
             f" AND calibration IN ({', '.join('?' * len(calibrations))}) ORDER BY run",
             CampaignState.ACTIVE,
             CampaignState.CLOSING,

@@ -68,13 +68,13 @@ class Files:
 class Place:
     """A real submitter and ledger, an OMS that answers over HTTP, files, and no pool."""
 
-    def __init__(self, folder, settings):
+    def __init__(self, folder, settings, calibration=KEY.calibration):
         self.runs, self.lumisections = [run_row()], []
         self.server = OmsServer(lambda: OmsRows(self.runs[:], self.lumisections[:]))
         self.server.start()
         site = examples.site_file(folder)
         site.write_text(site.read_text() + settings)
-        config = load(site, TOP / "calibrationYAML", [KEY.calibration])
+        config = load(site, TOP / "calibrationYAML", [calibration])
         config.site.work_dir.mkdir()
         self.files = Files()
         self.ledger = Ledger(config.site.work_dir / "condorloop.db")

@@ -22,6 +22,7 @@ from condorloop.model.enums import (
     UploadOutcome,
 )
 from condorloop.model.jobs import FailedNode, HarvestRecord, PlannedNode
+from condorloop.model.latency import LUMISECTION
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.no_payload import NoPayload
@@ -681,6 +682,68 @@ def test_a_summary_tells_what_reading_back_says_of_the_last_upload_to_each_tag(l
         "harvestJob001 in B": START + 2,
         "harvestJob001 in C": START + 2,
     }
+
+
+HOUR = 3600.0
+ENDED = replace(RUN, end=START + 26 * HOUR, last_ls=4015)
+
+
+def latch_by_lumi(ledger, run=RUN):
+    ledger.campaigns.latch(KEY, STREAM, run, "running", START, by_lumi=True)
+
+
+def window_of(ledger):
+    [found] = ledger.campaigns.windows().values()
+    assert found == ledger.campaigns.of_run(KEY.run, KEY.calibration)[0].window_from
+    assert found == ledger.status.summary(1).window_from
+    return found
+
+
+def test_by_lumisection_the_window_counts_from_what_oms_and_files_tell_of_the_run(ledger):
+    latch_by_lumi(ledger, replace(RUN, last_ls=None))
+    assert window_of(ledger) == START
+    add_good(ledger, "/a", probe=Probe(Lumis.span(90, 100), 100))
+    assert window_of(ledger) == START + 100 * LUMISECTION
+    ledger.campaigns.update_runs([replace(RUN, last_ls=3000)])
+    assert window_of(ledger) == START + 3000 * LUMISECTION
+    ledger.campaigns.update_runs([ENDED])
+    assert window_of(ledger) == START + 26 * HOUR
+    ledger.campaigns.update_runs([replace(ENDED, end=None)])
+    assert window_of(ledger) == START + 4015 * LUMISECTION
+
+
+def test_by_run_the_window_counts_from_its_start_whatever_is_told(ledger):
+    latch(ledger)
+    ledger.campaigns.update_runs([ENDED])
+    add_good(ledger, "/a")
+    assert window_of(ledger) == START
+
+
+def test_a_long_run_is_watched_and_shown_as_long_as_its_window_counts(ledger):
+    latch_by_lumi(ledger)
+    ledger.campaigns.update_runs([ENDED])
+    ledger.campaigns.set_state(only(ledger).id, CampaignState.COMPLETE, "done", START)
+    add_good(ledger, "/late")
+    for since, counts in ((START + 26 * HOUR, True), (START + 26 * HOUR + 1, False)):
+        assert bool(ledger.raw_files.watched(since, since)) is counts
+        assert bool(ledger.campaigns.with_work({}, since)) is counts
+        assert bool(ledger.status.to_sum_up(since)) is counts
+        assert (ledger.campaigns.first_start(since) == START) is counts
+    [settled] = ledger.retention.settled()
+    assert settled.window_from == START + 26 * HOUR
+
+
+def test_open_campaigns_follow_what_is_configured_and_closed_ones_stay(ledger):
+    for run in (RUN, replace(RUN, number=RUN.number + 1)):
+        key = CampaignKey(KEY.calibration, run.number)
+        ledger.campaigns.latch(key, STREAM, run, "running", START)
+    ledger.campaigns.set_state(2, CampaignState.COMPLETE, "done", START)
+    ledger.campaigns.update_runs([ENDED])
+    ledger.campaigns.set_by_lumi(KEY.calibration, True)
+    found = ledger.campaigns.windows()
+    assert sorted(found.values()) == [START, START + 26 * HOUR]
+    ledger.campaigns.set_by_lumi(KEY.calibration, False)
+    assert set(ledger.campaigns.windows().values()) == {START}
 
 
 @pytest.mark.parametrize("cause", NoPayloadCause)

@@ -10,7 +10,8 @@ from benchmarks.harvesting import EVERY, harvest_run, harvesting
 from condorloop.model.campaign import Alcareco, RawFile, Statistics, WaitingFile
 from condorloop.model.enums import CampaignState, DagState
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.policy.harvest import Measure, batch_harvests, why_harvest
+from condorloop.policy.harvest import SERVED_BEFORE, Measure, batch_harvests, why_harvest
+from condorloop.policy.window import leaves_at
 from tests.unit.examples import START, campaign, dag
 
 WAIT = 900.0
@@ -248,3 +249,53 @@ def test_it_is_said_how_many_alcareco_wait_and_why_they_are_harvested():
     assert why_harvest(START + WAIT, two, counting()) == f"{words}, the first for 900 s"
     last = replace(two, run_end=START)
     assert why_harvest(START + 1, last, counting()) == f"{words}, and no more is on its way"
+
+
+def taken(by_lumi=True, in_payload=EMPTY, **more):
+    """A long run with complete ALCARECO of LS 11 to 20, and a batch that is to harvest later."""
+    told = harvested(10, in_payload=in_payload, unharvested={1: made(11, 20)}, by_lumi=by_lumi)
+    return replace(told, **{"dags": (going(7, 21, 30, harvests=True),), **more})
+
+
+SLOW = counting(growth=100.0, longest_wait=100 * 3600.0)
+DUE = leaves_at(START, 11, SLOW.closing) - SERVED_BEFORE
+
+
+def test_a_lumisection_is_harvested_before_it_leaves_the_buffer_whatever_else_is_to_harvest():
+    assert why_harvest(DUE - 1, taken(), SLOW) is None
+    assert why_harvest(DUE + 1, taken(), SLOW) == (
+        "1 complete ALCARECO that no HARVEST has read or will read,"
+        " and LS 11 leave the buffer within 60 min"
+    )
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        taken(by_lumi=False),
+        taken(in_payload=Lumis.span(1, 20)),
+        taken(dags=(replace(going(8, 1, 1, harvests=True), batch=None),)),
+    ],
+    ids=["by run", "it is served", "a harvest is under way"],
+)
+def test_nothing_is_harvested_early_where_nothing_is_to_be_served(of):
+    assert why_harvest(DUE + 1, of, SLOW) is None
+
+
+def test_a_lumisection_that_has_left_the_buffer_is_no_reason_for_haste():
+    gone = leaves_at(START, 20, SLOW.closing) + 1
+    assert why_harvest(gone, taken(), SLOW) is None
+
+
+@given(
+    st.floats(-3600, 3 * 3600),
+    st.lists(st.tuples(st.integers(1, 40), st.integers(0, 5)), min_size=1, max_size=4),
+    st.sets(st.integers(1, 45)),
+)
+def test_no_lumisection_that_could_be_served_leaves_the_buffer_unharvested(after, parts, served):
+    alcareco = {n: made(first, first + more) for n, (first, more) in enumerate(parts)}
+    of = taken(in_payload=Lumis.of(served), unharvested=alcareco)
+    now = leaves_at(START, 1, SLOW.closing) - SERVED_BEFORE + after
+    waiting = Lumis.union(m.holds.lumis for m in alcareco.values()) - Lumis.of(served)
+    due = [n for n in waiting if now < leaves_at(START, n, SLOW.closing) <= now + SERVED_BEFORE]
+    assert bool(why_harvest(now, of, SLOW)) == bool(due)

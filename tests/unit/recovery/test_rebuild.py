@@ -254,6 +254,29 @@ def test_a_campaign_of_long_ago_is_taken_over_as_closed_and_nothing_is_begun(sit
         assert [s.run for s in ledger.status.summaries(since)] == []
 
 
+@pytest.mark.parametrize(
+    ("calibration", "state"),
+    [("BeamSpot", CampaignState.ACTIVE), ("EcalPedestals", CampaignState.INCOMPLETE)],
+)
+def test_a_long_run_goes_on_by_lumisection_and_is_over_by_run(site, path, calibration, state):
+    """12 h after its start, of which 9 h 43 min are in RAW files that a DAG has."""
+    key, configured = CampaignKey(calibration, RUN.number), site.calibrations[calibration]
+    last = raw_file(0, 1490, 1500)
+    with Ledger(path) as ledger:
+        stream = configured.stream_path
+        ledger.campaigns.latch(key, stream, RUN, "", START, by_lumi=configured.by_lumi)
+        ledger.raw_files.add(stream, RUN.number, {last.path: last.size}, START)
+        good = Probe(last.lumis, last.events)
+        ledger.raw_files.probed(last.path, FileState.GOOD, good, START)
+        before = ledger.campaigns.windows()
+        write_dag(site, ledger, plan_batch(key, configured, Batch(0, (last,)), 0, 0), cluster=17)
+    delete(path)
+    with open_ledger(path, site.calibrations, START + 12 * 3600) as ledger:
+        [campaign] = ledger.campaigns.of_run(key.run, key.calibration)
+        assert campaign.state is state
+        assert ledger.campaigns.windows() == before
+
+
 def test_what_a_campaign_of_long_ago_has_uploaded_is_known(site, path, ledger_id):
     with Ledger(path) as ledger:
         ledger.campaigns.note_payload(campaign_of(ledger).id, Lumis.span(1, 3), 300)

@@ -110,6 +110,28 @@ def test_latencies_count_from_the_ends_of_lumisections_and_run_and_from_its_star
     assert (found.lumis_good, found.lumis_in_payload, found.lumis_in_window) == (10, 10, 10)
 
 
+@pytest.mark.parametrize(
+    ("by_lumi", "buffer", "lumis", "campaigns"),
+    [
+        (False, 170.0, 10, 1),
+        (False, 169.0, 0, 0),
+        (True, 170.0, 10, 1),
+        (True, 169.0, 9, 0),
+        (True, 80.0, 6, 0),
+    ],
+)
+def test_in_time_is_counted_by_the_window_of_the_run_or_of_each_lumisection(
+    ledger, ours, by_lumi, buffer, lumis, campaigns
+):
+    """The payload comes 170 s after the run's start; LS n is taken from (n - 1) * 23.31 s on."""
+    mine = campaign(ledger)
+    ledger.connection.execute("UPDATE campaign SET by_lumi = ? WHERE id = ?", (by_lumi, mine))
+    closing = ours.calibrations[ECAL].closing.model_copy(update={"buffer": buffer})
+    ecal = ours.calibrations[ECAL].model_copy(update={"closing": closing})
+    [found] = reported(replace(ours, calibrations={ECAL: ecal})).calibrations
+    assert (found.lumis_in_window, found.in_window) == (lumis, campaigns)
+
+
 def test_the_mean_parts_sum_to_the_mean_latency(ledger, ours):
     campaign(ledger)
     [found] = reported(ours).calibrations
