@@ -16,12 +16,14 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.dagman.logs.dag_records import Software
+from condorloop.history.asked import RequestStory
 from condorloop.model.enums import (
     DagState,
     FileState,
     NodeKind,
     NodeState,
     NoPayloadCause,
+    TagOutcome,
     UploadOutcome,
 )
 from condorloop.model.jobs import JobRecord
@@ -200,6 +202,24 @@ class DagStory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationStory:
+    """What became of a payload in one tag.
+
+    `since` is the one that the service took, `confirmed_at` when the tag was last read back and had
+    the payload, `contradiction` what it had instead.
+    """
+
+    database: str
+    tag: str
+    outcome: TagOutcome
+    answer: str = ""
+    since: int | None = None
+    answered_at: float | None = None
+    confirmed_at: float | None = None
+    contradiction: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadStory:
     """A payload, or the try to make one: a HARVEST with its UPLOAD.
 
@@ -208,8 +228,9 @@ class PayloadStory:
     is in one of `inputs`. `tag`, `since` and `hash` are those of its first IOV, `hashes` of all;
     `cause` is why there is no payload, in the words of `answer`; None if there is one, or nobody
     told. `iovs` has them whole, where its directory is still there; `tags` are those that it goes
-    to. `in_force` says that it is the campaign's last one in the database.
-    `decision` is what a person said of it, with who and why; empty if nobody said anything.
+    to. `in_force` says that it is the campaign's last one in the database. `decision` is what a
+    person said of it, with who and why; empty if nobody said anything. `destinations` has what
+    became of it in each tag, where the ledger tells.
     """
 
     harvest: str
@@ -232,6 +253,7 @@ class PayloadStory:
     decision: str = ""
     iovs: tuple[Iov, ...] = ()
     tags: tuple[str, ...] = ()
+    destinations: tuple[DestinationStory, ...] = ()
 
     def hash_that_begins(self, beginning: str) -> str:
         """The first of its hashes that begins so; empty if none does."""
@@ -245,7 +267,7 @@ class Story:
     """All that is known of a campaign.
 
     `campaign` is what ``status.json`` tells of it too; `folder` its run directory; `cleaned` says
-    which kinds of files retention has removed.
+    which kinds of files retention has removed. `requests` are what people asked of its run.
     """
 
     schema: Literal[1] = 1
@@ -256,6 +278,7 @@ class Story:
     files: tuple[FileStory, ...] = ()
     dags: tuple[DagStory, ...] = ()
     payloads: tuple[PayloadStory, ...] = ()
+    requests: tuple[RequestStory, ...] = ()
 
     @cached_property
     def _dags(self) -> Mapping[str, DagStory]:

@@ -10,8 +10,10 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
+from condorloop.history.asked import RequestStory
 from condorloop.history.campaign import (
     DagStory,
+    DestinationStory,
     FileStory,
     NodeStory,
     PayloadStory,
@@ -31,6 +33,8 @@ from condorloop.model.enums import (
     NodeKind,
     NodeState,
     NoPayloadCause,
+    RequestKind,
+    TagOutcome,
     UploadOutcome,
 )
 from condorloop.model.jobs import JobRecord
@@ -70,7 +74,12 @@ class LedgerStories(LedgerReader):
             files=tuple(self._all_files(row, dags, payloads)),
             dags=dags,
             payloads=payloads,
+            requests=self.asked_of(row["run"], row["calibration"]),
         )
+
+    def asked_of(self, run: int, calibration: str) -> tuple[RequestStory, ...]:
+        """What people asked of a campaign, as this ledger has it."""
+        return tuple(map(_request, self._rows.requests(run, calibration)))
 
     def _dags(self, campaign: sqlite3.Row) -> Iterator[DagStory]:
         mine = campaign["id"]
@@ -104,6 +113,7 @@ class LedgerStories(LedgerReader):
 
     def _payloads(self, campaign_id: int) -> Iterator[PayloadStory]:
         rows = self._rows.payloads(campaign_id)
+        in_tags = self._rows.destinations(campaign_id)
         uploaded = [r for r in rows if r["outcome"] == UploadOutcome.UPLOADED]
         last = max(uploaded, key=lambda r: r["answered_at"] or 0.0, default=None)
         said = {d.harvest: str(d) for d in self.payloads.decisions(campaign_id)}
@@ -128,6 +138,7 @@ class LedgerStories(LedgerReader):
                 answered_at=row["answered_at"],
                 in_force=row is last,
                 decision=said.get(harvest_name(row["number"]), ""),
+                destinations=tuple(map(_destination, in_tags.get(mine, ()))),
             )
 
     def _all_files(
@@ -169,6 +180,34 @@ class _Inputs(NamedTuple):
 
     files: Mapping[tuple[int, str], tuple[str, ...]]
     dropped: Mapping[tuple[int, str], tuple[str, ...]]
+
+
+def _destination(row: sqlite3.Row) -> DestinationStory:
+    return DestinationStory(
+        database=row["database"],
+        tag=row["tag"],
+        outcome=TagOutcome(row["outcome"]),
+        answer=row["answer"],
+        since=row["since"],
+        answered_at=row["answered_at"],
+        confirmed_at=row["confirmed_at"],
+        contradiction=row["contradiction"],
+    )
+
+
+def _request(row: sqlite3.Row) -> RequestStory:
+    return RequestStory(
+        number=row["id"],
+        kind=RequestKind(row["kind"]),
+        made_by=row["made_by"],
+        made_at=row["made_at"],
+        calibration=row["calibration"],
+        node=row["node"],
+        reason=row["reason"],
+        answered_at=row["answered_at"],
+        granted=bool(row["granted"]),
+        answer=row["answer"],
+    )
 
 
 def _cleaned(artifact: Artifact, begun: bool) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from condorloop.dagman.logs.dag_records import Software
+from condorloop.history.asked import RequestStory
 from condorloop.history.campaign import (
     DagStory,
     FileStory,
@@ -46,7 +47,10 @@ class AlcarecoSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """All that a payload was made from; `dag_id` and `software` are those of its HARVEST."""
+    """All that a payload was made from; `dag_id` and `software` are those of its HARVEST.
+
+    `requests` are what people asked of its campaign.
+    """
 
     calibration: str
     run: int
@@ -56,6 +60,7 @@ class Provenance:
     harvest: NodeStory | None = None
     upload: NodeStory | None = None
     sources: tuple[AlcarecoSource, ...] = ()
+    requests: tuple[RequestStory, ...] = ()
 
 
 def provenance(story: Story, payload: PayloadStory) -> Provenance:
@@ -70,6 +75,7 @@ def provenance(story: Story, payload: PayloadStory) -> Provenance:
         harvest=dag.node("HARVEST") if dag else None,
         upload=dag.node("UPLOAD") if dag else None,
         sources=tuple(_source(story, name) for name in payload.inputs),
+        requests=story.requests,
     )
 
 

@@ -62,12 +62,21 @@ def tell(config: Known, run: int, only: Collection[str] = ()) -> tuple[Story, ..
             stories += ledger.stories(run, only)
             newest = newest or ledger.campaigns.latest_runs(5)
         if stories:
+            stories = stories if part == path else _with_requests(stories, path)
             break
     if not stories:
         of = f" of {', '.join(only)}" if only else ""
         known = f"the newest are {', '.join(map(str, newest))}" if newest else "it has none at all"
         raise LedgerError(f"{path}: no campaign{of} for run {run}; {known}")
     return tuple(completed(story, config) for story in stories)
+
+
+def _with_requests(stories: tuple[Story, ...], path: Path) -> tuple[Story, ...]:
+    """Add to archived stories what people asked: the ledger alone has it."""
+    with LedgerStories(path) as ledger:
+        keys = [story.campaign.key for story in stories]
+        asked = [ledger.asked_of(key.run, key.calibration) for key in keys]
+    return tuple(replace(s, requests=r) for s, r in zip(stories, asked, strict=True))
 
 
 def completed(story: Story, config: Known, *, in_flight_only: bool = False) -> Story:

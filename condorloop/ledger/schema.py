@@ -219,6 +219,7 @@ CREATE INDEX payload_answered ON payload (answered_at)
 CREATE INDEX payload_other_hash_hash ON payload_other_hash (hash);
 CREATE INDEX job_id ON job (job_id);
 CREATE INDEX request_open ON request (id) WHERE answered_at IS NULL;
+CREATE INDEX request_run ON request (run);
 """
 
 

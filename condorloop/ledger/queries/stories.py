@@ -40,6 +40,24 @@ class StoryQueries:
             campaign_id,
         )
 
+    def destinations(self, campaign_id: int) -> ByDag:
+        """What became of the payloads of a campaign in each tag."""
+        return self._by_dag(
+            "SELECT of_tag.* FROM payload JOIN payload_destination AS of_tag"
+            " ON of_tag.dag_id = payload.dag_id"
+            " WHERE payload.campaign_id = ? ORDER BY database, of_tag.tag",
+            campaign_id,
+        )
+
+    def requests(self, run: int, calibration: str) -> list[sqlite3.Row]:
+        """What people asked of a run, or of one campaign of it."""
+        return self._db.rows(
+            "SELECT * FROM request WHERE run = ? AND (calibration IS NULL OR calibration = ?)"
+            " ORDER BY id",
+            run,
+            calibration,
+        )
+
     def jobs(self, campaign_id: int) -> ByDag:
         """The jobs of a campaign, in the order of their submission."""
         return self._by_dag(
