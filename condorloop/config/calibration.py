@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, Field, PositiveInt, StringConstraints, model_validator
 
 from condorloop.config.fields import Age, FileName, Line, Name, Seconds, Section
+from condorloop.config.gate import Gate
 from condorloop.config.resources import DEFAULT_TIME_LIMIT, MB_PER_CORE, Resources
 from condorloop.model.enums import NodeKind, Synchronisation
 from condorloop.rundir.layout import HARVEST_FOLDER_NAMES
@@ -347,6 +348,14 @@ class Calibration(Tuning):
     """How ALCARECO becomes a payload, and where that goes."""
     payload_reader: PayloadReader | None = None
     """The command that reads payloads; without it, payloads cannot be compared or drawn."""
+    gate: Gate | None = None
+    """What is asked before a payload is uploaded; without it, every payload is."""
+
+    @model_validator(mode="after")
+    def _gate_can_read(self) -> Self:
+        if self.gate and self.gate.needs_reader and self.payload_reader is None:
+            raise ValueError("gate: limits of quantities and sets need payload_reader")
+        return self
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

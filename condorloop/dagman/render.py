@@ -24,6 +24,7 @@ from condorloop.dagman.submit_description import job_kind
 from condorloop.dagman.templates import template, template_versions
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
+from condorloop.model.gate import GateAnswer, GateLimits, QuantityLimit, SetLimit
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.durable import json_text, sync_folder, write_to_disk, write_whole
 from condorloop.rundir.layout import (
@@ -37,6 +38,7 @@ from condorloop.rundir.layout import (
     iso_time,
     run_dir,
 )
+from condorloop.rundir.records.gate import GateTool
 from condorloop.rundir.records.manifest import (
     CmsswArea,
     Manifest,
@@ -257,7 +259,26 @@ class Renderer:
             nodes={node.name: _manifest_node(node) for node in plan.nodes},
             uploaded=uploaded,
             tag_reader=tag_reader.tool_of(self.config),
+            gate=gate_tool(calibration),
         )
+
+
+def gate_tool(calibration: Calibration) -> GateTool | None:
+    """What is asked before a payload of a calibration is uploaded; None if nothing is."""
+    gate, reader = calibration.gate, calibration.payload_reader
+    if gate is None:
+        return None
+    return GateTool(
+        limits=GateLimits(
+            {n: QuantityLimit(**limit.model_dump()) for n, limit in gate.quantities.items()},
+            {n: SetLimit(**limit.model_dump()) for n, limit in gate.sets.items()},
+        ),
+        command=gate.command,
+        timeout=gate.timeout,
+        reader=reader.command if reader else (),
+        reader_timeout=reader.timeout if reader else 0.0,
+        first=GateAnswer(gate.first),
+    )
 
 
 def write_texts(folder: Path, texts: Mapping[str, str]) -> bool:

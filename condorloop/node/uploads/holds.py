@@ -1,19 +1,22 @@
-"""Whether a person keeps a payload from being sent.
+"""What keeps a payload from being sent: a person's hold, a person's decision, or the gate.
 
 Knows the records that the commands leave in run directories; it is asked at the time of sending, so
-that it stops UPLOAD jobs that are in the queue. Knows nothing of the ledger.
+that it stops UPLOAD jobs that are in the queue. Knows nothing of the ledger. A decision is about
+one payload: the gate judges every other one by itself.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from condorloop.model.enums import HeldFor
+from condorloop.model.enums import HeldFor, Verdict
+from condorloop.model.gate import GateAnswer
 from condorloop.node.dag_context import DagContext
-from condorloop.rundir.layout import UPLOADS_HELD
-from condorloop.rundir.records.decisions import UploadsHeld
-from condorloop.rundir.records.harvest import HarvestResult
+from condorloop.node.uploads.upload_choice import Payload
+from condorloop.rundir.layout import DECISIONS, UPLOADS_HELD
+from condorloop.rundir.records.decisions import Decision, Decisions, UploadsHeld
 from condorloop.rundir.records.record import RecordError, RecordGone
+from condorloop.services.cmssw import Cmssw
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,40 @@ class Held:
     words: str
 
 
-def why_held(dag: DagContext, record: HarvestResult) -> Held | None:
-    """Say what keeps a payload from being sent; None if nothing does."""
+def why_held(payload: Payload) -> Held | None:
+    """Say what keeps a payload from being sent; None if nothing does.
+
+    Raises
+    ------
+    CmsswError
+        The gate needs the CMSSW environment, and there is none.
+    """
+    dag = payload.dag
+    if by_person := _held_by_person(dag):
+        return by_person
+    try:
+        decision = _decision(dag, payload.record.digest)
+    except (RecordError, OSError) as error:
+        return Held(HeldFor.GATE, f"what was decided of it cannot be read: {error}")
+    if decision is not None:
+        rejected = decision.verdict is Verdict.REJECTED
+        return Held(HeldFor.REJECTED, str(decision)) if rejected else None
+    if dag.manifest.gate is None:
+        return None
+    # most uploads have no gate, and it imports what compares payloads
+    from condorloop.node.uploads.gate import judge
+
+    area = dag.manifest.cmssw
+    cmssw = Cmssw(area.setup, area.scram_arch, area.release, area.folder)
+    judged = judge(payload, dag.manifest.gate, cmssw.environment())
+    print(f"gate: {judged.answer}: {judged.words}")
+    if judged.answer is GateAnswer.PASS:
+        return None
+    what = HeldFor.REJECTED if judged.answer is GateAnswer.FAIL else HeldFor.GATE
+    return Held(what, judged.words)
+
+
+def _held_by_person(dag: DagContext) -> Held | None:
     for folder in (dag.run_dir, dag.run_dir.parent):
         try:
             held = UploadsHeld.read(folder / UPLOADS_HELD)
@@ -35,3 +70,11 @@ def why_held(dag: DagContext, record: HarvestResult) -> Held | None:
             return Held(HeldFor.PERSON, f"who holds uploads cannot be read: {error}")
         return Held(HeldFor.PERSON, str(held))
     return None
+
+
+def _decision(dag: DagContext, digest: str) -> Decision | None:
+    """What a person said of a payload of this digest; None if nobody said anything."""
+    try:
+        return Decisions.read(dag.run_dir / DECISIONS).of(digest)
+    except RecordGone:
+        return None

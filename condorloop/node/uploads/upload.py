@@ -19,7 +19,7 @@ from condorloop.model.user_text import UserText
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
 from condorloop.node.job_output.payload_db import PayloadError, add_iovs
-from condorloop.node.uploads.holds import why_held
+from condorloop.node.uploads.holds import Held, why_held
 from condorloop.node.uploads.upload_choice import Payload, why_not_send
 from condorloop.node.uploads.upload_records import (
     Destination,
@@ -95,9 +95,6 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAn
         return _note(
             harvest, UploadAnswer(UploadOutcome.FAILED, f"it counts a RAW file twice: {twice}")
         )
-    if held := why_held(dag, record):
-        answer = UploadAnswer(UploadOutcome.HELD, held.words)
-        return _note(harvest, answer, held_for=held.what)
     try:
         earlier = uploads_of(dag.run_dir, dag.manifest.upload.metadata_filename)
     except OSError as error:
@@ -113,12 +110,31 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAn
         wanted=wanted,
     )
     decided = {d: why for d in payload.destinations if (why := why_not_send(payload, d))}
-    asked = None if len(decided) == len(payload.destinations) else _ask(payload, decided, lock)
+    is_decided = len(decided) == len(payload.destinations)
+    try:
+        held = None if is_decided else why_held(payload)
+    except CmsswError as error:
+        return _note(harvest, UploadAnswer(UploadOutcome.NO_ANSWER, str(error)))
+    if held is not None:
+        return _note(harvest, _kept(payload, decided, held), payload, held_for=held.what)
+    asked = None if is_decided else _ask(payload, decided, lock)
     answer = _note(harvest, _together(payload, decided, asked), payload)
     for destination in payload.destinations:
         if answer.tags[destination.tag].outcome is TagOutcome.UPLOADED:
             note_uploaded(dag.run_dir, destination)
     return answer
+
+
+def _kept(payload: Payload, decided: Mapping[Destination, TagAnswer], held: Held) -> UploadAnswer:
+    """What a payload has come to that is held; what may be in a tag already still may be."""
+    tags = {}
+    for destination in payload.destinations:
+        maybe = payload.may_be_in(destination)
+        outcome = TagOutcome.NOT_NAMED if maybe else TagOutcome.HELD
+        tags[destination] = decided.get(destination) or TagAnswer(outcome, held.words)
+    maybe = any(map(payload.may_be_in, set(payload.destinations) - decided.keys()))
+    told = {destination.tag: answer for destination, answer in tags.items()}
+    return UploadAnswer(UploadOutcome.HELD, held.words, unanswered=maybe, tags=told)
 
 
 def _metadata(

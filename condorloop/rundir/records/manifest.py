@@ -10,6 +10,7 @@ from typing import Any, Self
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.layout import is_alcareco
+from condorloop.rundir.records.gate import GateTool
 from condorloop.rundir.records.record import Members, Record
 
 
@@ -217,6 +218,8 @@ class Manifest(Record):
         Whether inputs were taken out since it was planned.
     tag_reader
         How the destination tags are read back; None where no reader is configured.
+    gate
+        What is asked before its payload is uploaded; None if nothing is.
     again
         Whether a person wants its payload sent where one as good is, or one was refused.
     """
@@ -242,6 +245,7 @@ class Manifest(Record):
     taken_out: bool = False
     tag_reader: TagReaderTool | None = None
     again: bool = False
+    gate: GateTool | None = None
 
     @property
     def software(self) -> tuple[str, str, Mapping[str, str], CmsswArea]:
@@ -281,6 +285,7 @@ class Manifest(Record):
                 else None
             ),
             again=members.flag("again") if "again" in members else False,
+            gate=GateTool.from_members(members.object("gate")) if "gate" in members else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -349,6 +354,8 @@ class Manifest(Record):
             data["tag_reader"] = self.tag_reader.to_json()
         if self.again:
             data["again"] = True
+        if self.gate:
+            data["gate"] = self.gate.to_json()
         return data
 
 

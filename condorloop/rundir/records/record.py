@@ -165,6 +165,15 @@ class Members:
         """A whole number or null."""
         return None if self._data.get(key, MISSING) is None else self.number(key)
 
+    def real_or_none(self, key: str) -> float | None:
+        """A number or null."""
+        value: Any = self._data.get(key, MISSING)
+        if value is None:
+            return None
+        if type(value) in (int, float) and abs(value) <= _LARGEST:
+            return float(value)
+        raise self.wrong(key, "a number or null")
+
     def seconds(self, key: str) -> float:
         """A time: an instant since the epoch, or a span."""
         value: Any = self._data.get(key)
