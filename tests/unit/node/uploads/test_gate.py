@@ -134,8 +134,8 @@ def test_a_reader_that_fails_holds(calibration, tool, by_limits, tmp_path):
 
 
 def test_what_would_not_be_sent_is_not_judged(calibration, tool, by_limits):
-    upload(gated(calibration, None, 200.0, lumis=("1-15",)))
-    lesser = gated(calibration, by_limits, 900.0, lumis=("16-20",))
+    lesser = gated(calibration, by_limits, 900.0)
+    upload(gated(calibration, None, 200.0, lumis=("6-15",)))
     upload(lesser)
     assert told(lesser)[0] == "superseded"
 
