@@ -179,6 +179,8 @@ def _runs(*, several: bool) -> Callable[..., Any]:
 
 
 def _click_option(option: Option) -> Callable[..., Any]:
+    if option.argument:
+        return click.argument(option.field, metavar=option.metavar)
     if option.optional:
         return click.option(
             option.name,

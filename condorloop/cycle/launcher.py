@@ -60,6 +60,7 @@ class Launcher:
         now: float,
         *,
         again: bool = False,
+        restores: bool = False,
         accept_destination: bool = False,
     ) -> None:
         """Write a plan into the ledger, then onto the disk, then submit it.
@@ -68,6 +69,8 @@ class Launcher:
         ----------
         again
             Whether a person wants its payload sent where one as good is, or one was refused.
+        restores
+            Whether a person wants its payload in the place of the one that is there.
         accept_destination
             Whether what another DAG made goes to the configured destination, whatever that had.
 
@@ -87,7 +90,7 @@ class Launcher:
         renderer.write(
             plan,
             self._ledger.campaigns.uploaded(campaign.id),
-            lambda present: replace(settle(present), again=again),
+            lambda present: replace(settle(present), again=again, restores=restores),
         )
         detail = _detail(plan)
         say(campaign.key, f"{plan.label} ({detail}): {reason}")

@@ -119,6 +119,7 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
         uploading=result.asking,
         overtaken_by=result.overtaken_by,
         held_for=result.held_for,
+        restored=result.restored and result.outcome is UploadOutcome.UPLOADED,
     )
     if record != before:
         ledger.payloads.record(made_by, observed.campaign_id, record)

@@ -77,7 +77,13 @@ def _manifest(renderer: Renderer, plan: DagPlan, told: Manifest, runs: Path) -> 
         known = {name for each in earlier for name in each.nodes}
         if done := tuple(n for n in _done(plan, runs) if n not in known):
             earlier = (*earlier, Earlier(*told.software, done))
-    return replace(present, earlier=earlier, taken_out=told.taken_out, again=told.again)
+    return replace(
+        present,
+        earlier=earlier,
+        taken_out=told.taken_out,
+        again=told.again,
+        restores=told.restores,
+    )
 
 
 def _done(plan: DagPlan, runs: Path) -> list[str]:

@@ -117,6 +117,9 @@ class LedgerStories(LedgerReader):
         uploaded = [r for r in rows if r["outcome"] == UploadOutcome.UPLOADED]
         last = max(uploaded, key=lambda r: r["answered_at"] or 0.0, default=None)
         said = {d.harvest: str(d) for d in self.payloads.decisions(campaign_id)}
+        if restored := self.payloads.restored(campaign_id):
+            before = said.get(restored.harvest)
+            said[restored.harvest] = "; ".join(filter(None, (before, str(restored))))
         for row in rows:
             mine = row["dag_id"]
             yield PayloadStory(

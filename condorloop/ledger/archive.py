@@ -44,6 +44,7 @@ _OF_RUN = {
     "luminosity": "run = :run",
     "odd_change": f"campaign_id IN ({_CAMPAIGNS})",
     "payload_decision": f"campaign_id IN ({_CAMPAIGNS})",
+    "restored_payload": f"campaign_id IN ({_CAMPAIGNS})",
     "campaign_cleaned": f"campaign_id IN ({_CAMPAIGNS})",
     "campaign": "run = :run",
 }
@@ -65,6 +66,7 @@ _NUMBERED = {
     "payload_other_hash": {"dag_id": "dag"},
     "payload_destination": {"dag_id": "dag"},
     "payload_decision": {"campaign_id": "campaign"},
+    "restored_payload": {"campaign_id": "campaign"},
     "campaign_cleaned": {"campaign_id": "campaign"},
     "odd_change": {"campaign_id": "campaign"},
     "campaign_file": {"campaign_id": "campaign", "file_id": "raw_file", "dag_id": "dag"},

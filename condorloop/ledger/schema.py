@@ -147,6 +147,9 @@ TABLES: Mapping[str, str] = {
     verdict TEXT NOT NULL REFERENCES verdict (word),
     who TEXT NOT NULL, why TEXT NOT NULL, decided_at REAL NOT NULL,
     PRIMARY KEY (campaign_id, hash)""",
+    "restored_payload": """
+    campaign_id INTEGER PRIMARY KEY REFERENCES campaign (id) ON DELETE CASCADE,
+    harvest TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, restored_at REAL NOT NULL""",
     "job": """
     dag_id INTEGER NOT NULL REFERENCES dag (id), node TEXT NOT NULL, job_id TEXT NOT NULL,
     submitted_at REAL NOT NULL, host TEXT NOT NULL, started_at REAL, ended_at REAL,

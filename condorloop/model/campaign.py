@@ -245,10 +245,10 @@ class Campaign:
     one. `revised` says what OMS tells otherwise than when the campaign was closed. `unsent` are
     payloads that wait for their turn or for a person; where one waits for its turn, `older_open`
     are the older runs whose campaigns are open. `uploads_held_by` is the person who holds uploads,
-    empty if nobody does. `held_by` is the person who holds the whole campaign, empty if nobody
-    does; `cleaned` names
-    what retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when
-    a person last asked for it again, None if nobody has; `archived` says that only an archive has
+    empty if nobody does; `restored` names the payload that a person has put back, and who.
+    `held_by` is the person who holds the whole campaign, empty if nobody does; `cleaned` names what
+    retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when a
+    person last asked for it again, None if nobody has; `archived` says that only an archive has
     more of it; `by_lumi` that its payload has IOVs by lumisection.
     """
 
@@ -283,6 +283,7 @@ class Campaign:
     unsent: tuple[Unsent, ...] = ()
     older_open: tuple[int, ...] = ()
     uploads_held_by: str = ""
+    restored: str = ""
     by_lumi: bool = False
 
     @property

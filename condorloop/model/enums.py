@@ -264,5 +264,7 @@ class RequestKind(StrEnum):
     """Send a payload that the gate holds."""
     REJECT = "reject"
     """Do not send a payload that the gate holds."""
+    RESTORE = "restore"
+    """Put an earlier payload back."""
     CLEANUP = "cleanup"
     """Remove what the retention lets go."""

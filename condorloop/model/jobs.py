@@ -83,7 +83,8 @@ class HarvestRecord:
     one that it took. `lacking` are the LS that its inputs had and its job did not read.
     `tag`, `hash` and `since` are those of its first IOV; `other_hashes` are those of the others.
     While the service is being asked, `uploading` says so: the outcome is not known. `overtaken_by`
-    is the younger run that superseded the payload; `held_for` says what keeps one that is held.
+    is the younger run that superseded the payload; `held_for` says what keeps one that is held,
+    `restored` that a person has put it in the place of another one.
     `cause` is why there is no payload, None if there is one; `answer` has the words then.
     """
 
@@ -105,3 +106,4 @@ class HarvestRecord:
     overtaken_by: int | None = None
     cause: NoPayloadCause | None = None
     held_for: HeldFor | None = None
+    restored: bool = False

@@ -97,8 +97,9 @@ class CampaignStatus:
     harvest and tag, of the last upload to a tag. `copies` has what good RAW files have in common
     that are hardly alike by chance, by the first of them. `unsent` are payloads that wait for their
     turn or for a person, the best one last; `uploads_held_by` is the person who holds uploads,
-    empty if nobody does. `by_lumi` says that its payload has IOVs by lumisection; `serve_by` is
-    when the next LS that is in no payload leaves the buffer, None if none will.
+    empty if nobody does. `restored` says which payload a person has put back, and who; empty if
+    nobody has. `by_lumi` says that its payload has IOVs by lumisection; `serve_by` is when the next
+    LS that is in no payload leaves the buffer, None if none will.
     """
 
     calibration: str
@@ -143,6 +144,7 @@ class CampaignStatus:
     uploading: bool = False
     unsent: tuple[UnsentPayload, ...] = ()
     uploads_held_by: str = ""
+    restored: str = ""
     asked_at: float | None = None
     by_lumi: bool = False
     serve_by: float | None = None

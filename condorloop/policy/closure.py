@@ -126,6 +126,8 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
         named += f"; {last}no payload: {campaign.no_payload}"
     elif campaign.harvested and not (campaign.in_payload or campaign.overtaken_by):
         named += "; no payload was uploaded"
+    if campaign.restored:
+        named += f"; {campaign.restored}"
     unsent = best_unsent(campaign)
     if unsent is not None:
         named += f"; {what_keeps(campaign, unsent)}"

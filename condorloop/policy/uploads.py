@@ -41,11 +41,16 @@ def awaited(campaign: Campaign) -> Unsent | None:
     in the place of. Where a better one was rejected, a lesser one is sent if a person approves it.
     """
     worth = [u for u in campaign.unsent if len(u.holds.lumis) >= len(campaign.in_payload)]
-    left = [u for u in worth if not is_rejected(u) and u.held_for is not HeldFor.RESTORED]
+    left = [u for u in worth if not is_rejected(u) and not _gives_way(campaign, u)]
     best = max(left, key=_rank, default=None)
     if best is None or (best != max(worth, key=_rank) and _wants_a_person(best)):
         return None
     return best
+
+
+def _gives_way(campaign: Campaign, unsent: Unsent) -> bool:
+    """Whether a payload is not sent because a person has put another one back."""
+    return unsent.held_for is HeldFor.RESTORED and bool(campaign.restored)
 
 
 def _rank(unsent: Unsent) -> tuple[int, int, int]:
@@ -98,6 +103,8 @@ def _why(now: float, campaign: Campaign, unsent: Unsent, may_go: MayGo) -> str |
         return may_go(now, campaign, unsent)
     if unsent.held_for is HeldFor.PERSON:
         return "uploads are not held any more"
+    if unsent.held_for is HeldFor.RESTORED:
+        return "the payload that was put back may be replaced"
     return "approved" if unsent.decided is Verdict.APPROVED else None
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.request import ALL_RUNS
-from condorloop.rundir.layout import DECISIONS, UPLOADS_HELD
-from condorloop.rundir.records.decisions import Decisions, UploadsHeld
+from condorloop.rundir.layout import DECISIONS, RESTORED, UPLOADS_HELD
+from condorloop.rundir.records.decisions import Decisions, Restored, UploadsHeld
 from condorloop.rundir.records.record import RecordError
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ def take_over(ledger: Ledger, work_dir: Path, folders: Iterable[tuple[CampaignKe
     for key, folder in runs:
         if (folder / DECISIONS).exists():
             _take_over_decisions(ledger, key, folder / DECISIONS)
+        _take_over_restored(ledger, key, folder / RESTORED)
 
 
 def _read(file: Path) -> UploadsHeld:
@@ -43,6 +44,21 @@ def _read(file: Path) -> UploadsHeld:
         return UploadsHeld.read(file)
     except (RecordError, OSError) as error:
         return UploadsHeld("somebody", f"{file} cannot be read: {error}", file.stat().st_mtime)
+
+
+def _take_over_restored(ledger: Ledger, key: CampaignKey, file: Path) -> None:
+    try:
+        found = Restored.read(file) if file.exists() else None
+    except (RecordError, OSError) as error:
+        log.error("%s: which payload was put back cannot be read: %s", key, error)
+        return
+    for campaign in ledger.campaigns.of_run(key.run, key.calibration):
+        if campaign.archived or str(found or "") == campaign.restored:
+            continue
+        if found is None:
+            ledger.payloads.release_restored(campaign.id)
+        else:
+            ledger.payloads.restore(campaign.id, found)
 
 
 def _take_over_decisions(ledger: Ledger, key: CampaignKey, file: Path) -> None:

@@ -46,8 +46,8 @@ class Option:
     """An option of a command, and the field of `condorloop.model.request.Request` that it fills.
 
     One with a `metavar` takes a text, the others are flags; an `optional` text may be left out, and
-    is empty then. `old` is the option's word of the version before, which is not shown and still
-    works.
+    is empty then; an `argument` is typed without its name. `old` is the option's word of the
+    version before, which is not shown and still works.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Option:
     metavar: str = ""
     old: str = ""
     optional: bool = False
+    argument: bool = False
 
 
 class Step(ABC):

@@ -100,8 +100,8 @@ class DecisionCommand(CampaignCommand):
     def validate(self, request: Request) -> None:
         """Refuse what names no run, or no payload."""
         super().validate(request)
-        if not request.run:
-            raise SenselessRequest("which RUN? A decision is about one payload")
+        if not request.run or request.calibration is None:
+            raise SenselessRequest("which RUN and -c CALIBRATION? A decision is about one payload")
         if request.send_again and not HARVEST.fullmatch(request.send_again):
             raise SenselessRequest(
                 f"--payload {request.send_again}: expected a payload, such as harvestJob003"

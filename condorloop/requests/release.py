@@ -10,7 +10,7 @@ from condorloop.model.queue import JobSelector
 from condorloop.model.request import Request
 from condorloop.requests import uploads_held
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject, Subjects
-from condorloop.requests.command import Option, SenselessRequest, Step
+from condorloop.requests.command import Option, SenselessRequest, Step, is_given
 from condorloop.requests.context import Context
 from condorloop.requests.targets import Target, in_flight, jobs_of, listed
 from condorloop.requests.uploads_held import ReleaseAllUploads
@@ -89,13 +89,15 @@ class Release(CampaignCommand):
     memory or its time. Without RUN it is about all open campaigns of each -c CALIBRATION.
 
     With --uploads it is about uploads alone, as `condorloop hold --uploads` is: the best payload of
-    each campaign is sent.
+    each campaign is sent. With --restored the payload that `condorloop restore` has put back may be
+    replaced again by a better one.
     """
 
     kind = RequestKind.RELEASE
     options = (
         NODE,
         Option("--uploads", "only_uploads", "Release uploads alone."),
+        Option("--restored", "restored", "Let a payload that was put back be replaced again."),
     )
     examples = (
         "release 398600",
@@ -107,13 +109,16 @@ class Release(CampaignCommand):
     def validate(self, request: Request) -> None:
         """Refuse options that exclude each other."""
         super().validate(request)
-        if request.only_uploads and request.node is not None:
-            raise SenselessRequest("--uploads takes no --node")
+        given = [f for f in ("only_uploads", "restored", "node") if is_given(request, f)]
+        if len(given) > 1:
+            raise SenselessRequest("--uploads, --restored and --node exclude each other")
 
     def decide(self, request: Request, subject: Subject) -> Step | str:
         """Release what is in flight, and a campaign that is held; with a name only that."""
         if request.only_uploads:
             return uploads_held.release(subject)
+        if request.restored:
+            return uploads_held.release_restored(subject)
         campaign = subject.campaign
         targets = in_flight(request.node, subject)
         if isinstance(targets, str):
@@ -125,6 +130,8 @@ class Release(CampaignCommand):
 
     def decide_for_all(self, request: Request, name: str, found: Subjects) -> Step | None:
         """Release the calibration, or its uploads, if that is held."""
+        if request.restored:
+            return None
         if request.only_uploads:
             return ReleaseAllUploads(name, found.uploads_held) if found.uploads_held else None
         return ReleaseLatches(name, found.held_by) if found.held_by else None

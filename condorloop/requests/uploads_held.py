@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop.model.campaign import Campaign, CampaignKey
+from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.request import ALL_RUNS, Request
 from condorloop.policy.uploads import best_unsent
 from condorloop.requests.campaign_command import Subject
 from condorloop.requests.command import Step
 from condorloop.requests.context import Context
 from condorloop.rundir.durable import remove_unfinished, sync_folder
-from condorloop.rundir.layout import UPLOADS_HELD, harvest_name
+from condorloop.rundir.layout import RESTORED, UPLOADS_HELD, harvest_name
 from condorloop.rundir.records.decisions import UploadsHeld
 
 WITH_ALL = "the uploads of all its runs are held"
@@ -80,6 +80,11 @@ class ReleaseUploads(Step):
         return self.campaign.key
 
     @property
+    def continued(self) -> tuple[Dag, ...]:
+        """No DAG that has been written."""
+        return ()
+
+    @property
     def sent(self) -> int | None:
         """The number of the DAG whose payload is sent then."""
         best = best_unsent(self.campaign)
@@ -127,6 +132,40 @@ class ReleaseAllUploads(Step):
         return self.describe()
 
 
+@dataclass(frozen=True, slots=True)
+class ReleaseRestored(Step):
+    """Let the loop replace a payload that a person has put back."""
+
+    campaign: Campaign
+
+    @property
+    def about(self) -> CampaignKey:
+        """The campaign."""
+        return self.campaign.key
+
+    @property
+    def continued(self) -> tuple[Dag, ...]:
+        """No DAG that has been written."""
+        return ()
+
+    def describe(self) -> str:
+        """Say what may be replaced."""
+        return f"send better payloads again ({self.campaign.restored})"
+
+    def carry_out(self, request: Request, context: Context, now: float) -> str:
+        """Remove the record that UPLOAD jobs read, then the mark."""
+        _remove(context.renderer.run_dir(self.about), RESTORED)
+        context.ledger.payloads.release_restored(self.campaign.id)
+        return self.describe()
+
+
+def release_restored(subject: Subject) -> Step | str:
+    """Say how a payload that was put back is released, or why it is not."""
+    if not subject.campaign.restored:
+        return "no payload of it was put back"
+    return ReleaseRestored(subject.campaign)
+
+
 def hold(request: Request, subject: Subject) -> Step | str:
     """Say how the uploads of a campaign are held, or why they are not."""
     campaign = subject.campaign
@@ -160,7 +199,7 @@ def _write(held: UploadsHeld, folder: Path) -> None:
     held.write(folder / UPLOADS_HELD)
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: Path, name: str = UPLOADS_HELD) -> None:
     if folder.is_dir():
-        (folder / UPLOADS_HELD).unlink(missing_ok=True)
+        (folder / name).unlink(missing_ok=True)
         sync_folder(folder)

@@ -168,6 +168,7 @@ class CampaignQueries:
             unsent=unsent,
             older_open=self._older_open(row) if unsent else (),
             uploads_held_by=self.uploads_held_by(row),
+            restored=str(self._payloads.restored(row["id"]) or ""),
             by_lumi=bool(row["by_lumi"]),
         )
 

@@ -14,7 +14,7 @@ from condorloop.model.jobs import HarvestRecord
 from condorloop.model.lumis import Lumis
 from condorloop.model.no_payload import NoPayload
 from condorloop.rundir.layout import harvest_name
-from condorloop.rundir.records.decisions import Decision
+from condorloop.rundir.records.decisions import Decision, Restored
 
 
 class PayloadQueries:
@@ -96,6 +96,14 @@ class PayloadQueries:
         )
         found = {r["number"]: self.of_dag(r["dag_id"]) for r in rows}
         return {number: record for number, record in found.items() if record}
+
+    def restored(self, campaign_id: int) -> Restored | None:
+        """Which payload of a campaign a person has put back; None if nobody has."""
+        rows = self._db.rows("SELECT * FROM restored_payload WHERE campaign_id = ?", campaign_id)
+        if not rows:
+            return None
+        [row] = rows
+        return Restored(row["harvest"], row["who"], row["why"], row["restored_at"])
 
     def decisions(self, campaign_id: int) -> tuple[Decision, ...]:
         """What people said of payloads of a campaign, in that order."""

@@ -186,6 +186,7 @@ class StatusQueries:
             refused={_label(r): r["refused"] for r in refused},
             unsent=self._unsent(row["id"]),
             uploads_held_by=self._campaigns.uploads_held_by(row),
+            restored=str(self._payloads.restored(row["id"]) or ""),
             asked_at=row["asked_at"],
             by_lumi=bool(row["by_lumi"]),
             left_out=tuple(map(alcareco_name, sorted(left_out))),

@@ -180,6 +180,14 @@ class Campaigns(CampaignQueries):
         with self._db.transaction():
             self._db.execute("UPDATE campaign SET asked_at = ? WHERE id = ?", (now, campaign_id))
 
+    def put_back(self, campaign_id: int, lumis: Lumis, events: int) -> None:
+        """Write down that a person has put a payload of these LS in the place of a better one."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE campaign SET in_payload = ?, events_in_payload = ? WHERE id = ?",
+                (str(lumis), events, campaign_id),
+            )
+
     def hold_uploads(self, calibration: str, run: int, held: UploadsHeld) -> None:
         """Write down that a person holds the uploads of a run, or of all runs (`ALL_RUNS`)."""
         with self._db.transaction():

@@ -14,7 +14,7 @@ from condorloop.ledger.updates.campaigns import Campaigns
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import HarvestRecord
 from condorloop.rundir.layout import harvest_job
-from condorloop.rundir.records.decisions import Decision
+from condorloop.rundir.records.decisions import Decision, Restored
 
 
 class Payloads(PayloadQueries):
@@ -63,6 +63,8 @@ class Payloads(PayloadQueries):
             self._campaigns.note_harvest(campaign_id, record.lumis, record.events)
             if record.outcome is UploadOutcome.UPLOADED:
                 self._campaigns.note_payload(campaign_id, record.lumis, record.events)
+            if record.restored:
+                self._campaigns.put_back(campaign_id, record.lumis, record.events)
 
     def _write_lists(self, dag_id: int, record: HarvestRecord) -> None:
         """Write the lists of a payload; those of before went with its row."""
@@ -76,6 +78,20 @@ class Payloads(PayloadQueries):
             rows = [(dag_id, *part) for part in parts]
             values = ", ".join("?" * (columns.count(",") + 1))
             self._db.executemany(f"INSERT INTO {columns} VALUES ({values})", rows)
+
+    def restore(self, campaign_id: int, restored: Restored) -> None:
+        """Write down which payload a person puts back."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO restored_payload"
+                " (campaign_id, harvest, who, why, restored_at) VALUES (?, ?, ?, ?, ?)",
+                (campaign_id, restored.harvest, restored.who, restored.why, restored.time),
+            )
+
+    def release_restored(self, campaign_id: int) -> None:
+        """Write down that the loop may replace the payload that a person has put back."""
+        with self._db.transaction():
+            self._db.execute("DELETE FROM restored_payload WHERE campaign_id = ?", (campaign_id,))
 
     def decide(self, campaign_id: int, decision: Decision) -> None:
         """Write down what a person said of a payload; the last word counts."""

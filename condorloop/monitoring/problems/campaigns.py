@@ -221,6 +221,14 @@ def _gate(campaign: CampaignStatus) -> Iterator[Problem]:
     )
 
 
+def _restored(campaign: CampaignStatus) -> Iterator[Problem]:
+    """Name a payload that a person has put back, so that it is not forgotten."""
+    if campaign.restored:
+        text = f"{campaign.restored}; no other payload of the run is sent"
+        release = f"{command('release', campaign.key)} --restored"
+        yield Problem.of_campaign(ProblemKind.HELD, campaign.key, text, release)
+
+
 _NOT_UPLOADED = (UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
 
 _OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
@@ -237,6 +245,7 @@ _OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
     _lacking,
     _upload,
     _gate,
+    _restored,
 )
 """What can be wrong with one campaign."""
 

@@ -13,8 +13,8 @@ from condorloop.model.enums import HeldFor, Verdict
 from condorloop.model.gate import GateAnswer
 from condorloop.node.dag_context import DagContext
 from condorloop.node.uploads.upload_choice import Payload
-from condorloop.rundir.layout import DECISIONS, UPLOADS_HELD
-from condorloop.rundir.records.decisions import Decision, Decisions, UploadsHeld
+from condorloop.rundir.layout import DECISIONS, RESTORED, UPLOADS_HELD
+from condorloop.rundir.records.decisions import Decision, Decisions, Restored, UploadsHeld
 from condorloop.rundir.records.record import RecordError, RecordGone
 from condorloop.services.cmssw import Cmssw
 
@@ -38,6 +38,13 @@ def why_held(payload: Payload) -> Held | None:
     dag = payload.dag
     if by_person := _held_by_person(dag):
         return by_person
+    try:
+        restored = restored_in(dag)
+    except (RecordError, OSError) as error:
+        return Held(HeldFor.RESTORED, f"which payload was put back cannot be read: {error}")
+    if restored is not None:
+        is_this = dag.manifest.restores and restored.harvest == payload.harvest.name
+        return None if is_this else Held(HeldFor.RESTORED, str(restored))
     try:
         decision = _decision(dag, payload.record.digest)
     except (RecordError, OSError) as error:
@@ -70,6 +77,20 @@ def _held_by_person(dag: DagContext) -> Held | None:
             return Held(HeldFor.PERSON, f"who holds uploads cannot be read: {error}")
         return Held(HeldFor.PERSON, str(held))
     return None
+
+
+def restored_in(dag: DagContext) -> Restored | None:
+    """Which payload of a DAG's run a person has put back; None if nobody has.
+
+    Raises
+    ------
+    RecordError, OSError
+        The record of it cannot be read.
+    """
+    try:
+        return Restored.read(dag.run_dir / RESTORED)
+    except RecordGone:
+        return None
 
 
 def _decision(dag: DagContext, digest: str) -> Decision | None:

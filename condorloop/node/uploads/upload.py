@@ -19,7 +19,7 @@ from condorloop.model.user_text import UserText
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
 from condorloop.node.job_output.payload_db import PayloadError, add_iovs
-from condorloop.node.uploads.holds import Held, why_held
+from condorloop.node.uploads.holds import Held, restored_in, why_held
 from condorloop.node.uploads.upload_choice import Payload, why_not_send
 from condorloop.node.uploads.upload_records import (
     Destination,
@@ -40,6 +40,7 @@ from condorloop.rundir.layout import (
     UPLOAD_RECORD,
     iso_time,
 )
+from condorloop.rundir.records.decisions import Restored
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import UploadMetadata
 from condorloop.rundir.records.record import RecordError
@@ -70,7 +71,7 @@ def upload(dag: DagContext) -> int:
         again = dag.manifest.again
         asked = again or (harvest / ASK_AGAIN).exists()
         wanted = outcome is UploadOutcome.REFUSED and asked
-        if outcome.open or outcome.waits or wanted or again:
+        if outcome.open or outcome.waits or wanted or again or dag.manifest.restores:
             answer = _upload(dag, harvest, wanted, lock)
             outcome = answer.outcome
             print(f"{outcome}: {answer.words}")
@@ -100,14 +101,16 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAn
     except OSError as error:
         return _note(harvest, UploadAnswer(UploadOutcome.NO_ANSWER, unreadable(error)))
     own = next((each for each in earlier if each.harvest == harvest), None)
+    restored = _restored(dag, harvest)
     payload = Payload(
         dag=dag,
         harvest=harvest,
         record=record,
-        metadata=_metadata(dag, record, own, wanted),
+        metadata=_metadata(dag, record, own, wanted, restored),
         own=own,
         others=[each for each in earlier if each.harvest != harvest],
         wanted=wanted,
+        restored=restored,
     )
     decided = {d: why for d in payload.destinations if (why := why_not_send(payload, d))}
     is_decided = len(decided) == len(payload.destinations)
@@ -125,6 +128,15 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool, lock: int) -> UploadAn
     return answer
 
 
+def _restored(dag: DagContext, harvest: Path) -> Restored | None:
+    """Who wants a payload in the place of what is there; None if it is sent as any other one."""
+    try:
+        restored = restored_in(dag) if dag.manifest.restores else None
+    except (RecordError, OSError):
+        return None  # it is held, as nobody knows
+    return restored if restored and restored.harvest == harvest.name else None
+
+
 def _kept(payload: Payload, decided: Mapping[Destination, TagAnswer], held: Held) -> UploadAnswer:
     """What a payload has come to that is held; what may be in a tag already still may be."""
     tags = {}
@@ -138,7 +150,11 @@ def _kept(payload: Payload, decided: Mapping[Destination, TagAnswer], held: Held
 
 
 def _metadata(
-    dag: DagContext, record: HarvestResult, own: EarlierUpload | None, wanted: bool
+    dag: DagContext,
+    record: HarvestResult,
+    own: EarlierUpload | None,
+    wanted: bool,
+    restored: Restored | None,
 ) -> UploadMetadata:
     """What is told to the service with a payload, in the words of an earlier try that asked it.
 
@@ -147,6 +163,9 @@ def _metadata(
     settings = dag.manifest.upload
     text = UserText.of(settings.metadata.user_text, dag.id, record.lumis, record.events)
     metadata = replace(settings.metadata, user_text=str(text))
+    if restored:  # the same words at each try: the service tells whether it took them
+        words = f"{text} (put back at {iso_time(restored.time)})".lstrip()
+        return replace(metadata, user_text=words)
     if wanted:
         return _told_apart(metadata)
     asked_of = own.harvest if own and own.may_have_been_sent else None
@@ -315,6 +334,7 @@ def _note(
             unanswered=answer.unanswered,
             database=payload.metadata.database,
             tags={tag: told.outcome for tag, told in answer.tags.items()},
+            restored=payload.restored is not None,
         )
     if sinces is not None:
         result = replace(result, sinces=tuple(sinces))

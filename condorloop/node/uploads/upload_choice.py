@@ -20,6 +20,7 @@ from condorloop.node.uploads.upload_records import (
     unreadable,
     younger_run,
 )
+from condorloop.rundir.records.decisions import Restored
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import UploadMetadata
 from condorloop.services.conditions import TagAnswer
@@ -41,6 +42,8 @@ class Payload:
         The uploads of the run's other payloads.
     wanted
         Whether a person has a refusal asked again.
+    restored
+        Who puts it in the place of what is in its destinations; None if nobody does.
     """
 
     dag: DagContext
@@ -50,6 +53,7 @@ class Payload:
     own: EarlierUpload | None
     others: Sequence[EarlierUpload]
     wanted: bool
+    restored: Restored | None = None
 
     @property
     def destinations(self) -> list[Destination]:
@@ -63,6 +67,8 @@ class Payload:
 
 def why_not_send(payload: Payload, destination: Destination) -> TagAnswer | None:
     """Say what speaks against sending a payload to a destination; None if nothing does."""
+    if payload.restored:
+        return None
     before = payload.own.tags.get(destination) if payload.own else None
     if before is TagOutcome.UPLOADED:
         return TagAnswer(before, "uploaded at an earlier try")

@@ -1,4 +1,4 @@
-"""What people decided about uploads: `uploads_held.json` and `decisions.json`.
+"""What people decided about uploads: `uploads_held.json`, `restored.json` and `decisions.json`.
 
 The UPLOAD job reads them, for it does not know the ledger; a ledger is rebuilt from them.
 """
@@ -31,6 +31,33 @@ class UploadsHeld(Record):
 
     def __str__(self) -> str:
         return f"{self.who} holds uploads" + (f": {self.why}" if self.why else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Restored(Record):
+    """Which payload a person has put back: no other one of the run is sent meanwhile."""
+
+    harvest: str
+    who: str
+    why: str
+    time: float
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from its JSON object."""
+        return cls(
+            members.text("harvest"),
+            members.text("who"),
+            members.text("why"),
+            members.seconds("time"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        return {"harvest": self.harvest, "who": self.who, "why": self.why, "time": self.time}
+
+    def __str__(self) -> str:
+        return f"{self.harvest} was put back by {self.who}" + (f": {self.why}" if self.why else "")
 
 
 @dataclass(frozen=True, slots=True)

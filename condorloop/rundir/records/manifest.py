@@ -218,6 +218,8 @@ class Manifest(Record):
         Whether inputs were taken out since it was planned.
     tag_reader
         How the destination tags are read back; None where no reader is configured.
+    restores
+        Whether its payload is put in the place of another one, by a person's word.
     gate
         What is asked before its payload is uploaded; None if nothing is.
     again
@@ -245,6 +247,7 @@ class Manifest(Record):
     taken_out: bool = False
     tag_reader: TagReaderTool | None = None
     again: bool = False
+    restores: bool = False
     gate: GateTool | None = None
 
     @property
@@ -285,6 +288,7 @@ class Manifest(Record):
                 else None
             ),
             again=members.flag("again") if "again" in members else False,
+            restores=members.flag("restores") if "restores" in members else False,
             gate=GateTool.from_members(members.object("gate")) if "gate" in members else None,
         )
 
@@ -354,6 +358,8 @@ class Manifest(Record):
             data["tag_reader"] = self.tag_reader.to_json()
         if self.again:
             data["again"] = True
+        if self.restores:
+            data["restores"] = True
         if self.gate:
             data["gate"] = self.gate.to_json()
         return data

@@ -37,6 +37,8 @@ class UploadResult(Record):
         trouble.
     overtaken_by
         The younger run that superseded it; None if none did.
+    restored
+        Whether a person has put it in the place of another one of the run.
     held_for
         What keeps it if it is held; None if it is not.
     """
@@ -51,6 +53,7 @@ class UploadResult(Record):
     asking: bool = False
     overtaken_by: int | None = None
     held_for: HeldFor | None = None
+    restored: bool = False
 
     @classmethod
     def from_members(cls, members: Members) -> Self:
@@ -68,6 +71,7 @@ class UploadResult(Record):
             asking=members.flag("asking") if "asking" in members else answer == _ASKING,
             overtaken_by=_overtaken_by(members, outcome, answer),
             held_for=members.word("held_for", HeldFor) if "held_for" in members else None,
+            restored=members.flag("restored") if "restored" in members else False,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -79,6 +83,7 @@ class UploadResult(Record):
             "asking": self.asking or None,
             "overtaken_by": self.overtaken_by,
             "held_for": self.held_for,
+            "restored": self.restored or None,
         }
         return {
             "outcome": self.outcome,

@@ -156,11 +156,16 @@ def test_a_campaign_is_latched_once_even_if_it_is_archived(loaded, path):
         assert ledger.campaigns.with_work({}) == ledger.campaigns.of_run(OPEN.number, None)
 
 
+OF_ONE = (RequestKind.APPROVE, RequestKind.REJECT, RequestKind.RESTORE)
+
+
 @pytest.mark.parametrize("kind", [k for k in RequestKind if k is not RequestKind.CLEANUP])
 def test_nothing_is_done_for_an_archived_campaign(kind, loaded, path):
     archive_all(loaded)
     run = OLD[0].number
-    request = Request(kind, run, made_by="alice")
+    named = "harvestJob000" if kind is RequestKind.RESTORE else None
+    calibration = "EcalPedestals" if kind in OF_ONE else None
+    request = Request(kind, run, calibration, made_by="alice", send_again=named)
     with Ledger(path) as ledger:
         asked = planned(ledger, request)
     assert asked.steps == ()

@@ -110,6 +110,7 @@ def all_wrong(*, silent: str = "EOS") -> Seen:
         last_answer="too late: superseded by run 398601",
         held_by="alice@node",
         held_at=START,
+        restored="harvestJob001 was put back by alice@node: the last one is empty",
         unsent=(
             UnsentPayload(
                 harvest="harvestJob003",

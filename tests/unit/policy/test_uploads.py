@@ -186,13 +186,14 @@ DAGS = st.lists(
 )
 
 
-@given(PAYLOADS, DAGS, st.integers(0, 60), st.booleans())
-def test_nothing_is_sent_twice_nor_against_a_person_s_word(payloads, dags, known, held):
+@given(PAYLOADS, DAGS, st.integers(0, 60), st.booleans(), st.sampled_from(["", "harvestJob000"]))
+def test_nothing_is_sent_twice_nor_against_a_person_s_word(payloads, dags, known, held, restored):
     it = with_unsent(
         *payloads,
         dags=tuple(dags),
         in_payload=Lumis.span(1, known) if known else Lumis(),
         uploads_held_by="bob" if held else "",
+        restored=restored,
     )
     found = why_upload(AFTER, it)
     if found is None:
@@ -201,13 +202,14 @@ def test_nothing_is_sent_twice_nor_against_a_person_s_word(payloads, dags, known
     assert why
     assert not held
     assert not is_rejected(sent)
-    assert sent.held_for is not HeldFor.RESTORED
+    assert not (restored and sent.held_for is HeldFor.RESTORED)
     assert sent.harvest not in {d.harvest for d in dags}
     assert len(sent.holds.lumis) >= known
     if sent.held_for is HeldFor.GATE and sent.outcome is UploadOutcome.HELD:
         assert sent.decided is Verdict.APPROVED
     better = [u for u in payloads if u.rank > sent.rank]
-    assert all(is_rejected(u) or u.held_for is HeldFor.RESTORED for u in better)
+    gives_way = {u.harvest for u in better if restored and u.held_for is HeldFor.RESTORED}
+    assert all(is_rejected(u) or u.harvest in gives_way for u in better)
     assert not settled(replace(it, state=CampaignState.CLOSING, dags=()))
 
 

@@ -7,8 +7,8 @@ from condorloop.ledger.store import Ledger
 from condorloop.model.enums import DagState, Verdict
 from condorloop.model.request import ALL_RUNS
 from condorloop.recovery.rebuild import open_ledger
-from condorloop.rundir.layout import DECISIONS, UPLOADS_HELD, run_dir
-from condorloop.rundir.records.decisions import Decision, Decisions, UploadsHeld
+from condorloop.rundir.layout import DECISIONS, RESTORED, UPLOADS_HELD, run_dir
+from condorloop.rundir.records.decisions import Decision, Decisions, Restored, UploadsHeld
 from tests.unit.examples import KEY, START
 from tests.unit.recovery.test_rebuild import (
     LATER,
@@ -78,6 +78,19 @@ def test_what_was_said_of_a_payload_is_known(site, path, runs, rebuilt):
         delete(path)
     with reopened(site, path) as ledger:
         assert ledger.payloads.decisions(campaign_of(ledger).id) == (SAID,)
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_what_was_put_back_is_known(site, path, runs, rebuilt):
+    put_back = Restored("harvestJob001", "bob@node", "why", START)
+    put_back.write(runs / RESTORED)
+    if rebuilt:
+        delete(path)
+    with reopened(site, path) as ledger:
+        assert campaign_of(ledger).restored == "harvestJob001 was put back by bob@node: why"
+    (runs / RESTORED).unlink()
+    with reopened(site, path) as ledger:
+        assert campaign_of(ledger).restored == ""
 
 
 def test_damaged_decisions_stop_nothing(site, path, runs, caplog):

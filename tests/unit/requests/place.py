@@ -20,7 +20,7 @@ from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 OTHER = CampaignKey("BeamSpot", KEY.run)
 HELD = "held by alice@node"
-OF_UPLOADS = {RequestKind.APPROVE, RequestKind.REJECT}
+OF_UPLOADS = {RequestKind.APPROVE, RequestKind.REJECT, RequestKind.RESTORE}
 ACTING = [k for k in RequestKind if k not in OF_UPLOADS | {RequestKind.CLEANUP}]
 
 

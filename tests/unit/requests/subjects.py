@@ -27,7 +27,7 @@ ALL = (DONE, RUNS, FAILED, REMOVED, PLANNED)
 NODES = ("RECO_0000", "RECO_0001", "ALCA_0000", "HARVEST", "UPLOAD")
 
 
-OF_UPLOADS = {RequestKind.APPROVE, RequestKind.REJECT}
+OF_UPLOADS = {RequestKind.APPROVE, RequestKind.REJECT, RequestKind.RESTORE}
 ACTING = [k for k in RequestKind if k not in OF_UPLOADS | {RequestKind.CLEANUP}]
 
 

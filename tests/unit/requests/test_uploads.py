@@ -23,8 +23,15 @@ from condorloop.policy.uploads import why_upload
 from condorloop.requests.command import SenselessRequest, command_of
 from condorloop.requests.payloads import HarvestAgain, SendAgain
 from condorloop.requests.resubmit import ResubmitCampaign
-from condorloop.rundir.layout import DECISIONS, HARVEST_RECORD, MANIFEST, UPLOADS_HELD, dag_dir
-from condorloop.rundir.records.decisions import Decisions, UploadsHeld
+from condorloop.rundir.layout import (
+    DECISIONS,
+    HARVEST_RECORD,
+    MANIFEST,
+    RESTORED,
+    UPLOADS_HELD,
+    dag_dir,
+)
+from condorloop.rundir.records.decisions import Decisions, Restored, UploadsHeld
 from condorloop.rundir.records.harvest import HarvestResult, Iov
 from condorloop.rundir.records.manifest import Manifest
 from tests import boundaries
@@ -34,7 +41,12 @@ from tests.unit.requests.subjects import asked, remark, step, subject
 
 RESUBMIT, HOLD, RELEASE = RequestKind.RESUBMIT, RequestKind.HOLD, RequestKind.RELEASE
 MADE = HarvestRecord(frozenset([0]), Lumis.span(1, 3), 300, START + 10, hash="abc")
+ECAL = {"calibration": KEY.calibration}
+RESTORE = RequestKind.RESTORE
 GATE = "1 of 3 channels changed"
+
+
+PUT_BACK = Restored("harvestJob000", "alice@node", "why", START)
 
 
 def made(lumis=3, **changes):
@@ -119,9 +131,13 @@ def test_all_alcareco_are_harvested_again():
         (HOLD, {"only_uploads": True, "running": True}, "takes no --node and no --running"),
         (HOLD, {"reason": "because"}, "--reason is for --uploads"),
         (HOLD, {"send_again": ""}, "hold takes no send_again"),
-        (RELEASE, {"only_uploads": True, "node": "b000"}, "takes no --node"),
-        (RequestKind.APPROVE, {"run": ALL_RUNS, "calibration": "BeamSpot"}, "which RUN?"),
-        (RequestKind.REJECT, {"send_again": "x"}, "expected a payload"),
+        (RELEASE, {"only_uploads": True, "node": "b000"}, "exclude each other"),
+        (RELEASE, {"only_uploads": True, "restored": True}, "exclude each other"),
+        (RequestKind.APPROVE, {"run": ALL_RUNS, "calibration": "BeamSpot"}, "which RUN and -c"),
+        (RequestKind.APPROVE, {}, "which RUN and -c"),
+        (RequestKind.REJECT, {"send_again": "x", **ECAL}, "expected a payload"),
+        (RESTORE, {"send_again": "harvestJob000"}, "which RUN and -c"),
+        (RESTORE, {"send_again": "398599", **ECAL}, "expected a payload of the run"),
         (RequestKind.ABANDON, {"only_uploads": True}, "abandon takes no only_uploads"),
     ],
 )
@@ -304,7 +320,7 @@ def test_uploads_of_all_runs_are_held_together(place):
 def test_an_approved_payload_is_due_and_the_decision_is_kept(place):
     place.is_held()
     assert why_upload(START + 90, place.campaign) is None
-    done, words = place.answered(RequestKind.APPROVE, reason="the laser was off")
+    done, words = place.answered(RequestKind.APPROVE, **ECAL, reason="the laser was off")
     assert done, words
     assert words == f"{KEY}: harvestJob000 is approved by alice@node: the laser was off"
     sent, why = why_upload(START + 90, place.campaign)
@@ -321,8 +337,8 @@ def test_an_approved_payload_is_due_and_the_decision_is_kept(place):
 
 def test_the_last_word_counts(place):
     place.is_held()
-    assert place.answered(RequestKind.APPROVE)[0]
-    assert place.answered(RequestKind.REJECT, reason="no")[0]
+    assert place.answered(RequestKind.APPROVE, **ECAL)[0]
+    assert place.answered(RequestKind.REJECT, **ECAL, reason="no")[0]
     assert why_upload(START + 90, place.campaign) is None
     assert Decisions.read(place.run_dir / DECISIONS).of("abc").verdict is Verdict.REJECTED
 
@@ -330,9 +346,44 @@ def test_the_last_word_counts(place):
 def test_without_the_harvest_s_record_nothing_is_decided(place):
     place.is_held()
     (place.run_dir / "harvestJob000" / HARVEST_RECORD).unlink()
-    done, words = place.answered(RequestKind.APPROVE)
+    done, words = place.answered(RequestKind.APPROVE, **ECAL)
     assert not done
     assert "harvestJob000 cannot be read" in words
+
+
+def test_a_payload_is_put_back_and_stays_until_it_is_released(place):
+    done, words = place.answered(
+        RESTORE, send_again="harvestJob000", reason="the last one is empty", **ECAL
+    )
+    assert done, words
+    assert "harvestJob000 was put back by alice@node: the last one is empty" in words
+    assert place.pool.told == [("submit", f"{KEY} upload001")]
+    assert place.manifest(1).restores
+    assert place.campaign.restored.startswith("harvestJob000 was put back by alice@node")
+    assert Restored.read(place.run_dir / RESTORED).who == "alice@node"
+    done, words = place.answered(RELEASE, restored=True)
+    assert done, words
+    assert place.campaign.restored == ""
+    assert not (place.run_dir / RESTORED).exists()
+    assert not place.answered(RELEASE, restored=True)[0]
+
+
+def test_what_gave_way_to_it_is_sent_when_it_is_released(place):
+    place.is_held(HeldFor.RESTORED)
+    place.ledger.payloads.restore(place.campaign.id, PUT_BACK)
+    assert why_upload(START + 90, place.campaign) is None
+    place.answered(RELEASE, restored=True)
+    sent, why = why_upload(START + 90, place.campaign)
+    assert (sent.harvest, why) == (
+        0,
+        "harvestJob000: the payload that was put back may be replaced",
+    )
+
+
+def test_a_payload_that_was_put_back_is_what_the_campaign_has(place):
+    other = replace(MADE, lumis=Lumis.span(1, 2), outcome=UploadOutcome.UPLOADED)
+    place.ledger.payloads.record(place.first, place.campaign.id, replace(other, restored=True))
+    assert place.campaign.in_payload == Lumis.span(1, 2)
 
 
 REQUESTS = {
@@ -340,8 +391,10 @@ REQUESTS = {
     "harvest again": (RESUBMIT, {"harvest_again": True}),
     "hold uploads": (HOLD, {"only_uploads": True, "reason": "why"}),
     "release uploads": (RELEASE, {"only_uploads": True}),
-    "approve": (RequestKind.APPROVE, {"reason": "why"}),
-    "reject": (RequestKind.REJECT, {"reason": "why"}),
+    "approve": (RequestKind.APPROVE, {"reason": "why", **ECAL}),
+    "reject": (RequestKind.REJECT, {"reason": "why", **ECAL}),
+    "restore": (RESTORE, {"send_again": "harvestJob000", "reason": "why", **ECAL}),
+    "release restored": (RELEASE, {"restored": True}),
 }
 
 
@@ -351,6 +404,9 @@ def prepared(folder, what):
         place.is_held()
     if what == "release uploads":
         place.answered(HOLD, only_uploads=True)
+    if what == "release restored":
+        place.ledger.payloads.restore(place.campaign.id, PUT_BACK)
+        PUT_BACK.write(place.run_dir / RESTORED)
     kind, options = REQUESTS[what]
     place.leave(kind, **options)
     return place
@@ -365,7 +421,8 @@ def state_of(place):
     }
     campaign = place.campaign
     dags = [(d.label, d.state) for d in campaign.dags]
-    return files, dags, campaign.uploads_held_by, campaign.unsent, campaign.state
+    held = campaign.uploads_held_by, campaign.restored, campaign.unsent
+    return files, dags, held, campaign.state
 
 
 @pytest.mark.parametrize("what", REQUESTS)
@@ -380,7 +437,7 @@ def test_a_death_before_any_effect_leaves_a_request_that_is_carried_out_once(tmp
     whole.handle()
     expected = state_of(whole)
     whole.ledger.close()
-    assert expected[1] or what not in ("send again", "harvest again")
+    assert expected[1] or what not in ("send again", "harvest again", "restore")
 
     def cut(_):
         prepared(folder_of("cut"), what).ledger.close()

@@ -13,12 +13,19 @@ from condorloop.node.dag_context import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import MANIFEST, PERMANENT, UPLOAD_RECORD, UPLOADS_HELD
-from condorloop.rundir.records.decisions import UploadsHeld
+from condorloop.rundir.layout import (
+    MANIFEST,
+    PERMANENT,
+    RESTORED,
+    UPLOAD_RECORD,
+    UPLOADS_HELD,
+)
+from condorloop.rundir.records.decisions import Restored, UploadsHeld
 from condorloop.rundir.records.manifest import ManifestNode
 from condorloop.services.conditions import TagAnswer, UploadAnswer
 from tests.unit.examples import START
 from tests.unit.node.uploads.test_upload import (
+    METADATA,
     TAG,
     TRIAL,
     Calibration,
@@ -182,3 +189,78 @@ def test_a_hold_in_the_middle_of_an_outage_forgets_nothing_of_what_was_sent(cali
     upload(sending(dag))
     assert record(dag)["outcome"] == "uploaded"
     assert harvest_of(dag).name == "harvestJob000"
+
+
+# An earlier payload that is put back.
+
+
+def put_back(dag, name, number=7):
+    restored = Restored(name, "alice@node", "why", START)
+    restored.write(dag.run_dir / RESTORED)
+    return sending(dag, number, again=True, restores=True)
+
+
+def test_an_earlier_payload_is_put_back_whatever_it_holds(calibration, tool):
+    first, second = calibration.harvest(), calibration.harvest(lumis=("6-15",))
+    upload(first)
+    upload(second)
+    assert ends(put_back(first, "harvestJob000")) == (0, 0)
+    assert [name[-1] for name, _ in tool.sent] == ["0", "1", "0"]
+    told = record(first)
+    assert (told["outcome"], told["restored"]) == ("uploaded", True)
+    metadata = read_json(harvest_of(first) / METADATA)
+    assert metadata["userText"].endswith("(put back at 2026-09-21T14:13:20+00:00)")
+
+
+def test_at_each_since_of_a_later_one_the_one_that_is_put_back_is_in_force(calibration, tool):
+    calibration.since = None
+    first = calibration.harvest(sinces=[1, 5])
+    second = calibration.harvest(lumis=("6-15",), sinces=[1, 3, 8])
+    upload(first)
+    upload(second)
+    upload(put_back(first, "harvestJob000"))
+    assert tool.sinces[-1] == [1, 3, 5, 8]
+
+
+def test_while_it_is_there_no_other_payload_is_sent(calibration, tool):
+    first = calibration.harvest()
+    upload(first)
+    put_back(first, "harvestJob000")
+    later = calibration.harvest(lumis=("6-15",))
+    assert upload(later) == 0
+    told = record(later)
+    assert (told["outcome"], told["held_for"]) == ("held", "restored")
+    assert told["answer"] == "harvestJob000 was put back by alice@node: why"
+    assert len(tool.sent) == 1
+
+
+def test_one_that_was_released_before_it_was_sent_is_not_put_back(calibration, tool):
+    first, second = calibration.harvest(), calibration.harvest(lumis=("6-15",))
+    upload(first)
+    upload(second)
+    dag = put_back(first, "harvestJob000")
+    (dag.run_dir / RESTORED).unlink()
+    upload(dag)
+    assert len(tool.sent) == 2
+
+
+def test_a_record_of_it_that_cannot_be_read_holds(calibration, tool):
+    first = calibration.harvest()
+    (first.run_dir / RESTORED).write_text("[")
+    upload(first)
+    assert record(first)["held_for"] == "restored"
+    assert tool.sent == []
+
+
+def test_a_try_that_was_not_answered_is_made_again_in_the_same_words(calibration, tool):
+    first = calibration.harvest()
+    upload(first)
+    dag = put_back(first, "harvestJob000")
+    tool.says = [UploadAnswer(UploadOutcome.NO_ANSWER, "cut", unanswered=True)]
+    assert upload(dag) == 1
+    words = read_json(harvest_of(first) / METADATA)["userText"]
+    known = UploadAnswer(UploadOutcome.NO_ANSWER, "Error from uploading: was uploaded before", True)
+    tool.says = [known]
+    assert upload(dag) == 0
+    assert read_json(harvest_of(first) / METADATA)["userText"] == words
+    assert record(first)["outcome"] == "uploaded"
