@@ -53,6 +53,11 @@ class Upload:
         return Lumis.union(each.lumis for each in self.insertions)
 
     @cached_property
+    def since(self) -> int:
+        """The earliest."""
+        return min(each.since for each in self.insertions)
+
+    @cached_property
     def borders(self) -> list[int]:
         """The first LS of each of its payloads."""
         return sorted({each.lumis.first for each in self.insertions})
@@ -225,11 +230,15 @@ def _wrongly_served(history: TagHistory, run: int, ls: int) -> str | None:
 
 
 def _last_around(history: TagHistory, run: int, ls: int) -> str | None:
-    """Give the time of the last upload between whose first and last lumisection one lies."""
+    """Give the time of the last upload between whose first and last lumisection one lies.
+
+    One whose sinces were all moved up behind it does not count.
+    """
+    at = history.at(run, ls)
     around = [
         time
         for (of_run, time), upload in history.uploads.items()
-        if of_run == run and upload.lumis.first <= ls <= upload.lumis.last
+        if of_run == run and upload.since <= at and upload.lumis.first <= ls <= upload.lumis.last
     ]
     return max(around, default=None)
 

@@ -35,6 +35,7 @@ from tests.soak.service import SimulatedService
 from tests.soak.stage import stand_ins
 from tests.soak.storage import SimulatedFiles, SimulatedStorage, files_of_a_run
 from tests.soak.story import Agenda, Violation, hours
+from tests.soak.tags import SimulatedTags
 from tests.soak.tripwire import Killed, Tripwire, armed, unwatched
 from tests.soak.weather import ALL, BAD_FILES, Weather
 
@@ -52,6 +53,8 @@ defaults: {{closing: {{buffer: {buffer} h}}, harvesting: {{statistic: {statistic
 """
 SPANS = {"TestEnablesEcalHcal": (10, 60), "ExpressPhysics": (2, 5)}
 STATISTICS = ("lumisections", "lumisections", "events", "luminosity")
+SYNCHRONISATIONS = ("any", "any", "hlt")
+"""Of the tags of a day."""
 POLL = (9.0, 25.0)
 QUIET_LOOKS = 5
 """Every 5 minutes it is looked whether all is closed: an operator who looks every 10 has looked."""
@@ -82,6 +85,7 @@ class Day:
         self._config = self._configure(
             buffer=self._rng.choice((2, 4, 8)),
             statistic=Random(f"{seed} statistic").choice(STATISTICS),
+            synchronisation=Random(f"{seed} synchronisation").choice(SYNCHRONISATIONS),
         )
         self._weather = Weather(self.agenda, Random(f"{seed} weather"), kinds)
         self._wire = Tripwire(f"{folder}/work", Random(f"{seed} wire"), self._weather)
@@ -96,7 +100,9 @@ class Day:
             for file in files_of_a_run(rng, run, stream, _spans(stream), kinds >= BAD_FILES)
         ]
         self._storage = SimulatedStorage(self.agenda, self._weather, files)
-        self._service = SimulatedService(self.agenda, Random(f"{seed} service"), self._weather)
+        tags = SimulatedTags(self.agenda, self._config.calibrations, runs)
+        rng = Random(f"{seed} service")
+        self._service = SimulatedService(self.agenda, rng, self._weather, tags)
         self._promises = Promises(
             self.agenda, self._config, runs, self._oms, self._storage, self._service
         )
@@ -112,18 +118,24 @@ class Day:
         self._calm_since = self._end
         self._to_come = ""
         self._looks = False
+        self._away = 0
         self.cycles = 0
         self.runs = len(runs)
         self.files = len(files)
 
-    def _configure(self, **settings: object) -> Config:
+    def _configure(self, *, synchronisation: str, **settings: object) -> Config:
         self._folder.mkdir(parents=True, exist_ok=True)
         site = self._folder / "site.yaml"
         site.write_text(SITE.format(folder=self._folder, **settings))
         netrc = self._folder / ".netrc"
         netrc.write_text("machine ConditionUploader login soak password soak\n")
         netrc.chmod(0o600)
-        config = load(site, calibrations.write(self._folder / "calibrationYAML"))
+        folder = calibrations.write(self._folder / "calibrationYAML")
+        for file in folder.glob("*.yaml"):
+            of_testbed = f"synchronisation: {calibrations.SYNCHRONISATION}"
+            text = file.read_text().replace(of_testbed, f"synchronisation: {synchronisation}")
+            file.write_text(text)
+        config = load(site, folder)
         config.site.work_dir.mkdir()
         return config
 
@@ -295,8 +307,8 @@ class Day:
                 self.agenda.after(self._rng.uniform(600, 3 * 3600), self._start)
             case "delete the ledger" | "damage the ledger":
                 self._befall_ledger(what)
-            case "delete a run directory":
-                self._delete_run_directory()
+            case "delete a run directory" | "move a run directory away":
+                self._take_run_directory(what)
                 return
             case _ if dag is None:
                 return
@@ -348,16 +360,36 @@ class Day:
                     part.unlink(missing_ok=True)
         self._promises.ledger_lost()
 
-    def _delete_run_directory(self) -> None:
+    def _take_run_directory(self, what: str) -> None:
+        """Delete a run directory, or move it away: then what it had comes back later."""
         folders = sorted(self._config.site.work_dir.glob("*/run*"))
         keys = [k for f in folders if (k := self._promises.open_campaign(f)) is not None]
         if not keys:
             return
         key = self._rng.choice(keys)
-        self.agenda.tell(f"-- delete a run directory: {key}")
+        self.agenda.tell(f"-- {what}: {key}")
         self._promises.run_directory_deleted(key, self._uploaded(key))
+        folder = self._config.site.work_dir / key.calibration / f"run{key.run}"
         with unwatched():
-            shutil.rmtree(self._config.site.work_dir / key.calibration / f"run{key.run}")
+            if what == "delete a run directory":
+                shutil.rmtree(folder)
+                return
+            self._away += 1
+            away = self._folder / f"away{self._away}"
+            folder.rename(away)
+        self._promises.run_directory_moved(key)
+        seconds = 3 * 200 ** self._rng.random()
+        self.agenda.after(seconds, partial(self._bring_back, key, away, folder))
+
+    def _bring_back(self, key: CampaignKey, away: Path, folder: Path) -> None:
+        """Let come back what was moved away, beside what was made in its place."""
+        self.agenda.tell(f"-- it comes back: {key}")
+        with unwatched():
+            folder.mkdir(exist_ok=True)
+            for part in sorted(away.iterdir()):
+                if not (folder / part.name).exists():
+                    part.rename(folder / part.name)
+            shutil.rmtree(away)
 
     def _uploaded(self, key: CampaignKey) -> Lumis:
         """What the ledger knows of a campaign's last payload."""

@@ -6,6 +6,7 @@ runs on the access point is the real thing: `condorloop.node.main`.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -26,7 +27,10 @@ from condorloop.node.dag_context import DagContext
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB
-from tests.soak.storage import SimulatedStorage
+from condorloop.testbed.cmssw.steps.beam_spot import Spot, joined
+from condorloop.testbed.conditions.sqlite_file import lumi_since
+from condorloop.testbed.truth import Truth
+from tests.soak.storage import EVENTS, SimulatedStorage
 from tests.soak.story import Agenda, Violation
 
 FEWEST_EVENTS = 10_000
@@ -38,6 +42,8 @@ TOO_FEW = "Not Enough Events :: Total number of events is {} Calibration NOT lau
 
 ON_HOLD = "on hold"
 """How a job ends that could not begin: its input files are not there."""
+
+DETECTOR = Truth()
 
 Raw = list[tuple[str, str, int]]
 """RAW files that are in something: path, LS, events."""
@@ -188,15 +194,21 @@ class JobSelector:
 
     def _payload(self, path: Path, manifest: Mapping[str, Any], raw: Raw) -> None:
         path.unlink(missing_ok=True)
-        content = {"calibration": manifest["calibration"], "run": manifest["run"], "raw": raw}
+        metadata, run = manifest["upload"]["metadata"], manifest["run"]
+        by_run = metadata["since"] is not None
         with closing(sqlite3.connect(path)) as db:
             db.execute("PRAGMA synchronous = OFF")
             db.execute("CREATE TABLE IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME)")
-            db.execute("CREATE TABLE PAYLOAD (DATA)")
-            [tag] = manifest["upload"]["metadata"]["destinationTags"]
-            values = (tag, manifest["run"], "hash", self._agenda.now)
-            db.execute("INSERT INTO IOV VALUES (?, ?, ?, ?)", values)
-            db.execute("INSERT INTO PAYLOAD VALUES (?)", (json.dumps(content),))
+            db.execute("CREATE TABLE PAYLOAD (HASH, DATA)")
+            for lumis in [_all_lumis(raw)] if by_run else _joined(run, _all_lumis(raw)):
+                made_of = {str(ls): [1, 1] for ls in lumis}
+                told = {"calibration": manifest["calibration"], "run": run, "raw": raw}
+                data = json.dumps({**told, "lumisections": made_of})
+                digest = hashlib.sha1(data.encode()).hexdigest()
+                since = run if by_run else lumi_since(run, lumis.first)
+                values = (metadata["inputTag"], since, digest, self._agenda.now)
+                db.execute("INSERT INTO IOV VALUES (?, ?, ?, ?)", values)
+                db.execute("INSERT INTO PAYLOAD VALUES (?, ?)", (digest, data))
             db.commit()
 
     def _leave(
@@ -231,6 +243,17 @@ class JobSelector:
                 return upload(DagContext.here())
             except (CondorloopError, OSError):
                 return 1
+
+
+def _all_lumis(raw: Raw) -> Lumis:
+    return Lumis.union(Lumis.parse(lumis) for _, lumis, _ in raw)
+
+
+def _joined(run: int, lumis: Lumis) -> list[Lumis]:
+    """Share out lumisections among IOVs, as the beam spot's are: the borders move with them."""
+    truth = [(ls, DETECTOR.beam_spot(run, ls)) for ls in lumis]
+    spots = [Spot(ls, EVENTS, spot.centre, spot.width) for ls, spot in truth]
+    return [Lumis.of(spot.ls for spot in iov) for iov in joined(spots)]
 
 
 def _path_in(url: str) -> str:

@@ -56,6 +56,7 @@ class _Book:
     asked_at: float = 0.0
     shown_since: float | None = None
     was_deleted: bool = False
+    was_moved: bool = False
     held: bool = False
     hold_asked: bool = False
 
@@ -122,7 +123,7 @@ class Promises:
         book, whole = self._book(key), f"{dag_id}/{name}"
         for path, _, _ in raw_in(directory.parent / f"{node['output']}.root"):
             before = book.reco_of.setdefault(path, whole)
-            if before != whole:
+            if before != whole and not book.was_moved:
                 raise Violation(f"{path} is in two RECO nodes that succeeded: {before}, {whole}")
 
     def stamp(self, directory: Path, name: str) -> None:
@@ -138,11 +139,19 @@ class Promises:
         taken = self._service.taken.get(key)
         if taken and taken[-1].lumis != known:
             self._service.forgotten.add(key)
+        self._service.tags.unknown.add(key)
         book.reco_of.clear()
         book.was_deleted = True
         if self._ledger_is_lost:
             book.latched = 0
             book.state = None
+
+    def run_directory_moved(self, key: CampaignKey) -> None:
+        """What is gone of a campaign comes back: its files may be in two RECO nodes that succeed.
+
+        In a payload they are once all the same.
+        """
+        self._book(key).was_moved = True
 
     def dag_directory_deleted(
         self, dag: DagMan, manifest: Mapping[str, Mapping[str, object]]
@@ -293,7 +302,7 @@ class Promises:
             return
         words = " ".join([summary.reason, *_problems_of(summary)])
         in_time = self._window_end(key) > faults_ended + 3 * MARGIN + self._to_find_out(summary)
-        if lost and in_time:
+        if lost and in_time and not self._service.tags.has_younger(key):
             names = ", ".join(f"{f.name} (LS {f.lumis})" for f in lost[:10])
             raise Violation(f"{key}: {len(lost)} good files are in no payload: {names}: {words}")
         known = max(summary.last_ls or 0, summary.lumis.seen.last)

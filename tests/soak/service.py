@@ -10,7 +10,7 @@ import hashlib
 import json
 import sqlite3
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.lumis import Lumis
 from tests.soak.story import Agenda, Violation
+from tests.soak.tags import Iovs, SimulatedTags
 from tests.soak.tripwire import Killed
 from tests.soak.weather import Weather
 
@@ -43,10 +44,11 @@ class Taken:
 class SimulatedService:
     """Takes payloads, and looks at each whether it may come."""
 
-    def __init__(self, agenda: Agenda, rng: Random, weather: Weather) -> None:
+    def __init__(self, agenda: Agenda, rng: Random, weather: Weather, tags: SimulatedTags) -> None:
         self._agenda = agenda
         self._rng = rng
         self._weather = weather
+        self.tags = tags
         self.taken: dict[CampaignKey, list[Taken]] = {}
         self._answered: set[str] = set()
         self._refused: dict[str, int] = {}
@@ -71,11 +73,11 @@ class SimulatedService:
             raise Killed
         metadata = json.loads(file.with_suffix(".txt").read_text())
         [tag] = metadata["destinationTags"]
-        with closing(sqlite3.connect(file)) as db:
-            [content] = db.execute("SELECT DATA FROM PAYLOAD").fetchone()
+        iovs = _iovs(file)
         digest = hashlib.sha1(file.read_bytes()).hexdigest()
-        made = json.loads(content)
+        made = iovs[0][1]
         key = CampaignKey(made["calibration"], made["run"])
+        self.tags.check_destination(key, metadata)
         if digest in self._answered:
             raise Violation(f"{key}: a payload that was taken, and answered for, is sent again")
         if any(digest == t.digest for t in self.taken.get(key, ())):
@@ -87,6 +89,7 @@ class SimulatedService:
             self._agenda.tell(f"{key}: refused")
             return self._failed("since is before the first safe run, too late for pcl")
         self._take(key, digest, made)
+        self.tags.fill(key, tag, metadata["since"], iovs)
         if wrong["uploads are killed"] and self._rng.random() < 0.5:
             raise Killed
         if wrong["conditions lose answers"] and self._rng.random() < 0.7:
@@ -96,7 +99,7 @@ class SimulatedService:
         self._answered.add(digest)
         return self._ended(0, f"INFO: tag {tag} successfully uploaded")
 
-    def _take(self, key: CampaignKey, digest: str, made: dict[str, Any]) -> None:
+    def _take(self, key: CampaignKey, digest: str, made: Mapping[str, Any]) -> None:
         raw = tuple(path for path, _, _ in made["raw"])
         lumis = Lumis.union(Lumis.parse(lumis) for _, lumis, _ in made["raw"])
         new = Taken(self._agenda.now, digest, raw, lumis, sum(n for _, _, n in made["raw"]))
@@ -126,3 +129,13 @@ class SimulatedService:
         )
         output = f"{lines}\nupload ended with code: {code}\n"
         return subprocess.CompletedProcess([], code, output.encode(), b"")
+
+
+def _iovs(file: Path) -> Iovs:
+    """Read a payload file: since and payload, by rising since; the last one of a since holds."""
+    with closing(sqlite3.connect(file)) as db:
+        rows = db.execute(
+            "SELECT SINCE, DATA FROM IOV JOIN PAYLOAD ON PAYLOAD_HASH = HASH"
+            " ORDER BY SINCE, IOV.ROWID"
+        ).fetchall()
+    return sorted({since: json.loads(data) for since, data in rows}.items())

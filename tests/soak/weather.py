@@ -69,6 +69,7 @@ MOMENTS: Mapping[str, float] = {
     "delete a DAG's directory": 0.06,
     "delete the ledger": 0.05,
     "damage the ledger": 0.08,
+    "move a run directory away": 0.3,
 }
 """Faults of a moment, and how often they come in an hour."""
 

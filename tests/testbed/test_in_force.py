@@ -130,6 +130,13 @@ def test_a_run_whose_since_was_moved_up_serves_what_comes_after(hlt: Database) -
     assert in_force.must_be_served(hlt.history, SAFE)
 
 
+def test_what_was_moved_up_replaces_nothing_before(tmp_path: Path) -> None:
+    database = Database(tmp_path, "hlt", "Lumi")
+    database.by_lumi(RUN, {1: "1-20", 21: "21-40"})
+    database.put(RUN, {lumi_since(SAFE, 1): "21-60"})
+    assert database.faults() == []
+
+
 def test_an_older_run_that_was_moved_over_a_younger_one_is_named(hlt: Database) -> None:
     hlt.put(RUN + 1, {SAFE: "1-80"})
     hlt.put(RUN, {SAFE: "1-80"})

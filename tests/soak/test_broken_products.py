@@ -1,0 +1,96 @@
+"""What the soak promises of the database, it notices: each promise, broken on purpose, is named."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from condorloop.node.uploads import upload_records
+from condorloop.policy import raw_overlap, restating
+from condorloop.policy.raw_overlap import Choice
+from condorloop.rundir.durable import write_json
+from condorloop.rundir.records.manifest import UploadMetadata
+from tests.soak import day, weather
+from tests.soak.day import Day
+from tests.soak.place import place
+from tests.soak.story import Violation
+
+MOVED = "move a run directory away"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with place(tmp_path) as folder:
+        yield folder
+
+
+def broken_promise(seed: int, hours: float, folder: Path, *kinds: str) -> str:
+    """What a day says of the promise that it sees broken; empty if it sees none broken."""
+    try:
+        Day(seed, hours, folder / f"{seed}", frozenset(kinds)).run()
+    except Violation as broken:
+        return str(broken)
+    return ""
+
+
+@pytest.fixture
+def put_in_place(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, Any], None]:
+    """Let a function do what another does, wherever it was imported."""
+
+    def put(function: Any, broken: Any) -> None:
+        monkeypatch.setattr(function, "__code__", broken.__code__)
+
+    return put
+
+
+def test_iovs_that_are_not_restated_stay_in_force_and_are_named(put_in_place, folder):
+    put_in_place(restating.restated, lambda own, earlier: [])
+    assert "served by an obsolete IOV" in broken_promise(3, 1.5, folder)
+
+
+def test_an_older_run_that_is_moved_up_over_a_younger_one_is_named(
+    put_in_place, monkeypatch, folder
+):
+    monkeypatch.setattr(day, "SYNCHRONISATIONS", ("hlt",))
+    put_in_place(upload_records.younger_run, lambda runs, metadata_filename, destination: None)
+    assert "has constants in force" in broken_promise(5, 2.0, folder)
+
+
+def test_a_payload_for_another_tag_than_is_asked_for_is_named(monkeypatch, folder):
+    def write(metadata: UploadMetadata, path: Path) -> None:
+        write_json(path, replace(metadata, tags={"Trial": {}}).to_json())
+
+    monkeypatch.setattr(UploadMetadata, "write", write)
+    assert "sent to Trial in oracle://" in broken_promise(1, 1.5, folder)
+
+
+def test_a_payload_for_another_database_than_is_asked_for_is_named(monkeypatch, folder):
+    def write(metadata: UploadMetadata, path: Path) -> None:
+        write_json(path, replace(metadata, database="oracle://elsewhere").to_json())
+
+    monkeypatch.setattr(UploadMetadata, "write", write)
+    assert "in oracle://elsewhere, though" in broken_promise(1, 1.5, folder)
+
+
+def _whatever_overlaps(sources):
+    return Choice(tuple(sorted(source.name for source in sources)), {})
+
+
+def test_a_raw_file_that_two_alcareco_bring_into_a_payload_is_named(
+    put_in_place, monkeypatch, folder
+):
+    monkeypatch.setitem(weather.MOMENTS, MOVED, 4.0)
+    put_in_place(raw_overlap.choose, _whatever_overlaps)
+    assert "in one payload twice" in broken_promise(23, 1.5, folder, MOVED)
+
+
+def test_a_run_directory_that_was_away_and_comes_back_brings_nothing_twice(monkeypatch, folder):
+    monkeypatch.setitem(weather.MOMENTS, MOVED, 4.0)
+    assert broken_promise(23, 1.5, folder, MOVED) == ""
+
+
+def test_no_promise_is_broken_where_late_sinces_are_moved_up(monkeypatch, folder):
+    monkeypatch.setattr(day, "SYNCHRONISATIONS", ("hlt",))
+    assert broken_promise(5, 2.0, folder) == ""
