@@ -11,9 +11,10 @@ from typing import Any
 
 from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import TimeType
 from condorloop.model.lumis import Lumis
 from condorloop.testbed import in_force
-from condorloop.testbed.conditions.sqlite_file import Tag, TimeType
+from condorloop.testbed.conditions.sqlite_file import Tag
 from condorloop.testbed.conditions.synchronisation import starting_at, synchronise
 from condorloop.testbed.in_force import Insertion, TagHistory
 from tests.soak.detector import TrueRun
