@@ -1,4 +1,4 @@
-"""The demo: two runs, three calibrations, the real submitter; checked at the end.
+"""The demo: two runs, three calibrations, a gate, the real submitter; checked at the end.
 
 Knows how the parts are put together and what is shown meanwhile; the parts know themselves.
 """
@@ -22,6 +22,8 @@ from rich.table import Table
 from rich.text import Text
 
 from condorloop import config
+from condorloop.cli import demo_gate
+from condorloop.cli.demo_gate import Person
 from condorloop.cli.views.status import status_view
 from condorloop.cli.views.terminal import console
 from condorloop.errors import CondorloopError
@@ -71,13 +73,15 @@ def run(stack: Stack, *, keep: bool, kill_submitter: bool, say: Callable[[str], 
     submitter = _Submitter(stack)
     try:
         stack.up(say)
+        demo_gate.put_in(stack.calibrations)
+        person = Person(stack)
         scenario = Scenario.load(config.shipped("scenarios") / SCENARIO)
         play = stack.play(config.shipped("scenarios") / SCENARIO, after=2.0)
         submitter.start()
-        _watch(stack, scenario, play, submitter, kill_submitter)
+        _watch(stack, scenario, play, submitter, person, kill_submitter)
         if not keep:
             submitter.stop()
-        good = _report(stack, scenario)
+        good = _report(stack, scenario, person)
     except BaseException:
         submitter.stop()
         stack.down()
@@ -143,7 +147,12 @@ def _empty(stack: Stack) -> None:
 
 
 def _watch(
-    stack: Stack, scenario: Scenario, play: Play, submitter: _Submitter, kill_submitter: bool
+    stack: Stack,
+    scenario: Scenario,
+    play: Play,
+    submitter: _Submitter,
+    person: Person,
+    kill_submitter: bool,
 ) -> None:
     length = duration(scenario, play.speed)
     kill_at = length / 2 if kill_submitter else None
@@ -155,6 +164,7 @@ def _watch(
             status = _status(stack)
             live.update(_view(status, elapsed, length, now))
             submitter.check()
+            person.look(status, terminal)
             if kill_at is not None and elapsed >= kill_at:
                 submitter.kill()
                 terminal.print(
@@ -191,7 +201,7 @@ def _view(status: Status | None, elapsed: float, duration: float, now: float) ->
     return Group(line, status_view(status, now) if status else Text("the submitter starts"))
 
 
-def _report(stack: Stack, scenario: Scenario) -> bool:
+def _report(stack: Stack, scenario: Scenario, person: Person) -> bool:
     """Print what the conditions database holds, against what must be in it."""
     truth = Truth(scenario.seed)
     calibrations = {c.name: c for c in config.shipped_calibrations()}
@@ -215,6 +225,8 @@ def _report(stack: Stack, scenario: Scenario) -> bool:
     )
     faults = [f"{v.calibration} {v.run}: {fault}" for v in verdicts for fault in v.faults]
     faults += [f"{path} was probed {n} times" for path, n in again.items() if path not in bad]
+    if not person.approved:
+        faults.append(f"the gate of {demo_gate.CALIBRATION} held no payload")
     for fault in faults:
         terminal.print(f"! {fault}", style="red", markup=False)
     if not faults:
