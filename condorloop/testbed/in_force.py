@@ -195,14 +195,17 @@ def faults(history: TagHistory, runs: Mapping[int, Lumis]) -> Iterator[str]:
 def must_be_served(history: TagHistory, run: int) -> bool:
     """Tell whether what is made of a run must serve that run.
 
-    It need not where it came too late, which the tag's synchronisation decides.
+    It need not where it came too late, which the tag's synchronisation decides: before the first
+    safe run, or, where it could be moved over a younger run, after that one.
     """
     late = bool(history.first_safe_runs) and run < max(history.first_safe_runs)
     match history.rule:
         case Rule.FREE:
             return True
-        case Rule.MOVE_UP | Rule.REJECT:
+        case Rule.REJECT:
             return not late
+        case Rule.MOVE_UP:
+            return not late and not any(each.run > run for each in history.insertions)
         case Rule.APPEND:
             runs = {each.run for each in history.insertions}
             return run in runs or run > max(runs, default=0)

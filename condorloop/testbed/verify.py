@@ -127,7 +127,8 @@ def assay(
         *(fault for history in histories for fault in in_force.faults(history, asked)),
         *faults_of_reco(runs, files),
     ]
-    if unheld := [f.path for f in good if f.path not in held]:
+    must = any(in_force.must_be_served(history, run) for history in histories)
+    if must and (unheld := [f.path for f in good if f.path not in held]):
         faults.append(f"{len(unheld)} good files in no payload: {unheld[0]} …")
     return Verdict(
         calibration=calibration.name,

@@ -108,9 +108,13 @@ class Played:
 
     def faults(self, run: int) -> list[str]:
         """What the assay says of the database."""
-        found = assay(self.folder, SPOT, run, TRUTH, self.folder / "work")
         words = ("RECO nodes", "good files in no payload")
-        return [fault for fault in found.faults if not any(word in fault for word in words)]
+        found = self.judged(run)
+        return [fault for fault in found if not any(word in fault for word in words)]
+
+    def judged(self, run: int) -> tuple[str, ...]:
+        """All that the assay says, of the run directory too, in which there is nothing."""
+        return assay(self.folder, SPOT, run, TRUTH, self.folder / "work").faults
 
 
 def test_a_database_that_is_as_it_must_be_has_no_faults(tmp_path: Path) -> None:
@@ -161,3 +165,16 @@ def test_what_served_before_and_serves_no_more_is_not_judged(tmp_path: Path) -> 
     played.upload(RUN, "1-60", twice="7-8")
     played.upload(RUN, "1-60")
     assert played.faults(RUN) == []
+
+
+def test_files_of_a_run_that_came_after_a_younger_one_may_be_in_no_payload(tmp_path: Path) -> None:
+    played = Played(tmp_path, RUN, RUN + 1)
+    played.upload(RUN, "1-40")
+    played.upload(RUN + 1, "1-60")
+    files = "60 good files in no payload"
+    assert any(files in fault for fault in played.judged(RUN))
+    with sqlite_file.transaction(played.database) as connection:
+        connection.execute("UPDATE TAG SET SYNCHRONIZATION = 'hlt'")
+    assert not any(files in fault for fault in played.judged(RUN))
+    assert played.faults(RUN) == []
+    assert any(files in fault for fault in played.judged(RUN + 1))

@@ -130,6 +130,17 @@ def test_a_run_whose_since_was_moved_up_serves_what_comes_after(hlt: Database) -
     assert in_force.must_be_served(hlt.history, SAFE)
 
 
+def test_a_run_need_not_be_served_whole_after_a_younger_one_in_a_tag_that_moves_up(
+    hlt: Database,
+) -> None:
+    hlt.put(SAFE, {SAFE: "1-70"})
+    assert in_force.must_be_served(hlt.history, SAFE)
+    hlt.put(SAFE + 1, {SAFE + 1: "1-80"})
+    assert not in_force.must_be_served(hlt.history, SAFE)
+    assert in_force.must_be_served(hlt.history, SAFE + 1)
+    assert hlt.faults() == []
+
+
 def test_what_was_moved_up_replaces_nothing_before(tmp_path: Path) -> None:
     database = Database(tmp_path, "hlt", "Lumi")
     database.by_lumi(RUN, {1: "1-20", 21: "21-40"})
