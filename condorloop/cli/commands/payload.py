@@ -97,9 +97,8 @@ def _diff(
     plot: Path | None,
     as_json: bool,
 ) -> int:
-    found, code = _each(
-        config, run, only, lambda payloads: payloads.diff(*words, _target(plot, config, run, only))
-    )
+    target = _target(plot, config, run, only)
+    found, code = _each(config, run, only, lambda payloads: payloads.diff(*words, target))
     if as_json:
         told = payload_diff.RunDiff(run=run, diffs=tuple(found))
         click.echo(json.dumps(payload_diff.to_json(told), indent=1))

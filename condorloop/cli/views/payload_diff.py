@@ -51,8 +51,8 @@ def _summary(q: QuantityDiff, what: str) -> str:
     else:
         said = (
             f"{q.name}: {q.changed} of {plural(q.compared, what)} changed; mean change "
-            f"{_signed(q.mean)}{unit}, spread {_value(q.spread)}{unit}, "
-            f"largest {_value(q.largest)}{unit}"
+            f"{_signed(q.mean)}{unit}, spread {q.spread:.3g}{unit}, "
+            f"largest {q.largest:.3g}{unit}"
         )
     others = [f"{plural(len(s), what)} {w}" for s, w in ((q.come, "come"), (q.gone, "gone")) if s]
     return "; ".join([said, *others])
