@@ -45,7 +45,7 @@ class CampaignQueries:
     def first_start(self, since: float) -> float | None:
         """When the first run began of those whose windows count from `since` or later."""
         rows = self._db.rows(
-            "SELECT MIN(run_start) AS first FROM campaign WHERE window_from >= ?", since
+            "SELECT MIN(+run_start) AS first FROM campaign WHERE window_from >= ?", since
         )
         return float(rows[0]["first"]) if rows[0]["first"] is not None else None
 
