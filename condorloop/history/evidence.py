@@ -14,7 +14,8 @@ from condorloop.history.campaign import PayloadStory, Story
 from condorloop.model.enums import Artifact
 from condorloop.node.holdings import NO_WITNESSES, Holdings, Unusable
 from condorloop.policy.raw_overlap import Source
-from condorloop.rundir.layout import HARVEST_RECORD, MADE
+from condorloop.rundir.layout import HARVEST_RECORD, MADE, RESTORED
+from condorloop.rundir.records.decisions import Restored
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.record import RecordError
 from condorloop.rundir.records.witness import Witness
@@ -47,9 +48,12 @@ class Evidence:
         Why a harvest says nothing of itself.
     inputs
         The ALCARECO of all harvests in force, by name.
+    restored
+        Who put the payload in force back, and why; empty if nobody did.
     """
 
     removed: bool = False
+    restored: str = ""
     records: Mapping[str, HarvestResult] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, InputEvidence] = field(default_factory=dict)
@@ -72,20 +76,27 @@ def gather(story: Story) -> Evidence:
             records[payload.harvest] = HarvestResult.read(folder / payload.harvest / HARVEST_RECORD)
         except RecordError as error:
             troubles[payload.harvest] = str(error)
+    restored = Restored.find(folder / RESTORED)
+    put_back = str(restored) if restored and restored.harvest in _harvests(story) else ""
     names = {name for payload in in_force(story) for name in payload.inputs}
     names |= {name for record in records.values() for name in record.inputs}
     try:
         holdings = Holdings(folder)
     except (FileNotFoundError, NotADirectoryError):
         gone = InputEvidence(trouble="the run directory is gone", lost=True)
-        return Evidence(removed, records, troubles, dict.fromkeys(sorted(names), gone))
+        lost = dict.fromkeys(sorted(names), gone)
+        return Evidence(removed, put_back, records, troubles, lost)
     inputs = {name: _input(folder / name, holdings) for name in sorted(names)}
-    return Evidence(removed, records, troubles, inputs)
+    return Evidence(removed, put_back, records, troubles, inputs)
 
 
 def in_force(story: Story) -> tuple[PayloadStory, ...]:
     """The payloads of a campaign that are in force."""
     return tuple(payload for payload in story.payloads if payload.in_force)
+
+
+def _harvests(story: Story) -> frozenset[str]:
+    return frozenset(payload.harvest for payload in in_force(story))
 
 
 def _input(folder: Path, holdings: Holdings) -> InputEvidence:

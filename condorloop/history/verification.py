@@ -133,7 +133,7 @@ def verify(story: Story, evidence: Evidence) -> Verification:
     ]
     if in_force(story):
         findings += judged.twice
-        findings += _missing(story, files, judged)
+        findings += _missing(story, files, judged, evidence.restored)
         findings += _foreign(story, sources)
         findings += _invented(story, files, _in_payload(story, evidence))
     findings += _copies(files, judged.holders)
@@ -264,18 +264,23 @@ def _not_shown(names: list[str], by_ledger: Mapping[str, Source]) -> Iterator[Fi
     yield Finding(kind=FindingKind.NOT_SHOWN, wrong=False, text=text, alcareco=which)
 
 
-def _missing(story: Story, files: list[FileStory], judged: _Judged) -> Iterator[Finding]:
+def _missing(
+    story: Story, files: list[FileStory], judged: _Judged, restored: str
+) -> Iterator[Finding]:
     for file in files:
         if not (lumis := judged.none.get(file.path, EMPTY)):
             continue
         kind = FindingKind.MISSING
-        if story.campaign.state.open:
+        if restored:
+            kind = FindingKind.GIVEN_UP
+        elif story.campaign.state.open:
             kind = FindingKind.WAITING
         elif story.campaign.state is CampaignState.ABANDONED:
             kind = FindingKind.GIVEN_UP
         names = judged.holders.get(file.path, ())
         where = f"{file.dag}/{file.node}" if file.dag else "no DAG"
         words = f"lacking in {', '.join(names)}" if names else f"{file.fate}; in {where}"
+        words = restored or words
         text = f"{_name(file.path)}: LS {lumis} are in no input ({words})"
         yield Finding(
             kind=kind,

@@ -161,7 +161,7 @@ def _metadata(
     The service takes no file twice, not one that it refused: what is asked again is worded apart.
     """
     settings = dag.manifest.upload
-    text = UserText.of(settings.metadata.user_text, dag.id, record.lumis, record.events)
+    text = UserText.of(settings.metadata.user_text, record.dag_id, record.lumis, record.events)
     metadata = replace(settings.metadata, user_text=str(text))
     if restored:  # the same words at each try: the service tells whether it took them
         words = f"{text} (put back at {iso_time(restored.time)})".lstrip()

@@ -17,7 +17,8 @@ from condorloop.history import evidence, reader, verification
 from condorloop.history.verification import FindingKind, Verifications
 from condorloop.model.enums import Artifact, CampaignState
 from condorloop.rundir.durable import read_json, write_json
-from condorloop.rundir.layout import HARVEST_RECORD, LEDGER, MANIFEST
+from condorloop.rundir.layout import HARVEST_RECORD, LEDGER, MANIFEST, RESTORED
+from condorloop.rundir.records.decisions import Restored
 from tests.unit.examples import KEY, RUN
 from tests.unit.run_example import RunExample
 
@@ -54,6 +55,15 @@ def test_a_run_whose_files_are_all_in_one_input_each_is_fine(run):
     assert (shown.is_wrong, shown.findings, shown.by_ledger) == (False, (), False)
     assert (str(shown.good), str(shown.shown)) == ("1-10", "1-10")
     assert (shown.files, shown.files_shown, shown.payloads) == (2, 2, ("harvestJob001",))
+
+
+def test_what_a_payload_lacks_that_a_person_put_back_is_no_fault(run):
+    whole(run)
+    run.file(path(7), "36-40")
+    Restored("harvestJob001", "alice@node", "noise", 1.0).write(run.run_dir / RESTORED)
+    [finding] = told(run).findings
+    assert (finding.kind, finding.wrong) == (FindingKind.GIVEN_UP, False)
+    assert "harvestJob001 was put back by alice@node: noise" in finding.text
 
 
 def test_a_good_file_that_no_input_has_is_named_with_its_lumisections(run):

@@ -430,6 +430,12 @@ def test_the_text_in_the_tag_s_log_names_the_payload(calibration, tool):
     assert told == UserText.of(words, second.id, Lumis.span(1, 10), 200)
 
 
+def test_the_text_names_the_dag_that_made_the_payload_whatever_dag_sends_it(calibration, tool):
+    dag = calibration.harvest()
+    assert upload(rewritten(dag, id=f"{dag.id}7")) == 0
+    assert UserText.parse(text_of(dag)).dag_id == dag.id
+
+
 def test_the_text_is_the_same_at_each_try_until_a_person_asks(calibration, tool):
     dag = calibration.harvest()
     tool.says = [{TAG: SILENT}, {TAG: LATE}]
