@@ -15,6 +15,7 @@ from pathlib import Path
 from condorloop.config.calibration import Calibration
 from condorloop.ledger.archive import archive_of
 from condorloop.ledger.store import Ledger
+from condorloop.model.campaign import window_from
 from condorloop.model.enums import CampaignState, DagState, NodeState
 from condorloop.services.xrdfs import run_folder
 
@@ -104,9 +105,9 @@ class Filler:
         self._db.execute(
             "INSERT INTO campaign (id, calibration, run, stream, state, reason, fill, run_start,"
             " run_end, last_ls, latched_at, state_since, last_new_at, seen, harvested, in_payload,"
-            " events_in_payload, events_harvested, judged_end, judged_ls) VALUES"
-            " (?, ?, ?, ?, ?, '0 of 1200 LS missing', 10900, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-            " 1000, 1000, ?, ?)",
+            " events_in_payload, events_harvested, judged_end, judged_ls, by_lumi, window_from)"
+            " VALUES (?, ?, ?, ?, ?, '0 of 1200 LS missing', 10900, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+            " 1000, 1000, ?, ?, ?, ?)",
             (
                 campaign,
                 calibration.name,
@@ -124,6 +125,8 @@ class Filler:
                 whole,
                 run.end,
                 LUMIS if run.end else None,
+                calibration.by_lumi,
+                window_from(run.start, run.end, LUMIS, by_lumi=calibration.by_lumi),
             ),
         )
         last = files.stop - FILES_A_DAG * run.active_dags
