@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
@@ -23,7 +23,7 @@ from condorloop.cycle.intake import Intake
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.latcher import Latcher
 from condorloop.cycle.launcher import Launcher
-from condorloop.cycle.ports import Ports
+from condorloop.cycle.ports import Ports, RunSource
 from condorloop.cycle.reload import ConfigReload
 from condorloop.cycle.settings import Settings
 from condorloop.cycle.tracker import Tracker
@@ -68,6 +68,7 @@ def build_submitter(
     ledger: Ledger,
     clock: Callable[[], float] = time.time,
     ports: Ports | None = None,
+    runs: RunSource | None = None,
 ) -> Submitter:
     """Put the parts of one loop over all calibrations of a site together.
 
@@ -81,11 +82,15 @@ def build_submitter(
         Gives seconds since the epoch.
     ports
         The services to ask; the site's own if None.
+    runs
+        What tells of runs in the place of OMS; OMS if None.
     """
     settings = Settings(config, ledger.id)
     wakeup, isolation, cleaner = Wakeup(), Isolation(), Cleaner(ledger)
     shutdown = Shutdown(wakeup)
     ports = ports or Ports.from_site(config.site, lambda: settings.cmssw, wakeup.ring)
+    if runs is not None:
+        ports = replace(ports, oms=runs)
     launcher = Launcher(ledger, settings, ports.pool, shutdown)
     tracker = Tracker(ledger, settings, ports.pool, launcher, shutdown, isolation)
     context = Context(
@@ -147,8 +152,13 @@ class Submitter:
     def _renderer(self) -> Renderer:
         return self.settings.renderer
 
-    def run(self) -> None:
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Cycle until `stop` is called: at every poll, and at once when probes have ended.
+
+        Parameters
+        ----------
+        until
+            Asked before each cycle whether there is nothing more to do.
 
         Raises
         ------
@@ -162,7 +172,7 @@ class Submitter:
         self._tell_kept()
         self.publisher.announce(self._config)
         next_poll = time.monotonic()
-        while not self.shutdown.wished:
+        while not self.shutdown.wished and not until():
             poll = time.monotonic() >= next_poll
             if poll:
                 next_poll = time.monotonic() + self._config.site.poll_interval

@@ -17,7 +17,7 @@ from condorloop.model.enums import RequestKind
 SECTIONS = {
     "Inspect": ("status", "watch", "show", "payload", "find", "analyze", "verify", "report"),
     "Control": tuple(map(str, RequestKind)),
-    "Run": ("run",),
+    "Run": ("run", "redo"),
     "Set up": ("doctor", "validate", "render", "systemd", "schema", "print-format", "completion"),
     "Simulate": ("simulate", "testbed"),
 }

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from condorloop.config.destinations import ACCEPT, DestinationChanged
 from condorloop.config.loader import Config
+from condorloop.cycle.ports import RunSource
 from condorloop.dagman import destination_memory
 from condorloop.ledger.health.trial import refuse_unfit_sqlite
 from condorloop.recovery.rebuild import open_ledger
@@ -64,6 +65,7 @@ def submitter(
     *,
     one_pass: bool = False,
     accepted: Callable[[str], bool] = lambda _: False,
+    runs: RunSource | None = None,
 ) -> Iterator[Submitter]:
     """Open the ledger and a submitter on it, the only one of its work_dir.
 
@@ -71,6 +73,8 @@ def submitter(
     ----------
     accepted
         Says of a calibration's name whether its payloads may go elsewhere than before.
+    runs
+        What tells of runs in the place of OMS; OMS if None.
 
     Raises
     ------
@@ -94,7 +98,7 @@ def submitter(
         path = work_dir / LEDGER
         with open_ledger(path, loaded.calibrations, time.time()) as ledger:
             destination_memory.take_up(ledger, loaded, time.time(), accepted)
-            ours = build_submitter(loaded, ledger)
+            ours = build_submitter(loaded, ledger, runs=runs)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, ours.interrupt)
             try:

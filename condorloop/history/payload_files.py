@@ -20,13 +20,17 @@ from condorloop.history.ledger_reader import LedgerStories
 from condorloop.history.reader import ledger_of, tell
 from condorloop.ledger.archive import with_archives
 from condorloop.model.tag_content import TagContent, since_of
+from condorloop.node.job_output.payload_db import PayloadError, iovs
 from condorloop.node.uploads.upload_records import Destination
 from condorloop.rundir.layout import HARVEST_RECORD, PAYLOAD_DB, harvest_name, run_dir
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.services.tag_reader import TagReader
 
 IN_FORCE = "in-force"
-EXPECTED = f"harvestJobNNN, RUN/harvestJobNNN, {IN_FORCE}, or a hash or its beginning"
+EXPECTED = (
+    f"harvestJobNNN, RUN/harvestJobNNN, {IN_FORCE}, a hash or its beginning, "
+    "or a path that ends in .db"
+)
 
 _HARVEST = re.compile(r"(?:(?P<run>[0-9]{1,9})/)?(?P<harvest>harvestJob[0-9]{3,9})")
 _HASH = re.compile(r"[0-9a-fA-F]{6,40}")
@@ -85,7 +89,20 @@ class PayloadFiles:
             return self._in_force()
         if _HASH.fullmatch(words):
             return self._of_hash(words.lower())
+        if words.endswith(".db"):
+            return self._of_file(Path(words))
         raise NoSuchPayload(f"{words!r} is no payload: expected {EXPECTED}")
+
+    def _of_file(self, file: Path) -> PayloadFile:
+        """Take a file that is not one of the work_dir's, such as that of a trial."""
+        try:
+            tags = [iov.tag for iov in iovs(file)]
+        except (PayloadError, OSError) as error:
+            raise NoSuchPayload(f"{file}: {error}") from error
+        if not tags:
+            raise NoSuchPayload(f"{file}: no payload is there")
+        wanted = self._input_tag
+        return PayloadFile(str(file), file, wanted if wanted in tags else tags[0])
 
     def _of_harvest(self, run: int, harvest: str, digest: str = "") -> PayloadFile:
         folder = run_dir(self.config.site.work_dir, self.calibration, run) / harvest
