@@ -75,9 +75,10 @@ def gated(stack, tmp_path_factory):
         resubmit = ("resubmit", str(RUN), "-c", ECAL, "--upload")
         moments["again"] = loop.condorloop(*resubmit, "--dry-run").stdout
 
-        def uploaded(name):
+        def uploaded(name, *, restored=False):
             told = UploadResult.find(runs / name / UPLOAD_RECORD)
-            return told is not None and told.outcome is UploadOutcome.UPLOADED and told
+            there = told is not None and told.outcome is UploadOutcome.UPLOADED
+            return there and told.restored == restored
 
         runs = loop.work_dir / ECAL / f"run{RUN}"
         harvest = ("resubmit", str(RUN), "-c", ECAL, "--harvest")
@@ -86,7 +87,7 @@ def gated(stack, tmp_path_factory):
         until(lambda: uploaded(f"harvestJob{label}"))
         restore = ("restore", str(RUN), "harvestJob000", "-c", ECAL, "--why", "a test", "--yes")
         moments["restore"] = loop.condorloop(*restore).stdout
-        until(lambda: uploaded("harvestJob000").restored)
+        until(lambda: uploaded("harvestJob000", restored=True))
         until(lambda: loop.states() == {ECAL: CampaignState.COMPLETE})
         moments["restored"] = loop.status()
         words = ("release", str(RUN), "-c", ECAL, "--restored")
