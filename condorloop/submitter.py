@@ -19,6 +19,7 @@ from condorloop.config.loader import Config
 from condorloop.cycle.archiver import Archiver
 from condorloop.cycle.campaign_state import set_state
 from condorloop.cycle.cleaner import Cleaner
+from condorloop.cycle.confirmation import Confirmations
 from condorloop.cycle.intake import Intake
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.latcher import Latcher
@@ -88,7 +89,9 @@ def build_submitter(
     settings = Settings(config, ledger.id)
     wakeup, isolation, cleaner = Wakeup(), Isolation(), Cleaner(ledger)
     shutdown = Shutdown(wakeup)
-    ports = ports or Ports.from_site(config.site, lambda: settings.cmssw, wakeup.ring)
+    ports = ports or Ports.from_site(
+        config.site, lambda: settings.cmssw, wakeup.ring, settings.tag_reader
+    )
     if runs is not None:
         ports = replace(ports, oms=runs)
     launcher = Launcher(ledger, settings, ports.pool, shutdown)
@@ -111,6 +114,7 @@ def build_submitter(
         request_handler=RequestHandler(context, isolation),
         cleaner=cleaner,
         archiver=Archiver(ledger),
+        confirmations=Confirmations(ledger, settings, ports.tags),
         publisher=Publisher(config, ledger),
         systemd=SystemdNotifier.from_environment(os.environ),
     )
@@ -134,6 +138,7 @@ class Submitter:
     request_handler: RequestHandler
     cleaner: Cleaner
     archiver: Archiver
+    confirmations: Confirmations
     publisher: Publisher
     systemd: SystemdNotifier
 
@@ -335,6 +340,7 @@ class Submitter:
         self._put_off = shared.put_off
         self._carry_out(shared.actions, now)
         if poll:
+            self.confirmations.look(now)
             self.cleaner.tidy(self._config, now)
             self.archiver.tidy(self._config, now)
             self.publisher.look(self._config, now)
@@ -383,9 +389,10 @@ class Submitter:
                 case SubmitHarvest(campaign=campaign, reason=reason):
                     number, _, _ = self._next_numbers(campaign)
                     self.launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
-                case SubmitUpload(campaign=campaign, harvest=made, reason=reason):
+                case SubmitUpload(campaign=campaign, harvest=made, reason=reason, turn=turn):
                     number, _, _ = self._next_numbers(campaign)
-                    self.launcher.carry_out(campaign, plan_upload(key, number, made), reason, now)
+                    plan = plan_upload(key, number, made)
+                    self.launcher.carry_out(campaign, plan, reason, now, turn=turn)
                 case Rescue(dag=dag, reason=reason, without=without):
                     self.launcher.rescue(key, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):

@@ -373,7 +373,7 @@ class Loop:
         if not configured.since_is_run:
             return []
         database = self.stack.folder / "conditions" / "conditions.db"
-        [tag] = configured.harvest.upload.tags
+        [tag] = configured.harvest.records[0].tags
         found = [i for i in sqlite_file.iovs(database, tag, hidden=True) if i.since == run]
         payloads = [json.loads(sqlite_file.payload(database, i.payload_hash)) for i in found]
         counts = [[events for events, _ in p["lumisections"].values()] for p in payloads]

@@ -86,7 +86,8 @@ def trial(loaded: Config, folder: Path, into: Collection[str]) -> Config:
     own, folder = loaded.site.work_dir.resolve(), folder.resolve()
     if own == folder or own in folder.parents or folder in own.parents:
         raise RedoRefused(f"{folder}: a trial needs a folder apart from the work_dir {own}")
-    tags = {tag for c in loaded.calibrations.values() for tag in c.harvest.upload.tags}
+    records = [r for c in loaded.calibrations.values() for r in c.harvest.records]
+    tags = {tag for record in records for tag in record.tags}
     if tags != set(into):
         meant, are = ", ".join(sorted(into)) or "none", ", ".join(sorted(tags))
         raise RedoRefused(f"--into names {meant}; the tags of the calibrations are {are}")

@@ -5,19 +5,15 @@ Knows the keys, their types and defaults; opens no file.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, PositiveInt, StringConstraints, model_validator
 
 from condorloop.config.fields import Age, FileName, Line, Name, Seconds, Section
 from condorloop.config.gate import Gate
+from condorloop.config.harvest_step import HarvestStep, UploadMetadata
 from condorloop.config.resources import DEFAULT_TIME_LIMIT, MB_PER_CORE, Resources
-from condorloop.model.enums import NodeKind, Synchronisation
-from condorloop.rundir.layout import HARVEST_FOLDER_NAMES
-
-_WRITES_TAG = re.compile(r"""\.tag\s*=\s*cms\.(?:untracked\.)?string\(\s*["']([^"']*)["']""")
-"""In lines of a job's configuration: the tag of a record that the harvest puts into its file."""
+from condorloop.model.enums import NodeKind
 
 
 class RecoStep(Section):
@@ -81,86 +77,6 @@ class AlcaStep(Section):
     """Suffix of the names of the files that mark complete RECO files."""
     cms_driver: AlcaDriver
     """The call of cmsDriver.py."""
-
-
-class HarvestDriver(Section):
-    """`step_4_config.cms_driver`: the cmsDriver.py call that harvests."""
-
-    step: Line
-    """The steps of HARVEST: cmsDriver's `-s`."""
-    scenario: Line
-    """The scenario of HARVEST: cmsDriver's `--scenario`."""
-    python_affix: FileName = Field(alias="python_filename_affix")
-    """Suffix of the job configuration's name, between `run<N>` and `.py`."""
-    config_mods: tuple[Line, ...] = Field((), alias="python_config_mods")
-    """Lines appended verbatim to the job's configuration."""
-
-
-class UploadMetadata(Section):
-    """`step_4_config.upload_metadata`: what uploadConditions.py is told.
-
-    `since` is ours: ``run`` gives the payload the run number as its since, ``iov`` leaves each
-    IOV its own. Without it a harvest step whose name ends in ``ByLumi`` means ``iov``.
-    `synchronisation` is ours, too.
-    """
-
-    database: Line = Field(alias="destinationDatabase")
-    """Destination database."""
-    tags: dict[str, dict[str, Any]] = Field(alias="destinationTags", min_length=1)
-    """Destination tags, each with its options for uploadConditions.py."""
-    input_tag: Line = Field(alias="inputTag")
-    """Tag of the payload in the file that HARVEST makes."""
-    user_text: str = Field(alias="userText")
-    """Text in the log of the conditions service; condorloop adds id, LS and events to it."""
-    since: Literal["run", "iov"] | None = None
-    """Whether the payload's since is the run, or each IOV keeps its own."""
-    synchronisation: Synchronisation | None = None
-    """The synchronisation of the destination tags. In tags of `hlt`, `express` and `prompt`, and
-    where it is not given, a run is not uploaded after a younger one.
-    """
-
-
-class HarvestStep(Section):
-    """`step_4_config`: how ALCARECO becomes a payload, and where that goes."""
-
-    witness: FileName = Field(alias="step_3_witness_suffix")
-    """The same as `step_3_config.cms_driver.step_3_witness_suffix`."""
-    root_filename: FileName = Field(alias="step_3_root_filename")
-    """The name of the file that ALCA makes and HARVEST reads."""
-    cmssw_base_path: str | None = None
-    """A folder with a release area that HARVEST enters before condorloop's own is tried."""
-    cms_driver: HarvestDriver
-    """The call of cmsDriver.py."""
-    upload: UploadMetadata = Field(alias="upload_metadata")
-    """Metadata for uploadConditions.py."""
-    metadata_filename: FileName
-    """Name of the metadata file that is uploaded with the payload."""
-    final_db_name: FileName
-    """Name of the payload file at upload."""
-
-    @model_validator(mode="after")
-    def _input_tag_is_written(self) -> Self:
-        written = [m[1] for mod in self.cms_driver.config_mods for m in _WRITES_TAG.finditer(mod)]
-        if written and self.upload.input_tag not in written:
-            raise ValueError(
-                f"upload_metadata.inputTag {self.upload.input_tag!r} is not a tag that "
-                f"cms_driver.python_config_mods write: {', '.join(written)}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _files_go_together(self) -> Self:
-        for key in ("final_db_name", "metadata_filename"):
-            if getattr(self, key) in HARVEST_FOLDER_NAMES:
-                raise ValueError(f"{key} {getattr(self, key)!r} is the name of another file there")
-        stem, dot, ending = self.final_db_name.rpartition(".")
-        if (dot, ending) != (".", "db") or self.metadata_filename != f"{stem}.txt":
-            raise ValueError(
-                f"final_db_name {self.final_db_name!r} and metadata_filename "
-                f"{self.metadata_filename!r} must be NAME.db and NAME.txt: uploadConditions.py "
-                "looks for the one beside the other"
-            )
-        return self
 
 
 class Latching(Section):
@@ -264,6 +180,10 @@ class Uploads(Section):
     """Wait before the first retry; it doubles each time."""
     longest_wait: Seconds = 600.0
     """Longest wait between two retries."""
+    order_wait: Seconds = 8 * 3600.0
+    """How long a payload waits for older runs, if its tag can only be appended to. An older run
+    that comes later is not uploaded to it any more.
+    """
 
 
 class Retention(Section):
@@ -418,7 +338,14 @@ class Calibration(Tuning):
 
     @property
     def since_is_run(self) -> bool:
-        """Whether a payload's since is the run number; else each IOV keeps its own."""
-        if self.harvest.upload.since is not None:
-            return self.harvest.upload.since == "run"
+        """Whether the since of the first record is expected to be the run number."""
+        return self.expects_run(self.harvest.records[0])
+
+    def expects_run(self, record: UploadMetadata) -> bool:
+        """Whether a record's since is expected to be the run number, before there is a file.
+
+        The time type of its tag in the payload file decides.
+        """
+        if record.since is not None:
+            return record.since == "run"
         return not self.harvest.cms_driver.step.endswith("ByLumi")

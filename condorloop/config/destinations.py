@@ -116,8 +116,8 @@ def configured(config: Config) -> dict[str, Configured]:
     return {
         name: Configured(
             Destination(
-                calibration.harvest.upload.database,
-                frozenset(calibration.harvest.upload.tags),
+                calibration.harvest.records[0].database,
+                frozenset(tag for record in calibration.harvest.records for tag in record.tags),
                 address,
             ),
             str(config.files.get(name, config.folder)),

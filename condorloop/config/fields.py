@@ -6,6 +6,7 @@ Knows how a value is written and checked; knows nothing of what it is for.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -16,11 +17,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*(s|min|h|d)")
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -87,6 +89,9 @@ Name = Annotated[
 ]
 """A name of folders and options: like `FileName`, with a letter or a digit at its beginning."""
 
+FILE_NAME = re.compile(rf"[A-Za-z0-9_.+-]{{1,{_LONGEST_NAME}}}")
+"""What a `FileName` is made of."""
+
 Line = Annotated[str, StringConstraints(pattern=r"^[^\r\n\v\f\x85\u2028\u2029]*$", min_length=1)]
 """Text of one line."""
 
@@ -141,6 +146,22 @@ Variables = Annotated[
     Field(json_schema_extra={"additionalProperties": False}),
 ]
 """Environment variables, none of which holds a secret: a job's can be read in the queue."""
+
+
+ONE, SEVERAL = "(one)", "(several)"
+"""How pydantic names the forms of what is a mapping or a list of mappings; no key is called so."""
+
+
+def form_of(value: object) -> str:
+    """Say in which form something is given that can be a mapping or a list of mappings."""
+    return SEVERAL if isinstance(value, list | tuple) else ONE
+
+
+def mistake_at(where: Sequence[str | int], value: object, expected: str) -> ValidationError:
+    """Give the error that a value below a section is not what is expected."""
+    error = PydanticCustomError("value_error", "{expected}", {"expected": expected})
+    details = InitErrorDetails(type=error, loc=tuple(where), input=value)
+    return ValidationError.from_exception_data("section", [details])
 
 
 class Section(BaseModel):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from condorloop.config.calibration import Calibration
-from condorloop.config.fields import SECRET
+from condorloop.config.fields import ONE, SECRET, SEVERAL
 from condorloop.config.shipped_files import shipped
 from condorloop.config.site import Parameters, Site
 from condorloop.config.yaml_text import dotted, lines_of, odd_texts, read_json, read_yaml
@@ -211,12 +211,27 @@ def _calibration(
     if data is not None and site:
         data = _merged(site.defaults.model_dump(exclude_unset=True), data)
     calibration = _checked(Calibration, file, data, mistakes)
-    if calibration and site and site.conditions.timeout >= calibration.upload_limit:
+    calls = sum(len(r.tags) for r in calibration.harvest.records) if calibration else 0
+    if calibration and site and calls * site.conditions.timeout >= calibration.upload_limit:
         limit = f"{calibration.upload_limit:g} s"
         expected = f"longer than conditions.timeout of the site, {site.conditions.timeout:g} s"
+        if calls > 1:
+            expected += f", for each of {calls} destination tags"
         mistakes.append(Mistake(file, "nodes.UPLOAD.time_limit", limit, expected))
         return None
+    if calibration and site:
+        mistakes += _unknown_databases(file, calibration, site)
     return calibration
+
+
+def _unknown_databases(file: Path, calibration: Calibration, site: Site) -> Iterator[Mistake]:
+    """Name the databases that the upload tool of the site does not know."""
+    known = site.conditions.databases
+    for where, record in calibration.harvest.named_records():
+        if not record.database.startswith(known):
+            key = reduce(dotted, ("step_4_config", *where, "destinationDatabase"), "")
+            said = " or ".join(f"{start}SCHEMA" for start in known)
+            yield Mistake(file, key, record.database, f"{said} (conditions.databases of the site)")
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -229,7 +244,7 @@ def _checked(model: type[_Model], file: Path, data: Any, mistakes: list[Mistake]
         return model.model_validate(data)
     except ValidationError as error:
         for e in error.errors():
-            key = reduce(dotted, e["loc"], "")
+            key = reduce(dotted, (part for part in e["loc"] if part not in (ONE, SEVERAL)), "")
             expected = e["msg"].removeprefix("Value error, ")
             if e["type"] == "string_type":
                 expected = "text; what YAML takes for something else needs quotes"

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from condorloop.config.calibration import Tuning
-from condorloop.config.fields import Age, FileName, Seconds, Section, Variables
+from condorloop.config.fields import Age, FileName, Line, Seconds, Section, Variables
 from condorloop.model.problem import ProblemKind
 
 
@@ -142,6 +142,11 @@ class ConditionsSite(Section):
     """Time-out of reading one tag."""
     confirm_within: Seconds = 3600.0
     """Time after which it is a problem that an uploaded payload is not seen in its tag."""
+    databases: Annotated[tuple[Line, ...], Field(min_length=1)] = (
+        "oracle://cms_orcon_prod/",
+        "oracle://cms_orcoff_prep/",
+    )
+    """How the databases begin that the command knows; a command of your own may know others."""
 
 
 class DiskSite(Section):

@@ -61,12 +61,15 @@ class Launcher:
         *,
         again: bool = False,
         restores: bool = False,
+        turn: bool = False,
         accept_destination: bool = False,
     ) -> None:
         """Write a plan into the ledger, then onto the disk, then submit it.
 
         Parameters
         ----------
+        turn
+            Whether the turn has come of a payload that the order of its tags kept back.
         again
             Whether a person wants its payload sent where one as good is, or one was refused.
         restores
@@ -90,7 +93,7 @@ class Launcher:
         renderer.write(
             plan,
             self._ledger.campaigns.uploaded(campaign.id),
-            lambda present: replace(settle(present), again=again, restores=restores),
+            lambda present: replace(settle(present), again=again, turn=turn, restores=restores),
         )
         detail = _detail(plan)
         say(campaign.key, f"{plan.label} ({detail}): {reason}")

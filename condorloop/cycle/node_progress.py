@@ -15,7 +15,7 @@ from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Dag
 from condorloop.model.enums import NodeKind, UploadOutcome
-from condorloop.model.jobs import HarvestRecord, PlannedNode
+from condorloop.model.jobs import DestinationRecord, HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY
 from condorloop.rundir.layout import INPUTS, UPLOAD_RECORD, alcareco_job, alcareco_name, dag_dir
 from condorloop.rundir.records.harvest import HarvestResult
@@ -76,6 +76,8 @@ def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
     if result and result.dag_id == observed.dag_id:
         made = _made(result)
         made = replace(made, left_out=made.left_out | _gone_alcareco(ledger, observed))
+        for tag in made.unnamed:
+            log.warning("%s: tag %s of the payload file goes nowhere", observed.dag_id, tag)
         for job in sorted(made.left_out | made.overlaps.keys()):
             why = made.overlaps.get(job, "it cannot be used")
             name = alcareco_name(job)
@@ -120,6 +122,7 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
         overtaken_by=result.overtaken_by,
         held_for=result.held_for,
         restored=result.restored and result.outcome is UploadOutcome.UPLOADED,
+        destinations=_destinations(result, before),
     )
     if record != before:
         ledger.payloads.record(made_by, observed.campaign_id, record)
@@ -129,6 +132,26 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
         is_done = (observed.runs / node.witness).exists()
     if is_done:
         ledger.dags.node_done(dag.id, node.name, record.lumis, record.events, result.time)
+
+
+def _destinations(result: UploadResult, before: HarvestRecord) -> tuple[DestinationRecord, ...]:
+    """What became of a payload in each destination; what was read back of it stays."""
+    known = {(d.database, d.tag): d for d in before.destinations}
+    told = []
+    for each in result.each() or ():
+        record = DestinationRecord(
+            database=each.database,
+            tag=each.tag,
+            outcome=each.outcome,
+            answer=each.answer,
+            since=each.since,
+            answered_at=each.time,
+        )
+        earlier = known.get((each.database, each.tag))
+        if earlier and (earlier.outcome, earlier.answered_at) == (each.outcome, each.time):
+            record = earlier
+        told.append(record)
+    return tuple(sorted(told, key=lambda d: (d.database, d.tag)))
 
 
 _UNDONE = (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED, UploadOutcome.REFUSED)
@@ -160,4 +183,5 @@ def _made(result: HarvestResult) -> HarvestRecord:
         since=first.since if first else None,
         answer=one_line(result.why_no_payload),
         cause=result.no_payload.cause if result.no_payload else None,
+        unnamed=tuple(one_line(tag).replace(" ", "_") for tag in result.unnamed),
     )

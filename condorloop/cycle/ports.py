@@ -6,7 +6,7 @@ Knows what a world must be able to do; a simulated one does the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from condorloop.model.campaign import Run
 from condorloop.model.queue import JobSelector, Queued, Waits
 from condorloop.services.oms import Oms
 from condorloop.services.storage import Contents, Storage
+from condorloop.services.tag_readings import MakeReader, Reading, TagReadings
 
 
 class RunSource(Protocol):
@@ -86,6 +87,34 @@ class JobQueue(Protocol):
         """Let go of the pool."""
 
 
+class TagSource(Protocol):
+    """What reads destinations back; see `condorloop.services.tag_readings.TagReadings`."""
+
+    def start(self, database: str, tag: str, auth_path: Path | None) -> bool:
+        """Begin to read a destination in the background; False if one is being read already."""
+
+    def taken(self) -> list[Reading]:
+        """What was read since this was asked last."""
+
+    def close(self) -> None:
+        """Begin no more."""
+
+
+class NoTags:
+    """Reads nothing back."""
+
+    def start(self, database: str, tag: str, auth_path: Path | None) -> bool:
+        """Begin nothing."""
+        return False
+
+    def taken(self) -> list[Reading]:
+        """Nothing was read."""
+        return []
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The services that the loop asks."""
@@ -93,6 +122,7 @@ class Ports:
     oms: RunSource
     storage: FileStore
     pool: JobQueue
+    tags: TagSource = field(default_factory=NoTags)
 
     @classmethod
     def from_site(
@@ -100,6 +130,7 @@ class Ports:
         site: Site,
         environment: Callable[[], Mapping[str, str]],
         on_probed: Callable[[], None],
+        tag_reader: MakeReader = lambda _: None,
     ) -> Ports:
         """The real world of a site.
 
@@ -109,11 +140,15 @@ class Ports:
             Gives the CMSSW environment for the probes.
         on_probed
             Called from another thread whenever a probe has ended.
+        tag_reader
+            Gives what reads tags back; it is called in another thread.
         """
         storage = Storage(site.storage, environment, on_probed)
-        return cls(Oms(site.oms), storage, Schedd(site.pool, site.name))
+        tags = TagReadings(tag_reader)
+        return cls(Oms(site.oms), storage, Schedd(site.pool, site.name), tags)
 
     def close(self) -> None:
         """Start nothing more."""
+        self.tags.close()
         self.storage.close()
         self.pool.close()

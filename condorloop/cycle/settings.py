@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 from condorloop.config.loader import Config
 from condorloop.config.recipe import Recipe, RecipeError, in_words
@@ -18,6 +19,7 @@ from condorloop.dagman.run_configuration import RunConfigurationError
 from condorloop.model.campaign import CampaignKey
 from condorloop.rundir.layout import CONFIGURATION
 from condorloop.services.cmssw import Cmssw
+from condorloop.services.tag_reader import TagReader
 
 _MOST = 1000
 """So many campaigns' configurations are remembered."""
@@ -41,12 +43,14 @@ class Settings:
     def __init__(self, config: Config, ledger_id: str) -> None:
         self._ledger_id = ledger_id
         self._of_campaigns: dict[CampaignKey, _OfCampaign] = {}
+        self._tag_readers: dict[Path | None, TagReader | None] = {}
         self.config = config
 
     def replace(self, config: Config) -> None:
         """Take another configuration; DAGs that are written already stay as they are."""
         self.config = config
         self._of_campaigns.clear()
+        self._tag_readers = {}
         for made in ("renderer", "cmssw"):
             self.__dict__.pop(made, None)
 
@@ -139,3 +143,10 @@ class Settings:
             There is no such environment.
         """
         return Cmssw.from_config(self.config, self.config.site.storage.edm_file_util).environment()
+
+    def tag_reader(self, auth_path: Path | None) -> TagReader | None:
+        """Give what reads tags back, with the netrc file of a folder; None if nothing is to."""
+        readers = self._tag_readers
+        if auth_path not in readers:  # each enters the CMSSW environment once
+            readers[auth_path] = TagReader.from_config(self.config, auth_path)
+        return readers[auth_path]

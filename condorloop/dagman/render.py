@@ -227,6 +227,7 @@ class Renderer:
         calibration = self.config.calibrations[plan.key.calibration]
         cmssw = Cmssw.from_config(self.config)
         conditions = site.conditions
+        first, *others = upload_settings(calibration, plan.key.run)
         return Manifest(
             calibration=plan.key.calibration,
             run=plan.key.run,
@@ -244,12 +245,8 @@ class Renderer:
             ),
             alca_root=calibration.harvest.root_filename,
             alca_witness=calibration.alca.cms_driver.witness,
-            upload=UploadSettings(
-                metadata=upload_metadata(calibration, plan.key.run),
-                metadata_filename=calibration.harvest.metadata_filename,
-                final_db_name=calibration.harvest.final_db_name,
-                synchronisation=calibration.harvest.upload.synchronisation,
-            ),
+            upload=first,
+            more_uploads=tuple(others),
             lumis=plan.lumis,
             files=tuple(
                 ManifestFile(file.path, file.size, file.lumis, file.events, node.name)
@@ -322,13 +319,24 @@ def _manifest_node(node: Node) -> ManifestNode:
     )
 
 
-def upload_metadata(calibration: Calibration, run: int) -> UploadMetadata:
-    """What stands in the ``.txt`` beside a payload."""
-    upload = calibration.harvest.upload
-    return UploadMetadata(
-        database=upload.database,
-        tags=upload.tags,
-        input_tag=upload.input_tag,
-        since=run if calibration.since_is_run else None,
-        user_text=upload.user_text,
-    )
+def upload_settings(calibration: Calibration, run: int) -> list[UploadSettings]:
+    """What each record of a payload file is called, and where it goes; see `Manifest.uploads`."""
+    harvest = calibration.harvest
+    return [
+        UploadSettings(
+            metadata=UploadMetadata(
+                database=record.database,
+                tags=record.tags,
+                input_tag=record.input_tag,
+                since=run if calibration.expects_run(record) else None,
+                user_text=record.user_text,
+            ),
+            metadata_filename=metadata_filename,
+            final_db_name=final_db_name,
+            synchronisation=record.synchronisation,
+            since=record.since,
+        )
+        for record, (final_db_name, metadata_filename) in zip(
+            harvest.records, harvest.file_names, strict=True
+        )
+    ]

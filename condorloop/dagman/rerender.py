@@ -83,6 +83,7 @@ def _manifest(renderer: Renderer, plan: DagPlan, told: Manifest, runs: Path) -> 
         taken_out=told.taken_out,
         again=told.again,
         restores=told.restores,
+        turn=told.turn,
     )
 
 

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 from condorloop.config.destinations import (
@@ -24,8 +25,9 @@ from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import NodeKind
-from condorloop.rundir.layout import MANIFEST, dag_dir, harvest_name, newest_first
-from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, dag_dir, harvest_name, newest_first
+from condorloop.rundir.records.harvest import HarvestResult
+from condorloop.rundir.records.manifest import Manifest, UploadSettings
 
 SCRIPT = "harvest.sh"
 _MOD = re.compile(r"""^printf '%s\\n' (.+) >> "\$output\.py"$""", re.MULTILINE)
@@ -39,10 +41,9 @@ def destination_of(runs: Path, number: int) -> Destination | None:
 
 def written(manifest: Manifest) -> Destination:
     """The destination that a DAG's manifest has."""
-    metadata, command = manifest.upload.metadata, manifest.conditions.command
-    return Destination(
-        metadata.database, frozenset(metadata.tags), Address.from_options(command[1:])
-    )
+    tags = frozenset(tag for upload in manifest.uploads for tag in upload.metadata.tags)
+    address = Address.from_options(manifest.conditions.command[1:])
+    return Destination(manifest.upload.metadata.database, tags, address)
 
 
 def configured_destination(renderer: Renderer, calibration: str) -> Destination | None:
@@ -83,26 +84,44 @@ def with_mods_of(renderer: Renderer, key: CampaignKey, folder: Path) -> Renderer
 
 
 def with_destination_of(told: Manifest, present: Manifest) -> Manifest:
-    """Give the present manifest of a DAG, with the destination that it had."""
+    """Give the present manifest of a DAG, with the destination that it had.
+
+    What is said of a payload is the present text.
+    """
     tool, *options = present.conditions.command
     before = told.conditions.command
     command = (tool, *without_address(options), *address_of(before[1:]))
-    upload = replace(
-        present.upload,
-        metadata=told.upload.metadata,
-        synchronisation=told.upload.synchronisation,
+    conditions = replace(present.conditions, command=command)
+    first, *others = (
+        _kept(before, now) for before, now in zip_longest(told.uploads, _as_many(present, told))
     )
-    return replace(present, conditions=replace(present.conditions, command=command), upload=upload)
+    return replace(present, conditions=conditions, upload=first, more_uploads=tuple(others))
+
+
+def _as_many(present: Manifest, told: Manifest) -> tuple[UploadSettings, ...]:
+    """The present records of a DAG, as far as it had as many."""
+    return present.uploads if len(present.uploads) == len(told.uploads) else ()
+
+
+def _kept(before: UploadSettings, now: UploadSettings | None) -> UploadSettings:
+    """A record with the destination that it had, and the present text where there is one."""
+    if now is None:
+        return before
+    metadata = replace(before.metadata, user_text=now.metadata.user_text)
+    return replace(
+        now, metadata=metadata, synchronisation=before.synchronisation, since=before.since
+    )
 
 
 def with_tag_of_payload(told: Manifest, present: Manifest, plan: DagPlan, runs: Path) -> Manifest:
-    """Give the present manifest of a DAG, whose payload keeps the tag that it has in its file.
+    """Give the present manifest of a DAG, whose payload keeps the tags that it has in its file.
 
-    That is so once HARVEST has made it.
+    That is so once HARVEST has made it. A present tag that is in the file counts.
     """
     harvests = plan.of_kind(NodeKind.HARVEST)
     made = plan.sends is not None or any((runs / h.witness).exists() for h in harvests)
-    return _with_tag_of(told, present) if made else present
+    harvest = plan.number if plan.sends is None else plan.sends
+    return _with_tags_of(told, runs / harvest_name(harvest), present) if made else present
 
 
 def settled(
@@ -119,7 +138,7 @@ def settled(
         return lambda present: present
     if keeps(renderer, plan.key, told) and not accept:
         return partial(with_destination_of, told)
-    return partial(_with_tag_of, told)
+    return partial(_with_tags_of, told, runs / harvest_name(plan.sends or 0))
 
 
 def last_sender(runs: Path, harvest: int) -> Manifest | None:
@@ -133,10 +152,24 @@ def last_sender(runs: Path, harvest: int) -> Manifest | None:
     return None
 
 
-def _with_tag_of(told: Manifest, present: Manifest) -> Manifest:
-    upload = present.upload
-    metadata = replace(upload.metadata, input_tag=told.upload.metadata.input_tag)
-    return replace(present, upload=replace(upload, metadata=metadata))
+def _with_tags_of(told: Manifest, harvest: Path, present: Manifest) -> Manifest:
+    """Give a manifest whose records name tags that a payload file has."""
+    record = HarvestResult.find(harvest / HARVEST_RECORD)
+    there = frozenset(iov.tag for iov in record.iovs) if record else frozenset[str]()
+    first, *others = (
+        _with_tag(now, before, there)
+        for now, before in zip_longest(present.uploads, _as_many(told, present))
+    )
+    return replace(present, upload=first, more_uploads=tuple(others))
+
+
+def _with_tag(
+    now: UploadSettings, before: UploadSettings | None, there: frozenset[str]
+) -> UploadSettings:
+    """A record whose tag in the payload file is one that is there."""
+    if before is None or now.metadata.input_tag in there:
+        return now
+    return replace(now, metadata=replace(now.metadata, input_tag=before.metadata.input_tag))
 
 
 def send_elsewhere(manifest: Manifest, plan: DagPlan, runs: Path) -> None:
@@ -147,8 +180,8 @@ def send_elsewhere(manifest: Manifest, plan: DagPlan, runs: Path) -> None:
     OSError
         It cannot be written.
     """
-    upload = manifest.upload
     for node in plan.of_kind(NodeKind.UPLOAD):
-        file = runs / node.output / upload.metadata_filename
-        if file.exists():
-            upload.metadata.write(file)
+        for upload in manifest.uploads:
+            file = runs / node.output / upload.metadata_filename
+            if file.exists():
+                upload.metadata.write(file)

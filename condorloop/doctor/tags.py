@@ -11,6 +11,7 @@ from functools import partial
 
 from condorloop.config import credentials
 from condorloop.config.calibration import Calibration
+from condorloop.config.harvest_step import UploadMetadata
 from condorloop.config.loader import Config
 from condorloop.doctor import cmssw
 from condorloop.doctor.checks import Check, Examination, fine, not_checked, warning
@@ -30,7 +31,7 @@ def examinations(config: Config) -> list[Examination]:
     tool = tool_of(config)
     if tool is None:
         return [Examination(SUBJECT, "reader", _no_reader)]
-    tags = sum(len(c.harvest.upload.tags) for c in config.calibrations.values())
+    tags = sum(len(r.tags) for c in config.calibrations.values() for r in c.harvest.records)
     longest = cmssw.LIMIT + 2 * tags * tool.timeout + 10.0
     return [Examination(SUBJECT, "reader", partial(_look, config, tool), longest)]
 
@@ -49,14 +50,20 @@ def _look(config: Config, tool: TagReaderTool) -> Iterator[Check]:
         return
     for calibration in config.calibrations.values():
         reader = TagReader(tool, area, credentials.auth_path(calibration, config.site), environment)
-        for tag in calibration.harvest.upload.tags:
-            yield _read(config, calibration, reader, tool, tag)
+        for record in calibration.harvest.records:
+            for tag in record.tags:
+                yield _read(config, calibration, record, reader, tool, tag)
 
 
 def _read(
-    config: Config, calibration: Calibration, reader: TagReader, tool: TagReaderTool, tag: str
+    config: Config,
+    calibration: Calibration,
+    record: UploadMetadata,
+    reader: TagReader,
+    tool: TagReaderTool,
+    tag: str,
 ) -> Check:
-    database = calibration.harvest.upload.database
+    database = record.database
     try:
         found = reader.read(database, tag)
     except TagUnreadable as error:
@@ -64,12 +71,12 @@ def _read(
         ask = shlex.join([*tool.command, "--db", name, "list", "--limit", "1", tag])
         inside = f"cd {shlex.quote(str(Cmssw.from_config(config).area / 'src'))} && cmsenv && {ask}"
         return warning(tag, f"{error}; {_UNREAD}", inside)
-    return compared(calibration, found, str(config.files.get(calibration.name, config.folder)))
+    return compared(record, found, str(config.files.get(calibration.name, config.folder)))
 
 
-def compared(calibration: Calibration, found: TagContent, file: str) -> Check:
+def compared(record: UploadMetadata, found: TagContent, file: str) -> Check:
     """Compare the synchronisation of a tag with the one that a calibration's file names."""
-    named, true = calibration.harvest.upload.synchronisation, found.synchronisation
+    named, true = record.synchronisation, found.synchronisation
     if true is None:
         return warning(found.tag, "the tag has a synchronisation that is not known here")
     words = f"{true}: {true.consequence}"

@@ -45,7 +45,7 @@ def examinations(config: Config) -> list[Examination]:
     """Say what to look at: where payloads go, each netrc, each service."""
     calibrations, site = config.calibrations.values(), config.site
     folders = dict.fromkeys(credentials.auth_path(c, site) for c in calibrations)
-    databases = [c.harvest.upload.database for c in calibrations]
+    databases = [c.harvest.records[0].database for c in calibrations]
     return [
         Examination(SUBJECT, "destination", partial(look_at_destinations, config)),
         *(Examination(SUBJECT, "netrc", partial(look_at_netrc, folder)) for folder in folders),

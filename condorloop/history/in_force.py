@@ -16,7 +16,6 @@ from pydantic import TypeAdapter
 
 from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Known
-from condorloop.history import believed
 from condorloop.history.campaign import Story
 from condorloop.history.ledger_reader import LedgerStories
 from condorloop.history.reader import ledger_of, tell
@@ -24,7 +23,8 @@ from condorloop.ledger.archive import with_archives
 from condorloop.model.enums import Synchronisation, TimeType
 from condorloop.model.lumis import LAST_LS
 from condorloop.model.tag_content import NotByRun, TagContent
-from condorloop.node.uploads.upload_records import Destination
+from condorloop.node.uploads import believed
+from condorloop.node.uploads.destinations import Destination
 from condorloop.policy.in_force import Agreement, Believed, Served, in_force
 from condorloop.rundir.layout import harvest_name, newest_first, run_dir
 from condorloop.rundir.records.manifest import Manifest
@@ -163,21 +163,23 @@ def uploads_of(config: Known, calibration: str, run: int) -> believed.RunUploads
     """
     known = config.calibrations.get(calibration)
     runs = run_dir(config.site.work_dir, calibration, run)
-    name = known.harvest.metadata_filename if known else _metadata_filename(runs.parent, run)
-    return believed.of_run(runs, name)
+    if known:
+        return believed.of_run(runs, [metadata for _, metadata in known.harvest.file_names])
+    return believed.of_run(runs, _metadata_files(runs.parent, run))
 
 
-def _metadata_filename(folder: Path, run: int) -> str:
+def _metadata_files(folder: Path, run: int) -> list[str]:
     told = (Manifest.find(file) for file in newest_first(folder, run))
-    return next((manifest.upload.metadata_filename for manifest in told if manifest), "")
+    newest = next((manifest for manifest in told if manifest), None)
+    return [upload.metadata_filename for upload in newest.uploads] if newest else []
 
 
 def destinations_of(calibration: Calibration | None) -> list[Destination]:
     """The destinations that are configured for a calibration."""
     if calibration is None:
         return []
-    upload = calibration.harvest.upload
-    return [Destination(upload.database, tag) for tag in upload.tags]
+    records = calibration.harvest.records
+    return [Destination(record.database, tag) for record in records for tag in record.tags]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from condorloop.history.reader import ledger_of, tell
 from condorloop.ledger.archive import with_archives
 from condorloop.model.tag_content import TagContent, since_of
 from condorloop.node.job_output.payload_db import PayloadError, iovs
-from condorloop.node.uploads.upload_records import Destination
+from condorloop.node.uploads.destinations import Destination
 from condorloop.rundir.layout import HARVEST_RECORD, PAYLOAD_DB, harvest_name, run_dir
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.services.tag_reader import TagReader
@@ -123,13 +123,14 @@ class PayloadFiles:
     @property
     def _input_tag(self) -> str:
         known = self.config.calibrations.get(self.calibration)
-        return known.harvest.upload.input_tag if known else ""
+        return known.harvest.records[0].input_tag if known else ""
 
     def _destination(self) -> Destination:
         known = self.config.calibrations.get(self.calibration)
         if known is None:
             raise NoSuchPayload(f"{self.calibration} is not configured: its tag is not known")
-        return Destination(known.harvest.upload.database, next(iter(known.harvest.upload.tags)))
+        record = known.harvest.records[0]
+        return Destination(record.database, next(iter(record.tags)))
 
     def _reader(self) -> TagReader:
         reader = self.readers(self.calibration)

@@ -120,6 +120,7 @@ TABLES: Mapping[str, str] = {
     outcome TEXT REFERENCES upload_outcome (word), answer TEXT NOT NULL DEFAULT '',
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER,
     answered_at REAL, uploading INTEGER NOT NULL DEFAULT 0, overtaken_by INTEGER,
+    unnamed TEXT NOT NULL DEFAULT '',
     cause TEXT REFERENCES no_payload_cause (word), held_for TEXT REFERENCES held_for (word)""",
     "payload_destination": """
     dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE,
@@ -219,6 +220,8 @@ CREATE INDEX payload_hash ON payload (hash) WHERE hash <> '';
 CREATE INDEX payload_unsent ON payload (campaign_id) WHERE outcome IN ('pending', 'held');
 CREATE INDEX payload_answered ON payload (answered_at)
     WHERE outcome IN ('uploaded', 'refused', 'no answer');
+CREATE INDEX payload_destination_uploaded ON payload_destination (answered_at)
+    WHERE outcome = 'uploaded';
 CREATE INDEX payload_other_hash_hash ON payload_other_hash (hash);
 CREATE INDEX job_id ON job (job_id);
 CREATE INDEX request_open ON request (id) WHERE answered_at IS NULL;

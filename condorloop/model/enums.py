@@ -132,6 +132,11 @@ class UploadOutcome(StrEnum):
         """Whether the payload is sent later: when its turn comes, or a person says so."""
         return self in (UploadOutcome.PENDING, UploadOutcome.HELD)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a tag is still to be served: after an outage, in its turn, or by a decision."""
+        return self.open or self.waits
+
 
 class HeldFor(StrEnum):
     """What keeps a payload that is held from being sent."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import (
     HeldFor,
     NodeKind,
     NoPayloadCause,
+    TagOutcome,
     UploadOutcome,
 )
 from condorloop.model.lumis import EMPTY, Lumis
@@ -75,6 +77,52 @@ class FailedNode:
 
 
 @dataclass(frozen=True, slots=True)
+class DestinationRecord:
+    """What became of a payload in one destination.
+
+    Attributes
+    ----------
+    database, tag
+        The destination.
+    outcome, answer
+        What it has come to, and the words of the service or the tool, or why it was not asked.
+    since
+        The first since that the tag took; None where it took none, or that is not known.
+    answered_at
+        When that was known, in seconds since the epoch.
+    confirmed_at
+        When the payload was found in the tag; None if it was not looked for, or not found.
+    contradiction
+        What the tag holds instead; empty if it does not contradict.
+    """
+
+    database: str
+    tag: str
+    outcome: TagOutcome
+    answer: str = ""
+    since: int | None = None
+    answered_at: float | None = None
+    confirmed_at: float | None = None
+    contradiction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentPayload:
+    """A payload that is the last one of its campaign in a destination, and was not seen there.
+
+    `harvest` is the number of the DAG that made it, `dag_id` that DAG's id; `answered_at` is when
+    the service took it, in seconds since the epoch.
+    """
+
+    dag_id: int
+    key: CampaignKey
+    harvest: int
+    database: str
+    tag: str
+    answered_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class HarvestRecord:
     """What became of a DAG's HARVEST and UPLOAD so far; None where nothing is known yet.
 
@@ -86,6 +134,8 @@ class HarvestRecord:
     is the younger run that superseded the payload; `held_for` says what keeps one that is held,
     `restored` that a person has put it in the place of another one.
     `cause` is why there is no payload, None if there is one; `answer` has the words then.
+    `destinations` has what became of it in each destination; `unnamed` are tags of the payload file
+    that the configuration sends nowhere.
     """
 
     inputs: frozenset[int]
@@ -107,3 +157,5 @@ class HarvestRecord:
     cause: NoPayloadCause | None = None
     held_for: HeldFor | None = None
     restored: bool = False
+    destinations: tuple[DestinationRecord, ...] = ()
+    unnamed: tuple[str, ...] = ()

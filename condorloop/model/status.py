@@ -100,6 +100,7 @@ class CampaignStatus:
     empty if nobody does. `restored` says which payload a person has put back, and who; empty if
     nobody has. `by_lumi` says that its payload has IOVs by lumisection; `serve_by` is when the next
     LS that is in no payload leaves the buffer, None if none will.
+    `unnamed_tags` are those of the last payload file that the configuration sends nowhere.
     """
 
     calibration: str
@@ -148,6 +149,7 @@ class CampaignStatus:
     asked_at: float | None = None
     by_lumi: bool = False
     serve_by: float | None = None
+    unnamed_tags: tuple[str, ...] = ()
 
     @property
     def window_from(self) -> float:

@@ -18,6 +18,10 @@ class NodeError(CondorloopError):
     """A node's job exited 0, but what it left is not what it should have made."""
 
 
+class NodeMisconfigured(NodeError):
+    """What a node's job left does not go with the configuration: another try is of no use."""
+
+
 @dataclass(frozen=True, slots=True)
 class DagContext:
     """A DAG's directory and its manifest."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
-from condorloop.node.dag_context import DagContext, NodeError
+from condorloop.node.dag_context import DagContext, NodeError, NodeMisconfigured
 from condorloop.node.job_output import diagnosis
 from condorloop.node.job_output.job_end import shell_code, words_of
 from condorloop.node.job_output.job_report import (
@@ -77,7 +77,7 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
     Raises
     ------
     NodeError
-        The job exited 0, but its output is not what it should be.
+        The job exited 0, but its output is not what it should be, and another try may help.
     OSError
         The machine does not do what it should (`is_of_machine`): nothing is said of the node, and
         its output stays where it is. Or the output cannot be moved.
@@ -97,6 +97,9 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
     except NodeError as error:
         attempts.add(dag.directory, name, Attempt(0, str(error), (), ended))
         dag.set_aside(dag.directory / name)
+        if isinstance(error, NodeMisconfigured):
+            print(f"{name} failed: {error}")
+            return PERMANENT
         raise
     except OSError as error:
         if not is_of_machine(error):
@@ -247,11 +250,20 @@ def _finish_harvest(dag: DagContext, name: str, node: ManifestNode) -> None:
     not_chosen = _not_chosen(dag)
     read = [_witness_of(dag, each) for each in inputs]
     iovs = _payload(made)
-    settings = dag.manifest.upload
+    unnamed: tuple[str, ...] = ()
     if iovs:
-        shutil.copy(made / PAYLOAD_DB, made / settings.final_db_name)
-        sync_files([made / PAYLOAD_DB, made / settings.final_db_name])
-        settings.metadata.write(made / settings.metadata_filename)
+        from condorloop.node.uploads import payload_tags
+
+        metadata = [payload_tags.metadata_of(u, iovs, dag.run) for u in dag.manifest.uploads]
+        unnamed = payload_tags.unnamed(dag.manifest.uploads, iovs)
+        files = [made / upload.final_db_name for upload in dag.manifest.uploads]
+        for upload, file, told in zip(dag.manifest.uploads, files, metadata, strict=True):
+            shutil.copy(made / PAYLOAD_DB, file)
+            remove_unfinished(made / upload.metadata_filename)
+            told.write(made / upload.metadata_filename)
+        sync_files([made / PAYLOAD_DB, *files])
+    for tag in unnamed:
+        print(f"{name}: tag {tag} of the payload file goes nowhere: no inputTag names it")
     write_lines(made / INPUTS, inputs)
     known = Lumis.union(w.lumis for w in read)
     lacking = _lacking(name, known, report) if report.lumis else EMPTY
@@ -266,9 +278,10 @@ def _finish_harvest(dag: DagContext, name: str, node: ManifestNode) -> None:
         iovs=tuple(iovs),
         no_payload=None if iovs else _why_none(dag, name),
         time=time.time(),
+        unnamed=unnamed,
     )
-    for file in (settings.metadata_filename, INPUTS, HARVEST_RECORD):
-        remove_unfinished(made / file)
+    for leftover in (INPUTS, HARVEST_RECORD):
+        remove_unfinished(made / leftover)
     result.write(made / HARVEST_RECORD)
     _take_place(dag, name, node)
 

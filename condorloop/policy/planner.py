@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from condorloop.config.calibration import Calibration, Closing
 from condorloop.model.campaign import Campaign, CampaignKey, Dag, RawFile, Run
-from condorloop.model.enums import CampaignState, DagState
+from condorloop.model.enums import CampaignState, DagState, UploadOutcome
 from condorloop.policy.closure import is_settled, verdict, why_closing
 from condorloop.policy.harvest import batch_harvests, why_harvest
 from condorloop.policy.rescue import to_quarantine, why_rescue
-from condorloop.policy.uploads import why_upload
+from condorloop.policy.uploads import turn_of, why_upload
 from condorloop.policy.window import closing_rules, ends_at, is_over, is_past, may_be_latched
 from condorloop.text import plural
 
@@ -50,11 +50,15 @@ class SubmitHarvest:
 
 @dataclass(frozen=True, slots=True)
 class SubmitUpload:
-    """Submit a DAG of one UPLOAD: that of the payload which the DAG `harvest` has made."""
+    """Submit a DAG of one UPLOAD: that of the payload which the DAG `harvest` has made.
+
+    `turn` says that the order of its tags lets it go.
+    """
 
     campaign: Campaign
     harvest: int
     reason: str
+    turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +202,15 @@ def _work(now: float, campaign: Campaign, calibration: Calibration) -> list[Acti
     """What is to be put into the queue: nothing of this is done while a person holds a campaign."""
     if is_past(now, campaign, calibration.closing):
         return []
-    return [*_uploads(now, campaign), *_other_work(now, campaign, calibration)]
+    return [*_uploads(now, campaign, calibration), *_other_work(now, campaign, calibration)]
 
 
-def _uploads(now: float, campaign: Campaign) -> Iterator[Action]:
+def _uploads(now: float, campaign: Campaign, calibration: Calibration) -> Iterator[Action]:
     """The payload that is due to be sent; its DAG takes no room, for it is one short local job."""
-    if due := why_upload(now, campaign):
+    if due := why_upload(now, campaign, turn_of(calibration)):
         unsent, reason = due
-        yield SubmitUpload(campaign, unsent.harvest, reason)
+        its_turn = unsent.outcome is UploadOutcome.PENDING
+        yield SubmitUpload(campaign, unsent.harvest, reason, its_turn)
 
 
 def _other_work(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from condorloop.config.calibration import Calibration, Uploads
 from condorloop.model.campaign import Campaign, Unsent
-from condorloop.model.enums import HeldFor, UploadOutcome, Verdict
+from condorloop.model.enums import CampaignState, HeldFor, Synchronisation, UploadOutcome, Verdict
+from condorloop.policy.upload_order import Order, order_of, why_turn
 from condorloop.rundir.layout import harvest_name
 
 MayGo = Callable[[float, Campaign, Unsent], str | None]
@@ -17,9 +19,6 @@ MayGo = Callable[[float, Campaign, Unsent], str | None]
 
 PAUSE = 30.0
 """Seconds between two tries to send a payload that was not sent: what keeps it may not be known."""
-
-ASK_AGAIN_AFTER = 1800.0
-"""Seconds after which a pending payload is tried again, whatever is known of its turn."""
 
 
 def best_unsent(campaign: Campaign) -> Unsent | None:
@@ -76,26 +75,52 @@ def why_upload(
     Parameters
     ----------
     may_go
-        Says of a pending payload why its turn has come; `turn_has_come` if None.
+        Says of a pending payload why its turn has come; `turn_of` an unknown calibration if None.
     """
     unsent = awaited(campaign)
     if unsent is None or campaign.uploads_held_by or now < unsent.answered_at + PAUSE:
         return None
     if any(dag.harvest == unsent.harvest for dag in campaign.dags):
         return None  # it is on its way, or failed: that is answered by a rescue
-    why = _why(now, campaign, unsent, may_go or turn_has_come)
+    why = _why(now, campaign, unsent, may_go or turn_of(None))
     return (unsent, f"{harvest_name(unsent.harvest)}: {why}") if why else None
 
 
-def turn_has_come(now: float, campaign: Campaign, unsent: Unsent) -> str | None:
-    """Say why a pending payload may be sent: nothing older is to come, or it waited for long.
+def turn_of(calibration: Calibration | None) -> MayGo:
+    """Give what says why the turn of a calibration's pending payload has come.
 
-    Its UPLOAD has the last word: it asks what the order of each destination says.
+    What is not configured, and a tag that is of another synchronisation than is configured, is
+    taken to be appended to: the UPLOAD found that some tag has an order.
     """
-    if not campaign.older_open:
-        return "no older run has anything to send"
-    waited = now - unsent.answered_at
-    return f"it was pending {waited:.0f} s ago" if waited >= ASK_AGAIN_AFTER else None
+    records = calibration.harvest.records if calibration else ()
+    orders = {order_of(record.synchronisation) for record in records if record.synchronisation}
+    moves_up = orders == {Order.MOVES_UP}
+    synchronisation = Synchronisation.HLT if moves_up else Synchronisation.OFFLINE
+    order_wait = (calibration.uploads if calibration else Uploads()).order_wait
+
+    def may_go(now: float, campaign: Campaign, unsent: Unsent) -> str | None:
+        return why_turn(
+            now,
+            synchronisation=synchronisation,
+            last=_is_last(now, campaign, unsent, order_wait),
+            pending_since=unsent.answered_at,
+            older=campaign.older_open,
+            order_wait=order_wait,
+        )
+
+    return may_go
+
+
+def _is_last(now: float, campaign: Campaign, unsent: Unsent, order_wait: float) -> bool:
+    """Whether no later payload of the run is to come.
+
+    ALCARECO that no harvest reads are not waited for for ever.
+    """
+    if campaign.state is CampaignState.ACTIVE:
+        return False
+    if any(dag.in_flight and dag.sends is None for dag in campaign.dags):
+        return False
+    return not campaign.unharvested or now >= unsent.answered_at + order_wait
 
 
 def _why(now: float, campaign: Campaign, unsent: Unsent, may_go: MayGo) -> str | None:

@@ -27,10 +27,10 @@ UPLOAD_RECORD = "upload.json"
 UPLOAD_LOG = "upload.log"
 CONSTANTS_RECORD = "constants.json"
 """Beside a payload: what its constants are like, as a report last found them."""
-UPLOAD_LOCK = "upload.lock"
-"""In a calibration's folder: one payload of the calibration is uploaded at a time."""
+DESTINATIONS = "_destinations"
+"""In the work_dir: a lock and a record for each destination. No calibration can be called so."""
 YOUNGEST_RECORD = "youngest.json"
-"""In a calibration's folder: the youngest run that was uploaded, by database and tag."""
+"""In a calibration's folder: the youngest run by tag, of versions without `DESTINATIONS`."""
 ASK_AGAIN = "ask_again"
 """Beside an upload's record: a person wants the service to be asked again."""
 UPLOADS_HELD = "uploads_held.json"
@@ -47,7 +47,6 @@ HARVEST_FOLDER_NAMES = frozenset(
     {
         HARVEST_RECORD,
         UPLOAD_RECORD,
-        UPLOAD_LOCK,
         ASK_AGAIN,
         PAYLOAD_DB,
         JOB_REPORT,
@@ -113,6 +112,22 @@ def harvest_name(dag: int) -> str:
 def harvest_job(name: str) -> int:
     """The number of the DAG that made a harvest, from the name of the harvest's directory."""
     return int(name.removeprefix("harvestJob"))
+
+
+def destination_file(work_dir: Path, database: str, tag: str, ending: str) -> Path:
+    """A file of a destination: ``.lock`` is held by who sends to it, ``.json`` is its record.
+
+    >>> destination_file(Path("/data"), "oracle://cms_orcon_prod/CMS_CONDITIONS", "T", ".lock").name
+    'T-4f0b6b1e.lock'
+    """
+    from hashlib import sha1  # most scripts of a DAG send nothing
+
+    digest = sha1(f"{database}\0{tag}".encode()).hexdigest()[:8]
+    name = re.sub(r"[^A-Za-z0-9_.+-]", "-", tag)[:_LONGEST_TAG]
+    return work_dir / DESTINATIONS / f"{name}-{digest}{ending}"
+
+
+_LONGEST_TAG = 100
 
 
 def reco_name(run: int, lumis: Lumis, batch: int, node: int, affix: str) -> str:

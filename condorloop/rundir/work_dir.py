@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from condorloop.rundir.layout import CONFIGURATION, LEDGER, dag_dir
+from condorloop.rundir.layout import CONFIGURATION, DESTINATIONS, LEDGER, dag_dir
 from condorloop.runtime.lock import LOCK
 from condorloop.runtime.ownership import Objection, Reader, Standing, account_name, refuse
 from condorloop.runtime.secret_files import is_open_to_all, make_folder, tighten
@@ -121,7 +121,7 @@ def too_open(work_dir: Path) -> Iterator[Standing]:
         The work_dir cannot be read.
     """
     reader = Reader()
-    patterns = (LOCK, ".*.lock", f"{Path(LEDGER).stem}*.db*")
+    patterns = (LOCK, ".*.lock", f"{DESTINATIONS}/*.lock", f"{Path(LEDGER).stem}*.db*")
     for path in sorted(path for pattern in patterns for path in work_dir.glob(pattern)):
         with suppress(FileNotFoundError):
             told = path.stat()

@@ -31,12 +31,24 @@ _REASON = "..."
 class TagAnswer:
     """What became of a payload in one destination tag, in words.
 
-    `overtaken_by` is the younger run that the tag holds, where that is why.
+    Attributes
+    ----------
+    overtaken_by
+        The younger run that the tag holds, where that is why.
+    unanswered
+        Of a tag that was not named, whether the payload may have been sent all the same.
+    failed
+        Of a tag that was not named, whether that is no outage: the tool, or its input, is wrong.
+    since
+        From which since the tag has it, where that is known.
     """
 
     outcome: TagOutcome
     words: str
     overtaken_by: int | None = None
+    unanswered: bool = False
+    failed: bool = False
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,7 @@ def upload(
     timeout
         Seconds until the tool is ended.
     log
-        Gets all that the tool prints.
+        Gets all that the tool prints, at its end.
     holding
         As `processes.run` takes it.
 
@@ -125,7 +137,8 @@ def upload(
     except OSError as error:
         return UploadAnswer(UploadOutcome.FAILED, f"{command[0]}: {error.strerror}")
     output = done.stdout.decode(errors="replace")
-    log.write_text(output, encoding="utf-8")
+    with log.open("a", encoding="utf-8") as file:
+        file.write(output)
     return judge(done.returncode, output, tags)
 
 

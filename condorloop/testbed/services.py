@@ -135,7 +135,7 @@ def tags(scenario: Scenario | None = None) -> dict[str, TagSpec]:
     found = {
         tag: TagSpec(SYNCHRONISATION, "Run" if c.since_is_run else "Lumi", OBJECT_TYPES[c.name])
         for c in config.shipped_calibrations()
-        for tag in c.harvest.upload.tags
+        for tag in c.harvest.records[0].tags
     }
     for name, wanted in (scenario.conditions.tags if scenario else {}).items():
         found[name] = wanted.of(found.get(name))

@@ -117,7 +117,8 @@ def assay(
     database = folder / "conditions" / "conditions.db"
     expected = Lumis.union(f.lumis for f in good)
     allowed = Lumis.union(f.lumis for f in files if f.good or f.maybe)
-    histories = [TagHistory.read(database, tag) for tag in calibration.harvest.upload.tags]
+    tags_of = [tag for record in calibration.harvest.records for tag in record.tags]
+    histories = [TagHistory.read(database, tag) for tag in tags_of]
     asked = played(folder, stream)
     asked = {run: asked.get(run, EMPTY)}
     tags = [_of_tag(history, run, asked[run], expected, allowed, truth) for history in histories]

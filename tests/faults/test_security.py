@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import DESTINATIONS
 from condorloop.rundir.work_dir import objections
 from condorloop.testbed import daemons
 from condorloop.testbed.services import PASSWORD, USER
@@ -130,7 +131,7 @@ def test_nothing_in_the_work_dir_can_be_written_by_everybody(story):
 
 def test_ledger_and_locks_are_for_account_and_group_and_the_state_is_for_all(story):
     work = story.loop.work_dir
-    locks = [*work.glob(".*.lock"), *work.glob("*/upload.lock"), work / "condorloop.lock"]
+    locks = [*work.glob(".*.lock"), *work.glob(f"{DESTINATIONS}/*.lock"), work / "condorloop.lock"]
     assert len(locks) == 3
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (*locks, *work.glob("*.db*"))}
     assert {mode & 0o007 for mode in modes.values()} == {0}, modes

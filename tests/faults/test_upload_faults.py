@@ -22,7 +22,7 @@ from condorloop.node.dag_context import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
+from condorloop.rundir.layout import PAYLOAD_DB, PERMANENT, UPLOAD_RECORD, destination_file
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.service import ConditionsMode, ConditionsService, TagSpec
 from tests.faults.outside import problems, running
@@ -40,6 +40,7 @@ from tests.unit.node_examples import (
 )
 
 TAG = "EcalPedestals_NGTDemonstrator"
+PROD = "oracle://cms_orcon_prod/CMS_CONDITIONS"
 
 
 @pytest.fixture(scope="module")
@@ -121,15 +122,17 @@ def test_what_the_service_refuses_is_final_and_not_asked_again(dag, service, mod
 
 def test_a_damaged_payload_file_is_named_and_nothing_of_it_is_sent(dag, service):
     known = iovs_in(service)
-    database = dag.run_dir / "harvestJob000" / dag.manifest.upload.final_db_name
-    whole = database.read_bytes()
-    database.write_bytes(b"no database" + whole[11:])
+    harvest = dag.run_dir / "harvestJob000"
+    files = [harvest / name for name in (PAYLOAD_DB, dag.manifest.upload.final_db_name)]
+    whole = files[0].read_bytes()
+    for file in files:
+        file.write_bytes(b"no database" + whole[11:])
     assert upload(dag) == 1
     told = record(dag)
     assert told["outcome"] == "failed"
     assert "not a database" in told["answer"]
     assert iovs_in(service) == known
-    database.write_bytes(whole)
+    files[0].write_bytes(whole)  # what is sent is made of it
     assert upload(dag) == 0
     assert iovs_in(service) == one_more(known)
 
@@ -178,7 +181,8 @@ def in_database(service: ConditionsService) -> bytes:
 def test_of_two_uploads_at_the_same_instant_the_better_payload_stays(dag, service, order, request):
     better = f"better {request.node.name}"
     dags = [dag, second_harvest(dag, service, better)]
-    lock = dag.run_dir.parent / UPLOAD_LOCK
+    lock = destination_file(dag.run_dir.parent.parent, PROD, TAG, ".lock")
+    lock.parent.mkdir()
     with ExitStack() as stack:
         barrier = stack.enter_context(lock.open("a"))
         fcntl.flock(barrier, fcntl.LOCK_EX)

@@ -19,6 +19,7 @@ YOUNGER = (
     "by_lumi",
     "serve_by",
     "cause",
+    "contradictions",
     "copies",
     "decision",
     "destinations",
@@ -34,6 +35,9 @@ YOUNGER = (
     "restored",
     "send_again",
     "sends",
+    "unconfirmed",
+    "unnamed",
+    "unnamed_tags",
     "unsent",
     "uploads_held_by",
 )

@@ -15,7 +15,7 @@ from condorloop.node import main
 from condorloop.node.post_script import finish
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import ASK_AGAIN, PERMANENT, UPLOAD_LOCK, UPLOAD_RECORD
+from condorloop.rundir.layout import ASK_AGAIN, PERMANENT, UPLOAD_RECORD, destination_file
 from condorloop.rundir.records.manifest import UploadTool
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.service import (
@@ -36,6 +36,7 @@ from tests.unit.node_examples import (
 )
 
 TAG = "EcalPedestals_NGTDemonstrator"
+PROD = "oracle://cms_orcon_prod/CMS_CONDITIONS"
 SETUP = """\
 scramv1() {
     case $1 in
@@ -250,7 +251,8 @@ def test_an_environment_that_cannot_be_entered_is_no_answer(tmp_path, service):
     assert upload(dag) == 1
     told = record(dag)
     assert (told["outcome"], told["unanswered"]) == ("no answer", False)
-    assert (dag.run_dir.parent / UPLOAD_LOCK).exists()
+    lock = destination_file(dag.run_dir.parent.parent, PROD, TAG, ".lock")
+    assert lock.exists()
 
 
 def test_a_refused_payload_that_is_asked_for_again_gets_in(tmp_path, service):

@@ -32,7 +32,7 @@ class SimulatedTags:
     ) -> None:
         self._agenda = agenda
         self._runs = runs
-        self._uploads = {name: c.harvest.upload for name, c in calibrations.items()}
+        self._uploads = {name: c.harvest.records[0] for name, c in calibrations.items()}
         self._by_lumi = {name for name, c in calibrations.items() if not c.since_is_run}
         self._insertions: dict[str, list[Insertion]] = {}
         self.unknown: set[CampaignKey] = set()

@@ -26,7 +26,7 @@ def judged(folder: Path, lines: list[dict[str, Any]], in_payload: list[int]) -> 
     database.parent.mkdir()
     lumis = {str(ls): [40, 40] for ls in in_payload}
     payload = json.dumps({"constants": {}, "lumisections": lumis, "run": RUN}).encode()
-    [tag] = ECAL.harvest.upload.tags
+    [tag] = ECAL.harvest.records[0].tags
     sqlite_file.write(database, tag, "Run", "EcalPedestals", "any", [(RUN, payload)])
     faults = assay(folder, ECAL, RUN, Truth(), folder / "work").faults
     return [fault for fault in faults if fault.startswith("LS ")]
@@ -70,7 +70,7 @@ class Played:
     def __init__(self, folder: Path, *runs: int) -> None:
         self.folder = folder
         self.database = folder / "conditions" / "conditions.db"
-        [self.tag] = SPOT.harvest.upload.tags
+        [self.tag] = SPOT.harvest.records[0].tags
         rows = [
             {
                 "path": f"{SPOT.stream_path}/000/398/{run % 1000}/00000/{ls}.root",

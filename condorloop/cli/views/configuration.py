@@ -5,6 +5,7 @@ Knows how calibrations and a site are shown to people; it reads and checks nothi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.table import Table
@@ -39,7 +40,7 @@ def print_config(config: Config) -> None:
     for calibration in config.calibrations.values():
         reco = calibration.reco
         beams = ", stable beams" if reco.stable_beam else ""
-        since = "run" if calibration.since_is_run else "each IOV's own"
+        since = _since(calibration)
         table.add_row(
             text(calibration.name),
             text(f"{reco.filltype} {reco.l1hltmode}{beams}, at least {reco.min_ls} LS"),
@@ -48,21 +49,25 @@ def print_config(config: Config) -> None:
         )
     terminal.print(table)
     for calibration in config.calibrations.values():
-        terminal.print(text(_synchronisation(calibration)), soft_wrap=True)
+        for line in _synchronisations(calibration):
+            terminal.print(text(line), soft_wrap=True)
     for whose, settings in _not_the_default(config).items():
         said = ", ".join(f"{key} {value}" for key, value in settings)
         terminal.print(text(f"not the default, {whose}: {said}"), soft_wrap=True)
     terminal.print("all configuration is valid")
 
 
-def _synchronisation(calibration: Calibration) -> str:
-    """What follows from the synchronisation that a calibration's file names."""
-    named = calibration.harvest.upload.synchronisation
-    if named is None:
-        said = "not named: an older run is not sent once a younger one is in force"
-    else:
-        said = f"{named}: {named.consequence}"
-    return f"synchronisation, {calibration.name}: {said}"
+def _synchronisations(calibration: Calibration) -> Iterator[str]:
+    """What follows from the synchronisations that a calibration's file names."""
+    records = calibration.harvest.records
+    for record in records:
+        named = record.synchronisation
+        if named is None:
+            said = "not named: an older run is not sent once a younger one is in force"
+        else:
+            said = f"{named}: {named.consequence}"
+        of_which = f" {record.input_tag}" if len(records) > 1 else ""
+        yield f"synchronisation, {calibration.name}{of_which}: {said}"
 
 
 def config_json(config: Config) -> dict[str, Any]:
@@ -79,6 +84,18 @@ def config_json(config: Config) -> dict[str, Any]:
             for name, calibration in config.calibrations.items()
         },
     }
+
+
+def _since(calibration: Calibration) -> str:
+    """What the since of each record is expected to be; the payload file decides."""
+    records = calibration.harvest.records
+    told = {
+        record.input_tag: "run" if calibration.expects_run(record) else "each IOV's own"
+        for record in records
+    }
+    if len(set(told.values())) == 1:
+        return told[records[0].input_tag]
+    return ", ".join(f"{since} in {tag}" for tag, since in told.items())
 
 
 def _not_the_default(config: Config) -> dict[str, list[tuple[str, str]]]:

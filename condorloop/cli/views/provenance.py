@@ -9,7 +9,14 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from condorloop.cli.views.show import UPLOAD_STYLES, iov_since, number, outcome, since
+from condorloop.cli.views.show import (
+    UPLOAD_STYLES,
+    destination_line,
+    iov_since,
+    number,
+    outcome,
+    since,
+)
 from condorloop.cli.views.terminal import clock, text
 from condorloop.dagman.logs.dag_records import Software
 from condorloop.history.campaign import FileStory, NodeStory
@@ -28,7 +35,9 @@ def provenance_view(told: Provenance, now: float, *, whole: bool = False) -> Ren
     made = text(f"payload {payload.hash or '(none was made)'}", "bold")
     tree = Tree(made.append_text(text(f"{of} (times are UTC)")))
     tree.add(text(f"LS {payload.lumis}: {len(payload.lumis)} LS, {number(payload.events)} events"))
-    tree.add(_upload(told, now))
+    upload = tree.add(_upload(told, now))
+    for each in payload.destinations if len(payload.destinations) > 1 else ():
+        upload.add(text(destination_line(each, now)))
     few = len(payload.iovs) if whole else ROOM // 10
     for iov in payload.iovs[:few]:
         tree.add(text(f"IOV since {iov_since(iov.since)} of {iov.tag}: {iov.hash}"))

@@ -18,7 +18,14 @@ from condorloop.cli.views.problems import problem_lines
 from condorloop.cli.views.status import CAMPAIGN_STYLES
 from condorloop.cli.views.table import Column, FittingTable
 from condorloop.cli.views.terminal import clock, counts, duration, text
-from condorloop.history.campaign import DagStory, NodeStatus, NodeStory, PayloadStory, Story
+from condorloop.history.campaign import (
+    DagStory,
+    DestinationStory,
+    NodeStatus,
+    NodeStory,
+    PayloadStory,
+    Story,
+)
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.problem import Problem, ProblemKind, by_urgency
 from condorloop.monitoring.problems.campaigns import of_campaigns
@@ -176,6 +183,25 @@ def _payloads(story: Story, now: float, whole: bool) -> Iterator[RenderableType]
             Column("answer", lambda p: text("; ".join(filter(None, (p.answer, p.decision)))), 5),
         ),
     )
+    for payload in shown:
+        if len({d.outcome for d in payload.destinations}) > 1 or told_of_reading(payload):
+            for each in payload.destinations:
+                yield text(f"{payload.harvest} {destination_line(each, now)}")
+
+
+def told_of_reading(payload: PayloadStory) -> bool:
+    """Whether a tag that was read back contradicts what is believed of a payload."""
+    return any(d.contradiction for d in payload.destinations)
+
+
+def destination_line(told: DestinationStory, now: float) -> str:
+    """Say what became of a payload in one destination."""
+    at = f" {clock(told.answered_at, now)}" if told.answered_at else ""
+    begins = f", since {iov_since(told.since)}" if told.since is not None else ""
+    read = f", read back {clock(told.confirmed_at, now)}" if told.confirmed_at else ""
+    odd = f", but the tag holds: {told.contradiction}" if told.contradiction else ""
+    said = f': "{told.answer}"' if told.answer else ""
+    return f"to {told.tag} in {told.database}: {told.outcome}{at}{begins}{read}{odd}{said}"
 
 
 def _upload_style(payload: PayloadStory) -> str:

@@ -47,7 +47,7 @@ def read(dag_file: Path, *, jobs: bool) -> DagRecords:
         there=True,
         software=_software(manifest) if manifest else None,
         earlier={name: _software(each) for each in earlier for name in each.nodes},
-        tags=tuple(manifest.upload.metadata.tags) if manifest else (),
+        tags=tuple(t for u in manifest.uploads for t in u.metadata.tags) if manifest else (),
         clusters=dag_outcome.clusters(dag_file),
         jobs=job_events.jobs_of(dag_file) if jobs else (),
         attempts={p.stem: read_attempts(folder, p.stem) for p in folder.glob("*.failures")},

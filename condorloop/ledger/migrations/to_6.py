@@ -108,8 +108,10 @@ def _rebuild(db: Connection) -> None:
     _split_texts(db)
     for name in _REBUILT:
         _make_again(db, name)
-    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
-    _run(db, (index for index in INDICES if index.split()[2] not in there))
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    # those of tables that a later version adds are made with them
+    words = {index: index.split() for index in INDICES}
+    _run(db, (index for index, w in words.items() if w[2] not in there and w[4] in there))
 
 
 def _run(db: Connection, statements: Iterable[str]) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sqlite3
 
 from condorloop.ledger.connection import Connection
-from condorloop.model.campaign import Statistics, Unsent
-from condorloop.model.enums import HeldFor, NoPayloadCause, UploadOutcome, Verdict
-from condorloop.model.jobs import HarvestRecord
+from condorloop.model.campaign import CampaignKey, Statistics, Unsent
+from condorloop.model.enums import HeldFor, NoPayloadCause, TagOutcome, UploadOutcome, Verdict
+from condorloop.model.jobs import DestinationRecord, HarvestRecord, SentPayload
 from condorloop.model.lumis import Lumis
 from condorloop.model.no_payload import NoPayload
 from condorloop.rundir.layout import harvest_name
@@ -47,6 +47,8 @@ class PayloadQueries:
             overtaken_by=row["overtaken_by"],
             cause=NoPayloadCause(row["cause"]) if row["cause"] else None,
             held_for=HeldFor(row["held_for"]) if row["held_for"] else None,
+            destinations=self.destinations(dag_id),
+            unnamed=tuple(row["unnamed"].split()),
         )
 
     def unsent(self, campaign_id: int) -> tuple[Unsent, ...]:
@@ -154,6 +156,52 @@ class PayloadQueries:
             campaign_id,
         )
         return why_no_payload(rows[0]) if rows else None
+
+    def destinations(self, dag_id: int) -> tuple[DestinationRecord, ...]:
+        """What became of a DAG's payload in each destination, by database and tag."""
+        rows = self._db.rows(
+            "SELECT * FROM payload_destination WHERE dag_id = ? ORDER BY database, tag", dag_id
+        )
+        return tuple(
+            DestinationRecord(
+                database=row["database"],
+                tag=row["tag"],
+                outcome=TagOutcome(row["outcome"]),
+                answer=row["answer"],
+                since=row["since"],
+                answered_at=row["answered_at"],
+                confirmed_at=row["confirmed_at"],
+                contradiction=row["contradiction"],
+            )
+            for row in rows
+        )
+
+    def unconfirmed(self, since: float) -> list[SentPayload]:
+        """The last upload of each campaign to each tag, of those since a time, if it was not seen.
+
+        What a tag contradicts is none of them.
+        """
+        rows = self._db.rows(
+            "SELECT of_tag.dag_id, calibration, run, number, database, of_tag.tag AS tag,"
+            " MAX(of_tag.answered_at) AS answered_at, confirmed_at, contradiction"
+            " FROM payload_destination AS of_tag INDEXED BY payload_destination_uploaded"
+            " JOIN dag ON dag.id = of_tag.dag_id JOIN campaign ON campaign.id = dag.campaign_id"
+            " WHERE of_tag.outcome = 'uploaded' AND of_tag.answered_at > ?"
+            " GROUP BY campaign.id, database, of_tag.tag",
+            since,
+        )
+        return [
+            SentPayload(
+                dag_id=row["dag_id"],
+                key=CampaignKey(row["calibration"], row["run"]),
+                harvest=row["number"],
+                database=row["database"],
+                tag=row["tag"],
+                answered_at=row["answered_at"],
+            )
+            for row in rows
+            if row["confirmed_at"] is None and not row["contradiction"]
+        ]
 
     def overtaken_by(self, campaign_id: int) -> int | None:
         """By which younger run a campaign's last payload was superseded; None if by none."""

@@ -197,6 +197,7 @@ class StatusQueries:
             },
             overlaps={alcareco_name(job): why for job, why in overlaps.items()},
             copies={c.paths[0]: str(c) for c in self._copies(row["stream"], row["run"])},
+            unnamed_tags=tuple(last["unnamed"].split()) if last else (),
         )
 
     def _copies(self, stream: str, run: int) -> tuple[Copies, ...]:

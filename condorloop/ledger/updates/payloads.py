@@ -7,12 +7,13 @@ Every method is one transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import astuple
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.ledger.updates.campaigns import Campaigns
 from condorloop.model.enums import UploadOutcome
-from condorloop.model.jobs import HarvestRecord
+from condorloop.model.jobs import HarvestRecord, SentPayload
 from condorloop.rundir.layout import harvest_job
 from condorloop.rundir.records.decisions import Decision, Restored
 
@@ -30,8 +31,8 @@ class Payloads(PayloadQueries):
             self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, lumis, events,"
                 " harvested_at, outcome, answer, tag, hash, since, answered_at, uploading,"
-                " overtaken_by, cause, held_for)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " overtaken_by, cause, held_for, unnamed)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     dag_id,
                     campaign_id,
@@ -48,6 +49,7 @@ class Payloads(PayloadQueries):
                     record.overtaken_by,
                     record.cause,
                     record.held_for,
+                    " ".join(record.unnamed),
                 ),
             )
             self._write_lists(dag_id, record)
@@ -73,6 +75,8 @@ class Payloads(PayloadQueries):
             "payload_left_out (dag_id, job)": ((job,) for job in sorted(record.left_out)),
             "payload_overlap (dag_id, job, reason)": sorted(record.overlaps.items()),
             "payload_other_hash (dag_id, number, hash)": enumerate(record.other_hashes),
+            "payload_destination (dag_id, database, tag, outcome, answer, since, answered_at,"
+            " confirmed_at, contradiction)": map(astuple, record.destinations),
         }
         for columns, parts in lists.items():
             rows = [(dag_id, *part) for part in parts]
@@ -108,6 +112,24 @@ class Payloads(PayloadQueries):
                     decision.why,
                     decision.time,
                 ),
+            )
+
+    def confirm(self, sent: SentPayload, now: float, since: int | None) -> None:
+        """Write down that a payload was seen in a destination, from which since."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE payload_destination SET confirmed_at = ?, since = ?"
+                " WHERE dag_id = ? AND database = ? AND tag = ?",
+                (now, since, sent.dag_id, sent.database, sent.tag),
+            )
+
+    def contradict(self, sent: SentPayload, words: str) -> None:
+        """Write down that a destination does not have a payload that it took, in words."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE payload_destination SET contradiction = ?"
+                " WHERE dag_id = ? AND database = ? AND tag = ?",
+                (words, sent.dag_id, sent.database, sent.tag),
             )
 
     def harvest_again(self, campaign_id: int, alcareco: Iterable[int]) -> None:

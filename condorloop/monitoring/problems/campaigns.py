@@ -229,6 +229,14 @@ def _restored(campaign: CampaignStatus) -> Iterator[Problem]:
         yield Problem.of_campaign(ProblemKind.HELD, campaign.key, text, release)
 
 
+def _unnamed_tags(campaign: CampaignStatus) -> Iterator[Problem]:
+    """Name the tags of a payload file that go nowhere."""
+    for tag in campaign.unnamed_tags:
+        text = f"tag {tag} of the payload file goes nowhere: no inputTag names it"
+        validate = "condorloop validate"
+        yield Problem.of_campaign(ProblemKind.CONFIGURATION, campaign.key, text, validate)
+
+
 _NOT_UPLOADED = (UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
 
 _OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
@@ -246,6 +254,7 @@ _OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
     _upload,
     _gate,
     _restored,
+    _unnamed_tags,
 )
 """What can be wrong with one campaign."""
 

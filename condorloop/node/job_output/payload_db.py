@@ -21,6 +21,11 @@ from condorloop.rundir.records.harvest import Iov
 MOST_IOVS = 100_000
 """IOVs that a payload file may have: many times the lumisections of the longest run."""
 
+MOST_TAGS = 1000
+"""Tags that a payload file may have; CMSSW's largest harvest writes a few."""
+
+_LONGEST_WORD = 20
+
 LONGEST = 60.0
 """Seconds that reading a payload file may take; it takes milliseconds."""
 
@@ -60,6 +65,7 @@ def iovs(path: Path) -> list[Iov]:
             if db.execute("SELECT 1 FROM sqlite_master WHERE type = 'view' LIMIT 1").fetchone():
                 raise PayloadError(f"{path}: it has a view, and a payload file has tables alone")
             sound = db.execute("PRAGMA integrity_check(1)").fetchone()
+            time_types = _time_types(db)
             rows = db.execute(
                 "SELECT TAG_NAME, SINCE, PAYLOAD_HASH FROM IOV ORDER BY SINCE, INSERTION_TIME"
                 " LIMIT ?",
@@ -69,7 +75,10 @@ def iovs(path: Path) -> list[Iov]:
             db.close()
         if len(rows) > MOST_IOVS:
             raise PayloadError(f"{path}: more than {MOST_IOVS} IOVs")
-        found = [Iov(str(tag), int(since), str(digest)) for tag, since, digest in rows]
+        found = [
+            Iov(str(tag), int(since), str(digest), time_types.get(str(tag), ""))
+            for tag, since, digest in rows
+        ]
     except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
         if _is_of_disk(error):
             raise OSError(errno.EIO, str(error), str(path)) from error
@@ -77,6 +86,16 @@ def iovs(path: Path) -> list[Iov]:
     if sound != ("ok",):
         raise PayloadError(f"{path}: damaged: {' '.join(str(sound).split())}")
     return found
+
+
+def _time_types(db: sqlite3.Connection) -> dict[str, str]:
+    """What the sinces of each tag count; nothing of a file that has no tags of its own."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'TAG' LIMIT 1").fetchone():
+        return {}
+    rows = db.execute("SELECT NAME, TIME_TYPE FROM TAG LIMIT ?", (MOST_TAGS + 1,)).fetchall()
+    if len(rows) > MOST_TAGS:
+        raise ValueError(f"more than {MOST_TAGS} tags")
+    return {str(name): str(time_type)[:_LONGEST_WORD] for name, time_type in rows}
 
 
 def add_iovs(source: Path, target: Path, tag: str, rows: Iterable[tuple[int, str]]) -> None:

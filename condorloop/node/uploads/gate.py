@@ -51,7 +51,7 @@ def judge(payload: Payload, gate: GateTool, environment: Mapping[str, str]) -> J
     try:
         changes = [
             _change(payload, gate, before, tag, environment)
-            for tag in dict.fromkeys(iov.tag for iov in payload.record.iovs)
+            for tag in dict.fromkeys(iov.tag for iov in payload.iovs)
         ]
     except PayloadUnreadable as error:
         return Judged(GateAnswer.HOLD, f"cannot be compared: {error}")
@@ -67,9 +67,9 @@ def in_force(payload: Payload) -> Path | None:
     None if none is known. A record that cannot be read is passed over.
     """
     for found in _own_and_older(payload):
-        taken = [u for u in found if any(map(u.may_be_in, payload.destinations))]
+        taken = [u for u in found if u.may_be_in(payload.destination)]
         there = [u for u in taken if (u.harvest / PAYLOAD_DB).exists()]
-        if last := max(there, key=lambda u: u.time, default=None):
+        if last := max(there, key=lambda u: u.of[payload.destination].time, default=None):
             return last.harvest
     return None
 
@@ -83,7 +83,7 @@ def _own_and_older(payload: Payload) -> Iterator[list[EarlierUpload]]:
     older = {int(m[1]): folder for m, folder in named if m and int(m[1]) < number}
     for run in sorted(older, reverse=True)[:MOST_RUNS]:
         try:
-            yield uploads_of(older[run], payload.dag.manifest.upload.metadata_filename)
+            yield uploads_of(older[run], payload.metadata_files)
         except OSError:
             continue
 
@@ -104,7 +104,7 @@ def _by_command(
     given = {
         "{file}": str(payload.harvest / PAYLOAD_DB),
         "{before}": str(before / PAYLOAD_DB) if before else "",
-        "{tag}": payload.record.iovs[0].tag,
+        "{tag}": payload.metadata.input_tag,
         "{run}": str(payload.dag.run),
     }
     words = list(gate.command)

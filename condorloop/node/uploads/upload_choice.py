@@ -9,33 +9,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop.model.enums import Synchronisation, TagOutcome
+from condorloop.model.enums import TagOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
-from condorloop.node.uploads.upload_records import (
-    Destination,
-    EarlierUpload,
-    destinations_in,
-    unreadable,
-    younger_run,
-)
+from condorloop.node.uploads.destinations import Destination
+from condorloop.node.uploads.upload_records import EarlierUpload, unreadable, younger_run
+from condorloop.policy import upload_order
 from condorloop.rundir.records.decisions import Restored
-from condorloop.rundir.records.harvest import HarvestResult
-from condorloop.rundir.records.manifest import UploadMetadata
+from condorloop.rundir.records.harvest import HarvestResult, Iov
+from condorloop.rundir.records.manifest import UploadMetadata, UploadSettings
+from condorloop.rundir.records.upload import DestinationResult
 from condorloop.services.conditions import TagAnswer
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A payload that is to be uploaded, and what was uploaded before.
+    """A record of a payload file that is to go to a destination, and what was uploaded before.
 
     Attributes
     ----------
     harvest
         The directory of the harvest that made it, `record` what this wrote down.
+    upload
+        What the manifest says of it.
     metadata
-        What is told to the service, for all destinations.
+        What is told to the service, for this destination alone.
     own
         What an earlier try to upload this very payload left, None if there was none.
     others
@@ -43,48 +42,69 @@ class Payload:
     wanted
         Whether a person has a refusal asked again.
     restored
-        Who puts it in the place of what is in its destinations; None if nobody does.
+        Who puts it in the place of what is in its destination; None if nobody does.
+    sinces_there
+        Those that the destination has, as far as it was read back.
     """
 
     dag: DagContext
     harvest: Path
     record: HarvestResult
+    upload: UploadSettings
     metadata: UploadMetadata
+    destination: Destination
     own: EarlierUpload | None
     others: Sequence[EarlierUpload]
     wanted: bool
     restored: Restored | None = None
+    sinces_there: frozenset[int] = frozenset()
 
     @property
-    def destinations(self) -> list[Destination]:
-        """Where it is to go."""
-        return destinations_in(self.metadata)
+    def before(self) -> DestinationResult | None:
+        """What an earlier try came to here."""
+        return self.own.of.get(self.destination) if self.own else None
 
-    def may_be_in(self, destination: Destination) -> bool:
-        """Whether an earlier try has brought it into a destination, or may have."""
-        return self.own is not None and self.own.may_be_in(destination)
+    @property
+    def may_be_in(self) -> bool:
+        """Whether an earlier try has brought it here, or may have."""
+        return self.own is not None and self.own.may_be_in(self.destination)
+
+    @property
+    def iovs(self) -> tuple[Iov, ...]:
+        """The IOVs of the file that are sent."""
+        return self.record.iovs_of(self.metadata.input_tag)
+
+    @property
+    def keeps_sinces(self) -> bool:
+        """Whether each IOV keeps its own since."""
+        return self.metadata.since is None
+
+    @property
+    def metadata_files(self) -> list[str]:
+        """What the metadata of the calibration's payloads are called."""
+        return [upload.metadata_filename for upload in self.dag.manifest.uploads]
 
 
-def why_not_send(payload: Payload, destination: Destination) -> TagAnswer | None:
-    """Say what speaks against sending a payload to a destination; None if nothing does."""
+def why_not_send(payload: Payload) -> TagAnswer | None:
+    """Say what speaks against sending a payload to its destination; None if nothing does."""
     if payload.restored:
         return None
-    before = payload.own.tags.get(destination) if payload.own else None
+    before = payload.before.outcome if payload.before else None
     if before is TagOutcome.UPLOADED:
         return TagAnswer(before, "uploaded at an earlier try")
     if before is not None and before.refused and not payload.wanted:
         return TagAnswer(before, "refused at an earlier try")
-    if better := _as_good(payload, destination):
+    if better := _as_good(payload):
         return TagAnswer(TagOutcome.SUPERSEDED, f"{better} holds as many LS")
-    if overtaken := _overtaken(payload, destination):
-        return overtaken
-    if payload.wanted or payload.dag.manifest.again or payload.may_be_in(destination):
+    if kept := _kept(payload):
+        return kept
+    if payload.wanted or payload.dag.manifest.again or payload.may_be_in:
         return None
-    return _refused_before(payload, destination)
+    return _refused_before(payload)
 
 
-def _as_good(payload: Payload, destination: Destination) -> str | None:
-    """Name what is in a destination, or may be, and at least as good; None if nothing is.
+def _as_good(payload: Payload) -> str | None:
+    """Name what is in the destination, or may be, and at least as good; None if nothing is.
 
     What counts a RAW file twice is not as good as what does not. Where a person wants the payload
     sent again, only what holds more is as good.
@@ -99,64 +119,70 @@ def _as_good(payload: Payload, destination: Destination) -> str | None:
     known = manifest.uploaded
     made = {u.harvest: u.payload for u in payload.others}
     if payload_rank(*known) >= own:
-        sent = [u.harvest for u in payload.others if any(map(u.may_be_in, u.tags))]
+        sent = [u.harvest for u in payload.others if u.may_be_anywhere]
         explained = any(rank_of(made[harvest]) >= payload_rank(*known) for harvest in sent)
         if not explained and not double_counting.counts_twice(runs, manifest.alca_witness, known):
             return "the database"
     for other in payload.others:
         record = made[other.harvest]
-        as_good = other.may_be_in(destination) and rank_of(record) >= own
+        as_good = other.may_be_in(payload.destination) and rank_of(record) >= own
         twice = record and double_counting.why_twice(runs, manifest.alca_witness, record)
         if as_good and not twice:
             return other.harvest.name
     return None
 
 
-def _overtaken(payload: Payload, destination: Destination) -> TagAnswer | None:
-    """Say that a younger run holds a destination that would move this one's since up over it."""
-    settings = payload.dag.manifest.upload
-    if not _moves_up(settings.synchronisation):
-        return None
-    try:
-        run = younger_run(payload.dag.run_dir, settings.metadata_filename, destination)
-    except OSError as error:
-        words = f"whether a younger run was uploaded is not known: {unreadable(error)}"
-        return TagAnswer(TagOutcome.NOT_NAMED, words)
-    return TagAnswer(TagOutcome.OVERTAKEN, f"superseded by run {run}", run) if run else None
+def _kept(payload: Payload) -> TagAnswer | None:
+    """Say what the order of the destination keeps back; None if it may be sent."""
+    synchronisation = upload_order.known(payload.upload.synchronisation)
+    younger = None
+    if upload_order.order_of(synchronisation) is not upload_order.Order.FREE:
+        try:
+            younger = younger_run(payload.dag.run_dir, payload.metadata_files, payload.destination)
+        except OSError as error:
+            words = f"whether a younger run was uploaded is not known: {unreadable(error)}"
+            return TagAnswer(TagOutcome.NOT_NAMED, words)
+    kept = upload_order.why_kept(
+        synchronisation,
+        by_lumi=any(iov.by_lumi for iov in payload.iovs),
+        younger=younger,
+        turn=payload.dag.manifest.turn,
+    )
+    return TagAnswer(kept.outcome, kept.words, kept.overtaken_by) if kept else None
 
 
-def _moves_up(synchronisation: object) -> bool:
-    """Whether tags move late sinces up; where their synchronisation is not known, they may."""
-    try:
-        return Synchronisation(str(synchronisation)).moves_up
-    except ValueError:
-        return True
-
-
-def _refused_before(payload: Payload, destination: Destination) -> TagAnswer | None:
-    """Give the refusal of the run's last payload of the same tag and since; None if none was.
+def _refused_before(payload: Payload) -> TagAnswer | None:
+    """Give the refusal of the run's last payload that asked for the same; None if none was.
 
     What the service refused for good for one payload of a run, such as a since that is too late,
-    it refuses for each.
+    it refuses for each. What it skipped says nothing of another payload.
     """
     answers = (TagOutcome.FAILED, TagOutcome.SKIPPED, TagOutcome.UPLOADED)
-    validity = _validity(payload.record)
     answered = [
-        other
+        (result, other.harvest.name)
         for other in payload.others
-        if other.tags.get(destination) in answers and _validity(other.payload) == validity
+        if (result := other.of.get(payload.destination))
+        and result.outcome in answers
+        and _asked_for_the_same(payload, result, other.payload)
     ]
-    last = max(answered, key=lambda other: other.time, default=None)
-    if last is None or last.tags[destination] is TagOutcome.UPLOADED:
+    last = max(answered, key=lambda found: found[0].time, default=None)
+    if last is None or last[0].outcome is not TagOutcome.FAILED:
         return None
-    words = f"as {last.harvest.name} was: {last.answer}"
-    return TagAnswer(TagOutcome.REFUSED_BEFORE, words)
+    result, name = last
+    return TagAnswer(TagOutcome.REFUSED_BEFORE, f"as {name} was: {result.answer}")
 
 
-def _validity(harvest: HarvestResult | None) -> tuple[str, int] | None:
-    """The tag and the first since of what a harvest made."""
-    first = harvest.iovs[0] if harvest and harvest.iovs else None
-    return (first.tag, first.since) if first else None
+def _asked_for_the_same(
+    payload: Payload, result: DestinationResult, made: HarvestResult | None
+) -> bool:
+    """Whether an upload named the same tag of its file and the same options and first since."""
+    tag, options = payload.metadata.input_tag, payload.metadata.tags[payload.destination.tag]
+    if result.input_tag not in ("", tag) or result.options not in (None, options):
+        return False
+    if result.sinces and not payload.keeps_sinces and result.sinces[0] != payload.metadata.since:
+        return False
+    theirs = made.iovs_of(tag) if made else ()
+    return bool(theirs) and theirs[0].since == payload.iovs[0].since
 
 
 def rank_of(harvest: HarvestResult | None) -> tuple[int, int]:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop.model.enums import TagOutcome, UploadOutcome
-from condorloop.rundir.durable import remove_unfinished
-from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, YOUNGEST_RECORD
+from condorloop.node.uploads.destinations import Destination, youngest_in
+from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import Manifest, UploadMetadata
 from condorloop.rundir.records.record import RecordError, RecordGone
-from condorloop.rundir.records.upload import UploadResult, YoungestRuns
+from condorloop.rundir.records.upload import DestinationResult, UploadResult
 
 _HARVEST = re.compile(r"harvestJob([0-9]{3,9})")
 _RUN = re.compile(r"run([0-9]{1,9})")
@@ -31,14 +31,6 @@ _OUTCOMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """A database and a tag in it."""
-
-    database: str
-    tag: str
-
-
-@dataclass(frozen=True, slots=True)
 class EarlierUpload:
     """What a harvest's records tell of its upload.
 
@@ -48,23 +40,13 @@ class EarlierUpload:
         The harvest's directory.
     told
         Its `UPLOAD_RECORD`; None if that is damaged.
-    tags
+    of
         What became of the payload in each destination.
     """
 
     harvest: Path
     told: UploadResult | None
-    tags: Mapping[Destination, TagOutcome]
-
-    @property
-    def time(self) -> float:
-        """When it was answered, in seconds since the epoch; 0 if that is not told."""
-        return self.told.time if self.told else 0.0
-
-    @property
-    def answer(self) -> str:
-        """What was answered; empty if that is not told."""
-        return self.told.answer if self.told else ""
+    of: Mapping[Destination, DestinationResult]
 
     @property
     def payload(self) -> HarvestResult | None:
@@ -72,27 +54,34 @@ class EarlierUpload:
         return HarvestResult.find(self.harvest / HARVEST_RECORD)
 
     @property
-    def may_have_been_sent(self) -> bool:
-        """Whether the service may know the files that were sent."""
-        return self.told is None or self.told.unanswered or self.told.sinces is not None
+    def may_be_anywhere(self) -> bool:
+        """Whether any destination has taken the payload, or may have without an answer."""
+        return any(map(self.may_be_in, self.of))
 
     def may_be_in(self, destination: Destination) -> bool:
         """Whether a destination has taken the payload, or may have without an answer."""
-        outcome = self.tags.get(destination)
-        unanswered = self.told is None or self.told.unanswered
-        return outcome is TagOutcome.UPLOADED or (unanswered and outcome is TagOutcome.NOT_NAMED)
+        result = self.of.get(destination)
+        return result is not None and (result.outcome is TagOutcome.UPLOADED or result.unanswered)
 
-    @property
-    def sinces(self) -> frozenset[int]:
-        """The sinces that it sent."""
-        if self.told and self.told.sinces is not None:
-            return frozenset(self.told.sinces)
+    def sinces_in(self, destination: Destination) -> frozenset[int]:
+        """The sinces that it sent to a destination."""
+        result = self.of.get(destination)
+        if result and result.sinces is not None:
+            return frozenset(result.sinces)
         payload = self.payload
-        return frozenset(iov.since for iov in payload.iovs) if payload else frozenset()
+        if payload is None:
+            return frozenset()
+        tag = result.input_tag if result else ""
+        return frozenset(iov.since for iov in payload.iovs if tag in ("", iov.tag))
 
 
-def uploads_of(runs: Path, metadata_filename: str) -> list[EarlierUpload]:
+def uploads_of(runs: Path, metadata_files: Sequence[str]) -> list[EarlierUpload]:
     """Give the uploads of a run directory that there is a record of, by their harvests' names.
+
+    Parameters
+    ----------
+    metadata_files
+        What the metadata of a payload are called beside it.
 
     Raises
     ------
@@ -107,53 +96,39 @@ def uploads_of(runs: Path, metadata_filename: str) -> list[EarlierUpload]:
             continue
         except RecordError:
             told = None
-        found.append(EarlierUpload(harvest, told, _tags(told, harvest, metadata_filename)))
+        results = _results(told, harvest, metadata_files)
+        of = {Destination(result.database, result.tag): result for result in results}
+        found.append(EarlierUpload(harvest, told, of))
     return found
 
 
-def younger_run(runs: Path, metadata_filename: str, destination: Destination) -> int | None:
+def younger_run(runs: Path, metadata_files: Sequence[str], destination: Destination) -> int | None:
     """Give the youngest run after that of a run directory that is in a destination, or may be.
 
     Only the directories of younger runs are looked at, the youngest first, and none of them where
-    the calibration's record of what was uploaded tells.
+    the record of the destination tells.
 
     Raises
     ------
     OSError
         What became of a younger run's upload cannot be read.
     """
-    own = _RUN.fullmatch(runs.name)
-    number = int(own[1]) if own else 0
-    known = YoungestRuns.find(runs.parent / YOUNGEST_RECORD) or YoungestRuns({})
-    noted = known.of(destination.database, destination.tag)
+    number = run_of(runs)
+    noted = youngest_in(runs, destination)
     if noted > number:
         return noted
     younger = {n: folder for n, folder in _folders(runs.parent, _RUN).items() if n > number}
     for run in sorted(younger, reverse=True):
-        uploads = uploads_of(younger[run], metadata_filename)
+        uploads = uploads_of(younger[run], metadata_files)
         if any(upload.may_be_in(destination) for upload in uploads):
             return run
     return None
 
 
-def note_uploaded(runs: Path, destination: Destination) -> None:
-    """Note that the run of a run directory is in a destination: its directory may be cleaned up.
-
-    The lock of the calibration must be held.
-
-    Raises
-    ------
-    OSError
-        The calibration's folder cannot be written.
-    """
-    file = runs.parent / YOUNGEST_RECORD
+def run_of(runs: Path) -> int:
+    """The run of a run directory; 0 if it is not called as one."""
     own = _RUN.fullmatch(runs.name)
-    database, tag = destination.database, destination.tag
-    known = YoungestRuns.find(file) or YoungestRuns({})
-    if own is None or known.of(database, tag) >= int(own[1]):
-        return
-    remove_unfinished(file)
-    known.noting(database, tag, int(own[1])).write(file)
+    return int(own[1]) if own else 0
 
 
 def unreadable(error: OSError) -> str:
@@ -171,23 +146,33 @@ def _folders(parent: Path, name: re.Pattern[str]) -> dict[int, Path]:
         return {}
 
 
-def _tags(
-    told: UploadResult | None, harvest: Path, metadata_filename: str
-) -> dict[Destination, TagOutcome]:
+def _results(
+    told: UploadResult | None, harvest: Path, metadata_files: Sequence[str]
+) -> Iterable[DestinationResult]:
     """What a record tells of each tag; records of earlier versions have the metadata beside."""
-    if told and told.tags is not None and told.database is not None:
-        return {Destination(told.database, tag): outcome for tag, outcome in told.tags.items()}
+    each = told.each() if told else None
+    if each is not None:
+        return each
     outcome = _OUTCOMES.get(told.outcome, TagOutcome.NOT_NAMED) if told else TagOutcome.NOT_NAMED
-    metadata = UploadMetadata.find(harvest / metadata_filename) or _metadata_of_dag(harvest)
-    return dict.fromkeys(destinations_in(metadata) if metadata else (), outcome)
+    beside = (UploadMetadata.find(harvest / name) for name in metadata_files)
+    metadata = [found for found in beside if found] or _metadata_of_dag(harvest)
+    return [
+        DestinationResult(
+            database=each.database,
+            tag=tag,
+            outcome=outcome,
+            answer=told.answer if told else "",
+            time=told.time if told else 0.0,
+            unanswered=outcome is TagOutcome.NOT_NAMED and (told is None or told.unanswered),
+            input_tag=each.input_tag,
+            sinces=told.sinces if told else None,
+        )
+        for each in metadata
+        for tag in each.tags
+    ]
 
 
-def _metadata_of_dag(harvest: Path) -> UploadMetadata | None:
+def _metadata_of_dag(harvest: Path) -> list[UploadMetadata]:
     number = harvest.name.removeprefix("harvestJob")
     manifest = Manifest.find(harvest.parent / f"dag{number}" / MANIFEST)
-    return manifest.upload.metadata if manifest else None
-
-
-def destinations_in(metadata: UploadMetadata) -> list[Destination]:
-    """The destinations that the metadata of an upload name."""
-    return [Destination(metadata.database, tag) for tag in metadata.tags]
+    return [upload.metadata for upload in manifest.uploads] if manifest else []

@@ -15,11 +15,21 @@ from condorloop.rundir.records.record import Members, Record
 
 @dataclass(frozen=True, slots=True)
 class Iov:
-    """One interval of validity of a payload file."""
+    """One interval of validity of a payload file.
+
+    `time_type` is what its tag's sinces count: ``Run``, ``Lumi``, ``Time``, ``Hash`` or ``User``;
+    empty where that is not told.
+    """
 
     tag: str
     since: int
     hash: str
+    time_type: str = ""
+
+    @property
+    def by_lumi(self) -> bool:
+        """Whether its since counts lumisections."""
+        return self.time_type == "Lumi"
 
 
 _NOT_TOLD = NoPayload(NoPayloadCause.NOT_SAID)
@@ -53,6 +63,8 @@ class HarvestResult(Record):
         no cause.
     time
         When its output was found to be whole, in seconds since the epoch.
+    unnamed
+        Tags of the payload file that no record of the configuration names: they go nowhere.
     """
 
     dag_id: str
@@ -65,6 +77,11 @@ class HarvestResult(Record):
     iovs: tuple[Iov, ...]
     no_payload: NoPayload | None = None
     time: float
+    unnamed: tuple[str, ...] = ()
+
+    def iovs_of(self, tag: str) -> tuple[Iov, ...]:
+        """The IOVs that the payload file has in a tag, the earliest first."""
+        return tuple(iov for iov in self.iovs if iov.tag == tag)
 
     @property
     def why_no_payload(self) -> str:
@@ -87,10 +104,7 @@ class HarvestResult(Record):
     def from_members(cls, members: Members) -> Self:
         """Take it from its JSON object."""
         left_out = _left_out(members)
-        iovs = tuple(
-            Iov(iov.text("tag"), iov.number("since"), iov.text("hash"))
-            for iov in members.objects("iovs")
-        )
+        iovs = tuple(map(_iov, members.objects("iovs")))
         overlaps = members.texts("overlaps") if "overlaps" in members else None
         if not left_out.keys() >= set(overlaps or ()):
             raise members.wrong("overlaps", "names that are in left_out")
@@ -105,6 +119,7 @@ class HarvestResult(Record):
             iovs=iovs,
             no_payload=None if iovs else _no_payload(members),
             time=members.seconds("time"),
+            unnamed=members.texts("unnamed") if "unnamed" in members else (),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -121,9 +136,20 @@ class HarvestResult(Record):
             "lumis": str(self.lumis),
             "events": self.events,
             "lacking": str(self.lacking),
-            "iovs": [{"tag": i.tag, "since": i.since, "hash": i.hash} for i in self.iovs],
+            "iovs": [_told(iov) for iov in self.iovs],
             "time": self.time,
+            **({"unnamed": self.unnamed} if self.unnamed else {}),
         }
+
+
+def _iov(members: Members) -> Iov:
+    time_type = members.text("time_type") if "time_type" in members else ""
+    return Iov(members.text("tag"), members.number("since"), members.text("hash"), time_type)
+
+
+def _told(iov: Iov) -> dict[str, Any]:
+    time_type = {"time_type": iov.time_type} if iov.time_type else {}
+    return {"tag": iov.tag, "since": iov.since, "hash": iov.hash, **time_type}
 
 
 def _left_out(members: Members) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a DAG is: its `manifest.json`, and what is told to the service with its payload."""
+"""What a DAG is: its `manifest.json`."""
 
 from __future__ import annotations
 
@@ -12,114 +12,10 @@ from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.layout import is_alcareco
 from condorloop.rundir.records.gate import GateTool
 from condorloop.rundir.records.record import Members, Record
-
-
-@dataclass(frozen=True, slots=True)
-class UploadMetadata(Record):
-    """What is told to the conditions service with a payload, in its own file beside it, too.
-
-    Attributes
-    ----------
-    database
-        The database of all `tags`.
-    tags
-        The tags that the payload goes to, each with its options.
-    input_tag
-        The tag that the payload has in its file.
-    since
-        The first run that it is for; None if each IOV keeps its own since.
-    user_text
-        Words for people.
-    """
-
-    database: str
-    tags: Mapping[str, Mapping[str, Any]]
-    input_tag: str
-    since: int | None
-    user_text: str
-
-    @classmethod
-    def from_members(cls, members: Members) -> Self:
-        """Take it from its JSON object."""
-        tags = members.object("destinationTags")
-        found = {tag: tags.as_json(tag) for tag in tags}
-        if not found:
-            raise members.wrong("destinationTags", "at least one tag")
-        return cls(
-            database=members.text("destinationDatabase"),
-            tags=found,
-            input_tag=members.text("inputTag"),
-            since=members.number_or_none("since"),
-            user_text=members.text("userText"),
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Give its JSON object."""
-        return {
-            "destinationDatabase": self.database,
-            "destinationTags": {tag: dict(options) for tag, options in self.tags.items()},
-            "inputTag": self.input_tag,
-            "since": self.since,
-            "userText": self.user_text,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class UploadSettings:
-    """What the payload of a DAG is called, and where it goes.
-
-    `metadata_filename` and `final_db_name` are the names of the files beside each other that are
-    sent; `synchronisation` is that of the destination tags, None where it is not known.
-    """
-
-    metadata: UploadMetadata
-    metadata_filename: str
-    final_db_name: str
-    synchronisation: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class UploadTool:
-    """The tool that sends payloads: its command, the folder of its login, its seconds."""
-
-    command: tuple[str, ...]
-    auth_path: Path | None
-    timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class TagReaderTool:
-    """The tool that reads tags back.
-
-    Attributes
-    ----------
-    command
-        It, and its options.
-    databases
-        What it calls a database, by what uploadConditions.py calls it; others have one name.
-    timeout
-        Seconds that reading a tag may take.
-    """
-
-    command: tuple[str, ...]
-    databases: Mapping[str, str]
-    timeout: float
-
-    @classmethod
-    def from_members(cls, members: Members) -> Self:
-        """Take it from a member of a manifest."""
-        command = members.texts("command")
-        if not command:
-            raise members.wrong("command", "a command")
-        return cls(command, members.texts_by_name("databases"), members.seconds("timeout"))
-
-    def to_json(self) -> dict[str, Any]:
-        """Give its JSON object."""
-        return {
-            "command": self.command,
-            "databases": dict(self.databases),
-            "timeout": self.timeout,
-        }
+from condorloop.rundir.records.upload_settings import TagReaderTool as TagReaderTool
+from condorloop.rundir.records.upload_settings import UploadMetadata as UploadMetadata
+from condorloop.rundir.records.upload_settings import UploadSettings as UploadSettings
+from condorloop.rundir.records.upload_settings import UploadTool as UploadTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +99,11 @@ class Manifest(Record):
     release, global_tag, templates, cmssw
         What its jobs are made with; `templates` has the version of each.
     conditions, upload
-        How and where its payload is sent.
+        How and where its payload is sent: the only record of the payload file, or the first.
+    more_uploads
+        The other records of the payload file.
+    turn
+        Whether the submitter has found that the turn has come of what the order of a tag keeps.
     alca_root, alca_witness
         What the file of an ALCARECO, and its witness, are called in their directory.
     lumis, files
@@ -249,6 +149,13 @@ class Manifest(Record):
     again: bool = False
     restores: bool = False
     gate: GateTool | None = None
+    more_uploads: tuple[UploadSettings, ...] = ()
+    turn: bool = False
+
+    @property
+    def uploads(self) -> tuple[UploadSettings, ...]:
+        """All records of its payload file."""
+        return (self.upload, *self.more_uploads)
 
     @property
     def software(self) -> tuple[str, str, Mapping[str, str], CmsswArea]:
@@ -272,10 +179,10 @@ class Manifest(Record):
             global_tag=members.text("global_tag"),
             templates=members.texts_by_name("templates"),
             cmssw=CmsswArea.from_members(members.object("cmssw")),
-            conditions=_tool(members.object("conditions")),
+            conditions=UploadTool.from_members(members.object("conditions")),
             alca_root=alca.text("root"),
             alca_witness=alca.text("witness"),
-            upload=_upload(members.object("upload")),
+            upload=UploadSettings.from_members(members.object("upload")),
             lumis=members.lumis("lumis"),
             files=files,
             nodes={name: _node(node, paths) for name, node in nodes.items()},
@@ -290,6 +197,12 @@ class Manifest(Record):
             again=members.flag("again") if "again" in members else False,
             restores=members.flag("restores") if "restores" in members else False,
             gate=GateTool.from_members(members.object("gate")) if "gate" in members else None,
+            more_uploads=(
+                tuple(map(UploadSettings.from_members, members.objects("more_uploads")))
+                if "more_uploads" in members
+                else ()
+            ),
+            turn=members.flag("turn") if "turn" in members else False,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -304,18 +217,9 @@ class Manifest(Record):
             "global_tag": self.global_tag,
             "templates": dict(self.templates),
             "cmssw": self.cmssw.to_json(),
-            "conditions": {
-                "command": self.conditions.command,
-                "auth_path": str(self.conditions.auth_path) if self.conditions.auth_path else None,
-                "timeout": self.conditions.timeout,
-            },
+            "conditions": self.conditions.to_json(),
             "alca": {"root": self.alca_root, "witness": self.alca_witness},
-            "upload": {
-                "metadata": self.upload.metadata.to_json(),
-                "metadata_filename": self.upload.metadata_filename,
-                "final_db_name": self.upload.final_db_name,
-                "synchronisation": self.upload.synchronisation,
-            },
+            "upload": self.upload.to_json(),
             "lumis": str(self.lumis),
             "files": [
                 {
@@ -362,6 +266,10 @@ class Manifest(Record):
             data["restores"] = True
         if self.gate:
             data["gate"] = self.gate.to_json()
+        if self.more_uploads:
+            data["more_uploads"] = [upload.to_json() for upload in self.more_uploads]
+        if self.turn:
+            data["turn"] = True
         return data
 
 
@@ -390,24 +298,6 @@ def _node(members: Members, known: set[str]) -> ManifestNode:
     if node.kind is NodeKind.ALCA and not is_alcareco(node.output):
         raise members.wrong("output", "the name of an ALCARECO")
     return node
-
-
-def _tool(members: Members) -> UploadTool:
-    auth_path = members.text_or_none("auth_path")
-    command = members.texts("command")
-    if not command:
-        raise members.wrong("command", "a command")
-    return UploadTool(command, Path(auth_path) if auth_path else None, members.seconds("timeout"))
-
-
-def _upload(members: Members) -> UploadSettings:
-    told = "synchronisation" in members
-    return UploadSettings(
-        metadata=UploadMetadata.from_members(members.object("metadata")),
-        metadata_filename=members.text("metadata_filename"),
-        final_db_name=members.text("final_db_name"),
-        synchronisation=members.text_or_none("synchronisation") if told else None,
-    )
 
 
 def _uploaded(members: Members) -> tuple[Lumis, int]:

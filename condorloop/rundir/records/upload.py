@@ -1,4 +1,4 @@
-"""What became of payloads: `upload.json`, and a calibration's `youngest.json`."""
+"""What became of payloads: `upload.json`, and what is in force in a destination."""
 
 from __future__ import annotations
 
@@ -9,6 +9,90 @@ from typing import Any, Self
 
 from condorloop.model.enums import HeldFor, TagOutcome, UploadOutcome
 from condorloop.rundir.records.record import Members, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationResult:
+    """What became of a payload in one destination.
+
+    Attributes
+    ----------
+    database, tag
+        The destination.
+    outcome, answer
+        What it has come to, and the service's or the tool's words, or why it was not asked.
+    time
+        When that was known, in seconds since the epoch.
+    unanswered
+        Whether the payload may have been sent without an answer.
+    input_tag, hash
+        Its tag in the payload file, and the payload of its first IOV.
+    options
+        Those of the destination tag, as they were sent.
+    user_text
+        The text that was sent; None if it was not sent.
+    since
+        The first since that the destination took; None where it took none, or that is not told:
+        the service may have moved it up.
+    sinces
+        Those that were sent; None where nothing was sent, or that is not told.
+    overtaken_by
+        The younger run that superseded it; None if none did.
+    """
+
+    database: str
+    tag: str
+    outcome: TagOutcome
+    answer: str
+    time: float
+    unanswered: bool = False
+    input_tag: str = ""
+    hash: str = ""
+    options: Mapping[str, Any] | None = None
+    user_text: str | None = None
+    since: int | None = None
+    sinces: tuple[int, ...] | None = None
+    overtaken_by: int | None = None
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from its JSON object; an outcome that is not known says nothing of the tag."""
+        return cls(
+            database=members.text("database"),
+            tag=members.text("tag"),
+            outcome=_outcome(members.text("outcome")),
+            answer=members.text("answer"),
+            time=members.seconds("time"),
+            unanswered=members.flag("unanswered"),
+            input_tag=members.text("input_tag"),
+            hash=members.text("hash"),
+            options=members.as_json("options") if "options" in members else None,
+            user_text=members.text("user_text") if "user_text" in members else None,
+            since=members.number("since") if "since" in members else None,
+            sinces=members.numbers("sinces") if "sinces" in members else None,
+            overtaken_by=members.number("overtaken_by") if "overtaken_by" in members else None,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        more = {
+            "options": None if self.options is None else dict(self.options),
+            "user_text": self.user_text,
+            "since": self.since,
+            "sinces": self.sinces,
+            "overtaken_by": self.overtaken_by,
+        }
+        return {
+            "database": self.database,
+            "tag": self.tag,
+            "outcome": self.outcome,
+            "answer": self.answer,
+            "time": self.time,
+            "unanswered": self.unanswered,
+            "input_tag": self.input_tag,
+            "hash": self.hash,
+            **{key: value for key, value in more.items() if value is not None},
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +109,13 @@ class UploadResult(Record):
         Whether the payload may have been sent without an answer.
     time
         When it was answered, in seconds since the epoch.
-    database
-        Where the `tags` are; None where that is not known.
-    tags
-        What became of it in each tag. None in records of versions that did not tell it, and of
-        payloads that could not be read.
+    destinations
+        What became of it in each destination that it was ever to go to; None in records of
+        versions that did not tell it, and of payloads that could not be read.
+    database, tags
+        The destinations that are configured, as the version before `destinations` reads them.
     sinces
-        Those that were sent; None where that is not told.
+        Those that were sent anywhere; None where that is not told.
     asking
         Whether the service is being asked, or was when the upload was cut off: by itself that is no
         trouble.
@@ -54,6 +138,7 @@ class UploadResult(Record):
     overtaken_by: int | None = None
     held_for: HeldFor | None = None
     restored: bool = False
+    destinations: tuple[DestinationResult, ...] | None = None
 
     @classmethod
     def from_members(cls, members: Members) -> Self:
@@ -72,6 +157,7 @@ class UploadResult(Record):
             overtaken_by=_overtaken_by(members, outcome, answer),
             held_for=members.word("held_for", HeldFor) if "held_for" in members else None,
             restored=members.flag("restored") if "restored" in members else False,
+            destinations=_destinations(members) if "destinations" in members else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -85,13 +171,32 @@ class UploadResult(Record):
             "held_for": self.held_for,
             "restored": self.restored or None,
         }
+        of_each = None if self.destinations is None else [d.to_json() for d in self.destinations]
         return {
             "outcome": self.outcome,
             "answer": self.answer,
             "unanswered": self.unanswered,
             "time": self.time,
             **{key: value for key, value in more.items() if value is not None},
+            **({} if of_each is None else {"destinations": of_each}),
         }
+
+    def each(self) -> tuple[DestinationResult, ...] | None:
+        """What became of it in each destination, in records of the version before, too."""
+        if self.destinations is not None or self.tags is None or self.database is None:
+            return self.destinations
+        return tuple(
+            DestinationResult(
+                database=self.database,
+                tag=tag,
+                outcome=outcome,
+                answer=self.answer,
+                time=self.time,
+                unanswered=self.unanswered and outcome is TagOutcome.NOT_NAMED,
+                sinces=self.sinces,
+            )
+            for tag, outcome in self.tags.items()
+        )
 
 
 _ASKING = "the service has not answered"
@@ -109,17 +214,21 @@ def _overtaken_by(members: Members, outcome: UploadOutcome, answer: str) -> int 
 
 
 def _tags(told: Mapping[str, str]) -> dict[str, TagOutcome]:
+    return {tag: _outcome(outcome) for tag, outcome in told.items()}
+
+
+def _outcome(word: str) -> TagOutcome:
     """An outcome that is not known says no more of its tag than none."""
-    known = frozenset(TagOutcome)
-    return {
-        tag: TagOutcome(outcome) if outcome in known else TagOutcome.NOT_NAMED
-        for tag, outcome in told.items()
-    }
+    return TagOutcome(word) if word in frozenset(TagOutcome) else TagOutcome.NOT_NAMED
+
+
+def _destinations(members: Members) -> tuple[DestinationResult, ...]:
+    return tuple(map(DestinationResult.from_members, members.objects("destinations")))
 
 
 @dataclass(frozen=True, slots=True)
 class YoungestRuns(Record):
-    """The youngest run that was uploaded, by database and tag."""
+    """The youngest run that was uploaded, by database and tag; `YoungestRun` has it apart."""
 
     runs: Mapping[str, Mapping[str, int]]
 
@@ -141,3 +250,21 @@ class YoungestRuns(Record):
         """The same, with this run in a tag."""
         tags = {**self.runs.get(database, {}), tag: run}
         return type(self)({**self.runs, database: tags})
+
+
+@dataclass(frozen=True, slots=True)
+class YoungestRun(Record):
+    """The youngest run whose payload a destination has taken, in the destination's own file."""
+
+    database: str
+    tag: str
+    run: int
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from its JSON object."""
+        return cls(members.text("database"), members.text("tag"), members.number("run"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        return {"database": self.database, "tag": self.tag, "run": self.run}

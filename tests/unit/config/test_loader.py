@@ -325,6 +325,138 @@ def test_keys_that_can_work_together_are_taken(folder, change):
     assert loaded(folder).calibrations
 
 
+RECORDS: list[dict[str, object]] = [
+    {
+        "inputTag": f"BeamSpotHP_{by}",
+        "destinationDatabase": "oracle://cms_orcon_prod/CMS_CONDITIONS",
+        "destinationTags": {f"BeamSpotHP_{by}_v1": {}},
+        "userText": by,
+    }
+    for by in ("ByRun", "ByLumi")
+]
+WRITES = "process.PoolDBOutputService.toPut[{}].tag = cms.string('{}')"
+
+
+def of_records(change=None, mods=()):
+    """Give the harvest two records, which `change` may spoil."""
+
+    def with_records(data):
+        records = [dict(record) for record in RECORDS]
+        if change:
+            change(records)
+        data["step_4_config"]["upload_metadata"] = records
+        data["step_4_config"]["cms_driver"]["python_config_mods"] = list(mods)
+
+    return with_records
+
+
+@pytest.mark.parametrize(
+    "mods",
+    [
+        (),
+        (WRITES.format(0, "BeamSpotHP_ByRun"),),
+        (WRITES.format(0, "BeamSpotHP_ByLumi"), WRITES.format(1, "BeamSpotHP_ByRun")),
+    ],
+)
+def test_a_payload_file_can_have_several_records(folder, mods):
+    changed(folder, of_records(mods=mods))
+    harvest = loaded(folder).calibrations["EcalPedestals"].harvest
+    assert [record.input_tag for record in harvest.records] == [
+        "BeamSpotHP_ByRun",
+        "BeamSpotHP_ByLumi",
+    ]
+    assert harvest.file_names == (
+        ("NGTCalibEcalPedestals.db", "NGTCalibEcalPedestals.txt"),
+        (
+            "NGTCalibEcalPedestals_BeamSpotHP_ByLumi.db",
+            "NGTCalibEcalPedestals_BeamSpotHP_ByLumi.txt",
+        ),
+    )
+
+
+def put(n, **keys):
+    return lambda records: records[n].update(keys)
+
+
+@pytest.mark.parametrize(
+    ("change", "mods", "key", "said"),
+    [
+        (
+            put(1, inputTag="BeamSpotHP_ByLuma"),
+            (WRITES.format(0, "BeamSpotHP_ByRun"), WRITES.format(1, "BeamSpotHP_ByLumi")),
+            "upload_metadata.1.inputTag",
+            "no record names BeamSpotHP_ByLumi",
+        ),
+        (put(1, inputTag="BeamSpotHP_ByRun"), (), "upload_metadata.1.inputTag", "no other record"),
+        (
+            put(1, destinationDatabase="oracle://cms_orcoff_prep/CMS_CONDITIONS"),
+            (),
+            "upload_metadata.1.destinationDatabase",
+            "go to one database, here oracle://cms_orcon_prod/CMS_CONDITIONS",
+        ),
+        (
+            put(1, destinationTags={"BeamSpotHP_ByRun_v1": {}}),
+            (),
+            "upload_metadata.1.destinationTags.BeamSpotHP_ByRun_v1",
+            "no other record goes to",
+        ),
+        (put(1, inputTag="Beam/Spot"), (), "upload_metadata.1.inputTag", "name of a file"),
+        (put(1, inputTag="x" * 90), (), "upload_metadata.1.inputTag", "at most 100 characters"),
+        (put(1, since="lumi"), (), "upload_metadata.1.since", "'run' or 'iov'"),
+        (put(1, inputTags="x"), (), "upload_metadata.1.inputTags", "no such key"),
+        (put(1, destinationTags={}), (), "upload_metadata.1.destinationTags", "at least 1 item"),
+        (lambda records: records.clear(), (), "upload_metadata", "at least 1 item"),
+        (
+            put(1, destinationDatabase="oracle://cms_orcon_prod"),
+            (),
+            "upload_metadata.1.destinationDatabase",
+            "go to one database",
+        ),
+    ],
+)
+def test_a_mistake_in_one_of_several_records_has_its_line(folder, change, mods, key, said):
+    changed(folder, of_records(change, mods))
+    [mistake] = mistakes(folder)
+    assert mistake.key == f"step_4_config.{key}"
+    assert said in mistake.expected
+    lines = (folder / "calibrationYAML" / "EcalPedestals.yaml").read_text().splitlines()
+    assert key.rpartition(".")[2] in lines[mistake.line - 1] or key.endswith("inputTags")
+
+
+def test_an_upload_has_time_for_each_of_its_destinations(folder):
+    def in_time(seconds):
+        def change(data):
+            of_records()(data)
+            data["nodes"] = {"UPLOAD": {"time_limit": seconds}}
+
+        return change
+
+    changed(folder, in_time(601))
+    assert loaded(folder).calibrations
+    changed(folder, in_time(600))
+    [mistake] = mistakes(folder)
+    assert "300 s, for each of 2 destination tags" in str(mistake)
+
+
+@pytest.mark.parametrize(
+    "database", ["oracle://cms_orcon_prod", "oracle://cms_orcoff_int/CMS_CONDITIONS", "sqlite:x.db"]
+)
+def test_a_database_that_the_upload_tool_does_not_know_is_refused(folder, database):
+    """uploadConditions.py skips it, and says so with exit code 1, upload after upload."""
+    changed(
+        folder,
+        lambda data: data["step_4_config"]["upload_metadata"].update(destinationDatabase=database),
+    )
+    [mistake] = mistakes(folder)
+    assert mistake.key == "step_4_config.upload_metadata.destinationDatabase"
+    assert mistake.line
+    assert "oracle://cms_orcon_prod/SCHEMA or oracle://cms_orcoff_prep/SCHEMA" in str(mistake)
+    site = site_file(folder)
+    begins = database[:12]
+    site.write_text(site.read_text() + f"conditions: {{databases: ['{begins}']}}\n")
+    assert loaded(folder, site).calibrations
+
+
 def test_a_poll_without_an_interval_is_refused(folder):
     site = site_file(folder)
     site.write_text(site.read_text() + "poll_interval: 0\n")

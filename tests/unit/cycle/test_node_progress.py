@@ -10,9 +10,19 @@ from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.dagman.plan import plan_batch, planned_nodes
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch, Probe
-from condorloop.model.enums import FileState
+from condorloop.model.enums import FileState, TagOutcome, UploadOutcome
+from condorloop.model.jobs import DestinationRecord
 from condorloop.model.lumis import Lumis
-from condorloop.rundir.layout import INPUTS, dag_dir, dag_file, run_dir
+from condorloop.rundir.layout import (
+    HARVEST_RECORD,
+    INPUTS,
+    UPLOAD_RECORD,
+    dag_dir,
+    dag_file,
+    run_dir,
+)
+from condorloop.rundir.records.harvest import HarvestResult, Iov
+from condorloop.rundir.records.upload import DestinationResult, UploadResult
 from condorloop.rundir.records.witness import Witness
 from tests.unit.dagman.test_nodes_log import POST
 from tests.unit.examples import KEY, RUN, START, calibration, raw_file
@@ -129,3 +139,62 @@ def test_what_a_harvest_has_begun_with_is_seen_although_no_event_tells(followed)
     [campaign] = followed.ledger.campaigns.with_work({})
     assert campaign.dags[0].harvest_inputs == {3}
     assert Lumis() == campaign.harvested
+
+
+def harvested(followed, unnamed=()):
+    """Let HARVEST leave a payload, and give its directory."""
+    folder = followed.runs / "harvestJob000"
+    folder.mkdir()
+    HarvestResult(
+        dag_id=DAG_ID,
+        inputs=("apJob000",),
+        left_out={},
+        overlaps=(),
+        lumis=Lumis.span(1, 5),
+        events=500,
+        iovs=(Iov("T", KEY.run, "abc", "Run"),),
+        time=START,
+        unnamed=unnamed,
+    ).write(folder / HARVEST_RECORD)
+    followed.look()
+    return folder
+
+
+def came_to(folder, outcome, *destinations):
+    """Let UPLOAD write down what became of a payload."""
+    told = UploadResult(outcome=outcome, answer="", time=START, destinations=destinations)
+    told.write(folder / UPLOAD_RECORD)
+
+
+def test_what_became_of_a_payload_in_each_destination_is_in_the_ledger(followed):
+    folder = harvested(followed, unnamed=("Other",))
+    in_a = DestinationResult(
+        database="prod", tag="A", outcome=TagOutcome.UPLOADED, answer="in", time=START, since=7
+    )
+    in_b = DestinationResult(
+        database="prod", tag="B", outcome=TagOutcome.PENDING, answer="waits", time=START
+    )
+    came_to(folder, UploadOutcome.PENDING, in_b, in_a)
+    followed.look()
+    dag_id = followed.observed.dag.id
+    made = followed.ledger.payloads.of_dag(dag_id)
+    assert made.unnamed == ("Other",)
+    assert made.destinations == (
+        DestinationRecord("prod", "A", TagOutcome.UPLOADED, "in", 7, START),
+        DestinationRecord("prod", "B", TagOutcome.PENDING, "waits", None, START),
+    )
+    assert "UPLOAD" not in followed.left(), "what waits for its turn holds up no DAG"
+
+
+def test_a_record_of_the_version_before_tells_of_its_destinations(followed):
+    folder = harvested(followed)
+    UploadResult(
+        outcome=UploadOutcome.REFUSED,
+        answer="late",
+        time=START,
+        database="prod",
+        tags={"A": TagOutcome.FAILED},
+    ).write(folder / UPLOAD_RECORD)
+    followed.look()
+    [told] = followed.ledger.payloads.of_dag(followed.observed.dag.id).destinations
+    assert told == DestinationRecord("prod", "A", TagOutcome.FAILED, "late", None, START)

@@ -6,14 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.model.campaign import Statistics, Unsent
-from condorloop.model.enums import CampaignState, DagState, HeldFor, UploadOutcome, Verdict
+from condorloop.model.campaign import Alcareco, Statistics, Unsent
+from condorloop.model.enums import (
+    CampaignState,
+    DagState,
+    HeldFor,
+    Synchronisation,
+    UploadOutcome,
+    Verdict,
+)
 from condorloop.model.lumis import Lumis
 from condorloop.policy import planner
 from condorloop.policy.closure import is_settled, verdict
 from condorloop.policy.planner import SubmitBatch, SubmitUpload
 from condorloop.policy.uploads import (
-    ASK_AGAIN_AFTER,
     PAUSE,
     awaited,
     best_unsent,
@@ -82,10 +88,41 @@ def test_the_gate_is_not_asked_again_without_a_person_s_word():
 
 def test_a_pending_one_waits_for_older_runs_but_not_for_ever():
     pending = unsent(outcome=UploadOutcome.PENDING, answer="run 398599 comes first")
-    waits = with_unsent(pending, older_open=(398599,))
+    waits = closing(pending, older_open=(398599,))
     assert due(waits) is None
-    assert due(with_unsent(pending)) == 3
-    assert due(waits, START + ASK_AGAIN_AFTER) == 3
+    assert due(closing(pending)) == 3
+    assert due(waits, START + CALIBRATION.uploads.order_wait) == 3
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"state": CampaignState.ACTIVE},
+        {"dags": (dag(7),)},
+        {"dags": (dag(7, DagState.PLANNED),)},
+        {"unharvested": {4: Alcareco(START)}},
+    ],
+)
+def test_a_pending_one_waits_for_the_last_payload_of_its_run(more):
+    pending = unsent(outcome=UploadOutcome.PENDING)
+    assert due(closing(pending)) == 3
+    assert due(replace(closing(pending), **more)) is None
+
+
+@pytest.mark.parametrize(
+    ("synchronisation", "waits"),
+    [("hlt", False), ("express", False), ("offline", True), ("runmc", True), (None, True)],
+)
+def test_only_where_sinces_are_appended_an_older_run_comes_first(synchronisation, waits):
+    known = Synchronisation(synchronisation) if synchronisation else None
+    record = CALIBRATION.harvest.records[0].model_copy(update={"synchronisation": known})
+    harvest = CALIBRATION.harvest.model_copy(update={"upload": record})
+    configured = CALIBRATION.model_copy(update={"harvest": harvest})
+    pending = closing(unsent(outcome=UploadOutcome.PENDING), older_open=(398599,))
+    actions = planner.decide_campaign(AFTER, pending, {KEY.calibration: configured})
+    sent = [action for action in actions if isinstance(action, SubmitUpload)]
+    assert bool(sent) is not waits
+    assert all(action.turn for action in sent)
 
 
 def test_the_order_can_be_told_by_whoever_knows_it():

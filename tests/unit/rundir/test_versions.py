@@ -14,6 +14,7 @@ from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.node.dag_context import DagContext
 from condorloop.node.main import main
+from condorloop.node.uploads.destinations import Destination, youngest_in
 from condorloop.recovery.scan import remains_in
 from condorloop.rundir.layout import (
     ASK_AGAIN,
@@ -86,7 +87,9 @@ def test_the_attempts_of_the_version_before_are_written_again_byte_for_byte(tmp_
 def test_what_this_version_writes_is_what_the_version_before_wrote(tmp_path):
     """So that one reads the other's directories, after an upgrade and after going back."""
     written = told_in(story_of_a_run.play(tmp_path).parent, tmp_path / "work")
-    assert written == told_in(WRITTEN_BY / BEFORE / "EcalPedestals", Path("/data/ngt"))
+    before = told_in(WRITTEN_BY / BEFORE / "EcalPedestals", Path("/data/ngt"))
+    assert before.pop(YOUNGEST_RECORD), "without it the version before looks into younger runs"
+    assert written == before
 
 
 WHY_NO_PAYLOAD = ("too few events", "the log of HARVEST does not say why")
@@ -104,6 +107,7 @@ def told_in(folder, work_dir):
             text = path.read_text().replace(str(work_dir), "WORK_DIR")
             text = re.sub(r'"time": [0-9.]+', '"time": 0', text)
             text = re.sub(r'"templates": {[^}]*}', '"templates": {}', text)
+            text = re.sub(r',\n "destinations": \[\n  {.*?\n \]', "", text, flags=re.DOTALL)
             text = re.sub(r',\n "tag_reader": {.*?\n }', "", text, flags=re.DOTALL)
             text = re.sub(r" \[condorloop [^]]*\]", "", text)
             text = text.replace(*WHY_NO_PAYLOAD)
@@ -157,7 +161,7 @@ def test_a_dag_of_the_version_before_is_ended_by_this_one(runs, script):
     (runs / "harvestJob001" / ASK_AGAIN).touch()
     assert script(1, "upload") == 0
     assert script(1, "finish", "UPLOAD", "0") == 0
-    assert YoungestRuns.read(runs.parent / YOUNGEST_RECORD).of(PROD, TAG) == KEY.run
+    assert youngest_in(runs, Destination(PROD, TAG)) == KEY.run
 
 
 @pytest.mark.parametrize("runs", [BEFORE, "0.1.0"], indirect=True)

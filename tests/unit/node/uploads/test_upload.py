@@ -10,18 +10,28 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.model.enums import Synchronisation, TagOutcome, TimeType, UploadOutcome
 from condorloop.model.lumis import Lumis
+from condorloop.model.tag_content import TagContent, TagIov
 from condorloop.model.user_text import UserText
 from condorloop.node.dag_context import DagContext
 from condorloop.node.job_output.payload_db import PayloadError, add_iovs, iovs
 from condorloop.node.post_script import finish
+from condorloop.node.uploads.destinations import Destination, locked, note_uploaded, youngest_in
 from condorloop.node.uploads.upload import upload
-from condorloop.node.uploads.upload_records import Destination, note_uploaded, younger_run
+from condorloop.node.uploads.upload_records import younger_run
 from condorloop.rundir.durable import read_json, write_json
-from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_RECORD, YOUNGEST_RECORD
+from condorloop.rundir.layout import (
+    ASK_AGAIN,
+    DESTINATIONS,
+    MANIFEST,
+    PERMANENT,
+    UPLOAD_RECORD,
+    YOUNGEST_RECORD,
+)
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.services.conditions import TagAnswer, UploadAnswer
+from condorloop.services.tag_reader import TagUnreadable
 from condorloop.testbed.conditions import sqlite_file
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, rewritten, run_alca
 
@@ -42,6 +52,7 @@ class Tool:
     def run(self, database, tags, **_):
         metadata = read_json(database.with_suffix(".txt"))
         assert list(metadata["destinationTags"]) == tags
+        assert len(tags) == 1
         self.sent.append((f"{database.parents[1].name}/{database.parent.name}", tuple(tags)))
         self.sinces.append([iov.since for iov in iovs(database)])
         said = self.says.pop(0) if self.says else {}
@@ -104,7 +115,8 @@ class Calibration:
         rows = [(since, f"{number}@{since}".encode()) for since in sinces or [run]]
         database = self.folder / "made.db"
         database.unlink(missing_ok=True)
-        sqlite_file.write(database, TAG, "Lumi", "EcalPedestals", "any", rows)
+        time_type = "Run" if self.since == "run" else "Lumi"
+        sqlite_file.write(database, TAG, time_type, "EcalPedestals", "any", rows)
         leave_harvest(dag, data=database.read_bytes())
         finish(dag, "HARVEST", 0)
         return dag
@@ -130,20 +142,40 @@ SILENT = TagAnswer(TagOutcome.NOT_NAMED, "cut")
 def test_one_tag_refused_is_a_refusal_and_each_tag_is_told(calibration, tool):
     calibration.tags = (TAG, TRIAL)
     dag = calibration.harvest()
-    tool.says = [{TRIAL: LATE}]
+    tool.says = [{}, {TRIAL: LATE}]
     assert upload(dag) == PERMANENT
     told = record(dag)
     assert told["outcome"] == "refused"
     assert told["tags"] == {TAG: "uploaded", TRIAL: "failed"}
     assert told["answer"] == f"tag {TRIAL}: too late; tag {TAG}: went in"
+    assert [(d["tag"], d["outcome"], d["answer"]) for d in told["destinations"]] == [
+        (TAG, "uploaded", "went in"),
+        (TRIAL, "failed", "too late"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("synchronisation", "answer", "since"),
+    [("any", {}, 398600), ("hlt", {}, None), (None, {}, None), ("pcl", {TAG: LATE}, None)],
+)
+def test_the_since_is_told_where_the_service_cannot_have_moved_it(
+    calibration, tool, synchronisation, answer, since
+):
+    calibration.synchronisation = synchronisation
+    dag = calibration.harvest()
+    tool.says = [answer]
+    upload(dag)
+    [told] = record(dag)["destinations"]
+    assert told.get("since") == since
+    assert told["sinces"] == [398600]
 
 
 def test_a_better_payload_still_goes_to_the_tag_that_takes_it(calibration, tool):
     calibration.tags = (TAG, TRIAL)
     first, second = calibration.harvest(), calibration.harvest(lumis=("6-10",))
-    tool.says = [{TRIAL: LATE}]
+    tool.says = [{}, {TRIAL: LATE}]
     assert [upload(first), upload(second)] == [PERMANENT, PERMANENT]
-    assert [tags for _, tags in tool.sent] == [(TAG, TRIAL), (TAG,)]
+    assert [tags for _, tags in tool.sent] == [(TAG,), (TRIAL,), (TAG,)]
     assert record(second)["tags"] == {TAG: "uploaded", TRIAL: "refused before"}
     assert "as harvestJob000 was" in record(second)["answer"]
 
@@ -151,36 +183,57 @@ def test_a_better_payload_still_goes_to_the_tag_that_takes_it(calibration, tool)
 def test_a_person_s_wish_asks_the_refused_tag_alone_again(calibration, tool):
     calibration.tags = (TAG, TRIAL)
     dag = calibration.harvest()
-    tool.says = [{TRIAL: LATE}]
+    tool.says = [{}, {TRIAL: LATE}]
     upload(dag)
     (harvest_of(dag) / ASK_AGAIN).touch()
     assert upload(dag) == 0
-    assert [tags for _, tags in tool.sent] == [(TAG, TRIAL), (TRIAL,)]
+    assert [tags for _, tags in tool.sent] == [(TAG,), (TRIAL,), (TRIAL,)]
     assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "uploaded"}
 
 
 def test_a_tag_that_was_not_named_is_asked_again_and_no_other(calibration, tool):
     calibration.tags = (TAG, TRIAL)
     dag = calibration.harvest()
-    tool.says = [{TRIAL: SILENT}]
+    tool.says = [{}, {TRIAL: SILENT}]
     assert upload(dag) == 1
     assert (record(dag)["outcome"], record(dag)["unanswered"]) == ("no answer", True)
     assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "not named"}
     assert upload(dag) == 0
-    assert [tags for _, tags in tool.sent] == [(TAG, TRIAL), (TRIAL,)]
+    assert [tags for _, tags in tool.sent] == [(TAG,), (TRIAL,), (TRIAL,)]
     assert record(dag)["outcome"] == "uploaded"
 
 
-def test_a_file_that_the_service_knows_says_nothing_of_several_tags(calibration, tool):
-    """It was sent, but one of them may have been refused: each is asked for in other words."""
+def test_a_silent_destination_does_not_delay_the_others_and_is_asked_last(calibration, tool):
     calibration.tags = (TAG, TRIAL)
     dag = calibration.harvest()
     cut = UploadAnswer(UploadOutcome.NO_ANSWER, "Error from uploading: cut", unanswered=True)
-    known = UploadAnswer(UploadOutcome.NO_ANSWER, "Error from uploading: was uploaded before", True)
-    tool.says = [cut, known, {TRIAL: LATE}]
-    assert [upload(dag), upload(dag)] == [1, PERMANENT]
-    assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "failed"}
-    assert "asked again" in read_json(harvest_of(dag) / METADATA)["userText"]
+    tool.says = [cut, cut]
+    assert upload(dag) == 1
+    assert [tags for _, tags in tool.sent] == [(TAG,), (TRIAL,)]
+    tool.says = [{}, cut]
+    assert upload(dag) == 1
+    assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "not named"}
+    calibration.tags = (TRIAL, TAG)
+    upload_settings = dag.manifest.upload
+    metadata = replace(upload_settings.metadata, tags={TRIAL: {}, "Third": {}, TAG: {}})
+    dag = rewritten(dag, upload=replace(upload_settings, metadata=metadata))
+    assert upload(dag) == 0
+    assert [tags for _, tags in tool.sent[4:]] == [("Third",), (TRIAL,)]
+
+
+def test_a_destination_that_somebody_else_sends_to_is_served_last(calibration, tool):
+    calibration.tags = (TAG, TRIAL)
+    dag = calibration.harvest()
+    work_dir = dag.run_dir.parent.parent
+    dag = rewritten(dag, conditions=replace(dag.manifest.conditions, timeout=0.05))
+    with locked(work_dir, Destination(PROD, TAG), 0) as other:
+        assert other is not None
+        assert upload(dag) == 1
+    assert [tags for _, tags in tool.sent] == [(TRIAL,)]
+    assert record(dag)["tags"] == {TAG: "not named", TRIAL: "uploaded"}
+    assert "another upload to it does not end" in record(dag)["answer"]
+    assert upload(dag) == 0
+    assert [tags for _, tags in tool.sent] == [(TRIAL,), (TAG,)]
 
 
 def test_a_file_that_the_service_knows_is_in_its_one_tag(calibration, tool):
@@ -244,12 +297,103 @@ def test_an_older_run_is_not_sent_after_a_younger_one(calibration, tool, synchro
     assert told["tags"] == {TAG: "overtaken"}
 
 
-@pytest.mark.parametrize("synchronisation", ["any", "validation", "pcl", "offline", "runmc", "mc"])
+@pytest.mark.parametrize("synchronisation", ["any", "validation", "pcl", "mc"])
 def test_where_no_since_moves_up_an_older_run_is_sent(calibration, tool, synchronisation):
     calibration.synchronisation = synchronisation
     older, younger = calibration.harvest(398600), calibration.harvest(398601)
     assert [upload(younger), upload(older)] == [0, 0]
     assert record(older)["outcome"] == "uploaded"
+
+
+@pytest.mark.parametrize("synchronisation", ["offline", "runmc"])
+def test_an_upload_to_a_tag_that_is_appended_to_waits_for_its_turn_and_not_in_the_queue(
+    calibration, tool, synchronisation
+):
+    calibration.synchronisation = synchronisation
+    first, last = calibration.harvest(), calibration.harvest(lumis=("6-10",))
+    assert [upload(first), upload(last)] == [0, 0]
+    assert tool.sent == []
+    assert [record(dag)["outcome"] for dag in (first, last)] == ["pending", "pending"]
+    assert "waits for the end of the run" in record(last)["answer"]
+    last = rewritten(last, turn=True)  # as the submitter says
+    assert upload(last) == 0
+    assert record(last)["outcome"] == "uploaded"
+    first = rewritten(first, turn=True)
+    assert upload(first) == 0
+    assert record(first)["answer"] == "harvestJob001 holds as many LS"
+    assert len(tool.sent) == 1
+
+
+def test_what_waits_in_one_tag_goes_to_the_others_at_once(calibration, tool, monkeypatch):
+    """The synchronisation that a tag has itself counts, not what the manifest says."""
+    calibration.tags = (TAG, TRIAL)
+    dag = calibration.harvest()
+    offline = TagContent.of(TAG, TimeType.RUN, Synchronisation.OFFLINE, [])
+    reads(monkeypatch, {TAG: offline})
+    assert upload(dag) == 0
+    assert [tags for _, tags in tool.sent] == [(TRIAL,)]
+    assert record(dag)["tags"] == {TAG: "pending", TRIAL: "uploaded"}
+    assert record(dag)["outcome"] == "pending"
+    assert upload(rewritten(dag, turn=True)) == 0
+    assert [tags for _, tags in tool.sent] == [(TRIAL,), (TAG,)]
+    assert record(dag)["outcome"] == "uploaded"
+
+
+def test_a_refusal_does_not_hide_that_another_tag_waits(calibration, tool, monkeypatch):
+    calibration.tags = (TAG, TRIAL)
+    dag = calibration.harvest()
+    reads(monkeypatch, {TAG: TagContent.of(TAG, TimeType.RUN, Synchronisation.OFFLINE, [])})
+    tool.says = [{TRIAL: LATE}]
+    assert upload(dag) == 0
+    assert record(dag)["outcome"] == "pending"
+    assert upload(rewritten(dag, turn=True)) == PERMANENT
+    assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "failed"}
+    assert len(tool.sent) == 2
+
+
+def reads(monkeypatch, tags):
+    """Let these tags be read back; the reader is down for all others."""
+
+    def read(self, database, tag):
+        if tag not in tags:
+            raise TagUnreadable(f"{tag}: no answer")
+        return tags[tag]
+
+    monkeypatch.setattr("condorloop.services.tag_reader.TagReader.read", read)
+
+
+def test_a_payload_is_put_over_what_the_tag_has_of_its_run_whoever_sent_it(
+    calibration, tool, monkeypatch
+):
+    """An older payload whose record is gone: the borders of its IOVs were elsewhere."""
+    calibration.since = "iov"
+    dag = calibration.harvest(lumis=("1-9",), sinces=lumi(1, 5))
+    there = [TagIov(since, 1.0, "a" * 40) for since in (*lumi(1, 3, 7), 398601 << 32 | 1)]
+    content = TagContent.of(TAG, TimeType.LUMI, Synchronisation.ANY, there)
+    reads(monkeypatch, {TAG: content})
+    assert upload(dag) == 0
+    assert tool.sinces == [lumi(1, 3, 5, 7)]
+
+
+def test_a_reader_that_is_down_is_asked_once_and_delays_nothing(calibration, tool, monkeypatch):
+    asked = []
+
+    def read(self, database, tag):
+        asked.append(tag)
+        raise TagUnreadable("no answer")
+
+    monkeypatch.setattr("condorloop.services.tag_reader.TagReader.read", read)
+    calibration.tags = (TAG, TRIAL)
+    assert upload(calibration.harvest()) == 0
+    assert asked == [TAG]
+    assert len(tool.sent) == 2
+
+
+def test_a_skipped_payload_says_nothing_of_a_better_one(calibration, tool):
+    first, second = calibration.harvest(), calibration.harvest(lumis=("6-10",))
+    tool.says = [{TAG: TagAnswer(TagOutcome.SKIPPED, "it is there already")}]
+    assert [upload(first), upload(second)] == [PERMANENT, 0]
+    assert [record(dag)["tags"][TAG] for dag in (first, second)] == ["skipped", "uploaded"]
 
 
 def test_a_younger_run_is_sent_after_an_older_one(calibration, tool):
@@ -299,7 +443,7 @@ def test_a_younger_run_of_the_version_before_keeps_an_older_one_out(calibration,
     older, younger = calibration.harvest(398600), calibration.harvest(398601)
     assert upload(younger) == 0
     of_the_version_before(younger)
-    (younger.run_dir.parent / YOUNGEST_RECORD).unlink()
+    shutil.rmtree(younger.run_dir.parent.parent / DESTINATIONS)
     manifest = json.loads((older.directory / MANIFEST).read_text())
     del manifest["upload"]["synchronisation"]
     write_json(older.directory / MANIFEST, manifest)
@@ -335,31 +479,40 @@ def test_an_older_run_waits_while_what_a_younger_one_left_cannot_be_read(calibra
 def test_only_the_directories_of_younger_runs_are_looked_at(calibration, tool, monkeypatch):
     runs = {n: calibration.harvest(n) for n in (398598, 398600, 398601, 398603)}
     upload(runs[398601])
-    (runs[398601].run_dir.parent / YOUNGEST_RECORD).unlink()
+    shutil.rmtree(runs[398601].run_dir.parent.parent / DESTINATIONS)
     looked = []
 
-    def uploads_of(folder, metadata_filename):
+    def uploads_of(folder, metadata_files):
         looked.append(folder.name)
-        return list(real(folder, metadata_filename))
+        return list(real(folder, metadata_files))
 
     from condorloop.node.uploads import upload_records
 
     real = upload_records.uploads_of
     monkeypatch.setattr(upload_records, "uploads_of", uploads_of)
-    found = younger_run(runs[398600].run_dir, METADATA, Destination(PROD, TAG))
+    found = younger_run(runs[398600].run_dir, [METADATA], Destination(PROD, TAG))
     assert found == 398601
     assert looked == ["run398603", "run398601"]
 
 
-def test_the_record_of_the_youngest_run_is_kept_by_database_and_tag(tmp_path):
-    for run in (398601, 398600):
-        note_uploaded(tmp_path / f"run{run}", Destination(PROD, TAG))
-    note_uploaded(tmp_path / "run398600", Destination("prep", TAG))
-    note_uploaded(tmp_path / "run398600", Destination(PROD, TRIAL))
-    assert read_json(tmp_path / YOUNGEST_RECORD) == {
-        PROD: {TAG: 398601, TRIAL: 398600},
-        "prep": {TAG: 398600},
-    }
+def test_the_youngest_run_is_kept_for_each_destination_of_a_work_dir(tmp_path):
+    """Two calibrations may send to one tag."""
+    ecal, other = tmp_path / "Ecal", tmp_path / "Other"
+    note_uploaded(ecal / "run398601", Destination(PROD, TAG), 398601)
+    note_uploaded(other / "run398600", Destination(PROD, TAG), 398600)
+    note_uploaded(ecal / "run398600", Destination("prep", TAG), 398600)
+    assert youngest_in(other / "run398599", Destination(PROD, TAG)) == 398601
+    assert youngest_in(ecal / "run1", Destination("prep", TAG)) == 398600
+    assert youngest_in(ecal / "run1", Destination("prep", TRIAL)) == 0
+
+
+def test_what_the_version_before_noted_of_a_calibration_counts(tmp_path):
+    ecal = tmp_path / "Ecal"
+    ecal.mkdir()
+    write_json(ecal / YOUNGEST_RECORD, {PROD: {TAG: 398605}})
+    assert youngest_in(ecal / "run1", Destination(PROD, TAG)) == 398605
+    note_uploaded(ecal / "run398601", Destination(PROD, TAG), 398601)
+    assert youngest_in(tmp_path / "Other" / "run1", Destination(PROD, TAG)) == 398605
 
 
 def lumi(*numbers):

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condorloop.model.enums import TagOutcome
-from condorloop.node.uploads.upload_records import Destination, EarlierUpload, uploads_of
+from condorloop.node.uploads.destinations import Destination
+from condorloop.node.uploads.upload_records import EarlierUpload, uploads_of
 from condorloop.policy.in_force import Believed, SentIov
 from condorloop.rundir.layout import HARVEST_RECORD
 from condorloop.rundir.records.harvest import HarvestResult, Iov
-from condorloop.rundir.records.manifest import UploadMetadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,13 @@ class RunUploads:
     harvests: Mapping[str, str]
 
 
-def of_run(runs: Path, metadata_filename: str) -> RunUploads:
+def of_run(runs: Path, metadata_files: Sequence[str]) -> RunUploads:
     """Read what the directory of a campaign tells.
+
+    Parameters
+    ----------
+    metadata_files
+        What the metadata of a payload are called beside it.
 
     Raises
     ------
@@ -39,12 +44,12 @@ def of_run(runs: Path, metadata_filename: str) -> RunUploads:
     """
     sent: dict[Destination, list[SentIov]] = {}
     unanswered: dict[Destination, list[SentIov]] = {}
-    for upload in uploads_of(runs, metadata_filename):
-        for destination, outcome in upload.tags.items():
+    for upload in uploads_of(runs, metadata_files):
+        for destination, result in upload.of.items():
             if not upload.may_be_in(destination):
                 continue
-            into = sent if outcome is TagOutcome.UPLOADED else unanswered
-            into.setdefault(destination, []).extend(_iovs(upload, metadata_filename))
+            into = sent if result.outcome is TagOutcome.UPLOADED else unanswered
+            into.setdefault(destination, []).extend(sent_iovs(upload, destination))
     found = {
         destination: Believed(
             tuple(sent.get(destination, ())), tuple(unanswered.get(destination, ()))
@@ -60,16 +65,15 @@ def _harvests(runs: Path) -> Iterable[tuple[str, str]]:
             yield from ((iov.hash, file.parent.name) for iov in made.iovs)
 
 
-def _iovs(upload: EarlierUpload, metadata_filename: str) -> list[SentIov]:
-    """The IOVs that an upload has sent: those that it states again, too."""
-    payload = upload.payload
+def sent_iovs(upload: EarlierUpload, destination: Destination) -> list[SentIov]:
+    """The IOVs that an upload has sent to a destination: those that it states again, too."""
+    payload, result = upload.payload, upload.of[destination]
     if payload is None:
         return []
-    metadata = UploadMetadata.find(upload.harvest / metadata_filename)
-    own = _of_tag(payload.iovs, metadata.input_tag if metadata else "")
+    own = _of_tag(payload.iovs, result.input_tag)
     return [
-        SentIov(since, digest, upload.time, upload.harvest.name)
-        for since, digest in stated(own, upload.sinces)
+        SentIov(since, digest, result.time, upload.harvest.name)
+        for since, digest in stated(own, upload.sinces_in(destination))
     ]
 
 
