@@ -333,8 +333,8 @@ class Calibration(Tuning):
 
     @property
     def by_lumi(self) -> bool:
-        """Whether a payload has IOVs by lumisection: each LS then has a window of its own."""
-        return not self.since_is_run
+        """Whether a record has IOVs by lumisection: each LS then has a window of its own."""
+        return not all(map(self.expects_run, self.harvest.records))
 
     @property
     def since_is_run(self) -> bool:

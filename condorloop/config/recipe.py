@@ -8,7 +8,7 @@ often something is tried, how long files are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,15 +35,18 @@ KEYS = (
     "step_4_config.step_3_root_filename",
     "step_4_config.cmssw_base_path",
     "step_4_config.cms_driver",
-    "step_4_config.upload_metadata.inputTag",
     "step_4_config.metadata_filename",
     "step_4_config.final_db_name",
 )
 """The keys of a calibration's file that belong to the recipe, with all that is below them.
 
-Names of files are among them, because DAGs of one campaign read each other's; and `inputTag`,
-because the lines of `python_config_mods` write it.
+Names of files are among them, because DAGs of one campaign read each other's.
 """
+
+_DRIVER = "step_4_config.cms_driver."
+_INPUT_TAG = "step_4_config.upload_metadata.inputTag"
+"""It goes with the lines of `python_config_mods` that write it: where those are the ones that are
+configured, another `inputTag` is a correction, which counts at once."""
 
 
 class RecipeError(CondorloopError):
@@ -59,9 +62,11 @@ class Recipe:
     @classmethod
     def of(cls, parameters: Mapping[str, Any], calibration: Mapping[str, Any]) -> Recipe:
         """Take it from the two files as they are written, with defaults; other keys are ignored."""
-        own = ((key, value) for key, value in _flat(calibration) if _is_recipe(key))
+        own = {key: value for key, value in _flat(calibration) if _is_recipe(key)}
+        if tags := _input_tags(calibration):
+            own[_INPUT_TAG] = tags
         known = _parameter_keys()
-        return cls({k: v for k, v in parameters.items() if k in known} | dict(own))
+        return cls({k: v for k, v in parameters.items() if k in known} | own)
 
     @classmethod
     def configured(cls, config: Config, name: str) -> Recipe:
@@ -75,7 +80,10 @@ class Recipe:
         """
         both = (key for key in self.values if key in other.values)
         mine, theirs = self.values, other.values
-        return {key: (mine[key], theirs[key]) for key in both if mine[key] != theirs[key]}
+        found = {key: (mine[key], theirs[key]) for key in both if mine[key] != theirs[key]}
+        if not any(key.startswith(_DRIVER) for key in found):
+            found.pop(_INPUT_TAG, None)
+        return found
 
     def applied(self, config: Config, name: str) -> Config:
         """Give the configuration with this recipe for a calibration, and all else as it is.
@@ -87,9 +95,13 @@ class Recipe:
         """
         parameters = dumped(config.parameters)
         calibration = deepcopy(dumped(config.calibrations[name]))
+        changed = self.changes(Recipe.configured(config, name))
         for key, value in self.values.items():
             if key in parameters:
                 parameters[key] = value
+            elif key == _INPUT_TAG:
+                if key in changed:
+                    _put_input_tags(calibration, value)
             else:
                 _put(calibration, key, value)
         try:
@@ -132,6 +144,25 @@ def _flat(section: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
+
+
+def _input_tags(calibration: Mapping[str, Any]) -> str | list[str] | None:
+    """The input tag of a calibration's file, or those of its records; None if that has none."""
+    upload = calibration.get("step_4_config", {}).get("upload_metadata", {})
+    if isinstance(upload, list):
+        return [str(record.get("inputTag")) for record in upload]
+    tag: str | None = upload.get("inputTag")
+    return tag
+
+
+def _put_input_tags(calibration: Mapping[str, Any], tags: str | Sequence[str]) -> None:
+    """Set the input tags of records; if there are more or fewer of those, they stay as they are."""
+    upload = calibration["step_4_config"]["upload_metadata"]
+    records = upload if isinstance(upload, list) else [upload]
+    kept = [tags] if isinstance(tags, str) else tags
+    if len(kept) == len(records):
+        for record, tag in zip(records, kept, strict=True):
+            record["inputTag"] = tag
 
 
 def _put(section: dict[str, Any], key: str, value: object) -> None:

@@ -89,6 +89,39 @@ def test_the_tag_in_the_payload_s_file_goes_with_the_lines_that_write_it():
     assert kept.upload.tags == {"Prod": {}}
 
 
+def test_an_input_tag_that_is_corrected_counts_at_once():
+    """The payload is made as before, and only what is said of it was wrong."""
+    name = "SiStripBad"
+    known = LOADED.calibrations[name].harvest
+    driver = known.cms_driver.model_copy(update={"config_mods": ()})
+    recipe = Recipe.configured(with_harvest(LOADED, name, cms_driver=driver), name)
+    upload = known.upload.model_copy(update={"input_tag": "Mended"})
+    now = with_harvest(LOADED, name, upload=upload, cms_driver=driver)
+    assert recipe.changes(Recipe.configured(now, name)) == {}
+    assert recipe.applied(now, name).calibrations[name].harvest.upload.input_tag == "Mended"
+
+
+def test_the_tags_of_several_records_go_with_the_lines_that_write_them():
+    name = "BeamSpot"
+    known = LOADED.calibrations[name].harvest
+    first, second = "BeamSpotObjectHP_ByRun", "BeamSpotObjectHP_ByLumi"
+
+    def several(*tags, step=known.cms_driver.step):
+        records = tuple(
+            known.upload.model_copy(update={"input_tag": tag, "tags": {f"{tag}_NGT": {}}})
+            for tag in tags
+        )
+        driver = known.cms_driver.model_copy(update={"step": step, "config_mods": ()})
+        return with_harvest(LOADED, name, upload=records, cms_driver=driver)
+
+    recipe = Recipe.configured(several(first, second), name)
+    mended = recipe.applied(several(first, "Mended"), name).calibrations[name].harvest
+    assert [record.input_tag for record in mended.records] == [first, "Mended"]
+    planned = several("A", "B", step="ALCAHARVEST:Other")
+    kept = recipe.applied(planned, name).calibrations[name].harvest
+    assert [record.input_tag for record in kept.records] == [first, second]
+
+
 def test_a_key_that_one_version_does_not_know_says_nothing():
     name = "BeamSpot"
     recipe = Recipe.configured(LOADED, name)
