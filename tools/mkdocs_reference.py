@@ -7,7 +7,7 @@ does in itself. mkdocs calls it as a hook.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -127,7 +127,7 @@ class _Sections:
     def _section_in(self, value: Mapping[str, Any]) -> str:
         """Give the name of the section that a key holds, or many of; '' if it holds values."""
         inner = (value, value.get("items"), value.get("additionalProperties"))
-        for some in (*inner, *value.get("anyOf", ())):
+        for some in (*inner, *_forms(value)):
             name = _referred(some) if isinstance(some, dict) else ""
             if "properties" in self.definitions.get(name, ()):
                 return name
@@ -137,8 +137,8 @@ class _Sections:
         """Say in words what a key takes."""
         if _is_duration(value):
             return "time"
-        if "anyOf" in value:
-            kinds = [self._kind(v) for v in value["anyOf"] if _referred(v) != "Variable"]
+        if forms := _forms(value):
+            kinds = [self._kind(v) for v in forms if _referred(v) != "Variable"]
             if self.written_by_people:
                 kinds = [kind for kind in kinds if kind != "null"]
             return " or ".join(dict.fromkeys(kinds))
@@ -158,6 +158,11 @@ class _Sections:
 def _required_first(section: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     required = section.get("required", ())
     return sorted(section["properties"].items(), key=lambda item: item[0] not in required)
+
+
+def _forms(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The forms that a value can have, if it can have several."""
+    return (*value.get("anyOf", ()), *value.get("oneOf", ()))
 
 
 def _referred(value: Mapping[str, Any]) -> str:
