@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from condorloop.cycle.upload_decisions import agree
 from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import Dag
+from condorloop.model.campaign import CampaignKey, Dag
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.jobs import DestinationRecord, HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY
@@ -126,6 +127,8 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
     )
     if record != before:
         ledger.payloads.record(made_by, observed.campaign_id, record)
+    if result.outcome is UploadOutcome.HELD:
+        _take_over_decisions(ledger, observed)
     if dag.sends is None:
         is_done = result.outcome not in _UNDONE
     else:  # the payload's record can be that of an earlier try
@@ -152,6 +155,13 @@ def _destinations(result: UploadResult, before: HarvestRecord) -> tuple[Destinat
             record = earlier
         told.append(record)
     return tuple(sorted(told, key=lambda d: (d.database, d.tag)))
+
+
+def _take_over_decisions(ledger: Ledger, observed: Observed) -> None:
+    """Let the ledger know what keeps a payload, where the disk told it to the UPLOAD alone."""
+    runs = observed.runs
+    key = CampaignKey(runs.parent.name, int(runs.name.removeprefix("run")))
+    agree(ledger, observed.campaign_id, key, runs)
 
 
 _UNDONE = (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED, UploadOutcome.REFUSED)

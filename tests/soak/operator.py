@@ -62,12 +62,25 @@ class Operator:
         for run in sorted({c["run"] for c in campaigns if _is_open(c)} - set(held)):
             if not over and self._rng.random() < 0.1:
                 self._hold(run)
+        self._look_at_uploads(campaigns, over)
         for run in sorted({c["run"] for c in campaigns if _is_troubled(c)} - set(held)):
             asked = self._asked_at_the_end.get(run, 0)
             if not over and self._rng.random() < 0.5:
                 self._resubmit(run, self._thorough and self._rng.random() < 0.5)
             elif over and asked < AT_THE_END and self._is_running():
                 self._asked_at_the_end[run] = asked + self._resubmit(run, self._thorough)
+
+    def _look_at_uploads(self, campaigns: list[dict[str, Any]], over: bool) -> None:
+        """Hold the uploads of some open runs for a while, and have some payload sent again."""
+        held = {c["run"] for c in campaigns if c["uploads_held_by"]}
+        for run in sorted(held):
+            if over or self._rng.random() < 0.7:
+                self._ask(RequestKind.RELEASE, run, only_uploads=True)
+        for run in sorted({c["run"] for c in campaigns if _is_open(c)} - held):
+            if not over and self._rng.random() < 0.3:
+                self._ask(RequestKind.HOLD, run, only_uploads=True, reason="a tag is changed")
+            elif not over and self._rng.random() < 0.1:
+                self._ask(RequestKind.RESUBMIT, run, send_again="")
 
     def _resubmit(self, run: int, include_quarantined: bool) -> bool:
         left = self._ask(RequestKind.RESUBMIT, run, include_quarantined=include_quarantined)

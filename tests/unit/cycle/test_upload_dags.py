@@ -7,11 +7,19 @@ import pytest
 from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.dagman.plan import plan_harvest, plan_upload, planned_nodes
 from condorloop.ledger.store import Ledger
-from condorloop.model.enums import DagState, HeldFor, UploadOutcome
+from condorloop.model.enums import DagState, HeldFor, UploadOutcome, Verdict
 from condorloop.model.jobs import FailedNode, HarvestRecord
 from condorloop.model.lumis import Lumis
 from condorloop.policy.rescue import can_rescue
-from condorloop.rundir.layout import UPLOAD_RECORD, dag_dir, harvest_name, run_dir
+from condorloop.rundir.layout import (
+    DECISIONS,
+    UPLOAD_RECORD,
+    UPLOADS_HELD,
+    dag_dir,
+    harvest_name,
+    run_dir,
+)
+from condorloop.rundir.records.decisions import Decision, Decisions, UploadsHeld
 from condorloop.rundir.records.upload import UploadResult
 from tests.unit.examples import KEY, RUN, START, calibration
 
@@ -144,3 +152,20 @@ def test_it_can_be_lost_and_its_payload_stays(story):
     story.ledger.dags.lost(story.upload, frozenset(), START + 60)
     assert story.campaign.dags == ()
     assert [u.harvest for u in story.campaign.unsent] == [3]
+
+
+def test_a_hold_that_an_upload_found_on_the_disk_is_known(story):
+    """So it is where a run directory was away while its uploads were released."""
+    held = UploadsHeld("bob@node", "why", START)
+    held.write(story.runs / UPLOADS_HELD)
+    story.ends(UploadOutcome.HELD, START + 60, held_for=HeldFor.PERSON)
+    story.look()
+    assert story.campaign.uploads_held_by == "bob@node"
+
+
+def test_a_decision_that_the_disk_does_not_have_is_written_again(story):
+    said = Decision("abc", "harvestJob003", Verdict.APPROVED, "bob@node", "why", START)
+    story.ledger.payloads.decide(story.campaign.id, said)
+    story.ends(UploadOutcome.HELD, START + 60, held_for=HeldFor.GATE)
+    story.look()
+    assert Decisions.read(story.runs / DECISIONS).all == (said,)

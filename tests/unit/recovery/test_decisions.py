@@ -57,12 +57,21 @@ def test_who_holds_those_of_all_runs_is_known(site, path, runs, rebuilt):
         assert campaign_of(ledger).uploads_held_by == "bob@node"
 
 
-def test_a_hold_that_the_disk_does_not_have_is_none(site, path, runs):
+def test_a_hold_that_only_the_ledger_knows_is_on_the_disk_again(site, path, runs):
     with Ledger(path) as ledger:
         ledger.campaigns.hold_uploads(KEY.calibration, KEY.run, HELD)
-        ledger.campaigns.hold_uploads(KEY.calibration, ALL_RUNS, HELD)
     with reopened(site, path) as ledger:
-        assert ledger.campaigns.held_uploads() == {}
+        assert campaign_of(ledger).uploads_held_by == "bob@node"
+    assert UploadsHeld.read(runs / UPLOADS_HELD) == HELD
+
+
+def test_a_run_directory_that_is_away_ends_no_hold(site, path, runs):
+    """Else it comes back with its record, and the ledger tries to send what UPLOAD jobs hold."""
+    HELD.write(runs / UPLOADS_HELD)
+    reopened(site, path).close()
+    runs.rename(runs.with_name("away"))
+    with reopened(site, path) as ledger:
+        assert ledger.campaigns.held_uploads() == {(KEY.calibration, KEY.run): HELD}
 
 
 def test_a_damaged_record_holds(site, path, runs):
@@ -88,9 +97,6 @@ def test_what_was_put_back_is_known(site, path, runs, rebuilt):
         delete(path)
     with reopened(site, path) as ledger:
         assert campaign_of(ledger).restored == "harvestJob001 was put back by bob@node: why"
-    (runs / RESTORED).unlink()
-    with reopened(site, path) as ledger:
-        assert campaign_of(ledger).restored == ""
 
 
 def test_damaged_decisions_stop_nothing(site, path, runs, caplog):
