@@ -126,7 +126,7 @@ def _is_last(now: float, campaign: Campaign, unsent: Unsent, order_wait: float) 
 def _why(now: float, campaign: Campaign, unsent: Unsent, may_go: MayGo) -> str | None:
     if unsent.outcome is UploadOutcome.PENDING:
         return may_go(now, campaign, unsent)
-    if unsent.held_for is HeldFor.PERSON:
+    if unsent.held_for in (HeldFor.PERSON, None):  # None: its UPLOAD ended before it said
         return "uploads are not held any more"
     if unsent.held_for is HeldFor.RESTORED:
         return "the payload that was put back may be replaced"

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from condorloop.ledger import opening
 from condorloop.node import post_script
-from condorloop.node.uploads import upload
+from condorloop.node.uploads import sending, upload, upload_note
 from condorloop.services import cmssw, conditions
 from tests.soak.service import SimulatedService
 from tests.soak.story import Agenda, Violation
@@ -47,6 +47,8 @@ def stand_ins(
             for owner, name, stand_in in (
                 (post_script, "time", clock),
                 (upload, "time", clock),
+                (upload_note, "time", clock),
+                (sending, "time", clock),
                 (conditions, "subprocesses", service),
                 (cmssw.Cmssw, "environment", enter),
                 (opening, "uuid", uuids),
