@@ -12,6 +12,8 @@ from pathlib import Path
 
 import uproot
 
+from condorloop.config import shipped_calibrations
+from condorloop.model.enums import TimeType
 from condorloop.testbed.cmssw.install import install as install_stand_ins
 from condorloop.testbed.conditions import sqlite_file
 
@@ -62,7 +64,7 @@ set -- ${lumis#,}
     echo "</Run></Runs></InputFile></FrameworkJobReport>"
 } > FrameworkJobReport.xml
 case $step in
-    ALCAHARVEST:*) cp @FOLDER@/payload.db promptCalibConditions.db; exit ;;
+    ALCAHARVEST:*) cp @FOLDER@/"${step#*:}.db" promptCalibConditions.db; exit ;;
     *ALCA:*) output=${step##*ALCA:}.root ;;
 esac
 IFS=' '
@@ -88,7 +90,13 @@ def install(folder: Path, seconds: float = 0.0) -> Path:
     install_stand_ins(folder, sys.executable, folder / "faults")
     with uproot.recreate(folder / "empty.root"):
         pass
-    sqlite_file.write(folder / "payload.db", "Tag", "Run", "Object", "any", [(1, b"constants")])
+    for calibration in shipped_calibrations():
+        harvest = calibration.harvest
+        file = folder / f"{harvest.cms_driver.step.removeprefix('ALCAHARVEST:')}.db"
+        time_type = TimeType.LUMI if calibration.by_lumi else TimeType.RUN
+        [record] = harvest.records
+        row = (1, b"constants")
+        sqlite_file.write(file, record.input_tag, time_type, "Object", "any", [row])
     values = {
         "FOLDER": shlex.quote(str(folder)),
         "EVENTS": str(EVENTS),
