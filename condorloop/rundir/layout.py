@@ -118,7 +118,7 @@ def destination_file(work_dir: Path, database: str, tag: str, ending: str) -> Pa
     """A file of a destination: ``.lock`` is held by who sends to it, ``.json`` is its record.
 
     >>> destination_file(Path("/data"), "oracle://cms_orcon_prod/CMS_CONDITIONS", "T", ".lock").name
-    'T-4f0b6b1e.lock'
+    'T-bf65b92e.lock'
     """
     from hashlib import sha1  # most scripts of a DAG send nothing
 

@@ -21,7 +21,7 @@ from condorloop.rundir.layout import DEFERRED
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop, Played
 
-RUN = 399200
+RUN = 399270
 NO_PYTHON, NO_RIGHTS, NO_PRE = "EcalPedestals", "SiStripBad", "BeamSpot"
 ALL = [NO_PYTHON, NO_RIGHTS, NO_PRE]
 FOUR_LS = {stream: {"ls_per_file": 4} for stream in ("TestEnablesEcalHcal", "ExpressPhysics")}

@@ -23,7 +23,7 @@ from condorloop.testbed import daemons
 from tests.faults.scenarios import job_fault, run_of
 from tests.loop import Loop, Played
 
-RUN = 399300
+RUN = 399280
 FOUR_LS = {stream: {"ls_per_file": 4} for stream in ("TestEnablesEcalHcal", "ExpressPhysics")}
 CHECK = 4
 """Seconds after which a job that is gone is missed; the job of `TORN_LATE` runs for longer."""

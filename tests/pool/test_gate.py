@@ -18,7 +18,7 @@ from tests.faults.scenarios import run_of
 from tests.faults.stories import ECAL, Story
 from tests.loop import Loop
 
-RUN = 399310
+RUN = 399320
 GATE = {"quantities": {"mean": {"largest_shift": 5}}}
 
 

@@ -66,4 +66,4 @@ def test_a_run_is_made_again_beside_the_loop_and_the_payloads_are_compared(loop)
         "payload", str(RUN), "-c", ECAL, "--calibrations", str(loop.calibrations),
         "--diff", "in-force", str(harvest / PAYLOAD_DB),
     )  # fmt: skip
-    assert str(harvest / PAYLOAD_DB) in " ".join(compared.stdout.split())
+    assert str(harvest / PAYLOAD_DB) in "".join(compared.stdout.split())

@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -40,3 +41,18 @@ def test_no_parameter_list_is_hidden_in_a_splatted_tuple(folder):
         if isinstance(node, ast.Starred) and isinstance(node.value, ast.Tuple) and node.value.elts
     ]
     assert found == []
+
+
+def test_no_two_files_of_tests_on_a_pool_play_the_same_run():
+    """They share storage and OMS, where one would find the files and the runs of the other."""
+    files: dict[str, set[str]] = {}
+    for folder in ("faults", "pool"):
+        for file in (TESTS / folder).glob("test_*.py"):
+            for run in re.findall(r"\b39[0-9]{4}\b", file.read_text()):
+                files.setdefault(run, set()).add(file.name)
+    twice = {run: names for run, names in files.items() if len(names) > 1}
+    assert twice.keys() <= ONLY_NAMED
+
+
+ONLY_NAMED = {"398600", "399999"}
+"""Runs that no test plays in full: they stand in made-up DAGs, or are none."""

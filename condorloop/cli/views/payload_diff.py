@@ -157,4 +157,4 @@ def _value(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3g}"
+    return f"{value:+.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
