@@ -19,7 +19,8 @@ def of_run(run, start):
 
 
 @pytest.mark.parametrize(
-    ("older", "synchronisation"), [(398830, "any"), (398832, "hlt"), (398834, "pcl")]
+    ("older", "synchronisation"),
+    [(398830, "any"), (398832, "hlt"), (398834, "pcl"), (398836, "offline")],
 )
 def test_two_runs_are_served_as_the_tags_synchronisation_allows(loop, older, synchronisation):
     tag = f"BeamSpot_{synchronisation}"
