@@ -23,10 +23,9 @@ from condorloop.model.enums import (
     NodeKind,
     NodeState,
     NoPayloadCause,
-    TagOutcome,
     UploadOutcome,
 )
-from condorloop.model.jobs import JobRecord
+from condorloop.model.jobs import DestinationRecord, JobRecord
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY
 from condorloop.model.status import CampaignStatus, LumiText
@@ -202,24 +201,6 @@ class DagStory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationStory:
-    """What became of a payload in one tag.
-
-    `since` is the one that the service took, `confirmed_at` when the tag was last read back and had
-    the payload, `contradiction` what it had instead.
-    """
-
-    database: str
-    tag: str
-    outcome: TagOutcome
-    answer: str = ""
-    since: int | None = None
-    answered_at: float | None = None
-    confirmed_at: float | None = None
-    contradiction: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadStory:
     """A payload, or the try to make one: a HARVEST with its UPLOAD.
 
@@ -253,7 +234,7 @@ class PayloadStory:
     decision: str = ""
     iovs: tuple[Iov, ...] = ()
     tags: tuple[str, ...] = ()
-    destinations: tuple[DestinationStory, ...] = ()
+    destinations: tuple[DestinationRecord, ...] = ()
 
     def hash_that_begins(self, beginning: str) -> str:
         """The first of its hashes that begins so; empty if none does."""

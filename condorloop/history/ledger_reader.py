@@ -13,7 +13,6 @@ from typing import NamedTuple
 from condorloop.history.asked import RequestStory
 from condorloop.history.campaign import (
     DagStory,
-    DestinationStory,
     FileStory,
     NodeStory,
     PayloadStory,
@@ -22,6 +21,7 @@ from condorloop.history.campaign import (
 )
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import job_record
+from condorloop.ledger.queries.payloads import destination_record
 from condorloop.ledger.queries.stories import StoryQueries
 from condorloop.ledger.store import LedgerReader
 from condorloop.model.campaign import CampaignKey, dag_label
@@ -34,7 +34,6 @@ from condorloop.model.enums import (
     NodeState,
     NoPayloadCause,
     RequestKind,
-    TagOutcome,
     UploadOutcome,
 )
 from condorloop.model.jobs import JobRecord
@@ -141,7 +140,7 @@ class LedgerStories(LedgerReader):
                 answered_at=row["answered_at"],
                 in_force=row is last,
                 decision=said.get(harvest_name(row["number"]), ""),
-                destinations=tuple(map(_destination, in_tags.get(mine, ()))),
+                destinations=tuple(map(destination_record, in_tags.get(mine, ()))),
             )
 
     def _all_files(
@@ -183,19 +182,6 @@ class _Inputs(NamedTuple):
 
     files: Mapping[tuple[int, str], tuple[str, ...]]
     dropped: Mapping[tuple[int, str], tuple[str, ...]]
-
-
-def _destination(row: sqlite3.Row) -> DestinationStory:
-    return DestinationStory(
-        database=row["database"],
-        tag=row["tag"],
-        outcome=TagOutcome(row["outcome"]),
-        answer=row["answer"],
-        since=row["since"],
-        answered_at=row["answered_at"],
-        confirmed_at=row["confirmed_at"],
-        contradiction=row["contradiction"],
-    )
 
 
 def _request(row: sqlite3.Row) -> RequestStory:

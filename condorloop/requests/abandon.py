@@ -5,27 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from condorloop.cycle.campaign_state import set_state
-from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.campaign import Dag
 from condorloop.model.enums import CampaignState, DagState, RequestKind
 from condorloop.model.request import Request
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject
-from condorloop.requests.command import Option, Step
+from condorloop.requests.command import CampaignStep, Option, Step
 from condorloop.requests.context import Context
 from condorloop.requests.targets import named
 
 
 @dataclass(frozen=True, slots=True)
-class AbandonCampaign(Step):
+class AbandonCampaign(CampaignStep):
     """Take DAGs out of the queue for good, and with `whole` give the campaign up."""
 
-    campaign: Campaign
     dags: tuple[Dag, ...]
     whole: bool
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
 
     def describe(self) -> str:
         """Say what is given up."""

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from condorloop.errors import CondorloopError
 from condorloop.ledger.store import LedgerReader
-from condorloop.model.campaign import CampaignKey, Dag
+from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import RequestKind
 from condorloop.model.request import Request
 from condorloop.requests.context import Context
@@ -102,6 +102,28 @@ class Step(ABC):
 
     def __str__(self) -> str:
         return about(self, self.describe())
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignStep(Step):
+    """A step that is about one campaign."""
+
+    campaign: Campaign
+
+    @property
+    def about(self) -> CampaignKey:
+        """The campaign."""
+        return self.campaign.key
+
+
+@dataclass(frozen=True, slots=True)
+class UploadStep(CampaignStep):
+    """A step that lets payloads of a campaign go, by no DAG that has been written."""
+
+    @property
+    def continued(self) -> tuple[Dag, ...]:
+        """No DAG that has been written."""
+        return ()
 
 
 def about(step: Step, words: str) -> str:

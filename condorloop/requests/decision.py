@@ -9,11 +9,11 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from condorloop.model.campaign import Campaign, CampaignKey, Dag, Unsent
+from condorloop.model.campaign import Dag, Unsent
 from condorloop.model.enums import Artifact, HeldFor, UploadOutcome, Verdict
 from condorloop.model.request import Request
 from condorloop.requests.campaign_command import CampaignCommand, Subject
-from condorloop.requests.command import Option, SenselessRequest, Step
+from condorloop.requests.command import CampaignStep, Option, SenselessRequest, Step
 from condorloop.requests.context import Context, NotDone
 from condorloop.requests.payloads import HARVEST, release_uploads, reopen
 from condorloop.rundir.durable import remove_unfinished
@@ -34,18 +34,12 @@ OPTIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Decide(Step):
+class Decide(CampaignStep):
     """Write down what a person says of a payload."""
 
-    campaign: Campaign
     unsent: Unsent
     verdict: Verdict
     lets_go: bool = field(kw_only=True)
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
 
     @property
     def continued(self) -> tuple[Dag, ...] | None:

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from condorloop.model.campaign import Campaign, CampaignKey
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import JobSelector
 from condorloop.model.request import Request
 from condorloop.requests import uploads_held
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject, Subjects
-from condorloop.requests.command import Option, SenselessRequest, Step
+from condorloop.requests.command import CampaignStep, Option, SenselessRequest, Step
 from condorloop.requests.context import Context
 from condorloop.requests.targets import Target, in_flight, jobs_of, listed
 from condorloop.requests.uploads_held import HoldAllUploads
 
 
 @dataclass(frozen=True, slots=True)
-class HoldCampaign(Step):
+class HoldCampaign(CampaignStep):
     """Put jobs on hold, and with `whole` begin nothing new for the campaign."""
 
-    campaign: Campaign
     targets: tuple[Target, ...]
     whole: bool
     running: bool
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
 
     def describe(self) -> str:
         """Say what is held."""

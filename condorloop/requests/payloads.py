@@ -19,7 +19,7 @@ from condorloop.model.enums import Artifact, CampaignState, DagState
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.request import Request
 from condorloop.requests.campaign_command import Subject
-from condorloop.requests.command import Step
+from condorloop.requests.command import Step, UploadStep
 from condorloop.requests.context import Context, NotYet
 from condorloop.rundir.layout import harvest_job, harvest_name
 from condorloop.runtime.logs import say
@@ -29,22 +29,11 @@ HARVEST = re.compile(r"harvestJob[0-9]{3,9}")
 
 
 @dataclass(frozen=True, slots=True)
-class SendAgain(Step):
+class SendAgain(UploadStep):
     """Send a payload of a campaign by a DAG of its own."""
 
-    campaign: Campaign
     harvest: int
     made: HarvestRecord
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
-
-    @property
-    def continued(self) -> tuple[Dag, ...]:
-        """No DAG that has been written."""
-        return ()
 
     @property
     def sent(self) -> int:
@@ -72,21 +61,10 @@ class SendAgain(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class HarvestAgain(Step):
+class HarvestAgain(UploadStep):
     """Make a payload of all ALCARECO of a campaign, though nothing is new."""
 
-    campaign: Campaign
     alcareco: int
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
-
-    @property
-    def continued(self) -> tuple[Dag, ...]:
-        """No DAG that has been written."""
-        return ()
 
     def describe(self) -> str:
         """Say what is made."""

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.campaign import Dag
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import JobSelector
 from condorloop.model.request import Request
 from condorloop.requests import uploads_held
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject, Subjects
-from condorloop.requests.command import Option, SenselessRequest, Step, is_given
+from condorloop.requests.command import CampaignStep, Option, SenselessRequest, Step, is_given
 from condorloop.requests.context import Context
 from condorloop.requests.targets import Target, in_flight, jobs_of, listed
 from condorloop.requests.uploads_held import ReleaseAllUploads
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseCampaign(Step):
+class ReleaseCampaign(CampaignStep):
     """Let jobs go on that are on hold for whatever reason, and with `whole` the campaign."""
 
-    campaign: Campaign
     targets: tuple[Target, ...]
     whole: bool
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
 
     @property
     def continued(self) -> tuple[Dag, ...]:

@@ -6,12 +6,12 @@ import logging
 from dataclasses import dataclass
 
 from condorloop.dagman.plan import plan_upload
-from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import Artifact, RequestKind
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.request import Request
 from condorloop.requests.campaign_command import CampaignCommand, Subject
-from condorloop.requests.command import Option, SenselessRequest, Step
+from condorloop.requests.command import Option, SenselessRequest, Step, UploadStep
 from condorloop.requests.context import Context
 from condorloop.requests.payloads import HARVEST, chosen, release_uploads, reopen
 from condorloop.rundir.durable import remove_unfinished
@@ -21,22 +21,11 @@ from condorloop.runtime.logs import say
 
 
 @dataclass(frozen=True, slots=True)
-class RestorePayload(Step):
+class RestorePayload(UploadStep):
     """Send an earlier payload, and let no other one of the run take its place."""
 
-    campaign: Campaign
     harvest: int
     made: HarvestRecord
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
-
-    @property
-    def continued(self) -> tuple[Dag, ...]:
-        """No DAG that has been written."""
-        return ()
 
     @property
     def sent(self) -> int:

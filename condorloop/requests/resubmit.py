@@ -13,7 +13,7 @@ from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import Artifact, CampaignState, DagState, RequestKind
 from condorloop.model.request import Request
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject
-from condorloop.requests.command import Option, SenselessRequest, Step, is_given
+from condorloop.requests.command import CampaignStep, Option, SenselessRequest, Step, is_given
 from condorloop.requests.context import Context
 from condorloop.requests.payloads import HARVEST, harvest_again, reopen, send_again
 from condorloop.requests.targets import named
@@ -27,21 +27,15 @@ _NEEDED = frozenset({Artifact.ALCARECO, Artifact.DAGS, Artifact.RUNS})
 
 
 @dataclass(frozen=True, slots=True)
-class ResubmitCampaign(Step):
+class ResubmitCampaign(CampaignStep):
     """Run DAGs again, and with `files` give those that were given up another try.
 
     With `recipe` the campaign takes the present release, global tag and YAML first.
     """
 
-    campaign: Campaign
     dags: tuple[Dag, ...]
     files: bool
     recipe: bool = False
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
 
     @property
     def continued(self) -> tuple[Dag, ...]:

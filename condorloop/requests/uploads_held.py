@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.request import ALL_RUNS, Request
 from condorloop.policy.uploads import best_unsent
 from condorloop.requests.campaign_command import Subject
-from condorloop.requests.command import Step
+from condorloop.requests.command import CampaignStep, Step, UploadStep
 from condorloop.requests.context import Context
 from condorloop.rundir.durable import remove_unfinished, sync_folder
 from condorloop.rundir.layout import RESTORED, UPLOADS_HELD, harvest_name
@@ -22,15 +21,8 @@ WITH_ALL = "the uploads of all its runs are held"
 
 
 @dataclass(frozen=True, slots=True)
-class HoldUploads(Step):
+class HoldUploads(CampaignStep):
     """Let UPLOAD jobs of a campaign end without sending anything."""
-
-    campaign: Campaign
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
 
     def describe(self) -> str:
         """Say what is held."""
@@ -68,21 +60,10 @@ class HoldAllUploads(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseUploads(Step):
+class ReleaseUploads(UploadStep):
     """Let the uploads of a campaign go on."""
 
-    campaign: Campaign
     held: UploadsHeld
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
-
-    @property
-    def continued(self) -> tuple[Dag, ...]:
-        """No DAG that has been written."""
-        return ()
 
     @property
     def sent(self) -> int | None:
@@ -133,20 +114,8 @@ class ReleaseAllUploads(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseRestored(Step):
+class ReleaseRestored(UploadStep):
     """Let the loop replace a payload that a person has put back."""
-
-    campaign: Campaign
-
-    @property
-    def about(self) -> CampaignKey:
-        """The campaign."""
-        return self.campaign.key
-
-    @property
-    def continued(self) -> tuple[Dag, ...]:
-        """No DAG that has been written."""
-        return ()
 
     def describe(self) -> str:
         """Say what may be replaced."""

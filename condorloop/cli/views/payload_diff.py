@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -127,13 +128,13 @@ def _intervals(quantities: Sequence[QuantityDiff]) -> Iterator[RenderableType]:
         columns += [
             Column(
                 f"{name}{unit}",
-                lambda row, name=name: _of(row, name, change=False),  # type: ignore[misc]
+                partial(_of, name=name, change=False),
                 rank=2 * number,
                 right=True,
             ),
             Column(
                 "change",
-                lambda row, name=name: _of(row, name, change=True),  # type: ignore[misc]
+                partial(_of, name=name, change=True),
                 rank=2 * number,
                 right=True,
             ),

@@ -20,13 +20,13 @@ from condorloop.cli.views.table import Column, FittingTable
 from condorloop.cli.views.terminal import clock, counts, duration, text
 from condorloop.history.campaign import (
     DagStory,
-    DestinationStory,
     NodeStatus,
     NodeStory,
     PayloadStory,
     Story,
 )
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
+from condorloop.model.jobs import DestinationRecord
 from condorloop.model.problem import Problem, ProblemKind, by_urgency
 from condorloop.monitoring.problems.campaigns import of_campaigns
 from condorloop.monitoring.problems.commands import command
@@ -194,7 +194,7 @@ def told_of_reading(payload: PayloadStory) -> bool:
     return any(d.contradiction for d in payload.destinations)
 
 
-def destination_line(told: DestinationStory, now: float) -> str:
+def destination_line(told: DestinationRecord, now: float) -> str:
     """Say what became of a payload in one destination."""
     at = f" {clock(told.answered_at, now)}" if told.answered_at else ""
     begins = f", since {iov_since(told.since)}" if told.since is not None else ""

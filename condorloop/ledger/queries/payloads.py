@@ -162,19 +162,7 @@ class PayloadQueries:
         rows = self._db.rows(
             "SELECT * FROM payload_destination WHERE dag_id = ? ORDER BY database, tag", dag_id
         )
-        return tuple(
-            DestinationRecord(
-                database=row["database"],
-                tag=row["tag"],
-                outcome=TagOutcome(row["outcome"]),
-                answer=row["answer"],
-                since=row["since"],
-                answered_at=row["answered_at"],
-                confirmed_at=row["confirmed_at"],
-                contradiction=row["contradiction"],
-            )
-            for row in rows
-        )
+        return tuple(map(destination_record, rows))
 
     def unconfirmed(self, since: float) -> list[SentPayload]:
         """The last upload of each campaign to each tag, of those since a time, if it was not seen.
@@ -223,6 +211,20 @@ def why_no_payload(payload: sqlite3.Row) -> NoPayload | None:
     if payload["outcome"] == UploadOutcome.NO_PAYLOAD:
         return NoPayload(NoPayloadCause.NOT_SAID, payload["answer"])
     return None
+
+
+def destination_record(row: sqlite3.Row) -> DestinationRecord:
+    """What a row of `payload_destination` tells."""
+    return DestinationRecord(
+        database=row["database"],
+        tag=row["tag"],
+        outcome=TagOutcome(row["outcome"]),
+        answer=row["answer"],
+        since=row["since"],
+        answered_at=row["answered_at"],
+        confirmed_at=row["confirmed_at"],
+        contradiction=row["contradiction"],
+    )
 
 
 def _rank(row: sqlite3.Row) -> tuple[int, int, int]:

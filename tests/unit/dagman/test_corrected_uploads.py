@@ -18,10 +18,8 @@ from condorloop.rundir.records.manifest import Manifest
 from condorloop.services.conditions import TagAnswer
 from condorloop.testbed.conditions import sqlite_file
 from tests.unit.examples import KEY, config
-from tests.unit.node.uploads.test_upload import LATE, PROD, TAG, TRIAL, tool
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
-
-__all__ = ["tool"]
+from tests.unit.upload_examples import LATE, PROD, TAG, TRIAL
 
 OTHER = "EcalPedestals_Other"
 

@@ -21,8 +21,8 @@ from condorloop.rundir.records.manifest import Manifest
 from condorloop.services.cmssw import CmsswError
 from tests.unit.examples import START
 from tests.unit.node.uploads.test_sending_again import sending
-from tests.unit.node.uploads.test_upload import TAG, TRIAL, Calibration, Tool, harvest_of, record
 from tests.unit.node_examples import rewritten
+from tests.unit.upload_examples import TAG, TRIAL, harvest_of, record
 
 READER = """#!{python}
 import json, pathlib, sys
@@ -38,22 +38,6 @@ def script(path, text):
     path.write_text(text)
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
-
-
-@pytest.fixture
-def tool(monkeypatch):
-    made = Tool()
-    monkeypatch.setattr("condorloop.services.conditions.upload", made.run)
-    monkeypatch.setattr("condorloop.services.cmssw.Cmssw.environment", lambda self, **_: {})
-    monkeypatch.setattr(
-        "condorloop.services.conditions.missing_credentials", lambda auth_path: None
-    )
-    return made
-
-
-@pytest.fixture
-def calibration(tmp_path):
-    return Calibration(tmp_path)
 
 
 @pytest.fixture

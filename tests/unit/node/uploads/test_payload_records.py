@@ -16,10 +16,8 @@ from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import UploadMetadata, UploadSettings
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.sqlite_file import lumi_since
-from tests.unit.node.uploads.test_upload import PROD, tool
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, rewritten, run_alca
-
-__all__ = ["tool"]
+from tests.unit.upload_examples import PROD
 
 RUN = 398600
 BY_RUN, BY_LUMI = "BeamSpotHP_ByRun", "BeamSpotHP_ByLumi"

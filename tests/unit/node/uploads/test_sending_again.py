@@ -24,33 +24,14 @@ from condorloop.rundir.records.decisions import Restored, UploadsHeld
 from condorloop.rundir.records.manifest import ManifestNode
 from condorloop.services.conditions import TagAnswer, UploadAnswer
 from tests.unit.examples import START
-from tests.unit.node.uploads.test_upload import (
+from tests.unit.node_examples import rewritten
+from tests.unit.upload_examples import (
     METADATA,
     TAG,
     TRIAL,
-    Calibration,
-    Tool,
     harvest_of,
     record,
 )
-from tests.unit.node_examples import rewritten
-
-
-@pytest.fixture
-def tool(monkeypatch):
-    made = Tool()
-    monkeypatch.setattr("condorloop.services.conditions.upload", made.run)
-    monkeypatch.setattr("condorloop.services.cmssw.Cmssw.environment", lambda self, **_: {})
-    monkeypatch.setattr(
-        "condorloop.services.conditions.missing_credentials", lambda auth_path: None
-    )
-    return made
-
-
-@pytest.fixture
-def calibration(tmp_path):
-    return Calibration(tmp_path)
-
 
 LATE = TagAnswer(TagOutcome.FAILED, "too late")
 HELD = UploadsHeld("bob@node", "the tag is being changed", START)
