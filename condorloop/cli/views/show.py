@@ -180,10 +180,12 @@ def _payloads(story: Story, now: float, whole: bool) -> Iterator[RenderableType]
             Column("at", lambda p: text(clock(p.answered_at or p.harvested_at, now))),
             Column("hash", lambda p: text(p.hash[:10]), 1),
             Column("since", lambda p: text(since(p)), 2),
-            Column("answer", lambda p: text("; ".join(filter(None, (p.answer, p.decision)))), 5),
+            Column("answer", lambda p: text(p.answer), 5),
         ),
     )
     for payload in shown:
+        if payload.decision:
+            yield text(f"{payload.harvest} was {payload.decision}")
         if len({d.outcome for d in payload.destinations}) > 1 or told_of_reading(payload):
             for each in payload.destinations:
                 yield text(f"{payload.harvest} {destination_line(each, now)}")
