@@ -13,20 +13,13 @@ from condorloop.config.fields import Age, FileName, Line, Name, Seconds, Section
 from condorloop.config.gate import Gate
 from condorloop.config.harvest_step import HarvestStep, UploadMetadata
 from condorloop.config.resources import DEFAULT_TIME_LIMIT, MB_PER_CORE, Resources
+from condorloop.config.run_selection import RunSelection
 from condorloop.model.enums import NodeKind
 
 
-class RecoStep(Section):
+class RecoStep(RunSelection):
     """`step_2_config`: which runs to latch, and how RAW becomes RECO."""
 
-    filltype: str
-    """The fill type of the runs to latch, as OMS calls it (`fill_type_runtime`)."""
-    l1hltmode: str
-    """The L1/HLT mode of the runs to latch, as OMS calls it (`l1_hlt_mode`)."""
-    min_ls: PositiveInt = Field(50, alias="minLsToProcess")
-    """An ended run with fewer lumisections is not latched."""
-    stable_beam: bool = False
-    """Whether only runs with stable beams are latched."""
     step: Line
     """The steps of RECO: cmsDriver's `-s`."""
     proc_modifier: Line | None = Field(None, alias="procModifier")
@@ -49,6 +42,10 @@ class RecoStep(Section):
     """Streams of a RECO or ALCA job: cmsDriver's `--nStreams`."""
     affix: FileName = Field(alias="output_filename_affix")
     """Suffix of the RECO files' names, before `.root`."""
+    customise: tuple[Line, ...] = ()
+    """Functions that change the job's configuration: cmsDriver's `--customise`."""
+    config_mods: tuple[Line, ...] = Field((), alias="python_config_mods")
+    """Lines appended verbatim to the job's configuration."""
 
 
 class AlcaDriver(Section):
@@ -64,6 +61,8 @@ class AlcaDriver(Section):
     """Name of the file that marks a complete ALCARECO."""
     cleanup_command: str = ""
     """Shell lines that the job runs last, in its output folder."""
+    customise: tuple[Line, ...] = ()
+    """Functions that change the job's configuration: cmsDriver's `--customise`."""
     config_mods: tuple[Line, ...] = Field((), alias="python_config_mods")
     """Lines appended verbatim to the job's configuration."""
 

@@ -36,6 +36,8 @@ class HarvestDriver(Section):
     """The scenario of HARVEST: cmsDriver's `--scenario`."""
     python_affix: FileName = Field(alias="python_filename_affix")
     """Suffix of the job configuration's name, between `run<N>` and `.py`."""
+    customise: tuple[Line, ...] = ()
+    """Functions that change the job's configuration: cmsDriver's `--customise`."""
     config_mods: tuple[Line, ...] = Field((), alias="python_config_mods")
     """Lines appended verbatim to the job's configuration."""
 

@@ -30,6 +30,8 @@ KEYS = (
     "step_2_config.process",
     "step_2_config.era",
     "step_2_config.output_filename_affix",
+    "step_2_config.customise",
+    "step_2_config.python_config_mods",
     "step_3_config",
     "step_4_config.step_3_witness_suffix",
     "step_4_config.step_3_root_filename",

@@ -6,6 +6,8 @@ cms-sw/cmssw); what a job adds by itself, input and output files, is not here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from condorloop.config.calibration import Calibration
 from condorloop.config.site import Parameters
 
@@ -32,6 +34,7 @@ def reco_options(calibration: Calibration, parameters: Parameters) -> Options:
         ("--era", step.era),
         ("--nThreads", str(step.threads)),
         ("--nStreams", str(step.streams)),
+        *_customised(step.customise),
         ("-n", "-1"),
     ]
 
@@ -47,6 +50,7 @@ def alca_options(calibration: Calibration, parameters: Parameters) -> Options:
         ("--triggerResultsProcess", driver.trigger_results_process),
         ("--nThreads", str(calibration.reco.threads)),
         ("--nStreams", str(calibration.reco.streams)),
+        *_customised(driver.customise),
         ("-n", "-1"),
     ]
 
@@ -59,5 +63,10 @@ def harvest_options(calibration: Calibration, parameters: Parameters) -> Options
         ("-s", driver.step),
         ("--scenario", driver.scenario),
         ("--data", ""),
+        *_customised(driver.customise),
         ("-n", "-1"),
     ]
+
+
+def _customised(functions: Sequence[str]) -> Options:
+    return [("--customise", ",".join(functions))] if functions else []

@@ -212,6 +212,7 @@ class Renderer:
             "area": area,
             "harvest_areas": [*_own_areas(calibration, parameters.release), area],
             "reco": cmsdriver.reco_options(calibration, parameters),
+            "reco_mods": calibration.reco.config_mods,
             "alca": cmsdriver.alca_options(calibration, parameters),
             "alca_python": f"{runs.name}{calibration.alca.cms_driver.python_affix}",
             "alca_mods": calibration.alca.cms_driver.config_mods,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from condorloop.config.calibration import Calibration
+from condorloop.config.run_selection import RunSelection, in_words
 from condorloop.model.campaign import CampaignKey, MissedRun, Run
 from condorloop.policy.window import may_be_latched
 from condorloop.text import shown
@@ -38,7 +39,7 @@ def missed_runs(
     known
         The campaigns of these runs that were ever latched: they are not missed.
     """
-    selected = {(c.reco.filltype, c.reco.l1hltmode) for c in calibrations.values()}
+    selected = [c.reco for c in calibrations.values()]
     for run in sorted(runs, key=lambda r: r.number):
         for name, calibration in calibrations.items():
             if CampaignKey(name, run.number) in known or not _is_judged(now, run, calibration):
@@ -57,29 +58,31 @@ def _is_judged(now: float, run: Run, calibration: Calibration) -> bool:
 
 
 def _why(
-    run: Run, calibration: Calibration, selected: Collection[tuple[str, str]]
+    run: Run, calibration: Calibration, selected: Collection[RunSelection]
 ) -> tuple[str, str] | None:
     """Say why a run was missed, and which key of the YAML decides it; None if that is normal.
 
-    A run of a fill type and a mode that are `selected` is one of the calibrations that want it.
+    A run of a kind that is `selected` is one of the calibrations that want it.
     """
     wanted, lumis = calibration.reco, run.last_ls or 0
-    fill, mode = run.fill_type == wanted.filltype, run.l1_hlt_mode == wanted.l1hltmode
+    fill, mode = run.fill_type in wanted.fill_types, run.l1_hlt_mode in wanted.modes
     if fill and mode:
         if run.stable_beam or not wanted.stable_beam or lumis < LONG:
             return None
         reason = f"a matching fill and L1/HLT mode and {lumis} LS, but no stable beams"
         return reason, "step_2_config.stable_beam"
-    if not run.stable_beam or (run.fill_type, run.l1_hlt_mode) in selected:
+    if not run.stable_beam or any(s.matches(run.fill_type, run.l1_hlt_mode) for s in selected):
         return None
     if fill and run.l1_hlt_mode not in calibration.latching.ignored_modes:
-        told = _not_as_wanted("l1_hlt_mode", run.l1_hlt_mode, wanted.l1hltmode)
+        told = _not_as_wanted("l1_hlt_mode", run.l1_hlt_mode, wanted.modes)
         return f"stable beams and a matching fill, but {told}", "step_2_config.l1hltmode"
     if mode:
-        told = _not_as_wanted("fill_type_runtime", run.fill_type, wanted.filltype)
+        told = _not_as_wanted("fill_type_runtime", run.fill_type, wanted.fill_types)
         return f"stable beams and a matching L1/HLT mode, but {told}", "step_2_config.filltype"
     return None
 
 
-def _not_as_wanted(what: str, told: str | None, wanted: str) -> str:
-    return f"OMS tells no {what}" if told is None else f"{what} is {shown(told)}, not {wanted}"
+def _not_as_wanted(what: str, told: str | None, wanted: tuple[str | None, ...]) -> str:
+    if told is None:
+        return f"OMS tells no {what}"
+    return f"{what} is {shown(told)}, not {in_words(wanted)}"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from condorloop.config.calibration import Calibration, Closing
+from condorloop.config.run_selection import in_words
 from condorloop.model.campaign import Campaign, CampaignKey, Dag, RawFile, Run
 from condorloop.model.enums import CampaignState, DagState, UploadOutcome
 from condorloop.policy.closure import is_settled, verdict, why_closing
@@ -263,10 +264,10 @@ def why_not_latch(now: float, run: Run, calibration: Calibration) -> str | None:
     """Say what keeps a run from being latched; None if nothing does."""
     reco = calibration.reco
     age = now - run.start
-    if run.fill_type != reco.filltype:
-        return f"fill type {run.fill_type!r}, not {reco.filltype!r}"
-    if run.l1_hlt_mode != reco.l1hltmode:
-        return f"L1/HLT mode {run.l1_hlt_mode!r}, not {reco.l1hltmode!r}"
+    if run.fill_type not in reco.fill_types:
+        return f"fill type {run.fill_type!r}, not {in_words(reco.fill_types)}"
+    if run.l1_hlt_mode not in reco.modes:
+        return f"L1/HLT mode {run.l1_hlt_mode!r}, not {in_words(reco.modes)}"
     if reco.stable_beam and not run.stable_beam:
         return "no stable beams"
     if not may_be_latched(now, run, calibration):

@@ -141,8 +141,8 @@ class Twin:
             start=run.start,
             end=end,
             last_ls=run.lumis_by(now) if end is None else run.lumis,
-            fill_type=wanted.filltype,
-            l1_hlt_mode=wanted.l1hltmode,
+            fill_type=wanted.fill_types[0],
+            l1_hlt_mode=wanted.modes[0],
             stable_beam=run.stable_at <= now,
         )
 

@@ -284,4 +284,4 @@ def test_nulls_in_every_attribute_change_nothing_of_what_is_known(clocks):
 
 def test_a_run_of_which_oms_says_nothing_but_nulls_is_not_latched_and_told(clocks):
     assert f"run{UNKNOWN}: latched" not in clocks.log
-    assert f"run{UNKNOWN}: not latched: fill type None, not 'PROTONS'" in clocks.log
+    assert f"run{UNKNOWN}: not latched: fill type None, not PROTONS" in clocks.log

@@ -14,6 +14,7 @@ from condorloop.cli.views.terminal import console, text
 from condorloop.config.calibration import Calibration
 from condorloop.config.destinations import configured
 from condorloop.config.loader import Config
+from condorloop.config.run_selection import in_words
 from condorloop.dagman.config_diff import own_settings
 
 
@@ -39,11 +40,12 @@ def print_config(config: Config) -> None:
         table.add_column(title, overflow="fold")
     for calibration in config.calibrations.values():
         reco = calibration.reco
+        kinds = f"{in_words(reco.fill_types)} {in_words(reco.modes)}"
         beams = ", stable beams" if reco.stable_beam else ""
         since = _since(calibration)
         table.add_row(
             text(calibration.name),
-            text(f"{reco.filltype} {reco.l1hltmode}{beams}, at least {reco.min_ls} LS"),
+            text(f"{kinds}{beams}, at least {reco.min_ls} LS"),
             text(calibration.stream_path),
             text(f"{to[calibration.name].destination}, since: {since}"),
         )

@@ -60,7 +60,7 @@ def test_hostile_text_in_a_configuration_is_shown_as_it_is(tmp_path, capsys, mon
     monkeypatch.delenv("COLUMNS", raising=False)  # a pipe: lines are as long as they need to be
     loaded = config(tmp_path)
     calibration = loaded.calibrations["EcalPedestals"]
-    reco = calibration.reco.model_copy(update={"l1hltmode": text})
+    reco = calibration.reco.model_copy(update={"modes": (text,)})
     loaded.calibrations["EcalPedestals"] = calibration.model_copy(update={"reco": reco})
     print_config(loaded)
     out = capsys.readouterr().out

@@ -115,10 +115,30 @@ def options(line):
     return found
 
 
+LINE = "process.options.wantSummary = cms.untracked.bool(True)"
+CUSTOMISED = {"customise": ("A/B.of", "C/D.all"), "config_mods": (LINE,)}
+"""What a YAML can say of the configuration of each step."""
+
+
+def customised(calibration):
+    """A calibration whose steps are all `CUSTOMISED`."""
+    reco = calibration.reco.model_copy(update=CUSTOMISED)
+    drivers = {
+        name: (step := getattr(calibration, name)).model_copy(
+            update={"cms_driver": step.cms_driver.model_copy(update=CUSTOMISED)}
+        )
+        for name in ("alca", "harvest")
+    }
+    other = {"name": "Customised", "reco": reco, **drivers}
+    return calibration.model_copy(update=other)
+
+
 @pytest.fixture
 def rendered(tmp_path):
     """Write a DAG of one calibration; give its directory."""
     loaded = config(tmp_path)
+    other = customised(loaded.calibrations["SiStripBad"])
+    loaded = replace(loaded, calibrations={**loaded.calibrations, other.name: other})
 
     def write(name, files=None, number=0):
         key = CampaignKey(name, 398600)
@@ -175,6 +195,15 @@ def test_the_yamls_lines_are_appended_to_the_configuration(sandbox):
         'process.ALCARECOEcalTestPulsesRaw.TriggerResultsTag = cms.InputTag("TriggerResults", '
         '"", "RERECO")\n'
     )
+
+
+@pytest.mark.parametrize("script", ARGUMENTS)
+def test_each_step_can_be_customised_by_functions_and_lines(sandbox, script):
+    done, tools, _ = sandbox("Customised", script)
+    assert done.returncode == 0, done.stderr
+    called = (tools / "options").read_text().splitlines()
+    assert called[called.index("--customise") + 1] == "A/B.of,C/D.all"
+    assert (tools / "configuration").read_text() == f"{LINE}\n"
 
 
 @pytest.mark.parametrize("script", ARGUMENTS)

@@ -21,7 +21,7 @@ def with_reco(name, **reco):
     return ECAL.model_copy(update={"name": name, "reco": ECAL.reco.model_copy(update=reco)})
 
 
-COSMICS = with_reco("Cosmics", filltype="COSMICS", l1hltmode="cosmics2026", stable_beam=False)
+COSMICS = with_reco("Cosmics", fill_types=("COSMICS",), modes=("cosmics2026",), stable_beam=False)
 
 
 def missed(run, *others, at=HOUR, known=frozenset(), first=ECAL):
@@ -83,7 +83,7 @@ def test_a_run_that_was_latched_is_not_missed():
 
 
 def test_a_run_that_another_calibration_selects_is_left_to_it():
-    special = with_reco("Special", l1hltmode="collisions2026_v2")
+    special = with_reco("Special", modes=("collisions2026_v2",))
     assert missed(V2, special) == []
     assert missed(RUN, special) == []
     assert [m.calibration for m in missed(V2, COSMICS)] == ["EcalPedestals"]
@@ -123,7 +123,7 @@ SETS = st.sets(st.sampled_from(["EcalPedestals", "Cosmics", "Special"]), min_siz
 ALL = {
     "EcalPedestals": ECAL,
     "Cosmics": COSMICS,
-    "Special": with_reco("Special", filltype="PB"),
+    "Special": with_reco("Special", fill_types=("PB",)),
 }
 
 
@@ -142,6 +142,8 @@ def test_what_is_missed_is_inside_the_window_and_would_not_be_latched(runs, name
 def test_runs_of_what_is_configured_are_never_missed(runs, at):
     for run in runs:
         for wanted in ALL.values():
-            good = replace(run, fill_type=wanted.reco.filltype, l1_hlt_mode=wanted.reco.l1hltmode)
+            good = replace(
+                run, fill_type=wanted.reco.fill_types[0], l1_hlt_mode=wanted.reco.modes[0]
+            )
             good = replace(good, last_ls=min(good.last_ls or 0, LONG - 1))
             assert missed(good, *ALL.values(), at=at) == []

@@ -662,8 +662,8 @@ def test_a_running_run_and_one_that_has_ended_are_latched_in_these_words():
 @pytest.mark.parametrize(
     ("change", "at", "why"),
     [
-        ({"fill_type": "PB"}, 0, "fill type 'PB', not 'PROTONS'"),
-        ({"l1_hlt_mode": "cosmics"}, 0, "L1/HLT mode 'cosmics', not 'collisions2026'"),
+        ({"fill_type": "PB"}, 0, "fill type 'PB', not PROTONS"),
+        ({"l1_hlt_mode": "cosmics"}, 0, "L1/HLT mode 'cosmics', not collisions2026"),
         ({"stable_beam": False}, 0, "no stable beams"),
         ({}, 900 * HOUR, "started 900.0 h ago, outside the buffer"),
         ({"end": START + 50, "last_ls": 49}, 0, "ended with 49 LS, fewer than 50"),
