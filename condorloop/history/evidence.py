@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from condorloop.history.campaign import PayloadStory, Story
+from condorloop.history.destinations import payloads_in_force
 from condorloop.model.enums import Artifact
 from condorloop.node.holdings import NO_WITNESSES, Holdings, Unusable
 from condorloop.policy.raw_overlap import Source
@@ -49,14 +50,27 @@ class Evidence:
     inputs
         The ALCARECO of all harvests in force, by name.
     restored
-        Who put the payload in force back, and why; empty if nobody did.
+        Who put a payload in force back, and why, by the name of its directory.
     """
 
     removed: bool = False
-    restored: str = ""
+    restored: Mapping[str, str] = field(default_factory=dict)
     records: Mapping[str, HarvestResult] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, InputEvidence] = field(default_factory=dict)
+
+    def of(self, payload: PayloadStory) -> Evidence:
+        """What of it is about one payload."""
+        name = payload.harvest
+        record = self.records.get(name)
+        wanted = {*payload.inputs, *(record.inputs if record else ())}
+        return Evidence(
+            removed=self.removed,
+            restored={name: self.restored[name]} if name in self.restored else {},
+            records={name: record} if record else {},
+            troubles={name: self.troubles[name]} if name in self.troubles else {},
+            inputs={name: each for name, each in self.inputs.items() if name in wanted},
+        )
 
 
 def gather(story: Story) -> Evidence:
@@ -71,14 +85,15 @@ def gather(story: Story) -> Evidence:
     folder = Path(story.folder)
     records: dict[str, HarvestResult] = {}
     troubles: dict[str, str] = {}
-    for payload in in_force(story):
+    payloads = payloads_in_force(story)
+    for payload in payloads:
         try:
             records[payload.harvest] = HarvestResult.read(folder / payload.harvest / HARVEST_RECORD)
         except RecordError as error:
             troubles[payload.harvest] = str(error)
     restored = Restored.find(folder / RESTORED)
-    put_back = str(restored) if restored and restored.harvest in _harvests(story) else ""
-    names = {name for payload in in_force(story) for name in payload.inputs}
+    put_back = {restored.harvest: str(restored)} if restored else {}
+    names = {name for payload in payloads for name in payload.inputs}
     names |= {name for record in records.values() for name in record.inputs}
     try:
         holdings = Holdings(folder)
@@ -88,15 +103,6 @@ def gather(story: Story) -> Evidence:
         return Evidence(removed, put_back, records, troubles, lost)
     inputs = {name: _input(folder / name, holdings) for name in sorted(names)}
     return Evidence(removed, put_back, records, troubles, inputs)
-
-
-def in_force(story: Story) -> tuple[PayloadStory, ...]:
-    """The payloads of a campaign that are in force."""
-    return tuple(payload for payload in story.payloads if payload.in_force)
-
-
-def _harvests(story: Story) -> frozenset[str]:
-    return frozenset(payload.harvest for payload in in_force(story))
 
 
 def _input(folder: Path, holdings: Holdings) -> InputEvidence:

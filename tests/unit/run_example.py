@@ -5,6 +5,7 @@ Each batch is one RAW file of five LS and one ALCARECO; the last batch's harvest
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from condorloop.config.loader import Config
@@ -13,7 +14,7 @@ from condorloop.dagman.replan import plan_of
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Probe
 from condorloop.model.enums import CampaignState, FileState, UploadOutcome
-from condorloop.model.jobs import HarvestRecord
+from condorloop.model.jobs import DestinationRecord, HarvestRecord
 from condorloop.model.lumis import Lumis
 from condorloop.node.dag_context import DagContext
 from condorloop.node.post_script import finish
@@ -76,8 +77,15 @@ class RunExample:
                 ledger.dags.node_done(mine, name, Lumis.parse(lumis), 100, START + 70)
         return dag
 
-    def harvest(self) -> HarvestResult:
-        """Let the last batch's harvest go well and its payload be uploaded."""
+    def harvest(
+        self,
+        destinations: Sequence[DestinationRecord] = (),
+        outcome: UploadOutcome = UploadOutcome.UPLOADED,
+    ) -> HarvestResult:
+        """Let the last batch's harvest go well and its payload be uploaded.
+
+        Where `destinations` tell what became of it in each, `outcome` is that of the whole.
+        """
         dag = self.dags[-1]
         assert run_harvest(dag) == 0
         record = HarvestResult.read(self.harvest_dir / HARVEST_RECORD)
@@ -86,12 +94,13 @@ class RunExample:
             record.lumis,
             record.events,
             harvested_at=START + 80,
-            outcome=UploadOutcome.UPLOADED,
-            answer="uploaded",
+            outcome=outcome,
+            answer=str(outcome),
             tag="EcalPedestals_hlt",
             hash="abc",
             since=RUN.number,
-            answered_at=START + 90,
+            answered_at=START + 90 + dag.manifest.dag,
+            destinations=tuple(destinations),
         )
         with self.ledger() as ledger:
             [campaign] = ledger.campaigns.of_run(RUN.number, KEY.calibration)

@@ -10,8 +10,8 @@ from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.terminal import console
 from condorloop.cli.views.verify import verification_view
-from condorloop.history import evidence, reader, verification
-from condorloop.history.verification import Verifications
+from condorloop.history import evidence, reader, verification, verified
+from condorloop.history.verified import Verifications
 
 
 @click.command(
@@ -27,15 +27,16 @@ from condorloop.history.verification import Verifications
 def verify(given: CommonOptions, run_number: int, whole: bool, as_json: bool) -> None:
     """Verify that each LS of each good RAW file of RUN is in the payload in force once.
 
-    It follows the payload to its ALCARECO, their RECO outputs and RAW files, by the witnesses and
-    manifests in the run directory, and names LS in no input or in several, RAW files that may be
-    copies, and ALCARECO whose witness is gone. What retention has removed is named as no longer
-    shown. It asks no service. Exit code 1: something is wrong.
+    Each destination has a payload in force of its own. It is followed to its ALCARECO, their RECO
+    outputs and RAW files, by the witnesses and manifests in the run directory. Named are LS in no
+    input or in several, RAW files that may be copies, and ALCARECO whose witness is gone. What
+    retention has removed is named as no longer shown. It asks no service. Exit code 1: something is
+    wrong.
     """
     stories = reader.tell(given.look(), run_number, given.only)
     told = tuple(verification.verify(story, evidence.gather(story)) for story in stories)
     if as_json:
-        found = verification.to_json(Verifications(run=run_number, campaigns=told))
+        found = verified.to_json(Verifications(run=run_number, campaigns=told))
         click.echo(json.dumps(found, indent=1))
     else:
         for each in told:

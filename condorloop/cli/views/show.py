@@ -25,6 +25,7 @@ from condorloop.history.campaign import (
     PayloadStory,
     Story,
 )
+from condorloop.history.destinations import DestinationPayload, by_destination, differ
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import DestinationRecord
 from condorloop.model.problem import Problem, ProblemKind, by_urgency
@@ -155,8 +156,11 @@ def since(payload: PayloadStory) -> str:
 
 
 def _payloads(story: Story, now: float, whole: bool) -> Iterator[RenderableType]:
-    best = story.in_force
-    if best is None:
+    destinations = by_destination(story)
+    if differ(destinations):
+        for destination in destinations:
+            yield in_destination_line(destination, now)
+    elif (best := story.in_force) is None:
         yield text("no payload is in the database", "yellow")
     else:
         yield in_force_line(best, now)
@@ -217,6 +221,21 @@ def in_force_line(payload: PayloadStory, now: float) -> Text:
     said = (
         f" {payload.hash} of {payload.harvest}: LS {payload.lumis} ({len(payload.lumis)} LS, "
         f"{events}), since {since(payload)}, uploaded {clock(payload.answered_at, now)}{tags}"
+    )
+    return Text.assemble(text("in force", "bold green"), text(said))
+
+
+def in_destination_line(told: DestinationPayload, now: float) -> Text:
+    """Say which payload a campaign has in one of its destinations."""
+    why = f"; {told.otherwise}" if told.otherwise else ""
+    if told.payload is None:
+        return text(f"no payload is in {told.tag}{why}", "yellow")
+    payload = told.payload
+    mine = (d for d in payload.destinations if (d.database, d.tag) == (told.database, told.tag))
+    at = next((d.answered_at for d in mine), payload.answered_at)
+    said = (
+        f" in {told.tag}: {payload.hash} of {payload.harvest}, LS {payload.lumis} "
+        f"({len(payload.lumis)} LS), uploaded {clock(at, now)}{why}"
     )
     return Text.assemble(text("in force", "bold green"), text(said))
 

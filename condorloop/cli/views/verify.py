@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from condorloop.cli.views.terminal import text
-from condorloop.history.verification import Verification
+from condorloop.history.verified import Verification
 
 _MOST = 20
 """So many findings of a campaign are shown unless all are wanted."""
@@ -31,9 +31,13 @@ def _lines(told: Verification, whole: bool) -> Iterator[Text]:
         f"  {told.files_shown} of {told.files} good RAW files: each LS in exactly one input{by}"
     )
     yield text(f"  LS of good RAW files: {told.good or 'none'}; so shown: {told.shown or 'none'}")
+    for each in told.destinations if told.differ else ():
+        shown = f"{each.files_shown} of {told.files} files, LS {each.shown or 'none'}"
+        yield text(f"  {each.tag}: {each.payload or 'no payload'} in force; so shown: {shown}")
     findings = told.findings if whole else told.findings[:_MOST]
     for finding in findings:
         line = text(f"  {finding.kind}: ", "red" if finding.wrong else "yellow")
-        yield line.append_text(text(finding.text))
+        where = f"{', '.join(finding.tags)}: " if finding.tags else ""
+        yield line.append_text(text(f"{where}{finding.text}"))
     if more := len(told.findings) - len(findings):
         yield text(f"  … and {more} more: --all, or --json", "bright_black")

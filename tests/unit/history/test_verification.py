@@ -13,13 +13,14 @@ from rich.console import Console
 
 from condorloop.cli.main import cli
 from condorloop.cli.views.verify import verification_view
-from condorloop.history import evidence, reader, verification
-from condorloop.history.verification import FindingKind, Verifications
-from condorloop.model.enums import Artifact, CampaignState
+from condorloop.history import evidence, reader, verification, verified
+from condorloop.history.verified import FindingKind, Verifications
+from condorloop.model.enums import Artifact, CampaignState, TagOutcome, UploadOutcome
+from condorloop.model.jobs import DestinationRecord
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import HARVEST_RECORD, LEDGER, MANIFEST, RESTORED
 from condorloop.rundir.records.decisions import Restored
-from tests.unit.examples import KEY, RUN
+from tests.unit.examples import KEY, RUN, START
 from tests.unit.run_example import RunExample
 
 
@@ -171,6 +172,81 @@ def test_copies_are_wrong_only_if_both_are_in_the_payload(run):
     assert kinds[FindingKind.COPIES, "1-5", (path(0), path(1), path(7)), ()] is True
 
 
+PROD, TRIAL = "EcalPedestals_hlt", "EcalPedestals_trial"
+
+
+def in_tag(tag, outcome, at, answer=""):
+    return DestinationRecord(
+        "oracle://cms_orcon_prod", tag, outcome, answer, answered_at=START + at
+    )
+
+
+def two_destinations(run, in_trial):
+    """Two harvests: the first is in both tags, the second in one, and has an outcome in trial."""
+    up = TagOutcome.UPLOADED
+    run.batch()
+    run.harvest([in_tag(PROD, up, 90), in_tag(TRIAL, up, 90)])
+    run.batch()
+    there = in_tag(TRIAL, in_trial, 91, "since is before the first safe run")
+    whole = UploadOutcome.UPLOADED if in_trial is up else UploadOutcome.REFUSED
+    run.harvest([in_tag(PROD, up, 91), there], whole)
+    run.close()
+
+
+def test_each_destination_is_judged_by_the_payload_in_force_there(run):
+    two_destinations(run, TagOutcome.FAILED)
+    shown = told(run)
+    assert (shown.is_wrong, str(shown.shown), shown.files_shown) == (True, "1-5", 1)
+    assert shown.payloads == ("harvestJob001", "harvestJob000")
+    assert [(d.tag, d.payload, str(d.shown), d.files_shown) for d in shown.destinations] == [
+        (PROD, "harvestJob001", "1-10", 2),
+        (TRIAL, "harvestJob000", "1-5", 1),
+    ]
+    [finding] = shown.findings
+    assert (finding.kind, str(finding.lumis), finding.tags) == (
+        FindingKind.MISSING,
+        "6-10",
+        (TRIAL,),
+    )
+    assert "harvestJob001 is refused there: since is before the first safe run" in finding.text
+    console = Console(file=io.StringIO(), width=200, highlight=False)
+    console.print(verification_view(shown))
+    assert f"{TRIAL}: harvestJob000 in force; so shown: 1 of 2 files, LS 1-5" in (
+        console.file.getvalue()
+    )
+
+
+def test_show_names_the_payload_of_each_destination_where_they_differ(run, tmp_path):
+    two_destinations(run, TagOutcome.FAILED)
+    site = ["--site", str(tmp_path / "site.yaml")]
+    shown = " ".join(CliRunner().invoke(cli, ["show", str(KEY.run), *site]).stdout.split())
+    assert f"in force in {PROD}: abc of harvestJob001, LS 1-10 (10 LS)" in shown
+    assert f"in force in {TRIAL}: abc of harvestJob000, LS 1-5 (5 LS)" in shown
+    assert "; harvestJob001 is refused there: since is before the first safe run" in shown
+
+
+def test_destinations_that_have_the_same_payload_are_judged_as_one(run):
+    two_destinations(run, TagOutcome.UPLOADED)
+    run.file(path(7), "36-40")
+    shown = told(run)
+    assert (shown.payloads, shown.differ) == (("harvestJob001",), False)
+    [finding] = shown.findings
+    assert (finding.kind, finding.tags) == (FindingKind.MISSING, ())
+
+
+def test_a_destination_that_has_no_payload_is_named(run):
+    run.batch()
+    run.harvest(
+        [in_tag(PROD, TagOutcome.UPLOADED, 90), in_tag(TRIAL, TagOutcome.SKIPPED, 90, "why")],
+        UploadOutcome.REFUSED,
+    )
+    run.close()
+    [finding] = told(run).findings
+    assert (finding.kind, finding.wrong, finding.tags) == (FindingKind.NO_PAYLOAD, True, (TRIAL,))
+    assert "harvestJob000 is refused there: why" in finding.text
+    assert [d.payload for d in told(run).destinations] == ["harvestJob000", ""]
+
+
 @pytest.mark.parametrize(
     ("state", "kind"),
     [
@@ -201,7 +277,7 @@ def test_the_command_exits_1_and_names_what_is_wrong(run, tmp_path):
     assert done.exit_code == 1
     assert "EcalPedestals: something is wrong" in done.stderr
     as_json = json.loads(CliRunner().invoke(cli, [*arguments, "--json"]).stdout)
-    jsonschema.validate(as_json, verification.json_schema())
+    jsonschema.validate(as_json, verified.json_schema())
     [campaign] = as_json["campaigns"]
     assert [f["lumis"] for f in campaign["findings"]] == ["36-40"]
 
@@ -219,5 +295,5 @@ def test_a_long_list_of_findings_is_cut_on_the_terminal_and_not_in_json(run):
     assert printed[False].count("missing: ") == 20
     assert "and 10 more" in printed[False]
     assert printed[True].count("missing: ") == 30
-    told_whole = verification.to_json(Verifications(run=KEY.run, campaigns=(shown,)))
+    told_whole = verified.to_json(Verifications(run=KEY.run, campaigns=(shown,)))
     assert len(told_whole["campaigns"][0]["findings"]) == 30
