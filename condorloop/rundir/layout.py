@@ -40,6 +40,8 @@ DECISIONS = "decisions.json"
 RESTORED = "restored.json"
 """In a run directory: which payload a person has put back."""
 PAYLOAD_DB = "promptCalibConditions.db"
+IN_FORCE_DB = "in_force.db"
+"""What the gate copies from the destination, beside the payload, as long as it judges."""
 JOB_REPORT = "FrameworkJobReport.xml"
 MADE = "made.txt"
 

@@ -115,10 +115,17 @@ class TagReader:
                 raise
         return self._list(name, tag)
 
-    def copy(self, database: str, tag: str, file: Path, first: int, last: int) -> None:
+    def copy(
+        self, database: str, tag: str, file: Path, first: int, last: int, name_there: str = ""
+    ) -> None:
         """Copy what a tag holds between two sinces, both included, into a conditions SQLite file.
 
-        What holds at the first since gets that since in the file, whose tag has the same name.
+        What holds at the first since gets that since in the file.
+
+        Parameters
+        ----------
+        name_there
+            What the tag is called in the file; as in the database if empty.
 
         Raises
         ------
@@ -129,7 +136,8 @@ class TagReader:
         what = f"tag {tag} of {name}"
         options = ["--yes", "--db", name, "--nocolors"]
         between = ["--from", str(first), "--to", str(last)]
-        self._run(what, tag, [*options, "copy", tag, "--destdb", str(file), *between])
+        names = [tag, name_there] if name_there else [tag]
+        self._run(what, tag, [*options, "copy", *names, "--destdb", str(file), *between])
         if not file.exists():
             raise TagUnreadable(f"{what}: {self._tool.command[0]} has made no {file}")
 

@@ -1,7 +1,8 @@
 """The gate before an upload: the payload compared with the one in force, or judged by a command.
 
-Knows what is in force from the records of earlier uploads; `policy.gate` knows limits. It asks no
-service. Whatever goes wrong while it judges holds the payload: it never lets one pass.
+What is in force is what the destination holds, as it was read back; where it was not, the records
+of earlier uploads tell. `policy.gate` knows limits. Whatever goes wrong while it judges holds the
+payload: it never lets one pass.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from condorloop.model.enums import TimeType
 from condorloop.model.gate import GateAnswer
+from condorloop.model.lumis import LAST_LS
+from condorloop.node.uploads.sending import Tool
 from condorloop.node.uploads.upload_choice import Payload
 from condorloop.node.uploads.upload_records import EarlierUpload, uploads_of
 from condorloop.policy.constants_change import ConstantsChange, compare
 from condorloop.policy.gate import beyond
-from condorloop.rundir.layout import PAYLOAD_DB
+from condorloop.policy.in_force import since_words
+from condorloop.rundir.layout import IN_FORCE_DB, PAYLOAD_DB
 from condorloop.rundir.records.gate import GateTool
 from condorloop.runtime import subprocesses
 from condorloop.services import payload_reader
@@ -40,17 +45,39 @@ class Judged:
     words: str
 
 
-def judge(payload: Payload, gate: GateTool, environment: Mapping[str, str]) -> Judged:
-    """Judge a payload; `environment` is CMSSW's."""
-    before = in_force(payload)
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What a payload is compared with.
+
+    `file` is a payload file whose tag is called as the payload's, None where nothing is in force;
+    `words` say what it is, and who tells.
+    """
+
+    file: Path | None
+    words: str
+
+
+def judge(payload: Payload, gate: GateTool, environment: Mapping[str, str], tool: Tool) -> Judged:
+    """Judge a payload; `environment` is CMSSW's, `tool` copies what its destination holds."""
+    copied = payload.harvest / IN_FORCE_DB
+    try:
+        before = _read_back(payload, tool, copied) or _by_records(payload)
+        return _judge(payload, gate, environment, before)
+    finally:
+        copied.unlink(missing_ok=True)
+
+
+def _judge(
+    payload: Payload, gate: GateTool, environment: Mapping[str, str], before: Serving
+) -> Judged:
     if gate.command:
-        return _by_command(payload, gate, before, environment)
-    if before is None:
-        return Judged(gate.first, "no payload is in force that it can be compared with")
-    against = f"compared with {before.parent.name}/{before.name}"
+        return _by_command(payload, gate, before.file, environment)
+    if before.file is None:
+        return Judged(gate.first, before.words)
+    against = f"compared with {before.words}"
     try:
         changes = [
-            _change(payload, gate, before, tag, environment)
+            _change(payload, gate, before.file, tag, environment)
             for tag in dict.fromkeys(iov.tag for iov in payload.iovs)
         ]
     except PayloadUnreadable as error:
@@ -61,17 +88,42 @@ def judge(payload: Payload, gate: GateTool, environment: Mapping[str, str]) -> J
     return Judged(GateAnswer.PASS, f"within the limits, {against}")
 
 
-def in_force(payload: Payload) -> Path | None:
-    """The harvest whose payload is in force, as records tell: of this run, else of an older one.
+_NOTHING = "no payload is in force that it can be compared with"
 
-    None if none is known. A record that cannot be read is passed over.
+
+def _read_back(payload: Payload, tool: Tool, file: Path) -> Serving | None:
+    """Copy what the destination holds where the payload is to serve; None if it is not told."""
+    content, tag = payload.there, payload.destination.tag
+    if content is None or payload.iovs[0].time_type not in ("", content.time_type):
+        return None
+    own = payload.metadata.since
+    first = last = payload.iovs[0].since if own is None else own
+    if content.time_type is TimeType.LUMI:
+        last = first | LAST_LS
+    holding = [iov for iov in content.iovs if iov.since <= last]
+    if not holding:
+        return Serving(None, f"{_NOTHING}: {tag} was read back, and has none at this since")
+    serving = max((iov for iov in holding if iov.since <= first), default=min(holding))
+    if not tool.copy(
+        payload.destination, file, max(first, serving.since), last, payload.iovs[0].tag
+    ):
+        return None
+    since = since_words(content.time_type, serving.since)
+    return Serving(file, f"payload {serving.hash[:12]} since {since} of {tag}, read back")
+
+
+def _by_records(payload: Payload) -> Serving:
+    """The payload of the last upload to the destination, of this run or else of an older one.
+
+    A record that cannot be read is passed over.
     """
     for found in _own_and_older(payload):
         taken = [u for u in found if u.may_be_in(payload.destination)]
         there = [u for u in taken if (u.harvest / PAYLOAD_DB).exists()]
         if last := max(there, key=lambda u: u.of[payload.destination].time, default=None):
-            return last.harvest
-    return None
+            name = f"{last.harvest.parent.name}/{last.harvest.name}"
+            return Serving(last.harvest / PAYLOAD_DB, f"{name}, by the records of uploads")
+    return Serving(None, f"{_NOTHING}: no record of an upload names one")
 
 
 def _own_and_older(payload: Payload) -> Iterator[list[EarlierUpload]]:
@@ -92,8 +144,8 @@ def _change(
     payload: Payload, gate: GateTool, before: Path, tag: str, environment: Mapping[str, str]
 ) -> ConstantsChange:
     old, new = (
-        payload_reader.read(gate.reader, folder / PAYLOAD_DB, tag, environment, gate.reader_timeout)
-        for folder in (before, payload.harvest)
+        payload_reader.read(gate.reader, file, tag, environment, gate.reader_timeout)
+        for file in (before, payload.harvest / PAYLOAD_DB)
     )
     return compare(old, new)
 
@@ -103,7 +155,7 @@ def _by_command(
 ) -> Judged:
     given = {
         "{file}": str(payload.harvest / PAYLOAD_DB),
-        "{before}": str(before / PAYLOAD_DB) if before else "",
+        "{before}": str(before) if before else "",
         "{tag}": payload.metadata.input_tag,
         "{run}": str(payload.dag.run),
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from condorloop.model.enums import HeldFor, Verdict
 from condorloop.model.gate import GateAnswer
 from condorloop.node.dag_context import DagContext
+from condorloop.node.uploads.sending import Tool
 from condorloop.node.uploads.upload_choice import Payload
 from condorloop.rundir.layout import DECISIONS, RESTORED, UPLOADS_HELD
 from condorloop.rundir.records.decisions import Decision, Decisions, Restored, UploadsHeld
@@ -27,8 +28,13 @@ class Held:
     words: str
 
 
-def why_held(payload: Payload) -> Held | None:
+def why_held(payload: Payload, tool: Tool) -> Held | None:
     """Say what keeps a payload from being sent; None if nothing does.
+
+    Parameters
+    ----------
+    tool
+        Copies for the gate what is in force in the destination.
 
     Raises
     ------
@@ -59,7 +65,7 @@ def why_held(payload: Payload) -> Held | None:
 
     area = dag.manifest.cmssw
     cmssw = Cmssw(area.setup, area.scram_arch, area.release, area.folder)
-    judged = judge(payload, dag.manifest.gate, cmssw.environment())
+    judged = judge(payload, dag.manifest.gate, cmssw.environment(), tool)
     print(f"gate: {judged.answer}: {judged.words}")
     if judged.answer is GateAnswer.PASS:
         return None

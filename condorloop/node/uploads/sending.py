@@ -23,7 +23,7 @@ from condorloop.policy import upload_order
 from condorloop.policy.restating import restated
 from condorloop.rundir.durable import remove_unfinished
 from condorloop.rundir.layout import PAYLOAD_DB, UPLOAD_LOG, iso_time
-from condorloop.rundir.records.manifest import UploadMetadata
+from condorloop.rundir.records.manifest import TagReaderTool, UploadMetadata
 from condorloop.runtime.secret_files import NotPrivate
 from condorloop.services import conditions
 from condorloop.services.cmssw import Cmssw, CmsswError
@@ -63,22 +63,47 @@ class Tool:
         It is asked for a short time, and not again when it was down: an upload does not wait for
         it.
         """
-        manifest = self.dag.manifest
-        if manifest.tag_reader is None or self._reader_is_down:
+        if (tool := self.dag.manifest.tag_reader) is None or self._reader_is_down:
             return None
-        tool = replace(manifest.tag_reader, timeout=min(manifest.tag_reader.timeout, LONGEST_READ))
-        area = manifest.cmssw
-        cmssw = Cmssw(area.setup, area.scram_arch, area.release, area.folder)
-        auth_path = manifest.conditions.auth_path
         try:
-            reader = TagReader(tool, cmssw, auth_path, self.environment())
-            return reader.read(destination.database, destination.tag)
+            return self._reader(tool).read(destination.database, destination.tag)
         except CmsswError:
             return None
         except TagUnreadable as error:
             self._reader_is_down = not error.missing
             print(f"{destination} is not read back: {error}")
             return None
+
+    def copy(self, destination: Destination, file: Path, first: int, last: int, name: str) -> bool:
+        """Copy what a destination holds between two sinces into a file, as a tag of that name.
+
+        Returns
+        -------
+        bool
+            Whether it was copied: the reader may be down.
+
+        Raises
+        ------
+        CmsswError
+            The release cannot be entered.
+        """
+        if (tool := self.dag.manifest.tag_reader) is None or self._reader_is_down:
+            return False
+        file.unlink(missing_ok=True)
+        try:
+            reader = self._reader(tool)
+            reader.copy(destination.database, destination.tag, file, first, last, name)
+        except TagUnreadable as error:
+            self._reader_is_down = not error.missing
+            print(f"{destination} is not read back: {error}")
+            return False
+        return True
+
+    def _reader(self, tool: TagReaderTool) -> TagReader:
+        area, auth_path = self.dag.manifest.cmssw, self.dag.manifest.conditions.auth_path
+        cmssw = Cmssw(area.setup, area.scram_arch, area.release, area.folder)
+        tool = replace(tool, timeout=min(tool.timeout, LONGEST_READ))
+        return TagReader(tool, cmssw, auth_path, self.environment())
 
     def why_not(self) -> str | NotPrivate | None:
         """Say why the service cannot be asked; None if it can."""

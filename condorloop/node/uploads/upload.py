@@ -174,7 +174,7 @@ class _Job:
         if decided := why_not_send(payload):
             return decided
         try:
-            held = why_held(payload)
+            held = why_held(payload, self.tool)
         except CmsswError as error:
             return _silent(str(error))
         if held is not None:
@@ -207,7 +207,7 @@ class _Job:
             others=[each for each in earlier if each.harvest != self.harvest],
             wanted=self.wanted,
             restored=_restored(self.dag, self.harvest),
-            sinces_there=frozenset(iov.since for iov in found.iovs) if found else frozenset(),
+            there=found,
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from condorloop.model.enums import TagOutcome
 from condorloop.model.lumis import Lumis
+from condorloop.model.tag_content import TagContent
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext
 from condorloop.node.uploads.destinations import Destination
@@ -43,8 +44,8 @@ class Payload:
         Whether a person has a refusal asked again.
     restored
         Who puts it in the place of what is in its destination; None if nobody does.
-    sinces_there
-        Those that the destination has, as far as it was read back.
+    there
+        What the destination has, as it was read back; None where it was not.
     """
 
     dag: DagContext
@@ -57,7 +58,12 @@ class Payload:
     others: Sequence[EarlierUpload]
     wanted: bool
     restored: Restored | None = None
-    sinces_there: frozenset[int] = frozenset()
+    there: TagContent | None = None
+
+    @property
+    def sinces_there(self) -> frozenset[int]:
+        """The sinces that the destination has, as far as it was read back."""
+        return frozenset(iov.since for iov in self.there.iovs) if self.there else frozenset()
 
     @property
     def before(self) -> DestinationResult | None:

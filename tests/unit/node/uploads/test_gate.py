@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.model.enums import Verdict
+from condorloop.model.enums import Synchronisation, TimeType, Verdict
 from condorloop.model.gate import GateAnswer, GateLimits, QuantityLimit
+from condorloop.model.tag_content import TagContent, TagIov
 from condorloop.node.post_script import finish
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.layout import DECISIONS, HARVEST_RECORD
@@ -19,6 +20,7 @@ from condorloop.rundir.records.gate import GateTool
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.services.cmssw import CmsswError
+from condorloop.services.tag_reader import TagUnreadable
 from tests.unit.examples import START
 from tests.unit.node.uploads.test_sending_again import sending
 from tests.unit.node_examples import rewritten
@@ -27,7 +29,9 @@ from tests.unit.upload_examples import TAG, TRIAL, harvest_of, record
 READER = """#!{python}
 import json, pathlib, sys
 file, tag = sys.argv[1:3]
-told = pathlib.Path(file).parent / "numbers.json"
+told = pathlib.Path(file)
+if told.name != "in_force.db":
+    told = told.parent / "numbers.json"
 print(json.dumps({{"schema": 1, "tag": tag, "iovs": [
     {{"since": 398600, "hash": "x", "channels": {{"mean": json.loads(told.read_text())}}}}]}}))
 """
@@ -70,9 +74,8 @@ def test_what_is_within_the_limits_of_the_payload_in_force_is_sent(
     after = gated(calibration, by_limits, 204.0, lumis=("6-15",))
     assert upload(after) == 0
     assert told(after)[:2] == ("uploaded", None)
-    assert "gate: pass: within the limits, compared with run398600/harvestJob000" in (
-        capsys.readouterr().out
-    )
+    against = "run398600/harvestJob000, by the records of uploads"
+    assert f"gate: pass: within the limits, compared with {against}" in capsys.readouterr().out
 
 
 def test_what_is_beyond_them_is_held_and_nothing_is_sent(calibration, tool, by_limits):
@@ -83,10 +86,66 @@ def test_what_is_beyond_them_is_held_and_nothing_is_sent(calibration, tool, by_l
     assert told(after) == (
         "held",
         "gate",
-        "mean of 7 shifts by +6 (at most 5), compared with run398600/harvestJob000",
+        "mean of 7 shifts by +6 (at most 5), compared with run398600/harvestJob000,"
+        " by the records of uploads",
     )
     assert record(after)["tags"] == {TAG: "held"}
     assert len(tool.sent) == 1
+
+
+def in_tags(monkeypatch, means, copies=True):
+    """Let tags be read back that hold a payload since run 398599 with a mean; of each its own."""
+
+    def read(self, database, tag):
+        if tag not in means:
+            raise TagUnreadable(f"{tag}: no answer")
+        iovs = [TagIov(398599, 1.0, "d9ece849" * 5), TagIov(398601, 2.0, "f" * 40)]
+        return TagContent.of(tag, TimeType.RUN, Synchronisation.ANY, iovs if means[tag] else ())
+
+    def copy(self, database, tag, file, first, last, name_there):
+        if not copies:
+            raise TagUnreadable(f"{tag}: no answer")
+        assert (first, last, name_there) == (398600, 398600, TAG)
+        file.write_text(json.dumps({"7": means[tag]}))
+
+    monkeypatch.setattr("condorloop.services.tag_reader.TagReader.read", read)
+    monkeypatch.setattr("condorloop.services.tag_reader.TagReader.copy", copy)
+
+
+def test_each_destination_is_compared_with_what_is_read_back_from_it(
+    calibration, tool, by_limits, monkeypatch
+):
+    """What the records tell is not in force: another tool has changed the tags since."""
+    calibration.tags = (TAG, TRIAL)
+    upload(gated(calibration, None, 100.0))
+    in_tags(monkeypatch, {TAG: 200.0, TRIAL: 300.0})
+    after = gated(calibration, by_limits, 204.0, lumis=("6-15",))
+    upload(after)
+    assert record(after)["tags"] == {TAG: "uploaded", TRIAL: "held"}
+    against = f"payload d9ece849d9ec since 398599 of {TRIAL}, read back"
+    answers = {d["tag"]: d["answer"] for d in record(after)["destinations"]}
+    assert answers[TRIAL] == f"mean of 7 shifts by -96 (at most 5), compared with {against}"
+    assert not (harvest_of(after) / "in_force.db").exists()
+
+
+def test_a_tag_that_was_read_back_and_has_nothing_has_nothing_in_force(
+    calibration, tool, by_limits, monkeypatch
+):
+    upload(gated(calibration, None, 200.0))
+    in_tags(monkeypatch, {TAG: None})
+    after = gated(calibration, by_limits, 200.0, lumis=("6-15",))
+    upload(after)
+    assert told(after)[:2] == ("held", "gate")
+    assert f"no payload is in force that it can be compared with: {TAG} was read" in told(after)[2]
+
+
+def test_where_a_tag_cannot_be_copied_the_records_tell(calibration, tool, by_limits, monkeypatch):
+    upload(gated(calibration, None, 200.0))
+    in_tags(monkeypatch, {TAG: 900.0}, copies=False)
+    after = gated(calibration, by_limits, 206.0, lumis=("6-15",))
+    upload(after)
+    assert told(after)[0] == "held"
+    assert "harvestJob000, by the records of uploads" in told(after)[2]
 
 
 def test_of_an_older_run_what_is_in_force_is_compared(calibration, tool, by_limits):
