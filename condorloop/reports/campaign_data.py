@@ -17,8 +17,11 @@ from condorloop.model.jobs import JobRecord
 from condorloop.model.latency import RunTimes
 from condorloop.model.lumi_fates import last_lumi
 from condorloop.model.lumis import Lumis
+from condorloop.policy.by_destination import PayloadUpload, in_force
 from condorloop.reports.period import Period
+from condorloop.reports.report import DestinationReport
 from condorloop.reports.time_breakdown import CampaignFacts, FileFacts, NodeFacts
+from condorloop.rundir.layout import harvest_name
 
 _IN_FLIGHT = (DagState.PLANNED, DagState.ACTIVE)
 
@@ -37,6 +40,7 @@ class ReportedCampaign:
     seen: Lumis
     in_payload: Lumis
     by_lumi: bool = False
+    destinations: tuple[DestinationReport, ...] = ()
 
     @property
     def window_from(self) -> float:
@@ -76,7 +80,27 @@ class LedgerReport(LedgerReader):
             seen=Lumis.parse(row["seen"]),
             in_payload=Lumis.parse(row["in_payload"]),
             by_lumi=bool(row["by_lumi"]),
+            destinations=tuple(self._destinations(campaign_id)),
         )
+
+    def _destinations(self, campaign_id: int) -> Iterator[DestinationReport]:
+        rows = {row["number"]: row for row in self.times.outcomes(campaign_id)}
+        uploads = [
+            PayloadUpload(
+                number,
+                row["outcome"] == UploadOutcome.UPLOADED,
+                row["answered_at"],
+                self.payloads.destinations(row["dag_id"]),
+            )
+            for number, row in rows.items()
+        ]
+        for (database, tag), number in sorted(in_force(uploads).items()):
+            yield DestinationReport(
+                database=database,
+                tag=tag,
+                harvest="" if number is None else harvest_name(number),
+                lumis=0 if number is None else len(Lumis.parse(rows[number]["lumis"])),
+            )
 
     def facts(
         self, campaign: ReportedCampaign, jobs_in_flight: Callable[[int], Iterable[JobRecord]]

@@ -122,6 +122,7 @@ class Reporter:
                 failed=sum(k.failed for k in use),
                 cpu_hours=sum(k.cpu_hours for k in use),
                 wall_hours=sum(k.wall_hours for k in use),
+                destinations=campaign.destinations,
             )
         )
         self._totals[name].join(totals)

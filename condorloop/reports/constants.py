@@ -15,18 +15,15 @@ from typing import Any, Self
 
 from condorloop.errors import CondorloopError
 from condorloop.model.constants import Constants
-from condorloop.model.enums import UploadOutcome
 from condorloop.reports.report import CampaignReport, ConstantsReport, QuantityReport, Report
 from condorloop.rundir.layout import (
     CONSTANTS_RECORD,
     HARVEST_RECORD,
     PAYLOAD_DB,
-    UPLOAD_RECORD,
     run_dir,
 )
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.record import Members, Record
-from condorloop.rundir.records.upload import UploadResult
 from condorloop.text import one_line
 
 Read = Callable[[str, Path, str], Constants]
@@ -103,16 +100,30 @@ def _quantity(name: str, unit: str, values: Sequence[float]) -> QuantityReport:
 
 
 def gather(report: Report, work_dir: Path, read: Read) -> tuple[ConstantsReport, ...]:
-    """Give the constants of each campaign of a report that has uploaded a payload."""
-    uploaded = (c for c in report.campaigns if c.payloads.get(UploadOutcome.UPLOADED))
-    return tuple(_of_campaign(campaign, work_dir, read) for campaign in uploaded)
+    """Give the constants of each campaign of a report that has a payload in some destination."""
+    return tuple(
+        _of_payload_in_force(campaign, work_dir, read, harvest, tags)
+        for campaign in report.campaigns
+        for harvest, tags in _in_force(campaign).items()
+    )
 
 
-def _of_campaign(campaign: CampaignReport, work_dir: Path, read: Read) -> ConstantsReport:
-    folder = _last_uploaded(run_dir(work_dir, campaign.calibration, campaign.run))
+def _in_force(campaign: CampaignReport) -> dict[str, tuple[str, ...]]:
+    """The harvests in force, each with the tags that have it where another tag has another one."""
+    tags: dict[str, list[str]] = {}
+    for each in campaign.destinations:
+        tags.setdefault(each.harvest, []).append(each.tag)
+    same = len(tags) == 1
+    return {name: () if same else tuple(those) for name, those in tags.items() if name}
+
+
+def _of_payload_in_force(
+    campaign: CampaignReport, work_dir: Path, read: Read, harvest: str, tags: tuple[str, ...]
+) -> ConstantsReport:
+    folder = run_dir(work_dir, campaign.calibration, campaign.run) / harvest
     found: tuple[QuantityReport, ...] = ()
     unread = ""
-    if folder is None:
+    if not folder.exists():
         unread = "its run directory is gone"
     else:
         try:
@@ -123,20 +134,11 @@ def _of_campaign(campaign: CampaignReport, work_dir: Path, read: Read) -> Consta
         calibration=campaign.calibration,
         run=campaign.run,
         run_start=campaign.run_start,
-        harvest=folder.name if folder else "",
+        harvest=harvest,
         quantities=found,
         unread=unread,
+        tags=tags,
     )
-
-
-def _last_uploaded(runs: Path) -> Path | None:
-    """The harvest whose payload was uploaded last."""
-    uploads = (
-        (told.time, file.parent)
-        for file in runs.glob(f"harvestJob*/{UPLOAD_RECORD}")
-        if (told := UploadResult.find(file)) and told.outcome is UploadOutcome.UPLOADED
-    )
-    return max(uploads, default=(0.0, None))[1]
 
 
 def _of_payload(calibration: str, folder: Path, read: Read) -> tuple[QuantityReport, ...]:

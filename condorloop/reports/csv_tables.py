@@ -1,4 +1,4 @@
-"""A report as CSV: one table each for calibrations, campaigns and node kinds; pure.
+"""A report as CSV: one table each for calibrations, campaigns and the like; pure.
 
 Knows how the JSON of a report is laid out in rows and columns, ``after_ls_end.median``.
 """
@@ -16,7 +16,8 @@ from condorloop.reports.report import Report, to_json
 def tables(report: Report) -> dict[str, str]:
     """Give each table's text by its name: ``campaigns``, ``calibrations``, ``nodes``.
 
-    Where constants were asked for, ``constants`` too.
+    Where the ledger tells of destinations, ``in_force`` too; where constants were asked for,
+    ``constants``.
     """
     data = to_json(report)
     calibrations, nodes = [], []
@@ -24,10 +25,20 @@ def tables(report: Report) -> dict[str, str]:
         for node in calibration.pop("nodes"):
             nodes.append({"calibration": calibration["calibration"]} | node)
         calibrations.append(calibration)
+    in_force = [
+        {"calibration": campaign["calibration"], "run": campaign["run"]} | destination
+        for campaign in data["campaigns"]
+        for destination in campaign.pop("destinations")
+        if destination["tag"]
+    ]
     tables = {"campaigns": data["campaigns"], "calibrations": calibrations, "nodes": nodes}
+    if in_force:
+        tables["in_force"] = in_force
     if data["constants"]:
         tables["constants"] = [
-            {"calibration": each["calibration"], "run": each["run"], "harvest": each["harvest"]} | q
+            {name: each[name] for name in ("calibration", "run", "harvest")}
+            | {"tags": " ".join(each["tags"])}
+            | q
             for each in data["constants"]
             for q in each["quantities"]
         ]

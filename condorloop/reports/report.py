@@ -83,6 +83,19 @@ class KindReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationReport:
+    """Which payload of a campaign is in force in a destination, and of how many LS.
+
+    `harvest` is empty where none is; database and tag are where the ledger does not tell them.
+    """
+
+    database: str
+    tag: str
+    harvest: str
+    lumis: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignReport:
     """What one campaign came to.
 
@@ -90,7 +103,8 @@ class CampaignReport:
     payload was in the database before its data left the buffer, or, by lumisection, whether each
     one was served before it left. `lumis_in_window` are how many lumisections were in time;
     `after_run_start` and `after_run_end` tell when the last payload was uploaded, of a run that has
-    ended; `parts` has the mean of each part of a lumisection's way.
+    ended; `parts` has the mean of each part of a lumisection's way. `destinations` has what is in
+    force in each, as the uploads tell.
     """
 
     calibration: str
@@ -116,6 +130,7 @@ class CampaignReport:
     failed: int
     cpu_hours: float
     wall_hours: float
+    destinations: tuple[DestinationReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +173,8 @@ class QuantityReport:
 class ConstantsReport:
     """What the constants of a campaign's last uploaded payload are like.
 
-    `unread` says why they are not known; empty if they are.
+    `unread` says why they are not known; empty if they are. `tags` are the destination tags that
+    have this payload, where others have another one; empty if all have it.
     """
 
     calibration: str
@@ -167,6 +183,12 @@ class ConstantsReport:
     harvest: str = ""
     quantities: tuple[QuantityReport, ...] = ()
     unread: str = ""
+    tags: tuple[str, ...] = ()
+
+    @property
+    def calibration_and_tags(self) -> str:
+        """The calibration, with the tags where there are any."""
+        return f"{self.calibration} in {', '.join(self.tags)}" if self.tags else self.calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

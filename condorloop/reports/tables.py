@@ -69,6 +69,7 @@ def tables(report: Report) -> tuple[ReportTable, ...]:
         _parts(report),
         _nodes(report),
         _campaigns(report),
+        _in_force(report),
         _constants(report),
     )
     return tuple(table for table in made if table.rows)
@@ -83,7 +84,7 @@ def _constants(report: Report) -> ReportTable:
         ("calibration", "run", "quantity", "of", "mean", "spread"),
         tuple(
             (
-                each.calibration,
+                each.calibration_and_tags,
                 str(each.run),
                 f"{q.name} [{q.unit}]" if q.unit else q.name,
                 str(q.count),
@@ -95,6 +96,20 @@ def _constants(report: Report) -> ReportTable:
         ),
         names=3,
         note=f"not known: {named}{more}" if unread else "",
+    )
+
+
+def _in_force(report: Report) -> ReportTable:
+    differing = [c for c in report.campaigns if len({d.harvest for d in c.destinations}) > 1]
+    return ReportTable(
+        "Destinations of a run that do not have the same payload",
+        ("run", "calibration", "tag", "payload", "LS"),
+        tuple(
+            (str(c.run), c.calibration, d.tag, d.harvest or "none", str(d.lumis))
+            for c in differing[-CAMPAIGNS_SHOWN:]
+            for d in c.destinations
+        ),
+        names=4,
     )
 
 

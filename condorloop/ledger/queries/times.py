@@ -68,9 +68,11 @@ class TimeQueries:
         )
 
     def outcomes(self, campaign_id: int) -> list[sqlite3.Row]:
-        """The outcomes of a campaign's payloads, each with the id of its DAG."""
+        """The outcomes of a campaign's payloads, each with id and number of its DAG."""
         return self._db.rows(
-            "SELECT dag_id, outcome FROM payload WHERE campaign_id = ?", campaign_id
+            "SELECT dag_id, number, payload.lumis, outcome, answered_at FROM payload"
+            " JOIN dag ON dag.id = dag_id WHERE payload.campaign_id = ?",
+            campaign_id,
         )
 
     def files(self, campaign_id: int) -> list[sqlite3.Row]:

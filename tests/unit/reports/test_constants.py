@@ -10,12 +10,12 @@ from condorloop.errors import CondorloopError
 from condorloop.model.constants import Constants, IovConstants
 from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.lumis import Lumis
+from condorloop.reports import csv_tables
 from condorloop.reports.constants import ConstantsRecord, gather, summary
-from condorloop.reports.report import CampaignReport, QuantityReport, Report
+from condorloop.reports.report import CampaignReport, DestinationReport, QuantityReport, Report
 from condorloop.reports.tables import tables
-from condorloop.rundir.layout import CONSTANTS_RECORD, HARVEST_RECORD, UPLOAD_RECORD, run_dir
+from condorloop.rundir.layout import CONSTANTS_RECORD, HARVEST_RECORD, run_dir
 from condorloop.rundir.records.harvest import HarvestResult, Iov
-from condorloop.rundir.records.upload import UploadResult
 from tests.unit.examples import START
 
 RUN = 398600
@@ -46,7 +46,14 @@ def test_the_mean_lies_among_the_values_and_the_spread_is_none_of_equal_ones(val
     assert 0 <= q.spread <= max(values) - min(values) + 1e-6
 
 
-def campaign(run=RUN, uploaded=1):
+def in_tag(tag, harvest):
+    return DestinationReport(database="prod", tag=tag, harvest=harvest, lumis=5)
+
+
+ONE = (in_tag("hlt", "harvestJob001"),)
+
+
+def campaign(run=RUN, destinations=ONE):
     return CampaignReport(
         calibration="Ecal",
         run=run,
@@ -59,7 +66,7 @@ def campaign(run=RUN, uploaded=1):
         lumis_good=1,
         lumis_in_payload=1,
         lumis_in_window=1,
-        payloads={UploadOutcome.UPLOADED: uploaded},
+        payloads={UploadOutcome.UPLOADED: 1},
         last_upload_at=START,
         after_run_start=1.0,
         after_run_end=1.0,
@@ -70,14 +77,14 @@ def campaign(run=RUN, uploaded=1):
         failed=0,
         cpu_hours=0.0,
         wall_hours=0.0,
+        destinations=destinations,
     )
 
 
 @pytest.fixture
 def work_dir(tmp_path):
-    """Two harvests whose payloads were uploaded, and a later one that was refused."""
-    outcomes = (UploadOutcome.UPLOADED, UploadOutcome.UPLOADED, UploadOutcome.REFUSED)
-    for number, outcome in enumerate(outcomes):
+    """Three harvests that made payloads."""
+    for number in range(3):
         folder = run_dir(tmp_path, "Ecal", RUN) / f"harvestJob{number:03d}"
         folder.mkdir(parents=True)
         HarvestResult(
@@ -90,8 +97,6 @@ def work_dir(tmp_path):
             iovs=(Iov("Ecal", RUN, f"{number:040x}"),),
             time=START,
         ).write(folder / HARVEST_RECORD)
-        told = UploadResult(outcome=outcome, answer="", time=START + number)
-        told.write(folder / UPLOAD_RECORD)
     return tmp_path
 
 
@@ -138,7 +143,27 @@ def test_what_cannot_be_read_is_told_with_its_reason_and_hides_nothing_else(work
     gone, found = gather(report(campaign(RUN - 1), campaign()), work_dir, read)
     assert gone.unread == "its run directory is gone"
     assert found.unread == "no dictionary"
-    assert gather(report(campaign(uploaded=0)), work_dir, read) == ()
+    assert gather(report(campaign(destinations=(in_tag("hlt", ""),))), work_dir, read) == ()
+
+
+def test_destinations_with_other_payloads_are_told_apart(work_dir):
+    both = (in_tag("hlt", "harvestJob001"), in_tag("trial", "harvestJob000"))
+    plain = report(campaign(destinations=both))
+    constants = gather(plain, work_dir, Reader())
+    assert [(c.harvest, c.tags) for c in constants] == [
+        ("harvestJob001", ("hlt",)),
+        ("harvestJob000", ("trial",)),
+    ]
+    titles = {table.title: table for table in tables(report_with(plain, constants))}
+    rows = titles["Destinations of a run that do not have the same payload"].rows
+    assert rows == (
+        (str(RUN), "Ecal", "hlt", "harvestJob001", "5"),
+        (str(RUN), "Ecal", "trial", "harvestJob000", "5"),
+    )
+    told = titles["Constants of the last payload of each run"].rows
+    assert [row[0] for row in told] == ["Ecal in hlt"] * 2 + ["Ecal in trial"] * 2
+    in_force = csv_tables.tables(plain)["in_force"].splitlines()
+    assert in_force[2] == f"Ecal,{RUN},prod,trial,harvestJob000,5"
 
 
 def test_the_report_has_them_in_a_table_only_where_they_were_asked_for(work_dir):
