@@ -54,7 +54,10 @@ class Latcher:
         return runs
 
     def _since(self, config: Config, now: float) -> float:
-        """From which start on runs are of interest: a long one may have begun before the buffer."""
+        """From which start on runs are of interest: a long one may have begun before the buffer.
+
+        So may one whose campaign nobody could close when its window ended.
+        """
         by_lumi = {name: c.by_lumi for name, c in config.calibrations.items()}
         for name in by_lumi.keys() if by_lumi != self._by_lumi else ():
             self._ledger.campaigns.set_by_lumi(name, by_lumi[name])

@@ -43,9 +43,14 @@ class CampaignQueries:
         return {CampaignKey(r["calibration"], r["run"]): r["window_from"] for r in rows}
 
     def first_start(self, since: float) -> float | None:
-        """When the first run began of those whose windows count from `since` or later."""
+        """When the first run began that has an open campaign, or a window from `since` or later."""
         rows = self._db.rows(
-            "SELECT MIN(+run_start) AS first FROM campaign WHERE window_from >= ?", since
+            "SELECT MIN(first) AS first FROM ("
+            " SELECT MIN(+run_start) AS first FROM campaign WHERE window_from >= ?"
+            " UNION ALL SELECT MIN(+run_start) FROM campaign WHERE state IN (?, ?))",
+            since,
+            CampaignState.ACTIVE,
+            CampaignState.CLOSING,
         )
         return float(rows[0]["first"]) if rows[0]["first"] is not None else None
 

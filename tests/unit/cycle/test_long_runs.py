@@ -67,3 +67,11 @@ def test_what_is_known_of_a_long_run_stands_while_oms_gives_no_answer(place):
     campaign = place.at(12)
     assert place.oms_error
     assert campaign.seen.last == 1600
+
+
+@pytest.mark.parametrize("place", ["BeamSpot", "EcalPedestals"], indirect=True)
+def test_a_submitter_that_was_away_when_the_window_ended_learns_how_long_the_run_was(place):
+    place.runs[0] |= END
+    campaign = place.at(30)
+    assert not campaign.state.open
+    assert (campaign.run_end, campaign.last_ls) == (START + 13 * HOUR, 2007)
