@@ -38,6 +38,7 @@ class Job:
     holds: int = 0
     code: int = 0
     since: float = 0.0
+    why: str = ""
     ended_as: int | str = 0
     started_at: float = 0.0
 
@@ -68,8 +69,11 @@ class DagMan:
         run = int(attributes["CondorloopRun"])
         self.key = CampaignKey(attributes["CondorloopCalibration"], run)
         self.number = int(attributes["CondorloopDag"])
+        self._batch = _number(attributes.get("CondorloopBatch"))
+        self._sends = _number(attributes.get("CondorloopSends"))
         self.state = "idle"
         self.held_code: int | None = None
+        self._held_why = ""
         self.submitted_at = self.started_at = self._agenda.now
         self._waiting_for_release: list[Callable[[], None]] = []
         self._nodes: dict[str, Node] = {}
@@ -214,9 +218,10 @@ class DagMan:
             arguments[-2] if len(arguments) > 1 else "HARVEST",
         )
 
-    def hold(self, job: Job, code: int) -> None:
+    def hold(self, job: Job, code: int, why: str = "") -> None:
         """Put a job on hold; HTCondor releases it some times, but not what a person held."""
         job.state, job.code, job.since = "held", code, self._agenda.now
+        job.why = why or f"held, code {code}"
         self._agenda.tell(f"{self.name}: {job.node} is held, code {code}")
         if code != HELD_BY_PERSON:
             job.holds += 1
@@ -229,16 +234,16 @@ class DagMan:
             job.state = "idle"
             self._pool.want_slot(self, job)
 
-    def hold_some(self, jobs: JobSelector) -> int:
+    def hold_some(self, jobs: JobSelector, why: str) -> int:
         """Put jobs on hold because a person wants it; give how many."""
         if jobs.dagman:
             count = int(self.held_code is None)
-            self.held_code = HELD_BY_PERSON
+            self.hold_dag(HELD_BY_PERSON, why)
             return count
         states = ("idle", "running") if jobs.running else ("idle",)
         meant = [j for j in self.jobs if jobs.node in (None, j.node) and j.state in states]
         for job in meant:
-            self.hold(job, HELD_BY_PERSON)
+            self.hold(job, HELD_BY_PERSON, why)
         return len(meant)
 
     def release_some(self, jobs: JobSelector) -> int:
@@ -253,9 +258,10 @@ class DagMan:
             self.release(job)
         return len(meant)
 
-    def hold_dag(self, code: int) -> None:
-        """Put DAGMan itself on hold: its jobs go on."""
-        self.held_code = code
+    def hold_dag(self, code: int, why: str = "via condor_hold (by user alice)") -> None:
+        """Put DAGMan itself on hold, unless it is: its jobs go on."""
+        if self.held_code is None:
+            self.held_code, self._held_why = code, why
 
     def release_dag(self) -> None:
         """Let DAGMan go on; it reads what has happened meanwhile."""
@@ -338,16 +344,22 @@ class DagMan:
             key=self.key,
             number=self.number,
             cluster=self.cluster,
-            hold_reason="via condor_hold (by user alice)" if held else None,
+            hold_reason=self._held_why if held else None,
             counts=dict(self._counts),
             idle=self.state == "idle" and not held,
             hold_code=self.held_code,
+            batch=self._batch,
+            sends=self._sends,
         )
 
     def held_jobs(self) -> list[HeldJob]:
         """Its jobs that are on hold."""
         return [
-            HeldJob(self.id, j.node, f"{j.number}.0", j.code, 0, f"held, code {j.code}", j.since)
+            HeldJob(self.id, j.node, f"{j.number}.0", j.code, 0, j.why, j.since)
             for j in self.jobs
             if j.state == "held"
         ]
+
+
+def _number(attribute: str | None) -> int | None:
+    return None if attribute is None else int(attribute)

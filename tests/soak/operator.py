@@ -7,13 +7,14 @@ without that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from condorloop.ledger.store import LedgerError, open_requests
 from condorloop.model.enums import RequestKind
+from condorloop.model.problem import ProblemKind
 from condorloop.model.request import Request
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import LEDGER
@@ -54,16 +55,16 @@ class Operator:
         """Look at what is wrong, and ask for some of it; when the faults are over, for all."""
         over = self._agenda.now >= self._end
         self._agenda.after(600 if over else self._rng.uniform(1200, 5400), self.look)
-        campaigns = read_json(self._work_dir / "status.json").get("campaigns", [])
-        held = sorted({c["run"] for c in campaigns if _is_held(c)})
-        for run in held:
+        status = read_json(self._work_dir / "status.json")
+        campaigns, held = status.get("campaigns", []), runs_on_hold(status)
+        for run in sorted(held):
             if over or self._rng.random() < 0.5:
                 self._release(run)
-        for run in sorted({c["run"] for c in campaigns if _is_open(c)} - set(held)):
+        for run in sorted({c["run"] for c in campaigns if _is_open(c)} - held):
             if not over and self._rng.random() < 0.1:
                 self._hold(run)
         self._look_at_uploads(campaigns, over)
-        for run in sorted({c["run"] for c in campaigns if _is_troubled(c)} - set(held)):
+        for run in sorted({c["run"] for c in campaigns if _is_troubled(c)} - held):
             asked = self._asked_at_the_end.get(run, 0)
             if not over and self._rng.random() < 0.5:
                 self._resubmit(run, self._thorough and self._rng.random() < 0.5)
@@ -114,8 +115,11 @@ def _is_open(campaign: dict[str, object]) -> bool:
     return campaign["state"] in ("active", "closing")
 
 
-def _is_held(campaign: dict[str, Any]) -> bool:
-    return bool(campaign["held_by"] or campaign["jobs"].get("held"))
+def runs_on_hold(status: Mapping[str, Any]) -> set[int]:
+    """The runs of which ``status.json`` says that a campaign, a DAGMan or a job is on hold."""
+    campaigns, problems = status.get("campaigns", ()), status.get("problems", ())
+    held = {c["run"] for c in campaigns if c["held_by"] or c["jobs"].get("held")}
+    return held | {p["run"] for p in problems if p["kind"] == ProblemKind.HELD and p["job"]}
 
 
 def _is_troubled(campaign: dict[str, object]) -> bool:

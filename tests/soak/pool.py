@@ -246,7 +246,7 @@ class Schedd:
 
     def hold(self, jobs: JobSelector, why: str) -> int:
         """Put jobs on hold, and say how many."""
-        return self._act(jobs, lambda dag: dag.hold_some(jobs))
+        return self._act(jobs, lambda dag: dag.hold_some(jobs, our_reason(why)))
 
     def release(self, jobs: JobSelector, why: str) -> int:
         """Release jobs that are on hold, and say how many."""
