@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from condorloop.errors import CondorloopError
+from condorloop.model.enums import TimeType
 from condorloop.model.lumis import Lumis
 from condorloop.node import main
 from condorloop.node.dag_context import DagContext
@@ -200,6 +201,9 @@ class JobSelector:
             db.execute("PRAGMA synchronous = OFF")
             db.execute("CREATE TABLE IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME)")
             db.execute("CREATE TABLE PAYLOAD (HASH, DATA)")
+            db.execute("CREATE TABLE TAG (NAME, TIME_TYPE)")
+            time_type = TimeType.RUN if by_run else TimeType.LUMI
+            db.execute("INSERT INTO TAG VALUES (?, ?)", (metadata["inputTag"], time_type))
             for lumis in [_all_lumis(raw)] if by_run else _joined(run, _all_lumis(raw)):
                 made_of = {str(ls): [1, 1] for ls in lumis}
                 told = {"calibration": manifest["calibration"], "run": run, "raw": raw}
