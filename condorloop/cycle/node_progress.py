@@ -18,7 +18,14 @@ from condorloop.model.campaign import CampaignKey, Dag
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.jobs import DestinationRecord, HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY
-from condorloop.rundir.layout import INPUTS, UPLOAD_RECORD, alcareco_job, alcareco_name, dag_dir
+from condorloop.rundir.layout import (
+    HARVEST_RECORD,
+    INPUTS,
+    UPLOAD_RECORD,
+    alcareco_job,
+    alcareco_name,
+    dag_dir,
+)
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.upload import UploadResult
 from condorloop.rundir.records.witness import Witness
@@ -112,6 +119,10 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
     result = UploadResult.find(observed.runs / node.output / UPLOAD_RECORD)
     made_by = ledger.dags.numbered(observed.campaign_id, dag.harvest)
     before = None if made_by is None else ledger.payloads.of_dag(made_by)
+    if before is None and dag.sends == dag.number:
+        before = _taken_from_another_run(observed, node)
+        if before is not None:
+            ledger.payloads.record(dag.id, observed.campaign_id, before)
     if result is None or before is None or made_by is None:
         return
     record = replace(
@@ -135,6 +146,12 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
         is_done = (observed.runs / node.witness).exists()
     if is_done:
         ledger.dags.node_done(dag.id, node.name, record.lumis, record.events, result.time)
+
+
+def _taken_from_another_run(observed: Observed, node: PlannedNode) -> HarvestRecord | None:
+    """The payload that a person took from another run, and that no HARVEST of this one made."""
+    made = HarvestResult.find(observed.runs / node.output / HARVEST_RECORD)
+    return _made(made) if made and made.dag_id == observed.dag_id else None
 
 
 def _destinations(result: UploadResult, before: HarvestRecord) -> tuple[DestinationRecord, ...]:
@@ -194,4 +211,5 @@ def _made(result: HarvestResult) -> HarvestRecord:
         answer=one_line(result.why_no_payload),
         cause=result.no_payload.cause if result.no_payload else None,
         unnamed=tuple(one_line(tag).replace(" ", "_") for tag in result.unnamed),
+        origin=one_line(result.origin),
     )

@@ -211,7 +211,8 @@ class PayloadStory:
     told. `iovs` has them whole, where its directory is still there; `tags` are those that it goes
     to. `in_force` says that it is the campaign's last one in the database. `decision` is what a
     person said of it, with who and why; empty if nobody said anything. `destinations` has what
-    became of it in each tag, where the ledger tells.
+    became of it in each tag, where the ledger tells. `origin` is the run and the harvest that a
+    person took it from, empty if it is the run's own.
     """
 
     harvest: str
@@ -235,6 +236,7 @@ class PayloadStory:
     iovs: tuple[Iov, ...] = ()
     tags: tuple[str, ...] = ()
     destinations: tuple[DestinationRecord, ...] = ()
+    origin: str = ""
 
     def hash_that_begins(self, beginning: str) -> str:
         """The first of its hashes that begins so; empty if none does."""

@@ -118,7 +118,7 @@ class LedgerStories(LedgerReader):
         said = {d.harvest: str(d) for d in self.payloads.decisions(campaign_id)}
         if restored := self.payloads.restored(campaign_id):
             before = said.get(restored.harvest)
-            said[restored.harvest] = "; ".join(filter(None, (before, str(restored))))
+            said[restored.harvest] = "; ".join(filter(None, (before, restored.words)))
         for row in rows:
             mine = row["dag_id"]
             yield PayloadStory(
@@ -140,6 +140,7 @@ class LedgerStories(LedgerReader):
                 answered_at=row["answered_at"],
                 in_force=row is last,
                 decision=said.get(harvest_name(row["number"]), ""),
+                origin=row["origin"],
                 destinations=tuple(map(destination_record, in_tags.get(mine, ()))),
             )
 

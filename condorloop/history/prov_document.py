@@ -93,6 +93,7 @@ class _Writer:
             "cl:since": payload.since,
             "cl:in-force": payload.in_force,
             "cl:decision": payload.decision,
+            "cl:takenFrom": payload.origin,
         }
         self._entity(name, attributes, {"cl:hash": payload.hashes})
         harvest = self._node(told.dag_id, "HARVEST", told.harvest, told.software)

@@ -120,7 +120,7 @@ TABLES: Mapping[str, str] = {
     outcome TEXT REFERENCES upload_outcome (word), answer TEXT NOT NULL DEFAULT '',
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER,
     answered_at REAL, uploading INTEGER NOT NULL DEFAULT 0, overtaken_by INTEGER,
-    unnamed TEXT NOT NULL DEFAULT '',
+    unnamed TEXT NOT NULL DEFAULT '', origin TEXT NOT NULL DEFAULT '',
     cause TEXT REFERENCES no_payload_cause (word), held_for TEXT REFERENCES held_for (word)""",
     "payload_destination": """
     dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE,
@@ -150,7 +150,8 @@ TABLES: Mapping[str, str] = {
     PRIMARY KEY (campaign_id, hash)""",
     "restored_payload": """
     campaign_id INTEGER PRIMARY KEY REFERENCES campaign (id) ON DELETE CASCADE,
-    harvest TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, restored_at REAL NOT NULL""",
+    harvest TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, restored_at REAL NOT NULL,
+    origin TEXT NOT NULL DEFAULT ''""",
     "job": """
     dag_id INTEGER NOT NULL REFERENCES dag (id), node TEXT NOT NULL, job_id TEXT NOT NULL,
     submitted_at REAL NOT NULL, host TEXT NOT NULL, started_at REAL, ended_at REAL,

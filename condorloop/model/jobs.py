@@ -135,7 +135,8 @@ class HarvestRecord:
     `restored` that a person has put it in the place of another one.
     `cause` is why there is no payload, None if there is one; `answer` has the words then.
     `destinations` has what became of it in each destination; `unnamed` are tags of the payload file
-    that the configuration sends nowhere.
+    that the configuration sends nowhere. `origin` is the run and the harvest that a person took it
+    from, empty if it is the run's own.
     """
 
     inputs: frozenset[int]
@@ -159,3 +160,4 @@ class HarvestRecord:
     restored: bool = False
     destinations: tuple[DestinationRecord, ...] = ()
     unnamed: tuple[str, ...] = ()
+    origin: str = ""

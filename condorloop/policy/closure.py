@@ -124,7 +124,9 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
     if campaign.no_payload:
         last = "the last harvest made " if campaign.in_payload else ""
         named += f"; {last}no payload: {campaign.no_payload}"
-    elif campaign.harvested and not (campaign.in_payload or campaign.overtaken_by):
+    elif campaign.harvested and not (
+        campaign.in_payload or campaign.overtaken_by or campaign.restored
+    ):
         named += "; no payload was uploaded"
     if campaign.restored:
         named += f"; {campaign.restored}"

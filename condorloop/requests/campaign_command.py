@@ -6,16 +6,18 @@ campaign, the command says.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from condorloop.ledger.store import LedgerReader
-from condorloop.model.campaign import Campaign, DagOutline
+from condorloop.model.campaign import Campaign, CampaignKey, DagOutline
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.request import ALL_RUNS, Request
 from condorloop.requests.command import Command, Option, Plan, SenselessRequest, Step
+from condorloop.rundir.layout import harvest_job, harvest_name
 from condorloop.rundir.records.decisions import UploadsHeld
 
 NODE = Option(
@@ -25,6 +27,9 @@ NODE = Option(
     metavar="NAME",
 )
 
+OF_OTHER_RUN = re.compile(r"(?P<run>[0-9]{1,9})/(?P<harvest>harvestJob[0-9]{3,9})")
+"""How a payload of another run is called."""
+
 _ARCHIVED = "it is archived: it can be looked at, and nothing more is done for it"
 
 
@@ -33,7 +38,8 @@ class Subject:
     """A campaign that something is asked of, with all of its DAGs and their nodes by name.
 
     `payloads` are what its harvests made, by the number of their DAG; `alcareco` are how many
-    ALCARECO are complete; `uploads_held` is who holds its uploads alone.
+    ALCARECO are complete; `uploads_held` is who holds its uploads alone. `of_other_run` is the
+    payload of another run that the request names, or why there is none.
     """
 
     campaign: Campaign
@@ -41,6 +47,7 @@ class Subject:
     payloads: Mapping[int, HarvestRecord] = field(default_factory=dict)
     alcareco: int = 0
     uploads_held: UploadsHeld | None = None
+    of_other_run: HarvestRecord | str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,7 @@ def _subjects(request: Request, ledger: LedgerReader) -> Subjects:
                 payloads=ledger.payloads.harvested(c.id),
                 alcareco=len(ledger.dags.alca_of(c.id)),
                 uploads_held=uploads.get((c.key.calibration, c.key.run)),
+                of_other_run=_of_other_run(request, c.key, ledger),
             )
             for c in campaigns
         ],
@@ -147,3 +155,19 @@ def _subjects(request: Request, ledger: LedgerReader) -> Subjects:
         held[name][0] if name in held else "",
         uploads.get((name or "", ALL_RUNS)),
     )
+
+
+def _of_other_run(request: Request, key: CampaignKey, ledger: LedgerReader) -> HarvestRecord | str:
+    """The payload of another run that a request names, or why there is none."""
+    named = OF_OTHER_RUN.fullmatch(request.send_again or "")
+    if named is None:
+        return ""
+    run, harvest = int(named["run"]), named["harvest"]
+    campaigns = ledger.campaigns.of_run(run, key.calibration)
+    if not campaigns:
+        return f"no campaign of {key.calibration} of run {run} is known here"
+    made = {n: h for n, h in ledger.payloads.harvested(campaigns[0].id).items() if h.hash}
+    if found := made.get(harvest_job(harvest)):
+        return found
+    there = ", ".join(map(harvest_name, sorted(made))) or "none"
+    return f"run {run} has no payload {harvest!r}; there are: {there}"

@@ -45,6 +45,8 @@ def provenance_view(told: Provenance, now: float, *, whole: bool = False) -> Ren
         tree.add(text(f"… and {more} more IOVs: --all", "bright_black"))
     tree.add(text(f"HARVEST{_job(told.harvest, now)}"))
     tree.add(text(_software(told.software)))
+    if payload.origin:
+        tree.add(text(f"taken from {payload.origin}: it has no LS of this run", "yellow"))
     for name in payload.left_out:
         tree.add(text(f"left out: {name}: it could not be used", "yellow"))
     for name, why in payload.overlaps.items():

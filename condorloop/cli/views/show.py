@@ -188,6 +188,8 @@ def _payloads(story: Story, now: float, whole: bool) -> Iterator[RenderableType]
         ),
     )
     for payload in shown:
+        if payload.origin:
+            yield text(f"{payload.harvest} was taken from {payload.origin}")
         if payload.decision:
             yield text(f"{payload.harvest} was {payload.decision}")
         if len({d.outcome for d in payload.destinations}) > 1 or told_of_reading(payload):

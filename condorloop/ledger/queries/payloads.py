@@ -49,6 +49,7 @@ class PayloadQueries:
             held_for=HeldFor(row["held_for"]) if row["held_for"] else None,
             destinations=self.destinations(dag_id),
             unnamed=tuple(row["unnamed"].split()),
+            origin=row["origin"],
         )
 
     def unsent(self, campaign_id: int) -> tuple[Unsent, ...]:
@@ -105,7 +106,7 @@ class PayloadQueries:
         if not rows:
             return None
         [row] = rows
-        return Restored(row["harvest"], row["who"], row["why"], row["restored_at"])
+        return Restored(row["harvest"], row["who"], row["why"], row["restored_at"], row["origin"])
 
     def decisions(self, campaign_id: int) -> tuple[Decision, ...]:
         """What people said of payloads of a campaign, in that order."""

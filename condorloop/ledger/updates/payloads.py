@@ -31,8 +31,8 @@ class Payloads(PayloadQueries):
             self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, lumis, events,"
                 " harvested_at, outcome, answer, tag, hash, since, answered_at, uploading,"
-                " overtaken_by, cause, held_for, unnamed)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " overtaken_by, cause, held_for, unnamed, origin)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     dag_id,
                     campaign_id,
@@ -50,6 +50,7 @@ class Payloads(PayloadQueries):
                     record.cause,
                     record.held_for,
                     " ".join(record.unnamed),
+                    record.origin,
                 ),
             )
             self._write_lists(dag_id, record)
@@ -88,8 +89,16 @@ class Payloads(PayloadQueries):
         with self._db.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO restored_payload"
-                " (campaign_id, harvest, who, why, restored_at) VALUES (?, ?, ?, ?, ?)",
-                (campaign_id, restored.harvest, restored.who, restored.why, restored.time),
+                " (campaign_id, harvest, who, why, restored_at, origin)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    campaign_id,
+                    restored.harvest,
+                    restored.who,
+                    restored.why,
+                    restored.time,
+                    restored.origin,
+                ),
             )
 
     def release_restored(self, campaign_id: int) -> None:

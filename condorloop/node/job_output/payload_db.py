@@ -11,10 +11,11 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
+from condorloop.model.lumis import LAST_LS
 from condorloop.rundir.durable import remove_unfinished, sync_files, sync_folder
 from condorloop.rundir.records.harvest import Iov
 
@@ -116,6 +117,59 @@ def add_iovs(source: Path, target: Path, tag: str, rows: Iterable[tuple[int, str
     OSError
         The copy cannot be written.
     """
+
+    def add(db: sqlite3.Connection) -> None:
+        for since, digest in rows:
+            added = db.execute(
+                "INSERT INTO IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME)"
+                " SELECT TAG_NAME, ?, PAYLOAD_HASH, MAX(INSERTION_TIME) FROM IOV"
+                " WHERE TAG_NAME = ? AND PAYLOAD_HASH = ? GROUP BY TAG_NAME",
+                (since, tag, digest),
+            )
+            if added.rowcount != 1:
+                raise PayloadError(f"{source}: no payload {digest} in tag {tag}")
+
+    _copy(source, target, add)
+
+
+def copy_for_run(source: Path, target: Path, run: int) -> None:
+    """Copy a payload file as `one_iov_a_tag` asks for, for another run; the copy appears whole.
+
+    Raises
+    ------
+    PayloadError
+        The file is gone or damaged.
+    OSError
+        The copy cannot be written.
+    """
+    _copy(source, target, lambda db: db.execute("UPDATE IOV SET SINCE = ?", (run,)))
+
+
+def one_iov_a_tag(source: Path) -> None:
+    """Look whether a payload file can be sent for another run than its own.
+
+    Raises
+    ------
+    PayloadError
+        It is gone or damaged, or a tag has several IOVs, or does not count runs.
+    OSError
+        The machine does not give it.
+    """
+    found = iovs(source)
+    by_lumi = [iov for iov in found if iov.time_type not in ("", "Run") or iov.since > LAST_LS]
+    if by_lumi:
+        kind = by_lumi[0].time_type or "Lumi"
+        raise PayloadError(
+            f"tag {by_lumi[0].tag} has time type {kind}: its IOVs are of lumisections of their "
+            "run, and cannot be sent for another one"
+        )
+    tags = [iov.tag for iov in found]
+    if len(tags) != len(set(tags)) or not tags:
+        raise PayloadError(f"{source}: one IOV in each tag is expected, and {len(tags)} are there")
+
+
+def _copy(source: Path, target: Path, change: Callable[[sqlite3.Connection], object]) -> None:
+    """Copy a payload file, changed; the copy appears whole."""
     remove_unfinished(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -125,15 +179,7 @@ def add_iovs(source: Path, target: Path, tag: str, rows: Iterable[tuple[int, str
     try:
         db = sqlite3.connect(temporary)
         try:
-            for since, digest in rows:
-                added = db.execute(
-                    "INSERT INTO IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME)"
-                    " SELECT TAG_NAME, ?, PAYLOAD_HASH, MAX(INSERTION_TIME) FROM IOV"
-                    " WHERE TAG_NAME = ? AND PAYLOAD_HASH = ? GROUP BY TAG_NAME",
-                    (since, tag, digest),
-                )
-                if added.rowcount != 1:
-                    raise PayloadError(f"{source}: no payload {digest} in tag {tag}")
+            change(db)
             db.commit()
         finally:
             db.close()

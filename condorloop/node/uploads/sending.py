@@ -124,7 +124,8 @@ def words_of(payload: Payload) -> UploadMetadata:
     text = UserText.of(metadata.user_text, record.dag_id, record.lumis, record.events)
     metadata = replace(metadata, user_text=str(text))
     if payload.restored:  # the same words at each try: the service tells whether it took them
-        put_back = f"{text} (put back at {iso_time(payload.restored.time)})".lstrip()
+        origin = f", taken from {payload.restored.origin}" if payload.restored.origin else ""
+        put_back = f"{text} (put back at {iso_time(payload.restored.time)}{origin})".lstrip()
         return replace(metadata, user_text=put_back)
     before = payload.before
     if before is None:

@@ -35,12 +35,17 @@ class UploadsHeld(Record):
 
 @dataclass(frozen=True, slots=True)
 class Restored(Record):
-    """Which payload a person has put back: no other one of the run is sent meanwhile."""
+    """Which payload a person has put back: no other one of the run is sent meanwhile.
+
+    `origin` is the run and the harvest that it was taken from, as ``398599/harvestJob003``; empty
+    if it is one of the run's own.
+    """
 
     harvest: str
     who: str
     why: str
     time: float
+    origin: str = ""
 
     @classmethod
     def from_members(cls, members: Members) -> Self:
@@ -50,14 +55,27 @@ class Restored(Record):
             members.text("who"),
             members.text("why"),
             members.seconds("time"),
+            members.text("origin") if "origin" in members else "",
         )
 
     def to_json(self) -> dict[str, Any]:
         """Give its JSON object."""
-        return {"harvest": self.harvest, "who": self.who, "why": self.why, "time": self.time}
+        return {
+            "harvest": self.harvest,
+            "who": self.who,
+            "why": self.why,
+            "time": self.time,
+            **({"origin": self.origin} if self.origin else {}),
+        }
+
+    @property
+    def words(self) -> str:
+        """Who put it back, and why."""
+        of = f", taken from {self.origin}" if self.origin else ""
+        return f"put back by {self.who}{of}" + (f": {self.why}" if self.why else "")
 
     def __str__(self) -> str:
-        return f"{self.harvest} was put back by {self.who}" + (f": {self.why}" if self.why else "")
+        return f"{self.harvest} was {self.words}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,9 @@ class HarvestResult(Record):
         When its output was found to be whole, in seconds since the epoch.
     unnamed
         Tags of the payload file that no record of the configuration names: they go nowhere.
+    origin
+        The run and the harvest that made it, as ``398599/harvestJob003``, where a person has put it
+        in the place of the run's own: it is of no LS of the run. Else empty.
     """
 
     dag_id: str
@@ -78,6 +81,7 @@ class HarvestResult(Record):
     no_payload: NoPayload | None = None
     time: float
     unnamed: tuple[str, ...] = ()
+    origin: str = ""
 
     def iovs_of(self, tag: str) -> tuple[Iov, ...]:
         """The IOVs that the payload file has in a tag, the earliest first."""
@@ -120,6 +124,7 @@ class HarvestResult(Record):
             no_payload=None if iovs else _no_payload(members),
             time=members.seconds("time"),
             unnamed=members.texts("unnamed") if "unnamed" in members else (),
+            origin=members.text("origin") if "origin" in members else "",
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -139,6 +144,7 @@ class HarvestResult(Record):
             "iovs": [_told(iov) for iov in self.iovs],
             "time": self.time,
             **({"unnamed": self.unnamed} if self.unnamed else {}),
+            **({"origin": self.origin} if self.origin else {}),
         }
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from condorloop.cycle.node_progress import Observed, observe_dag
+from condorloop.dagman.plan import plan_harvest, planned_nodes
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Statistics, Unsent
 from condorloop.model.enums import (
@@ -17,8 +19,9 @@ from condorloop.model.enums import (
     Verdict,
 )
 from condorloop.model.jobs import FailedNode, HarvestRecord
-from condorloop.model.lumis import Lumis
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.request import ALL_RUNS, Request
+from condorloop.node.job_output.payload_db import iovs
 from condorloop.policy.uploads import why_upload
 from condorloop.requests.command import SenselessRequest, command_of
 from condorloop.requests.payloads import HarvestAgain, SendAgain
@@ -27,6 +30,7 @@ from condorloop.rundir.layout import (
     DECISIONS,
     HARVEST_RECORD,
     MANIFEST,
+    PAYLOAD_DB,
     RESTORED,
     UPLOADS_HELD,
     dag_dir,
@@ -34,9 +38,10 @@ from condorloop.rundir.layout import (
 from condorloop.rundir.records.decisions import Decisions, Restored, UploadsHeld
 from condorloop.rundir.records.harvest import HarvestResult, Iov
 from condorloop.rundir.records.manifest import Manifest
+from condorloop.testbed.conditions import sqlite_file
 from tests import boundaries
 from tests.unit.examples import KEY, START, dag
-from tests.unit.requests.place import Place
+from tests.unit.requests.place import Place, latch_another
 from tests.unit.requests.subjects import asked, remark, step, subject
 
 RESUBMIT, HOLD, RELEASE = RequestKind.RESUBMIT, RequestKind.HOLD, RequestKind.RELEASE
@@ -368,6 +373,94 @@ def test_a_payload_is_put_back_and_stays_until_it_is_released(place):
     assert not place.answered(RELEASE, restored=True)[0]
 
 
+OTHER_RUN = 398599
+
+
+def of_other_run(place, time_type="Run", since=OTHER_RUN):
+    """Let an older run have harvestJob000, whose payload is on the disk and in the ledger."""
+    campaign = latch_another(place, OTHER_RUN)
+    plan = plan_harvest(campaign.key, 0)
+    number = place.ledger.dags.plan(campaign.id, None, 0, planned_nodes(plan), "a test", START)
+    told = replace(MADE, since=since, outcome=UploadOutcome.UPLOADED, answered_at=START + 20)
+    place.ledger.payloads.record(number, campaign.id, told)
+    place.ledger.dags.submitted(number, 7, START)
+    place.ledger.dags.ended(number, None, START + 20)
+    folder = place.renderer.run_dir(campaign.key) / "harvestJob000"
+    folder.mkdir(parents=True)
+    rows = [(since, b"constants")]
+    sqlite_file.write(folder / PAYLOAD_DB, "Ped", time_type, "EcalPedestals", "any", rows)
+    HarvestResult(
+        dag_id=f"ledger/{campaign.key.calibration}/{OTHER_RUN}/0",
+        inputs=("apJob000",),
+        left_out={},
+        overlaps=(),
+        lumis=Lumis.span(1, 3),
+        events=300,
+        iovs=tuple(iovs(folder / PAYLOAD_DB)),
+        time=START + 10,
+    ).write(folder / HARVEST_RECORD)
+
+
+NAMED = f"{OTHER_RUN}/harvestJob000"
+
+
+def test_a_payload_of_another_run_is_put_back_with_the_since_of_this_one(place):
+    of_other_run(place)
+    done, words = place.answered(RESTORE, send_again=NAMED, reason="bad data", **ECAL)
+    assert done, words
+    assert f"harvestJob001 was put back by alice@node, taken from {NAMED}: bad data" in words
+    assert place.pool.told == [("submit", f"{KEY} upload001")]
+    assert place.manifest(1).restores
+    assert place.manifest(1).nodes["UPLOAD"].output == "harvestJob001"
+    folder = place.run_dir / "harvestJob001"
+    [iov] = iovs(folder / PAYLOAD_DB)
+    made = HarvestResult.read(folder / HARVEST_RECORD)
+    assert (iov.since, iov.tag, iov.time_type) == (KEY.run, "Ped", "Run")
+    assert made.iovs == (iov,)
+    assert (made.dag_id, made.origin) == (f"ledger/{KEY.calibration}/{KEY.run}/1", NAMED)
+    assert made.lumis == EMPTY
+    assert Restored.read(place.run_dir / RESTORED).origin == NAMED
+    assert place.campaign.restored == str(Restored.read(place.run_dir / RESTORED))
+    [sender] = place.campaign.dags
+    observe_dag(place.ledger, Observed(made.dag_id, place.run_dir, place.campaign.id, sender))
+    assert place.ledger.payloads.of_dag(sender.id).origin == NAMED
+    assert place.answered(RESTORE, send_again=NAMED, reason="bad data", **ECAL) == (
+        False,
+        f"{KEY}: {NAMED} is being sent by upload001",
+    )
+
+
+def test_what_another_run_lacks_is_named(place):
+    of_other_run(place)
+    done, words = place.answered(RESTORE, send_again=f"{OTHER_RUN}/harvestJob007", **ECAL)
+    assert not done
+    assert f"run {OTHER_RUN} has no payload 'harvestJob007'; there are: harvestJob000" in words
+    done, words = place.answered(RESTORE, send_again="398001/harvestJob000", **ECAL)
+    assert not done
+    assert f"no campaign of {KEY.calibration} of run 398001 is known here" in words
+    (place.run_dir.with_name(f"run{OTHER_RUN}") / "harvestJob000" / PAYLOAD_DB).unlink()
+    done, words = place.answered(RESTORE, send_again=NAMED, **ECAL)
+    assert not done
+    assert f"{NAMED} cannot be sent: " in words
+    assert not (place.run_dir / RESTORED).exists()
+
+
+@pytest.mark.parametrize("since", [OTHER_RUN << 32 | 1, OTHER_RUN])
+def test_a_payload_by_lumisection_of_another_run_is_refused(place, since):
+    of_other_run(place, "Lumi", since)
+    done, words = place.answered(RESTORE, send_again=NAMED, **ECAL)
+    assert not done
+    assert "cannot be sent for another one" in words
+    assert place.campaign.restored == ""
+    assert place.pool.told == []
+
+
+def test_a_payload_of_the_run_may_be_named_with_the_run(place):
+    done, words = place.answered(RESTORE, send_again=f"{KEY.run}/harvestJob000", **ECAL)
+    assert done, words
+    assert Restored.read(place.run_dir / RESTORED).origin == ""
+
+
 def test_what_gave_way_to_it_is_sent_when_it_is_released(place):
     place.is_held(HeldFor.RESTORED)
     place.ledger.payloads.restore(place.campaign.id, PUT_BACK)
@@ -394,6 +487,7 @@ REQUESTS = {
     "approve": (RequestKind.APPROVE, {"reason": "why", **ECAL}),
     "reject": (RequestKind.REJECT, {"reason": "why", **ECAL}),
     "restore": (RESTORE, {"send_again": "harvestJob000", "reason": "why", **ECAL}),
+    "restore of another run": (RESTORE, {"send_again": NAMED, "reason": "why", **ECAL}),
     "release restored": (RELEASE, {"restored": True}),
 }
 
@@ -402,6 +496,8 @@ def prepared(folder, what):
     place = PlaceWithPayload(folder)
     if what in ("approve", "reject"):
         place.is_held()
+    if what == "restore of another run":
+        of_other_run(place)
     if what == "release uploads":
         place.answered(HOLD, only_uploads=True)
     if what == "release restored":

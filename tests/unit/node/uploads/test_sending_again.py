@@ -9,18 +9,23 @@ import pytest
 from condorloop.dagman.plan import plan_upload
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.model.lumis import EMPTY
 from condorloop.node.dag_context import DagContext
+from condorloop.node.job_output.payload_db import copy_for_run, iovs
 from condorloop.node.post_script import finish
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import (
+    HARVEST_RECORD,
     MANIFEST,
+    PAYLOAD_DB,
     PERMANENT,
     RESTORED,
     UPLOAD_RECORD,
     UPLOADS_HELD,
 )
 from condorloop.rundir.records.decisions import Restored, UploadsHeld
+from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import ManifestNode
 from condorloop.services.conditions import TagAnswer, UploadAnswer
 from tests.unit.examples import START
@@ -192,6 +197,28 @@ def test_an_earlier_payload_is_put_back_whatever_it_holds(calibration, tool):
     assert (told["outcome"], told["restored"]) == ("uploaded", True)
     metadata = read_json(harvest_of(first) / METADATA)
     assert metadata["userText"].endswith("(put back at 2026-09-21T14:13:20+00:00)")
+
+
+def test_one_that_was_taken_from_another_run_is_sent_with_the_since_of_this_one(calibration, tool):
+    older, own = calibration.harvest(run=398599), calibration.harvest(run=398600)
+    upload(own)
+    folder = own.run_dir / "harvestJob007"
+    folder.mkdir()
+    copy_for_run(harvest_of(older) / PAYLOAD_DB, folder / PAYLOAD_DB, 398600)
+    made = HarvestResult.read(harvest_of(older) / HARVEST_RECORD)
+    there = tuple(iovs(folder / PAYLOAD_DB))
+    taken = {"inputs": (), "lumis": EMPTY, "events": 0, "iovs": there}
+    replace(made, dag_id="x", origin="398599/harvestJob000", **taken).write(folder / HARVEST_RECORD)
+    dag = put_back(own, "harvestJob007")
+    node = replace(dag.manifest.nodes["UPLOAD"], output="harvestJob007")
+    dag = rewritten(dag, nodes={"UPLOAD": node})
+    assert ends(dag) == (0, 0)
+    assert tool.sinces[-1] == [398600]
+    assert record(dag)["destinations"][0]["sinces"] == [398600]
+    assert record(dag)["destinations"][0]["hash"] == made.iovs[0].hash
+    later = calibration.harvest(lumis=("6-15",))
+    upload(later)
+    assert record(later)["held_for"] == "restored"
 
 
 def test_at_each_since_of_a_later_one_the_one_that_is_put_back_is_in_force(calibration, tool):
