@@ -16,10 +16,11 @@ from condorloop.cli.views.show import (
     number,
     outcome,
     since,
+    told_of_reading,
 )
 from condorloop.cli.views.terminal import clock, text
 from condorloop.dagman.logs.dag_records import Software
-from condorloop.history.campaign import FileStory, NodeStory
+from condorloop.history.campaign import FileStory, NodeStory, PayloadStory
 from condorloop.history.provenance import AlcarecoSource, Provenance, RecoSource
 from condorloop.text import size
 
@@ -36,8 +37,8 @@ def provenance_view(told: Provenance, now: float, *, whole: bool = False) -> Ren
     tree = Tree(made.append_text(text(f"{of} (times are UTC)")))
     tree.add(text(f"LS {payload.lumis}: {len(payload.lumis)} LS, {number(payload.events)} events"))
     upload = tree.add(_upload(told, now))
-    for each in payload.destinations if len(payload.destinations) > 1 else ():
-        upload.add(text(destination_line(each, now)))
+    for each in payload.destinations if _tells_more(payload) else ():
+        upload.add(text(destination_line(each, payload, now)))
     few = len(payload.iovs) if whole else ROOM // 10
     for iov in payload.iovs[:few]:
         tree.add(text(f"IOV since {iov_since(iov.since)} of {iov.tag}: {iov.hash}"))
@@ -64,6 +65,11 @@ def provenance_view(told: Provenance, now: float, *, whole: bool = False) -> Ren
     if depth < _FILES:
         tree.add(text("(RAW files by name: --all, or --json)", "bright_black"))
     return tree
+
+
+def _tells_more(payload: PayloadStory) -> bool:
+    """Whether destinations have more to say than the upload as a whole."""
+    return len(payload.destinations) > 1 or told_of_reading(payload)
 
 
 def _depth(told: Provenance) -> int:

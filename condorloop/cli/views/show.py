@@ -194,18 +194,25 @@ def _payloads(story: Story, now: float, whole: bool) -> Iterator[RenderableType]
             yield text(f"{payload.harvest} was {payload.decision}")
         if len({d.outcome for d in payload.destinations}) > 1 or told_of_reading(payload):
             for each in payload.destinations:
-                yield text(f"{payload.harvest} {destination_line(each, now)}")
+                yield text(f"{payload.harvest} {destination_line(each, payload, now)}")
 
 
 def told_of_reading(payload: PayloadStory) -> bool:
-    """Whether a tag that was read back contradicts what is believed of a payload."""
-    return any(d.contradiction for d in payload.destinations)
+    """Whether a tag that was read back tells otherwise of a payload than what was sent."""
+    return any(d.contradiction or was_moved_up(d, payload) for d in payload.destinations)
 
 
-def destination_line(told: DestinationRecord, now: float) -> str:
+def was_moved_up(told: DestinationRecord, payload: PayloadStory) -> bool:
+    """Whether a destination has a payload from a later since than was asked for."""
+    return None not in (told.since, payload.since) and (told.since or 0) > (payload.since or 0)
+
+
+def destination_line(told: DestinationRecord, payload: PayloadStory, now: float) -> str:
     """Say what became of a payload in one destination."""
     at = f" {clock(told.answered_at, now)}" if told.answered_at else ""
     begins = f", since {iov_since(told.since)}" if told.since is not None else ""
+    if was_moved_up(told, payload):
+        begins += f" (moved up from {iov_since(payload.since or 0)})"
     read = f", read back {clock(told.confirmed_at, now)}" if told.confirmed_at else ""
     odd = f", but the tag holds: {told.contradiction}" if told.contradiction else ""
     said = f': "{told.answer}"' if told.answer else ""

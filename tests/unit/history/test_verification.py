@@ -5,6 +5,7 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -223,6 +224,17 @@ def test_show_names_the_payload_of_each_destination_where_they_differ(run, tmp_p
     assert f"in force in {PROD}: abc of harvestJob001, LS 1-10 (10 LS)" in shown
     assert f"in force in {TRIAL}: abc of harvestJob000, LS 1-5 (5 LS)" in shown
     assert "; harvestJob001 is refused there: since is before the first safe run" in shown
+
+
+def test_show_says_that_the_service_has_moved_a_since_up(run, tmp_path):
+    run.batch()
+    late = replace(in_tag(PROD, TagOutcome.UPLOADED, 90), since=RUN.number + 2)
+    run.harvest([late])
+    site = ["--site", str(tmp_path / "site.yaml")]
+    moved = f"since {RUN.number + 2} (moved up from {RUN.number})"
+    for more in ([], ["--provenance"]):
+        shown = CliRunner().invoke(cli, ["show", str(KEY.run), *more, *site]).stdout
+        assert moved in " ".join(shown.replace("│", " ").split())
 
 
 def test_destinations_that_have_the_same_payload_are_judged_as_one(run):
