@@ -230,9 +230,7 @@ def _take_up_unknown(
     for key, folder in run_folders(work_dir):
         try:
             if key not in windows:
-                remains = remains_in(key, folder, ledger.id)
-                if remains.dags:
-                    _restore(ledger, remains, calibrations, now)
+                _restore(ledger, remains_in(key, folder, ledger.id), calibrations, now)
             elif windows[key] >= since:
                 campaign = _campaign(ledger, key)
                 _adopt_unknown(ledger, campaign, folder, now)

@@ -116,6 +116,14 @@ def test_a_campaign_that_has_no_dag_yet_is_found_again(site, path, ledger_id):
         assert campaign_of(ledger).state is CampaignState.ACTIVE
 
 
+def test_an_older_ledger_takes_up_a_campaign_that_has_no_dag_yet(site, path, ledger_id):
+    key = CampaignKey(KEY.calibration, RUN.number + 1)
+    Renderer(site, site.site.work_dir, ledger_id).begin_run(key, RUN.start)
+    with reopened(site, path) as ledger:
+        [campaign] = ledger.campaigns.of_run(key.run, key.calibration)
+        assert (campaign.run_start, campaign.state) == (RUN.start, CampaignState.ACTIVE)
+
+
 def test_what_is_known_to_be_in_the_database_is_not_forgotten(site, path, ledger_id):
     with Ledger(path) as ledger:
         ledger.campaigns.note_payload(campaign_of(ledger).id, Lumis.span(1, 40), 4000)
