@@ -182,7 +182,7 @@ class Submitter:
             if poll:
                 next_poll = time.monotonic() + self._config.site.poll_interval
             try:
-                self._take_up_configuration()
+                self.take_up_configuration()
                 if self.attempt(poll=poll):
                     self.systemd.cycled(self.publisher.status)
             except Stopped:
@@ -228,6 +228,22 @@ class Submitter:
         self._reload.wish(read)
         self.wakeup.ring()
 
+    def take_up_configuration(self) -> None:
+        """Go on with the configuration that was to be read, if there is one that can be used."""
+        if not self._reload.wished:
+            return
+        self.systemd.reloading()
+        now = self.clock()
+        config = self._reload.take_up(
+            self._config, now, lambda read: destination_memory.take_up(self.ledger, read, now)
+        )
+        if config is None:
+            return
+        self.settings.replace(config)
+        logs.follow(config.calibrations)
+        destination_memory.tell(config)
+        self._tell_kept()
+
     def force_configuration(self) -> None:
         """Let the present configuration count for the open campaigns, too: a person wants it.
 
@@ -251,21 +267,6 @@ class Submitter:
     def _open_campaigns(self) -> list[CampaignKey]:
         campaigns = map(self.ledger.campaigns.open_of, self._config.calibrations)
         return [campaign.key for some in campaigns for campaign in some]
-
-    def _take_up_configuration(self) -> None:
-        if not self._reload.wished:
-            return
-        self.systemd.reloading()
-        now = self.clock()
-        config = self._reload.take_up(
-            self._config, now, lambda read: destination_memory.take_up(self.ledger, read, now)
-        )
-        if config is None:
-            return
-        self.settings.replace(config)
-        logs.follow(config.calibrations)
-        destination_memory.tell(config)
-        self._tell_kept()
 
     def _campaigns(self, now: float) -> list[Campaign]:
         """The campaigns with work to do."""

@@ -8,13 +8,19 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import Random
 
+import yaml
+
+from condorloop.config.destinations import DestinationChanged
 from condorloop.config.loader import Config, load
 from condorloop.cycle.ports import Ports
+from condorloop.dagman import destination_memory
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError, LedgerReader
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.lumis import EMPTY, Lumis
@@ -119,6 +125,9 @@ class Day:
         self._to_come = ""
         self._looks = False
         self._away = 0
+        self._elsewhere = self._configure_elsewhere()
+        self._wants_elsewhere = False
+        self._is_remembered = False
         self.cycles = 0
         self.runs = len(runs)
         self.files = len(files)
@@ -138,6 +147,19 @@ class Day:
         config = load(site, folder)
         config.site.work_dir.mkdir()
         return config
+
+    def _configure_elsewhere(self) -> Config:
+        """Give what a person has who takes the wrong folder: the same, with other tags."""
+        folder = self._folder / "elsewhere" / "calibrationYAML"
+        shutil.copytree(self._folder / "calibrationYAML", folder)
+        shutil.copy(self._folder / "ngtParameters.jsn", folder.parent)
+        for file in folder.glob("*.yaml"):
+            data = yaml.safe_load(file.read_text())
+            metadata = data["step_4_config"]["upload_metadata"]
+            tags = metadata["destinationTags"].items()
+            metadata["destinationTags"] = {f"{tag}_elsewhere": told for tag, told in tags}
+            file.write_text(yaml.safe_dump(data))
+        return load(self._folder / "site.yaml", folder)
 
     @property
     def payloads(self) -> int:
@@ -210,23 +232,42 @@ class Day:
             return
         self._starts += 1
         self._calm_since = max(self._calm_since, self.agenda.now)
-        self.agenda.tell("the submitter starts")
+        elsewhere = self._wants_elsewhere and self._remembers_destinations()
+        self._wants_elsewhere = False
+        config = self._elsewhere if elsewhere else self._config
+        self.agenda.tell(f"the submitter starts{' with another folder' if elsewhere else ''}")
         try:
             with self._wire.deadly(self._rng.randint(1, 40) if self._rng.random() < 0.1 else 0):
-                now = self.agenda.now
-                self._ledger = open_ledger(self._path, self._config.calibrations, now)
+                self._open_ledger(config)
         except Killed:
             self.agenda.tell("killed while it starts")
+            self._close()
             self._start_later()
             return
-        except (LedgerError, OSError) as error:
+        except (LedgerError, OSError, DestinationChanged) as error:
             self._tell(f"it cannot start: {error}")
+            self._close()
             self._start_later()
             return
+        self._is_remembered = True
+        assert self._ledger
         files = SimulatedFiles(self.agenda, self._probes, self._storage, self._look_soon)
         world = Ports(self._oms, files, self._pool.schedd())
-        self._submitter = build_submitter(self._config, self._ledger, self.agenda, world)
+        self._submitter = build_submitter(config, self._ledger, self.agenda, world)
         self._poll(self._starts)
+
+    def _open_ledger(self, config: Config) -> None:
+        """Open the ledger, unless payloads would go elsewhere than before: nobody accepts that."""
+        now = self.agenda.now
+        destination_memory.check(config, lambda _: False)
+        self._ledger = open_ledger(self._path, config.calibrations, now)
+        destination_memory.take_up(self._ledger, config, now)
+
+    def _remembers_destinations(self) -> bool:
+        """Whether the ledger, or something else, can tell where payloads of all calibrations go."""
+        folders = (self._config.site.work_dir / name for name in self._config.calibrations)
+        written = (any(folder.glob(f"run*/dag*/{MANIFEST}")) for folder in folders)
+        return self._is_remembered or all(written)
 
     def _start_later(self) -> None:
         self.agenda.after(10 * 60 ** self._rng.random(), self._start)
@@ -266,6 +307,8 @@ class Day:
         then = submitter.stop if what == "stop" else None
         try:
             with self._wire.deadly(effects, then):
+                if poll:
+                    submitter.take_up_configuration()
                 submitter.cycle(poll=poll)
         except (Killed, Stopped) as end:
             self.agenda.tell(f"the submitter ends: {type(end).__name__}")
@@ -307,6 +350,16 @@ class Day:
                 self.agenda.after(self._rng.uniform(600, 3 * 3600), self._start)
             case "delete the ledger" | "damage the ledger":
                 self._befall_ledger(what)
+            case "put an older ledger back":
+                self._keep_ledger()
+                return
+            case "start with another folder":
+                self._wants_elsewhere = True
+                self._close()
+                self._start_later()
+            case "reload another folder" if self._submitter:
+                self._submitter.reload(lambda: self._elsewhere)
+                self.agenda.after(self._rng.uniform(60, 3600), self._reload)
             case "delete a run directory" | "move a run directory away":
                 self._take_run_directory(what)
                 return
@@ -358,7 +411,40 @@ class Day:
             with unwatched():
                 for part in parts if self._rng.random() < 0.5 else [self._path]:
                     part.unlink(missing_ok=True)
+        self._is_remembered = False
         self._promises.ledger_lost()
+
+    def _reload(self) -> None:
+        """Have the right folder read again."""
+        if self._submitter:
+            self._submitter.reload(lambda: self._config)
+
+    def _keep_ledger(self) -> None:
+        """Make a copy of the ledger as it is, to be put back later."""
+        kept = self._folder / f"kept{self.agenda.now:.0f}.db"
+        with unwatched(), closing(sqlite3.connect(kept)) as copy:
+            try:
+                with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as ledger:
+                    ledger.backup(copy)
+                whole = copy.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            except sqlite3.Error:
+                return
+        if whole:
+            self.agenda.tell("-- the ledger is copied")
+            at = min(self.agenda.now + 60 * 90 ** self._rng.random(), self._end)
+            self.agenda.at(at, partial(self._put_back, kept))
+
+    def _put_back(self, kept: Path) -> None:
+        """Put an older ledger back, as a person does who believes that the present one is lost."""
+        self.agenda.tell("-- an older ledger is put back")
+        self._close()
+        with unwatched():
+            for part in ("-wal", "-shm"):
+                self._path.with_name(LEDGER + part).unlink(missing_ok=True)
+            shutil.copy(kept, self._path)
+            with LedgerReader(kept) as ledger:
+                self._promises.older_ledger(ledger)
+        self._start_later()
 
     def _take_run_directory(self, what: str) -> None:
         """Delete a run directory, or move it away: then what it had comes back later."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from condorloop.config.loader import Config
-from condorloop.ledger.store import Ledger
+from condorloop.ledger.store import Ledger, LedgerReader
 from condorloop.ledger.updates.retries import SET_BACK
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
@@ -174,13 +174,32 @@ class Promises:
         """The ledger is gone: campaigns that have left nothing are latched again."""
         self._ledger_is_lost = True
         for key, book in self._books.items():
-            book.held = False
-            left = self._run_dir(key)
-            if not (left / RUN_START).exists() or (left / RUN_END).exists():
-                book.latched = 0
-                book.state = book.shown_since = None
-            if book.was_deleted and not any(left.glob(f"dag*/{MANIFEST}")):
+            self._not_in_ledger(key, book)
+
+    def _not_in_ledger(self, key: CampaignKey, book: _Book) -> None:
+        """A campaign is known to its run directory alone."""
+        book.held = False
+        left = self._run_dir(key)
+        if not (left / RUN_START).exists() or (left / RUN_END).exists():
+            book.latched = 0
+            book.state = book.shown_since = None
+        if book.was_deleted and not any(left.glob(f"dag*/{MANIFEST}")):
+            self._service.forgotten.add(key)
+
+    def older_ledger(self, ledger: LedgerReader) -> None:
+        """An older ledger is put back; what is asked for in it is asked for again."""
+        self._ledger_is_lost = True
+        known = {summary.key: summary for summary in ledger.status.summaries(since=0.0)}
+        for key, book in self._books.items():
+            if (summary := known.get(key)) is None:
+                self._not_in_ledger(key, book)
+                continue
+            book.held, book.state = False, summary.state
+            taken = self._service.taken.get(key)
+            if book.was_deleted and taken and taken[-1].lumis != summary.lumis.in_payload:
                 self._service.forgotten.add(key)
+        for request in ledger.requests.waiting():
+            self.resubmitted(request.run)
 
     def open_campaign(self, folder: Path) -> CampaignKey | None:
         """The campaign of a run directory, if it is open."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from condorloop.config import destinations
+from condorloop.dagman import adoption
 from condorloop.node.uploads import upload_records
 from condorloop.policy import raw_overlap, restating
 from condorloop.policy.raw_overlap import Choice
@@ -72,6 +74,43 @@ def test_a_payload_for_another_database_than_is_asked_for_is_named(monkeypatch, 
 
     monkeypatch.setattr(UploadMetadata, "write", write)
     assert "in oracle://elsewhere, though" in broken_promise(1, 1.5, folder)
+
+
+OTHER_FOLDERS = ("start with another folder", "reload another folder")
+
+
+@pytest.mark.parametrize("way", OTHER_FOLDERS)
+def test_a_payload_that_another_folder_sends_elsewhere_is_named(
+    put_in_place, monkeypatch, folder, way
+):
+    monkeypatch.setitem(weather.MOMENTS, way, 3.0)
+    put_in_place(destinations.changes, lambda configured, remembered: ())
+    assert "_elsewhere in oracle://" in broken_promise(1, 1.0, folder, way)
+
+
+OLDER = "put an older ledger back"
+
+
+def test_raw_files_that_are_processed_again_after_an_older_ledger_are_named(
+    put_in_place, monkeypatch, folder
+):
+    monkeypatch.setitem(weather.MOMENTS, OLDER, 4.0)
+    put_in_place(adoption.unknown_dags, lambda runs, known: [])
+    assert "is in two RECO nodes" in broken_promise(1, 1.0, folder, OLDER)
+
+
+def test_a_payload_that_only_an_older_ledger_is_asked_about_is_named(
+    put_in_place, monkeypatch, folder
+):
+    monkeypatch.setitem(weather.MOMENTS, OLDER, 4.0)
+    put_in_place(upload_records.uploads_of, lambda runs, metadata_files: [])
+    assert "is sent again" in broken_promise(1, 1.0, folder, OLDER)
+
+
+def test_no_promise_is_broken_by_another_folder_or_an_older_ledger(monkeypatch, folder):
+    for kind in (*OTHER_FOLDERS, OLDER):
+        monkeypatch.setitem(weather.MOMENTS, kind, 3.0)
+    assert broken_promise(1, 1.5, folder, *OTHER_FOLDERS, OLDER) == ""
 
 
 def _whatever_overlaps(sources):

@@ -70,6 +70,9 @@ MOMENTS: Mapping[str, float] = {
     "delete the ledger": 0.05,
     "damage the ledger": 0.08,
     "move a run directory away": 0.3,
+    "start with another folder": 0.2,
+    "reload another folder": 0.2,
+    "put an older ledger back": 0.15,
 }
 """Faults of a moment, and how often they come in an hour."""
 
