@@ -6,8 +6,9 @@ Times are seconds since the epoch (UTC).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from condorloop.model.enums import (
     Artifact,
@@ -91,6 +92,16 @@ class Statistics:
 
     def __add__(self, other: Statistics) -> Statistics:
         return Statistics(self.lumis | other.lumis, self.events + other.events)
+
+    @classmethod
+    def total(cls, parts: Iterable[Statistics]) -> Self:
+        """What many parts hold together.
+
+        >>> str(Statistics.total([Statistics(Lumis.span(1, 2), 7), Statistics(Lumis.span(3, 3))]))
+        'Statistics(lumis=Lumis(ranges=((1, 3),)), events=7)'
+        """
+        parts = tuple(parts)
+        return cls(Lumis.union(part.lumis for part in parts), sum(part.events for part in parts))
 
 
 @dataclass(frozen=True, slots=True)

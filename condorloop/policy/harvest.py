@@ -54,18 +54,15 @@ def batch_harvests(campaign: Campaign, calibration: Calibration) -> bool:
     taken = frozenset[int]().union(*(d.harvest_inputs or () for d in moving))
     to_harvest = {d.id: d for d in moving if d.harvest_inputs is None}
     last = max((d.number for d in to_harvest.values() if d.harvests), default=-1)
-    read, new = _harvested(campaign), _waiting(campaign)
+    read, new = [_harvested(campaign)], [_waiting(campaign)]
     for dag in to_harvest.values():
-        if dag.number <= last:
-            read += dag.holds
-        else:
-            new += dag.holds
+        (read if dag.number <= last else new).append(dag.holds)
     for job, made in campaign.unharvested.items():
         if last >= 0 or job in taken:
-            read += made.holds
+            read.append(made.holds)
         elif made.dag_id not in to_harvest:
-            new += made.holds
-    return _has_grown(read, new, campaign, calibration)
+            new.append(made.holds)
+    return _has_grown(Statistics.total(read), Statistics.total(new), campaign, calibration)
 
 
 def why_harvest(now: float, campaign: Campaign, calibration: Calibration) -> str | None:
@@ -89,7 +86,7 @@ def why_harvest(now: float, campaign: Campaign, calibration: Calibration) -> str
         return None
     if _is_last(campaign):
         return f"{words}, and no more is on its way"
-    new = sum((made.holds for made in left.values()), start=Statistics())
+    new = Statistics.total(made.holds for made in left.values())
     if _has_grown(_harvested(campaign), new, campaign, calibration):
         return f"{words}, with LS {new.lumis}"
     return None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Campaign
 from condorloop.model.enums import DagState
+from condorloop.model.lumis import Lumis
 from condorloop.policy.harvest import SERVED_BEFORE
 from condorloop.policy.planner import FOR_PROBES
 from condorloop.policy.rescue import rescue_wait
@@ -52,10 +53,11 @@ def _times(
             yield first + FOR_PROBES
     for made in campaign.unharvested.values():
         yield made.done_at + calibration.harvesting.longest_wait
-        if campaign.by_lumi:
-            later = still_in_buffer(now + SERVED_BEFORE, campaign.run_start, closing)
-            if new := (made.holds.lumis - campaign.in_payload) & later:
-                yield leaves_at(campaign.run_start, new.first, closing) - SERVED_BEFORE + 1e-3
+    if campaign.by_lumi:
+        unharvested = Lumis.union(made.holds.lumis for made in campaign.unharvested.values())
+        later = still_in_buffer(now + SERVED_BEFORE, campaign.run_start, closing)
+        if new := (unharvested - campaign.in_payload) & later:
+            yield leaves_at(campaign.run_start, new.first, closing) - SERVED_BEFORE + 1e-3
     for dag in campaign.dags:
         if dag.state is DagState.FAILED and dag.ended_at is not None:
             yield dag.ended_at + rescue_wait(dag, calibration)
