@@ -107,6 +107,8 @@ class Connection:
 
     strict: ClassVar[bool] = False
     """Whether a change of state that no life has raises; tests set it."""
+    durable: ClassVar[bool] = True
+    """Whether a commit is on the disk when it returns; tests of other things clear it."""
 
     def __init__(
         self,

@@ -70,7 +70,7 @@ def open_for_writing(
 def _prepare(db: Connection, ledger_id: str | None, checked: bool) -> None:
     db.execute("PRAGMA foreign_keys = OFF")  # tables are made again; they are checked in the end
     db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA synchronous = {'FULL' if db.durable else 'OFF'}")
     if checked:
         _check_pages(db)
     with db.transaction():

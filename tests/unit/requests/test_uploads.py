@@ -523,24 +523,24 @@ def state_of(place):
 
 @pytest.mark.parametrize("what", REQUESTS)
 def test_a_death_before_any_effect_leaves_a_request_that_is_carried_out_once(tmp_path, what):
-    def folder_of(each):
-        folder = tmp_path / str(each)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        return folder
-
-    whole = prepared(folder_of("whole"), what)
+    folder, kept = tmp_path / "work", tmp_path / "as it was"
+    folder.mkdir()
+    whole = prepared(folder, what)
+    whole.ledger.close()
+    shutil.copytree(folder, kept)
+    _resume(whole, folder)
     whole.handle()
     expected = state_of(whole)
     whole.ledger.close()
     assert expected[1] or what not in ("send again", "harvest again", "restore")
 
     def cut(_):
-        prepared(folder_of("cut"), what).ledger.close()
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder)
 
         def act():
             place = object.__new__(PlaceWithPayload)
-            _resume(place, tmp_path / "cut")
+            _resume(place, folder)
             place.handle()
 
         return act
@@ -549,7 +549,7 @@ def test_a_death_before_any_effect_leaves_a_request_that_is_carried_out_once(tmp
     for _ in boundaries.deaths(cut):
         deaths += 1
         place = object.__new__(PlaceWithPayload)
-        _resume(place, tmp_path / "cut")
+        _resume(place, folder)
         _carry_on(place)
         place.handle()
         assert place.ledger.requests.waiting() == []
