@@ -11,6 +11,16 @@ from dataclasses import dataclass
 from condorloop.model.campaign import RawFile
 from condorloop.model.lumis import Lumis
 
+SMALL = 1_000_000
+"""Bytes below which two files of the same lumisections have one size by chance.
+
+A copy has the events and the bytes of the first file. Two other files of a lumisection, of n
+events each on average, have as many events with a probability of 1 / (2 sqrt(pi n)). If the size of
+one event varies by a tenth, theirs are then the same with 1 / (2 sqrt(pi) sigma), where sigma is
+0.1 size / sqrt(n): together 0.8 / size, so less than one pair in a million from here on. Of RAW
+data of CMS an event or some have this size; what varies in a file of a testbed is a few bytes.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Copies:
@@ -24,7 +34,8 @@ class Copies:
         What each of them has.
     likely
         Whether they are hardly so by chance: their lumisections have more files than is usual in
-        the run; or they have the same size, and most lumisections have no two files of one size.
+        the run; or they have the same size, that of a file that is not small (`SMALL`), and most
+        lumisections have no two files of one size.
     """
 
     paths: tuple[str, ...]
@@ -79,6 +90,6 @@ def _alike(group: Iterable[RawFile]) -> Iterator[list[RawFile]]:
 
 
 def _same_size(files: Iterable[RawFile]) -> bool:
-    """Whether two files have one size; a negative size is not known."""
-    known = [file.size for file in files if file.size >= 0]
-    return len(set(known)) < len(known) or not known
+    """Whether two files that are not small have one size; a negative size is not known."""
+    known = [file.size for file in files if file.size >= SMALL]
+    return len(set(known)) < len(known)

@@ -1,16 +1,18 @@
 """RAW files with the same lumisections and events are named, whatever they are called."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.model.campaign import RawFile
 from condorloop.model.lumis import Lumis
-from condorloop.model.raw_copies import copies
+from condorloop.model.raw_copies import SMALL, copies
 
 SPAN = Lumis.span(1, 5)
+SIZE = 2 * SMALL
 
 
-def file(name, lumis="1-5", events=100, size=1000):
+def file(name, lumis="1-5", events=100, size=SIZE):
     return RawFile(f"/eos/{name}.root", size, Lumis.parse(lumis), events)
 
 
@@ -34,19 +36,19 @@ def test_files_without_events_are_no_copies():
 
 
 def one_file_each(*lumis):
-    return [file(f"x{ls}", ls, 90 + i, 900 + i) for i, ls in enumerate(lumis)]
+    return [file(f"x{ls}", ls, 90 + i, SIZE + 100 + i) for i, ls in enumerate(lumis)]
 
 
 def test_one_file_more_than_the_others_have_is_hardly_chance():
-    [found] = copies([file("a"), file("b", size=1001), *one_file_each("6-10", "11-15")])
+    [found] = copies([file("a"), file("b", size=SIZE + 1), *one_file_each("6-10", "11-15")])
     assert found.likely
     assert str(found) == "a.root and b.root have the same LS 1-5 and 100 events each"
-    assert copies([file("a"), file("b", size=1001)], alone=2) == (found,)
+    assert copies([file("a"), file("b", size=SIZE + 1)], alone=2) == (found,)
 
 
 def two_files_each(*lumis):
     return [
-        file(f"{name}{ls}", ls, events, 900 + events)
+        file(f"{name}{ls}", ls, events, SIZE + events)
         for ls in lumis
         for name, events in (("x", 90), ("y", 110))
     ]
@@ -54,13 +56,20 @@ def two_files_each(*lumis):
 
 def test_as_many_events_can_be_chance_where_a_stream_has_several_files_an_ls():
     others = two_files_each("6-10", "11-15")
-    [found] = copies([file("a"), file("b", size=1001), *others])
+    [found] = copies([file("a"), file("b", size=SIZE + 1), *others])
     assert not found.likely
     [same] = copies([file("a"), file("b"), *others])
     assert same.likely
-    [unknown] = copies([file("a", size=-1), file("b", size=-1), *others])
-    assert unknown.likely
-    [third] = copies([file("a"), file("b", size=1001), file("c", events=7), *others])
+    [third] = copies([file("a"), file("b", size=SIZE + 1), file("c", events=7), *others])
+    assert third.likely
+
+
+@pytest.mark.parametrize("size", [-1, 0, 5000, SMALL - 1])
+def test_a_size_that_is_small_or_not_known_is_no_evidence(size):
+    others = two_files_each("6-10", "11-15")
+    [found] = copies([file("a", size=size), file("b", size=size), *others])
+    assert not found.likely
+    [third] = copies([file(name, size=size) for name in "abc"] + others)
     assert third.likely
 
 
