@@ -1,7 +1,8 @@
 """The testbed's payload reader: the constants of a tag in a payload file, as JSON.
 
 The payloads of the stand-ins are JSON themselves (`condorloop.testbed.cmssw.steps.harvest`): a
-mapping of channels is read as values by channel, a list as a set, a number as the IOV's own.
+mapping of channels is read as values by channel, a list as a set, a number as the IOV's own. How
+many entries a channel had is no constant.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _UNITS: Mapping[str, Mapping[str, str]] = {
     "EcalPedestals": {"mean": "ADC counts", "rms": "ADC counts"},
     "BeamSpotObjects": dict.fromkeys(("x", "y", "z", "sigma_x", "sigma_y", "sigma_z"), "cm"),
 }
+_NO_CONSTANTS = frozenset({"entries"})
 _BARREL, _PHIS, _RING = N_CHANNELS // 2, 8, 4
 """Half of the channels are in the barrel, 8 by 8; 8 by 4 are in each endcap."""
 _LAYERS = ("TIB", "TID", "TOB", "TEC")
@@ -81,8 +83,8 @@ def _iov(since: int, digest: str, payload: Mapping[str, Any]) -> IovConstants:
     numbers: dict[str, float] = {}
     for name, value in payload["constants"].items():
         if isinstance(value, dict):
-            for quantity, number in value.items():
-                channels.setdefault(quantity, {})[name] = number
+            for quantity in sorted(value.keys() - _NO_CONSTANTS):
+                channels.setdefault(quantity, {})[name] = value[quantity]
         elif isinstance(value, list):
             sets[name] = frozenset(map(str, value))
         elif not isinstance(value, str):

@@ -75,7 +75,10 @@ def payload(tmp_path):
         ]
         sqlite_file.write(file, tag, time_type, object_type, "any", rows)
 
-    crystals = {"0": {"mean": 200.5, "rms": 1.5}, "100": {"mean": 201, "rms": 2}}
+    crystals = {
+        "0": {"entries": 40, "mean": 200.5, "rms": 1.5},
+        "100": {"entries": 39, "mean": 201, "rms": 2},
+    }
     add("Ecal", "Run", "EcalPedestals", at7=crystals)
     add("Bad", "Run", "SiStripBadStrip", at7={"dead": [3, 95], "noisy": [], "events": 20000})
     add(
