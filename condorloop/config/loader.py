@@ -21,6 +21,7 @@ from condorloop.config.shipped_files import shipped
 from condorloop.config.site import Parameters, Site
 from condorloop.config.yaml_text import dotted, lines_of, odd_texts, read_json, read_yaml
 from condorloop.errors import CondorloopError
+from condorloop.rundir.records.upload_settings import LONGEST_READ
 from condorloop.text import one_line, plain, shown
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -219,9 +220,41 @@ def _calibration(
             expected += f", for each of {calls} destination tags"
         mistakes.append(Mistake(file, "nodes.UPLOAD.time_limit", limit, expected))
         return None
+    if calibration and site and (mistake := _gate_too_long(file, calibration, site, calls)):
+        mistakes.append(mistake)
+        return None
     if calibration and site:
         mistakes += _unknown_databases(file, calibration, site)
     return calibration
+
+
+def _gate_too_long(file: Path, calibration: Calibration, site: Site, calls: int) -> Mistake | None:
+    """Say that UPLOAD is not given the time for its gate; None if it is.
+
+    The job is put on hold then in the middle of an upload, whose answer nobody hears.
+    """
+    gate, reader = calibration.gate, calibration.payload_reader
+    if gate is None:
+        return None
+    if gate.command:
+        key, judging, what = "gate.timeout", gate.timeout, "gate.timeout"
+    else:  # the payload is read, and what is in force
+        key, judging = "payload_reader.timeout", 2 * (reader.timeout if reader else 0.0)
+        what = "twice payload_reader.timeout"
+    own = site.conditions.timeout
+    said = f"{what} and conditions.timeout of the site ({own:g} s)"
+    if site.conditions.conddb:
+        reading = min(site.conditions.conddb_timeout, LONGEST_READ)
+        own += 2 * reading
+        said += f" and {2 * reading:g} s to read the tag back"
+    if calls * (judging + own) < calibration.upload_limit:
+        return None
+    limit = f"nodes.UPLOAD.time_limit ({calibration.upload_limit:g} s)"
+    value = judging if gate.command else judging / 2
+    expected = f"{said} together less than {limit}"
+    if calls > 1:
+        expected += f", for each of {calls} destination tags"
+    return Mistake(file, key, f"{value:g} s", expected)
 
 
 def _unknown_databases(file: Path, calibration: Calibration, site: Site) -> Iterator[Mistake]:

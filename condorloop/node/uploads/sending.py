@@ -23,15 +23,13 @@ from condorloop.policy import upload_order
 from condorloop.policy.restating import restated
 from condorloop.rundir.durable import remove_unfinished
 from condorloop.rundir.layout import PAYLOAD_DB, UPLOAD_LOG, iso_time
-from condorloop.rundir.records.manifest import TagReaderTool, UploadMetadata
+from condorloop.rundir.records.manifest import UploadMetadata
+from condorloop.rundir.records.upload_settings import LONGEST_READ, TagReaderTool
 from condorloop.runtime.secret_files import NotPrivate
 from condorloop.services import conditions
 from condorloop.services.cmssw import Cmssw, CmsswError
 from condorloop.services.conditions import TagAnswer, UploadAnswer
 from condorloop.services.tag_reader import TagReader, TagUnreadable
-
-LONGEST_READ = 60.0
-"""Seconds for which an upload waits for a tag to be read back."""
 
 
 @dataclass(slots=True)

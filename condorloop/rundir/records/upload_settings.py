@@ -12,6 +12,9 @@ from typing import Any, Self
 
 from condorloop.rundir.records.record import Members, Record
 
+LONGEST_READ = 60.0
+"""Seconds for which an upload waits for a tag to be read back, or for the gate to copy it."""
+
 
 @dataclass(frozen=True, slots=True)
 class UploadMetadata(Record):

@@ -463,6 +463,39 @@ def test_a_poll_without_an_interval_is_refused(folder):
     assert "poll_interval" in str(mistakes(folder, site)[0])
 
 
+READER = {"command": ["readPayload.py"], "timeout": "5 min"}
+
+
+@pytest.mark.parametrize(
+    ("gate", "tags", "limit", "key", "words"),
+    [
+        ({"command": ["judge"], "timeout": "10 min"}, 1, 1020, "gate.timeout", "gate.timeout and"),
+        ({"command": ["judge"], "timeout": "10 min"}, 1, 1021, None, ""),
+        ({"command": ["judge"], "timeout": "10 min"}, 2, 1800, "gate.timeout", "each of 2"),
+        ({"sets": {"dead": {"come": 1}}}, 1, 1000, "payload_reader.timeout", "twice"),
+        ({"sets": {"dead": {"come": 1}}}, 1, 1021, None, ""),
+    ],
+)
+def test_an_upload_has_the_time_for_its_gate(folder, gate, tags, limit, key, words):
+    """300 s to send, 10 min to judge, twice 60 s to read the tag back."""
+
+    def change(data):
+        data["nodes"] = {"UPLOAD": {"time_limit": f"{limit} s"}}
+        data["gate"], data["payload_reader"] = gate, READER
+        metadata = data["step_4_config"]["upload_metadata"]
+        metadata["destinationTags"] = {f"Tag{number}": {} for number in range(tags)}
+
+    changed(folder, change)
+    if key is None:
+        assert loaded(folder).calibrations
+        return
+    [mistake] = mistakes(folder)
+    assert (mistake.key, mistake.value) == (key, "600 s" if "gate" in key else "300 s")
+    assert mistake.line is not None
+    assert words in mistake.expected
+    assert f"less than nodes.UPLOAD.time_limit ({limit} s)" in mistake.expected
+
+
 def test_a_time_limit_of_nothing_is_refused(folder):
     changed(folder, lambda data: data.update(nodes={"RECO": {"time_limit": "0 s"}}))
     assert "nodes.RECO.time_limit" in str(mistakes(folder)[0])
