@@ -94,7 +94,8 @@ class CampaignStatus:
     held. `kept_recipe` has what an open campaign keeps of an earlier configuration, by key, and
     what is configured. `contradictions` has why what was read back of a destination cannot be
     right, and `unconfirmed` since when a payload was uploaded that is not seen there yet: each by
-    harvest and tag, of the last upload to a tag. `copies` has what good RAW files have in common
+    harvest and tag, of the last upload to a tag; `confirmed` counts the tags that do show it.
+    `copies` has what good RAW files have in common
     that are hardly alike by chance, by the first of them. `unsent` are payloads that wait for their
     turn or for a person, the best one last; `uploads_held_by` is the person who holds uploads,
     empty if nobody does. `restored` says which payload a person has put back, and who; empty if
@@ -137,6 +138,7 @@ class CampaignStatus:
     odd_changes: tuple[str, ...] = ()
     contradictions: Mapping[str, str] = field(default_factory=dict)
     unconfirmed: Mapping[str, float] = field(default_factory=dict)
+    confirmed: int = 0
     uploads: int = 0
     last_upload_at: float | None = None
     last_outcome: UploadOutcome | None = None
@@ -183,7 +185,8 @@ class Status:
     free on the work_dir's disk, in bytes; `ticket_ends` is when the first Kerberos ticket ends that
     the loop works with. Either is None if it is not known.
     `destinations` says where the payloads of each configured calibration go. `missed_runs` should
-    have been latched, and were not.
+    have been latched, and were not. `confirm_within` is after how many seconds an upload that its
+    tag does not show is a problem; None where no tag is read back.
     """
 
     schema: Literal[2] = 2
@@ -202,6 +205,7 @@ class Status:
     ticket_ends: float | None = None
     destinations: tuple[CalibrationDestination, ...] = ()
     missed_runs: tuple[MissedRun, ...] = ()
+    confirm_within: float | None = None
 
 
 def jobs_in_queue(key: CampaignKey, dags: Iterable[QueuedDag]) -> dict[str, int]:

@@ -38,6 +38,9 @@ from condorloop.model.status import CampaignStatus, Status
 CYCLE_BUCKETS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Seconds that a cycle takes."""
 
+CONFIRMATIONS = ("confirmed", "waiting", "contradicted")
+"""What reading a tag back says of an upload."""
+
 
 @dataclass(slots=True)
 class _Histogram:
@@ -245,6 +248,8 @@ def _of_campaigns(status: Status) -> Iterator[Metric]:
         ["calibration", "cause"],
         {(name, str(c)): without[name, c] for name in names for c in NoPayloadCause},
     )
+    if status.confirm_within is not None:
+        yield from _of_confirmations(status, names)
     yield _latest(
         "condorloop_last_upload_time_seconds", "When a payload was last uploaded",
         ((c.calibration, c.last_upload_at) for c in status.campaigns), max,
@@ -261,6 +266,31 @@ def _of_campaigns(status: Status) -> Iterator[Metric]:
         "When the first LS of an open campaign leaves the buffer that is not in its payload",
         ((c.calibration, c.serve_by) for c in unfinished), min,
     )  # fmt: skip
+
+
+def _of_confirmations(status: Status, names: Iterable[str]) -> Iterator[Metric]:
+    """Count what reading back says of the last upload of each campaign to each tag."""
+    found: Counter[tuple[str, str]] = Counter()
+    oldest: dict[str, float] = {}
+    for campaign in status.campaigns:
+        name = campaign.calibration
+        waiting = [t for w, t in campaign.unconfirmed.items() if w not in campaign.contradictions]
+        found[name, "confirmed"] += campaign.confirmed
+        found[name, "waiting"] += len(waiting)
+        found[name, "contradicted"] += len(campaign.contradictions)
+        oldest[name] = min([oldest.get(name, status.time), *waiting])
+    yield _gauge(
+        "condorloop_confirmations",
+        "Last uploads of campaigns to their tags, by what reading the tag back says",
+        ["calibration", "state"],
+        {(name, state): found[name, state] for name in names for state in CONFIRMATIONS},
+    )
+    yield _gauge(
+        "condorloop_unconfirmed_seconds",
+        "How long the first upload waits of those that their tag does not show; 0 if none does",
+        ["calibration"],
+        {(name,): max(0.0, status.time - oldest[name]) for name in names},
+    )
 
 
 def _latest(

@@ -199,6 +199,7 @@ class Publisher:
             ticket_ends=self._tickets.ends_at,
             destinations=tuple(_destinations(config)),
             missed_runs=seen.missed_runs,
+            confirm_within=_confirm_within(config),
         )
         try:
             write(config.site.work_dir, self.status)

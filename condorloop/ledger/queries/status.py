@@ -195,6 +195,9 @@ class StatusQueries:
             unconfirmed={
                 _where(r): float(r["answered_at"]) for r in sent if r["confirmed_at"] is None
             },
+            confirmed=sum(
+                1 for r in sent if r["confirmed_at"] is not None and not r["contradiction"]
+            ),
             overlaps={alcareco_name(job): why for job, why in overlaps.items()},
             copies={c.paths[0]: str(c) for c in self._copies(row["stream"], row["run"])},
             unnamed_tags=tuple(last["unnamed"].split()) if last else (),

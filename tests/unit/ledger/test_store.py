@@ -678,6 +678,7 @@ def test_a_summary_tells_what_reading_back_says_of_the_last_upload_to_each_tag(l
         )
     [summary] = ledger.status.summaries(0)
     assert summary.contradictions == {"harvestJob001 in C": "the tag lacks it"}
+    assert summary.confirmed == 1
     assert summary.unconfirmed == {
         "harvestJob001 in B": START + 2,
         "harvestJob001 in C": START + 2,

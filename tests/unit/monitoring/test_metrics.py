@@ -55,10 +55,21 @@ def whole_status(**changes):
         "waiting": {"BeamSpot": START - 1400},
         "disk_free": 10**9,
         "ticket_ends": START + 3600,
+        "confirm_within": 3600.0,
     }
     campaigns = (
         campaign_status(jobs={"idle": 2, "running": 3, "held": 1}),
-        campaign_status(run=398601, state=CampaignState.INCOMPLETE),
+        campaign_status(
+            run=398601,
+            state=CampaignState.INCOMPLETE,
+            confirmed=2,
+            contradictions={"harvestJob000 in A": "the tag lacks it"},
+            unconfirmed={
+                "harvestJob000 in A": START - 999,
+                "harvestJob001 in B": START - 800,
+                "harvestJob001 in C": START - 700,
+            },
+        ),
         campaign_status(calibration="BeamSpot", last_outcome=UploadOutcome.REFUSED),
     )
     return loop_status(*campaigns, **(fields | changes))
@@ -93,6 +104,14 @@ def scraped(endpoint):
         return samples(answer.read().decode())
 
 
+def test_where_no_tag_is_read_back_nothing_is_said_of_confirmations(answering):
+    metrics = Metrics()
+    endpoint = answering(metrics)
+    metrics.take(whole_status(confirm_within=None))
+    names = {name for name, *_ in scraped(endpoint)}
+    assert names.isdisjoint({"condorloop_confirmations", "condorloop_unconfirmed_seconds"})
+
+
 def test_what_status_shows_is_scraped(answering):
     metrics = Metrics()
     endpoint = answering(metrics)
@@ -116,6 +135,12 @@ def test_what_status_shows_is_scraped(answering):
     assert got["condorloop_window_end_time_seconds", "BeamSpot"] == START + 8 * 3600
     assert got["condorloop_jobs_waiting_seconds", "BeamSpot"] == 1500
     assert got["condorloop_jobs_waiting_seconds", "EcalPedestals"] == 0
+    assert [
+        got["condorloop_confirmations", "EcalPedestals", state]
+        for state in ("confirmed", "waiting", "contradicted")
+    ] == [2, 2, 1]
+    assert got["condorloop_unconfirmed_seconds", "EcalPedestals"] == 900
+    assert got["condorloop_unconfirmed_seconds", "BeamSpot"] == 0
     assert got["condorloop_problems", "service"] == 1
     assert got["condorloop_problems", "disk"] == 0
     assert got["condorloop_disk_free_bytes",] == 10**9
