@@ -37,7 +37,7 @@ from condorloop.recovery.scan import (
     remains_in,
     run_folders,
 )
-from condorloop.rundir.layout import HARVEST_RECORD, dag_dir
+from condorloop.rundir.layout import HARVEST_RECORD, dag_dir, dag_file
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.runtime.logs import say
 from condorloop.services.xrdfs import run_folder
@@ -233,11 +233,28 @@ def _take_up_unknown(
                 _restore(ledger, remains_in(key, folder, ledger.id), calibrations, now)
             elif windows[key] >= since:
                 campaign = _campaign(ledger, key)
+                _follow_submissions(ledger, campaign, folder, now)
                 _adopt_unknown(ledger, campaign, folder, now)
                 if campaign.state.open and key.calibration in calibrations:
                     _replace_twice_counted(ledger, campaign, folder, calibrations[key.calibration])
         except OSError as error:
             say(key, f"{folder} cannot be searched for unknown DAGs: {error}", logging.ERROR)
+
+
+def _follow_submissions(ledger: Ledger, campaign: Campaign, folder: Path, now: float) -> None:
+    """Take up the DAGs that were submitted once more than the ledger knows.
+
+    They are in the queue, or have come to another end than the ledger tells.
+    """
+    for dag in () if campaign.archived else campaign.dags:
+        cluster = last_cluster(dag_file(folder, dag.number))
+        if cluster is None or cluster == dag.cluster or dag.state is DagState.PLANNED:
+            continue
+        if not dag.in_flight:
+            ledger.dags.plan_rescue(dag.id, {})
+        ledger.dags.submitted(dag.id, cluster, now)
+        told = f"{dag.label} was submitted as {cluster}: the ledger did not know it"
+        say(campaign.key, told, logging.WARNING)
 
 
 def _adopt_unknown(ledger: Ledger, campaign: Campaign, folder: Path, now: float) -> None:

@@ -14,6 +14,7 @@ from condorloop.dagman.adoption import free_numbers
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import DagState
+from condorloop.model.jobs import FailedNode
 from condorloop.model.lumis import Lumis
 from condorloop.model.problem import ProblemKind
 from condorloop.model.queue import Queued, QueuedDag
@@ -22,7 +23,13 @@ from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import read_json, write_json
-from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, run_dir
+from condorloop.rundir.layout import (
+    HARVEST_RECORD,
+    MANIFEST,
+    UPLOAD_RECORD,
+    dag_file,
+    run_dir,
+)
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.submitter import build_submitter
 from tests.unit import examples
@@ -204,6 +211,25 @@ def test_an_older_ledger_takes_up_a_campaign_that_it_does_not_know(site):
     assert site.pool.submitted == ["dag000"]
     [dag] = site.campaign.dags
     assert (dag.state, dag.cluster) == (DagState.ACTIVE, 100)
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_an_older_ledger_takes_up_a_rescue_that_it_does_not_know(site, failed):
+    site.appear(1, 2)
+    site.cycle()
+    site.pool.there.clear()
+    with Ledger(site.ledger_file) as ledger:
+        [dag] = site.campaign.dags
+        if failed:
+            ledger.dags.ended(dag.id, [FailedNode("RECO_0000")], site.now)
+    site.copy_ledger()
+    site.pool.submit(dag_file(site.runs, 0), "rescued")
+    site.put_back()
+    site.now += 1000
+    site.cycle()
+    assert site.pool.submitted == ["dag000", "dag000"]
+    [dag] = site.campaign.dags
+    assert (dag.state, dag.cluster) == (DagState.ACTIVE, 101)
 
 
 def test_a_dag_in_the_queue_of_the_same_number_is_not_adopted_if_it_has_other_files(older):
