@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from condorloop.model.enums import Synchronisation
 from condorloop.model.lumis import Lumis
+from condorloop.policy.pieces import rest, settled
 from condorloop.policy.restating import restated
 from condorloop.testbed import in_force
 from condorloop.testbed.cmssw.steps import beam_spot
@@ -246,6 +247,61 @@ def test_payloads_whose_borders_move_are_right_when_they_are_restated(
     assert database.faults() == []
     for run, grown in enumerate(runs, RUN):
         assert in_force.served(database.history, run, ALL[run])[0] == grown[-1]
+
+
+def in_pieces(database: Database, grown: list[Lumis], *, careless: bool = False) -> None:
+    """Upload what is settled of each harvest of a run, and of the last one the rest.
+
+    A careless loop holds an IOV for settled that more lumisections may be joined to.
+    """
+    through = 0
+    for number, lumis in enumerate(grown, start=1):
+        own = [(lumi_since(RUN, ls), made_of) for ls, made_of in harvested(lumis).items()]
+        is_last = number == len(grown)
+        piece = (
+            rest(own, lumis, through) if is_last or careless else settled(own, lumis, 0, through)
+        )
+        if piece is not None:
+            database.put(RUN, dict(piece.iovs))
+            through = piece.through
+
+
+@settings(max_examples=15, deadline=None)
+@given(grown=harvests(), synchronisation=st.sampled_from(["offline", "hlt", "pcl"]))
+def test_pieces_of_what_is_settled_are_right(
+    grown: list[Lumis], synchronisation: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    database = Database(tmp_path_factory.mktemp("conditions"), synchronisation, "Lumi")
+    with sqlite_file.transaction(database.file) as connection:
+        connection.execute("DELETE FROM FIRST_SAFE_RUN")
+    in_pieces(database, grown)
+    assert database.faults() == []
+    assert in_force.served(database.history, RUN, ALL[RUN])[0] == grown[-1]
+
+
+def test_pieces_that_later_lumisections_belong_to_leave_these_without_constants(
+    tmp_path: Path,
+) -> None:
+    database = Database(tmp_path, "offline", "Lumi")
+    in_pieces(database, [Lumis.parse("1-4,11-30"), Lumis.span(1, 50)], careless=True)
+    covered, _ = in_force.served(database.history, RUN, ALL[RUN])
+    assert str(covered) == "1-4,11-50"
+
+
+@pytest.mark.parametrize(
+    ("synchronisation", "words"),
+    [
+        ("offline", f"took since {RUN}:21, not after its last since {RUN}:31, at"),
+        ("hlt", f"run {RUN} LS 31-40: served by an obsolete IOV: since {RUN}:31"),
+    ],
+)
+def test_a_piece_that_goes_up_over_what_was_sent_is_named(
+    tmp_path: Path, synchronisation: str, words: str
+) -> None:
+    database = Database(tmp_path, synchronisation, "Lumi")
+    database.by_lumi(RUN, {1: "1-20", 21: "21-30", 31: "31-38"})
+    database.by_lumi(RUN, {21: "21-40", 41: "41-60"})
+    assert any(fault.startswith(words) for fault in database.faults())
 
 
 @settings(max_examples=20, deadline=None)
