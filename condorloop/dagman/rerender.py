@@ -84,6 +84,7 @@ def _manifest(renderer: Renderer, plan: DagPlan, told: Manifest, runs: Path) -> 
         again=told.again,
         restores=told.restores,
         turn=told.turn,
+        piece=told.piece,
     )
 
 

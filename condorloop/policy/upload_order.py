@@ -79,6 +79,14 @@ def once_a_run(synchronisation: Synchronisation | None, *, by_lumi: bool) -> boo
     return by_lumi and not is_restated(synchronisation)
 
 
+def takes_pieces(synchronisation: Synchronisation | None) -> bool:
+    """Whether a payload by lumisection can go up in pieces to a tag that takes a run once.
+
+    A tag of synchronisation `mc` is filled by its first upload and never again.
+    """
+    return not is_restated(synchronisation) and synchronisation is not Synchronisation.MC
+
+
 def why_kept(
     synchronisation: Synchronisation | None,
     *,

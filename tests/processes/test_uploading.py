@@ -12,10 +12,19 @@ from pathlib import Path
 import pytest
 
 from condorloop.node import main
+from condorloop.node.job_output.payload_db import iovs
 from condorloop.node.post_script import finish
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import ASK_AGAIN, PERMANENT, UPLOAD_RECORD, destination_file
+from condorloop.rundir.layout import (
+    ASK_AGAIN,
+    HARVEST_RECORD,
+    PAYLOAD_DB,
+    PERMANENT,
+    UPLOAD_RECORD,
+    destination_file,
+)
+from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import UploadTool
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.service import (
@@ -36,6 +45,7 @@ from tests.unit.node_examples import (
 )
 
 TAG = "EcalPedestals_NGTDemonstrator"
+BY_LUMI = "EcalPedestals_by_lumi"
 PROD = "oracle://cms_orcon_prod/CMS_CONDITIONS"
 SETUP = """\
 scramv1() {
@@ -49,7 +59,10 @@ scramv1() {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    tags = {TAG: TagSpec("any", "Run", "EcalPedestals")}
+    tags = {
+        TAG: TagSpec("any", "Run", "EcalPedestals"),
+        BY_LUMI: TagSpec("pcl", "Lumi", "EcalPedestals"),
+    }
     folder = tmp_path_factory.mktemp("conditions")
     service = ConditionsService(folder, {"me": "right"}, lambda: 1, tags, hang=30)
     service.start()
@@ -57,7 +70,7 @@ def service(tmp_path_factory):
     service.stop()
 
 
-def harvested(folder, service, content, timeout=30):
+def harvested(folder, service, content, timeout=30, lumis="1-5"):
     """A DAG whose HARVEST made a payload, at a site with this service."""
     folder.mkdir()
     dag = make_dag(folder)
@@ -75,7 +88,7 @@ def harvested(folder, service, content, timeout=30):
     area = replace(dag.manifest.cmssw, setup=folder / "setup.sh", folder=folder)
     sent = UploadTool((*tool, "-u", service.url_template), folder, timeout)
     dag = rewritten(dag, conditions=sent, cmssw=area)
-    run_alca(dag)
+    run_alca(dag, lumis)
     choose_inputs(dag)
     database = folder / "payload.db"
     sqlite_file.write(database, TAG, "Run", "EcalPedestals", "any", [(398600, content.encode())])
@@ -116,6 +129,45 @@ def test_an_upload_that_dies_anywhere_is_taken_up_and_goes_in_once(tmp_path, ser
         assert (again.exit_code, record(dag)["outcome"]) == (0, "uploaded"), f"{site}: {again}"
         assert iovs_in(service) == one_more(known), site
         assert not list((dag.run_dir / "harvestJob000").glob(".*"))
+
+
+def in_pieces(folder, service, content):
+    """A DAG that is to send a piece of a payload of 45 lumisections."""
+    dag = harvested(folder, service, content, lumis="1-45")
+    told = dag.manifest.upload
+    metadata = replace(told.metadata, tags={BY_LUMI: {}}, since=None)
+    upload = replace(told, metadata=metadata, synchronisation="pcl")
+    database = dag.run_dir / "harvestJob000" / PAYLOAD_DB
+    database.unlink()
+    rows = [(398600 << 32 | ls, f"{content}@{ls}".encode()) for ls in (1, 21, 41)]
+    sqlite_file.write(database, TAG, "Lumi", "EcalPedestals", "any", rows)
+    made = HarvestResult.read(database.with_name(HARVEST_RECORD))
+    replace(made, iovs=tuple(iovs(database))).write(database.with_name(HARVEST_RECORD))
+    return rewritten(dag, upload=upload, piece=0)
+
+
+def test_a_piece_whose_upload_dies_anywhere_goes_in_once(tmp_path, service):
+    undisturbed = boundaries.run(step(in_pieces(tmp_path / "0", service, "0")))
+    assert undisturbed.exit_code == 0, undisturbed.output
+    for site, number in boundaries.one_of_each_site(undisturbed.effects).items():
+        dag = in_pieces(tmp_path / str(number), service, str(number))
+        before = len(service.store.uploads()), len(in_tag(service))
+        assert boundaries.run(step(dag), die_before=number).died, site
+        again = boundaries.run(step(dag))
+        assert (again.exit_code, record(dag)["outcome"]) == (0, "pending"), f"{site}: {again}"
+        assert len(in_tag(service)) == before[1] + 2, site
+        rest = boundaries.run(step(rewritten(dag, piece=None, turn=True)))
+        assert (rest.exit_code, record(dag)["outcome"]) == (0, "uploaded"), f"{site}: {rest}"
+        assert len(service.store.uploads()) == before[0] + 2, site
+        sent = sorted(since & 0xFFFF for since in in_tag(service)[before[1] :])
+        assert sent == [1, 21, 41], site
+        assert not list((dag.run_dir / "harvestJob000").glob(".*"))
+
+
+def in_tag(service):
+    """The sinces of all IOVs that the tag by lumisection was given, the earliest first."""
+    rows = sqlite_file.iovs(service.store.path, BY_LUMI, hidden=True)
+    return [row.since for row in sorted(rows, key=lambda row: row.insertion_time)]
 
 
 @pytest.mark.parametrize("last", ["false", "set -eu", "echo A=b; echo $NOT_HERE"])

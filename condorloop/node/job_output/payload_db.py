@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
@@ -130,6 +130,41 @@ def add_iovs(source: Path, target: Path, tag: str, rows: Iterable[tuple[int, str
                 raise PayloadError(f"{source}: no payload {digest} in tag {tag}")
 
     _copy(source, target, add)
+
+
+def cut_iovs(source: Path, target: Path, tag: str, rows: Sequence[tuple[int, str]]) -> None:
+    """Copy a payload file with some IOVs alone, each at a since of its own; it appears whole.
+
+    The same rows give the same bytes, by which the conditions service knows a file again.
+
+    Parameters
+    ----------
+    tag
+        Whose IOVs they are. The copy has none of another tag.
+    rows
+        Since and payload hash of each.
+
+    Raises
+    ------
+    PayloadError
+        The file is gone or damaged, or has no such payload in the tag.
+    OSError
+        The copy cannot be written.
+    """
+
+    def cut(db: sqlite3.Connection) -> None:
+        told = "SELECT PAYLOAD_HASH, MAX(INSERTION_TIME) FROM IOV WHERE TAG_NAME = ? GROUP BY 1"
+        inserted = dict(db.execute(told, (tag,)).fetchall())
+        if lacking := [digest for _, digest in rows if digest not in inserted]:
+            raise PayloadError(f"{source}: no payload {lacking[0]} in tag {tag}")
+        db.execute("DELETE FROM IOV")
+        db.executemany(
+            "INSERT INTO IOV (TAG_NAME, SINCE, PAYLOAD_HASH, INSERTION_TIME) VALUES (?, ?, ?, ?)",
+            [(tag, since, digest, inserted[digest]) for since, digest in rows],
+        )
+        db.execute("DELETE FROM PAYLOAD WHERE HASH NOT IN (SELECT PAYLOAD_HASH FROM IOV)")
+
+    _copy(source, target, cut)
 
 
 def copy_for_run(source: Path, target: Path, run: int) -> None:

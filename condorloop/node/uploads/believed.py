@@ -16,6 +16,7 @@ from condorloop.node.uploads.upload_records import EarlierUpload, uploads_of
 from condorloop.policy.in_force import Believed, SentIov
 from condorloop.rundir.layout import HARVEST_RECORD
 from condorloop.rundir.records.harvest import HarvestResult, Iov
+from condorloop.rundir.records.upload import SentPiece
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,13 @@ def of_run(runs: Path, metadata_files: Sequence[str]) -> RunUploads:
     unanswered: dict[Destination, list[SentIov]] = {}
     for upload in uploads_of(runs, metadata_files):
         for destination, result in upload.of.items():
-            if not upload.may_be_in(destination):
-                continue
-            into = sent if result.outcome is TagOutcome.UPLOADED else unanswered
-            into.setdefault(destination, []).extend(sent_iovs(upload, destination))
+            if pieces := upload.pieces_in(destination):
+                for piece in pieces:
+                    into = unanswered if piece.unanswered else sent
+                    into.setdefault(destination, []).extend(_of_piece(piece))
+            elif upload.may_be_in(destination):
+                into = sent if result.outcome is TagOutcome.UPLOADED else unanswered
+                into.setdefault(destination, []).extend(sent_iovs(upload, destination))
     found = {
         destination: Believed(
             tuple(sent.get(destination, ())), tuple(unanswered.get(destination, ()))
@@ -67,6 +71,8 @@ def _harvests(runs: Path) -> Iterable[tuple[str, str]]:
 
 def sent_iovs(upload: EarlierUpload, destination: Destination) -> list[SentIov]:
     """The IOVs that an upload has sent to a destination: those that it states again, too."""
+    if pieces := upload.pieces_in(destination):
+        return [iov for piece in pieces for iov in _of_piece(piece)]
     payload, result = upload.payload, upload.of[destination]
     if payload is None:
         return []
@@ -75,6 +81,10 @@ def sent_iovs(upload: EarlierUpload, destination: Destination) -> list[SentIov]:
         SentIov(since, digest, result.time, upload.harvest.name)
         for since, digest in stated(own, upload.sinces_in(destination))
     ]
+
+
+def _of_piece(piece: SentPiece) -> list[SentIov]:
+    return [SentIov(since, digest, piece.time, piece.harvest) for since, digest in piece.iovs]
 
 
 def _of_tag(iovs: Sequence[Iov], tag: str) -> list[tuple[int, str]]:

@@ -118,7 +118,7 @@ def _by_records(payload: Payload) -> Serving:
     A record that cannot be read is passed over.
     """
     for found in _own_and_older(payload):
-        taken = [u for u in found if u.may_be_in(payload.destination)]
+        taken = [u for u in found if u.may_have_part_in(payload.destination)]
         there = [u for u in taken if (u.harvest / PAYLOAD_DB).exists()]
         if last := max(there, key=lambda u: u.of[payload.destination].time, default=None):
             name = f"{last.harvest.parent.name}/{last.harvest.name}"

@@ -182,10 +182,16 @@ def _stands(source: Path, sent: Path) -> bool:
         return sent.exists()
 
 
-def ask(payload: Payload, tool: Tool, metadata: UploadMetadata, lock: int) -> TagAnswer:
+def ask(
+    payload: Payload, tool: Tool, metadata: UploadMetadata, lock: int, *, maybe: bool
+) -> TagAnswer:
     """Send a payload, and give what became of it; a destination that is silent is `NOT_NAMED`.
 
-    A file that the service knows already was sent by an earlier try, which was not answered.
+    Parameters
+    ----------
+    maybe
+        Whether an earlier try may have brought it there: then a file that the service knows
+        already was sent by that one, which was not answered.
     """
     file = payload.harvest / payload.upload.metadata_filename
     if UploadMetadata.find(file) != metadata:
@@ -202,7 +208,7 @@ def ask(payload: Payload, tool: Tool, metadata: UploadMetadata, lock: int) -> Ta
         log=payload.harvest / UPLOAD_LOG,
         holding=[lock],
     )
-    if payload.may_be_in and conditions.is_known_already(answer):
+    if maybe and conditions.is_known_already(answer):
         return TagAnswer(TagOutcome.UPLOADED, f"taken at an earlier try: {answer.words}")
     return _of_tag(payload.destination.tag, answer)
 

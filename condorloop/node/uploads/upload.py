@@ -17,7 +17,7 @@ from condorloop.model.tag_content import TagContent
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext, NodeMisconfigured
 from condorloop.node.job_output.payload_db import PayloadError
-from condorloop.node.uploads import payload_tags, sending
+from condorloop.node.uploads import payload_tags, pieces, sending
 from condorloop.node.uploads.destinations import Destination, locked, note_uploaded
 from condorloop.node.uploads.holds import restored_in, why_held
 from condorloop.node.uploads.upload_choice import Payload, why_not_send
@@ -84,7 +84,8 @@ def _goes_elsewhere(dag: DagContext, before: UploadResult | None) -> bool:
 
 def _upload(dag: DagContext, harvest: Path, wanted: bool) -> UploadAnswer:
     """Upload a payload where nothing speaks against it, and write down what became of it."""
-    note = UploadNote(harvest, restored=_restored(dag, harvest) is not None)
+    in_pieces = dag.manifest.piece is not None
+    note = UploadNote(harvest, restored=_restored(dag, harvest) is not None, in_pieces=in_pieces)
     try:
         record = HarvestResult.read(harvest / HARVEST_RECORD)
     except RecordError as error:
@@ -181,13 +182,15 @@ class _Job:
             return self.note.held(target.destination, held)
         if problem := self.tool.why_not():
             return _silent(str(problem))
+        if payload.goes_in_pieces:
+            return pieces.send(payload, self.tool, self.note, lock)
         try:
             sinces = sending.file_for(payload)
         except PayloadError as error:
             return replace(_silent(str(error)), failed=True)
         metadata = sending.words_of(payload)
         self.note.asking(payload, metadata, sinces)
-        answer = sending.ask(payload, self.tool, metadata, lock)
+        answer = sending.ask(payload, self.tool, metadata, lock, maybe=payload.may_be_in)
         order = upload_order.order_of(upload_order.known(target.upload.synchronisation))
         if answer.outcome is TagOutcome.UPLOADED and order is not upload_order.Order.MOVES_UP:
             return replace(answer, since=min(sinces))

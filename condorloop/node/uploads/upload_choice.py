@@ -20,7 +20,7 @@ from condorloop.policy import upload_order
 from condorloop.rundir.records.decisions import Restored
 from condorloop.rundir.records.harvest import HarvestResult, Iov
 from condorloop.rundir.records.manifest import UploadMetadata, UploadSettings
-from condorloop.rundir.records.upload import DestinationResult
+from condorloop.rundir.records.upload import DestinationResult, SentPiece
 from condorloop.services.conditions import TagAnswer
 
 
@@ -86,6 +86,29 @@ class Payload:
         return self.metadata.since is None
 
     @property
+    def pieces(self) -> tuple[SentPiece, ...]:
+        """The pieces that the destination has of the run, or may have, by rising since.
+
+        One that another upload asked for again, and got an answer, stands as that has it.
+        """
+        uploads = [*self.others, *([self.own] if self.own else [])]
+        found = [piece for u in uploads for piece in u.pieces_in(self.destination)]
+        found.sort(key=lambda piece: (piece.since, piece.unanswered), reverse=True)
+        return tuple({(piece.since, piece.harvest): piece for piece in found}.values())[::-1]
+
+    @property
+    def is_divisible(self) -> bool:
+        """Whether it can go up in pieces: by lumisection, to a tag that takes them."""
+        synchronisation = upload_order.known(self.upload.synchronisation)
+        by_lumi = self.keeps_sinces and all(iov.by_lumi for iov in self.iovs)
+        return by_lumi and not self.restored and upload_order.takes_pieces(synchronisation)
+
+    @property
+    def goes_in_pieces(self) -> bool:
+        """Whether a piece of it is to be sent, or what earlier pieces have left."""
+        return self.is_divisible and (not self.dag.manifest.turn or bool(self.pieces))
+
+    @property
     def metadata_files(self) -> list[str]:
         """What the metadata of the calibration's payloads are called."""
         return [upload.metadata_filename for upload in self.dag.manifest.uploads]
@@ -141,6 +164,7 @@ def _as_good(payload: Payload) -> str | None:
 def _kept(payload: Payload) -> TagAnswer | None:
     """Say what the order of the destination keeps back; None if it may be sent."""
     synchronisation = upload_order.known(payload.upload.synchronisation)
+    manifest = payload.dag.manifest
     younger = None
     if upload_order.order_of(synchronisation) is not upload_order.Order.FREE:
         try:
@@ -152,7 +176,7 @@ def _kept(payload: Payload) -> TagAnswer | None:
         synchronisation,
         by_lumi=any(iov.by_lumi for iov in payload.iovs),
         younger=younger,
-        turn=payload.dag.manifest.turn,
+        turn=manifest.turn or (manifest.piece is not None and payload.is_divisible),
     )
     return TagAnswer(kept.outcome, kept.words, kept.overtaken_by) if kept else None
 

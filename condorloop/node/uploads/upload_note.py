@@ -16,7 +16,7 @@ from condorloop.node.uploads.holds import Held
 from condorloop.node.uploads.upload_choice import Payload
 from condorloop.rundir.layout import UPLOAD_RECORD
 from condorloop.rundir.records.manifest import UploadMetadata
-from condorloop.rundir.records.upload import DestinationResult, UploadResult
+from condorloop.rundir.records.upload import DestinationResult, SentPiece, UploadResult
 from condorloop.services.conditions import TagAnswer, UploadAnswer, in_words
 
 NOT_ASKED = TagAnswer(TagOutcome.NOT_NAMED, "not asked")
@@ -27,9 +27,10 @@ _NO_WORD = "the service has not answered"
 class UploadNote:
     """The record of an upload; it is on the disk whenever something is known."""
 
-    def __init__(self, harvest: Path, *, restored: bool = False) -> None:
+    def __init__(self, harvest: Path, *, restored: bool = False, in_pieces: bool = False) -> None:
         self._file = harvest / UPLOAD_RECORD
         self._restored = restored
+        self._in_pieces = in_pieces
         self._before = UploadResult.find(self._file)
         each = (self._before.each() if self._before else None) or ()
         self._known = {Destination(d.database, d.tag): d for d in each}
@@ -77,6 +78,34 @@ class UploadNote:
         )
         answer = UploadAnswer(UploadOutcome.NO_ANSWER, _NO_WORD, unanswered=True)
         self._write(answer, asking=True)
+
+    def asking_piece(self, payload: Payload, metadata: UploadMetadata, piece: SentPiece) -> None:
+        """Write down that a destination is being asked to take a piece of the payload."""
+        destination = payload.destination
+        self._asked.add(destination)
+        before = self._known.get(destination)
+        pieces = (*_others(before, piece), piece)
+        self._known[destination] = DestinationResult(
+            database=destination.database,
+            tag=destination.tag,
+            outcome=TagOutcome.NOT_NAMED,
+            answer=_NO_WORD,
+            time=time.time(),
+            input_tag=metadata.input_tag,
+            hash=payload.iovs[0].hash,
+            options=metadata.tags[destination.tag],
+            user_text=metadata.user_text,
+            sinces=tuple(sorted({since for each in pieces for since, _ in each.iovs})),
+            pieces=pieces,
+        )
+        self._write(UploadAnswer(UploadOutcome.NO_ANSWER, _NO_WORD), asking=True)
+
+    def answered_piece(self, destination: Destination, piece: SentPiece, *, taken: bool) -> None:
+        """Remember whether a destination has taken a piece that it was asked to take."""
+        known = self._known[destination]
+        done = replace(piece, time=time.time(), unanswered=False)
+        pieces = (*_others(known, piece), *([done] if taken else []))
+        self._known[destination] = replace(known, pieces=pieces)
 
     def came_to(self, destination: Destination, answer: TagAnswer) -> None:
         """Write down what became of the payload in a destination."""
@@ -176,8 +205,14 @@ class UploadNote:
             overtaken_by=max(overtaken, default=None),
             held_for=self._held_for.get(held[0]) if held else None,
             restored=self._restored,
+            in_pieces=self._in_pieces,
             destinations=tuple(self._known.values()),
         ).write(self._file)
+
+
+def _others(known: DestinationResult | None, piece: SentPiece) -> tuple[SentPiece, ...]:
+    """The pieces that are known but for one."""
+    return tuple(each for each in (known.pieces if known else ()) if each.since != piece.since)
 
 
 def _is_silent(told: DestinationResult) -> bool:

@@ -18,7 +18,7 @@ from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import Manifest, UploadMetadata
 from condorloop.rundir.records.record import RecordError, RecordGone
-from condorloop.rundir.records.upload import DestinationResult, UploadResult
+from condorloop.rundir.records.upload import DestinationResult, SentPiece, UploadResult
 
 _HARVEST = re.compile(r"harvestJob([0-9]{3,9})")
 _RUN = re.compile(r"run([0-9]{1,9})")
@@ -62,6 +62,15 @@ class EarlierUpload:
         """Whether a destination has taken the payload, or may have without an answer."""
         result = self.of.get(destination)
         return result is not None and (result.outcome is TagOutcome.UPLOADED or result.unanswered)
+
+    def pieces_in(self, destination: Destination) -> tuple[SentPiece, ...]:
+        """The pieces that went to a destination by themselves, or may have without an answer."""
+        result = self.of.get(destination)
+        return result.pieces if result else ()
+
+    def may_have_part_in(self, destination: Destination) -> bool:
+        """Whether a destination has taken the payload or a piece of it, or may have."""
+        return self.may_be_in(destination) or bool(self.pieces_in(destination))
 
     def sinces_in(self, destination: Destination) -> frozenset[int]:
         """The sinces that it sent to a destination."""
@@ -120,7 +129,7 @@ def younger_run(runs: Path, metadata_files: Sequence[str], destination: Destinat
     younger = {n: folder for n, folder in _folders(runs.parent, _RUN).items() if n > number}
     for run in sorted(younger, reverse=True):
         uploads = uploads_of(younger[run], metadata_files)
-        if any(upload.may_be_in(destination) for upload in uploads):
+        if any(upload.may_have_part_in(destination) for upload in uploads):
             return run
     return None
 

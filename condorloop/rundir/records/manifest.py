@@ -104,6 +104,9 @@ class Manifest(Record):
         The other records of the payload file.
     turn
         Whether the submitter has found that the turn has come of what the order of a tag keeps.
+    piece
+        The last LS that is awaited no more, where only what is settled of its payload is to go up;
+        None where all of it is.
     alca_root, alca_witness
         What the file of an ALCARECO, and its witness, are called in their directory.
     lumis, files
@@ -151,6 +154,7 @@ class Manifest(Record):
     gate: GateTool | None = None
     more_uploads: tuple[UploadSettings, ...] = ()
     turn: bool = False
+    piece: int | None = None
 
     @property
     def uploads(self) -> tuple[UploadSettings, ...]:
@@ -203,6 +207,7 @@ class Manifest(Record):
                 else ()
             ),
             turn=members.flag("turn") if "turn" in members else False,
+            piece=members.number("piece") if "piece" in members else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -270,6 +275,8 @@ class Manifest(Record):
             data["more_uploads"] = [upload.to_json() for upload in self.more_uploads]
         if self.turn:
             data["turn"] = True
+        if self.piece is not None:
+            data["piece"] = self.piece
         return data
 
 

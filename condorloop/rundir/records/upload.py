@@ -8,7 +8,72 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from condorloop.model.enums import HeldFor, TagOutcome, UploadOutcome
+from condorloop.model.lumis import Lumis
 from condorloop.rundir.records.record import Members, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPiece:
+    """A part of a payload that went to a destination by itself, or may have.
+
+    Attributes
+    ----------
+    harvest
+        The directory of the harvest that made it.
+    iovs
+        Since and payload hash of each IOV that was sent.
+    lumis
+        The LS that it serves with constants made of them.
+    through
+        The last LS that it is for.
+    user_text
+        The text that was sent.
+    time
+        When it was asked for, or answered, in seconds since the epoch.
+    unanswered
+        Whether it may have been sent without an answer.
+    """
+
+    harvest: str
+    iovs: tuple[tuple[int, str], ...]
+    lumis: Lumis
+    through: int
+    user_text: str
+    time: float
+    unanswered: bool = False
+
+    @property
+    def since(self) -> int:
+        """Its first since."""
+        return self.iovs[0][0]
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from its JSON object."""
+        iovs = [(iov.number("since"), iov.text("hash")) for iov in members.objects("iovs")]
+        if not iovs:
+            raise members.wrong("iovs", "IOVs")
+        return cls(
+            harvest=members.text("harvest"),
+            iovs=tuple(iovs),
+            lumis=members.lumis("lumis"),
+            through=members.number("through"),
+            user_text=members.text("user_text"),
+            time=members.seconds("time"),
+            unanswered=members.flag("unanswered"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        return {
+            "harvest": self.harvest,
+            "iovs": [{"since": since, "hash": digest} for since, digest in self.iovs],
+            "lumis": str(self.lumis),
+            "through": self.through,
+            "user_text": self.user_text,
+            "time": self.time,
+            "unanswered": self.unanswered,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +103,8 @@ class DestinationResult:
         Those that were sent; None where nothing was sent, or that is not told.
     overtaken_by
         The younger run that superseded it; None if none did.
+    pieces
+        The parts of it that went there by themselves, in that order; none if it went up whole.
     """
 
     database: str
@@ -53,6 +120,7 @@ class DestinationResult:
     since: int | None = None
     sinces: tuple[int, ...] | None = None
     overtaken_by: int | None = None
+    pieces: tuple[SentPiece, ...] = ()
 
     @classmethod
     def from_members(cls, members: Members) -> Self:
@@ -71,6 +139,9 @@ class DestinationResult:
             since=members.number("since") if "since" in members else None,
             sinces=members.numbers("sinces") if "sinces" in members else None,
             overtaken_by=members.number("overtaken_by") if "overtaken_by" in members else None,
+            pieces=tuple(map(SentPiece.from_members, members.objects("pieces")))
+            if "pieces" in members
+            else (),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -81,6 +152,7 @@ class DestinationResult:
             "since": self.since,
             "sinces": self.sinces,
             "overtaken_by": self.overtaken_by,
+            "pieces": [piece.to_json() for piece in self.pieces] or None,
         }
         return {
             "database": self.database,
@@ -125,6 +197,8 @@ class UploadResult(Record):
         Whether a person has put it in the place of another one of the run.
     held_for
         What keeps it if it is held; None if it is not.
+    in_pieces
+        Whether a piece of it was to be sent at the last try.
     """
 
     outcome: UploadOutcome
@@ -138,6 +212,7 @@ class UploadResult(Record):
     overtaken_by: int | None = None
     held_for: HeldFor | None = None
     restored: bool = False
+    in_pieces: bool = False
     destinations: tuple[DestinationResult, ...] | None = None
 
     @classmethod
@@ -157,6 +232,7 @@ class UploadResult(Record):
             overtaken_by=_overtaken_by(members, outcome, answer),
             held_for=members.word("held_for", HeldFor) if "held_for" in members else None,
             restored=members.flag("restored") if "restored" in members else False,
+            in_pieces=members.flag("in_pieces") if "in_pieces" in members else False,
             destinations=_destinations(members) if "destinations" in members else None,
         )
 
@@ -170,6 +246,7 @@ class UploadResult(Record):
             "overtaken_by": self.overtaken_by,
             "held_for": self.held_for,
             "restored": self.restored or None,
+            "in_pieces": self.in_pieces or None,
         }
         of_each = None if self.destinations is None else [d.to_json() for d in self.destinations]
         return {
