@@ -7,7 +7,7 @@ not known to be done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from condorloop.cycle.upload_decisions import agree
 from condorloop.dagman.logs.nodes_log import NodesLog
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import CampaignKey, Dag
-from condorloop.model.enums import NodeKind, UploadOutcome
+from condorloop.model.enums import NodeKind, TagOutcome, UploadOutcome
 from condorloop.model.jobs import DestinationRecord, HarvestRecord, PlannedNode
-from condorloop.model.lumis import EMPTY
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.layout import (
     HARVEST_RECORD,
     INPUTS,
@@ -27,7 +27,7 @@ from condorloop.rundir.layout import (
     dag_dir,
 )
 from condorloop.rundir.records.harvest import HarvestResult
-from condorloop.rundir.records.upload import UploadResult
+from condorloop.rundir.records.upload import DestinationResult, UploadResult
 from condorloop.rundir.records.witness import Witness
 from condorloop.text import one_line
 
@@ -135,6 +135,8 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
         held_for=result.held_for,
         restored=result.restored and result.outcome is UploadOutcome.UPLOADED,
         destinations=_destinations(result, before),
+        pieces=_pieces(result, before),
+        in_pieces=result.in_pieces,
     )
     if record != before:
         ledger.payloads.record(made_by, observed.campaign_id, record)
@@ -172,6 +174,32 @@ def _destinations(result: UploadResult, before: HarvestRecord) -> tuple[Destinat
             record = earlier
         told.append(record)
     return tuple(sorted(told, key=lambda d: (d.database, d.tag)))
+
+
+def _pieces(result: UploadResult, made: HarvestRecord) -> tuple[tuple[Lumis, float], ...]:
+    """The LS that came to all destinations of a payload with each piece, and when."""
+    told = result.each() or ()
+    if not any(each.pieces for each in told):
+        return ()
+    parts = [list(_parts(each, made.lumis)) for each in told]
+    found, before = [], EMPTY
+    for at in sorted({at for of_one in parts for _, at in of_one}):
+        there = made.lumis
+        for of_one in parts:
+            there &= Lumis.union(lumis for lumis, sent_at in of_one if sent_at <= at)
+        if new := str(there - before):
+            found.append((Lumis.parse(new), at))
+        before |= there
+    return tuple(found)
+
+
+def _parts(result: DestinationResult, lumis: Lumis) -> Iterator[tuple[Lumis, float]]:
+    """The LS of a payload that a destination has, each with since when."""
+    for piece in result.pieces:
+        if not piece.unanswered:
+            yield piece.lumis, piece.time
+    if not result.pieces and result.outcome in (TagOutcome.UPLOADED, TagOutcome.SUPERSEDED):
+        yield lumis, result.time
 
 
 def _take_over_decisions(ledger: Ledger, observed: Observed) -> None:

@@ -209,7 +209,8 @@ class PayloadStory:
     is in one of `inputs`. `tag`, `since` and `hash` are those of its first IOV, `hashes` of all;
     `cause` is why there is no payload, in the words of `answer`; None if there is one, or nobody
     told. `iovs` has them whole, where its directory is still there; `tags` are those that it goes
-    to. `in_force` says that it is the campaign's last one in the database. `decision` is what a
+    to. `in_force` says that it is the campaign's last one in the database; `pieces` are the LS of
+    it that went there in pieces, none if it went whole. `decision` is what a
     person said of it, with who and why; empty if nobody said anything. `destinations` has what
     became of it in each tag, where the ledger tells. `origin` is the run and the harvest that a
     person took it from, empty if it is the run's own.
@@ -232,6 +233,7 @@ class PayloadStory:
     since: int | None = None
     answered_at: float | None = None
     in_force: bool = False
+    pieces: LumiText = EMPTY
     decision: str = ""
     iovs: tuple[Iov, ...] = ()
     tags: tuple[str, ...] = ()

@@ -113,8 +113,7 @@ class LedgerStories(LedgerReader):
     def _payloads(self, campaign_id: int) -> Iterator[PayloadStory]:
         rows = self._rows.payloads(campaign_id)
         in_tags = self._rows.destinations(campaign_id)
-        uploaded = [r for r in rows if r["outcome"] == UploadOutcome.UPLOADED]
-        last = max(uploaded, key=lambda r: r["answered_at"] or 0.0, default=None)
+        last = max(self.uploads.of(campaign_id), key=lambda sent: sent.time, default=None)
         said = {d.harvest: str(d) for d in self.payloads.decisions(campaign_id)}
         if restored := self.payloads.restored(campaign_id):
             before = said.get(restored.harvest)
@@ -138,7 +137,8 @@ class LedgerStories(LedgerReader):
                 hashes=tuple(filter(None, (row["hash"], *self.payloads.other_hashes(mine)))),
                 since=row["since"] if isinstance(row["since"], int) else None,
                 answered_at=row["answered_at"],
-                in_force=row is last,
+                in_force=last is not None and mine == last.dag_id,
+                pieces=Lumis.union(lumis for lumis, _ in self.payloads.pieces(mine)),
                 decision=said.get(harvest_name(row["number"]), ""),
                 origin=row["origin"],
                 destinations=tuple(map(destination_record, in_tags.get(mine, ()))),

@@ -92,14 +92,16 @@ def _shown(
     sources = {name: each.source for name, each in mine.inputs.items() if each.source}
     unproven = [name for name, each in mine.inputs.items() if each.lost and mine.removed]
     by_ledger = records_compared.by_ledger(story, payload, unproven)
-    made = _made(payload, mine)
+    made, in_pieces = _made(payload, mine), _pieces(story, mine)
+    if in_pieces.ranges:
+        made &= in_pieces
     judged = inputs_judged.judge(files, sources | by_ledger, made)
     missing = inputs_judged.missing(
         story,
         files,
         judged,
         restored=mine.restored.get(payload.harvest, ""),
-        otherwise=destination.otherwise,
+        otherwise=_NO_PIECE if in_pieces.ranges else destination.otherwise,
     )
     return _Shown(
         judged.once,
@@ -120,6 +122,16 @@ def _shown(
 def _made(payload: PayloadStory, evidence: Evidence) -> Lumis:
     """The LS of a payload, as it says itself, or the ledger of it."""
     return evidence.records.get(payload.harvest, payload).lumis
+
+
+_NO_PIECE = "no piece went up with them"
+
+
+def _pieces(story: Story, evidence: Evidence) -> Lumis:
+    """The LS that went up in pieces, of whichever payloads; none if one is there whole."""
+    if evidence.restored:
+        return EMPTY
+    return Lumis.union(payload.pieces for payload in story.payloads)
 
 
 def _in_each(parts: Iterable[Lumis]) -> Lumis:

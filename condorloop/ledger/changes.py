@@ -22,6 +22,7 @@ _WHOSE = {
     "payload_input": _OF_DAG,
     "payload_left_out": _OF_DAG,
     "payload_overlap": _OF_DAG,
+    "payload_piece": _OF_DAG,
     "payload_other_hash": _OF_DAG,
     "payload_destination": _OF_DAG,
     "raw_file": "SELECT id FROM campaign WHERE stream = {row}.stream AND run = {row}.run",

@@ -121,7 +121,12 @@ TABLES: Mapping[str, str] = {
     tag TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL DEFAULT '', since INTEGER,
     answered_at REAL, uploading INTEGER NOT NULL DEFAULT 0, overtaken_by INTEGER,
     unnamed TEXT NOT NULL DEFAULT '', origin TEXT NOT NULL DEFAULT '',
+    in_pieces INTEGER NOT NULL DEFAULT 0,
     cause TEXT REFERENCES no_payload_cause (word), held_for TEXT REFERENCES held_for (word)""",
+    "payload_piece": """
+    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE,
+    lumis TEXT NOT NULL, sent_at REAL NOT NULL,
+    PRIMARY KEY (dag_id, lumis)""",
     "payload_destination": """
     dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE,
     database TEXT NOT NULL, tag TEXT NOT NULL,

@@ -214,7 +214,8 @@ class Unsent:
 
     `harvest` is the number of the DAG that made it; `answered_at` is when its UPLOAD ended, in
     seconds since the epoch. `held_for` says what keeps it if its outcome is held; `decided` is what
-    a person said of this very payload, None if nobody said anything.
+    a person said of this very payload, None if nobody said anything. `in_pieces` says that an
+    UPLOAD was to send a piece of it.
     """
 
     harvest: int
@@ -224,6 +225,7 @@ class Unsent:
     answered_at: float = 0.0
     held_for: HeldFor | None = None
     decided: Verdict | None = None
+    in_pieces: bool = False
 
     @property
     def rank(self) -> tuple[int, int, int]:
@@ -245,9 +247,10 @@ class Campaign:
     """What is known of an open campaign; the ledger keeps it, the planner reads it.
 
     `seen` are the lumisections of its good files, `harvested` those of its largest harvest,
-    `in_payload` those of the last payload that was uploaded. `listed_at` is when storage last said
-    which files there are, None if it has not yet. `dags` are those that are not done;
-    `unharvested` has the complete ALCARECO that no successful harvest read, by number.
+    `in_payload` those of the last payload that was uploaded, or of the pieces that were.
+    `listed_at` is when storage last said which files there are, None if it has not yet. `dags` are
+    those that are not done; `unharvested` has the complete ALCARECO that no successful harvest
+    read, by number.
     `events_harvested` are the events of the largest harvest; `luminosity` has what OMS says was
     recorded in each lumisection, in 1/pb, where the calibration counts that. `quarantined` are
     inputs that their nodes went on without; `set_back` are RAW files that jobs kept failing on, and

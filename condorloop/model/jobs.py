@@ -136,7 +136,8 @@ class HarvestRecord:
     `cause` is why there is no payload, None if there is one; `answer` has the words then.
     `destinations` has what became of it in each destination; `unnamed` are tags of the payload file
     that the configuration sends nowhere. `origin` is the run and the harvest that a person took it
-    from, empty if it is the run's own.
+    from, empty if it is the run's own. `pieces` are the LS of it that came to all destinations in
+    pieces, each with when; `in_pieces` says that its last UPLOAD was to send one.
     """
 
     inputs: frozenset[int]
@@ -161,3 +162,5 @@ class HarvestRecord:
     destinations: tuple[DestinationRecord, ...] = ()
     unnamed: tuple[str, ...] = ()
     origin: str = ""
+    pieces: tuple[tuple[Lumis, float], ...] = ()
+    in_pieces: bool = False

@@ -50,6 +50,8 @@ class PayloadQueries:
             destinations=self.destinations(dag_id),
             unnamed=tuple(row["unnamed"].split()),
             origin=row["origin"],
+            in_pieces=bool(row["in_pieces"]),
+            pieces=self.pieces(dag_id),
         )
 
     def unsent(self, campaign_id: int) -> tuple[Unsent, ...]:
@@ -60,7 +62,7 @@ class PayloadQueries:
         """
         rows = self._db.rows(
             "SELECT number, payload.outcome, payload.lumis, payload.events, answer, answered_at,"
-            " held_for, (SELECT verdict FROM payload_decision AS said"
+            " held_for, in_pieces, (SELECT verdict FROM payload_decision AS said"
             " WHERE said.campaign_id = payload.campaign_id AND said.harvest = number"
             " ORDER BY decided_at DESC LIMIT 1) AS verdict"
             " FROM payload INDEXED BY payload_unsent JOIN dag ON dag.id = dag_id"
@@ -85,6 +87,7 @@ class PayloadQueries:
                 answered_at=r["answered_at"] or 0.0,
                 held_for=HeldFor(r["held_for"]) if r["held_for"] else None,
                 decided=Verdict(r["verdict"]) if r["verdict"] else None,
+                in_pieces=bool(r["in_pieces"]),
             )
             for r in rows
             if _rank(r) > best
@@ -141,6 +144,13 @@ class PayloadQueries:
             "SELECT job, reason FROM payload_overlap WHERE dag_id = ? ORDER BY job", dag_id
         )
         return {r["job"]: r["reason"] for r in rows}
+
+    def pieces(self, dag_id: int) -> tuple[tuple[Lumis, float], ...]:
+        """The LS that came to the destinations of a DAG's payload in pieces, each with when."""
+        rows = self._db.rows(
+            "SELECT lumis, sent_at FROM payload_piece WHERE dag_id = ? ORDER BY sent_at", dag_id
+        )
+        return tuple((Lumis.parse(r["lumis"]), r["sent_at"]) for r in rows)
 
     def other_hashes(self, dag_id: int) -> tuple[str, ...]:
         """The hashes of the IOVs of a DAG's payload but for the first, in their order."""

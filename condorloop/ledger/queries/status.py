@@ -12,6 +12,7 @@ from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.campaigns import CampaignQueries
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.payloads import PayloadQueries, why_no_payload
+from condorloop.ledger.queries.uploads import UploadQueries
 from condorloop.model.campaign import RawFile, dag_label
 from condorloop.model.enums import (
     CampaignState,
@@ -36,6 +37,7 @@ class StatusQueries:
         self._db = db
         self._dags = DagQueries(db)
         self._payloads = PayloadQueries(db)
+        self._uploads = UploadQueries(db)
         self._campaigns = CampaignQueries(db)
 
     def summaries(self, since: float) -> list[CampaignStatus]:
@@ -130,7 +132,7 @@ class StatusQueries:
             " WHERE payload.campaign_id = ? ORDER BY answered_at",
             row["id"],
         )
-        uploaded = [p for p in payloads if p["outcome"] == UploadOutcome.UPLOADED]
+        uploaded = self._uploads.of(row["id"])
         answered = [p for p in payloads if p["outcome"]]
         refused_in = {p["number"] for p in answered if p["outcome"] == UploadOutcome.REFUSED}
         harvests = [p for p in payloads if p["harvested_at"] is not None]
@@ -174,7 +176,7 @@ class StatusQueries:
             ),
             failed_dags=tuple(map(_label, without_result)),
             uploads=len(uploaded),
-            last_upload_at=uploaded[-1]["answered_at"] if uploaded else None,
+            last_upload_at=max((upload.time for upload in uploaded), default=None),
             last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
             last_answer=answered[-1]["answer"] if answered else "",
             no_payload=why_no_payload(last) if last else None,

@@ -30,10 +30,15 @@ class UploadQueries:
         )
 
     def of(self, campaign_id: int) -> list[Upload]:
-        """The payloads of a campaign that were uploaded, in the order of their DAGs."""
+        """The payloads of a campaign that were uploaded, and pieces, in the order of their DAGs."""
         rows = self._db.rows(
-            "SELECT dag_id, lumis, answered_at FROM payload WHERE campaign_id = ?"
-            " AND outcome = ? AND answered_at IS NOT NULL ORDER BY dag_id",
+            "SELECT dag_id, lumis, answered_at FROM payload WHERE campaign_id = ?1"
+            " AND outcome = ?2 AND answered_at IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM payload_piece AS sent"
+            " WHERE sent.dag_id = payload.dag_id)"
+            " UNION ALL SELECT sent.dag_id, sent.lumis, sent_at FROM payload"
+            " JOIN payload_piece AS sent ON sent.dag_id = payload.dag_id WHERE campaign_id = ?1"
+            " ORDER BY dag_id, answered_at",
             campaign_id,
             UploadOutcome.UPLOADED,
         )

@@ -226,6 +226,20 @@ class Campaigns(CampaignQueries):
                     (str(lumis), events, campaign_id),
                 )
 
+    def note_pieces(self, campaign_id: int, lumis: Lumis, events: int) -> None:
+        """Write down that pieces of payloads, which hold these LS, are in the database.
+
+        `events` are those of the payload with whose last piece all of it is there; else 0.
+        """
+        with self._db.transaction():
+            known, known_events = self.uploaded(campaign_id)
+            told = str(known | lumis), max(known_events, events)
+            if told != (str(known), known_events):
+                self._db.execute(
+                    "UPDATE campaign SET in_payload = ?, events_in_payload = ? WHERE id = ?",
+                    (*told, campaign_id),
+                )
+
     def note_payload(self, campaign_id: int, lumis: Lumis, events: int) -> None:
         """Write down that a payload of these LS is in the database, unless a better one is."""
         with self._db.transaction():

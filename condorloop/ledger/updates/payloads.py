@@ -14,6 +14,7 @@ from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.ledger.updates.campaigns import Campaigns
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import HarvestRecord, SentPayload
+from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import harvest_job
 from condorloop.rundir.records.decisions import Decision, Restored
 
@@ -31,8 +32,8 @@ class Payloads(PayloadQueries):
             self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, lumis, events,"
                 " harvested_at, outcome, answer, tag, hash, since, answered_at, uploading,"
-                " overtaken_by, cause, held_for, unnamed, origin)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " overtaken_by, cause, held_for, unnamed, origin, in_pieces)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     dag_id,
                     campaign_id,
@@ -51,6 +52,7 @@ class Payloads(PayloadQueries):
                     record.held_for,
                     " ".join(record.unnamed),
                     record.origin,
+                    record.in_pieces,
                 ),
             )
             self._write_lists(dag_id, record)
@@ -64,7 +66,11 @@ class Payloads(PayloadQueries):
                 ],
             )
             self._campaigns.note_harvest(campaign_id, record.lumis, record.events)
-            if record.outcome is UploadOutcome.UPLOADED:
+            whole = record.outcome is UploadOutcome.UPLOADED
+            if record.pieces:
+                lumis = Lumis.union(lumis for lumis, _ in record.pieces)
+                self._campaigns.note_pieces(campaign_id, lumis, record.events if whole else 0)
+            elif whole:
                 self._campaigns.note_payload(campaign_id, record.lumis, record.events)
             if record.restored:
                 self._campaigns.put_back(campaign_id, record.lumis, record.events)
@@ -75,6 +81,9 @@ class Payloads(PayloadQueries):
             "payload_input (dag_id, job)": ((job,) for job in sorted(record.inputs)),
             "payload_left_out (dag_id, job)": ((job,) for job in sorted(record.left_out)),
             "payload_overlap (dag_id, job, reason)": sorted(record.overlaps.items()),
+            "payload_piece (dag_id, lumis, sent_at)": (
+                (str(lumis), sent_at) for lumis, sent_at in record.pieces
+            ),
             "payload_other_hash (dag_id, number, hash)": enumerate(record.other_hashes),
             "payload_destination (dag_id, database, tag, outcome, answer, since, answered_at,"
             " confirmed_at, contradiction)": map(astuple, record.destinations),

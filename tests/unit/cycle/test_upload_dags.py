@@ -7,7 +7,7 @@ import pytest
 from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.dagman.plan import plan_harvest, plan_upload, planned_nodes
 from condorloop.ledger.store import Ledger
-from condorloop.model.enums import DagState, HeldFor, UploadOutcome, Verdict
+from condorloop.model.enums import DagState, HeldFor, TagOutcome, UploadOutcome, Verdict
 from condorloop.model.jobs import FailedNode, HarvestRecord
 from condorloop.model.lumis import Lumis
 from condorloop.policy.rescue import can_rescue
@@ -20,7 +20,7 @@ from condorloop.rundir.layout import (
     run_dir,
 )
 from condorloop.rundir.records.decisions import Decision, Decisions, UploadsHeld
-from condorloop.rundir.records.upload import UploadResult
+from condorloop.rundir.records.upload import DestinationResult, SentPiece, UploadResult
 from tests.unit.examples import KEY, RUN, START, calibration
 
 MADE = HarvestRecord(frozenset([0]), Lumis.span(1, 40), 400, START + 10, hash="abc")
@@ -169,3 +169,50 @@ def test_a_decision_that_the_disk_does_not_have_is_written_again(story):
     story.ends(UploadOutcome.HELD, START + 60, held_for=HeldFor.GATE)
     story.look()
     assert Decisions.read(story.runs / DECISIONS).all == (said,)
+
+
+def piece(lumis, at, **more):
+    lumis = Lumis.parse(lumis)
+    iovs = ((KEY.run << 32 | lumis.first, "abc"),)
+    told = {"harvest": "harvestJob003", "user_text": "", "through": lumis.last, **more}
+    return SentPiece(iovs=iovs, lumis=lumis, time=at, **told)
+
+
+def in_tag(tag, outcome, at, *pieces):
+    told = {"database": "oracle://pro", "tag": tag, "answer": "told", "time": at}
+    return DestinationResult(outcome=outcome, pieces=pieces, **told)
+
+
+def test_pieces_count_from_when_every_destination_has_them(story):
+    first, second = piece("1-20", START + 30), piece("21-35", START + 50)
+    asked = piece("36-40", START + 60, unanswered=True)
+    told = (
+        in_tag("Offline", TagOutcome.PENDING, START + 60, first, second, asked),
+        in_tag("Any", TagOutcome.UPLOADED, START + 40),
+    )
+    story.ends(UploadOutcome.PENDING, START + 60, destinations=told, in_pieces=True)
+    story.look()
+    [unsent] = story.campaign.unsent
+    assert unsent.in_pieces
+    assert story.campaign.in_payload == Lumis.span(1, 35)
+    assert story.campaign.state.open
+    sent = story.ledger.uploads.of(story.campaign.id)
+    assert [(str(u.lumis), u.time) for u in sent] == [("1-20", START + 40), ("21-35", START + 50)]
+    [status] = story.ledger.status.summaries(START - 1)
+    assert (status.uploads, status.last_upload_at) == (2, START + 50)
+    assert status.lumis.in_payload == Lumis.span(1, 35)
+
+
+def test_a_later_payload_s_pieces_add_to_those_of_earlier_ones(story):
+    told = in_tag("Offline", TagOutcome.PENDING, START + 30, piece("1-20", START + 30))
+    story.ends(UploadOutcome.PENDING, START + 30, destinations=(told,))
+    story.look()
+    later = story.plan(plan_harvest(KEY, 6))
+    made = replace(MADE, lumis=Lumis.span(1, 60), events=600)
+    rest = ((Lumis.span(21, 58), START + 90),)
+    done = replace(made, outcome=UploadOutcome.UPLOADED, answered_at=START + 90, pieces=rest)
+    story.ledger.payloads.record(later, story.campaign.id, done)
+    assert story.campaign.in_payload == Lumis.span(1, 58)
+    assert story.ledger.campaigns.uploaded(story.campaign.id) == (Lumis.span(1, 58), 600)
+    assert story.campaign.unsent == ()
+    assert [str(u.lumis) for u in story.ledger.uploads.of(story.campaign.id)] == ["1-20", "21-58"]

@@ -18,6 +18,7 @@ from condorloop.history import evidence, reader, verification, verified
 from condorloop.history.verified import FindingKind, Verifications
 from condorloop.model.enums import Artifact, CampaignState, TagOutcome, UploadOutcome
 from condorloop.model.jobs import DestinationRecord
+from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import HARVEST_RECORD, LEDGER, MANIFEST, RESTORED
 from condorloop.rundir.records.decisions import Restored
@@ -57,6 +58,20 @@ def test_a_run_whose_files_are_all_in_one_input_each_is_fine(run):
     assert (shown.is_wrong, shown.findings, shown.by_ledger) == (False, (), False)
     assert (str(shown.good), str(shown.shown)) == ("1-10", "1-10")
     assert (shown.files, shown.files_shown, shown.payloads) == (2, 2, ("harvestJob001",))
+
+
+def test_a_lumisection_that_came_after_the_piece_behind_it_is_missing(run):
+    whole(run)
+    with run.ledger() as ledger:
+        [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
+        made_by = ledger.dags.numbered(campaign.id, 1)
+        sent = ((Lumis.parse("1-4"), 1.0), (Lumis.parse("6-10"), 2.0))
+        record = replace(ledger.payloads.of_dag(made_by), pieces=sent)
+        ledger.payloads.record(made_by, campaign.id, record)
+    [missing] = told(run).findings
+    assert (missing.kind, str(missing.lumis), missing.wrong) == (FindingKind.MISSING, "5", True)
+    assert missing.text.endswith("; no piece went up with them)")
+    assert (str(told(run).shown), told(run).payloads) == ("1-4,6-10", ("harvestJob001",))
 
 
 def test_what_a_payload_lacks_that_a_person_put_back_is_no_fault(run):
