@@ -390,10 +390,10 @@ class Submitter:
                 case SubmitHarvest(campaign=campaign, reason=reason):
                     number, _, _ = self._next_numbers(campaign)
                     self.launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
-                case SubmitUpload(campaign=campaign, harvest=made, reason=reason, turn=turn):
+                case SubmitUpload(campaign=campaign, reason=reason, turn=turn, piece=piece):
                     number, _, _ = self._next_numbers(campaign)
-                    plan = plan_upload(key, number, made)
-                    self.launcher.carry_out(campaign, plan, reason, now, turn=turn)
+                    plan = plan_upload(key, number, action.harvest)
+                    self.launcher.carry_out(campaign, plan, reason, now, turn=turn, piece=piece)
                 case Rescue(dag=dag, reason=reason, without=without):
                     self.launcher.rescue(key, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):

@@ -62,6 +62,7 @@ class Launcher:
         again: bool = False,
         restores: bool = False,
         turn: bool = False,
+        piece: int | None = None,
         accept_destination: bool = False,
     ) -> None:
         """Write a plan into the ledger, then onto the disk, then submit it.
@@ -70,6 +71,8 @@ class Launcher:
         ----------
         turn
             Whether the turn has come of a payload that the order of its tags kept back.
+        piece
+            The last lumisection that is awaited no more, if a piece of its payload is to go up.
         again
             Whether a person wants its payload sent where one as good is, or one was refused.
         restores
@@ -93,7 +96,9 @@ class Launcher:
         renderer.write(
             plan,
             self._ledger.campaigns.uploaded(campaign.id),
-            lambda present: replace(settle(present), again=again, turn=turn, restores=restores),
+            lambda present: replace(
+                settle(present), again=again, turn=turn, piece=piece, restores=restores
+            ),
         )
         detail = _detail(plan)
         say(campaign.key, f"{plan.label} ({detail}): {reason}")

@@ -16,6 +16,7 @@ from condorloop.model.campaign import Campaign, CampaignKey, Dag, RawFile, Run
 from condorloop.model.enums import CampaignState, DagState, UploadOutcome
 from condorloop.policy.closure import is_settled, verdict, why_closing
 from condorloop.policy.harvest import batch_harvests, why_harvest
+from condorloop.policy.piece_due import why_piece
 from condorloop.policy.rescue import to_quarantine, why_rescue
 from condorloop.policy.uploads import turn_of, why_upload
 from condorloop.policy.window import closing_rules, ends_at, is_over, is_past, may_be_latched
@@ -53,13 +54,15 @@ class SubmitHarvest:
 class SubmitUpload:
     """Submit a DAG of one UPLOAD: that of the payload which the DAG `harvest` has made.
 
-    `turn` says that the order of its tags lets it go.
+    `turn` says that the order of its tags lets it go. `piece` is the last lumisection that is
+    awaited no more, where what is settled of it goes up before the run's end; None where all goes.
     """
 
     campaign: Campaign
     harvest: int
     reason: str
     turn: bool = False
+    piece: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,8 @@ def _uploads(now: float, campaign: Campaign, calibration: Calibration) -> Iterat
         unsent, reason = due
         its_turn = unsent.outcome is UploadOutcome.PENDING
         yield SubmitUpload(campaign, unsent.harvest, reason, its_turn)
+    elif piece := why_piece(now, campaign, calibration):
+        yield SubmitUpload(campaign, piece.unsent.harvest, piece.reason, piece=piece.gone)
 
 
 def _other_work(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:

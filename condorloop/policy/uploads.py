@@ -92,10 +92,7 @@ def turn_of(calibration: Calibration | None) -> MayGo:
     What is not configured, and a tag that is of another synchronisation than is configured, is
     taken to be appended to: the UPLOAD found that some tag has an order.
     """
-    records = calibration.harvest.records if calibration else ()
-    orders = {order_of(record.synchronisation) for record in records if record.synchronisation}
-    moves_up = orders == {Order.MOVES_UP}
-    synchronisation = Synchronisation.HLT if moves_up else Synchronisation.OFFLINE
+    synchronisation = Synchronisation.OFFLINE if appends(calibration) else Synchronisation.HLT
     order_wait = (calibration.uploads if calibration else Uploads()).order_wait
 
     def may_go(now: float, campaign: Campaign, unsent: Unsent) -> str | None:
@@ -109,6 +106,13 @@ def turn_of(calibration: Calibration | None) -> MayGo:
         )
 
     return may_go
+
+
+def appends(calibration: Calibration | None) -> bool:
+    """Whether payloads of a calibration that wait for their turn go by run number."""
+    records = calibration.harvest.records if calibration else ()
+    orders = {order_of(record.synchronisation) for record in records if record.synchronisation}
+    return orders != {Order.MOVES_UP}
 
 
 def _is_last(now: float, campaign: Campaign, unsent: Unsent, order_wait: float) -> bool:
