@@ -9,9 +9,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from condorloop.config.calibration import Calibration
-from condorloop.model.campaign import Alcareco, Campaign, CampaignKey, Statistics, WaitingFile
+from condorloop.model.campaign import (
+    Alcareco,
+    Campaign,
+    CampaignKey,
+    Statistics,
+    Unsent,
+    WaitingFile,
+)
 from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
-from condorloop.model.lumis import EMPTY
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.policy.planner import SubmitUpload
+from condorloop.simulation.destination import SimulatedDestination, goodness
 from condorloop.simulation.intake import StreamOfRun
 from condorloop.simulation.models.dag_run import DagRun
 from condorloop.simulation.models.data_taking import SimulatedRun
@@ -63,9 +72,12 @@ class Followed:
         self._unharvested: dict[int, Alcareco] = {}
         self._harvested = Statistics()
         self._in_payload = EMPTY
+        self._made: dict[int, Statistics] = {}
+        self._unsent: dict[int, Unsent] = {}
+        self._destination = SimulatedDestination(calibration, run)
         self._complete: set[int] = set()
         self._holds = Statistics()
-        self._uploaded = Statistics()
+        self.sends: dict[int, SubmitUpload] = {}
 
     @property
     def moving(self) -> int:
@@ -80,8 +92,13 @@ class Followed:
             self.seen = self.seen | file.lumis
         self._taken = len(self._stream.found)
 
-    def campaign(self, listed_at: float) -> Campaign:
-        """Give what the planner is told."""
+    @property
+    def has_unsent(self) -> bool:
+        """Whether a payload waits for its turn."""
+        return bool(self._unsent)
+
+    def campaign(self, listed_at: float, older_open: tuple[int, ...] = ()) -> Campaign:
+        """Give what the planner is told; `older_open` are older runs that are open."""
         return Campaign(
             id=self.id,
             key=self.key,
@@ -100,6 +117,8 @@ class Followed:
             dag_count=self.dag_count,
             unharvested=dict(self._unharvested),
             events_harvested=self._harvested.events,
+            unsent=tuple(self._unsent.values()),
+            older_open=older_open,
             by_lumi=self.calibration.by_lumi,
         )
 
@@ -133,6 +152,7 @@ class Followed:
         """Note that a HARVEST has ended well."""
         self._tally.harvests += 1
         self._tally.harvested_files += len(run.reads)
+        self._made[run.dag.number] = run.made
         self._tell(self._learn_harvest, run.reads, run.made)
 
     def node_failed(self, run: DagRun, name: str) -> None:
@@ -141,16 +161,24 @@ class Followed:
 
     def upload_over(self, run: DagRun, answered: bool) -> UploadOutcome:
         """Note an attempt to upload; a payload that is no better than the last one is not sent."""
-        if not answered:
-            outcome = UploadOutcome.NO_ANSWER
-        elif _goodness(run.made) <= _goodness(self._uploaded):
-            outcome = UploadOutcome.SUPERSEDED
+        made, how = self._made[run.dag.harvest], self.sends.get(run.dag.id)
+        outcome, before = UploadOutcome.NO_ANSWER, self._destination.served
+        if answered:
+            outcome, was_sent = self._destination.sent(made, how)
+            served = self._destination.served
+            if was_sent:
+                self._tally.uploaded(self.run, served - before, self._engine.now)
+            in_pieces = how is not None and how.piece is not None
+            unsent = Unsent(
+                run.dag.harvest,
+                outcome,
+                made,
+                answered_at=self._engine.now,
+                in_pieces=in_pieces,
+            )
+            self._tell(self._learn_upload, run, unsent, served)
         else:
-            outcome = UploadOutcome.UPLOADED
-            self._tally.uploaded(self.run, run.made.lumis - self._uploaded.lumis, self._engine.now)
-            lumis = run.made.lumis | self._uploaded.lumis
-            self._uploaded = Statistics(lumis, run.made.events)
-        self._tell(self._learn_upload, run, outcome, run.made)
+            self._tell(self._learn_no_answer, run)
         return outcome
 
     def dag_over(self, run: DagRun) -> None:
@@ -171,17 +199,26 @@ class Followed:
     def _learn_harvest(self, inputs: frozenset[int], made: Statistics) -> None:
         for job in inputs:
             self._unharvested.pop(job, None)
-        if _goodness(made) > _goodness(self._harvested):
+        if goodness(made) > goodness(self._harvested):
             self._harvested = made
 
     def _learn_failure(self, run: DagRun, name: str) -> None:
         run.dag = replace(run.dag, failed_nodes=(*run.dag.failed_nodes, name))
         self._on_change(self)
 
-    def _learn_upload(self, run: DagRun, outcome: UploadOutcome, made: Statistics) -> None:
-        run.dag = replace(run.dag, upload=outcome)
-        if outcome is UploadOutcome.UPLOADED:
-            self._in_payload = made.lumis
+    def _learn_no_answer(self, run: DagRun) -> None:
+        run.dag = replace(run.dag, upload=UploadOutcome.NO_ANSWER)
+
+    def _learn_upload(self, run: DagRun, told: Unsent, served: Lumis) -> None:
+        run.dag = replace(run.dag, upload=told.outcome)
+        self._in_payload = served
+        self._unsent.pop(told.harvest, None)
+        if told.outcome is UploadOutcome.PENDING:
+            self._unsent[told.harvest] = told
+            self._on_change(self)
+        elif told.outcome is UploadOutcome.UPLOADED:
+            left = self._unsent.values()
+            self._unsent = {u.harvest: u for u in left if u.rank > told.rank}
 
     def _learn_end(self, run: DagRun, whole: bool, failed: tuple[str, ...]) -> None:
         if whole:
@@ -190,7 +227,3 @@ class Followed:
             state, now = DagState.FAILED, self._engine.now
             run.dag = replace(run.dag, state=state, failed_nodes=failed, ended_at=now)
         self._on_change(self)
-
-
-def _goodness(made: Statistics) -> tuple[int, int]:
-    return len(made.lumis), made.events

@@ -12,6 +12,7 @@ from condorloop.config.calibration import Calibration
 from condorloop.model.campaign import Campaign
 from condorloop.model.enums import DagState
 from condorloop.model.lumis import Lumis
+from condorloop.policy import piece_due
 from condorloop.policy.harvest import SERVED_BEFORE
 from condorloop.policy.planner import FOR_PROBES
 from condorloop.policy.rescue import rescue_wait
@@ -58,6 +59,7 @@ def _times(
         later = still_in_buffer(now + SERVED_BEFORE, campaign.run_start, closing)
         if new := (unharvested - campaign.in_payload) & later:
             yield leaves_at(campaign.run_start, new.first, closing) - SERVED_BEFORE + 1e-3
+    yield from piece_due.times(now, campaign, calibration)
     for dag in campaign.dags:
         if dag.state is DagState.FAILED and dag.ended_at is not None:
             yield dag.ended_at + rescue_wait(dag, calibration)

@@ -168,7 +168,7 @@ class Twin:
 
     def _decide(self, now: float, runs: Collection[Run], asked: Sequence[Followed]) -> None:
         listed = self._polls.last_answered(OutageTarget.EOS, now)
-        told = [campaign.campaign(listed) for campaign in asked]
+        told = [campaign.campaign(listed, self._older(campaign)) for campaign in asked]
         keys = (CampaignKey(name, r.number) for r in runs for name in self._config.calibrations)
         known = frozenset(key for key in keys if key in self.followed)
         wanted = planner.decide(now, runs, known, told, self._config.calibrations)
@@ -182,6 +182,14 @@ class Twin:
                 campaign.due = next_due
                 heappush(self._due, (next_due, campaign.id))
                 self._polls.see(next_due, _nothing)
+
+    def _older(self, campaign: Followed) -> tuple[int, ...]:
+        """The older runs whose campaigns are open, where a payload may wait for them."""
+        if not campaign.has_unsent:
+            return ()
+        name, run = campaign.key.calibration, campaign.key.run
+        keys = (other.key for other in self._open.values())
+        return tuple(sorted(k.run for k in keys if k.calibration == name and k.run < run))
 
     def _to_ask(self, now: float) -> list[Followed]:
         """The campaigns for which the planner may decide something new, older runs first."""
@@ -224,6 +232,7 @@ class Twin:
             case SubmitHarvest():
                 self._submit(campaign, plan_harvest(campaign.key, campaign.dag_count))
             case SubmitUpload(harvest=made):
+                campaign.sends[self._dags + 1] = action
                 self._submit(campaign, plan_upload(campaign.key, campaign.dag_count, made))
             case Rescue(dag=dag):
                 run = campaign.dags[dag.id]
@@ -236,6 +245,9 @@ class Twin:
                     self._open[campaign.id] = campaign
                 else:
                     self._open.pop(campaign.id, None)
+                    for other in self._open.values():
+                        if other.has_unsent:
+                            self._note(other)
         return campaign
 
     def _latch(self, key: CampaignKey, run_end: float | None) -> Followed:
