@@ -198,29 +198,38 @@ def faults_of_reco(runs: Path, files: Sequence[Appeared]) -> Iterator[str]:
             yield f"{file.path} is in {count} RECO nodes that succeeded"
 
 
-def _uploaded(runs: Path) -> dict[str, float]:
-    """When each harvest whose payload the service took was uploaded, by its directory's name."""
+def _uploaded(runs: Path) -> list[tuple[float, str, Lumis | None]]:
+    """What the service took of which harvest, and when: of a piece its LS, else all (None)."""
     files = {path: UploadResult.find(path) for path in runs.glob(f"harvestJob*/{UPLOAD_RECORD}")}
-    taken = UploadOutcome.UPLOADED
-    return {path.parent.name: r.time for path, r in files.items() if r and r.outcome is taken}
+    found = set[tuple[float, str, Lumis | None]]()
+    for path, result in files.items():
+        pieces = [p for told in (result and result.each()) or () for p in told.pieces]
+        found |= {(p.time, p.harvest, p.lumis) for p in pieces if not p.unanswered}
+        if result and result.outcome is UploadOutcome.UPLOADED and not pieces:
+            found.add((result.time, path.parent.name, None))
+    return sorted(found, key=lambda taken: taken[:2])
 
 
 def first_held(runs: Path) -> dict[str, float]:
     """When each RAW file was first in a payload of a run directory that was uploaded."""
     files_of = _files_of_alcareco(runs)
     held: dict[str, float] = {}
-    for name, time in sorted(_uploaded(runs).items(), key=lambda item: item[1]):
+    for time, name, lumis in _uploaded(runs):
         for job in HarvestResult.read(runs / name / HARVEST_RECORD).inputs:
-            for path in files_of.get(job, ()):
-                held.setdefault(path, time)
+            for path, holds in files_of.get(job, {}).items():
+                if lumis is None or not (holds - lumis).ranges:
+                    held.setdefault(path, time)
     return held
 
 
-def _files_of_alcareco(runs: Path) -> dict[str, list[str]]:
-    files: dict[str, list[str]] = {}
+def _files_of_alcareco(runs: Path) -> dict[str, dict[str, Lumis]]:
+    """The RAW files that each ALCARECO was made of, with their LS."""
+    files: dict[str, dict[str, Lumis]] = {}
     for path in runs.glob(f"dag*/{MANIFEST}"):
-        nodes = Manifest.read(path).nodes
+        manifest = Manifest.read(path)
+        lumis, nodes = {file.path: file.lumis for file in manifest.files}, manifest.nodes
         for node in nodes.values():
             if node.kind is NodeKind.ALCA:
-                files[node.output] = [f for p in node.parents for f in nodes[p].files]
+                made_of = (f for parent in node.parents for f in nodes[parent].files)
+                files[node.output] = {f: lumis[f] for f in made_of}
     return files

@@ -1,9 +1,26 @@
 """The whole loop on tags of several synchronisations: the database serves each LS as it must."""
 
+from unittest.mock import patch
+
 import pytest
 
+from condorloop.ledger.store import LedgerReader
+from condorloop.policy import piece_due
+from condorloop.rundir.layout import LEDGER
+from condorloop.testbed.in_force import TagHistory
 from condorloop.testbed.truth import Truth
 from condorloop.testbed.verify import assay
+
+
+def to_tag(loop, synchronisation):
+    """Let the beam spot go to a tag of a synchronisation, and say what the service knows of it."""
+    tag = f"BeamSpot_{synchronisation}"
+    metadata = {"destinationTags": None, "synchronisation": synchronisation}
+    loop.edit("BeamSpot", {"step_4_config": {"upload_metadata": metadata}})
+    told = {"destinationTags": {tag: {}}}
+    loop.edit("BeamSpot", {"step_4_config": {"upload_metadata": told}})
+    spec = {"time_type": "Lumi", "object_type": "BeamSpotObjects"}
+    return tag, {"tags": {tag: {"synchronisation": synchronisation, **spec}}}
 
 
 def of_run(run, start):
@@ -23,18 +40,13 @@ def of_run(run, start):
     [(398830, "any"), (398832, "hlt"), (398834, "pcl"), (398836, "offline")],
 )
 def test_two_runs_are_served_as_the_tags_synchronisation_allows(loop, older, synchronisation):
-    tag = f"BeamSpot_{synchronisation}"
-    spec = {"time_type": "Lumi", "object_type": "BeamSpotObjects"}
-    metadata = {"destinationTags": None, "synchronisation": synchronisation}
-    loop.edit("BeamSpot", {"step_4_config": {"upload_metadata": metadata}})
-    told = {"destinationTags": {tag: {}}}
-    loop.edit("BeamSpot", {"step_4_config": {"upload_metadata": told}})
+    _, conditions = to_tag(loop, synchronisation)
     runs = (older, older + 1)
     play = loop.play(
         {
             "seed": older,
             "runs": [of_run(run, 3 * i) for i, run in enumerate(runs)],
-            "conditions": {"tags": {tag: {"synchronisation": synchronisation, **spec}}},
+            "conditions": conditions,
         }
     )
     loop.run_until_closed(2)
@@ -45,3 +57,30 @@ def test_two_runs_are_served_as_the_tags_synchronisation_allows(loop, older, syn
     # where it might be moved up, what is late of the older run is not sent after the younger one
     whole = found[1:] if synchronisation == "hlt" else found
     assert {str(verdict.in_payload) for verdict in whole} == {"1-12"}
+
+
+def test_a_run_that_outlasts_the_buffer_goes_up_in_pieces(loop):
+    """The buffer is as short as the run: the first lumisections go up while it is taken."""
+    run = 398838
+    tag, conditions = to_tag(loop, "offline")
+    loop.edit("BeamSpot", {"closing": {"buffer": 90}})
+    lumisections = {"count": 44, "every": 0.3}
+    told = {**of_run(run, 0), "lumisections": lumisections, "end_after": 40, "files": []}
+    with patch.object(piece_due, "SHARE", 1):
+        play = loop.play({"seed": run, "runs": [told], "conditions": conditions})
+        loop.run_until_closed(1)
+    truth, calibration = Truth(play.scenario.seed), loop.config().calibrations["BeamSpot"]
+    found = assay(loop.stack.folder, calibration, run, truth, loop.work_dir)
+    assert found.faults == ()
+    assert str(found.in_payload) == "1-44"
+    assert found.uploads >= 2
+    history = TagHistory.read(loop.stack.folder / "conditions" / "conditions.db", tag)
+    pieces = [[iov.since & 0xFFFF for iov in u.insertions] for u in history.uploads.values()]
+    assert len(pieces) == found.uploads
+    assert [ls for piece in pieces for ls in piece] == sorted({ls for p in pieces for ls in p})
+    with LedgerReader(loop.work_dir / LEDGER) as ledger:
+        [campaign] = ledger.campaigns.of_run(run, "BeamSpot")
+        sent = ledger.uploads.of(campaign.id)
+    assert str(campaign.in_payload) == "1-44"
+    assert len(sent) == found.uploads
+    assert min(upload.time for upload in sent) < campaign.run_end
