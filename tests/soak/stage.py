@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from condorloop.ledger import opening
-from condorloop.node import post_script
+from condorloop.node import finished_harvest, post_script
 from condorloop.node.uploads import sending, upload, upload_note
 from condorloop.services import cmssw, conditions
 from tests.soak.service import SimulatedService
@@ -46,6 +46,7 @@ def stand_ins(
         with ExitStack() as stack:
             for owner, name, stand_in in (
                 (post_script, "time", clock),
+                (finished_harvest, "time", clock),
                 (upload, "time", clock),
                 (upload_note, "time", clock),
                 (sending, "time", clock),
