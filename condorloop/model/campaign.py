@@ -160,13 +160,24 @@ def dag_label(number: int, batch: int | None, sends: int | None) -> str:
 class Dag:
     """A DAG of a campaign: a batch's, or HARVEST and UPLOAD alone when `batch` is None.
 
-    One that `sends` a payload has an UPLOAD alone: that of the harvest of the DAG of this number.
-
-    `harvest_inputs` are the numbers of the ALCARECO (``apJob``) that its HARVEST took, None as
-    long as that has not started. `held` says that jobs of it are held; `blames` counts, for each
-    failed node, how many failed attempts an input was the cause of; `removed_by` tells who took it
-    out of the queue, or wants it out. `harvests` says whether it has a HARVEST; `holds` is what its
-    RAW files hold. `refused` is why the schedd does not take it, though it takes others.
+    Attributes
+    ----------
+    harvests
+        Whether it has a HARVEST.
+    sends
+        The number of the DAG whose harvest's payload it sends, if it has an UPLOAD alone.
+    harvest_inputs
+        Numbers of the ALCARECO (``apJob``) that its HARVEST took; None until that has started.
+    holds
+        What its RAW files hold.
+    held
+        Whether jobs of it are held.
+    blames
+        How many failed attempts of a failed node each input was the cause of.
+    removed_by
+        Who took it out of the queue, or wants it out.
+    refused
+        Why the schedd does not take it, though it takes others.
     """
 
     id: int
@@ -246,24 +257,51 @@ class DagOutline:
 class Campaign:
     """What is known of an open campaign; the ledger keeps it, the planner reads it.
 
-    `seen` are the lumisections of its good files, `harvested` those of its largest harvest,
-    `in_payload` those of the last payload that was uploaded, or of the pieces that were.
-    `listed_at` is when storage last said which files there are, None if it has not yet. `dags` are
-    those that are not done; `unharvested` has the complete ALCARECO that no successful harvest
-    read, by number.
-    `events_harvested` are the events of the largest harvest; `luminosity` has what OMS says was
-    recorded in each lumisection, in 1/pb, where the calibration counts that. `quarantined` are
-    inputs that their nodes went on without; `set_back` are RAW files that jobs kept failing on, and
-    that are read again when they can be. `overtaken_by` is the younger run that superseded its
-    last payload, None if none did; `no_payload` is why its last harvest made none, None if it made
-    one. `revised` says what OMS tells otherwise than when the campaign was closed. `unsent` are
-    payloads that wait for their turn or for a person; where one waits for its turn, `older_open`
-    are the older runs whose campaigns are open. `uploads_held_by` is the person who holds uploads,
-    empty if nobody does; `restored` names the payload that a person has put back, and who.
-    `held_by` is the person who holds the whole campaign, empty if nobody does; `cleaned` names what
-    retention has removed, or begun to. `reason` is why it is in its state; `asked_at` is when a
-    person last asked for it again, None if nobody has; `archived` says that only an archive has
-    more of it; `by_lumi` that its payload has IOVs by lumisection.
+    Attributes
+    ----------
+    state, reason
+        The state that it is in, and why.
+    last_new_at, listed_at
+        When a file last came, and when storage last said which there are; None if it has not yet.
+    seen, harvested, in_payload
+        LS of its good files, of its largest harvest, and of the last payload uploaded, or of the
+        pieces that were.
+    events_harvested
+        The events of the largest harvest.
+    luminosity
+        What was recorded in each LS, in 1/pb, as OMS says, where the calibration counts that.
+    waiting, probing
+        Good files that are in no batch yet, and how many files are being probed.
+    dags, dag_count
+        DAGs that are not done, and how many there are in all.
+    unharvested
+        Complete ALCARECO that no successful harvest read, by number.
+    quarantined
+        Inputs that their nodes went on without.
+    set_back
+        RAW files that jobs kept failing on, and that are read again when they can be.
+    no_payload
+        Why its last harvest made none; None if it made one.
+    unsent
+        Payloads that wait for their turn or for a person.
+    older_open
+        Older runs whose campaigns are open, where a payload waits for its turn.
+    overtaken_by
+        The younger run that superseded its last payload; None if none did.
+    restored
+        Which payload a person has put back, and who; empty if nobody has.
+    held_by, uploads_held_by
+        Who holds all of it, and who its uploads; empty if nobody does.
+    asked_at
+        When a person last asked for it again; None if nobody has.
+    revised
+        What OMS tells otherwise than when the campaign was closed.
+    cleaned
+        What retention has removed, or begun to.
+    archived
+        Whether only an archive has more of it.
+    by_lumi
+        Whether its payload has IOVs by lumisection.
     """
 
     id: int

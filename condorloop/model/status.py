@@ -77,31 +77,76 @@ class UnsentPayload:
 class CampaignStatus:
     """What people want to know of a campaign; times are seconds since the epoch.
 
-    `held_by` is the person who holds it, empty if nobody does; `window_ends` is when its data
-    leave the buffer. `fates` has each LS in the one state that it is in. `files` counts RAW files
-    by state (``new``, ``good``, ``bad``, ``unreadable``), `dags` DAGs and `jobs` node jobs in the
-    queue (``idle``, ``running``, ``held``); `bad_files` are those that are bad or unreadable, with
-    the reason. `quarantined` are inputs that their nodes went on without; `lacking` has the LS
-    that a node's inputs had and its job did not read, `errors` why a node failed, `removed` who
-    removed a DAG: each by label and node; `refused` has why the schedd does not take a DAG, by
-    label. `left_out` are the ALCARECO that the last harvest found unusable, `overlaps` has why it
-    left others out: a RAW file of theirs is in one that was used. `odd_changes` are changes of
-    state that no rule allows. `asked_at` is when a person last asked for it again.
-    `refused_uploads` are those of `failed_nodes` whose payload the service refused. While the
-    service is being asked for the last payload, `uploading` says so: its outcome is not known.
-    `no_payload` is why the last harvest made none, in the harvester's words; None if it made one.
-    `failed_dags` are those that failed though no node of them did. `held_at` is since when it is
-    held. `kept_recipe` has what an open campaign keeps of an earlier configuration, by key, and
-    what is configured. `contradictions` has why what was read back of a destination cannot be
-    right, and `unconfirmed` since when a payload was uploaded that is not seen there yet: each by
-    harvest and tag, of the last upload to a tag; `confirmed` counts the tags that do show it.
-    `copies` has what good RAW files have in common
-    that are hardly alike by chance, by the first of them. `unsent` are payloads that wait for their
-    turn or for a person, the best one last; `uploads_held_by` is the person who holds uploads,
-    empty if nobody does. `restored` says which payload a person has put back, and who; empty if
-    nobody has. `by_lumi` says that its payload has IOVs by lumisection; `serve_by` is when the next
-    LS that is in no payload leaves the buffer, None if none will.
-    `unnamed_tags` are those of the last payload file that the configuration sends nowhere.
+    Attributes
+    ----------
+    reason, state_since
+        Why it is in its state, and since when.
+    held_by, held_at
+        Who holds it, and since when; empty and None if nobody does.
+    asked_at
+        When a person last asked for it again; None if nobody has.
+    window_ends
+        When its data leave the buffer.
+    serve_by
+        When the next LS that is in no payload leaves the buffer; None if none will.
+    by_lumi
+        Whether its payload has IOVs by lumisection.
+    fates
+        Each LS, in the one state that it is in.
+    files
+        How many RAW files there are by state: ``new``, ``good``, ``bad``, ``unreadable``.
+    bad_files
+        RAW files that are bad or unreadable, with the reason.
+    copies
+        What good RAW files have in common that are hardly alike by chance, by the first of them.
+    dags
+        How many DAGs there are by state.
+    jobs
+        How many node jobs are in the queue: ``idle``, ``running``, ``held``.
+    failed_nodes, errors
+        Nodes that failed, by label and name; why each of them did.
+    failed_dags
+        DAGs that failed though no node of them did, by label.
+    removed
+        Who removed a DAG, by label and node.
+    refused
+        Why the schedd does not take a DAG, by label.
+    quarantined
+        Inputs that their nodes went on without.
+    lacking
+        LS that a node's inputs had and its job did not read, by label and node.
+    left_out
+        ALCARECO that the last harvest found unusable.
+    overlaps
+        Why it left others out: a RAW file of theirs is in one that was used.
+    kept_recipe
+        What an open campaign keeps of an earlier configuration, by key, and what is configured.
+    odd_changes
+        Changes of state that no rule allows.
+    no_payload
+        Why the last harvest made none, in the harvester's words; None if it made one.
+    uploads, last_upload_at
+        How many payloads were uploaded, and when the last one was.
+    last_outcome, last_answer
+        What the last UPLOAD came to, and what the service said.
+    uploading
+        Whether the service is being asked for the last payload: its outcome is not known.
+    refused_uploads
+        Those of `failed_nodes` whose payload the service refused.
+    unsent
+        Payloads that wait for their turn or for a person, the best one last.
+    uploads_held_by
+        Who holds its uploads; empty if nobody does.
+    restored
+        Which payload a person has put back, and who; empty if nobody has.
+    contradictions
+        Why what was read back of a destination cannot be right, by harvest and tag.
+    unconfirmed
+        Since when a payload is uploaded that is not seen in its destination, by harvest and tag.
+    confirmed
+        How many tags show the last payload that was uploaded to them.
+    unnamed_tags
+        Tags of the last payload file that the configuration sends nowhere.
     """
 
     calibration: str
@@ -179,14 +224,25 @@ class CampaignStatus:
 class Status:
     """All that is shown of the loop at one time, as of the submitter's last cycle.
 
-    `poll_interval` and `cycle_time` are seconds: between two cycles, and what the last one took.
-    `latencies` has the campaigns of the last days that have uploaded a payload, older runs first.
-    `waiting` has since when jobs wait that do not start, by calibration. `disk_free` is what is
-    free on the work_dir's disk, in bytes; `ticket_ends` is when the first Kerberos ticket ends that
-    the loop works with. Either is None if it is not known.
-    `destinations` says where the payloads of each configured calibration go. `missed_runs` should
-    have been latched, and were not. `confirm_within` is after how many seconds an upload that its
-    tag does not show is a problem; None where no tag is read back.
+    Attributes
+    ----------
+    poll_interval, cycle_time
+        Seconds between two cycles, and what the last one took.
+    latencies
+        The campaigns of the last days that have uploaded a payload, older runs first.
+    waiting
+        Since when jobs wait that do not start, by calibration.
+    disk_free
+        What is free on the work_dir's disk, in bytes; None if it is not known.
+    ticket_ends
+        When the first Kerberos ticket ends that the loop works with; None if it is not known.
+    destinations
+        Where the payloads of each configured calibration go.
+    missed_runs
+        Runs that should have been latched, and were not.
+    confirm_within
+        After how many seconds an upload that its tag does not show is a problem; None where no tag
+        is read back.
     """
 
     schema: Literal[2] = 2
