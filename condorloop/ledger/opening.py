@@ -74,10 +74,10 @@ def _prepare(db: Connection, ledger_id: str | None, checked: bool) -> None:
     if checked:
         _check_pages(db)
     with db.transaction():
-        if tables_of(db.sqlite):
-            _migrate(db)
-        else:
+        if not tables_of(db.sqlite):
             _create(db, ledger_id or uuid.uuid4().hex[:12])
+            return
+        _migrate(db)
         if checked and (odd := what_lacks(db.sqlite) or why_not_a_ledger(db.sqlite)):
             raise LedgerDamaged(f"{db.path}: {odd}")
 
