@@ -39,7 +39,7 @@ from condorloop.testbed.truth import Truth
 from condorloop.testbed.verify import Verdict, assay
 
 SCENARIO = "demo.yaml"
-LIMIT = 230.0
+LIMIT = 300.0
 REFRESH = 0.5
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from condorloop.model.enums import HeldFor
-from condorloop.model.status import Status
+from condorloop.model.enums import CampaignState, DagState, HeldFor
+from condorloop.model.status import CampaignStatus, Status, UnsentPayload
 from condorloop.testbed.stack import Stack
 
 CALIBRATION = "EcalPedestals"
@@ -41,7 +41,11 @@ def put_in(calibrations: Path) -> None:
 
 
 class Person:
-    """Looks at each payload that the gate holds, and approves it; prints what is typed and said."""
+    """Looks at the payload that the gate holds at a campaign's end, and approves it.
+
+    A gate holds each payload of the run, one after the other; the last one has all of the run.
+    Prints what is typed and said.
+    """
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -50,17 +54,16 @@ class Person:
     def look(self, status: Status | None, terminal: Console) -> None:
         """Do what is to be done; the first time, what has changed is looked at, too."""
         for campaign in status.campaigns if status else ():
-            for held in campaign.unsent[-1:]:
-                payload = (campaign.run, held.harvest)
-                if held.held_for is not HeldFor.GATE or held.decision or payload in self._approved:
-                    continue
-                whose = [str(campaign.run), "-c", campaign.calibration]
-                if not self._approved:
-                    terminal.print(f"the gate holds a payload: {held.answer}", markup=False)
-                    self._type(terminal, "payload", *whose, "--diff", "in-force", held.harvest)
-                why = "pedestals drift from run to run"
-                self._type(terminal, "approve", *whose, "--payload", held.harvest, "--why", why)
-                self._approved.add(payload)
+            held = _waits_for_a_person(campaign)
+            if held is None or (campaign.run, held.harvest) in self._approved:
+                continue
+            whose = [str(campaign.run), "-c", campaign.calibration]
+            if not self._approved:
+                terminal.print(f"the gate holds a payload: {held.answer}", markup=False)
+                self._type(terminal, "payload", *whose, "--diff", "in-force", held.harvest)
+            why = "pedestals drift from run to run"
+            self._type(terminal, "approve", *whose, "--payload", held.harvest, "--why", why)
+            self._approved.add((campaign.run, held.harvest))
 
     @property
     def approved(self) -> int:
@@ -81,3 +84,14 @@ class Person:
             check=False,
         )
         terminal.print(Text(done.stdout.rstrip()))
+
+
+def _waits_for_a_person(campaign: CampaignStatus) -> UnsentPayload | None:
+    """The payload for which alone a campaign is open; None if more is to come, or none is held."""
+    under_way = campaign.dags.get(DagState.PLANNED, 0) + campaign.dags.get(DagState.ACTIVE, 0)
+    if campaign.state is not CampaignState.CLOSING or under_way or not campaign.unsent:
+        return None
+    best = campaign.unsent[-1]
+    if best.held_for is not HeldFor.GATE or best.decision:
+        return None
+    return best if best.lumis == campaign.lumis.harvested else None
