@@ -11,6 +11,7 @@ import pytest
 
 from condorloop.model.enums import Synchronisation, TimeType, Verdict
 from condorloop.model.gate import GateAnswer, GateLimits, QuantityLimit
+from condorloop.model.lumis import LAST_LS
 from condorloop.model.tag_content import TagContent, TagIov
 from condorloop.node.post_script import finish
 from condorloop.node.uploads.upload import upload
@@ -50,9 +51,9 @@ def by_limits(tmp_path):
     return GateTool(limits=LIMITS, reader=(reader,), reader_timeout=20.0)
 
 
-def gated(calibration, gate, mean, run=398600, lumis=("1-5",)):
+def gated(calibration, gate, mean, run=398600, lumis=("1-5",), sinces=None):
     """A harvest whose payload has this mean in its one channel."""
-    dag = rewritten(calibration.harvest(run, lumis), gate=gate)
+    dag = rewritten(calibration.harvest(run, lumis, sinces), gate=gate)
     (harvest_of(dag) / "numbers.json").write_text(json.dumps({"7": mean}))
     return dag
 
@@ -126,6 +127,28 @@ def test_each_destination_is_compared_with_what_is_read_back_from_it(
     answers = {d["tag"]: d["answer"] for d in record(after)["destinations"]}
     assert answers[TRIAL] == f"mean of 7 shifts by -96 (at most 5), compared with {against}"
     assert not (harvest_of(after) / "in_force.db").exists()
+
+
+def test_of_a_payload_by_lumisection_all_that_holds_in_its_run_is_compared(
+    calibration, tool, by_limits, monkeypatch
+):
+    calibration.since = "iov"
+    first = 398600 << 32 | 1
+    dag = gated(calibration, by_limits, 204.0, sinces=[first, first + 4])
+    older, later, younger = (run << 32 | ls for run, ls in ((398599, 7), (398600, 9), (398601, 1)))
+    iovs = [TagIov(since, 1.0, f"{since:040x}") for since in (older, later, younger)]
+    content = TagContent.of(TAG, TimeType.LUMI, Synchronisation.ANY, iovs)
+    copied = []
+
+    def copy(self, database, tag, file, first, last, name_there):
+        copied.append((first, last))
+        file.write_text(json.dumps({"7": 200.0}))
+
+    monkeypatch.setattr("condorloop.services.tag_reader.TagReader.read", lambda *_: content)
+    monkeypatch.setattr("condorloop.services.tag_reader.TagReader.copy", copy)
+    upload(dag)
+    assert copied == [(first, first | LAST_LS)]
+    assert told(dag)[0] == "uploaded"
 
 
 def test_a_tag_that_was_read_back_and_has_nothing_has_nothing_in_force(
