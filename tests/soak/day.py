@@ -9,11 +9,12 @@ import contextlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import yaml
 
@@ -23,6 +24,7 @@ from condorloop.cycle.ports import Ports
 from condorloop.dagman import destination_memory
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError, LedgerReader
 from condorloop.model.campaign import CampaignKey
+from condorloop.model.enums import TimeType
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.queue import HELD_BY_PERSON
 from condorloop.recovery.rebuild import open_ledger
@@ -59,8 +61,12 @@ defaults: {{closing: {{buffer: {buffer} h}}, harvesting: {{statistic: {statistic
 """
 SPANS = {"TestEnablesEcalHcal": (10, 60), "ExpressPhysics": (2, 5)}
 STATISTICS = ("lumisections", "lumisections", "events", "luminosity")
-SYNCHRONISATIONS = ("any", "any", "hlt")
-"""Of the tags of a day."""
+SYNCHRONISATIONS = ("any", "any", "hlt", "express", "prompt", "pcl", "offline")
+"""Of the tags of a day, each."""
+TIME_TYPES = (TimeType.RUN, TimeType.RUN, TimeType.LUMI)
+"""Of tags whose payloads are by run as they are shipped."""
+LAGS = (0.0, 0.0, 3600.0, 14400.0)
+"""So many seconds after its start a run begins for those who read the tags of a day."""
 POLL = (9.0, 25.0)
 QUIET_LOOKS = 5
 """Every 5 minutes it is looked whether all is closed: an operator who looks every 10 has looked."""
@@ -89,9 +95,9 @@ class Day:
         self._folder = folder
         self._end = START + length * 3600
         self._config = self._configure(
+            Random(f"{seed} tags"),
             buffer=self._rng.choice((2, 4, 8)),
             statistic=Random(f"{seed} statistic").choice(STATISTICS),
-            synchronisation=Random(f"{seed} synchronisation").choice(SYNCHRONISATIONS),
         )
         self._weather = Weather(self.agenda, Random(f"{seed} weather"), kinds)
         self._wire = Tripwire(f"{folder}/work", Random(f"{seed} wire"), self._weather)
@@ -106,7 +112,8 @@ class Day:
             for file in files_of_a_run(rng, run, stream, _spans(stream), kinds >= BAD_FILES)
         ]
         self._storage = SimulatedStorage(self.agenda, self._weather, files)
-        tags = SimulatedTags(self.agenda, self._config.calibrations, runs)
+        lag = Random(f"{seed} lag").choice(LAGS)
+        tags = SimulatedTags(self.agenda, self._config.calibrations, runs, lag)
         rng = Random(f"{seed} service")
         self._service = SimulatedService(self.agenda, rng, self._weather, tags)
         self._promises = Promises(
@@ -132,7 +139,7 @@ class Day:
         self.runs = len(runs)
         self.files = len(files)
 
-    def _configure(self, *, synchronisation: str, **settings: object) -> Config:
+    def _configure(self, tags: Random, **settings: object) -> Config:
         self._folder.mkdir(parents=True, exist_ok=True)
         site = self._folder / "site.yaml"
         site.write_text(SITE.format(folder=self._folder, **settings))
@@ -140,10 +147,10 @@ class Day:
         netrc.write_text("machine ConditionUploader login soak password soak\n")
         netrc.chmod(0o600)
         folder = calibrations.write(self._folder / "calibrationYAML")
-        for file in folder.glob("*.yaml"):
-            of_testbed = f"synchronisation: {calibrations.SYNCHRONISATION}"
-            text = file.read_text().replace(of_testbed, f"synchronisation: {synchronisation}")
-            file.write_text(text)
+        for metadata in _upload_metadata(folder):
+            metadata["synchronisation"] = tags.choice(SYNCHRONISATIONS)
+            if tags.choice(TIME_TYPES) is TimeType.LUMI:
+                metadata["since"] = "iov"
         config = load(site, folder)
         config.site.work_dir.mkdir()
         return config
@@ -153,12 +160,9 @@ class Day:
         folder = self._folder / "elsewhere" / "calibrationYAML"
         shutil.copytree(self._folder / "calibrationYAML", folder)
         shutil.copy(self._folder / "ngtParameters.jsn", folder.parent)
-        for file in folder.glob("*.yaml"):
-            data = yaml.safe_load(file.read_text())
-            metadata = data["step_4_config"]["upload_metadata"]
+        for metadata in _upload_metadata(folder):
             tags = metadata["destinationTags"].items()
             metadata["destinationTags"] = {f"{tag}_elsewhere": told for tag, told in tags}
-            file.write_text(yaml.safe_dump(data))
         return load(self._folder / "site.yaml", folder)
 
     @property
@@ -507,6 +511,14 @@ class Day:
             f" {self.stands_told} polls at which jobs did not start,"
             f" {self.agenda.story.told} events, {now} h"
         )
+
+
+def _upload_metadata(folder: Path) -> Iterator[dict[str, Any]]:
+    """What each calibration of a folder says of its destination; changes of it are written."""
+    for file in sorted(folder.glob("*.yaml")):
+        data = yaml.safe_load(file.read_text())
+        yield data["step_4_config"]["upload_metadata"]
+        file.write_text(yaml.safe_dump(data))
 
 
 def _spans(stream: str) -> tuple[int, int]:

@@ -316,14 +316,21 @@ class Promises:
             raise Violation(f"{key} is complete, and the database has no payload: {summary.reason}")
         if summary.no_payload and not summary.no_payload.cause.normal:
             raise Violation(f"{key}: too few events, and it is told: {summary.no_payload}")
-        lost = [f for f in good if last is None or f.path not in last.raw]
+        lost = [f for f in good if last is None or f.path not in last.raw or f.lumis - covered]
+        if taken and self._service.tags.takes_once(key):
+            lost = [f for f in lost if f.settled_at < taken[0].at - MARGIN]
         if sum(f.events for f in good) < FEWEST_EVENTS:
             return
         words = " ".join([summary.reason, *_problems_of(summary)])
         in_time = self._window_end(key) > faults_ended + 3 * MARGIN + self._to_find_out(summary)
-        if lost and in_time and not self._service.tags.has_younger(key):
+        kept_out = self._service.tags.has_younger(key) or key in self._service.refused
+        if lost and in_time and not kept_out:
             names = ", ".join(f"{f.name} (LS {f.lumis})" for f in lost[:10])
             raise Violation(f"{key}: {len(lost)} good files are in no payload: {names}: {words}")
+        if served_by_others := self._service.tags.not_served(key, covered):
+            raise Violation(
+                f"{key}: LS {served_by_others} are in its payload, and not served by it"
+            )
         known = max(summary.last_ls or 0, summary.lumis.seen.last)
         told = self._runs[key.run].told_end + 3 * MARGIN < self._window_end(key)
         told = told and summary.last_ls is not None

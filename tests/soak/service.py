@@ -19,8 +19,9 @@ from typing import Any
 
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.lumis import Lumis
+from condorloop.testbed.conditions.synchronisation import RefusedError
 from tests.soak.story import Agenda, Violation
-from tests.soak.tags import Iovs, SimulatedTags
+from tests.soak.tags import Iovs, SimulatedTags, all_lumis
 from tests.soak.tripwire import Killed
 from tests.soak.weather import Weather
 
@@ -56,6 +57,8 @@ class SimulatedService:
         """Run directories of which a person has had payloads asked for again."""
         self.forgotten: set[CampaignKey] = set()
         """Campaigns of which everything was deleted, so that nobody knows what was uploaded."""
+        self.refused: set[CampaignKey] = set()
+        """Campaigns of which a payload was refused by the rule of its tag."""
 
     def run(
         self, command: Sequence[str], *, folder: Path, timeout: float, **_: Any
@@ -82,14 +85,17 @@ class SimulatedService:
             raise Violation(f"{key}: a payload that was taken, and answered for, is sent again")
         if any(digest == t.digest for t in self.taken.get(key, ())):
             return self._failed(f"Error from uploading: file {digest} was uploaded before")
+        again = self._refused.get(digest) and str(folder.parent) not in self.asked_again
+        if again and (wrong["conditions refuse"] or key in self.refused):
+            raise Violation(f"{key}: a payload that was refused for good is sent again")
         if wrong["conditions refuse"]:
-            if self._refused.get(digest) and str(folder.parent) not in self.asked_again:
-                raise Violation(f"{key}: a payload that was refused for good is sent again")
-            self._refused[digest] = 1
-            self._agenda.tell(f"{key}: refused")
-            return self._failed("since is before the first safe run, too late for pcl")
-        self._take(key, digest, made)
-        self.tags.fill(key, tag, metadata["since"], iovs)
+            return self._refuse(key, digest, "since is before the first safe run, too late for pcl")
+        try:
+            self.tags.fill(key, tag, metadata["since"], iovs)
+        except RefusedError as refused:
+            self.refused.add(key)
+            return self._refuse(key, digest, str(refused))
+        self._take(key, digest, made, all_lumis(iovs, metadata["since"]))
         if wrong["uploads are killed"] and self._rng.random() < 0.5:
             raise Killed
         if wrong["conditions lose answers"] and self._rng.random() < 0.7:
@@ -99,16 +105,25 @@ class SimulatedService:
         self._answered.add(digest)
         return self._ended(0, f"INFO: tag {tag} successfully uploaded")
 
-    def _take(self, key: CampaignKey, digest: str, made: Mapping[str, Any]) -> None:
+    def _refuse(
+        self, key: CampaignKey, digest: str, reason: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        self._refused[digest] = 1
+        self._agenda.tell(f"{key}: refused")
+        return self._failed(reason)
+
+    def _take(self, key: CampaignKey, digest: str, made: Mapping[str, Any], lumis: Lumis) -> None:
         raw = tuple(path for path, _, _ in made["raw"])
-        lumis = Lumis.union(Lumis.parse(lumis) for _, lumis, _ in made["raw"])
+        before = self.taken.setdefault(key, [])
+        if before and not self.tags.replaces(key):
+            lumis = Lumis.union([lumis, before[-1].lumis])
         new = Taken(self._agenda.now, digest, raw, lumis, sum(n for _, _, n in made["raw"]))
         self._agenda.tell(f"{key}: payload of LS {lumis} from {len(raw)} files is taken")
         twice = sorted({path for path in raw if raw.count(path) > 1})
         if twice:
             raise Violation(f"{key}: in one payload twice: {twice}")
-        before = self.taken.setdefault(key, [])
-        if before and new.payload_rank <= before[-1].payload_rank and key not in self.forgotten:
+        worse = before and new.payload_rank <= before[-1].payload_rank
+        if worse and self.tags.replaces(key) and key not in self.forgotten:
             old = before[-1]
             raise Violation(
                 f"{key}: a payload of {new.payload_rank} replaces one of {old.payload_rank}"

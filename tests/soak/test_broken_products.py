@@ -9,8 +9,9 @@ import pytest
 
 from condorloop.config import destinations
 from condorloop.dagman import adoption
+from condorloop.model.enums import TimeType
 from condorloop.node.uploads import upload_records
-from condorloop.policy import raw_overlap, restating
+from condorloop.policy import raw_overlap, restating, upload_order
 from condorloop.policy.raw_overlap import Choice
 from condorloop.rundir.durable import write_json
 from condorloop.rundir.records.manifest import UploadMetadata
@@ -47,17 +48,40 @@ def put_in_place(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, Any], None]:
     return put
 
 
-def test_iovs_that_are_not_restated_stay_in_force_and_are_named(put_in_place, folder):
+def test_iovs_that_are_not_restated_stay_in_force_and_are_named(put_in_place, monkeypatch, folder):
+    monkeypatch.setattr(day, "SYNCHRONISATIONS", ("any",))
     put_in_place(restating.restated, lambda own, earlier: [])
     assert "served by an obsolete IOV" in broken_promise(3, 1.5, folder)
 
 
+@pytest.mark.parametrize("synchronisation", ["hlt", "prompt"])
 def test_an_older_run_that_is_moved_up_over_a_younger_one_is_named(
-    put_in_place, monkeypatch, folder
+    put_in_place, monkeypatch, folder, synchronisation
 ):
-    monkeypatch.setattr(day, "SYNCHRONISATIONS", ("hlt",))
+    monkeypatch.setattr(day, "SYNCHRONISATIONS", (synchronisation,))
+    monkeypatch.setattr(day, "LAGS", (0.0,))
     put_in_place(upload_records.younger_run, lambda runs, metadata_filename, destination: None)
-    assert "has constants in force" in broken_promise(5, 2.0, folder)
+    assert "has constants in force" in broken_promise(3, 1.5, folder)
+
+
+@pytest.mark.parametrize("synchronisation", ["hlt", "express", "prompt", "pcl"])
+def test_iovs_that_are_sent_again_where_none_can_be_restated_are_named(
+    put_in_place, monkeypatch, folder, synchronisation
+):
+    monkeypatch.setattr(day, "SYNCHRONISATIONS", (synchronisation,))
+    monkeypatch.setattr(day, "TIME_TYPES", (TimeType.LUMI,))
+    put_in_place(upload_order.once_a_run, lambda synchronisation, *, by_lumi: False)
+    assert "served by an obsolete IOV" in broken_promise(2, 1.0, folder)
+
+
+@pytest.mark.parametrize("time_type", [TimeType.RUN, TimeType.LUMI])
+def test_a_run_that_is_not_over_in_a_tag_that_can_only_be_appended_to_is_named(
+    put_in_place, monkeypatch, folder, time_type
+):
+    monkeypatch.setattr(day, "SYNCHRONISATIONS", ("offline",))
+    monkeypatch.setattr(day, "TIME_TYPES", (time_type,))
+    put_in_place(upload_order.once_a_run, lambda synchronisation, *, by_lumi: False)
+    assert "sent out of order" in broken_promise(2, 1.0, folder)
 
 
 def test_a_payload_for_another_tag_than_is_asked_for_is_named(monkeypatch, folder):
@@ -130,6 +154,7 @@ def test_a_run_directory_that_was_away_and_comes_back_brings_nothing_twice(monke
     assert broken_promise(23, 1.5, folder, MOVED) == ""
 
 
-def test_no_promise_is_broken_where_late_sinces_are_moved_up(monkeypatch, folder):
-    monkeypatch.setattr(day, "SYNCHRONISATIONS", ("hlt",))
-    assert broken_promise(5, 2.0, folder) == ""
+@pytest.mark.parametrize("synchronisation", ["hlt", "offline"])
+def test_no_promise_is_broken_where_not_every_since_is_free(monkeypatch, folder, synchronisation):
+    monkeypatch.setattr(day, "SYNCHRONISATIONS", (synchronisation,))
+    assert broken_promise(5, 1.5, folder) == ""
