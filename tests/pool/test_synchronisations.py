@@ -75,7 +75,8 @@ def test_a_run_that_outlasts_the_buffer_goes_up_in_pieces(loop):
     assert str(found.in_payload) == "1-44"
     assert found.uploads >= 2
     history = TagHistory.read(loop.stack.folder / "conditions" / "conditions.db", tag)
-    pieces = [[iov.since & 0xFFFF for iov in u.insertions] for u in history.uploads.values()]
+    mine = [u for (of_run, _), u in history.uploads.items() if of_run == run]
+    pieces = [[iov.since & 0xFFFF for iov in upload.insertions] for upload in mine]
     assert len(pieces) == found.uploads
     assert [ls for piece in pieces for ls in piece] == sorted({ls for p in pieces for ls in p})
     with LedgerReader(loop.work_dir / LEDGER) as ledger:
