@@ -16,11 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condorloop.model.lumis import Lumis
-
-N_CHANNELS = 128
-"""ECAL channels of the testbed; the true calorimeter has 75848."""
-N_MODULES = 96
-"""Strip modules of the testbed; the true tracker has 15148."""
+from condorloop.testbed.detectors import N_CHANNELS, N_MODULES
 
 SIGMAS = 6.0
 """Disagreements start here: by chance, one in 5e8 comparisons."""

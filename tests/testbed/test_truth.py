@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condorloop.model.lumis import Lumis
+from condorloop.testbed.detectors import N_CHANNELS, N_MODULES
 from condorloop.testbed.truth import (
-    N_CHANNELS,
-    N_MODULES,
     Truth,
     compare,
     counted_twice,

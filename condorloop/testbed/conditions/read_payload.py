@@ -17,7 +17,7 @@ from typing import Any
 from condorloop.model.constants import Constants, IovConstants, Place
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.conditions.sqlite_file import ConditionsFileError
-from condorloop.testbed.truth import N_CHANNELS, N_MODULES
+from condorloop.testbed.detectors import N_CHANNELS, N_MODULES
 
 _UNITS: Mapping[str, Mapping[str, str]] = {
     "EcalPedestals": {"mean": "ADC counts", "rms": "ADC counts"},
