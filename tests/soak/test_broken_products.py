@@ -71,6 +71,7 @@ def test_iovs_that_are_sent_again_where_none_can_be_restated_are_named(
     monkeypatch.setattr(day, "SYNCHRONISATIONS", (synchronisation,))
     monkeypatch.setattr(day, "TIME_TYPES", (TimeType.LUMI,))
     put_in_place(upload_order.once_a_run, lambda synchronisation, *, by_lumi: False)
+    put_in_place(upload_order.takes_pieces, lambda synchronisation: False)
     assert "served by an obsolete IOV" in broken_promise(2, 1.0, folder)
 
 
@@ -81,6 +82,7 @@ def test_a_run_that_is_not_over_in_a_tag_that_can_only_be_appended_to_is_named(
     monkeypatch.setattr(day, "SYNCHRONISATIONS", ("offline",))
     monkeypatch.setattr(day, "TIME_TYPES", (time_type,))
     put_in_place(upload_order.once_a_run, lambda synchronisation, *, by_lumi: False)
+    put_in_place(upload_order.takes_pieces, lambda synchronisation: False)
     assert "sent out of order" in broken_promise(2, 1.0, folder)
 
 
