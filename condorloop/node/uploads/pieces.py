@@ -27,7 +27,8 @@ def send(payload: Payload, tool: sending.Tool, note: UploadNote, lock: int) -> T
 
     At the run's turn that is the rest, and the payload is uploaded with it. Before it is pending.
     """
-    through = max((piece.through for piece in payload.pieces if not piece.unanswered), default=0)
+    sent = (piece.through for piece in payload.pieces if not piece.unanswered)
+    through = max(payload.whole_through, *sent, 0)
     for piece in payload.pieces:
         if not piece.unanswered:
             continue

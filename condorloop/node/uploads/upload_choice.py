@@ -104,9 +104,28 @@ class Payload:
         return by_lumi and not self.restored and upload_order.takes_pieces(synchronisation)
 
     @property
+    def whole_through(self) -> int:
+        """The last LS of the run's payloads that the destination has whole; 0 if it has none.
+
+        What a person wants there again does not begin behind it.
+        """
+        if self.wanted or self.dag.manifest.again:
+            return 0
+        whole = [
+            other.payload
+            for other in self.others
+            if not other.pieces_in(self.destination)
+            and (result := other.of.get(self.destination))
+            and result.outcome is TagOutcome.UPLOADED
+        ]
+        return max((made.lumis.last for made in whole if made and made.lumis), default=0)
+
+    @property
     def goes_in_pieces(self) -> bool:
-        """Whether a piece of it is to be sent, or what earlier pieces have left."""
-        return self.is_divisible and (not self.dag.manifest.turn or bool(self.pieces))
+        """Whether a piece of it is to be sent, or what earlier uploads have left."""
+        if not self.is_divisible:
+            return False
+        return not self.dag.manifest.turn or bool(self.pieces) or bool(self.whole_through)
 
     @property
     def metadata_files(self) -> list[str]:

@@ -129,6 +129,25 @@ def test_the_rest_can_be_nothing(calibration, tool):
     assert told["answer"] == "its LS to 60 went up before"
 
 
+def test_behind_a_run_that_went_up_whole_goes_what_came_later_alone(calibration, tool):
+    """Its IOVs would begin among those that are there, and some of these would stay in force."""
+    whole = calibration.harvest(lumis=("1-30",), sinces=lumi(1, 21))
+    assert sends(whole) == (0, "uploaded")
+    late = calibration.harvest(lumis=("31-50",), sinces=lumi(1, 16, 36))
+    assert sends(late) == (0, "uploaded")
+    assert tool.sinces == [lumi(1, 21), lumi(31, 36)]
+    assert sent_by(late) == [(31, 50, True)]
+
+
+def test_what_is_missing_before_the_end_of_what_went_up_whole_stays_out(calibration, tool):
+    whole = calibration.harvest(lumis=("1-4,6-30",), sinces=lumi(1, 21))
+    assert sends(whole) == (0, "uploaded")
+    late = calibration.harvest(lumis=("5",), sinces=lumi(1, 21))
+    assert sends(late) == (0, "superseded")
+    assert record(late)["answer"] == "its LS to 30 went up before"
+    assert len(tool.sent) == 1
+
+
 def test_a_piece_without_an_answer_is_asked_for_again_in_the_same_file_and_words(calibration, tool):
     dag = calibration.harvest(lumis=("1-45",), sinces=lumi(1, 21, 41))
     tool.says = [{TAG: replace(SILENT, unanswered=True)}]
