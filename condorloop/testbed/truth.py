@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condorloop.model.lumis import Lumis
+from condorloop.testbed import means
 from condorloop.testbed.detectors import N_CHANNELS, N_MODULES
-
-SIGMAS = 6.0
-"""Disagreements start here: by chance, one in 5e8 comparisons."""
+from condorloop.testbed.means import SIGMAS
 
 MIN_CHANNEL_ENTRIES = 100
 """An ECAL channel with fewer entries keeps its old value (CMSSW's ECALpedestalPCLHarvester)."""
@@ -27,8 +26,13 @@ MIN_STRIP_EVENTS = 10_000
 """Below, CMSSW makes no SiStrip payload."""
 MIN_PIXEL_EVENTS = 5_000
 """Below, the pixel's modules are not judged."""
+MIN_HIT_EFFICIENCY_EVENTS = 2_000
+"""Below, no module is judged by its hit efficiency. CMSSW's own limit is not known."""
 MIN_VERTICES = 50
 """Below, a lumisection has no beam spot."""
+
+HIT_EFFICIENCY = "SiStripBadStripFromHitEffRcd"
+"""The record of the strip modules that are found bad by their hit efficiency."""
 
 _SILENT_CHANNELS = 3
 _DEAD_MODULES = 4
@@ -127,7 +131,7 @@ def compare(object_type: str, payloads: Payload | Sequence[Payload], truth: Trut
     Parameters
     ----------
     object_type
-        ``EcalPedestals``, ``SiStripBadStrip``, ``BeamSpotObjects`` or ``SiPixelQuality``.
+        The C++ class of the payloads, such as ``EcalPedestals``.
     payloads
         The data of one or more payloads: ``constants``, ``lumisections`` and ``run``.
     truth
@@ -187,7 +191,12 @@ def _compare_pedestals(payload: Payload, truth: Truth) -> Iterator[str]:
 def _compare_strip(payload: Payload, truth: Truth) -> Iterator[str]:
     expected = truth.strip_modules(payload["run"])
     constants = payload["constants"]
-    for kind, bad in (("dead", expected.dead), ("noisy", expected.noisy)):
+    kinds = {"dead": expected.dead, "noisy": expected.noisy}
+    if constants.get("of") == HIT_EFFICIENCY:
+        events = sum(counts[0] for counts in payload["lumisections"].values())
+        judged = events >= MIN_HIT_EFFICIENCY_EVENTS
+        kinds = {"inefficient": expected.dead if judged else frozenset()}
+    for kind, bad in kinds.items():
         found = frozenset(constants[kind])
         for module in sorted(bad - found):
             yield f"module {module} is {kind}, but not marked so"
@@ -203,6 +212,19 @@ def _compare_pixel(payload: Payload, truth: Truth) -> Iterator[str]:
     events = sum(counts[0] for counts in payload["lumisections"].values())
     if found != bad and (found or events >= MIN_PIXEL_EVENTS):
         yield f"{kind} modules {sorted(found)}, expected {sorted(bad)}"
+
+
+def _compare_means(object_type: str) -> Callable[[Payload, Truth], Iterator[str]]:
+    def comparison(payload: Payload, truth: Truth) -> Iterator[str]:
+        record = payload["constants"]["of"]
+        if means.MEANS[record].object_type != object_type:
+            yield f"constants of {record} in a payload of {object_type}"
+            return
+        events = sum(counts[0] for counts in payload["lumisections"].values())
+        rate = truth.strip_modules(payload["run"]).rate
+        yield from means.faults(payload["constants"], events, rate)
+
+    return comparison
 
 
 def _compare_beam_spot(payload: Payload, truth: Truth) -> Iterator[str]:
@@ -236,4 +258,5 @@ _COMPARISONS: Mapping[str, Callable[[Payload, Truth], Iterator[str]]] = {
     "SiStripBadStrip": _compare_strip,
     "BeamSpotObjects": _compare_beam_spot,
     "SiPixelQuality": _compare_pixel,
+    **{kind: _compare_means(kind) for kind in {m.object_type for m in means.MEANS.values()}},
 }

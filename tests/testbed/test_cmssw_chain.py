@@ -13,7 +13,8 @@ import pytest
 
 from condorloop.model.lumis import Lumis
 from condorloop.testbed.cmssw.install import install
-from condorloop.testbed.cmssw.steps.workflows import TIME_TYPES, WORKFLOWS, Record, Workflow
+from condorloop.testbed.cmssw.steps.workflows import TIME_TYPES, WORKFLOWS
+from condorloop.testbed.cmssw.workflows.workflow import Record, Workflow
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.scenario.raw_files import EVENTS_PER_LS, Stream, write_raw_file
 from condorloop.testbed.truth import Truth, compare, counted_twice
@@ -82,7 +83,11 @@ class Chain:
         options = "--datatier ALCARECO --eventcontent ALCARECO --triggerResultsProcess RERECO"
         folder = self.folder / name
         files = ("--filein", _listed(inputs))
-        self.cms_run(folder, "expressStep3", "-s", step, *options.split(), *files)
+        own_filters = "".join(
+            f'process.{each.module}.TriggerResultsTag = "TriggerResults::RERECO"\n'
+            for each in self.workflow.filters
+        )
+        self.cms_run(folder, "expressStep3", "-s", step, *options.split(), *files, mods=own_filters)
         return folder / f"{self.workflow.product}.root"
 
     def harvest(self, name: str, inputs: list[Path]) -> Path:
@@ -144,7 +149,11 @@ def environment(tmp_path_factory):
     return dict(pair.split("=", 1) for pair in done.stdout.decode().split("\0") if pair)
 
 
-@pytest.fixture(scope="module", params=WORKFLOWS, ids=lambda w: w.calibration)
+@pytest.fixture(
+    scope="module",
+    params=[w for w in WORKFLOWS if w.calibration in STREAM],
+    ids=lambda w: w.calibration,
+)
 def chain(request, tmp_path_factory, environment):
     """Two RECO jobs, an ALCA job and a harvest of 12 lumisections of a calibration's stream."""
     workflow = request.param

@@ -8,19 +8,8 @@ from condorloop.testbed.cmssw.framework.job_plan import Output, Sink, Step, plan
 from condorloop.testbed.cmssw.steps.workflows import TIME_TYPES, WORKFLOWS
 from condorloop.testbed.cmssw.tools.cmsdriver import main
 
-RECO_STEPS = {
-    "EcalPedestals": "RAW2DIGI,RECO,ALCAPRODUCER:EcalTestPulsesRaw",
-    "SiStripBad": "RAW2DIGI,RECO:trackerlocalreco,"
-    "ALCAPRODUCER:SiStripCalZeroBias+SiStripPCLHistos+PromptCalibProdSiStrip",
-    "BeamSpot": "RAW2DIGI,RECO,ALCAPRODUCER:TkAlMinBias+PromptCalibProdBeamSpotHP",
-    "SiPixelQuality": "RAW2DIGI,RECO,ALCAPRODUCER:SiPixelCalZeroBias+PromptCalibProdSiPixel",
-}
-ALCA_STEPS = {
-    "EcalPedestals": "ALCAOUTPUT:EcalTestPulsesRaw,ALCA:PromptCalibProdEcalPedestals",
-    "SiStripBad": "ALCAOUTPUT:SiStripCalZeroBias+SiStripPCLHistos,ALCA:PromptCalibProdSiStrip",
-    "BeamSpot": "ALCAOUTPUT:TkAlMinBias,ALCA:PromptCalibProdBeamSpotHP",
-    "SiPixelQuality": "ALCAOUTPUT:SiPixelCalZeroBias,ALCA:PromptCalibProdSiPixel",
-}
+RECO_STEP = "RAW2DIGI,RECO,ALCAPRODUCER:TkAlMinBias+PromptCalibProdBeamSpotHP"
+ALCA_STEP = "ALCAOUTPUT:EcalTestPulsesRaw,ALCA:PromptCalibProdEcalPedestals"
 RAW = ("root://127.0.0.1:1094//eos/a.root", "root://127.0.0.1:1094//eos/b.root")
 THREADS = "--nThreads 8 --nStreams 8"
 
@@ -57,18 +46,25 @@ def harvest(name: str) -> list[str]:
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda w: w.calibration)
 def test_the_loops_three_calls_give_the_three_jobs(workflow, tmp_path):
-    assert main(reco(RECO_STEPS[workflow.calibration])) == 0
+    skims = "+".join(workflow.skims)
+    assert main(reco(f"RAW2DIGI,RECO,ALCAPRODUCER:{skims}+{workflow.product}")) == 0
     assert [each.name for each in tmp_path.iterdir()] == ["X.py"]
     plan = plan_of(run_config.run("X.py"))
     assert (plan.step, plan.process, plan.workflows) == (Step.RECO, "RERECO", (workflow,))
+    assert set(plan.paths) == {*(f"pathALCARECO{skim}" for skim in workflow.skims), *workflow.paths}
     assert plan.inputs == RAW
     assert plan.outputs == (Output("ALCARECOoutput", "OUT.root", ""),)
 
-    assert main(alca(ALCA_STEPS[workflow.calibration])) == 0
+    assert main(alca(f"ALCAOUTPUT:{skims},ALCA:{workflow.product}")) == 0
     plan = plan_of(run_config.run("X.py"))
     assert (plan.step, plan.workflows) == (Step.ALCA, (workflow,))
-    assert f"{workflow.product}.root" in [output.file for output in plan.outputs]
-    assert plan.trigger_processes == ("RECO", "HLT")
+    names = (*workflow.skims, workflow.product)
+    assert {output.file for output in plan.outputs} == {f"{name}.root" for name in names}
+    selected = [select for output in plan.outputs for select in output.selects]
+    assert set(selected) == {(f"pathALCARECO{skim}", "RECO") for skim in workflow.skims}
+    filters = plan.selections[workflow.product]
+    assert [each.skim for each in filters] == [each.skim for each in workflow.filters]
+    assert all(each.throws and each.process == "RECO" for each in filters)
 
     assert main(harvest("+".join(workflow.harvests))) == 0
     plan = plan_of(run_config.run("X.py"))
@@ -93,11 +89,12 @@ def test_lines_appended_to_the_configuration_change_the_job(tmp_path):
     (sink,) = plan_of(run_config.run("X.py")).sinks
     assert sink.tag == "Mine"
 
-    main(alca(ALCA_STEPS["EcalPedestals"]))
+    main(alca(ALCA_STEP))
     with config.open("a") as file:
         line = 'TriggerResultsTag = cms.InputTag("TriggerResults", "", "RERECO")\n'
         file.write(f"process.ALCARECOEcalTestPulsesRaw.{line}")
-    assert "RERECO" in plan_of(run_config.run("X.py")).trigger_processes
+    ((selection,),) = plan_of(run_config.run("X.py")).selections.values()
+    assert selection.process == "RERECO"
 
 
 def sinks_of(*mods: str) -> list[tuple[str, str, str]]:
@@ -153,7 +150,7 @@ def test_a_wrong_option_is_a_usage_error(more, capsys, tmp_path):
 
 
 def test_splitting_alcarecos_needs_the_process_of_the_trigger_results(capsys):
-    argv = alca(ALCA_STEPS["BeamSpot"])
+    argv = alca(ALCA_STEP)
     at = argv.index("--triggerResultsProcess")
     with pytest.raises(SystemExit) as ended:
         main([*argv[:at], *argv[at + 2 :]])
@@ -165,10 +162,10 @@ def test_splitting_alcarecos_needs_the_process_of_the_trigger_results(capsys):
     ("argv", "words"),
     [
         (
-            [*reco(RECO_STEPS["BeamSpot"]), "--era", "Run9"],
+            [*reco(RECO_STEP), "--era", "Run9"],
             "'Run9' is not a valid option for '--era'",
         ),
-        (reco(RECO_STEPS["BeamSpot"], "--procModifier magic"), "unknown procModifier"),
+        (reco(RECO_STEP, "--procModifier magic"), "unknown procModifier"),
         (alca("ALCAOUTPUT:Nonsense"), "The following alcas could not be found ['Nonsense']"),
         (harvest("Nonsense"), "The following harvesting could not be found"),
         (reco("RAW2DIGI,NONSENSE"), "Step NONSENSE unknown"),

@@ -54,7 +54,8 @@ def alca(trigger: str = "RERECO") -> None:
         -s ALCAOUTPUT:EcalTestPulsesRaw,ALCA:PromptCalibProdEcalPedestals
         --datatier ALCARECO --eventcontent ALCARECO --triggerResultsProcess {trigger}
         -n -1 --filein file:reco.root --no_exec --python_filename alca.py"""
-    assert cmsdriver.main(argv.split()) == 0
+    tag = f'process.ALCARECOEcalTestPulsesRaw.TriggerResultsTag = "TriggerResults::{trigger}"'
+    assert cmsdriver.main([*argv.split(), "--customise_commands", tag]) == 0
 
 
 def run(config: str, *, expect: int) -> ElementTree.Element:

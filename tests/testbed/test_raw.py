@@ -24,6 +24,10 @@ TRUTH = Truth()
         ("/eos/cms/tier0/store/data/Run2026D/TestEnablesEcalHcal/RAW/Express-v1/", Stream.ECAL),
         ("/eos/cms/tier0/store/express/Run2026D/ExpressPhysics/FEVT/Express-v1/", Stream.EXPRESS),
         ("ExpressCosmics", Stream.EXPRESS),
+        ("StreamExpressAlignment", Stream.EXPRESS),
+        ("/eos/cms/tier0/store/express/Run2026D/HLTMonitor/FEVTHLTALL/Express-v1/", Stream.EXPRESS),
+        ("StreamALCALumiPixelsCountsExpress", Stream.EXPRESS),
+        ("AlCaPPSExpress", Stream.EXPRESS),
     ],
 )
 def test_a_path_tells_the_stream(path, stream):

@@ -8,14 +8,19 @@ from condorloop.model.lumis import Lumis
 from condorloop.testbed.cmssw.steps import faults, refusals
 from condorloop.testbed.cmssw.tools import cmsdriver, cmsrun
 from condorloop.testbed.faults import Fault, Faults
+from condorloop.testbed.means import TooFew
 from condorloop.testbed.scenario.raw_files import Stream, write_raw_file
-from condorloop.testbed.truth import Truth
+from condorloop.testbed.truth import HIT_EFFICIENCY, Truth
 
 RUN = 398600
 DATABASE = Path("promptCalibConditions.db")
 STEPS = {
     "EcalPedestals": ("EcalTestPulsesRaw", "PromptCalibProdEcalPedestals", "EcalPedestals"),
-    "SiStripBad": ("SiStripCalZeroBias", "PromptCalibProdSiStrip", "SiStripQuality"),
+    "SiStripBad": (
+        "SiStripCalZeroBias+SiStripPCLHistos",
+        "PromptCalibProdSiStrip",
+        "SiStripQuality",
+    ),
     "BeamSpot": ("TkAlMinBias", "PromptCalibProdBeamSpotHP", "BeamSpotHPByLumi"),
 }
 HEADER = {
@@ -35,11 +40,13 @@ def harvest(calibration: str, events: int, capfd: pytest.CaptureFixture[str]) ->
     producer, product, path = STEPS[calibration]
     stream = Stream.ECAL if calibration == "EcalPedestals" else Stream.EXPRESS
     write_raw_file(Path("raw.root"), stream, RUN, Lumis.of([1]), Truth(), events_per_ls=events)
+    tag = 'ALCARECOEcalTestPulsesRaw.TriggerResultsTag="TriggerResults::RERECO"'
+    own_filter = f"--customise_commands=process.{tag}" if calibration == "EcalPedestals" else ""
     calls = (
         f"s2 -s RAW2DIGI,RECO,ALCAPRODUCER:{producer}+{product} --datatier ALCARECO --eventcontent"
         " ALCARECO --process RERECO --filein file:raw.root --fileout file:reco.root",
         f"s3 -s ALCAOUTPUT:{producer},ALCA:{product} --datatier ALCARECO --eventcontent ALCARECO"
-        " --triggerResultsProcess RERECO --filein file:reco.root",
+        f" --triggerResultsProcess RERECO --filein file:reco.root {own_filter}",
         f"s4 -s ALCAHARVEST:{path} --scenario pp --filein file:{product}.root",
     )
     for call in calls:
@@ -83,6 +90,14 @@ def test_a_veto_of_the_beam_spot_is_silent(capfd, tmp_path):
     Faults(tmp_path / "faults").arm([fault], started_at=0)
     assert "%MSG" not in harvest("BeamSpot", 200, capfd)
     assert not DATABASE.exists()
+
+
+def test_no_hit_at_all_is_no_measurement_of_the_efficiency(capfd):
+    words = refusals.too_few(HIT_EFFICIENCY, TooFew(0))
+    assert words is not None
+    words.say(RUN)
+    said = "There are no SiStrip hits for a valid measurement, skipping!\n"
+    assert capfd.readouterr().err.endswith(said)
 
 
 def test_the_words_of_the_tracker_alignment_have_its_missing_blank(capfd):

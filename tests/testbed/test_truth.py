@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from condorloop.model.lumis import Lumis
 from condorloop.testbed.detectors import N_CHANNELS, N_MODULES
 from condorloop.testbed.truth import (
+    HIT_EFFICIENCY,
     Truth,
     compare,
     counted_twice,
@@ -119,6 +120,13 @@ def test_a_module_too_many_or_too_few_is_found(kind, module):
     payload["constants"][kind] = sorted({module} ^ set(payload["constants"][kind]))
     (words,) = compare("SiStripBadStrip", payload, TRUTH)
     assert f"module {module} is" in words
+
+
+def test_modules_that_are_bad_by_their_hit_efficiency_are_the_dead_ones():
+    payload = {**strip(), "constants": {"of": HIT_EFFICIENCY, "inefficient": sorted(STRIP.dead)}}
+    assert compare("SiStripBadStrip", payload, TRUTH) == []
+    payload["constants"]["inefficient"].pop()
+    assert "is inefficient, but not marked so" in compare("SiStripBadStrip", payload, TRUTH)[0]
 
 
 @given(st.integers(1, 500))

@@ -20,13 +20,17 @@ from condorloop.testbed.truth import Truth
 _EVENT_NUMBERS_PER_LS = 1_000_000
 
 
+_LIKE_EXPRESS = "Express(Physics|Cosmics|Alignment)|HLTMonitor|(?i:ALCA(LumiPixels|PPS))"
+"""The streams with prompt calibrations (etc/ProdOfflineConfiguration.py of dmwm/T0)."""
+
+
 class Stream(Enum):
     """A stream of RAW data, named as in its paths on EOS."""
 
     ECAL = "TestEnablesEcalHcal"
     """One pedestal sample a channel and event."""
     EXPRESS = "ExpressPhysics"
-    """Clusters of each strip module, and one reconstructed vertex an event."""
+    """Clusters of each strip module, and one reconstructed vertex an event; so have all others."""
 
     @classmethod
     def of(cls, path: str) -> Stream:
@@ -39,7 +43,7 @@ class Stream(Enum):
         """
         if "TestEnables" in path:
             return cls.ECAL
-        if re.search("Express(Physics|Cosmics)", path):
+        if re.search(_LIKE_EXPRESS, path):
             return cls.EXPRESS
         raise ValueError(f"neither a test-enable nor an express stream: {path!r}")
 

@@ -44,6 +44,9 @@ class CmsError(Exception):
         What was going on, outermost first.
     notes
         CMSSW's "Additional Info".
+    plain
+        Whether it is a ``cms::Exception`` that only has the category's name: its code is that of
+        ``OtherCMS`` then (FWCore/Utilities/src/Exception.cc), whatever the name.
     """
 
     def __init__(
@@ -52,21 +55,24 @@ class CmsError(Exception):
         message: str,
         context: Sequence[str] = (),
         notes: Sequence[str] = (),
+        plain: bool = False,
     ) -> None:
         super().__init__(message)
         self.category = category
         self.message = message
         self.context = tuple(context)
         self.notes = tuple(notes)
+        self.plain = plain
 
     @property
     def code(self) -> int:
         """The full exit code."""
-        return CODES[self.category]
+        return CODES["OtherCMS" if self.plain else self.category]
 
     def within(self, *context: str) -> CmsError:
         """Give the same error as it is seen from further outside."""
-        return CmsError(self.category, self.message, (*context, *self.context), self.notes)
+        context = (*context, *self.context)
+        return CmsError(self.category, self.message, context, self.notes, self.plain)
 
     def __str__(self) -> str:
         lines = [f"An exception of category '{self.category}' occurred"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -11,14 +11,16 @@ from condorloop.testbed.cmssw.framework import fwcore as cms
 from condorloop.testbed.cmssw.framework.errors import CmsError
 from condorloop.testbed.cmssw.framework.process import Process
 from condorloop.testbed.cmssw.steps.workflows import (
-    ALCARECOS,
+    BY_PRODUCT,
     BY_RECORD,
     HARVESTS,
+    SKIMS,
     TIME_TYPES,
-    Record,
-    Workflow,
-    made_by,
+    WORKFLOWS,
+    paths_of,
+    served_by_reco,
 )
+from condorloop.testbed.cmssw.workflows.workflow import Record, Workflow
 
 
 class Step(StrEnum):
@@ -41,11 +43,40 @@ class Output:
         Its name.
     alcareco
         Which ALCARECO it holds; empty for the whole of what RECO made.
+    selects
+        The paths of other processes by which it takes events, each with the process.
     """
 
     label: str
     file: str
     alcareco: str
+    selects: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A filter on trigger results, by which a producer takes the events of a skim.
+
+    Attributes
+    ----------
+    module, path
+        Its label, and the path that it is on.
+    skim
+        What the producer takes of the events that it accepts.
+    process
+        Whose trigger results it reads.
+    patterns
+        The paths that it wants, by their names or with ``*`` and ``?``.
+    throws
+        Whether a path that does not exist ends the job.
+    """
+
+    module: str
+    path: str
+    skim: str
+    process: str
+    patterns: tuple[str, ...]
+    throws: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +103,18 @@ class Plan:
         The workflows that it serves.
     inputs
         Names of files.
+    skims
+        The skims that RECO makes, or ALCA writes.
+    selections
+        The filters of producers, by their names.
+    paths
+        The paths of its own that its trigger results have.
     max_events
         -1 for all. Only RECO honours it.
+    threads
+        How many it runs.
     outputs, sinks
         What it writes.
-    trigger_processes
-        The processes whose trigger results it selects on.
     database
         The conditions file of harvesting.
     dqm_workflow
@@ -88,10 +125,13 @@ class Plan:
     process: str
     workflows: tuple[Workflow, ...]
     inputs: tuple[str, ...]
+    skims: tuple[str, ...] = ()
+    selections: Mapping[str, tuple[Selection, ...]] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
     max_events: int = -1
+    threads: int = 1
     outputs: tuple[Output, ...] = ()
     sinks: tuple[Sink, ...] = ()
-    trigger_processes: tuple[str, ...] = ()
     database: str = ""
     dqm_workflow: str = ""
 
@@ -115,34 +155,83 @@ def plan_of(process: Process) -> Plan:
 def _read(process: Process) -> Plan:
     labels = process.labels()
     names = [path.label() for path in process.paths()]
-    alcarecos = [name for name in ALCARECOS if f"pathALCARECO{name}" in names]
     modules = [module for path in process.paths() for module in path.members()]
-    written = [module for module in modules if isinstance(module, cms.OutputModule)]
+    outputs = tuple(_output(each) for each in modules if isinstance(each, cms.OutputModule))
     harvested = HARVESTS.keys() & set(names)
-    if "raw2digi_step" in names:
-        step: Step | None = Step.RECO
-    elif harvested:
-        step = Step.HARVEST
-    else:
-        step = Step.ALCA if alcarecos else None
+    step = _step(names, outputs, harvested)
     harvest = step is Step.HARVEST
+    written = [output.alcareco for output in outputs]
+    if step is Step.RECO:
+        skims = _run(names, SKIMS)
+        products = _without_parts(_run(names, BY_PRODUCT))
+        workflows = served_by_reco(skims, products)
+    else:
+        skims = tuple(name for name in SKIMS if name in written)
+        products = tuple(name for name in BY_PRODUCT if name in written)
+        workflows = tuple(
+            w for w in WORKFLOWS if w.product in products or harvested & w.harvests.keys()
+        )
+    own = [path for name in (*_run(names, SKIMS), *products) for path in paths_of(name)]
     return Plan(
         step=step,
         process=process.name_(),
-        workflows=made_by([*alcarecos, *harvested]),
+        workflows=workflows,
         inputs=tuple(process.source.fileNames.value()),
+        skims=skims,
+        selections={name: _selections(process, BY_PRODUCT[name]) for name in products},
+        paths=tuple(dict.fromkeys(own)),
         max_events=process.maxEvents.input.value() if "maxEvents" in labels else -1,
-        outputs=tuple(_output(module) for module in written),
+        threads=process.options.numberOfThreads.value() if "options" in labels else 1,
+        outputs=outputs,
         sinks=_sinks(process, harvested) if harvest else (),
-        trigger_processes=_trigger_processes(process, alcarecos, written),
         database=process.CondDB.connect.value().partition(":")[2] if harvest else "",
         dqm_workflow=process.dqmSaver.workflow.value() if harvest else "",
     )
 
 
+def _step(
+    names: Collection[str], outputs: Iterable[Output], harvested: Collection[str]
+) -> Step | None:
+    """Tell what a job does: without RAW2DIGI too, RECO is what writes one file of everything."""
+    written = [output.alcareco for output in outputs]
+    if "raw2digi_step" in names or "" in written:
+        return Step.RECO
+    if harvested:
+        return Step.HARVEST
+    return Step.ALCA if written else None
+
+
+def _run(names: Collection[str], alcarecos: Iterable[str]) -> tuple[str, ...]:
+    """Give the skims or producers that run: all of their paths do."""
+    return tuple(each for each in alcarecos if set(paths_of(each)) <= set(names))
+
+
+def _without_parts(products: Collection[str]) -> tuple[str, ...]:
+    """Leave out producers all of whose paths are a part of another one's: they may be its own."""
+    paths = {each: set(paths_of(each)) for each in products}
+    return tuple(e for e in products if not any(paths[e] < other for other in paths.values()))
+
+
 def _output(module: cms.OutputModule) -> Output:
     file = module.fileName.value().removeprefix("file:")
-    return Output(module.label(), file, module.dataset.filterName.value())
+    selects = (each.partition(":") for each in module.SelectEvents.SelectEvents.value())
+    of_others = tuple((path, process) for path, colon, process in selects if colon)
+    return Output(module.label(), file, module.dataset.filterName.value(), of_others)
+
+
+def _selections(process: Process, workflow: Workflow) -> tuple[Selection, ...]:
+    modules = [(each, process.labels()[each.module]) for each in workflow.filters]
+    return tuple(
+        Selection(
+            module=each.module,
+            path=each.path,
+            skim=each.skim,
+            process=module.TriggerResultsTag.process,
+            patterns=tuple(module.HLTPaths.value()),
+            throws=module.throw.value(),
+        )
+        for each, module in modules
+    )
 
 
 def _sinks(process: Process, harvested: Collection[str]) -> tuple[Sink, ...]:
@@ -158,20 +247,6 @@ def _sinks(process: Process, harvested: Collection[str]) -> tuple[Sink, ...]:
     if missing := made - {sink.record.name for sink in sinks}:
         raise CmsError("Configuration", f"PoolDBOutputService: no tag for {min(missing)}")
     return tuple(sinks)
-
-
-def _trigger_processes(
-    process: Process, alcarecos: list[str], written: list[cms.OutputModule]
-) -> tuple[str, ...]:
-    selections = [each for module in written for each in module.SelectEvents.SelectEvents.value()]
-    selecting = [process.labels()[f"ALCARECO{name}"] for name in alcarecos]
-    selecting += [
-        process.labels()[f"ALCARECO{module.dataset.filterName.value()}"]
-        for module in written
-        if module.dataset.filterName.value()
-    ]
-    tags = [module.TriggerResultsTag.process for module in selecting]
-    return tuple(dict.fromkeys([*(s.partition(":")[2] for s in selections if ":" in s), *tags]))
 
 
 def _shown(entry: cms.PSet) -> dict[str, Any]:

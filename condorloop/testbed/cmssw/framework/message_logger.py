@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Literal
 
-Severity = Literal["w", "e"]
+Severity = Literal["w", "e", "p"]
 
 
 def now() -> str:
@@ -41,7 +41,7 @@ def message(severity: Severity, category: str, module: str, text: str, context: 
     Parameters
     ----------
     severity
-        ``w`` for a warning, ``e`` for an error.
+        ``w`` for a warning, ``e`` for an error; ``p`` for ``LogPrint``, which has no header.
     category
         What it is about.
     module
@@ -51,6 +51,9 @@ def message(severity: Severity, category: str, module: str, text: str, context: 
     context
         What is being processed: ``Run: 398600``.
     """
+    if severity == "p":
+        log(text)
+        return
     log(f"%MSG-{severity} {category}:  {module}  {now()} {context}\n{text}\n%MSG")
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from condorloop.testbed.cmssw.framework import fwcore as cms
-from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, HARVESTS
+from condorloop.testbed.cmssw.steps.workflows import HARVESTS, SKIMS, WORKFLOWS
+from condorloop.testbed.cmssw.workflows.workflow import Filter
 
 
 class Process:
@@ -96,12 +97,33 @@ def _end_of_process(process: Process) -> None:
 
 
 def _alcareco_streams(process: Process) -> None:
-    for name in ALCARECOS:
-        module = cms.Module(
-            "HLTHighLevel", TriggerResultsTag=cms.InputTag("TriggerResults", "", "HLT")
-        )
-        setattr(process, f"ALCARECO{name}", module)
-        setattr(process, f"pathALCARECO{name}", cms.Path(module))
+    for skim in SKIMS:
+        module = _filter("HLT", "HLT_*", tolerant=True)
+        setattr(process, f"ALCARECO{skim}HLT", module)
+        setattr(process, f"pathALCARECO{skim}", cms.Path(module))
+    for workflow in WORKFLOWS:
+        for each in workflow.filters:
+            _add_filtered_path(process, each)
+        if not workflow.filters:
+            (path,) = workflow.paths
+            setattr(process, path, cms.Path())
+
+
+def _add_filtered_path(process: Process, of_path: Filter) -> None:
+    module = process.labels().get(of_path.module)
+    if module is None:
+        module = _filter("RECO", f"pathALCARECO{of_path.skim}")
+        setattr(process, of_path.module, module)
+    setattr(process, of_path.path, cms.Path(module))
+
+
+def _filter(trigger_process: str, paths: str, tolerant: bool = False) -> cms.Module:
+    return cms.Module(
+        "HLTHighLevel",
+        TriggerResultsTag=cms.InputTag("TriggerResults", "", trigger_process),
+        HLTPaths=cms.VString(paths),
+        throw=cms.Bool(not tolerant),
+    )
 
 
 def _alca_harvesting(process: Process) -> None:

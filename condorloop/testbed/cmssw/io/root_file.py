@@ -2,12 +2,14 @@
 
 A RAW file has a tree ``Events``. What RECO and ALCA write has it too, with run, lumisection and
 event number of each event that went in, and a tree ``LuminosityBlocks`` with sums, whose
-branches are named ``<product>_<quantity>``; and the names of the processes that made it.
+branches are named ``<product>_<quantity>``; the names of the processes that made it; and the paths
+that each of these ran, which CMSSW keeps in the trigger results.
 """
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +28,7 @@ Columns = dict[str, NDArray[Any]]
 EVENT_ID = ("run", "luminosityBlock", "event")
 LUMI_ID = EVENT_ID[:2]
 _HISTORY = "ProcessHistory"
+_TRIGGER_RESULTS = "TriggerResults"
 DEADLY = "Deadly"
 """The name of the text that marks a file whose events crash whoever processes them."""
 
@@ -46,11 +49,14 @@ class Content:
         `LUMI_ID` and the sums, one row a lumisection.
     history
         The processes that made the file, first one first.
+    trigger_results
+        The paths that processes ran.
     """
 
     events: Columns
     lumis: Columns = field(default_factory=dict)
     history: tuple[str, ...] = ()
+    trigger_results: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 class RootFile:
@@ -157,6 +163,14 @@ class RootFile:
             return tuple(str(self._file[_HISTORY]).split(","))
         return ("HLT", "RECO") if "hits" in self.branches("Events") else ("HLT",)
 
+    @property
+    def trigger_results(self) -> Mapping[str, frozenset[str]]:
+        """The paths that processes ran, those of the testbed alone: Tier-0's are not in a file."""
+        if _TRIGGER_RESULTS not in self.trees:
+            return {}
+        text = json.loads(str(self._file[_TRIGGER_RESULTS]))
+        return {process: frozenset(paths) for process, paths in text.items()}
+
 
 def write(path: Path, content: Content) -> None:
     """Write what a step hands on.
@@ -167,8 +181,10 @@ def write(path: Path, content: Content) -> None:
         The file cannot be written.
     """
     trees = {"Events": content.events, "LuminosityBlocks": content.lumis}
+    results = {process: sorted(paths) for process, paths in content.trigger_results.items()}
+    texts = {_HISTORY: ",".join(content.history), _TRIGGER_RESULTS: json.dumps(results)}
     try:
-        write_trees(path, trees, {_HISTORY: ",".join(content.history)})
+        write_trees(path, trees, texts)
     except OSError as error:
         raise CmsError(
             "FileWriteError", f"Failed to write the file '{path}': {error.strerror}"

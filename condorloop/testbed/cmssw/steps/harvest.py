@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from condorloop.testbed import means
 from condorloop.testbed.cmssw.io.root_file import Columns
 from condorloop.testbed.cmssw.steps import beam_spot
 from condorloop.testbed.cmssw.steps.beam_spot import Spot
+from condorloop.testbed.means import TooFew
 from condorloop.testbed.truth import (
+    HIT_EFFICIENCY,
     MIN_CHANNEL_ENTRIES,
+    MIN_HIT_EFFICIENCY_EVENTS,
     MIN_PIXEL_EVENTS,
     MIN_STRIP_EVENTS,
     MIN_VERTICES,
@@ -25,6 +29,9 @@ from condorloop.testbed.truth import (
 _DEAD = 0.1
 _NOISY = 3.0
 """A strip module is bad when its rate is so many times the median of all."""
+
+LUMI_BLOCK = 50
+"""Lumisections of one IOV of luminosity corrections (``approxLumiBlockSize``)."""
 
 Counts = dict[int, tuple[int, int]]
 """Events and distinct events by lumisection."""
@@ -107,6 +114,55 @@ def _bad_modules(lumis: Columns) -> Found:
         "events": events,
     }
     yield 0, constants, ()
+
+
+def _inefficient_modules(lumis: Columns) -> Found:
+    clusters = lumis["clusters"].sum(axis=0)
+    if not clusters.any():
+        return
+    judged = int(lumis["events"].sum()) >= MIN_HIT_EFFICIENCY_EVENTS
+    bad = np.flatnonzero(clusters < _DEAD * float(np.median(clusters))).tolist()
+    yield 0, {"of": HIT_EFFICIENCY, "inefficient": bad if judged else []}, ()
+
+
+def lacking(record: str, lumis: Columns) -> dict[int, int]:
+    """Give the structures that a record's harvester leaves out, with what they have."""
+    if record not in means.MEANS:
+        return {}
+    return means.lacking(record, lumis["clusters"].sum(axis=0).astype(np.float64))
+
+
+def too_few(record: str, lumis: Columns) -> TooFew | None:
+    """Say what a record lacks of the statistics; None where its harvester does not count them."""
+    if record in means.MEANS:
+        found = _means(record, lumis)
+        return found if isinstance(found, TooFew) else None
+    return TooFew(int(lumis["events"].sum())) if "events" in lumis else None
+
+
+def _means(record: str, lumis: Columns) -> dict[str, Any] | TooFew:
+    clusters = lumis["clusters"].sum(axis=0).astype(np.float64)
+    return means.constants(record, int(lumis["events"].sum()), clusters)
+
+
+def _means_by_run(record: str) -> Callable[[Columns], Found]:
+    def harvester(lumis: Columns) -> Found:
+        found = _means(record, lumis)
+        if not isinstance(found, TooFew):
+            yield 0, found, ()
+
+    return harvester
+
+
+def _luminosity(lumis: Columns) -> Found:
+    """Make a correction for each block of lumisections; the blocks are nearly equal."""
+    order = np.argsort(lumis["luminosityBlock"])
+    for rows in np.array_split(order, max(1, -(-len(order) // LUMI_BLOCK))):
+        block = {name: values[rows] for name, values in lumis.items()}
+        found = _means("LumiCorrectionsRcd", block)
+        if not isinstance(found, TooFew):
+            members = block["luminosityBlock"].tolist()
+            yield members[0], found, members
 
 
 def _beam_spots_by_lumi(lumis: Columns) -> Found:
@@ -202,8 +258,13 @@ def _spread(
 
 
 _HARVESTERS: Mapping[str, Callable[[Columns], Found]] = {
+    **{record: _means_by_run(record) for record in means.MEANS},
+    "LumiCorrectionsRcd": _luminosity,
+    HIT_EFFICIENCY: _inefficient_modules,
     "EcalPedestalsRcd": _pedestals,
     "SiStripBadStripRcd": _bad_modules,
+    "BeamSpotObjectsRcdByRun": _beam_spot_by_run,
+    "BeamSpotObjectsRcdByLumi": _beam_spots_by_lumi,
     "BeamSpotObjectsRcdHPByRun": _beam_spot_by_run,
     "BeamSpotObjectsRcdHPByLumi": _beam_spots_by_lumi,
     "SiPixelQualityFromDbRcd_prompt": _bad_pixels("prompt"),

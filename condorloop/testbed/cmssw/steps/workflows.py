@@ -1,9 +1,20 @@
-"""The Prompt Calibration Loop's workflows that the testbed knows, by the names CMSSW gives them."""
+"""The Prompt Calibration Loop's workflows that the testbed knows, by the names CMSSW gives them.
+
+They are the 18 that run at Tier-0 (etc/ProdOfflineConfiguration.py of dmwm/T0, 2026).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+
+from condorloop.testbed.cmssw.workflows import (
+    alignment,
+    beam_spot,
+    ecal_lumi_pps,
+    pixel,
+    strip,
+)
+from condorloop.testbed.cmssw.workflows.workflow import Record, Workflow
 
 ARCHITECTURES = {
     "el8_amd64_gcc12": ("CMSSW_15_0_16",),
@@ -15,111 +26,15 @@ ERAS = ("Run2_2018", "Run3", "Run3_2023", "Run3_2024", "Run3_2025", "Run3_2026",
 MODIFIERS = ("trackingIters01", "siPixelQualityRawToDigi", "gpuValidation", "alpaka")
 SCENARIOS = ("pp", "cosmics", "nocoll", "HeavyIons")
 
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What one harvester writes into one tag.
-
-    Attributes
-    ----------
-    name, tag
-        The record, and the tag that CMSSW gives it.
-    object_type
-        The C++ class of its payloads.
-    time_type
-        As PoolDBOutputService calls it.
-    """
-
-    name: str
-    tag: str
-    object_type: str
-    time_type: str = "runnumber"
-
-
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    """One calibration, through its three steps.
-
-    Attributes
-    ----------
-    calibration
-        Its name in the loop's YAML.
-    producer
-        The ALCARECO that RECO makes sums for.
-    skims
-        ALCARECOs that RECO makes with it.
-    product
-        What ALCA makes of the sums, and the name of ALCA's file.
-    harvests
-        The paths of harvesting, each with what it writes.
-    """
-
-    calibration: str
-    producer: str
-    skims: tuple[str, ...]
-    product: str
-    harvests: Mapping[str, tuple[Record, ...]]
-
-    @property
-    def records(self) -> tuple[Record, ...]:
-        """Everything that harvesting can write."""
-        return tuple(record for each in self.harvests.values() for record in each)
-
-
-_PIXEL = "SiPixelQualityFromDbRcd"
-
-WORKFLOWS = (
-    Workflow(
-        calibration="BeamSpot",
-        producer="TkAlMinBias",
-        skims=(),
-        product="PromptCalibProdBeamSpotHP",
-        harvests={
-            "BeamSpotHPByRun": (
-                Record("BeamSpotObjectsRcdHPByRun", "BeamSpotObjectHP_ByRun", "BeamSpotObjects"),
-            ),
-            "BeamSpotHPByLumi": (
-                Record(
-                    "BeamSpotObjectsRcdHPByLumi",
-                    "BeamSpotObjectHP_ByLumi",
-                    "BeamSpotObjects",
-                    "lumiid",
-                ),
-            ),
-        },
-    ),
-    Workflow(
-        calibration="SiStripBad",
-        producer="SiStripCalZeroBias",
-        skims=("SiStripPCLHistos",),
-        product="PromptCalibProdSiStrip",
-        harvests={
-            "SiStripQuality": (
-                Record("SiStripBadStripRcd", "SiStripBadStrip_pcl", "SiStripBadStrip"),
-            )
-        },
-    ),
-    Workflow(
-        calibration="EcalPedestals",
-        producer="EcalTestPulsesRaw",
-        skims=(),
-        product="PromptCalibProdEcalPedestals",
-        harvests={
-            "EcalPedestals": (Record("EcalPedestalsRcd", "EcalPedestals_pcl", "EcalPedestals"),)
-        },
-    ),
-    Workflow(
-        calibration="SiPixelQuality",
-        producer="SiPixelCalZeroBias",
-        skims=(),
-        product="PromptCalibProdSiPixel",
-        harvests={
-            "SiPixelQuality": tuple(
-                Record(f"{_PIXEL}_{kind}", f"{_PIXEL}_{kind}", "SiPixelQuality", "lumiid")
-                for kind in ("prompt", "stuckTBM", "other")
-            )
-        },
-    ),
+WORKFLOWS: tuple[Workflow, ...] = (
+    *beam_spot.WORKFLOWS,
+    *strip.WORKFLOWS,
+    *alignment.WORKFLOWS,
+    *pixel.LORENTZ_ANGLES,
+    *ecal_lumi_pps.ECAL,
+    *ecal_lumi_pps.LUMI,
+    *pixel.QUALITY,
+    *ecal_lumi_pps.PPS,
 )
 """Their harvests, and what each writes, are in the order of CMSSW's AlCaHarvesting_cff.py."""
 
@@ -131,14 +46,36 @@ HARVESTS: Mapping[str, tuple[Record, ...]] = {
 BY_RECORD = {record.name: (w, record) for w in WORKFLOWS for record in w.records}
 """The workflow of a record, and the record."""
 
+BY_PRODUCT = {w.product: w for w in WORKFLOWS}
+"""The workflow of a producer."""
+
 TIME_TYPES = {"runnumber": "Run", "lumiid": "Lumi"}
 """The conditions database's time types by PoolDBOutputService's names of them."""
 
-ALCARECOS = tuple(name for w in WORKFLOWS for name in (w.producer, *w.skims, w.product))
+_OTHERS = ("SiStripCalZeroBias", "SiPixelCalSingleMuonTight", "TkAlCosmics0T")
+"""Skims of Tier-0's streams that no producer of the table reads by itself."""
+
+SKIMS = tuple(dict.fromkeys([*_OTHERS, *(skim for w in WORKFLOWS for skim in w.skims)]))
+"""The ALCARECOs that RECO can make."""
+
+ALCARECOS = (*SKIMS, *BY_PRODUCT)
 """Every name that ALCAPRODUCER, ALCAOUTPUT and ALCA can be asked for."""
 
 
-def made_by(names: Iterable[str]) -> tuple[Workflow, ...]:
-    """Give the workflows whose producer, product or harvest is among the names."""
-    wanted = set(names)
-    return tuple(w for w in WORKFLOWS if wanted & {w.producer, w.product, *w.harvests})
+def paths_of(alcareco: str) -> tuple[str, ...]:
+    """Give the paths of a skim or a producer."""
+    if alcareco in BY_PRODUCT:
+        return BY_PRODUCT[alcareco].paths
+    return (f"pathALCARECO{alcareco}",)
+
+
+def served_by_reco(skims: Collection[str], products: Collection[str]) -> tuple[Workflow, ...]:
+    """Give the workflows for which a RECO job works.
+
+    They are those whose producer it runs. A skim that none of these reads is there for others:
+    those of which it makes all skims.
+    """
+    named = [w for w in WORKFLOWS if w.product in products]
+    spare = set(skims).difference(*(w.skims for w in named))
+    others = [w for w in WORKFLOWS if spare & set(w.skims) and set(w.skims) <= set(skims)]
+    return tuple(w for w in WORKFLOWS if w in named or w in others)

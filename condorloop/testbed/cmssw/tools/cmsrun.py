@@ -71,7 +71,8 @@ def _run(config: str, arguments: Sequence[str], report: JobReport) -> tuple[int,
     try:
         plan = plan_of(run_config.run(config, arguments))
         # the reader of ROOT files takes a quarter of a second to import
-        from condorloop.testbed.cmssw.steps.steps import Crash, perform
+        from condorloop.testbed.cmssw.steps.inputs import Crash
+        from condorloop.testbed.cmssw.steps.steps import perform
 
         mishaps = Mishaps(plan, os.environ.get(FAULTS, ""))
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 
-from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, HARVESTS, MODIFIERS
+from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, HARVESTS, MODIFIERS, paths_of
 
 _LOADS = (
     "Configuration.StandardSequences.Services_cff",
@@ -131,7 +131,7 @@ def _alcaproducer(options: Namespace, what: list[str]) -> Part:
     return {
         "outputs": [output],
         "paths": [f"process.{content}output_step = cms.EndPath(process.{content}output)"],
-        "scheduled": [*(f"pathALCARECO{name}" for name in what), f"{content}output_step"],
+        "scheduled": [*_paths(what), f"{content}output_step"],
     }
 
 
@@ -143,7 +143,7 @@ def _alcaoutput(options: Namespace, what: list[str]) -> Part:
 def _alca(options: Namespace, what: list[str]) -> Part:
     _check_alcarecos(what)
     part = _streams(what, "")
-    return {**part, "scheduled": [*(f"pathALCARECO{name}" for name in what), *part["scheduled"]]}
+    return {**part, "scheduled": [*_paths(what), *part["scheduled"]]}
 
 
 def _alcaharvest(options: Namespace, what: list[str]) -> Part:
@@ -190,12 +190,16 @@ def _check_alcarecos(names: list[str]) -> None:
         )
 
 
+def _paths(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(path for name in names for path in paths_of(name)))
+
+
 def _streams(names: list[str], process: str) -> Part:
     label = "ALCARECOStream{}"
-    select = "pathALCARECO{}" + process
     return {
         "outputs": [
-            _output(label.format(n), f"{n}.root", "ALCARECO", n, [select.format(n)]) for n in names
+            _output(label.format(n), f"{n}.root", "ALCARECO", n, [p + process for p in paths_of(n)])
+            for n in names
         ],
         "paths": [
             f"process.ALCARECOStream{n}OutPath = cms.EndPath(process.ALCARECOStream{n})"
