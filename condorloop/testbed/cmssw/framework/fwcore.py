@@ -6,6 +6,7 @@ It refuses what the true one refuses: a value of the wrong type, a new parameter
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
@@ -96,6 +97,36 @@ class VInputTag(ListParameter):
     """A list of addresses."""
 
     accepts = (str, InputTag)
+
+
+class VLuminosityBlockRange(ListParameter):
+    """A list of ranges of lumisections, each as ``398600:1-398600:5``."""
+
+    accepts = (str,)
+
+    def __init__(self, *values: Any) -> None:
+        super().__init__(*values)
+        for value in self:
+            if not _RANGE.fullmatch(value):
+                raise ValueError(f"{value!r} is not a valid VLuminosityBlockRange")
+
+    def value(self) -> list[LumiRange]:
+        """Give both ends of each; the number ``MAX``, or 0 at the end, is the largest one."""
+        return [_ends(value) for value in self]
+
+
+LumiRange = tuple[tuple[int, int], tuple[int, int]]
+"""The first and the last lumisection of a range, each as its run and its number."""
+
+_RANGE = re.compile(r"(\d+):(\d+)(?:-(\d+):(\d+|max|MAX))?")
+_MAX = 2**32 - 1
+
+
+def _ends(text: str) -> LumiRange:
+    begin, _, end = text.partition("-")
+    first, last = begin.split(":"), (end or begin).split(":")
+    number = 0 if last[1].upper() == "MAX" else int(last[1])
+    return (int(first[0]), int(first[1])), (int(last[0]), number or _MAX)
 
 
 class PSet:
@@ -230,6 +261,7 @@ _TYPES: dict[str, Any] = {
     "vstring": VString,
     "InputTag": InputTag,
     "VInputTag": VInputTag,
+    "VLuminosityBlockRange": VLuminosityBlockRange,
     "PSet": PSet,
     "VPSet": VPSet,
     **dict.fromkeys(("int32", "uint32", "int64", "uint64"), Integer),

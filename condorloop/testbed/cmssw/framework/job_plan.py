@@ -9,6 +9,7 @@ from typing import Any
 
 from condorloop.testbed.cmssw.framework import fwcore as cms
 from condorloop.testbed.cmssw.framework.errors import CmsError
+from condorloop.testbed.cmssw.framework.fwcore import LumiRange
 from condorloop.testbed.cmssw.framework.process import Process
 from condorloop.testbed.cmssw.steps.workflows import (
     BY_PRODUCT,
@@ -111,6 +112,8 @@ class Plan:
         The paths of its own that its trigger results have.
     max_events
         -1 for all. Only RECO honours it.
+    wanted
+        The lumisections that the source gives; all if there is no range.
     threads
         How many it runs.
     outputs, sinks
@@ -129,6 +132,7 @@ class Plan:
     selections: Mapping[str, tuple[Selection, ...]] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
     max_events: int = -1
+    wanted: tuple[LumiRange, ...] = ()
     threads: int = 1
     outputs: tuple[Output, ...] = ()
     sinks: tuple[Sink, ...] = ()
@@ -181,6 +185,7 @@ def _read(process: Process) -> Plan:
         selections={name: _selections(process, BY_PRODUCT[name]) for name in products},
         paths=tuple(dict.fromkeys(own)),
         max_events=process.maxEvents.input.value() if "maxEvents" in labels else -1,
+        wanted=_wanted(process),
         threads=process.options.numberOfThreads.value() if "options" in labels else 1,
         outputs=outputs,
         sinks=_sinks(process, harvested) if harvest else (),
@@ -210,6 +215,11 @@ def _without_parts(products: Collection[str]) -> tuple[str, ...]:
     """Leave out producers all of whose paths are a part of another one's: they may be its own."""
     paths = {each: set(paths_of(each)) for each in products}
     return tuple(e for e in products if not any(paths[e] < other for other in paths.values()))
+
+
+def _wanted(process: Process) -> tuple[LumiRange, ...]:
+    ranges = process.source.parameters().get("lumisToProcess")
+    return tuple(ranges.value()) if ranges else ()
 
 
 def _output(module: cms.OutputModule) -> Output:

@@ -89,6 +89,17 @@ def _raw_to_digi(process: Process) -> None:
 
 def _reconstruction(process: Process) -> None:
     process.reconstruction = cms.Module("Reconstruction")
+    process.reconstruction_trackingOnly = cms.Module("TrackingOnly")
+    process.trackerlocalreco = cms.Module("TrackerLocalReco")
+
+
+def _reconstruction_cosmics(process: Process) -> None:
+    process.reconstructionCosmics = cms.Module("ReconstructionCosmics")
+    process.trackerlocalreco = cms.Module("TrackerLocalReco")
+
+
+def _reconstruction_heavy_ions(process: Process) -> None:
+    process.reconstructionHeavyIons = cms.Module("ReconstructionHeavyIons")
     process.trackerlocalreco = cms.Module("TrackerLocalReco")
 
 
@@ -158,12 +169,17 @@ _FRAGMENTS: Mapping[str, Callable[[Process], None]] = {
     "Services_cff": _nothing,
     "MessageLogger_cfi": _nothing,
     "EventContent_cff": _nothing,
+    "EventContentCosmics_cff": _nothing,
+    "EventContentHeavyIons_cff": _nothing,
     "GeometryRecoDB_cff": _nothing,
     "MagneticField_cff": _nothing,
     "FrontierConditions_GlobalTag_cff": _global_tag_source,
     "RawToDigi_Data_cff": _raw_to_digi,
     "Reconstruction_Data_cff": _reconstruction,
+    "ReconstructionCosmics_cff": _reconstruction_cosmics,
+    "ReconstructionHeavyIons_cff": _reconstruction_heavy_ions,
     "EndOfProcess_cff": _end_of_process,
     "AlCaRecoStreams_cff": _alcareco_streams,
+    "AlCaRecoStreamsHeavyIons_cff": _alcareco_streams,
     "AlCaHarvesting_cff": _alca_harvesting,
 }

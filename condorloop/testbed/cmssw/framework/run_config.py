@@ -11,7 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from condorloop.testbed.cmssw.framework import fwcore as cms
+from condorloop.testbed.cmssw.framework.customs import CUSTOMS
 from condorloop.testbed.cmssw.framework.errors import CmsError
+from condorloop.testbed.cmssw.framework.lumi_list import LumiList
 from condorloop.testbed.cmssw.framework.process import Process
 from condorloop.testbed.cmssw.steps.workflows import ERAS, MODIFIERS
 
@@ -34,7 +36,7 @@ def run(path: str, arguments: Sequence[str] = ()) -> Process:
     context = f"Processing the python configuration file named {path}"
     try:
         code = compile(Path(path).read_text(), path, "exec")
-        with _environment([path, *arguments]):
+        with environment([path, *arguments]):
             names: dict[str, Any] = {"__name__": "__main__", "__file__": path}
             exec(code, names)
         process = names["process"]
@@ -50,8 +52,8 @@ def run(path: str, arguments: Sequence[str] = ()) -> Process:
 
 
 @contextmanager
-def _environment(argv: list[str]) -> Iterator[None]:
-    """Let ``import FWCore…`` and ``from Configuration…`` find the stand-ins."""
+def environment(argv: list[str]) -> Iterator[None]:
+    """Let ``import FWCore…`` and ``from Configuration…`` find the stand-ins; set ``sys.argv``."""
     modules, kept = _modules(), sys.argv
     sys.modules.update(modules)
     sys.argv = argv
@@ -66,7 +68,9 @@ def _environment(argv: list[str]) -> Iterator[None]:
 def _modules() -> dict[str, ModuleType]:
     content: dict[str, Mapping[str, Any]] = {
         "FWCore.ParameterSet.Config": {**cms.NAMES, "Process": Process},
+        "FWCore.PythonUtilities.LumiList": {"LumiList": LumiList},
         "Configuration.AlCa.GlobalTag": {"GlobalTag": _global_tag},
+        **CUSTOMS,
         **{f"Configuration.Eras.Era_{e}_cff": {e: cms.Modifier(e)} for e in ERAS},
         **{f"Configuration.ProcessModifiers.{m}_cff": {m: cms.Modifier(m)} for m in MODIFIERS},
     }

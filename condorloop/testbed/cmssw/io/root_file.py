@@ -20,6 +20,7 @@ import uproot
 from numpy.typing import NDArray
 
 from condorloop.testbed.cmssw.framework.errors import CmsError
+from condorloop.testbed.cmssw.framework.fwcore import LumiRange
 from condorloop.testbed.cmssw.io import reader, root_header
 
 Columns = dict[str, NDArray[Any]]
@@ -70,6 +71,8 @@ class RootFile:
         Go on with a file that was not closed.
     stop
         Read so many events at the most.
+    wanted
+        Read these lumisections alone; all if there is no range.
 
     Attributes
     ----------
@@ -82,8 +85,15 @@ class RootFile:
         The file cannot be opened, read, or was not closed.
     """
 
-    def __init__(self, name: str, allow_recovery: bool = False, stop: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        allow_recovery: bool = False,
+        stop: int | None = None,
+        wanted: Collection[LumiRange] = (),
+    ) -> None:
         self.name = name
+        self._wanted = wanted
         self.lost: frozenset[int] = frozenset()
         self._stop = stop
         data = reader.read(name)
@@ -124,9 +134,12 @@ class RootFile:
             The data are damaged.
         """
         stop = self._stop if tree == "Events" else None
-        wanted = {*names, "luminosityBlock"} if self.lost else names
+        selects = bool(self.lost or self._wanted)
+        read = {*names, *LUMI_ID} if selects else names
         try:
-            arrays = self._file[tree].arrays(sorted(wanted), library="np", entry_stop=stop)
+            arrays = self._file[tree].arrays(
+                sorted(read), library="np", entry_stop=None if selects else stop
+            )
         except Exception as error:
             branches = ", ".join(sorted(set(names) - set(EVENT_ID)) or sorted(names))
             words = " ".join(str(error).split())
@@ -136,10 +149,19 @@ class RootFile:
                 [f"Reading branch {branches}"],
                 [f"Fatal Root Error: @SUB=TBranch::GetBasket\nFile: {self.name} {words}"],
             ) from error
-        if not self.lost:
+        if not selects:
             return dict(arrays)
-        kept = ~np.isin(arrays["luminosityBlock"], sorted(self.lost))
+        kept = np.flatnonzero(self._selected(arrays))[:stop]
         return {name: arrays[name][kept] for name in names}
+
+    def _selected(self, rows: Columns) -> NDArray[np.bool_]:
+        """Tell which rows are of lumisections that are wanted and not lost."""
+        lumis = _lumi_keys(rows)
+        selected = np.full(len(lumis), not self._wanted)
+        for first, last in self._wanted:
+            selected |= (lumis >= _lumi_key(*first)) & (lumis <= _lumi_key(*last))
+        selected &= ~np.isin(rows["luminosityBlock"], sorted(self.lost))
+        return selected
 
     def event_ids(self) -> Columns:
         """Read run, lumisection and number of the events.
@@ -218,7 +240,7 @@ def summed(columns: Columns) -> Columns:
 
     Small integers become 64 bits wide, so that sums of them fit.
     """
-    key = columns["run"].astype(np.uint64) << np.uint64(32) | columns["luminosityBlock"]
+    key = _lumi_keys(columns)
     order = np.argsort(key, kind="stable")
     keys, starts = np.unique(key[order], return_index=True)
     sums: Columns = {
@@ -234,10 +256,20 @@ def summed(columns: Columns) -> Columns:
 
 def counted(event_ids: Columns) -> list[tuple[int, int, int]]:
     """Give run, lumisection and number of events, in the order in which they first appear."""
-    key = event_ids["run"].astype(np.uint64) << np.uint64(32) | event_ids["luminosityBlock"]
+    key = _lumi_keys(event_ids)
     keys, first, counts = np.unique(key, return_index=True, return_counts=True)
     rows = zip(first.tolist(), keys.tolist(), counts.tolist(), strict=True)
     return [(key >> 32, key & 0xFFFFFFFF, count) for _, key, count in sorted(rows)]
+
+
+def _lumi_keys(columns: Columns) -> NDArray[np.uint64]:
+    runs = columns["run"].astype(np.uint64)
+    keys: NDArray[np.uint64] = runs << np.uint64(32) | columns["luminosityBlock"]
+    return keys
+
+
+def _lumi_key(run: int, ls: int) -> np.uint64:
+    return np.uint64(run << 32 | ls)
 
 
 def _root_error(name: str, what: str) -> str:

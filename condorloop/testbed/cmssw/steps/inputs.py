@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from condorloop.testbed.cmssw.framework import message_logger
 from condorloop.testbed.cmssw.framework.errors import CmsError
+from condorloop.testbed.cmssw.framework.fwcore import LumiRange
 from condorloop.testbed.cmssw.framework.job_plan import Plan, Step
 from condorloop.testbed.cmssw.framework.job_report import JobReport
 from condorloop.testbed.cmssw.io import root_file
@@ -50,7 +51,7 @@ def read_inputs(plan: Plan, report: JobReport, mishaps: Mishaps) -> Inputs:
         if left == 0:
             break
         context = ("Calling InputSource::readFile_",) * bool(number)
-        file, events = _opened(name, left, context)
+        file, events = _opened(name, left, plan.wanted, context)
         if len(events["run"]):
             run = int(events["run"][0])
             file.lost = mishaps.watch(run, set(events["luminosityBlock"].tolist()))
@@ -65,12 +66,14 @@ def read_inputs(plan: Plan, report: JobReport, mishaps: Mishaps) -> Inputs:
         report.inputs.append((name, root_file.counted(events)))
 
 
-def _opened(name: str, stop: int | None, context: tuple[str, ...]) -> tuple[RootFile, Columns]:
+def _opened(
+    name: str, stop: int | None, wanted: Collection[LumiRange], context: tuple[str, ...]
+) -> tuple[RootFile, Columns]:
     """Open an input and read which events are in it; `context` is empty for the first one."""
     context = context or _CONSTRUCTING
     message_logger.file_action("Initiating request to open", name)
     try:
-        file = RootFile(name, stop=stop)
+        file = RootFile(name, stop=stop, wanted=wanted)
     except CmsError as error:
         raise error.within(*context, "Calling RootInputFileSequence::initTheFile()") from error
     message_logger.file_action("Successfully opened", name)

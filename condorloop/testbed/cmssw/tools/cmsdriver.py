@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"Step: {name} Spec: {what or ''}")
         text = "\n".join(configuration(options)) + "\n"
         Path(options.python_filename).write_text(text)
-    except (ValueError, OSError):
+    except (ValueError, OSError, ImportError):
         traceback.print_exc()
         return 1
     if options.no_exec:

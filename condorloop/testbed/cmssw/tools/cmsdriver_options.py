@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-s", "--step", default="ALL", help="the steps: RAW2DIGI,RECO,…")
     parser.add_argument("-n", "--number", type=int, default=1, help="events to process, -1: all")
     parser.add_argument("--scenario", default="pp", choices=SCENARIOS)
-    parser.add_argument("--customise", action="append", default=[])
+    parser.add_argument("--customise", action="append", default=[], dest="customisation_file")
     for name, default in _VALUES.items():
         parser.add_argument(name, default=default)
     for name in _FLAGS:

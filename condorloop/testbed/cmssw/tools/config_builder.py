@@ -9,24 +9,28 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 
+from condorloop.testbed.cmssw.framework.lumi_list import LumiList
 from condorloop.testbed.cmssw.steps.workflows import ALCARECOS, HARVESTS, MODIFIERS, paths_of
+from condorloop.testbed.cmssw.tools.customisation import customisation
 
 _LOADS = (
     "Configuration.StandardSequences.Services_cff",
     "FWCore.MessageService.MessageLogger_cfi",
-    "Configuration.EventContent.EventContent_cff",
+    "Configuration.EventContent.EventContent{}_cff",
     "Configuration.StandardSequences.GeometryRecoDB_cff",
     "Configuration.StandardSequences.MagneticField_cff",
 )
 _STEP_LOADS = {
     "RAW2DIGI": "Configuration.StandardSequences.RawToDigi_Data_cff",
-    "RECO": "Configuration.StandardSequences.Reconstruction_Data_cff",
+    "RECO": "Configuration.StandardSequences.Reconstruction{}_cff",
     "ENDJOB": "Configuration.StandardSequences.EndOfProcess_cff",
     "ALCA": "Configuration.StandardSequences.AlCaRecoStreams_cff",
     "ALCAOUTPUT": "Configuration.StandardSequences.AlCaRecoStreams_cff",
     "ALCAPRODUCER": "Configuration.StandardSequences.AlCaRecoStreams_cff",
     "ALCAHARVEST": "Configuration.StandardSequences.AlCaHarvesting_cff",
 }
+_KINDS = {"cosmics": "Cosmics", "HeavyIons": "HeavyIons"}
+"""What event content and reconstruction of a scenario are named by."""
 
 
 def configuration(options: Namespace) -> Iterator[str]:
@@ -46,9 +50,8 @@ def configuration(options: Namespace) -> Iterator[str]:
         "",
     )
     yield from _process(options)
-    loads = [*_LOADS, *(_STEP_LOADS[name] for name, _ in options.steps if name in _STEP_LOADS)]
     yield from ("", "# import of standard configurations")
-    yield from (f"process.load({name!r})" for name in dict.fromkeys(loads))
+    yield from (f"process.load({name!r})" for name in _loads(options))
     yield (
         "process.load('Configuration.StandardSequences.FrontierConditions_GlobalTag_cff')\n\n"
         "process.maxEvents = cms.untracked.PSet(\n"
@@ -83,9 +86,17 @@ def configuration(options: Namespace) -> Iterator[str]:
         yield "\n#Setup FWK for multithreaded"
         yield f"process.options.numberOfThreads = {int(options.nThreads)}"
         yield f"process.options.numberOfStreams = {int(options.nStreams)}"
+    yield from customisation(options.customisation_file)
     yield "\n# Customisation from command line\n"
     if options.customise_commands:
         yield options.customise_commands.replace("\\n", "\n")
+
+
+def _loads(options: Namespace) -> list[str]:
+    kind = _KINDS.get(options.scenario, "")
+    steps = [_STEP_LOADS[name] for name, _ in options.steps if name in _STEP_LOADS]
+    names = [*(name.format(kind) for name in _LOADS), *(s.format(kind or "_Data") for s in steps)]
+    return list(dict.fromkeys(names))
 
 
 def _process(options: Namespace) -> Iterator[str]:
@@ -105,6 +116,10 @@ def _source(options: Namespace) -> Iterator[str]:
     yield 'process.source = cms.Source("PoolSource",'
     listed = ",\n        ".join(repr(name) for name in names)
     yield f"    fileNames = cms.untracked.vstring({listed}),"
+    if options.lumiToProcess:
+        ranges = LumiList(options.lumiToProcess).getCMSSWString().split(",")
+        listed = ",\n        ".join(repr(each) for each in ranges)
+        yield f"    lumisToProcess = cms.untracked.VLuminosityBlockRange({listed}),"
     if any(name == "ALCAHARVEST" for name, _ in options.steps):
         yield "    processingMode = cms.untracked.string('RunsAndLumis'),"
     yield "    secondaryFileNames = cms.untracked.vstring()\n)\n"
@@ -119,7 +134,7 @@ def _raw2digi(options: Namespace, what: list[str]) -> Part:
 
 
 def _reco(options: Namespace, what: list[str]) -> Part:
-    sequence = what[0] if what else "reconstruction"
+    sequence = what[0] if what else f"reconstruction{_KINDS.get(options.scenario, '')}"
     paths = [f"process.reconstruction_step = cms.Path(process.{sequence})"]
     return {"paths": paths, "scheduled": ["reconstruction_step"]}
 
