@@ -73,11 +73,10 @@ class Place:
         self.counts: Counter[str] = Counter()
         self.config = configured(folder)
         self.path = self.config.site.work_dir / LEDGER
-        calibrations = self.config.calibrations.values()
-        Filler(self.path, calibrations).fill(runs)
-        fill_archives(self.path, calibrations, archived)
+        Filler(self.path, self.config).fill(runs)
+        fill_archives(self.path, self.config, archived)
         for run in runs:
-            for stream in {c.stream_path for c in calibrations}:
+            for stream in {s.raw_path for s in self.config.streams.values()}:
                 _list(folder, run, stream)
         with Ledger(self.path) as ledger:
             self._queue = dict(_queued(self.config, ledger.id, runs))
@@ -86,7 +85,7 @@ class Place:
 
     def open(self) -> None:
         """Start the loop."""
-        self.ledger = open_ledger(self.path, self.config.calibrations, self.now)
+        self.ledger = open_ledger(self.path, self.config, self.now)
         storage = _Listings(self.config.site.storage, dict)
         storage.counts = self.counts
         world = Ports(_Oms(self), storage, _Pool(self))

@@ -6,13 +6,14 @@ Knows the tables, and what a campaign that went well leaves in them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
 
 from condorloop.config.calibration import Calibration
+from condorloop.config.loader import Known
 from condorloop.ledger.archive import archive_of
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import window_from
@@ -50,16 +51,14 @@ class FilledRun:
         return 1 + file * LUMIS // max(1, self.files)
 
 
-def fill_archives(
-    ledger: Path, calibrations: Collection[Calibration], runs: Iterable[FilledRun]
-) -> None:
+def fill_archives(ledger: Path, known: Known, runs: Iterable[FilledRun]) -> None:
     """Write runs into the archives of a ledger that is there, as if they had been moved there."""
     by_year: dict[int, list[FilledRun]] = {}
     for run in runs:
         by_year.setdefault(datetime.fromtimestamp(run.start, UTC).year, []).append(run)
     for year, of_year in by_year.items():
         archive = archive_of(ledger, year)
-        Filler(archive, calibrations).fill(of_year)
+        Filler(archive, known).fill(of_year)
         with Ledger(ledger) as opened:
             opened.archive.adopt(archive, year)
 
@@ -67,21 +66,21 @@ def fill_archives(
 class Filler:
     """Fills a ledger that nobody else has open."""
 
-    def __init__(self, path: Path, calibrations: Iterable[Calibration]) -> None:
+    def __init__(self, path: Path, known: Known) -> None:
         Ledger(path).close()
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA synchronous = OFF")
-        self._calibrations = tuple(calibrations)
+        self._known = known
         self._campaigns, self._files, self._dags = count(1), count(1), count(1)
 
     def fill(self, runs: Iterable[FilledRun]) -> None:
         """Write down runs, and close the file."""
         self._db.execute("BEGIN")
         for run in runs:
-            by_stream = {c.stream_path: c for c in self._calibrations}
-            files = {stream: self._raw_files(run, stream) for stream in by_stream}
-            for calibration in self._calibrations:
-                self._campaign(run, calibration, files[calibration.stream_path])
+            paths = {stream.raw_path for stream in self._known.streams.values()}
+            files = {path: self._raw_files(run, path) for path in paths}
+            for name, calibration in self._known.calibrations.items():
+                self._campaign(run, calibration, files[self._known.stream_of(name).raw_path])
         self._db.execute("COMMIT")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
@@ -112,7 +111,7 @@ class Filler:
                 campaign,
                 calibration.name,
                 run.number,
-                calibration.stream_path,
+                self._known.stream_of(calibration.name).raw_path,
                 state,
                 run.start,
                 run.end,

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 
 from benchmarks.frame import Ask, Goal, Result, Table
-from condorloop.config.calibration import Calibration
+from condorloop.config.calibration import Calibration, OwnStreamCalibration
 from condorloop.model.campaign import Alcareco, RawFile, Statistics, WaitingFile
 from condorloop.model.lumis import Lumis
 from condorloop.policy.harvest import batch_harvests, why_harvest
@@ -42,7 +42,7 @@ def harvesting(growth: float, longest_wait: float, statistic: str = "lumisection
     """Give a calibration that harvests like this."""
     like_this = {"statistic": statistic, "growth": growth, "longest_wait": longest_wait}
     told = calibration().model_dump(by_alias=True) | {"harvesting": like_this}
-    return Calibration.model_validate(told)
+    return OwnStreamCalibration.model_validate(told)
 
 
 def harvest_run(batches: int, policy: Calibration, every: float = EVERY) -> Harvests:

@@ -10,7 +10,7 @@ import statistics
 from typing import Any
 
 from benchmarks.frame import Ask, Goal, Result, Table
-from condorloop.config.calibration import Batching, Closing, Harvesting, Rescues
+from condorloop.config.tuning import Batching, Closing, Harvesting, Rescues
 from condorloop.testbed.prefix import prefix
 from condorloop.testbed.stack import Stack
 from condorloop.testbed.verify import Verdict, appeared

@@ -45,7 +45,7 @@ def measure(ask: Ask) -> Result:
     site = str(ask.folder / "place" / "site.yaml")
     size = sum(p.stat().st_size for p in place.path.parent.glob(f"{place.path.name}*"))
     archived = sum(path.stat().st_size for path in archives(place.path).values())
-    stream = next(iter(place.config.calibrations.values())).stream_path
+    stream = next(iter(place.config.streams.values())).raw_path
     path = next(old[len(old) // 2].paths(stream))
     took = {
         "the program loads": _python("-c", "import condorloop.cli.commands.run"),

@@ -49,8 +49,8 @@ class Desk:
 
     def plan(self) -> DagPlan:
         """Plan the DAG, under a number that is free."""
-        calibration = self.config.calibrations[KEY.calibration]
-        return plan_batch(KEY, calibration, self._batch, next(self._numbers), first_job=0)
+        stream = self.config.stream_of(KEY.calibration)
+        return plan_batch(KEY, stream, self._batch, next(self._numbers), first_job=0)
 
     def description(self, plan: DagPlan, folder: Path) -> None:
         """Write the DAG description alone, as the other libraries do."""

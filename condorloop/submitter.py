@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
+from condorloop.config.stream import Stream
 from condorloop.cycle.archiver import Archiver
 from condorloop.cycle.campaign_state import set_state
 from condorloop.cycle.cleaner import Cleaner
@@ -383,9 +383,8 @@ class Submitter:
                     self.latcher.latch(self._renderer, key, run, reason, now)
                 case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
                     number, batch, job = self._next_numbers(campaign)
-                    calibration = self._calibration(campaign)
-                    batch_of = Batch(batch, files)
-                    plan = plan_batch(key, calibration, batch_of, number, job, harvest=harvest)
+                    stream, batch_of = self._stream(campaign), Batch(batch, files)
+                    plan = plan_batch(key, stream, batch_of, number, job, harvest=harvest)
                     self.launcher.carry_out(campaign, plan, reason, now)
                 case SubmitHarvest(campaign=campaign, reason=reason):
                     number, _, _ = self._next_numbers(campaign)
@@ -400,10 +399,10 @@ class Submitter:
                     renderer = self.settings.renderer_of(key)
                     set_state(self.ledger, renderer, campaign, state, reason, now)
 
-    def _calibration(self, campaign: Campaign) -> Calibration:
+    def _stream(self, campaign: Campaign) -> Stream:
         """What a batch of a campaign is planned by: with the recipe that the campaign keeps."""
         config = self.settings.renderer_of(campaign.key).config
-        return config.calibrations[campaign.key.calibration]
+        return config.stream_of(campaign.key.calibration)
 
     def _next_numbers(self, campaign: Campaign) -> tuple[int, int, int]:
         return self.launcher.next_numbers(campaign, self.tracker.queue.values())

@@ -79,7 +79,7 @@ class Played:
         """Examine a campaign's payloads."""
         [found] = [c for c in config.shipped_calibrations() if c.name == calibration]
         folder, work_dir = self.loop.stack.folder, self.loop.work_dir
-        return assay(folder, found, run, Truth(self.scenario.seed), work_dir)
+        return assay(folder, found, found, run, Truth(self.scenario.seed), work_dir)
 
 
 def matching(

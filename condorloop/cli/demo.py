@@ -206,7 +206,7 @@ def _report(stack: Stack, scenario: Scenario, person: Person) -> bool:
     truth = Truth(scenario.seed)
     calibrations = {c.name: c for c in config.shipped_calibrations()}
     verdicts = [
-        assay(stack.folder, calibrations[name], run.run, truth, stack.work_dir)
+        assay(stack.folder, calibrations[name], calibrations[name], run.run, truth, stack.work_dir)
         for run in scenario.runs
         for name in run.calibrations
     ]

@@ -13,7 +13,7 @@ from pydantic import AliasChoices
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from condorloop.config.calibration import Calibration
+from condorloop.config.calibration import OwnStreamCalibration
 from condorloop.config.site import Parameters, Site
 from condorloop.monitoring import status_file
 
@@ -29,7 +29,7 @@ _ANY_TEXT = {"type", "format", "description", "default"}
 
 
 def _calibration() -> dict[str, Any]:
-    return Calibration.model_json_schema(schema_generator=_Generator)
+    return OwnStreamCalibration.model_json_schema(schema_generator=_Generator)
 
 
 def _site() -> dict[str, Any]:

@@ -96,7 +96,7 @@ def submitter(
             log.warning("%s", line)
         refuse_unfit_sqlite(work_dir)
         path = work_dir / LEDGER
-        with open_ledger(path, loaded.calibrations, time.time()) as ledger:
+        with open_ledger(path, loaded, time.time()) as ledger:
             destination_memory.take_up(ledger, loaded, time.time(), accepted)
             ours = build_submitter(loaded, ledger, runs=runs)
             for number in (signal.SIGTERM, signal.SIGINT):

@@ -15,12 +15,15 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from condorloop.config.calibration import Calibration
+from condorloop.config.calibration import Calibration, OwnStreamCalibration
 from condorloop.config.fields import ONE, SECRET, SEVERAL
 from condorloop.config.shipped_files import shipped
 from condorloop.config.site import Parameters, Site
+from condorloop.config.stream import Stream
+from condorloop.config.tuning import Tuning
 from condorloop.config.yaml_text import dotted, lines_of, odd_texts, read_json, read_yaml
 from condorloop.errors import CondorloopError
+from condorloop.model.enums import NodeKind
 from condorloop.rundir.records.upload_settings import LONGEST_READ
 from condorloop.text import one_line, plain, shown
 
@@ -88,6 +91,24 @@ class Known:
 
     site: Site
     calibrations: Mapping[str, Calibration]
+
+    @property
+    def streams(self) -> dict[str, Stream]:
+        """The streams, by name."""
+        return {s.name: s for s in map(self.stream_of, self.calibrations)}
+
+    def stream_of(self, calibration: str) -> Stream:
+        """Give the stream whose ALCARECO a calibration harvests."""
+        own = self.calibrations[calibration]
+        if not isinstance(own, Stream):
+            raise KeyError(own.stream_name)
+        return own
+
+    def tuning_of(self, calibration: str, kind: NodeKind) -> Tuning:
+        """Give what is configured for the nodes of a kind: by the stream, or by the calibration."""
+        if kind in (NodeKind.RECO, NodeKind.ALCA):
+            return self.stream_of(calibration)
+        return self.calibrations[calibration]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +232,7 @@ def _calibration(
     """Check a calibration, over the defaults of its site."""
     if data is not None and site:
         data = _merged(site.defaults.model_dump(exclude_unset=True), data)
-    calibration = _checked(Calibration, file, data, mistakes)
+    calibration = _checked(OwnStreamCalibration, file, data, mistakes)
     calls = sum(len(r.tags) for r in calibration.harvest.records) if calibration else 0
     if calibration and site and calls * site.conditions.timeout >= calibration.upload_limit:
         limit = f"{calibration.upload_limit:g} s"

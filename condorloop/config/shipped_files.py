@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from condorloop.config.calibration import Calibration
+from condorloop.config.calibration import OwnStreamCalibration
 
 
 def shipped(folder: str) -> Path:
@@ -22,7 +22,8 @@ def shipped(folder: str) -> Path:
     return Path(sysconfig.get_path("data")) / "share" / "condorloop" / folder
 
 
-def shipped_calibrations() -> list[Calibration]:
+def shipped_calibrations() -> list[OwnStreamCalibration]:
     """Read the calibrations that ship with condorloop, as they are."""
     files = sorted(shipped("calibrationYAML").glob("*.yaml"))
-    return [Calibration.model_validate(yaml.safe_load(f.read_text("utf-8"))) for f in files]
+    texts = (file.read_text("utf-8") for file in files)
+    return [OwnStreamCalibration.model_validate(yaml.safe_load(text)) for text in texts]

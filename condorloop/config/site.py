@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from condorloop.config.calibration import Tuning
 from condorloop.config.fields import Age, FileName, Line, Seconds, Section, Variables
+from condorloop.config.tuning import Tuning
 from condorloop.model.problem import ProblemKind
 
 

@@ -104,6 +104,11 @@ class Latcher:
         renderer.begin_run(key, run.start)
         calibration = renderer.config.calibrations[key.calibration]
         self._ledger.campaigns.latch(
-            key, calibration.stream_path, run, reason, now, by_lumi=calibration.by_lumi
+            key,
+            renderer.config.stream_of(key.calibration).raw_path,
+            run,
+            reason,
+            now,
+            by_lumi=calibration.by_lumi,
         )
         say(key, f"latched: {reason}")

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 
 from condorloop.config.calibration import Calibration
 from condorloop.config.site import Parameters
+from condorloop.config.stream import Stream
 
 Options = list[tuple[str, str]]
 """Option and value, in the order in which they are typed; a flag has the value ''."""
 
 
-def reco_options(calibration: Calibration, parameters: Parameters) -> Options:
+def reco_options(stream: Stream, parameters: Parameters) -> Options:
     """RAW to RECO: ``cmsDriver.py expressStep2``."""
-    step = calibration.reco
+    step = stream.reco
     options = [
         ("--conditions", parameters.global_tag),
         ("-s", step.step),
@@ -39,17 +40,17 @@ def reco_options(calibration: Calibration, parameters: Parameters) -> Options:
     ]
 
 
-def alca_options(calibration: Calibration, parameters: Parameters) -> Options:
+def alca_options(stream: Stream, parameters: Parameters) -> Options:
     """RECO to ALCARECO: ``cmsDriver.py expressStep3``."""
-    driver = calibration.alca.cms_driver
+    driver = stream.alca.cms_driver
     return [
         ("--conditions", parameters.global_tag),
         ("-s", driver.step),
         ("--datatier", "ALCARECO"),
         ("--eventcontent", "ALCARECO"),
         ("--triggerResultsProcess", driver.trigger_results_process),
-        ("--nThreads", str(calibration.reco.threads)),
-        ("--nStreams", str(calibration.reco.streams)),
+        ("--nThreads", str(stream.reco.threads)),
+        ("--nStreams", str(stream.reco.streams)),
         *_customised(driver.customise),
         ("-n", "-1"),
     ]

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from condorloop.config.calibration import Calibration, Tuning
+from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
 from condorloop.config.recipe import Recipe, in_words
+from condorloop.config.stream import Stream
+from condorloop.config.tuning import Tuning
 from condorloop.config.yaml_text import dotted
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest, plan_upload
 from condorloop.dagman.render import Renderer
@@ -66,13 +68,13 @@ def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
     OSError
         A run directory cannot be read.
     """
-    for name, calibration in config.calibrations.items():
+    for name in config.calibrations:
         found, kept = _newest(config.site.work_dir / name, run), _kept(config, name)
         if found is None:
             yield Comparison(name, kept=kept)
             continue
         folder, manifest = found
-        plan = planned_anew(plan_of(manifest), calibration)
+        plan = planned_anew(plan_of(manifest), config.stream_of(name))
         renderer = Renderer(config, config.site.work_dir, manifest.id.partition("/")[0])
         after = renderer.texts(plan)
         before = {file: _text(folder / file) for file in after}
@@ -80,7 +82,7 @@ def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
         yield Comparison(name, folder, changes(before, after), kept)
 
 
-def planned_anew(plan: DagPlan, calibration: Calibration) -> DagPlan:
+def planned_anew(plan: DagPlan, stream: Stream) -> DagPlan:
     """Plan a DAG of the same number and the same files again."""
     if plan.sends is not None:
         return plan_upload(plan.key, plan.number, plan.sends)
@@ -90,7 +92,7 @@ def planned_anew(plan: DagPlan, calibration: Calibration) -> DagPlan:
     jobs = [node.job for node in plan.of_kind(NodeKind.ALCA) if node.job is not None]
     batch = Batch(plan.batch, files)
     job = min(jobs, default=0)
-    return plan_batch(plan.key, calibration, batch, plan.number, job, harvest=plan.harvests)
+    return plan_batch(plan.key, stream, batch, plan.number, job, harvest=plan.harvests)
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[str]]:

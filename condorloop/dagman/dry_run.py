@@ -45,23 +45,23 @@ def render(config: Config, run: int, output: Path, say: Callable[[str], None]) -
     environment = Cmssw.from_config(config, config.site.storage.edm_file_util).environment()
     storage = Storage(config.site.storage, lambda: environment)
     renderer = Renderer(config, output, OWNER)
-    streams: dict[str, tuple[RawFile, ...]] = {}
+    files_of: dict[str, tuple[RawFile, ...]] = {}
     written = []
-    for name, calibration in config.calibrations.items():
-        stream = calibration.stream_path
-        if stream not in streams:
-            streams[stream] = _good_files(storage, config, stream, run, say)
-        if files := streams[stream]:
-            plan = plan_batch(CampaignKey(name, run), calibration, Batch(0, files), 0, 0)
+    for name in config.calibrations:
+        stream = config.stream_of(name)
+        if stream.raw_path not in files_of:
+            files_of[stream.raw_path] = _good_files(storage, config, stream.raw_path, run, say)
+        if files := files_of[stream.raw_path]:
+            plan = plan_batch(CampaignKey(name, run), stream, Batch(0, files), 0, 0)
             written.append(renderer.write(plan))
     storage.close()
     return written
 
 
 def _good_files(
-    storage: Storage, config: Config, stream: str, run: int, say: Callable[[str], None]
+    storage: Storage, config: Config, path: str, run: int, say: Callable[[str], None]
 ) -> tuple[RawFile, ...]:
-    listing = storage.list_run(stream, run)
+    listing = storage.list_run(path, run)
     with ThreadPoolExecutor(config.site.storage.probes_at_once) as pool:
         probed = list(pool.map(storage.probe, listing))
     files = []

@@ -11,7 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-from condorloop.config.calibration import Batching, Calibration
+from condorloop.config.stream import Stream
+from condorloop.config.tuning import Batching
 from condorloop.model.campaign import Batch, CampaignKey, RawFile, dag_label
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import PlannedNode
@@ -95,7 +96,7 @@ class DagPlan:
 
 def plan_batch(
     key: CampaignKey,
-    calibration: Calibration,
+    stream: Stream,
     batch: Batch,
     number: int,
     first_job: int,
@@ -113,17 +114,17 @@ def plan_batch(
     harvest
         Whether HARVEST and UPLOAD follow.
     """
-    batching: Batching = calibration.batching
+    batching: Batching = stream.batching
     files = sorted(batch.files, key=lambda f: (f.lumis.first, f.lumis.last, f.path))
     recos = []
     for i, group in enumerate(_even(files, batching.max_files_per_job)):
         lumis = Lumis.union(f.lumis for f in group)
-        output = reco_name(key.run, lumis, batch.number, i, calibration.reco.affix)
+        output = reco_name(key.run, lumis, batch.number, i, stream.reco.affix)
         reco = Node(
             name=f"RECO_{i:04d}",
             kind=NodeKind.RECO,
             output=output,
-            witness=output + calibration.reco_witness_ending,
+            witness=output + stream.reco_witness_ending,
             lumis=lumis,
             files=tuple(group),
         )
@@ -136,7 +137,7 @@ def plan_batch(
             kind=NodeKind.ALCA,
             parents=tuple(p.name for p in parents),
             output=alcareco_name(job),
-            witness=f"{alcareco_name(job)}/{calibration.alca.cms_driver.witness}",
+            witness=f"{alcareco_name(job)}/{stream.alca.cms_driver.witness}",
             lumis=Lumis.union(p.lumis for p in parents),
             inputs=tuple(p.output for p in parents),
             job=job,

@@ -181,6 +181,7 @@ class Renderer:
     def _context(self, plan: DagPlan) -> dict[str, Any]:
         runs = self.run_dir(plan.key)
         calibration = self.config.calibrations[plan.key.calibration]
+        stream = self.config.stream_of(calibration.name)
         parameters = self.config.parameters
         area = Cmssw.from_config(self.config).area
         nodes_of = {kind: plan.of_kind(kind) for kind in NodeKind}
@@ -196,7 +197,11 @@ class Renderer:
             "attributes": self.attributes(plan),
             # Among jobs of equal priority, those of the older run go first.
             "precedence": -plan.key.run,
-            "kinds": [job_kind(k, calibration, self.config.site) for k in NodeKind if nodes_of[k]],
+            "kinds": [
+                job_kind(kind, self.config.tuning_of(calibration.name, kind), self.config.site)
+                for kind in NodeKind
+                if nodes_of[kind]
+            ],
             "nodes": plan.nodes,
             "nodes_of": nodes_of,
             "harvests": plan.harvests,
@@ -211,12 +216,12 @@ class Renderer:
             "release": parameters.release,
             "area": area,
             "harvest_areas": [*_own_areas(calibration, parameters.release), area],
-            "reco": cmsdriver.reco_options(calibration, parameters),
-            "reco_mods": calibration.reco.config_mods,
-            "alca": cmsdriver.alca_options(calibration, parameters),
-            "alca_python": f"{runs.name}{calibration.alca.cms_driver.python_affix}",
-            "alca_mods": calibration.alca.cms_driver.config_mods,
-            "alca_cleanup": calibration.alca.cms_driver.cleanup_command.strip(),
+            "reco": cmsdriver.reco_options(stream, parameters),
+            "reco_mods": stream.reco.config_mods,
+            "alca": cmsdriver.alca_options(stream, parameters),
+            "alca_python": f"{runs.name}{stream.alca.cms_driver.python_affix}",
+            "alca_mods": stream.alca.cms_driver.config_mods,
+            "alca_cleanup": stream.alca.cms_driver.cleanup_command.strip(),
             "harvest": cmsdriver.harvest_options(calibration, parameters),
             "harvest_python": f"{runs.name}{calibration.harvest.cms_driver.python_affix}",
             "harvest_mods": calibration.harvest.cms_driver.config_mods,
@@ -245,7 +250,7 @@ class Renderer:
                 timeout=conditions.timeout,
             ),
             alca_root=calibration.harvest.root_filename,
-            alca_witness=calibration.alca.cms_driver.witness,
+            alca_witness=calibration.harvest.witness,
             upload=first,
             more_uploads=tuple(others),
             lumis=plan.lumis,

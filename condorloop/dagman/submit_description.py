@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from condorloop.config.calibration import Calibration, Holds
 from condorloop.config.resources import DEFAULT_TIME_LIMIT, MB_PER_CORE, Resources
 from condorloop.config.site import PoolSite, Site
+from condorloop.config.tuning import Holds, Tuning
 from condorloop.dagman import quoting
 from condorloop.model.enums import NodeKind
 from condorloop.model.queue import HELD_BY_PERSON
@@ -47,13 +47,13 @@ class JobKind:
     release: str
 
 
-def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
+def job_kind(kind: NodeKind, tuning: Tuning, site: Site) -> JobKind:
     """Say how the jobs of a node kind are submitted, and what they ask of the pool."""
-    asked = calibration.nodes.get(kind, Resources())
+    asked = tuning.nodes.get(kind, Resources())
     retries = DEFAULT_RETRIES[kind] if asked.retries is None else asked.retries
     submit = (*_accounting(site.pool), *asked.submit)
     limit = math.ceil(asked.time_limit or DEFAULT_TIME_LIMIT[kind])
-    release = release_expression(calibration.holds)
+    release = release_expression(tuning.holds)
     if kind is NodeKind.UPLOAD:
         # A job of the local universe has no shadow, which is what looks at its execute duration.
         commands: list[tuple[str, object]] = [
@@ -74,7 +74,7 @@ def job_kind(kind: NodeKind, calibration: Calibration, site: Site) -> JobKind:
         NodeKind.ALCA: "$(JOB) $(filein)",
         NodeKind.HARVEST: "$(JOB)",
     }[kind]
-    cpus = asked.request_cpus or calibration.default_cores(kind)
+    cpus = asked.request_cpus or tuning.default_cores(kind)
     memory = asked.request_memory_mb or cpus * MB_PER_CORE
     commands = [
         ("should_transfer_files", "YES"),

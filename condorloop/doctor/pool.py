@@ -308,12 +308,12 @@ def _machines(config: Config) -> Iterator[Check]:
 def asked(config: Config) -> dict[str, tuple[int, int]]:
     """Give the cores and MB that the jobs of each node kind ask for, by calibration and kind."""
     found = {}
-    for calibration in config.calibrations.values():
+    for name in config.calibrations:
         for kind in (NodeKind.RECO, NodeKind.ALCA, NodeKind.HARVEST):
-            commands = dict(job_kind(kind, calibration, config.site).commands)
+            commands = dict(job_kind(kind, config.tuning_of(name, kind), config.site).commands)
             memory = str(commands["request_memory"]).rstrip("M")
             cores = int(str(commands["request_cpus"]))
-            found[f"{calibration.name} {kind}"] = (cores, int(memory))
+            found[f"{name} {kind}"] = (cores, int(memory))
     return found
 
 

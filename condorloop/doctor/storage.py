@@ -28,8 +28,8 @@ SUBJECT = "storage"
 def examinations(config: Config) -> list[Examination]:
     """Say what to look at."""
     streams: dict[str, list[str]] = {}
-    for name, calibration in config.calibrations.items():
-        streams.setdefault(calibration.stream_path, []).append(name)
+    for name in config.calibrations:
+        streams.setdefault(config.stream_of(name).raw_path, []).append(name)
     site = config.site.storage
     # each stream may take its time; after the first outage nothing else is asked
     limit = (len(streams) + 1) * site.timeout + 10.0

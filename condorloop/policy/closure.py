@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from condorloop.config.calibration import Calibration, Closing
+from condorloop.config.calibration import Calibration
+from condorloop.config.tuning import Closing
 from condorloop.model.campaign import Campaign, Dag
 from condorloop.model.enums import CampaignState, DagState
 from condorloop.model.lumi_fates import last_lumi, without_payload

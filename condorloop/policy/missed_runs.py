@@ -39,7 +39,7 @@ def missed_runs(
     known
         The campaigns of these runs that were ever latched: they are not missed.
     """
-    selected = [c.reco for c in calibrations.values()]
+    selected = [c.runs for c in calibrations.values()]
     for run in sorted(runs, key=lambda r: r.number):
         for name, calibration in calibrations.items():
             if CampaignKey(name, run.number) in known or not _is_judged(now, run, calibration):
@@ -54,7 +54,7 @@ def _is_judged(now: float, run: Run, calibration: Calibration) -> bool:
         return False
     if run.end is None:
         return now >= run.start + WHILE_TAKEN
-    return now >= run.end + ONCE_ENDED and (run.last_ls or 0) >= calibration.reco.min_ls
+    return now >= run.end + ONCE_ENDED and (run.last_ls or 0) >= calibration.runs.min_ls
 
 
 def _why(
@@ -64,7 +64,7 @@ def _why(
 
     A run of a kind that is `selected` is one of the calibrations that want it.
     """
-    wanted, lumis = calibration.reco, run.last_ls or 0
+    wanted, lumis = calibration.runs, run.last_ls or 0
     fill, mode = run.fill_type in wanted.fill_types, run.l1_hlt_mode in wanted.modes
     if fill and mode:
         if run.stable_beam or not wanted.stable_beam or lumis < LONG:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from condorloop.config.calibration import Calibration, Closing
+from condorloop.config.calibration import Calibration
 from condorloop.config.run_selection import in_words
+from condorloop.config.tuning import Closing
 from condorloop.model.campaign import Campaign, CampaignKey, Dag, RawFile, Run
 from condorloop.model.enums import CampaignState, DagState, UploadOutcome
 from condorloop.policy.closure import is_settled, verdict, why_closing
@@ -267,18 +268,18 @@ def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterat
 
 def why_not_latch(now: float, run: Run, calibration: Calibration) -> str | None:
     """Say what keeps a run from being latched; None if nothing does."""
-    reco = calibration.reco
+    wanted = calibration.runs
     age = now - run.start
-    if run.fill_type not in reco.fill_types:
-        return f"fill type {run.fill_type!r}, not {in_words(reco.fill_types)}"
-    if run.l1_hlt_mode not in reco.modes:
-        return f"L1/HLT mode {run.l1_hlt_mode!r}, not {in_words(reco.modes)}"
-    if reco.stable_beam and not run.stable_beam:
+    if run.fill_type not in wanted.fill_types:
+        return f"fill type {run.fill_type!r}, not {in_words(wanted.fill_types)}"
+    if run.l1_hlt_mode not in wanted.modes:
+        return f"L1/HLT mode {run.l1_hlt_mode!r}, not {in_words(wanted.modes)}"
+    if wanted.stable_beam and not run.stable_beam:
         return "no stable beams"
     if not may_be_latched(now, run, calibration):
         return f"started {age / 3600:.1f} h ago, outside the buffer"
-    if run.end is not None and (run.last_ls or 0) < reco.min_ls:
-        return f"ended with {run.last_ls or 0} LS, fewer than {reco.min_ls}"
+    if run.end is not None and (run.last_ls or 0) < wanted.min_ls:
+        return f"ended with {run.last_ls or 0} LS, fewer than {wanted.min_ls}"
     return None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from condorloop.config.calibration import Retention
+from condorloop.config.tuning import Retention
 from condorloop.model.campaign import ClosedCampaign
 from condorloop.model.enums import Artifact
 

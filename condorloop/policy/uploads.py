@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from condorloop.config.calibration import Calibration, Uploads
+from condorloop.config.calibration import Calibration
+from condorloop.config.tuning import Uploads
 from condorloop.model.campaign import Campaign, Unsent
 from condorloop.model.enums import CampaignState, HeldFor, Synchronisation, UploadOutcome, Verdict
 from condorloop.policy.upload_order import Order, order_of, why_turn

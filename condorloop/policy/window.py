@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from condorloop.config.calibration import Calibration, Closing
+from condorloop.config.calibration import Calibration
+from condorloop.config.tuning import Closing
 from condorloop.model.campaign import Campaign, CampaignKey, Run
 from condorloop.model.latency import LUMISECTION
 from condorloop.model.lumis import LAST_LS, Lumis

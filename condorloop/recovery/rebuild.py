@@ -14,7 +14,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from condorloop.config.calibration import Calibration, Closing
+from condorloop.config.calibration import Calibration
+from condorloop.config.loader import Known
+from condorloop.config.tuning import Closing
 from condorloop.cycle.node_progress import Observed, observe_dag
 from condorloop.dagman.adoption import source_name, unknown_dags, why_not_of_ledger
 from condorloop.dagman.logs.dag_outcome import last_cluster
@@ -48,7 +50,7 @@ _PARTS = ("", "-wal", "-shm")
 _WHY = "found in its run directory"
 
 
-def open_ledger(path: Path, calibrations: Mapping[str, Calibration], now: float) -> Ledger:
+def open_ledger(path: Path, known: Known, now: float) -> Ledger:
     """Open the ledger of a work_dir; rebuild it if it is damaged, or gone while its runs are there.
 
     Raises
@@ -60,19 +62,19 @@ def open_ledger(path: Path, calibrations: Mapping[str, Calibration], now: float)
     """
     if path.exists() and path.stat().st_size:
         try:
-            return _opened(path, calibrations, now)
+            return _opened(path, known, now)
         except LedgerDamaged as error:
             kept = _set_aside(path, now)
             log.critical(
                 "the ledger is damaged; keeping it as %s and rebuilding it: %s", kept, error
             )
-    return _rebuild(path, calibrations, now)
+    return _rebuild(path, known, now)
 
 
-def _opened(path: Path, calibrations: Mapping[str, Calibration], now: float) -> Ledger:
+def _opened(path: Path, known: Known, now: float) -> Ledger:
     ledger = Ledger(path)
     try:
-        _take_up_unknown(ledger, path.parent, calibrations, now)
+        _take_up_unknown(ledger, path.parent, known, now)
         decisions.take_over(ledger, path.parent, run_folders(path.parent))
     except BaseException:
         ledger.close()
@@ -90,7 +92,7 @@ def _set_aside(path: Path, now: float) -> Path:
     return kept
 
 
-def _rebuild(path: Path, calibrations: Mapping[str, Calibration], now: float) -> Ledger:
+def _rebuild(path: Path, known: Known, now: float) -> Ledger:
     """Write a ledger beside its place, and rename it when it holds all that was found."""
     owner = owner_of(path.parent)
     beside = path.with_name(f"{path.name}.rebuilding")
@@ -100,7 +102,7 @@ def _rebuild(path: Path, calibrations: Mapping[str, Calibration], now: float) ->
         archived = _adopt_archives(ledger, path)
         for remains in campaigns_on_disk(path.parent, owner):
             if remains.key not in archived:
-                _restore(ledger, remains, calibrations, now)
+                _restore(ledger, remains, known, now)
         decisions.take_over(ledger, path.parent, run_folders(path.parent))
     for part in _PARTS[1:]:
         path.with_name(path.name + part).unlink(missing_ok=True)
@@ -120,11 +122,9 @@ def _adopt_archives(ledger: Ledger, path: Path) -> frozenset[CampaignKey]:
     return adopted
 
 
-def _restore(
-    ledger: Ledger, remains: CampaignOnDisk, calibrations: Mapping[str, Calibration], now: float
-) -> None:
+def _restore(ledger: Ledger, remains: CampaignOnDisk, known: Known, now: float) -> None:
     key, files = remains.key, remains.files
-    stream = _stream(remains, calibrations)
+    stream = _stream(remains, known)
     start = remains.start or min((f.written_at for f in remains.dags), default=None)
     if start is None or (remains.closed_at and not (remains.dags or remains.lost)):
         return
@@ -132,8 +132,8 @@ def _restore(
         say(key, f"{remains.folder} is not recovered: no such calibration", logging.ERROR)
         return
     run = Run(key.run, None, start, None, None, None, None, stable_beam=False)
-    closing = closing_rules(key, calibrations)
-    by_lumi = key.calibration in calibrations and calibrations[key.calibration].by_lumi
+    closing = closing_rules(key, known.calibrations)
+    by_lumi = key.calibration in known.calibrations and known.calibrations[key.calibration].by_lumi
     last = max((file.lumis.last for file in files.values()), default=0)
     counts_from = window_from(start, None, last, by_lumi=by_lumi)
     over = now >= counts_from + closing.buffer + LAST_CALL
@@ -217,26 +217,27 @@ def _add_files(ledger: Ledger, stream: str, run: int, files: Iterable[RawFile], 
         ledger.raw_files.probed(file.path, FileState.GOOD, Probe(file.lumis, file.events), now)
 
 
-def _take_up_unknown(
-    ledger: Ledger, work_dir: Path, calibrations: Mapping[str, Calibration], now: float
-) -> None:
+def _take_up_unknown(ledger: Ledger, work_dir: Path, known: Known, now: float) -> None:
     """Take up what the run directories have and the ledger does not know.
 
     So it is where an older copy of a ledger was put back. A DAG is adopted if no other one of the
     ledger has a RAW file of it; others are left as they are.
     """
-    since = now - max((c.closing.buffer for c in calibrations.values()), default=0.0) - LAST_CALL
+    buffers = (c.closing.buffer for c in known.calibrations.values())
+    since = now - max(buffers, default=0.0) - LAST_CALL
     windows = ledger.campaigns.windows()
     for key, folder in run_folders(work_dir):
         try:
             if key not in windows:
-                _restore(ledger, remains_in(key, folder, ledger.id), calibrations, now)
+                _restore(ledger, remains_in(key, folder, ledger.id), known, now)
             elif windows[key] >= since:
                 campaign = _campaign(ledger, key)
                 _follow_submissions(ledger, campaign, folder, now)
                 _adopt_unknown(ledger, campaign, folder, now)
-                if campaign.state.open and key.calibration in calibrations:
-                    _replace_twice_counted(ledger, campaign, folder, calibrations[key.calibration])
+                if campaign.state.open and key.calibration in known.calibrations:
+                    _replace_twice_counted(
+                        ledger, campaign, folder, known.calibrations[key.calibration]
+                    )
         except OSError as error:
             say(key, f"{folder} cannot be searched for unknown DAGs: {error}", logging.ERROR)
 
@@ -294,7 +295,7 @@ def _replace_twice_counted(
     records = [record for record in found if record]
     if any(record.overlaps is not None for record in records):
         return
-    witness = calibration.alca.cms_driver.witness
+    witness = calibration.harvest.witness
     twice = {why_twice(folder, witness, record) for record in records} - {""}
     if twice:
         again = [node.job for node in ledger.dags.alca_of(campaign.id) if node.job is not None]
@@ -303,10 +304,10 @@ def _replace_twice_counted(
         say(campaign.key, told, logging.ERROR)
 
 
-def _stream(remains: CampaignOnDisk, calibrations: Mapping[str, Calibration]) -> str | None:
+def _stream(remains: CampaignOnDisk, known: Known) -> str | None:
     """The stream that a campaign reads: as configured, or as its files' paths tell."""
     key = remains.key
-    if key.calibration in calibrations:
-        return calibrations[key.calibration].stream_path
+    if key.calibration in known.calibrations:
+        return known.stream_of(key.calibration).raw_path
     folder = run_folder("", key.run)
     return next((p.partition(folder)[0] for p in remains.files if folder in p), None)

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from condorloop.config.calibration import Closing
 from condorloop.config.loader import Known
+from condorloop.config.tuning import Closing
 from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.ledger.archive import archives
 from condorloop.model.enums import UploadOutcome

@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from condorloop.config.calibration import Calibration, Tuning
+from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
+from condorloop.config.tuning import Tuning
 from condorloop.model.enums import NodeKind
 from condorloop.simulation.intake import SimulatedStorage
 from condorloop.simulation.models import data_taking
@@ -21,7 +22,7 @@ from condorloop.simulation.models.dag_run import Delays, KindOfJob, asked_for
 from condorloop.simulation.models.data_taking import SimulatedRun
 from condorloop.simulation.models.outages import Outage, Outages
 from condorloop.simulation.models.pool import PoolModel, StreamModel, Times
-from condorloop.simulation.models.raw_files import stream_name
+from condorloop.simulation.models.raw_files import dataset
 from condorloop.simulation.models.recorded_times import NOTHING, Recorded
 from condorloop.simulation.models.sampling import Duration
 from condorloop.simulation.outcome import Outcome, outcome_of
@@ -88,7 +89,7 @@ def _changed(calibration: Calibration, key: str, value: str) -> Calibration:
         raise ValueError(f"{key}: {section} has {', '.join(data[section])}")
     data[section] = data[section] | {field: value}
     try:
-        return Calibration.model_validate(data)
+        return type(calibration).model_validate(data)
     except ValidationError as error:
         raise ValueError(f"{key}: {value!r}: {error.errors()[0]['msg']}") from None
 
@@ -117,7 +118,7 @@ def _surroundings(setting: Setting) -> Surroundings:
         return setting.recorded.delays.get(name) or times.duration()
 
     outages = Outages(setting.outages)
-    names = set(map(stream_name, config.calibrations.values()))
+    names = set(map(dataset, config.streams.values()))
     return Surroundings(
         slots=model.slots,
         kinds={
@@ -146,5 +147,6 @@ _ANY = StreamModel.model_validate({"delay": {"median": 0}})
 def _kind(kind: NodeKind, calibration: Calibration, setting: Setting) -> KindOfJob:
     model, known = setting.model, setting.recorded.jobs.get((calibration.name, kind))
     times = model.calibrations.get(calibration.name, {}).get(kind, model.nodes[kind])
-    cores, retries = asked_for(kind, calibration, setting.config.site)
+    asked = setting.config.tuning_of(calibration.name, kind)
+    cores, retries = asked_for(kind, asked, setting.config.site)
     return KindOfJob(cores, retries, known or times.duration(), model.failures.get(kind, 0.0))

@@ -35,7 +35,7 @@ from condorloop.simulation.models.dag_run import DagRun, Delays, Facility, KindO
 from condorloop.simulation.models.data_taking import SimulatedRun
 from condorloop.simulation.models.events import Engine
 from condorloop.simulation.models.outages import Outages, OutageTarget
-from condorloop.simulation.models.raw_files import stream_name
+from condorloop.simulation.models.raw_files import dataset
 from condorloop.simulation.models.slots import Slots
 from condorloop.simulation.polls import Polls
 from condorloop.simulation.replanning import due
@@ -134,7 +134,7 @@ class Twin:
             if campaign := self.followed.get(CampaignKey(name, run.number)):
                 campaign.run_end = end
                 self._note(campaign)
-        wanted = next(iter(self._config.calibrations.values())).reco
+        wanted = next(iter(self._config.calibrations.values())).runs
         self._told[run.number] = Run(
             number=run.number,
             fill=run.fill,
@@ -255,7 +255,7 @@ class Twin:
         run = self._runs[key.run]
         begin = run.end if calibration.by_lumi else run.start
         until = begin + longest(self._config.calibrations)
-        stream = self._intake.watch(stream_name(calibration), run, until)
+        stream = self._intake.watch(dataset(self._config.stream_of(key.calibration)), run, until)
         campaign = Followed(
             len(self._numbered),
             key,
@@ -277,7 +277,7 @@ class Twin:
     def _plan_batch(self, campaign: Followed, action: SubmitBatch) -> DagPlan:
         plan = plan_batch(
             campaign.key,
-            campaign.calibration,
+            self._config.stream_of(campaign.key.calibration),
             Batch(campaign.batches, action.files),
             campaign.dag_count,
             campaign.jobs,

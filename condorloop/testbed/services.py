@@ -100,7 +100,7 @@ class Services:
         self._player = Player(
             self._scenario,
             self._folder / "eos",
-            stream_paths(),
+            raw_paths(),
             play.started_at,
             play.speed,
             record=self._folder / "appeared.jsonl",
@@ -122,7 +122,7 @@ class Services:
         return given or min((run.run for run in self._scenario.runs), default=1)
 
 
-def stream_paths() -> dict[str, str]:
+def raw_paths() -> dict[str, str]:
     """`file_in_path` of each shipped calibration."""
     return {c.name: c.file_in_path for c in config.shipped_calibrations()}
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from condorloop.config.calibration import Calibration
+from condorloop.config.stream import Stream
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, run_dir
@@ -105,12 +106,17 @@ def _row(line: str) -> dict[str, Any] | None:
 
 
 def assay(
-    folder: Path, calibration: Calibration, run: int, truth: Truth, work_dir: Path
+    folder: Path,
+    calibration: Calibration,
+    stream: Stream,
+    run: int,
+    truth: Truth,
+    work_dir: Path,
 ) -> Verdict:
     """Examine one campaign of the submitter of `work_dir`, on the testbed of `folder`."""
-    stream = calibration.stream_path
+    path = stream.raw_path
     files = [
-        f for f in appeared(folder / "appeared.jsonl") if f.run == run and f.path.startswith(stream)
+        f for f in appeared(folder / "appeared.jsonl") if f.run == run and f.path.startswith(path)
     ]
     good = [f for f in files if f.good]
     runs = run_dir(work_dir, calibration.name, run)
@@ -119,7 +125,7 @@ def assay(
     allowed = Lumis.union(f.lumis for f in files if f.good or f.maybe)
     tags_of = [tag for record in calibration.harvest.records for tag in record.tags]
     histories = [TagHistory.read(database, tag) for tag in tags_of]
-    asked = played(folder, stream)
+    asked = played(folder, path)
     asked = {run: asked.get(run, EMPTY)}
     tags = [_of_tag(history, run, asked[run], expected, allowed, truth) for history in histories]
     held = first_held(runs)

@@ -69,7 +69,7 @@ def cycle_until(loop: Loop, over: Callable[[], bool], monkeypatch: Any) -> None:
     ledger = None
     while ledger is None:
         with contextlib.suppress(LedgerError, OSError):
-            ledger = open_ledger(loop.work_dir / LEDGER, config.calibrations, time.time())
+            ledger = open_ledger(loop.work_dir / LEDGER, config, time.time())
     world = Ports.from_site(config.site, lambda: submitter.settings.cmssw, lambda: None)
     told = Ports(world.oms, world.storage, ToldSchedd(config.site.pool, config.site.name))
     submitter = build_submitter(config, ledger, ports=told)

@@ -48,7 +48,7 @@ def running(
 
     def run() -> None:
         file = loop.work_dir / "condorloop.db"
-        with open_ledger(file, config.calibrations, clock()) as ledger:
+        with open_ledger(file, config, clock()) as ledger:
             site = config.site
             world = Ports.from_site(
                 site, lambda: submitter.settings.cmssw, lambda: submitter.wakeup.ring()

@@ -213,7 +213,7 @@ def meddled(stack, tmp_path_factory, quick_probes):
         file["late"] = 9999.0 if file["ls"] in (8, 10) else 0.0
     script = run_of(run, ["EcalPedestals"], lumisections=last, layout=ONE_EACH, files=files)
     play = loop.play(script)
-    folder = f"{loop.config().calibrations['EcalPedestals'].stream_path}/000/399/201/00000"
+    folder = f"{loop.config().stream_of('EcalPedestals').raw_path}/000/399/201/00000"
 
     def on_disk(ls: int) -> Path:
         return Path(stack.xrootd.localroot, folder[1:], f"{named[ls]}.root")
@@ -306,7 +306,7 @@ def test_thousands_of_files_of_one_run_are_probed_and_planned_once_each(
     }
     loop = Loop(stack, tmp_path, "many-files", settings)
     loop.play(run_of(run, ["EcalPedestals"], lumisections=1, end_after="never"))
-    stream = loop.config().calibrations["EcalPedestals"].stream_path
+    stream = loop.config().stream_of("EcalPedestals").raw_path
     folder = stack.xrootd.localroot / f"{stream[1:]}/000/399/{run % 1000}"
     names = [f"LS{ls}_{part}.root" for ls in range(1, 101) for part in range(parts)]
     for i, name in enumerate(names):

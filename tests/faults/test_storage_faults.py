@@ -121,7 +121,7 @@ def story(stack, tmp_path_factory):
 
 
 def stream(loop: Loop) -> str:
-    return loop.config().calibrations["EcalPedestals"].stream_path
+    return loop.config().stream_of("EcalPedestals").raw_path
 
 
 def test_a_run_folder_that_is_not_there_yet_is_no_outage(story):

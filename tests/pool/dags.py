@@ -129,8 +129,8 @@ class Site:
     def batch(self, paths: Sequence[str], key: CampaignKey = KEY, **scripts: str) -> Submitted:
         """Submit a batch's DAG of these RAW files."""
         files = tuple(RawFile(p, 1, Lumis.span(i + 1, i + 1), 1) for i, p in enumerate(paths))
-        calibration = self.config.calibrations[KEY.calibration]
-        return self._submit(plan_batch(key, calibration, Batch(0, files), 0, 0), scripts)
+        stream = self.config.stream_of(KEY.calibration)
+        return self._submit(plan_batch(key, stream, Batch(0, files), 0, 0), scripts)
 
     def harvest(self, number: int = 0, key: CampaignKey = KEY, **scripts: str) -> Submitted:
         """Submit a harvest DAG."""

@@ -55,7 +55,8 @@ def test_each_record_of_a_file_reaches_its_tag_with_the_sinces_of_its_time_type(
     assert {run for run, _ in sinces} == {RUN}
     assert (RUN, 1) in sinces
     assert len(sinces) > 1
-    calibration = loop.config().calibrations["BeamSpot"]
-    verdict = assay(loop.stack.folder, calibration, RUN, Truth(play.scenario.seed), loop.work_dir)
+    found = loop.config()
+    spot, stream = found.calibrations["BeamSpot"], found.stream_of("BeamSpot")
+    verdict = assay(loop.stack.folder, spot, stream, RUN, Truth(play.scenario.seed), loop.work_dir)
     assert verdict.faults == ()
     assert verdict.in_payload == Lumis.span(1, 24)

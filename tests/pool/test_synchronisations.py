@@ -63,9 +63,10 @@ def test_two_runs_are_served_as_the_tags_synchronisation_allows(loop, older, syn
     )
     loop.run_until_closed(2 * len(rules))
     truth = Truth(play.scenario.seed)
+    loaded = loop.config()
     for name, rule in rules.items():
-        calibration = loop.config().calibrations[name]
-        found = [assay(loop.stack.folder, calibration, run, truth, loop.work_dir) for run in runs]
+        of_this = loaded.calibrations[name], loaded.stream_of(name)
+        found = [assay(loop.stack.folder, *of_this, run, truth, loop.work_dir) for run in runs]
         assert [verdict.faults for verdict in found] == [(), ()]
         # where it might be moved up, what is late of the older run is not sent after the younger
         whole = found[1:] if Synchronisation(rule).moves_up else found
@@ -82,8 +83,9 @@ def test_a_run_that_outlasts_the_buffer_goes_up_in_pieces(loop):
     with patch.object(piece_due, "SHARE", 1):
         play = loop.play({"seed": run, "runs": [told], "conditions": {"tags": tags}})
         loop.run_until_closed(1)
-    truth, calibration = Truth(play.scenario.seed), loop.config().calibrations["BeamSpot"]
-    found = assay(loop.stack.folder, calibration, run, truth, loop.work_dir)
+    truth, loaded = Truth(play.scenario.seed), loop.config()
+    of_this = loaded.calibrations["BeamSpot"], loaded.stream_of("BeamSpot")
+    found = assay(loop.stack.folder, *of_this, run, truth, loop.work_dir)
     assert found.faults == ()
     assert str(found.in_payload) == "1-44"
     assert found.uploads >= 2

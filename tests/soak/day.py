@@ -104,7 +104,7 @@ class Day:
         runs = list(runs_of_a_day(Random(f"{seed} runs"), START, length * 3600))
         self._oms = SimulatedOms(self.agenda, Random(f"{seed} oms"), self._weather, runs)
         rng = Random(f"{seed} files")
-        streams = sorted({c.stream_path for c in self._config.calibrations.values()})
+        streams = sorted({s.raw_path for s in self._config.streams.values()})
         files = [
             file
             for run in runs
@@ -264,7 +264,7 @@ class Day:
         """Open the ledger, unless payloads would go elsewhere than before: nobody accepts that."""
         now = self.agenda.now
         destination_memory.check(config, lambda _: False)
-        self._ledger = open_ledger(self._path, config.calibrations, now)
+        self._ledger = open_ledger(self._path, config, now)
         destination_memory.take_up(self._ledger, config, now)
 
     def _remembers_destinations(self) -> bool:

@@ -283,7 +283,7 @@ class Promises:
         if now < run.told_end:
             raise Violation(f"{key} is closed before the run's end: {reason}")
         calibration = self._config.calibrations[key.calibration]
-        stream = calibration.stream_path
+        stream = self._config.stream_of(key.calibration).raw_path
         listed = self._storage.listed_at.get((stream, key.run), 0.0)
         last = max(run.end, self._storage.last_new(stream, key.run, until=listed))
         if listed < last + calibration.closing.quiet_time:
@@ -355,7 +355,7 @@ class Promises:
         return suspects * rescues.wait * 2.0 ** (rescues.max_rescues + 1)
 
     def _good_files(self, key: CampaignKey) -> list[TrueFile]:
-        stream = self._config.calibrations[key.calibration].stream_path
+        stream = self._config.stream_of(key.calibration).raw_path
         before = min(self._window_end(key), self._agenda.now) - MARGIN
         files = self._storage.of(stream, key.run)
         return [f for f in files if f.lasts and f.settled_at < before]

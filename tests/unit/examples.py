@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
-from condorloop.config.calibration import Calibration
+from condorloop.config.calibration import OwnStreamCalibration
 from condorloop.config.loader import Config, load
 from condorloop.model.campaign import (
     Alcareco,
@@ -50,12 +50,14 @@ def config(folder: Path) -> Config:
 
 
 @cache
-def calibration(name: str = "EcalPedestals") -> Calibration:
+def calibration(name: str = "EcalPedestals") -> OwnStreamCalibration:
     """A shipped calibration."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        return config(Path(folder)).calibrations[name]
+        found = config(Path(folder)).calibrations[name]
+    assert isinstance(found, OwnStreamCalibration)
+    return found
 
 
 def raw_file(i: int, first: int, last: int) -> RawFile:

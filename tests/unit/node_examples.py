@@ -59,8 +59,8 @@ def make_dag(
     of = number if like is None else like
     first = 5 * of + 1
     batch = Batch(number, tuple(raw_file(files * of + i, first, first + 4) for i in range(files)))
-    calibration = loaded.calibrations["EcalPedestals"]
-    plan = plan_batch(key, calibration, batch, number, first_job)
+    stream = loaded.stream_of("EcalPedestals")
+    plan = plan_batch(key, stream, batch, number, first_job)
     made = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent
     return DagContext(made, Manifest.read(made / MANIFEST))
 

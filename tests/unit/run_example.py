@@ -30,7 +30,7 @@ class RunExample:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.site: Config = config(folder)
-        self.stream = self.site.calibrations[KEY.calibration].stream_path
+        self.stream = self.site.stream_of(KEY.calibration).raw_path
         self.dags: list[DagContext] = []
         self.site.site.work_dir.mkdir(exist_ok=True)
         with self.ledger() as ledger:

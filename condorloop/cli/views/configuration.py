@@ -39,14 +39,14 @@ def print_config(config: Config) -> None:
     for title in ("calibration", "runs", "stream", "payload"):
         table.add_column(title, overflow="fold")
     for calibration in config.calibrations.values():
-        reco = calibration.reco
-        kinds = f"{in_words(reco.fill_types)} {in_words(reco.modes)}"
-        beams = ", stable beams" if reco.stable_beam else ""
+        runs = calibration.runs
+        kinds = f"{in_words(runs.fill_types)} {in_words(runs.modes)}"
+        beams = ", stable beams" if runs.stable_beam else ""
         since = _since(calibration)
         table.add_row(
             text(calibration.name),
-            text(f"{kinds}{beams}, at least {reco.min_ls} LS"),
-            text(calibration.stream_path),
+            text(f"{kinds}{beams}, at least {runs.min_ls} LS"),
+            text(config.stream_of(calibration.name).raw_path),
             text(f"{to[calibration.name].destination}, since: {since}"),
         )
     terminal.print(table)

@@ -12,8 +12,8 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from condorloop.config.calibration import Calibration
 from condorloop.config.site import Site
+from condorloop.config.tuning import Tuning
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.submit_description import job_kind
 from condorloop.model.campaign import Dag, Statistics
@@ -34,9 +34,9 @@ class KindOfJob:
     fails: float = 0.0
 
 
-def asked_for(kind: NodeKind, calibration: Calibration, site: Site) -> tuple[int, int]:
-    """Say how many cores a calibration's jobs ask for, and how often a node is tried again."""
-    asked = job_kind(kind, calibration, site)
+def asked_for(kind: NodeKind, tuning: Tuning, site: Site) -> tuple[int, int]:
+    """Say how many cores jobs of a kind ask for, and how often a node is tried again."""
+    asked = job_kind(kind, tuning, site)
     return int(str(dict(asked.commands).get("request_cpus", 1))), asked.retries
 
 

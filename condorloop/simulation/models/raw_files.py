@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from condorloop.config.calibration import Calibration
+from condorloop.config.stream import Stream
 from condorloop.model.campaign import RawFile
 from condorloop.model.lumis import Lumis
 from condorloop.simulation.models.data_taking import SimulatedRun
@@ -26,9 +26,9 @@ class ComingFile:
     good: bool
 
 
-def stream_name(calibration: Calibration) -> str:
-    """Name the primary dataset whose RAW files a calibration reads."""
-    return calibration.stream_path.split("/")[-3]
+def dataset(stream: Stream) -> str:
+    """Name the primary dataset whose RAW files a stream is made of."""
+    return stream.raw_path.split("/")[-3]
 
 
 def coming(

@@ -128,8 +128,8 @@ def waits(jobs: Sequence[NodeJob], config: Config) -> Iterator[float]:
     to have used at once. The others waited for cores, and that the simulation does by itself.
     """
     cores = {
-        (name, kind): asked_for(kind, calibration, config.site)[0]
-        for name, calibration in config.calibrations.items()
+        (name, kind): asked_for(kind, config.tuning_of(name, kind), config.site)[0]
+        for name in config.calibrations
         for kind in NodeKind
     }
     pooled = [j for j in jobs if j.kind is not NodeKind.UPLOAD]

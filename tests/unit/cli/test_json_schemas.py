@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from condorloop.cli.commands.schema import schema as command
 from condorloop.cli.json_schemas import NAMES, schema
-from condorloop.config.calibration import Calibration
+from condorloop.config.calibration import OwnStreamCalibration
 from condorloop.config.site import Site
 from tests.unit.examples import TOP
 
-MODELS = {"calibration": Calibration, "site": Site}
+MODELS = {"calibration": OwnStreamCalibration, "site": Site}
 CHECKS = {name: jsonschema.Draft202012Validator(schema(name)) for name in NAMES}
 SHIPPED = sorted(
     [("calibration", f) for f in TOP.glob("calibrationYAML/*.yaml")]
@@ -53,7 +53,7 @@ def at(data, place):
 def mistakes(data):
     """The kinds of mistakes that the model finds in a calibration's file."""
     try:
-        Calibration.model_validate(data)
+        OwnStreamCalibration.model_validate(data)
     except ValidationError as error:
         return {e["type"] for e in error.errors()}
     return set()

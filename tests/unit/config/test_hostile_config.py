@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condorloop.config.calibration import Calibration
+from condorloop.config.calibration import OwnStreamCalibration
 from condorloop.config.loader import ConfigError, load
 from tests.unit.examples import TOP, site_file
 from tests.unit.hostile import is_one_clear_line, outcome, texts, values
@@ -180,7 +180,7 @@ def put(data, place, value):
 @given(st.sampled_from(sorted(places(SHIPPED), key=str)), values)
 def test_any_value_in_any_place_of_a_calibration_is_taken_or_refused(place, value):
     made, error = outcome(
-        lambda: Calibration.model_validate(put(SHIPPED, place, value)), ValueError
+        lambda: OwnStreamCalibration.model_validate(put(SHIPPED, place, value)), ValueError
     )
     assert made is not None or error
 

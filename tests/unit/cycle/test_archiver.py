@@ -38,7 +38,7 @@ RUNS = [*OLD, OPEN, RECENT]
 def loaded(tmp_path):
     found = config(tmp_path)
     found.site.work_dir.mkdir()
-    Filler(found.site.work_dir / LEDGER, found.calibrations.values()).fill(RUNS)
+    Filler(found.site.work_dir / LEDGER, found).fill(RUNS)
     return found
 
 
@@ -131,7 +131,7 @@ def test_what_cleaning_up_has_removed_of_an_archived_run_is_known_here_and_after
         ledger.campaigns.set_cleaned(campaign.id, Artifact.DAGS, begun=True)
     archive_all(loaded)
     for _ in ("here", "rebuilt"):
-        with open_ledger(path, loaded.calibrations, NOW) as ledger:
+        with open_ledger(path, loaded, NOW) as ledger:
             found = {s.key.run: s for s in ledger.retention.settled() if s.cleaned or s.begun}
         assert found.keys() == {OLD[0].number}
         assert found[OLD[0].number].cleaned == {Artifact.LOGS}
@@ -223,7 +223,7 @@ def test_a_ledger_that_is_rebuilt_knows_what_was_archived(loaded, path):
     archive_all(loaded)
     before = [tell(loaded, run.number) for run in OLD]
     path.unlink()
-    with open_ledger(path, loaded.calibrations, NOW) as ledger:
+    with open_ledger(path, loaded, NOW) as ledger:
         assert {key.run for key in ledger.campaigns.known(0)} == {run.number for run in OLD}
         assert ledger.campaigns.with_work({}) == []
         assert ledger.archive.due(NOW) == []

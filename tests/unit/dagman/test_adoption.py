@@ -90,7 +90,7 @@ class Site:
 
     @property
     def stream(self):
-        return self.config.calibrations[KEY.calibration].stream_path
+        return self.config.stream_of(KEY.calibration).raw_path
 
     @contextmanager
     def ledger(self, opened=open_ledger):
@@ -98,7 +98,7 @@ class Site:
             with Ledger(self.ledger_file) as ledger:
                 yield ledger
         else:
-            with opened(self.ledger_file, self.config.calibrations, self.now) as ledger:
+            with opened(self.ledger_file, self.config, self.now) as ledger:
                 yield ledger
 
     def cycle(self, times=2, opened=open_ledger, end=None, before=lambda submitter: None):

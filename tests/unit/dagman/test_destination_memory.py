@@ -164,7 +164,7 @@ def test_a_ledger_of_the_version_before_takes_them_from_the_newest_manifest(tria
     older_ledger(path)
     write_dags(real, RUN.number - 1)
     write_dags(trial, RUN.number)
-    with open_ledger(path, real.calibrations, START) as ledger:
+    with open_ledger(path, real, START) as ledger:
         assert ledger.destinations.all() == {}
         with pytest.raises(DestinationChanged, match="Ped_trial") as refused:
             destination_memory.take_up(ledger, real, START)
@@ -210,7 +210,7 @@ def test_a_ledger_that_is_rebuilt_takes_them_from_the_newest_manifest(trial, rea
         path.unlink()
     else:
         path.write_text("no ledger any more" * 100)
-    with open_ledger(path, real.calibrations, START) as ledger:
+    with open_ledger(path, real, START) as ledger:
         with pytest.raises(DestinationChanged, match="Ped_trial"):
             destination_memory.take_up(ledger, real, START)
         destination_memory.take_up(ledger, trial, START)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config.calibration import Batching
+from condorloop.config.tuning import Batching
 from condorloop.dagman.plan import DagPlan, Node, plan_batch, plan_harvest, planned_nodes
 from condorloop.model.campaign import Batch, RawFile
 from condorloop.model.enums import NodeKind

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from condorloop.config.calibration import Calibration
+from condorloop.config.calibration import OwnStreamCalibration
 from condorloop.config.recipe import Recipe
 from condorloop.dagman import run_configuration
 from condorloop.dagman.run_configuration import RunConfigurationError
@@ -37,7 +37,7 @@ def test_the_file_is_whole_and_readable(loaded, tmp_path):
     told = yaml.safe_load(text)
     assert told["parameters"]["GLOBAL_TAG"] == loaded.parameters.global_tag
     assert told["templates"] == {"reco.sh": "abc"}
-    assert Calibration.model_validate(told["calibration"]) == loaded.calibrations[NAME]
+    assert OwnStreamCalibration.model_validate(told["calibration"]) == loaded.calibrations[NAME]
     assert told["site"].keys() == {"name", "storage", "cmssw"}
     assert told["files"]["calibration"].endswith("EcalPedestals.yaml")
 

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config.calibration import Holds
 from condorloop.config.resources import Resources
 from condorloop.config.site import Site
+from condorloop.config.tuning import Holds
 from condorloop.dagman.submit_description import job_kind, release_expression
 from condorloop.model.enums import NodeKind
 from tests.unit import examples

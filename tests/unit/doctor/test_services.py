@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.config import credentials
-from condorloop.config.calibration import Harvesting
 from condorloop.config.loader import load
 from condorloop.config.site import OmsSite
+from condorloop.config.tuning import Harvesting
 from condorloop.doctor import clock, kerberos, oms, uploads
 from condorloop.doctor.certificate import NoCertificate, not_after, valid_until
 from condorloop.doctor.checks import Verdict

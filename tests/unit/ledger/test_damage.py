@@ -138,7 +138,7 @@ def test_a_damaged_ledger_is_kept_aside_and_rebuilt(tmp_path, path, damage):
         Ledger(path)
     assert "\n" not in str(refused.value)
     assert str(refused.value).startswith(str(path))
-    with open_ledger(path, config(tmp_path).calibrations, START) as ledger:
+    with open_ledger(path, config(tmp_path), START) as ledger:
         latch(ledger)
     [kept] = path.parent.glob("condorloop.db.damaged-*[0-9]")
     assert kept.read_bytes() == damaged

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config.calibration import Closing
+from condorloop.config.tuning import Closing
 from condorloop.model.enums import CampaignState, DagState, NoPayloadCause
 from condorloop.model.lumis import Lumis
 from condorloop.model.no_payload import NoPayload

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config.calibration import Latching
+from condorloop.config.tuning import Latching
 from condorloop.model.campaign import CampaignKey, MissedRun, Run
 from condorloop.policy.missed_runs import LONG, ONCE_ENDED, WHILE_TAKEN, missed_runs
 from condorloop.policy.planner import why_not_latch

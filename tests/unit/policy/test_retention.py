@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config.calibration import Retention
+from condorloop.config.tuning import Retention
 from condorloop.model.campaign import ClosedCampaign
 from condorloop.model.enums import Artifact, CampaignState
 from condorloop.model.lumis import EMPTY

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.config.calibration import Closing
+from condorloop.config.tuning import Closing
 from condorloop.model.campaign import LONGEST_RUN, window_from
 from condorloop.model.latency import LUMISECTION
 from condorloop.model.lumis import LAST_LS, Lumis

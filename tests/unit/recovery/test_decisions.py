@@ -32,7 +32,7 @@ def runs(site, ledger_id):
 
 
 def reopened(site, path):
-    return open_ledger(path, site.calibrations, LATER)
+    return open_ledger(path, site, LATER)
 
 
 @pytest.mark.parametrize("rebuilt", [False, True])

@@ -38,7 +38,7 @@ def path(site):
 
 
 def reopened(site, path):
-    return open_ledger(path, site.calibrations, LATER)
+    return open_ledger(path, site, LATER)
 
 
 def write_dag(site, ledger, plan, cluster):
@@ -60,10 +60,8 @@ def ledger_id(site, path):
     with Ledger(path) as ledger:
         for run in (RUN.number, RUN.number - 1):
             key = CampaignKey(KEY.calibration, run)
-            ledger.campaigns.latch(
-                key, calibration.stream_path, replace(RUN, number=run), "", START
-            )
-        stream, run = calibration.stream_path, RUN.number
+            ledger.campaigns.latch(key, calibration.raw_path, replace(RUN, number=run), "", START)
+        stream, run = calibration.raw_path, RUN.number
         ledger.raw_files.add(stream, run, {f.path: f.size for f in FILES}, START)
         for file in FILES:
             probe = Probe(file.lumis, file.events)
@@ -97,7 +95,7 @@ def test_every_dag_and_file_is_found_again(site, path, ledger_id, lose):
         assert campaign.waiting == ()
         states = {d.label: (d.state, d.cluster) for d in campaign.dags}
         assert states == {"b000": (DagState.ACTIVE, 17), "harvest001": (DagState.PLANNED, None)}
-        stream = site.calibrations[KEY.calibration].stream_path
+        stream = site.stream_of(KEY.calibration).raw_path
         assert ledger.raw_files.of_run(stream, RUN.number) == {f.path: f.size for f in FILES[:3]}
         assert ledger.dags.next_numbers(campaign.id) == (2, 1, 1)
 
@@ -148,7 +146,7 @@ def test_an_alcareco_whose_dag_was_deleted_is_not_made_again(site, path, ledger_
         assert campaign.waiting == ()
         assert list(campaign.unharvested) == [0]
         assert campaign.seen == Lumis.span(1, 3)
-        stream = site.calibrations[KEY.calibration].stream_path
+        stream = site.stream_of(KEY.calibration).raw_path
         ledger.raw_files.add(stream, KEY.run, {f.path: f.size for f in FILES[:3]}, LATER)
         assert ledger.status.summaries(0)[0].bad_files == {}
         assert ledger.dags.next_numbers(campaign.id)[1:] == (1, 1)
@@ -252,7 +250,7 @@ LONG_AFTER = START + 30 * 24 * 3600
 def test_a_campaign_of_long_ago_is_taken_over_as_closed_and_nothing_is_begun(site, path, ledger_id):
     """Its DAG that ran is looked at once more; what was never submitted is not, either."""
     delete(path)
-    with open_ledger(path, site.calibrations, LONG_AFTER) as ledger:
+    with open_ledger(path, site, LONG_AFTER) as ledger:
         campaign = campaign_of(ledger)
         assert campaign.state is CampaignState.INCOMPLETE
         assert campaign.reason.endswith("OMS said of the run is not known: 3 of 3 LS missing (1-3)")
@@ -271,7 +269,7 @@ def test_a_long_run_goes_on_by_lumisection_and_is_over_by_run(site, path, calibr
     key, configured = CampaignKey(calibration, RUN.number), site.calibrations[calibration]
     last = raw_file(0, 1490, 1500)
     with Ledger(path) as ledger:
-        stream = configured.stream_path
+        stream = configured.raw_path
         ledger.campaigns.latch(key, stream, RUN, "", START, by_lumi=configured.by_lumi)
         ledger.raw_files.add(stream, RUN.number, {last.path: last.size}, START)
         good = Probe(last.lumis, last.events)
@@ -279,7 +277,7 @@ def test_a_long_run_goes_on_by_lumisection_and_is_over_by_run(site, path, calibr
         before = ledger.campaigns.windows()
         write_dag(site, ledger, plan_batch(key, configured, Batch(0, (last,)), 0, 0), cluster=17)
     delete(path)
-    with open_ledger(path, site.calibrations, START + 12 * 3600) as ledger:
+    with open_ledger(path, site, START + 12 * 3600) as ledger:
         [campaign] = ledger.campaigns.of_run(key.run, key.calibration)
         assert campaign.state is state
         assert ledger.campaigns.windows() == before
@@ -299,7 +297,7 @@ def test_what_a_campaign_of_long_ago_has_uploaded_is_known(site, path, ledger_id
     write_json(runs / "harvestJob002" / HARVEST_RECORD, record)
     (runs / RUN_END).write_text(iso_time(START + 7200))
     delete(path)
-    with open_ledger(path, site.calibrations, LONG_AFTER) as ledger:
+    with open_ledger(path, site, LONG_AFTER) as ledger:
         campaign = campaign_of(ledger)
         assert campaign.state is CampaignState.COMPLETE
         [settled] = ledger.retention.settled(KEY.run)
@@ -321,7 +319,7 @@ def test_a_campaign_of_long_ago_without_a_payload_is_taken_over_as_such(site, pa
     answer = {"outcome": "no payload", "answer": "Large Variations", "time": START + 1}
     write_json(made / UPLOAD_RECORD, answer | {"unanswered": False})
     delete(path)
-    with open_ledger(path, site.calibrations, LONG_AFTER) as ledger:
+    with open_ledger(path, site, LONG_AFTER) as ledger:
         campaign = campaign_of(ledger)
         assert campaign.state is CampaignState.NO_PAYLOAD
         assert campaign.reason.endswith("all of them harvested; no payload: veto: Large Variations")

@@ -103,7 +103,7 @@ class Place(Requests):
         settings = config(folder)
         settings.site.work_dir.mkdir()
         super().__init__(settings, Ledger(settings.site.work_dir / "condorloop.db", "ledger"))
-        stream = self.config.calibrations[KEY.calibration].stream_path
+        stream = self.config.stream_of(KEY.calibration).raw_path
         self.renderer.begin_run(KEY, START)
         self.ledger.campaigns.latch(KEY, stream, RUN, "running", START)
         files = [raw_file(i, i + 1, i + 1) for i in range(3)]
@@ -133,7 +133,7 @@ def ask_of_all(place, kind):
 
 
 def latch_another(place, run=KEY.run + 1):
-    stream = place.config.calibrations[KEY.calibration].stream_path
+    stream = place.config.stream_of(KEY.calibration).raw_path
     key = CampaignKey(KEY.calibration, run)
     place.ledger.campaigns.latch(key, stream, replace(RUN, number=run), "running", START + 90)
     [campaign] = place.ledger.campaigns.of_run(run, KEY.calibration)

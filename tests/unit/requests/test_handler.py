@@ -62,7 +62,7 @@ def test_a_request_that_was_cut_short_before_its_answer_is_done_again_and_answer
 
 
 def test_what_was_done_for_one_campaign_is_told_though_another_had_to_wait(place):
-    stream = place.config.calibrations[OTHER.calibration].stream_path
+    stream = place.config.stream_of(OTHER.calibration).raw_path
     place.ledger.campaigns.latch(OTHER, stream, RUN, "running", START)
     place.pool.silent = True
     number = place.leave(RequestKind.ABANDON)
@@ -77,7 +77,7 @@ def test_what_was_done_for_one_campaign_is_told_though_another_had_to_wait(place
 
 
 def test_trouble_with_one_campaign_is_told_and_stops_no_other(place):
-    stream = place.config.calibrations[OTHER.calibration].stream_path
+    stream = place.config.stream_of(OTHER.calibration).raw_path
     place.ledger.campaigns.latch(OTHER, stream, RUN, "running", START)
     blocked = place.launcher.renderer.run_dir(OTHER)
     blocked.parent.mkdir()
