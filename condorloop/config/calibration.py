@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from condorloop.config.composition import Additions
 from condorloop.config.fields import Line, Name, Seconds, Section
 from condorloop.config.gate import Gate
 from condorloop.config.harvest_step import HarvestStep, UploadMetadata
@@ -38,6 +39,8 @@ class Calibration(Tuning):
 
     name: Name = Field(alias="calibration_name")
     """The calibration's name in commands, logs and paths; no two files of a folder share one."""
+    enabled: bool = True
+    """Whether it is switched on: what is not has no campaigns, and no part in its stream."""
     harvest: HarvestStep = Field(alias="step_4_config")
     """How ALCARECO becomes a payload, and where that goes."""
     payload_reader: PayloadReader | None = None
@@ -65,6 +68,11 @@ class Calibration(Tuning):
     def stream_name(self) -> str:
         """The stream whose ALCARECO it harvests."""
         raise NotImplementedError
+
+    @property
+    def additions(self) -> Additions:
+        """What it needs of RECO and ALCA besides what the file of its stream says."""
+        return Additions()
 
     @property
     def upload_limit(self) -> float:

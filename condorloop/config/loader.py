@@ -16,7 +16,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from condorloop.config.calibration import Calibration, OwnStreamCalibration
+from condorloop.config.composition import composed
 from condorloop.config.fields import ONE, SECRET, SEVERAL
+from condorloop.config.shared_stream import (
+    OF_CALIBRATION,
+    OF_STREAM,
+    STREAM_NODES,
+    SharedCalibration,
+    SharedStream,
+    inherited,
+)
 from condorloop.config.shipped_files import shipped
 from condorloop.config.site import Parameters, Site
 from condorloop.config.stream import Stream
@@ -26,6 +35,9 @@ from condorloop.errors import CondorloopError
 from condorloop.model.enums import NodeKind
 from condorloop.rundir.records.upload_settings import LONGEST_READ
 from condorloop.text import one_line, plain, shown
+
+STREAMS = "streams"
+"""The folder, below that of calibrations, of the streams that have files of their own."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -91,22 +103,24 @@ class Known:
 
     site: Site
     calibrations: Mapping[str, Calibration]
+    shared_streams: Mapping[str, SharedStream] = field(default_factory=dict, kw_only=True)
+    """The streams that have files of their own, by name."""
 
     @property
     def streams(self) -> dict[str, Stream]:
-        """The streams, by name."""
-        return {s.name: s for s in map(self.stream_of, self.calibrations)}
+        """The streams that calibrations read, by name, as `stream_of` gives them."""
+        return {c.stream_name: self.stream_of(name) for name, c in self.calibrations.items()}
 
     def stream_of(self, calibration: str) -> Stream:
-        """Give the stream whose ALCARECO a calibration harvests."""
+        """Give the stream of a calibration, with all that its calibrations need of it."""
         own = self.calibrations[calibration]
-        if not isinstance(own, Stream):
-            raise KeyError(own.stream_name)
-        return own
+        base = own if isinstance(own, Stream) else self.shared_streams[own.stream_name]
+        sharing = (c for _, c in sorted(self.calibrations.items()))
+        return composed(base, (c.additions for c in sharing if c.stream_name == base.name))
 
     def tuning_of(self, calibration: str, kind: NodeKind) -> Tuning:
         """Give what is configured for the nodes of a kind: by the stream, or by the calibration."""
-        if kind in (NodeKind.RECO, NodeKind.ALCA):
+        if kind in STREAM_NODES:
             return self.stream_of(calibration)
         return self.calibrations[calibration]
 
@@ -120,6 +134,8 @@ class Config(Known):
     """The folder of calibration YAML files."""
     files: Mapping[str, Path] = field(default_factory=dict)
     """The file of each calibration, by name."""
+    switched_off: tuple[str, ...] = ()
+    """The calibrations that have files, and are switched off."""
 
 
 class NotNamed(ConfigError):
@@ -168,6 +184,8 @@ def load(site: Path, calibrations: Path | None, only: Iterable[str] = ()) -> Con
     found: dict[str, Calibration] = {}
     file_of: dict[str, Path] = {}
     names: set[str] = set()
+    off: list[str] = []
+    streams = _streams(calibrations, the_site, mistakes)
     files = sorted(calibrations.glob("*.yaml"))
     if not files:
         mistakes.append(Mistake(calibrations, "", None, "a folder of calibration YAML files"))
@@ -178,12 +196,17 @@ def load(site: Path, calibrations: Path | None, only: Iterable[str] = ()) -> Con
             names.add(name)
             if wanted and name not in wanted:
                 continue
-        calibration = _calibration(file, data, the_site, mistakes)
+        calibration = _calibration(file, data, the_site, streams, mistakes)
         if calibration is None:
             continue
-        if calibration.name in found:
-            expected = "a name that no other file of the folder has"
+        if calibration.name in found or calibration.name in streams:
+            expected = "a name that no other file of the folder has, and no stream"
             mistakes.append(Mistake(file, "calibration_name", calibration.name, expected))
+        if not calibration.enabled and calibration.name in wanted:
+            mistakes.append(Mistake(file, "enabled", False, "true: it is asked for by name"))
+        if not calibration.enabled:
+            off.append(calibration.name)
+            continue
         found[calibration.name] = calibration
         file_of[calibration.name] = file.absolute()
     known = ", ".join(sorted(names)) or "none"
@@ -191,7 +214,39 @@ def load(site: Path, calibrations: Path | None, only: Iterable[str] = ()) -> Con
         mistakes.append(Mistake(calibrations, "calibration_name", name, f"one of: {known}"))
     if mistakes or the_site is None or parameters is None:
         raise ConfigError(located(mistakes))
-    return Config(the_site, found, parameters, calibrations.absolute(), file_of)
+    read = {c.stream_name for c in found.values()}
+    shared = {name: stream for name, stream in streams.items() if name in read}
+    folder = calibrations.absolute()
+    return Config(the_site, found, parameters, folder, file_of, tuple(off), shared_streams=shared)
+
+
+def _streams(folder: Path, site: Site | None, mistakes: list[Mistake]) -> dict[str, SharedStream]:
+    """Read the streams that have files of their own, by name."""
+    found: dict[str, SharedStream] = {}
+    for file in sorted((folder / STREAMS).glob("*.yaml")):
+        data = _read(file, mistakes)
+        if data is None:
+            continue
+        mistakes += _misplaced(file, data, OF_CALIBRATION, "the calibrations of a stream say that")
+        if site:
+            data = _merged(site.defaults.model_dump(exclude_unset=True), data)
+        stream = _checked(SharedStream, file, data, mistakes)
+        if stream is None:
+            continue
+        if stream.name in found:
+            expected = "a name that no other stream has"
+            mistakes.append(Mistake(file, "stream_name", stream.name, expected))
+        found[stream.name] = stream
+    return found
+
+
+def _misplaced(
+    file: Path, data: Mapping[str, Any], sections: Iterable[str], expected: str
+) -> Iterator[Mistake]:
+    """Name the sections of a file that belong into another one."""
+    for section in sections:
+        if section in data:
+            yield Mistake(file, section, data[section], expected)
 
 
 def _named_by(site: Site | None, file: Path) -> Path | None:
@@ -218,8 +273,13 @@ def look(site: Path, calibrations: Path | None) -> Known:
     left_out: list[Mistake] = []
     folder = calibrations or _named_by(the_site, site) or shipped("calibrationYAML")
     files = sorted(folder.glob("*.yaml"))
-    read = (_calibration(f, _read(f, left_out), the_site, left_out) for f in files)
-    return Known(the_site, {each.name: each for each in read if each})
+    streams = _streams(folder, the_site, left_out)
+    read = (_calibration(f, _read(f, left_out), the_site, streams, left_out) for f in files)
+    return Known(
+        the_site,
+        {each.name: each for each in read if each and each.enabled},
+        shared_streams=streams,
+    )
 
 
 def _site(file: Path, mistakes: list[Mistake]) -> Site | None:
@@ -227,12 +287,29 @@ def _site(file: Path, mistakes: list[Mistake]) -> Site | None:
 
 
 def _calibration(
-    file: Path, data: Any, site: Site | None, mistakes: list[Mistake]
+    file: Path,
+    data: Any,
+    site: Site | None,
+    streams: Mapping[str, SharedStream],
+    mistakes: list[Mistake],
 ) -> Calibration | None:
-    """Check a calibration, over the defaults of its site."""
-    if data is not None and site:
-        data = _merged(site.defaults.model_dump(exclude_unset=True), data)
-    calibration = _checked(OwnStreamCalibration, file, data, mistakes)
+    """Check a calibration, over what its stream says and over the defaults of its site."""
+    form: type[Calibration] = OwnStreamCalibration
+    defaults = site.defaults.model_dump(exclude_unset=True) if site else {}
+    if data is not None and "stream" in data:
+        form, stream = SharedCalibration, streams.get(str(data["stream"]))
+        if stream is None:
+            known = ", ".join(sorted(streams)) or f"none: there is no {STREAMS}/*.yaml"
+            mistakes.append(Mistake(file, "stream", data["stream"], f"a stream, of: {known}"))
+            return None
+        said = f"{STREAMS}/{stream.name}.yaml says that for all of its calibrations"
+        mistakes += _misplaced(file, data, OF_STREAM, said)
+        nodes = defaults.get("nodes", {})
+        defaults["nodes"] = {k: v for k, v in nodes.items() if k not in STREAM_NODES}
+        data = _merged(inherited(stream), data)
+    if data is not None:
+        data = _merged(defaults, data)
+    calibration = _checked(form, file, data, mistakes)
     calls = sum(len(r.tags) for r in calibration.harvest.records) if calibration else 0
     if calibration and site and calls * site.conditions.timeout >= calibration.upload_limit:
         limit = f"{calibration.upload_limit:g} s"

@@ -23,7 +23,8 @@ def shipped(folder: str) -> Path:
 
 
 def shipped_calibrations() -> list[OwnStreamCalibration]:
-    """Read the calibrations that ship with condorloop, as they are."""
+    """Read the calibrations of streams of their own that ship with condorloop, as they are."""
     files = sorted(shipped("calibrationYAML").glob("*.yaml"))
     texts = (file.read_text("utf-8") for file in files)
-    return [OwnStreamCalibration.model_validate(yaml.safe_load(text)) for text in texts]
+    read = map(yaml.safe_load, texts)
+    return [OwnStreamCalibration.model_validate(data) for data in read if "stream" not in data]
