@@ -5,6 +5,7 @@ Knows how a model becomes a schema; it opens no file, and what a key means stand
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from condorloop.config.calibration import OwnStreamCalibration
+from condorloop.config.run_selection import RunSelection
+from condorloop.config.shared_stream import (
+    SharedCalibration,
+    SharedStream,
+    names_of_calibration,
+    names_of_stream,
+)
 from condorloop.config.site import Parameters, Site
 from condorloop.monitoring import status_file
 
@@ -23,13 +31,47 @@ _VARIABLE = {
     "pattern": r"\$\{\w+(:-[^}]*)?\}",
 }
 _ATTRIBUTES = "\nAttributes\n----------\n"
+_DEFS = "#/$defs/"
+_SELECTION = [str(f.alias or name) for name, f in RunSelection.model_fields.items()]
 _REFERENCE = {"$ref": "#/$defs/Variable"}
 _ANY_TEXT = {"type", "format", "description", "default"}
 """What the schema of a text may have that takes a variable of the environment as it is."""
 
 
 def _calibration() -> dict[str, Any]:
-    return OwnStreamCalibration.model_json_schema(schema_generator=_Generator)
+    """The schema of both forms: a calibration that names its stream, and one that has its own."""
+    own = OwnStreamCalibration.model_json_schema(schema_generator=_Generator)
+    shared = SharedCalibration.model_json_schema(schema_generator=_Generator)
+    follows = names_of_calibration("", "") | {"step_2_config": dict.fromkeys(_SELECTION)}
+    follows["step_4_config"]["step_3_witness_suffix"] = ""
+    _not_required(shared, follows, shared["$defs"])
+    shared = json.loads(json.dumps(shared).replace(_DEFS, f"{_DEFS}Shared"))
+    of_shared = {f"Shared{name}": each for name, each in shared.pop("$defs").items()}
+    return {
+        "$defs": own.pop("$defs") | of_shared,
+        "if": {"required": ["stream"]},
+        "then": shared,
+        "else": own,
+    }
+
+
+def _stream() -> dict[str, Any]:
+    made = SharedStream.model_json_schema(schema_generator=_Generator)
+    _not_required(made, names_of_stream(""), made["$defs"])
+    return made
+
+
+def _not_required(
+    schema: dict[str, Any], follows: Mapping[str, Any], defs: Mapping[str, Any]
+) -> None:
+    """Let keys be left out that follow from names, and sections that have such keys alone."""
+    for key, below in follows.items():
+        said = schema["properties"][key]
+        section = defs[said["$ref"].removeprefix(_DEFS)] if "$ref" in said else None
+        if section and isinstance(below, Mapping):
+            _not_required(section, below, defs)
+        if not (section and section.get("required")) and key in schema.get("required", ()):
+            schema["required"].remove(key)
 
 
 def _site() -> dict[str, Any]:
@@ -67,12 +109,15 @@ def _attributes(docstring: str) -> tuple[str, dict[str, str]]:
 
 _MADE: Mapping[str, Callable[[], dict[str, Any]]] = {
     "calibration": _calibration,
+    "stream": _stream,
     "site": _site,
     "parameters": _parameters,
     "status": _status,
 }
 NAMES = tuple(_MADE)
-"""The files that have one: calibration YAML, site file, ``ngtParameters.jsn``, ``status.json``."""
+"""The files that have one: YAML of calibrations and streams, site file, ``ngtParameters.jsn``,
+``status.json``.
+"""
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -59,11 +59,11 @@ class SharedStream(Stream):
     @model_validator(mode="before")
     @classmethod
     def _names_follow(cls, data: Any) -> Any:
-        return _filled(data, _of_stream(str(data.get("stream_name")))) if _is(data) else data
+        return _filled(data, names_of_stream(str(data.get("stream_name")))) if _is(data) else data
 
 
-def _of_stream(name: str) -> dict[str, Any]:
-    """The keys of a stream that follow from its name."""
+def names_of_stream(name: str) -> dict[str, Any]:
+    """Give the keys of a stream's file that follow from its name."""
     return {
         "step_2_config": {"output_filename_affix": f"_{name}Step2"},
         "step_3_config": {
@@ -124,15 +124,7 @@ class SharedCalibration(Calibration):
         if not _is(data):
             return data
         name, producer = str(data.get("calibration_name")), str(data.get("producer"))
-        follows = {
-            "step_4_config": {
-                "step_3_root_filename": f"{producer}.root",
-                "cms_driver": {"python_filename_affix": f"_{name}HARVEST"},
-                "metadata_filename": f"NGTCalib{name}.txt",
-                "final_db_name": f"NGTCalib{name}.db",
-            }
-        }
-        return _filled(data, follows)
+        return _filled(data, names_of_calibration(name, producer))
 
     @model_validator(mode="after")
     def _has_no_nodes_of_its_stream(self) -> Self:
@@ -161,6 +153,18 @@ class SharedCalibration(Calibration):
             alca_customise=self.alca_additions.customise,
             alca_mods=self.alca_additions.config_mods,
         )
+
+
+def names_of_calibration(name: str, producer: str) -> dict[str, Any]:
+    """Give the keys of a calibration's file that follow from its name and its producer."""
+    return {
+        "step_4_config": {
+            "step_3_root_filename": f"{producer}.root",
+            "cms_driver": {"python_filename_affix": f"_{name}HARVEST"},
+            "metadata_filename": f"NGTCalib{name}.txt",
+            "final_db_name": f"NGTCalib{name}.db",
+        }
+    }
 
 
 def inherited(stream: SharedStream) -> dict[str, Any]:

@@ -15,6 +15,6 @@ from condorloop.cli.help import examples
 def schema(name: str) -> None:
     """Print the JSON Schema of a file, for editors and programs.
 
-    NAME is calibration, site, parameters (ngtParameters.jsn) or status (status.json).
+    NAME is calibration, stream, site, parameters (ngtParameters.jsn) or status (status.json).
     """
     click.echo(json.dumps(json_schemas.schema(name), indent=2))

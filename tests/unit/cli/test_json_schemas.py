@@ -21,6 +21,7 @@ MODELS = {"calibration": OwnStreamCalibration, "site": Site}
 CHECKS = {name: jsonschema.Draft202012Validator(schema(name)) for name in NAMES}
 SHIPPED = sorted(
     [("calibration", f) for f in TOP.glob("calibrationYAML/*.yaml")]
+    + [("stream", f) for f in TOP.glob("calibrationYAML/streams/*.yaml")]
     + [("site", f) for f in TOP.glob("sites/*.yaml")]
 )
 CALIBRATION = yaml.safe_load((TOP / "calibrationYAML" / "EcalPedestals.yaml").read_text())
