@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
+from condorloop.cli.views.streams import stream_lines, streams_json
 from condorloop.cli.views.terminal import console, text
 from condorloop.config.calibration import Calibration
 from condorloop.config.destinations import configured
@@ -53,6 +54,8 @@ def print_config(config: Config) -> None:
     for calibration in config.calibrations.values():
         for line in _synchronisations(calibration):
             terminal.print(text(line), soft_wrap=True)
+    for line in stream_lines(config):
+        terminal.print(text(line), soft_wrap=True)
     for whose, settings in _not_the_default(config).items():
         said = ", ".join(f"{key} {value}" for key, value in settings)
         terminal.print(text(f"not the default, {whose}: {said}"), soft_wrap=True)
@@ -85,6 +88,7 @@ def config_json(config: Config) -> dict[str, Any]:
             name: calibration.model_dump(mode="json", by_alias=True)
             for name, calibration in config.calibrations.items()
         },
+        "streams": streams_json(config),
     }
 
 

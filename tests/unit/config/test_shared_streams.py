@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from condorloop.cli.commands.validate import validate
 from condorloop.config import ConfigError, load
 from condorloop.config.shared_stream import SharedCalibration
 from condorloop.model.enums import NodeKind
@@ -213,3 +216,20 @@ def test_the_shipped_streams_are_those_of_tier_0_and_switched_off(tmp_path):
     assert {r.database for c in shared for r in c.harvest.records} == {
         "oracle://cms_orcoff_prep/CMS_CONDITIONS"
     }
+
+
+def test_validate_shows_the_composed_command_lines_and_who_needs_what(folder):
+    folder.calibration(SPOT, enabled=False)
+    given = ["--site", str(folder.site), "--calibrations", str(folder.path / "calibrations")]
+    told = CliRunner().invoke(validate, given).stdout
+    for words in (
+        "stream Express: /eos/cms/store/express/Run2026D/ExpressPhysics/FEVT/Express-v1",
+        "-s RAW2DIGI,RECO,ALCAPRODUCER:SiStripCalMinBias",
+        "-s ALCAOUTPUT:SiStripCalMinBias,ALCA:PromptCalibProdSiStripGains",
+        "Gains needs SiStripCalMinBias of RECO, PromptCalibProdSiStripGains of ALCA",
+        "switched off (enabled: false): Spot",
+    ):
+        assert words in told
+    streams = json.loads(CliRunner().invoke(validate, [*given, "--json"]).stdout)["streams"]
+    assert streams["Express"]["calibrations"] == ["Gains"]
+    assert streams["Express"]["reco"].startswith("cmsDriver.py expressStep2 --conditions ")
