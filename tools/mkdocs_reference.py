@@ -18,11 +18,15 @@ from condorloop.cli.group import SECTIONS
 from condorloop.cli.json_schemas import schema
 from condorloop.cli.main import cli
 
-_FILES = {
-    "calibration": "A calibration's file",
-    "site": "The site file",
-    "parameters": "ngtParameters.jsn",
-}
+_FILES = (
+    ("calibration", "else", "A calibration's file"),
+    ("calibration", "then", "A calibration's file that names its stream"),
+    ("stream", "", "A stream's file"),
+    ("site", "", "The site file"),
+    ("parameters", "", "ngtParameters.jsn"),
+)
+"""The files by the names of their schemas, each with the form that is described."""
+
 _WORDS = {
     "integer": "whole number",
     "number": "number",
@@ -47,10 +51,12 @@ def configuration() -> str:
     """Describe every key of every file that people write, section by section, in Markdown."""
     lines: list[str] = []
     places: dict[str, str] = {}
-    for name, title in _FILES.items():
+    for name, form, title in _FILES:
         whole = schema(name)
         lines += [f"## {title}", ""]
-        lines += _Sections(whole.get("$defs", {}), places).describe(whole)
+        described = whole[form] if form else whole
+        own = "shared." if form == "then" else ""
+        lines += _Sections(whole.get("$defs", {}), places, own=own).describe(described)
     return "\n".join(lines)
 
 
@@ -93,11 +99,13 @@ class _Sections:
     definitions: Mapping[str, Any]
     places: dict[str, str] = field(default_factory=dict)
     written_by_people: bool = True
+    own: str = ""
+    """What the anchors of the file begin with, where another one has the same sections."""
 
     def describe(self, section: Mapping[str, Any], path: str = "") -> Iterator[str]:
         """Describe a section, then those in it that are not described elsewhere."""
         if path:
-            yield from (f"### {path} {{ #{_anchor(path)} }}", "")
+            yield from (f"### {path} {{ #{_anchor(self.own + path)} }}", "")
         yield from (section["description"], "")
         inner = {}
         for key, value in _required_first(section):
@@ -105,7 +113,8 @@ class _Sections:
             if name and name not in self.places:
                 place = f"{path}.{key}" if path else key
                 place += ".KIND" if "additionalProperties" in value else ""
-                self.places[name] = inner[name] = place
+                self.places[name] = self.own + place
+                inner[name] = place
         rows = [self._row(key, value, section) for key, value in _required_first(section)]
         columns = [i for i in range(4) if any(row[i] for row in rows)]
         for row in (("key", "value", "default", "meaning"), ("---",) * 4, *rows):

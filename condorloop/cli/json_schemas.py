@@ -45,10 +45,16 @@ def _calibration() -> dict[str, Any]:
     follows = names_of_calibration("", "") | {"step_2_config": dict.fromkeys(_SELECTION)}
     follows["step_4_config"]["step_3_witness_suffix"] = ""
     _not_required(shared, follows, shared["$defs"])
-    shared = json.loads(json.dumps(shared).replace(_DEFS, f"{_DEFS}Shared"))
-    of_shared = {f"Shared{name}": each for name, each in shared.pop("$defs").items()}
+    known, others = own.pop("$defs"), shared["$defs"]
+    text = json.dumps(shared)
+    otherwise = [name for name in others if name in known and known[name] != others[name]]
+    for name in otherwise:
+        text = text.replace(f'"{_DEFS}{name}"', f'"{_DEFS}Shared{name}"')
+    shared = json.loads(text)
+    for name, each in shared.pop("$defs").items():
+        known[f"Shared{name}" if name in otherwise else name] = each
     return {
-        "$defs": own.pop("$defs") | of_shared,
+        "$defs": known,
         "if": {"required": ["stream"]},
         "then": shared,
         "else": own,

@@ -220,6 +220,17 @@ def load(site: Path, calibrations: Path | None, only: Iterable[str] = ()) -> Con
     return Config(the_site, found, parameters, folder, file_of, tuple(off), shared_streams=shared)
 
 
+def shared_calibrations(config: Config) -> Iterator[Mistake]:
+    """Name the calibrations whose streams are shared, which the loop cannot run: as mistakes."""
+    for name, calibration in config.calibrations.items():
+        if calibration.stream_name in config.shared_streams:
+            expected = (
+                "no stream but the calibration's own: shared streams are composed and shown by"
+                " condorloop validate, and the loop does not run them"
+            )
+            yield Mistake(config.files[name], "stream", calibration.stream_name, expected)
+
+
 def _streams(folder: Path, site: Site | None, mistakes: list[Mistake]) -> dict[str, SharedStream]:
     """Read the streams that have files of their own, by name."""
     found: dict[str, SharedStream] = {}

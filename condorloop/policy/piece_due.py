@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from condorloop.config.calibration import Calibration, Closing
+from condorloop.config.calibration import Calibration
+from condorloop.config.tuning import Closing
 from condorloop.model.campaign import Campaign, Dag, Unsent
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import EMPTY, Lumis
