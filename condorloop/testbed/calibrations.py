@@ -1,5 +1,7 @@
 """The shipped calibrations as a testbed runs them: synchronisation and payload reader are its own.
 
+Those that share a stream are none of them.
+
 Knows the text of the YAML files; what they say otherwise, and their comments, stay.
 """
 
@@ -7,6 +9,8 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+
+import yaml
 
 from condorloop.config.shipped_files import shipped
 from condorloop.model.enums import Synchronisation
@@ -33,6 +37,8 @@ def write(folder: Path) -> Path:
     source = shipped("calibrationYAML")
     for file in sorted(source.glob("*.yaml")):
         text = file.read_text(encoding="utf-8")
+        if "stream" in yaml.safe_load(text):
+            continue
         known = f"{_SECTION}    synchronisation: {SYNCHRONISATION}\n"
         text = text.replace(_SECTION, known) + _READER
         (folder / file.name).write_text(text, encoding="utf-8")
