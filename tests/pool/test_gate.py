@@ -14,11 +14,15 @@ from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.problem import ProblemKind
 from condorloop.rundir.layout import UPLOAD_RECORD
 from condorloop.rundir.records.upload import UploadResult
+from condorloop.testbed.truth import Truth
+from condorloop.testbed.verify import assay
 from tests.faults.scenarios import run_of
 from tests.faults.stories import ECAL, Story
 from tests.loop import Loop
 
 RUN = 399320
+TAG = "EcalPedestals_gate"
+"""A tag of its own: nothing of other runs is in force there."""
 GATE = {"quantities": {"mean": {"largest_shift": 5}}}
 
 
@@ -27,9 +31,13 @@ def gated(stack, tmp_path_factory):
     """A run whose uploads are held from the start, then released to a gate that holds them."""
     loop = Loop(stack, tmp_path_factory.mktemp("gate"), "gate")
     loop.edit(ECAL, {"gate": GATE})
+    for tags in (None, {TAG: {}}):
+        loop.edit(ECAL, {"step_4_config": {"upload_metadata": {"destinationTags": tags}}})
     with closing(loop):
         one_file = {"TestEnablesEcalHcal": {"ls_per_file": 12}}
-        story = Story(loop, loop.play(run_of(RUN, [ECAL], layout=one_file)))
+        known = {"tags": {TAG: {"synchronisation": "any"}}}
+        told = {**run_of(RUN, [ECAL], layout=one_file), "conditions": known}
+        story = Story(loop, loop.play(told))
         moments = story.moments
         submitter = loop.start()
 
@@ -69,7 +77,9 @@ def gated(stack, tmp_path_factory):
         submitter = loop.start()
         until(lambda: loop.states() == {ECAL: CampaignState.COMPLETE})
         moments["sizes"] = loop.payload_sizes(ECAL, RUN)
-        moments["faults"] = story.play.assay(ECAL, RUN).faults
+        loaded, truth = loop.config(), Truth(story.play.scenario.seed)
+        of_this = loaded.calibrations[ECAL], loaded.stream_of(ECAL)
+        moments["faults"] = assay(loop.stack.folder, *of_this, RUN, truth, loop.work_dir).faults
         loop.assert_nothing_was_done_twice(RUN)
         moments["show"] = loop.condorloop("show", str(RUN), "--all").stdout
         moments["find"] = loop.condorloop("find", f"{RUN}:upload001", check=False).stdout
