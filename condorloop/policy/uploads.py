@@ -12,6 +12,7 @@ from condorloop.config.calibration import Calibration
 from condorloop.config.tuning import Uploads
 from condorloop.model.campaign import Campaign, Unsent
 from condorloop.model.enums import CampaignState, HeldFor, Synchronisation, UploadOutcome, Verdict
+from condorloop.policy.rescue import can_rescue, to_quarantine
 from condorloop.policy.upload_order import Order, order_of, why_turn
 from condorloop.rundir.layout import harvest_name
 
@@ -100,7 +101,7 @@ def turn_of(calibration: Calibration | None) -> MayGo:
         return why_turn(
             now,
             synchronisation=synchronisation,
-            last=_is_last(now, campaign, unsent, order_wait),
+            last=_is_last(now, campaign, unsent, calibration, order_wait),
             pending_since=unsent.answered_at,
             older=campaign.older_open,
             order_wait=order_wait,
@@ -116,16 +117,28 @@ def appends(calibration: Calibration | None) -> bool:
     return orders != {Order.MOVES_UP}
 
 
-def _is_last(now: float, campaign: Campaign, unsent: Unsent, order_wait: float) -> bool:
+def _is_last(
+    now: float,
+    campaign: Campaign,
+    unsent: Unsent,
+    calibration: Calibration | None,
+    order_wait: float,
+) -> bool:
     """Whether no later payload of the run is to come.
 
-    ALCARECO that no harvest reads are not waited for for ever.
+    ALCARECO that no harvest reads, and DAGs that are run again, are not waited for for ever.
     """
     if campaign.state is CampaignState.ACTIVE:
         return False
     if any(dag.in_flight and dag.sends is None for dag in campaign.dags):
         return False
-    return not campaign.unharvested or now >= unsent.answered_at + order_wait
+    is_run_again = calibration is not None and any(
+        can_rescue(now, campaign, dag, calibration) or to_quarantine(campaign, dag, calibration)
+        for dag in campaign.dags
+        if dag.sends is None
+    )
+    more = bool(campaign.unharvested) or is_run_again
+    return not more or now >= unsent.answered_at + order_wait
 
 
 def _why(now: float, campaign: Campaign, unsent: Unsent, may_go: MayGo) -> str | None:

@@ -24,6 +24,7 @@ from condorloop.policy.uploads import (
     awaited,
     best_unsent,
     is_rejected,
+    turn_of,
     what_keeps,
     why_upload,
 )
@@ -123,6 +124,25 @@ def test_only_where_sinces_are_appended_an_older_run_comes_first(synchronisation
     sent = [action for action in actions if isinstance(action, SubmitUpload)]
     assert bool(sent) is not waits
     assert all(action.turn for action in sent)
+
+
+@pytest.mark.parametrize(
+    ("rescues", "window", "comes"),
+    [
+        (0, CALIBRATION.closing.buffer, False),
+        (CALIBRATION.rescues.max_rescues, CALIBRATION.closing.buffer, True),
+        (0, 10.0, True),
+    ],
+)
+def test_a_dag_that_failed_is_waited_for_as_long_as_it_is_run_again(rescues, window, comes):
+    """Its files are to be in the one payload that a tag takes of a run."""
+    failed = dag(5, DagState.FAILED, failed=("RECO_0000",), ended_at=AFTER, rescues=rescues)
+    times = CALIBRATION.closing.model_copy(update={"buffer": window})
+    configured = CALIBRATION.model_copy(update={"closing": times})
+    pending = closing(unsent(outcome=UploadOutcome.PENDING), dags=(failed,))
+    assert bool(turn_of(configured)(AFTER, pending, pending.unsent[0])) is comes
+    late = START + configured.uploads.order_wait
+    assert turn_of(configured)(late, pending, pending.unsent[0])
 
 
 def test_the_order_can_be_told_by_whoever_knows_it():
