@@ -79,7 +79,7 @@ def test_a_run_that_outlasts_the_buffer_goes_up_in_pieces(loop):
     tag, tags = to_tag(loop, "BeamSpot", "offline")
     loop.edit("BeamSpot", {"closing": {"buffer": 90}})
     lumisections = {"count": 44, "every": 0.3}
-    told = {**of_run(run, 0), "lumisections": lumisections, "end_after": 40, "files": []}
+    told = {**of_run(run, 0), "lumisections": lumisections, "end_after": 80, "files": []}
     with patch.object(piece_due, "SHARE", 1):
         play = loop.play({"seed": run, "runs": [told], "conditions": {"tags": tags}})
         loop.run_until_closed(1)
