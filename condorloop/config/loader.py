@@ -21,14 +21,13 @@ from condorloop.config.fields import ONE, SECRET, SEVERAL
 from condorloop.config.shared_stream import (
     OF_CALIBRATION,
     OF_STREAM,
-    STREAM_NODES,
     SharedCalibration,
     SharedStream,
     inherited,
 )
 from condorloop.config.shipped_files import shipped
 from condorloop.config.site import Parameters, Site
-from condorloop.config.stream import Stream
+from condorloop.config.stream import STREAM_NODES, Stream
 from condorloop.config.tuning import Tuning
 from condorloop.config.yaml_text import dotted, lines_of, odd_texts, read_json, read_yaml
 from condorloop.errors import CondorloopError
@@ -202,9 +201,9 @@ def load(site: Path, calibrations: Path | None, only: Iterable[str] = ()) -> Con
         if calibration.name in found or calibration.name in streams:
             expected = "a name that no other file of the folder has, and no stream"
             mistakes.append(Mistake(file, "calibration_name", calibration.name, expected))
-        if not calibration.enabled and calibration.name in wanted:
-            mistakes.append(Mistake(file, "enabled", False, "true: it is asked for by name"))
         if not calibration.enabled:
+            if calibration.name in wanted:
+                mistakes.append(Mistake(file, "enabled", False, "true: it is asked for by name"))
             off.append(calibration.name)
             continue
         found[calibration.name] = calibration

@@ -53,10 +53,10 @@ class RunSelection(Section):
         return fill_type in self.fill_types and mode in self.modes
 
 
-def in_words(kinds: tuple[str | None, ...]) -> str:
+def kinds_in_words(kinds: tuple[str | None, ...]) -> str:
     """Name the words that are asked for.
 
-    >>> in_words(("PROTONS",)), in_words(("PROTONS", "PB", None))
+    >>> kinds_in_words(("PROTONS",)), kinds_in_words(("PROTONS", "PB", None))
     ('PROTONS', 'PROTONS, PB or none')
     """
     named = [kind or "none" for kind in kinds]

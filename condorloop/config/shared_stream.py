@@ -15,17 +15,13 @@ from condorloop.config.calibration import Calibration
 from condorloop.config.composition import Additions
 from condorloop.config.fields import Line, Section
 from condorloop.config.run_selection import RunSelection
-from condorloop.config.stream import AlcaDriver, AlcaStep, Stream
-from condorloop.model.enums import NodeKind
+from condorloop.config.stream import STREAM_NODES, AlcaDriver, AlcaStep, Stream
 
 NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
 """A name that is part of the names of DAGMan's nodes: without `.` and `+`."""
 
 Product = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
 """A name that cmsDriver's lists are made of, such as ``TkAlMinBias``."""
-
-STREAM_NODES = (NodeKind.RECO, NodeKind.ALCA)
-"""The kinds of nodes that a stream configures; its calibrations configure the others."""
 
 OF_STREAM = ("batching", "holds", "rescues")
 """The sections of condorloop's own that a stream has, and its calibrations do not."""
@@ -59,7 +55,9 @@ class SharedStream(Stream):
     @model_validator(mode="before")
     @classmethod
     def _names_follow(cls, data: Any) -> Any:
-        return _filled(data, names_of_stream(str(data.get("stream_name")))) if _is(data) else data
+        if not isinstance(data, Mapping):
+            return data
+        return _filled(data, names_of_stream(str(data.get("stream_name"))))
 
 
 def names_of_stream(name: str) -> dict[str, Any]:
@@ -121,7 +119,7 @@ class SharedCalibration(Calibration):
     @model_validator(mode="before")
     @classmethod
     def _names_follow(cls, data: Any) -> Any:
-        if not _is(data):
+        if not isinstance(data, Mapping):
             return data
         name, producer = str(data.get("calibration_name")), str(data.get("producer"))
         return _filled(data, names_of_calibration(name, producer))
@@ -175,10 +173,6 @@ def inherited(stream: SharedStream) -> dict[str, Any]:
         "step_2_config": {key: selection[key] for key in keys},
         "step_4_config": {"step_3_witness_suffix": stream.alca.cms_driver.witness},
     }
-
-
-def _is(data: object) -> bool:
-    return isinstance(data, Mapping)
 
 
 def _filled(data: Mapping[str, Any], follows: Mapping[str, Any]) -> dict[str, Any]:

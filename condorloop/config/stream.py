@@ -14,6 +14,9 @@ from condorloop.config.run_selection import RunSelection
 from condorloop.config.tuning import Tuning
 from condorloop.model.enums import NodeKind
 
+STREAM_NODES = (NodeKind.RECO, NodeKind.ALCA)
+"""The kinds of nodes that a stream configures; its calibrations configure the others."""
+
 
 class RecoStep(RunSelection):
     """`step_2_config`: which runs to latch, and how RAW becomes RECO."""
@@ -110,7 +113,7 @@ class Stream(Tuning):
 
     def default_cores(self, kind: NodeKind) -> int:
         """How many cores a job asks for if `nodes` says nothing."""
-        return self.reco.threads if kind in (NodeKind.RECO, NodeKind.ALCA) else 1
+        return self.reco.threads if kind in STREAM_NODES else 1
 
     @property
     def raw_path(self) -> str:

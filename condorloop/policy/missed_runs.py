@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from condorloop.config.calibration import Calibration
-from condorloop.config.run_selection import RunSelection, in_words
+from condorloop.config.run_selection import RunSelection, kinds_in_words
 from condorloop.model.campaign import CampaignKey, MissedRun, Run
 from condorloop.policy.window import may_be_latched
 from condorloop.text import shown
@@ -85,4 +85,4 @@ def _why(
 def _not_as_wanted(what: str, told: str | None, wanted: tuple[str | None, ...]) -> str:
     if told is None:
         return f"OMS tells no {what}"
-    return f"{what} is {shown(told)}, not {in_words(wanted)}"
+    return f"{what} is {shown(told)}, not {kinds_in_words(wanted)}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from condorloop.config.calibration import Calibration
-from condorloop.config.run_selection import in_words
+from condorloop.config.run_selection import kinds_in_words
 from condorloop.config.tuning import Closing
 from condorloop.model.campaign import Campaign, CampaignKey, Dag, RawFile, Run
 from condorloop.model.enums import CampaignState, DagState, UploadOutcome
@@ -271,9 +271,9 @@ def why_not_latch(now: float, run: Run, calibration: Calibration) -> str | None:
     wanted = calibration.runs
     age = now - run.start
     if run.fill_type not in wanted.fill_types:
-        return f"fill type {run.fill_type!r}, not {in_words(wanted.fill_types)}"
+        return f"fill type {run.fill_type!r}, not {kinds_in_words(wanted.fill_types)}"
     if run.l1_hlt_mode not in wanted.modes:
-        return f"L1/HLT mode {run.l1_hlt_mode!r}, not {in_words(wanted.modes)}"
+        return f"L1/HLT mode {run.l1_hlt_mode!r}, not {kinds_in_words(wanted.modes)}"
     if wanted.stable_beam and not run.stable_beam:
         return "no stable beams"
     if not may_be_latched(now, run, calibration):

@@ -15,7 +15,7 @@ from condorloop.cli.views.terminal import console, text
 from condorloop.config.calibration import Calibration
 from condorloop.config.destinations import configured
 from condorloop.config.loader import Config
-from condorloop.config.run_selection import in_words
+from condorloop.config.run_selection import kinds_in_words
 from condorloop.dagman.config_diff import own_settings
 
 
@@ -41,7 +41,7 @@ def print_config(config: Config) -> None:
         table.add_column(title, overflow="fold")
     for calibration in config.calibrations.values():
         runs = calibration.runs
-        kinds = f"{in_words(runs.fill_types)} {in_words(runs.modes)}"
+        kinds = f"{kinds_in_words(runs.fill_types)} {kinds_in_words(runs.modes)}"
         beams = ", stable beams" if runs.stable_beam else ""
         since = _since(calibration)
         table.add_row(
