@@ -200,7 +200,8 @@ def _queued(
             (folder / RUN_START).write_text("")
     with Ledger(config.site.work_dir / LEDGER) as ledger:
         rows = ledger.connection.rows(
-            "SELECT dag.*, calibration, run FROM dag JOIN campaign ON campaign.id = campaign_id"
+            "SELECT dag.*, calibration, campaign.run FROM dag"
+            " JOIN campaign ON campaign.reconstruction_id = dag.reconstruction_id"
             " WHERE dag.state = 'active'"
         )
     for row in rows:

@@ -88,8 +88,8 @@ class Filler:
     def _raw_files(self, run: FilledRun, stream: str) -> range:
         ids = list(islice(self._files, run.files))
         self._db.executemany(
-            "INSERT INTO raw_file (id, path, stream, run, size, seen_at, state, probes, probed_at,"
-            " lumis, events) VALUES (?, ?, ?, ?, ?, ?, 'good', 1, ?, ?, 100)",
+            "INSERT INTO raw_file (id, path, raw_path, run, size, seen_at, state, probes,"
+            " probed_at, lumis, events) VALUES (?, ?, ?, ?, ?, ?, 'good', 1, ?, ?, 100)",
             (
                 (i, path, stream, run.number, SIZE, run.start + n, run.start + n, str(run.lumi(n)))
                 for n, (i, path) in enumerate(zip(ids, run.paths(stream), strict=True))
@@ -101,25 +101,36 @@ class Filler:
         [campaign] = islice(self._campaigns, 1)
         whole = f"1-{LUMIS}"
         state = CampaignState.COMPLETE if run.end else CampaignState.ACTIVE
+        stream = self._known.stream_of(calibration.name)
         self._db.execute(
-            "INSERT INTO campaign (id, calibration, run, stream, state, reason, fill, run_start,"
-            " run_end, last_ls, latched_at, state_since, last_new_at, seen, harvested, in_payload,"
+            "INSERT INTO reconstruction (id, stream, run, raw_path, begun_at, last_new_at, seen)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                campaign,
+                stream.name,
+                run.number,
+                stream.raw_path,
+                run.start,
+                run.end or run.start,
+                whole,
+            ),
+        )
+        self._db.execute(
+            "INSERT INTO campaign (id, calibration, run, reconstruction_id, state, reason, fill,"
+            " run_start, run_end, last_ls, latched_at, state_since, harvested, in_payload,"
             " events_in_payload, events_harvested, judged_end, judged_ls, by_lumi, window_from)"
-            " VALUES (?, ?, ?, ?, ?, '0 of 1200 LS missing', 10900, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+            " VALUES (?1, ?, ?, ?1, ?, '0 of 1200 LS missing', 10900, ?, ?, ?, ?, ?, ?, ?,"
             " 1000, 1000, ?, ?, ?, ?)",
             (
                 campaign,
                 calibration.name,
                 run.number,
-                self._known.stream_of(calibration.name).raw_path,
                 state,
                 run.start,
                 run.end,
                 LUMIS,
                 run.start,
                 run.end or run.start,
-                run.end or run.start,
-                whole,
                 whole,
                 whole,
                 run.end,
@@ -144,23 +155,29 @@ class Filler:
         state = DagState.DONE if done else DagState.ACTIVE
         at = run.start + 60.0 * number if done else None
         self._db.execute(
-            "INSERT INTO dag (id, campaign_id, number, batch, state, cluster, reason, planned_at,"
-            " submitted_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, 'files fill a DAG', ?, ?, ?)",
+            "INSERT INTO dag (id, reconstruction_id, number, batch, state, cluster, reason,"
+            " planned_at, submitted_at, ended_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, 'files fill a DAG', ?, ?, ?)",
             (dag, campaign, number, number, state, 1000 + dag, run.start, run.start, at),
         )
         node = NodeState.DONE if done else NodeState.WAITING
         jobs = range(number * ALCA, (number + 1) * ALCA)
         self._db.executemany(
-            "INSERT INTO node (dag_id, name, campaign_id, kind, job, output, witness, state, lumis,"
-            " events, done_at, harvested, child) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '1-50', 100, ?,"
-            " ?, ?)",
+            "INSERT INTO node (dag_id, name, reconstruction_id, kind, job, output, witness, state,"
+            " lumis, events, done_at, child) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '1-50', 100, ?, ?)",
             (
-                (dag, name, campaign, kind, job, output, witness, node, at, int(done), child)
+                (dag, name, campaign, kind, job, output, witness, node, at, child)
                 for name, kind, job, output, witness, child in _nodes(run.number, number, jobs)
             ),
         )
+        self._db.execute(
+            "INSERT INTO alcareco (campaign_id, dag_id, node, harvested)"
+            " SELECT ?, dag_id, name, ? FROM node WHERE dag_id = ? AND kind = 'ALCA'",
+            (campaign, int(done), dag),
+        )
         self._db.executemany(
-            "INSERT INTO campaign_file (campaign_id, file_id, dag_id, node) VALUES (?, ?, ?, ?)",
+            "INSERT INTO reconstruction_file (reconstruction_id, file_id, dag_id, node)"
+            " VALUES (?, ?, ?, ?)",
             ((campaign, f, dag, f"RECO_{i // FILES_A_RECO:04d}") for i, f in enumerate(files)),
         )
         if done:
@@ -174,9 +191,9 @@ class Filler:
                 ),
             )
             self._db.execute(
-                "INSERT INTO payload (dag_id, campaign_id, lumis, events, harvested_at,"
+                "INSERT INTO payload (id, dag_id, campaign_id, lumis, events, harvested_at,"
                 " outcome, answer, tag, hash, since, answered_at)"
-                " VALUES (?, ?, ?, 1000, ?, 'uploaded', 'ok', 'Tag_v1', ?, 1, ?)",
+                " VALUES (?1, ?1, ?, ?, 1000, ?, 'uploaded', 'ok', 'Tag_v1', ?, 1, ?)",
                 (
                     dag,
                     campaign,
@@ -187,7 +204,7 @@ class Filler:
                 ),
             )
             self._db.executemany(
-                "INSERT INTO payload_input (dag_id, job) VALUES (?, ?)",
+                "INSERT INTO payload_input (payload_id, job) VALUES (?, ?)",
                 ((dag, job) for job in range(jobs.stop)),
             )
 

@@ -185,17 +185,17 @@ class _Pool(UndisturbedPool):
                 Witness(row["name"], dag.id, Lumis.parse(row["holds"]), 1000, ()).write(path)
                 os.utime(path, (now, now))
             else:
-                self._record(row["campaign_id"], dag, row["kind"]).write(path)
+                self._record(row["reconstruction_id"], dag, row["kind"]).write(path)
         _write_json(Path(f"{file}.metrics"), {"dagman_id": str(dag.cluster), "exitcode": 0})
 
-    def _record(self, campaign: int, dag: QueuedDag, kind: str) -> Record:
+    def _record(self, reconstruction: int, dag: QueuedDag, kind: str) -> Record:
         now = self._month.now
         if kind == "UPLOAD":
             return UploadResult(outcome=UploadOutcome.UPLOADED, answer="taken", time=now)
         rows = self._month.ledger.connection.rows(
             "SELECT job, dag.lumis FROM node JOIN dag ON dag.id = dag_id"
-            " WHERE node.campaign_id = ? AND kind = 'ALCA' AND number <= ?",
-            campaign,
+            " WHERE node.reconstruction_id = ? AND kind = 'ALCA' AND number <= ?",
+            reconstruction,
             dag.number,
         )
         return HarvestResult(

@@ -144,9 +144,10 @@ def _by_the_loop(loop: Loop, run: int, folder: Path) -> Times:
         raise RuntimeError(f"run {run}: the first batch has {len(read)} of {FILES} files")
     query = """
         SELECT max(seen_at), max(probed_at), planned_at, submitted_at FROM dag
-        JOIN campaign ON campaign.id = dag.campaign_id
-        JOIN campaign_file ON campaign_file.dag_id = dag.id JOIN raw_file ON raw_file.id = file_id
-        WHERE campaign.run = ? AND dag.number = 0"""
+        JOIN reconstruction ON reconstruction.id = dag.reconstruction_id
+        JOIN reconstruction_file AS held ON held.dag_id = dag.id
+        JOIN raw_file ON raw_file.id = file_id
+        WHERE reconstruction.run = ? AND dag.number = 0"""
     with closing(sqlite3.connect(loop.work_dir / "condorloop.db")) as ledger:
         seen, probed, planned, submitted = ledger.execute(query, (run,)).fetchone()
     return {

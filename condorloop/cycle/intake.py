@@ -168,7 +168,7 @@ class Intake:
     def take_probes(self, now: float) -> None:
         """Write down what the probes that have ended told."""
         for path, contents in self._storage.probed().items():
-            found = self._ledger.raw_files.stream_and_run(path)
+            found = self._ledger.raw_files.path_and_run(path)
             size = self._probed_size.get(path)
             grown = found and size != self._size(*found, path)
             if found and not contents.answered:

@@ -103,12 +103,14 @@ class Latcher:
         check_dag(renderer.work_dir, renderer.run_dir(key))
         renderer.begin_run(key, run.start)
         calibration = renderer.config.calibrations[key.calibration]
+        stream = renderer.config.stream_of(key.calibration)
         self._ledger.campaigns.latch(
             key,
-            renderer.config.stream_of(key.calibration).raw_path,
+            stream.raw_path,
             run,
             reason,
             now,
             by_lumi=calibration.by_lumi,
+            stream=stream.name,
         )
         say(key, f"latched: {reason}")

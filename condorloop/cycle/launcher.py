@@ -91,7 +91,15 @@ class Launcher:
         self.renderer.keep_configuration(campaign.key)
         renderer = self._settings.renderer_of(campaign.key)
         nodes = planned_nodes(plan)
-        dag_id = self._ledger.dags.plan(campaign.id, plan.batch, plan.number, nodes, reason, now)
+        dag_id = self._ledger.dags.plan(
+            campaign.reconstruction_id,
+            plan.batch,
+            plan.number,
+            nodes,
+            reason,
+            now,
+            campaign_id=campaign.id if plan.batch is None else None,
+        )
         settle = written_destination.settled(renderer, plan, accept=accept_destination)
         renderer.write(
             plan,
@@ -107,7 +115,8 @@ class Launcher:
     def next_numbers(self, campaign: Campaign, queued: Iterable[QueuedDag]) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers that neither disk nor queue has."""
         runs = self.renderer.run_dir(campaign.key)
-        dag, batch, job = free_numbers(runs, *self._ledger.dags.next_numbers(campaign.id))
+        known = self._ledger.dags.next_numbers(campaign.reconstruction_id)
+        dag, batch, job = free_numbers(runs, *known)
         in_queue = (d.number for d in queued if d.key == campaign.key)
         return max(dag, 1 + max(in_queue, default=-1)), batch, job
 

@@ -43,6 +43,7 @@ class Observed:
     dag_id: str
     runs: Path
     campaign_id: int
+    reconstruction_id: int
     dag: Dag
 
 
@@ -117,8 +118,8 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
     """Note what became of a payload; it may be the payload of another DAG's harvest."""
     dag = observed.dag
     result = UploadResult.find(observed.runs / node.output / UPLOAD_RECORD)
-    made_by = ledger.dags.numbered(observed.campaign_id, dag.harvest)
-    before = None if made_by is None else ledger.payloads.of_dag(made_by)
+    made_by = ledger.dags.numbered(observed.reconstruction_id, dag.harvest)
+    before = None if made_by is None else ledger.payloads.made_by(made_by, observed.campaign_id)
     if before is None and dag.sends == dag.number:
         before = _taken_from_another_run(observed, node)
         if before is not None:

@@ -146,7 +146,7 @@ class Tracker:
         """
         key, runs = campaign.key, self._renderer.run_dir(campaign.key)
         found = []
-        for number in unknown_dags(runs, self._ledger.dags.numbers(campaign.id)):
+        for number in unknown_dags(runs, self._ledger.dags.numbers(campaign.reconstruction_id)):
             folder = dag_dir(runs, number)
             manifest = Manifest.find(folder / MANIFEST)
             if manifest and manifest.id == self._renderer.dag_id(key, number):
@@ -229,7 +229,8 @@ class Tracker:
     def _observed(self, campaign: Campaign, dag: Dag) -> Observed:
         key = campaign.key
         dag_id = self._renderer.dag_id(key, dag.number)
-        return Observed(dag_id, self._renderer.run_dir(key), campaign.id, dag)
+        runs = self._renderer.run_dir(key)
+        return Observed(dag_id, runs, campaign.id, campaign.reconstruction_id, dag)
 
     def _reconcile(
         self, campaign: Campaign, dag: Dag, queued: QueuedDag | None, now: float
@@ -336,7 +337,7 @@ class Tracker:
         if not answered:
             return
         key, busy = campaign.key, False
-        for dag_id, number in self._ledger.dags.all(campaign.id):
+        for dag_id, number in self._ledger.dags.all(campaign.reconstruction_id):
             if dag_file(self._renderer.run_dir(key), number).exists():
                 continue
             if queued := self.queue.get(self._renderer.dag_id(key, number)):

@@ -67,7 +67,7 @@ class LedgerStories(LedgerReader):
         dags = tuple(self._dags(row))
         return Story(
             campaign=self.status.summary(row["id"]),
-            stream=row["stream"],
+            stream=row["raw_path"],
             folder="",
             cleaned=tuple(_cleaned(*each) for each in self.campaigns.cleaned(row["id"]).items()),
             files=tuple(self._all_files(row, dags, payloads)),
@@ -81,11 +81,11 @@ class LedgerStories(LedgerReader):
         return tuple(map(_request, self._rows.requests(run, calibration)))
 
     def _dags(self, campaign: sqlite3.Row) -> Iterator[DagStory]:
-        mine = campaign["id"]
+        mine = campaign["reconstruction_id"]
         nodes, jobs = self._rows.nodes(mine), self._rows.jobs(mine)
         inputs = _Inputs(self._rows.files(mine), self._rows.dropped(mine))
         key = f"{self.id}/{campaign['calibration']}/{campaign['run']}"
-        for row in self._rows.dags(mine):
+        for row in self._rows.dags(campaign):
             of_node: dict[str, list[JobRecord]] = {}
             for job in jobs.get(row["id"], ()):
                 of_node.setdefault(job["node"], []).append(job_record(job))
@@ -119,7 +119,7 @@ class LedgerStories(LedgerReader):
             before = said.get(restored.harvest)
             said[restored.harvest] = "; ".join(filter(None, (before, restored.words)))
         for row in rows:
-            mine = row["dag_id"]
+            mine = row["id"]
             yield PayloadStory(
                 harvest=harvest_name(row["number"]),
                 dag=dag_label(row["number"], row["batch"], row["sends"]),
@@ -141,7 +141,7 @@ class LedgerStories(LedgerReader):
                 pieces=Lumis.union(lumis for lumis, _ in self.payloads.pieces(mine)),
                 decision=said.get(harvest_name(row["number"]), ""),
                 origin=row["origin"],
-                destinations=tuple(map(destination_record, in_tags.get(mine, ()))),
+                destinations=tuple(map(destination_record, in_tags.get(row["dag_id"], ()))),
             )
 
     def _all_files(

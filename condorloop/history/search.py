@@ -140,8 +140,8 @@ class _Search:
     def _file(self, meaning: Meaning) -> Iterator[Hit]:
         paths = self._ledger.search.files_named(meaning.text)
         for path in paths or self._ledger.search.files_like(meaning.text, MOST + 1):
-            where = self._ledger.raw_files.stream_and_run(path)
-            keys = self._ledger.search.campaigns_of_stream(*where) if where else []
+            where = self._ledger.raw_files.path_and_run(path)
+            keys = self._ledger.search.campaigns_of_path(*where) if where else []
             if not keys:
                 yield Hit(kind=Kind.FILE, name=path)
             for story in self._all(keys):

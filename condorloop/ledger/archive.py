@@ -21,63 +21,79 @@ from condorloop.rundir.layout import LEDGER
 from condorloop.text import one_line
 
 _CAMPAIGNS = "SELECT id FROM {db}.campaign WHERE run = :run"
-_DAGS = f"SELECT id FROM {{db}}.dag WHERE campaign_id IN ({_CAMPAIGNS})"
+_RECONSTRUCTIONS = "SELECT id FROM {db}.reconstruction WHERE run = :run"
+_DAGS = f"SELECT id FROM {{db}}.dag WHERE reconstruction_id IN ({_RECONSTRUCTIONS})"
+_PAYLOADS = f"SELECT id FROM {{db}}.payload WHERE dag_id IN ({_DAGS})"
 _OF_RUN = {
     **dict.fromkeys(
         (
-            "job",
-            "node_dropped",
-            "node_blame",
-            "node",
             "payload_input",
             "payload_left_out",
             "payload_overlap",
             "payload_piece",
             "payload_other_hash",
             "payload_destination",
+        ),
+        f"payload_id IN ({_PAYLOADS})",
+    ),
+    **dict.fromkeys(
+        (
+            "job",
+            "node_dropped",
+            "node_blame",
+            "alcareco",
+            "node",
             "payload",
         ),
         f"dag_id IN ({_DAGS})",
     ),
-    "campaign_file": f"campaign_id IN ({_CAMPAIGNS})",
-    "dag": f"campaign_id IN ({_CAMPAIGNS})",
-    "raw_file": "stream IN (SELECT stream FROM {db}.campaign WHERE run = :run) AND run = :run",
+    "reconstruction_file": f"reconstruction_id IN ({_RECONSTRUCTIONS})",
+    "dag": f"reconstruction_id IN ({_RECONSTRUCTIONS})",
+    "raw_file": "raw_path IN (SELECT raw_path FROM {db}.reconstruction WHERE run = :run)"
+    " AND run = :run",
     "luminosity": "run = :run",
     "odd_change": f"campaign_id IN ({_CAMPAIGNS})",
     "payload_decision": f"campaign_id IN ({_CAMPAIGNS})",
     "restored_payload": f"campaign_id IN ({_CAMPAIGNS})",
     "campaign_cleaned": f"campaign_id IN ({_CAMPAIGNS})",
     "campaign": "run = :run",
+    "reconstruction": "run = :run",
 }
 """Which rows of a table belong to a run; each table before those that its rows refer to."""
 
-_STAYS = ("campaign", "campaign_cleaned")
+_STAYS = ("reconstruction", "campaign", "campaign_cleaned")
 """What is kept here of a run: that it was latched, and what cleaning up has removed of it."""
 
 _NUMBERED = {
-    "dag": {"id": "dag", "campaign_id": "campaign"},
+    "dag": {"id": "dag", "campaign_id": "campaign", "reconstruction_id": "reconstruction"},
     "job": {"dag_id": "dag"},
-    "node": {"dag_id": "dag", "campaign_id": "campaign"},
-    "node_dropped": {"dag_id": "dag", "campaign_id": "campaign"},
+    "node": {"dag_id": "dag", "reconstruction_id": "reconstruction"},
+    "node_dropped": {"dag_id": "dag", "reconstruction_id": "reconstruction"},
     "node_blame": {"dag_id": "dag"},
-    "payload": {"dag_id": "dag", "campaign_id": "campaign"},
-    "payload_input": {"dag_id": "dag"},
-    "payload_left_out": {"dag_id": "dag"},
-    "payload_overlap": {"dag_id": "dag"},
-    "payload_piece": {"dag_id": "dag"},
-    "payload_other_hash": {"dag_id": "dag"},
-    "payload_destination": {"dag_id": "dag"},
+    "payload": {"id": "payload", "dag_id": "dag", "campaign_id": "campaign"},
+    "alcareco": {"dag_id": "dag", "campaign_id": "campaign"},
+    "payload_input": {"payload_id": "payload"},
+    "payload_left_out": {"payload_id": "payload"},
+    "payload_overlap": {"payload_id": "payload"},
+    "payload_piece": {"payload_id": "payload"},
+    "payload_other_hash": {"payload_id": "payload"},
+    "payload_destination": {"payload_id": "payload"},
     "payload_decision": {"campaign_id": "campaign"},
     "restored_payload": {"campaign_id": "campaign"},
     "campaign_cleaned": {"campaign_id": "campaign"},
     "odd_change": {"campaign_id": "campaign"},
-    "campaign_file": {"campaign_id": "campaign", "file_id": "raw_file", "dag_id": "dag"},
+    "reconstruction_file": {
+        "reconstruction_id": "reconstruction",
+        "file_id": "raw_file",
+        "dag_id": "dag",
+    },
     "raw_file": {"id": "raw_file"},
-    "campaign": {"id": "campaign"},
+    "campaign": {"id": "campaign", "reconstruction_id": "reconstruction"},
+    "reconstruction": {"id": "reconstruction"},
 }
 """The columns that hold ids, and of which table: an archive numbers by itself."""
 
-_NUMBERING = ("campaign", "raw_file", "dag")
+_NUMBERING = ("reconstruction", "campaign", "raw_file", "dag", "payload")
 
 
 class ArchiveError(CondorloopError):
@@ -127,12 +143,15 @@ class Archive:
     def due(self, before: float) -> list[int]:
         """The runs of which nothing has happened since `before`, the oldest first."""
         rows = self._db.rows(
-            "SELECT run FROM campaign WHERE archived IS NULL AND run IN"
-            " (SELECT run FROM campaign WHERE archived IS NULL AND run_start < ?1) GROUP BY run"
+            "SELECT campaign.run FROM campaign"
+            " JOIN reconstruction ON reconstruction.id = reconstruction_id"
+            " WHERE archived IS NULL AND campaign.run IN"
+            " (SELECT run FROM campaign WHERE archived IS NULL AND run_start < ?1)"
+            " GROUP BY campaign.run"
             " HAVING MAX(state IN ('active', 'closing') OR run_start >= ?1 OR state_since >= ?1"
-            " OR last_new_at >= ?1 OR COALESCE(asked_at, 0) >= ?1 OR id IN"
-            " (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active'))) = 0"
-            " ORDER BY MIN(run_start), run",
+            " OR last_new_at >= ?1 OR COALESCE(asked_at, 0) >= ?1 OR reconstruction.id IN"
+            " (SELECT reconstruction_id FROM dag WHERE state IN ('planned', 'active'))) = 0"
+            " ORDER BY MIN(run_start), campaign.run",
             before,
         )
         return [row["run"] for row in rows]
@@ -208,12 +227,19 @@ class Archive:
         ArchiveError
             The archive cannot be read.
         """
-        names = [row["name"] for row in self._db.rows("PRAGMA main.table_info(campaign)")]
-        told = ", ".join(n for n in names if n not in ("id", "archived"))
         with self._attached(archive):
+            there = self._told("reconstruction", "id")
             self._db.execute(
-                f"INSERT OR IGNORE INTO main.campaign ({told}, archived)"
-                f" SELECT {told}, ? FROM archive.campaign",
+                f"INSERT OR IGNORE INTO main.reconstruction ({there})"
+                f" SELECT {there} FROM archive.reconstruction"
+            )
+            told = self._told("campaign", "id", "archived", "reconstruction_id")
+            self._db.execute(
+                f"INSERT OR IGNORE INTO main.campaign ({told}, archived, reconstruction_id)"
+                f" SELECT {told}, ?, (SELECT here.id FROM main.reconstruction AS here"
+                " JOIN archive.reconstruction AS there ON here.run = there.run"
+                " AND here.stream = there.stream WHERE there.id = reconstruction_id)"
+                " FROM archive.campaign",
                 (year,),
             )
             self._db.execute(
@@ -226,3 +252,8 @@ class Archive:
             )
         rows = self._db.rows("SELECT calibration, run FROM campaign WHERE archived = ?", year)
         return frozenset(CampaignKey(row["calibration"], row["run"]) for row in rows)
+
+    def _told(self, table: str, *but: str) -> str:
+        """The columns of a table, as SQL, but for some."""
+        names = [row["name"] for row in self._db.rows(f"PRAGMA main.table_info({table})")]
+        return ", ".join(name for name in names if name not in but)

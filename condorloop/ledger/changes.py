@@ -8,24 +8,35 @@ from __future__ import annotations
 
 from condorloop.ledger.connection import Connection
 
-_OF_DAG = "SELECT campaign_id FROM dag WHERE id = {row}.dag_id"
+_OF_RECONSTRUCTION = "SELECT id FROM campaign WHERE reconstruction_id = {row}.reconstruction_id"
+_OF_DAG = (
+    "SELECT campaign.id FROM dag JOIN campaign"
+    " ON campaign.reconstruction_id = dag.reconstruction_id WHERE dag.id = {row}.dag_id"
+)
+_OF_PAYLOAD = "SELECT campaign_id FROM payload WHERE id = {row}.payload_id"
 _WHOSE = {
     "campaign": "VALUES ({row}.id)",
-    "campaign_file": "VALUES ({row}.campaign_id)",
-    "dag": "VALUES ({row}.campaign_id)",
-    "node": "VALUES ({row}.campaign_id)",
+    "reconstruction": "SELECT id FROM campaign WHERE reconstruction_id = {row}.id",
+    "reconstruction_file": _OF_RECONSTRUCTION,
+    "dag": _OF_RECONSTRUCTION,
+    "node": _OF_RECONSTRUCTION,
     "payload": "VALUES ({row}.campaign_id)",
+    "alcareco": "VALUES ({row}.campaign_id)",
     "odd_change": "VALUES ({row}.campaign_id)",
     "campaign_cleaned": "VALUES ({row}.campaign_id)",
-    "node_dropped": "VALUES ({row}.campaign_id)",
+    "node_dropped": _OF_RECONSTRUCTION,
     "node_blame": _OF_DAG,
-    "payload_input": _OF_DAG,
-    "payload_left_out": _OF_DAG,
-    "payload_overlap": _OF_DAG,
-    "payload_piece": _OF_DAG,
-    "payload_other_hash": _OF_DAG,
-    "payload_destination": _OF_DAG,
-    "raw_file": "SELECT id FROM campaign WHERE stream = {row}.stream AND run = {row}.run",
+    "payload_input": _OF_PAYLOAD,
+    "payload_left_out": _OF_PAYLOAD,
+    "payload_overlap": _OF_PAYLOAD,
+    "payload_piece": _OF_PAYLOAD,
+    "payload_other_hash": _OF_PAYLOAD,
+    "payload_destination": _OF_PAYLOAD,
+    "raw_file": (
+        "SELECT campaign.id FROM reconstruction JOIN campaign"
+        " ON campaign.reconstruction_id = reconstruction.id"
+        " WHERE raw_path = {row}.raw_path AND reconstruction.run = {row}.run"
+    ),
 }
 """Whose a row of a table is, as SQL."""
 

@@ -24,7 +24,7 @@ from condorloop.ledger.health.integrity import (
     what_lacks,
     why_not_a_ledger,
 )
-from condorloop.ledger.migrations import to_5, to_6, to_7
+from condorloop.ledger.migrations import to_5, to_6, to_7, to_8
 from condorloop.ledger.migrations.copies import keep_copy
 from condorloop.ledger.schema import SCHEMA, SCHEMA_VERSION
 from condorloop.runtime.secret_files import create
@@ -108,8 +108,10 @@ def _migrate(db: Connection) -> None:
             _run_script(db, to_5.SCRIPTS[number])
         elif number == 5:
             to_6.bring_up(db)
-        else:
+        elif number == 6:
             to_7.bring_up(db)
+        else:
+            to_8.bring_up(db)
         db.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(number + 1),))
 
 

@@ -26,7 +26,7 @@ from condorloop.model.enums import (
     Verdict,
 )
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 WORDS: Mapping[str, type[StrEnum]] = {
     "campaign_state": CampaignState,
@@ -46,13 +46,19 @@ WORDS: Mapping[str, type[StrEnum]] = {
 
 TABLES: Mapping[str, str] = {
     "meta": "key TEXT PRIMARY KEY, value TEXT NOT NULL",
+    "reconstruction": """
+    id INTEGER PRIMARY KEY,
+    stream TEXT NOT NULL, run INTEGER NOT NULL, raw_path TEXT NOT NULL,
+    begun_at REAL NOT NULL, last_new_at REAL NOT NULL, seen TEXT NOT NULL DEFAULT '',
+    UNIQUE (run, stream)""",
     "campaign": """
     id INTEGER PRIMARY KEY,
-    calibration TEXT NOT NULL, run INTEGER NOT NULL, stream TEXT NOT NULL,
+    calibration TEXT NOT NULL, run INTEGER NOT NULL,
+    reconstruction_id INTEGER REFERENCES reconstruction (id),
     state TEXT NOT NULL REFERENCES campaign_state (word), reason TEXT NOT NULL,
     fill INTEGER, run_start REAL NOT NULL, run_end REAL, last_ls INTEGER,
-    latched_at REAL NOT NULL, state_since REAL NOT NULL, last_new_at REAL NOT NULL,
-    seen TEXT NOT NULL DEFAULT '', harvested TEXT NOT NULL DEFAULT '',
+    latched_at REAL NOT NULL, state_since REAL NOT NULL,
+    harvested TEXT NOT NULL DEFAULT '',
     in_payload TEXT NOT NULL DEFAULT '', events_in_payload INTEGER NOT NULL DEFAULT 0,
     judged_end REAL, judged_ls INTEGER, held_by TEXT NOT NULL DEFAULT '',
     events_harvested INTEGER NOT NULL DEFAULT 0, asked_at REAL, archived INTEGER, held_at REAL,
@@ -68,21 +74,22 @@ TABLES: Mapping[str, str] = {
     PRIMARY KEY (campaign_id, change)""",
     "raw_file": """
     id INTEGER PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE, stream TEXT NOT NULL, run INTEGER NOT NULL,
+    path TEXT NOT NULL UNIQUE, raw_path TEXT NOT NULL, run INTEGER NOT NULL,
     size INTEGER NOT NULL, seen_at REAL NOT NULL,
     state TEXT NOT NULL REFERENCES file_state (word),
     probes INTEGER NOT NULL DEFAULT 0, probed_at REAL,
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     error TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0""",
-    "campaign_file": """
-    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
+    "reconstruction_file": """
+    reconstruction_id INTEGER NOT NULL REFERENCES reconstruction (id),
     file_id INTEGER NOT NULL REFERENCES raw_file (id),
     dag_id INTEGER REFERENCES dag (id), node TEXT,
     blamed INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (campaign_id, file_id)""",
+    PRIMARY KEY (reconstruction_id, file_id)""",
     "dag": """
     id INTEGER PRIMARY KEY,
-    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
+    reconstruction_id INTEGER NOT NULL REFERENCES reconstruction (id),
+    campaign_id INTEGER REFERENCES campaign (id),
     number INTEGER NOT NULL, batch INTEGER,
     state TEXT NOT NULL REFERENCES dag_state (word), cluster INTEGER, reason TEXT NOT NULL,
     planned_at REAL NOT NULL, submitted_at REAL, ended_at REAL,
@@ -91,21 +98,26 @@ TABLES: Mapping[str, str] = {
     harvests INTEGER NOT NULL DEFAULT 1,
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     refused TEXT NOT NULL DEFAULT '', sends INTEGER,
-    UNIQUE (campaign_id, number)""",
+    UNIQUE (reconstruction_id, number)""",
     "node": """
     dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
-    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
+    reconstruction_id INTEGER NOT NULL REFERENCES reconstruction (id),
     kind TEXT NOT NULL REFERENCES node_kind (word), job INTEGER,
     output TEXT NOT NULL, witness TEXT NOT NULL,
     state TEXT NOT NULL REFERENCES node_state (word),
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
-    done_at REAL, harvested INTEGER NOT NULL DEFAULT 0,
+    done_at REAL,
     child TEXT NOT NULL DEFAULT '', lacking TEXT NOT NULL DEFAULT '',
     exit_code INTEGER, error TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (dag_id, name)""",
+    "alcareco": """
+    campaign_id INTEGER NOT NULL REFERENCES campaign (id) ON DELETE CASCADE,
+    dag_id INTEGER NOT NULL, node TEXT NOT NULL, harvested INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign_id, dag_id, node),
+    FOREIGN KEY (dag_id, node) REFERENCES node (dag_id, name) ON DELETE CASCADE""",
     "node_dropped": """
     dag_id INTEGER NOT NULL, node TEXT NOT NULL, input TEXT NOT NULL,
-    campaign_id INTEGER NOT NULL REFERENCES campaign (id),
+    reconstruction_id INTEGER NOT NULL REFERENCES reconstruction (id),
     PRIMARY KEY (dag_id, node, input),
     FOREIGN KEY (dag_id, node) REFERENCES node (dag_id, name) ON DELETE CASCADE""",
     "node_blame": """
@@ -114,7 +126,8 @@ TABLES: Mapping[str, str] = {
     PRIMARY KEY (dag_id, node, input),
     FOREIGN KEY (dag_id, node) REFERENCES node (dag_id, name) ON DELETE CASCADE""",
     "payload": """
-    dag_id INTEGER PRIMARY KEY REFERENCES dag (id),
+    id INTEGER PRIMARY KEY,
+    dag_id INTEGER NOT NULL REFERENCES dag (id),
     campaign_id INTEGER NOT NULL REFERENCES campaign (id),
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0, harvested_at REAL,
     outcome TEXT REFERENCES upload_outcome (word), answer TEXT NOT NULL DEFAULT '',
@@ -122,31 +135,32 @@ TABLES: Mapping[str, str] = {
     answered_at REAL, uploading INTEGER NOT NULL DEFAULT 0, overtaken_by INTEGER,
     unnamed TEXT NOT NULL DEFAULT '', origin TEXT NOT NULL DEFAULT '',
     in_pieces INTEGER NOT NULL DEFAULT 0,
-    cause TEXT REFERENCES no_payload_cause (word), held_for TEXT REFERENCES held_for (word)""",
+    cause TEXT REFERENCES no_payload_cause (word), held_for TEXT REFERENCES held_for (word),
+    UNIQUE (dag_id, campaign_id)""",
     "payload_piece": """
-    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE,
+    payload_id INTEGER NOT NULL REFERENCES payload (id) ON DELETE CASCADE,
     lumis TEXT NOT NULL, sent_at REAL NOT NULL,
-    PRIMARY KEY (dag_id, lumis)""",
+    PRIMARY KEY (payload_id, lumis)""",
     "payload_destination": """
-    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE,
+    payload_id INTEGER NOT NULL REFERENCES payload (id) ON DELETE CASCADE,
     database TEXT NOT NULL, tag TEXT NOT NULL,
     outcome TEXT NOT NULL REFERENCES tag_outcome (word), answer TEXT NOT NULL DEFAULT '',
     since INTEGER, answered_at REAL, confirmed_at REAL, contradiction TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (dag_id, database, tag)""",
+    PRIMARY KEY (payload_id, database, tag)""",
     "payload_input": """
-    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, job INTEGER NOT NULL,
-    PRIMARY KEY (dag_id, job)""",
+    payload_id INTEGER NOT NULL REFERENCES payload (id) ON DELETE CASCADE, job INTEGER NOT NULL,
+    PRIMARY KEY (payload_id, job)""",
     "payload_left_out": """
-    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, job INTEGER NOT NULL,
-    PRIMARY KEY (dag_id, job)""",
+    payload_id INTEGER NOT NULL REFERENCES payload (id) ON DELETE CASCADE, job INTEGER NOT NULL,
+    PRIMARY KEY (payload_id, job)""",
     "payload_overlap": """
-    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, job INTEGER NOT NULL,
+    payload_id INTEGER NOT NULL REFERENCES payload (id) ON DELETE CASCADE, job INTEGER NOT NULL,
     reason TEXT NOT NULL,
-    PRIMARY KEY (dag_id, job)""",
+    PRIMARY KEY (payload_id, job)""",
     "payload_other_hash": """
-    dag_id INTEGER NOT NULL REFERENCES payload (dag_id) ON DELETE CASCADE, number INTEGER NOT NULL,
+    payload_id INTEGER NOT NULL REFERENCES payload (id) ON DELETE CASCADE, number INTEGER NOT NULL,
     hash TEXT NOT NULL,
-    PRIMARY KEY (dag_id, number)""",
+    PRIMARY KEY (payload_id, number)""",
     "payload_decision": """
     campaign_id INTEGER NOT NULL REFERENCES campaign (id) ON DELETE CASCADE,
     hash TEXT NOT NULL, harvest INTEGER NOT NULL,
@@ -194,11 +208,14 @@ TABLES: Mapping[str, str] = {
 }
 """The columns of each table, but for the tables of words."""
 
-_WITH_ROWID = frozenset({"meta", "campaign", "raw_file", "dag", "payload", "request", "told"})
+_WITH_ROWID = frozenset(
+    {"meta", "reconstruction", "campaign", "raw_file", "dag", "payload", "request", "told"}
+)
 
 _INDICES = """
 CREATE INDEX campaign_by_state ON campaign (state);
-CREATE INDEX campaign_stream ON campaign (stream, run);
+CREATE INDEX reconstruction_path ON reconstruction (raw_path, run);
+CREATE INDEX campaign_reconstruction ON campaign (reconstruction_id);
 CREATE INDEX campaign_revised ON campaign (id)
     WHERE state IN ('complete', 'incomplete', 'no payload')
     AND ((run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls);
@@ -208,19 +225,20 @@ CREATE INDEX campaign_window ON campaign (window_from);
 CREATE INDEX campaign_asked ON campaign (asked_at) WHERE asked_at IS NOT NULL;
 CREATE INDEX campaign_latched ON campaign (latched_at);
 CREATE INDEX campaign_here ON campaign (run_start) WHERE archived IS NULL;
-CREATE INDEX raw_file_run ON raw_file (stream, run);
-CREATE INDEX raw_file_new ON raw_file (stream, run) WHERE state = 'new';
-CREATE INDEX raw_file_unreadable ON raw_file (stream, run) WHERE state = 'unreadable';
-CREATE INDEX campaign_file_waiting ON campaign_file (campaign_id) WHERE dag_id IS NULL;
-CREATE INDEX campaign_file_dag ON campaign_file (dag_id);
-CREATE INDEX campaign_file_file ON campaign_file (file_id);
-CREATE INDEX dag_undone ON dag (campaign_id, number) WHERE state NOT IN ('done', 'lost');
-CREATE INDEX dag_in_flight ON dag (campaign_id) WHERE state IN ('planned', 'active');
+CREATE INDEX raw_file_run ON raw_file (raw_path, run);
+CREATE INDEX raw_file_new ON raw_file (raw_path, run) WHERE state = 'new';
+CREATE INDEX raw_file_unreadable ON raw_file (raw_path, run) WHERE state = 'unreadable';
+CREATE INDEX reconstruction_file_waiting ON reconstruction_file (reconstruction_id)
+    WHERE dag_id IS NULL;
+CREATE INDEX reconstruction_file_dag ON reconstruction_file (dag_id);
+CREATE INDEX reconstruction_file_file ON reconstruction_file (file_id);
+CREATE INDEX dag_undone ON dag (reconstruction_id, number) WHERE state NOT IN ('done', 'lost');
+CREATE INDEX dag_in_flight ON dag (reconstruction_id) WHERE state IN ('planned', 'active');
 CREATE INDEX dag_cluster ON dag (cluster);
-CREATE INDEX node_job ON node (campaign_id, job) WHERE job IS NOT NULL;
-CREATE INDEX node_unharvested ON node (campaign_id)
-    WHERE kind = 'ALCA' AND state = 'done' AND harvested = 0;
-CREATE INDEX node_dropped_campaign ON node_dropped (campaign_id);
+CREATE INDEX node_job ON node (reconstruction_id, job) WHERE job IS NOT NULL;
+CREATE INDEX alcareco_unharvested ON alcareco (campaign_id) WHERE harvested = 0;
+CREATE INDEX alcareco_node ON alcareco (dag_id, node);
+CREATE INDEX node_dropped_reconstruction ON node_dropped (reconstruction_id);
 CREATE INDEX payload_campaign ON payload (campaign_id);
 CREATE INDEX payload_hash ON payload (hash) WHERE hash <> '';
 CREATE INDEX payload_unsent ON payload (campaign_id) WHERE outcome IN ('pending', 'held');
@@ -235,19 +253,19 @@ CREATE INDEX request_run ON request (run);
 """
 
 
-def table(name: str, as_name: str = "") -> str:
+def table(name: str, as_name: str = "", tables: Mapping[str, str] = TABLES) -> str:
     """Give the statement that makes a table, under its own name or another."""
     without = "" if name in _WITH_ROWID else " WITHOUT ROWID"
-    return f"CREATE TABLE {as_name or name} ({TABLES[name]}){without};\n"
+    return f"CREATE TABLE {as_name or name} ({tables[name]}){without};\n"
 
 
-def column_definitions(name: str) -> dict[str, str]:
+def column_definitions(name: str, tables: Mapping[str, str] = TABLES) -> dict[str, str]:
     """Give the definition of each column of a table, by the column's name.
 
     >>> column_definitions("meta")
     {'key': 'key TEXT PRIMARY KEY', 'value': 'value TEXT NOT NULL'}
     """
-    parts = re.split(r",(?![^(]*\))", TABLES[name])
+    parts = re.split(r",(?![^(]*\))", tables[name])
     definitions = (" ".join(part.split()) for part in parts)
     return {d.split()[0]: d for d in definitions if d.split()[0] not in _CONSTRAINTS}
 

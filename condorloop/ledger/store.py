@@ -33,6 +33,7 @@ from condorloop.ledger.updates.luminosity import Luminosity
 from condorloop.ledger.updates.notifications import Notifications
 from condorloop.ledger.updates.payloads import Payloads
 from condorloop.ledger.updates.raw_files import RawFiles
+from condorloop.ledger.updates.reconstructions import Reconstructions
 from condorloop.ledger.updates.requests import Requests
 from condorloop.ledger.updates.retries import Retries
 
@@ -122,8 +123,9 @@ class Ledger(LedgerReader):
 
     def _compose(self, db: Connection) -> None:
         super()._compose(db)
-        self.campaigns = Campaigns(db)
-        self.raw_files = RawFiles(db, self.campaigns)
+        reconstructions = Reconstructions(db)
+        self.campaigns = Campaigns(db, reconstructions)
+        self.raw_files = RawFiles(db, self.campaigns, reconstructions)
         self.payloads = Payloads(db, self.campaigns)
         self.retries = Retries(db)
         self.dags = Dags(db, self.retries, self.payloads)

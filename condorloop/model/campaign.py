@@ -306,6 +306,7 @@ class Campaign:
 
     id: int
     key: CampaignKey
+    reconstruction_id: int
     state: CampaignState
     run_start: float
     run_end: float | None
@@ -375,6 +376,7 @@ class ClosedCampaign:
 
     id: int
     key: CampaignKey
+    reconstruction_id: int
     state: CampaignState
     closed_at: float
     window_from: float

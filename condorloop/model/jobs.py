@@ -110,11 +110,11 @@ class DestinationRecord:
 class SentPayload:
     """A payload that is the last one of its campaign in a destination, and was not seen there.
 
-    `harvest` is the number of the DAG that made it, `dag_id` that DAG's id; `answered_at` is when
-    the service took it, in seconds since the epoch.
+    `payload_id` is its id in the ledger, `harvest` the number of the DAG that made it;
+    `answered_at` is when the service took it, in seconds since the epoch.
     """
 
-    dag_id: int
+    payload_id: int
     key: CampaignKey
     harvest: int
     database: str

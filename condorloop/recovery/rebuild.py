@@ -124,11 +124,11 @@ def _adopt_archives(ledger: Ledger, path: Path) -> frozenset[CampaignKey]:
 
 def _restore(ledger: Ledger, remains: CampaignOnDisk, known: Known, now: float) -> None:
     key, files = remains.key, remains.files
-    stream = _stream(remains, known)
+    raw_path = _raw_path(remains, known)
     start = remains.start or min((f.written_at for f in remains.dags), default=None)
     if start is None or (remains.closed_at and not (remains.dags or remains.lost)):
         return
-    if stream is None:
+    if raw_path is None:
         say(key, f"{remains.folder} is not recovered: no such calibration", logging.ERROR)
         return
     run = Run(key.run, None, start, None, None, None, None, stable_beam=False)
@@ -138,16 +138,17 @@ def _restore(ledger: Ledger, remains: CampaignOnDisk, known: Known, now: float) 
     counts_from = window_from(start, None, last, by_lumi=by_lumi)
     over = now >= counts_from + closing.buffer + LAST_CALL
     latched_at = start if over else now
-    ledger.campaigns.latch(key, stream, run, _WHY, latched_at, by_lumi=by_lumi)
+    stream = known.stream_of(key.calibration).name if key.calibration in known.calibrations else ""
+    ledger.campaigns.latch(key, raw_path, run, _WHY, latched_at, by_lumi=by_lumi, stream=stream)
     campaign = _campaign(ledger, key)
-    _add_files(ledger, stream, key.run, files.values(), now)
+    _add_files(ledger, raw_path, key.run, files.values(), now)
     by_number = {found.plan.number: found for found in remains.dags}
     overlaps = remains.overlaps
     for plan in remains.plans:
         shared = {n.name: overlaps.get(source_name(plan.number, n.output)) for n in plan.nodes}
         told = {name: overlap for name, overlap in shared.items() if overlap}
         if found := by_number.get(plan.number) if not told else None:
-            _adopt(ledger, campaign.id, found, now)
+            _adopt(ledger, campaign, found, now)
         else:
             _restore_lost(ledger, campaign, plan, told, remains.folder, now)
     ledger.campaigns.note_payload(campaign.id, *remains.uploaded)
@@ -159,9 +160,10 @@ def _restore(ledger: Ledger, remains: CampaignOnDisk, known: Known, now: float) 
 def _close(ledger: Ledger, remains: CampaignOnDisk, closing: Closing, now: float) -> None:
     """Take a campaign over as closed: its window is long over, and nothing is begun for it."""
     campaign = _campaign(ledger, remains.key)
+    mine = campaign.reconstruction_id
     for dag in campaign.dags:
         dag_id = f"{ledger.id}/{remains.key.calibration}/{remains.key.run}/{dag.number}"
-        observe_dag(ledger, Observed(dag_id, remains.folder, campaign.id, dag))
+        observe_dag(ledger, Observed(dag_id, remains.folder, campaign.id, mine, dag))
     told = replace(_campaign(ledger, remains.key), dags=())  # how they ended is seen later
     state, why = verdict(now, told, closing)
     words = f"{_WHY}, what OMS said of the run is not known: {why}"
@@ -173,13 +175,14 @@ def _campaign(ledger: Ledger, key: CampaignKey) -> Campaign:
     return campaign
 
 
-def _plan(ledger: Ledger, campaign_id: int, plan: DagPlan, now: float) -> int:
-    nodes = planned_nodes(plan)
-    return ledger.dags.plan(campaign_id, plan.batch, plan.number, nodes, _WHY, now)
+def _plan(ledger: Ledger, campaign: Campaign, plan: DagPlan, now: float) -> int:
+    nodes, own = planned_nodes(plan), campaign.id if plan.batch is None else None
+    mine = campaign.reconstruction_id
+    return ledger.dags.plan(mine, plan.batch, plan.number, nodes, _WHY, now, campaign_id=own)
 
 
-def _adopt(ledger: Ledger, campaign_id: int, found: FoundDag, now: float) -> None:
-    dag_id = _plan(ledger, campaign_id, found.plan, now)
+def _adopt(ledger: Ledger, campaign: Campaign, found: FoundDag, now: float) -> None:
+    dag_id = _plan(ledger, campaign, found.plan, now)
     if cluster := last_cluster(found.file):
         ledger.dags.submitted(dag_id, cluster, now)
 
@@ -199,7 +202,7 @@ def _restore_lost(
     for name, overlap in overlaps.items():
         told = f"{dag_dir(runs, plan.number)}: {name} is not adopted: {overlap}"
         say(campaign.key, told, logging.ERROR)
-    dag_id = _plan(ledger, campaign.id, plan, now)
+    dag_id = _plan(ledger, campaign, plan, now)
     alca = [n for n in plan.of_kind(NodeKind.ALCA) if n.name not in overlaps]
     kept = frozenset(n.name for n in alca if (runs / n.witness).exists())
     for node in plan.nodes:
@@ -208,11 +211,13 @@ def _restore_lost(
     ledger.dags.lost(dag_id, kept, now)
 
 
-def _add_files(ledger: Ledger, stream: str, run: int, files: Iterable[RawFile], now: float) -> None:
+def _add_files(
+    ledger: Ledger, raw_path: str, run: int, files: Iterable[RawFile], now: float
+) -> None:
     """Write down RAW files that DAGs have read, unless they are known to be good."""
-    good, known = ledger.raw_files.good(stream, run), ledger.raw_files.of_run(stream, run)
+    good, known = ledger.raw_files.good(raw_path, run), ledger.raw_files.of_run(raw_path, run)
     files = [file for file in files if file.path not in good]
-    ledger.raw_files.add(stream, run, {f.path: f.size for f in files if f.path not in known}, now)
+    ledger.raw_files.add(raw_path, run, {f.path: f.size for f in files if f.path not in known}, now)
     for file in files:
         ledger.raw_files.probed(file.path, FileState.GOOD, Probe(file.lumis, file.events), now)
 
@@ -262,26 +267,27 @@ def _adopt_unknown(ledger: Ledger, campaign: Campaign, folder: Path, now: float)
     """Adopt the DAGs of a campaign that the ledger does not know, the youngest first."""
     if campaign.archived:
         return
+    mine = campaign.reconstruction_id
     planned = [d for d in campaign.dags if d.state is DagState.PLANNED and d.cluster is None]
     for dag in planned:
         dag_id = f"{ledger.id}/{campaign.key.calibration}/{campaign.key.run}/{dag.number}"
         if why_not_of_ledger(dag_dir(folder, dag.number), dag_id, ledger.dags.inputs(dag.id)):
             ledger.dags.forget(dag.id)
-    unknown = unknown_dags(folder, ledger.dags.numbers(campaign.id))
+    unknown = unknown_dags(folder, ledger.dags.numbers(mine))
     if not unknown:
         return
-    held = set(ledger.raw_files.held(campaign.id))
-    stream = ledger.campaigns.stream_of(campaign.id)
+    held = set(ledger.raw_files.held(mine))
+    raw_path = ledger.campaigns.raw_path_of(campaign.id)
     found = [f for f in found_in(folder, ledger.id) if f.plan.number in unknown]
     adopted = []
     for each in sorted(found, key=lambda f: f.plan.number, reverse=True):
         files = {f.path: f for node in each.plan.nodes for f in node.files}
         if held.isdisjoint(files):
             held.update(files)
-            _add_files(ledger, stream, campaign.key.run, files.values(), now)
+            _add_files(ledger, raw_path, campaign.key.run, files.values(), now)
             adopted.append(each)
     for each in reversed(adopted):
-        _adopt(ledger, campaign.id, each, now)
+        _adopt(ledger, campaign, each, now)
         told = f"{each.file.parent} is adopted as {each.plan.label}: the ledger did not know it"
         say(campaign.key, told, logging.WARNING)
         ledger.campaigns.note_payload(campaign.id, *each.uploaded)
@@ -298,14 +304,18 @@ def _replace_twice_counted(
     witness = calibration.harvest.witness
     twice = {why_twice(folder, witness, record) for record in records} - {""}
     if twice:
-        again = [node.job for node in ledger.dags.alca_of(campaign.id) if node.job is not None]
+        again = [
+            node.job
+            for node in ledger.dags.alca_of(campaign.reconstruction_id)
+            if node.job is not None
+        ]
         ledger.payloads.harvest_again(campaign.id, again)
         told = f"a RAW file is counted twice ({min(twice)}): harvested again"
         say(campaign.key, told, logging.ERROR)
 
 
-def _stream(remains: CampaignOnDisk, known: Known) -> str | None:
-    """The stream that a campaign reads: as configured, or as its files' paths tell."""
+def _raw_path(remains: CampaignOnDisk, known: Known) -> str | None:
+    """The folder of a campaign's RAW files: as configured, or as their paths tell."""
     key = remains.key
     if key.calibration in known.calibrations:
         return known.stream_of(key.calibration).raw_path

@@ -31,6 +31,7 @@ class ReportedCampaign:
     """A campaign as a report finds it in the ledger."""
 
     id: int
+    reconstruction_id: int
     key: CampaignKey
     fill: int | None
     state: CampaignState
@@ -71,6 +72,7 @@ class LedgerReport(LedgerReader):
         row = self.times.campaign(campaign_id)
         return ReportedCampaign(
             id=campaign_id,
+            reconstruction_id=row["reconstruction_id"],
             key=CampaignKey(row["calibration"], row["run"]),
             fill=row["fill"],
             state=CampaignState(row["state"]),
@@ -90,7 +92,7 @@ class LedgerReport(LedgerReader):
                 number,
                 row["outcome"] == UploadOutcome.UPLOADED,
                 row["answered_at"],
-                self.payloads.destinations(row["dag_id"]),
+                self.payloads.destinations(row["id"]),
             )
             for number, row in rows.items()
         ]
@@ -118,7 +120,7 @@ class LedgerReport(LedgerReader):
     def _facts(
         self, campaign: ReportedCampaign, jobs_in_flight: Callable[[int], Iterable[JobRecord]]
     ) -> CampaignFacts:
-        mine = campaign.id
+        mine = campaign.reconstruction_id
         over = campaign.run_end is not None and campaign.last_ls
         seen = {} if over else self.uploads.first_seen(mine)
         jobs, submitted = {}, {}
@@ -128,27 +130,27 @@ class LedgerReport(LedgerReader):
                 of_dag |= {job.job_id: job for job in jobs_in_flight(dag["number"])}
             jobs[dag["id"]] = list(of_dag.values())
             submitted[dag["id"]] = dag["submitted_at"]
-        payloads = self.times.outcomes(mine)
+        payloads = self.times.outcomes(campaign.id)
         return CampaignFacts(
             times=RunTimes(campaign.run_start, campaign.run_end, campaign.last_ls, seen),
             files=self._files_of(mine),
             nodes=self._nodes_of(mine),
             jobs=jobs,
             submitted=submitted,
-            inputs={p["dag_id"]: self.payloads.inputs(p["dag_id"]) for p in payloads},
-            uploads=self.uploads.of(mine),
+            inputs={p["dag_id"]: self.payloads.inputs(p["id"]) for p in payloads},
+            uploads=self.uploads.of(campaign.id),
             outcomes=Counter(UploadOutcome(p["outcome"]) for p in payloads if p["outcome"]),
         )
 
-    def _files_of(self, campaign_id: int) -> list[FileFacts]:
-        rows = self.times.files(campaign_id)
+    def _files_of(self, reconstruction_id: int) -> list[FileFacts]:
+        rows = self.times.files(reconstruction_id)
         return [
             FileFacts(Lumis.parse(r["lumis"]), r["seen_at"], r["dag_id"], r["node"] or "")
             for r in rows
         ]
 
-    def _nodes_of(self, campaign_id: int) -> list[NodeFacts]:
-        rows = self.times.nodes(campaign_id)
+    def _nodes_of(self, reconstruction_id: int) -> list[NodeFacts]:
+        rows = self.times.nodes(reconstruction_id)
         return [
             NodeFacts(
                 r["dag_id"], r["name"], NodeKind(r["kind"]), r["child"], r["job"], r["done_at"]

@@ -143,9 +143,9 @@ def _subjects(request: Request, ledger: LedgerReader) -> Subjects:
         [
             Subject(
                 campaign=c,
-                outline=tuple(ledger.dags.outline(c.id)),
+                outline=tuple(ledger.dags.outline(c.reconstruction_id)),
                 payloads=ledger.payloads.harvested(c.id),
-                alcareco=len(ledger.dags.alca_of(c.id)),
+                alcareco=len(ledger.dags.alca_of(c.reconstruction_id)),
                 uploads_held=uploads.get((c.key.calibration, c.key.run)),
                 of_other_run=_of_other_run(request, c.key, ledger),
             )

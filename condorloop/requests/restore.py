@@ -106,7 +106,7 @@ class RestoreOfOtherRun(UploadStep):
         asked_for = (self.origin, request.made_by, request.reason)
         if begun and (begun.origin, begun.who, begun.why) == asked_for:
             number = harvest_job(begun.harvest)
-            if context.ledger.dags.numbered(self.campaign.id, number) is None:
+            if context.ledger.dags.numbered(self.campaign.reconstruction_id, number) is None:
                 return number
         return context.next_dag(self.campaign)
 

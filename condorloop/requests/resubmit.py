@@ -189,11 +189,11 @@ def _where(key: CampaignKey, dag: Dag, context: Context, *, accept: bool) -> str
 def _retry_files(campaign: Campaign, context: Context) -> int:
     """Give what was given up another try; what was made of it in vain is set aside first."""
     ledger, renderer = context.ledger, context.renderer
-    files = ledger.retries.retry_files(campaign.id)
+    files = ledger.retries.retry_files(campaign.reconstruction_id)
     if campaign.key.calibration not in renderer.config.calibrations:
         return files
     runs = renderer.run_dir(campaign.key)
-    for unused in ledger.retries.unused(campaign.id):
+    for unused in ledger.retries.unused(campaign.reconstruction_id):
         folder = dag_dir(runs, unused.number)
         if unused.job is not None:
             set_aside(runs / alcareco_name(unused.job), folder)

@@ -102,6 +102,7 @@ class Followed:
         return Campaign(
             id=self.id,
             key=self.key,
+            reconstruction_id=self.id,
             state=self.state,
             run_start=self.run.start,
             run_end=self.run_end,

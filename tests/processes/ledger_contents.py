@@ -35,6 +35,7 @@ YOUNGER = (
     "origin",
     "pieces",
     "present_recipe",
+    "reconstruction_id",
     "requests",
     "restored",
     "send_again",
@@ -95,14 +96,15 @@ def told_by(path):
 
 
 def _campaign(ledger, campaign):
-    dags = ledger.dags.all(campaign.id)
+    mine = campaign.reconstruction_id
+    dags = ledger.dags.all(mine)
     return {
         "campaign": campaign,
         "summary": ledger.status.summary(campaign.id),
         "processed": ledger.campaigns.processed(campaign.id),
-        "outline": ledger.dags.outline(campaign.id),
-        "unused": ledger.retries.unused(campaign.id),
-        "next": ledger.dags.next_numbers(campaign.id),
+        "outline": ledger.dags.outline(mine),
+        "unused": ledger.retries.unused(mine),
+        "next": ledger.dags.next_numbers(mine),
         "uploads": ledger.uploads.of(campaign.id),
         "dags": {
             number: {
@@ -110,7 +112,7 @@ def _campaign(ledger, campaign):
                 "unfinished": ledger.dags.unfinished_nodes(dag_id),
                 "inputs": ledger.dags.inputs(dag_id),
                 "jobs": ledger.dags.jobs(dag_id),
-                "payload": ledger.payloads.of_dag(dag_id),
+                "payload": ledger.payloads.made_by(dag_id, campaign.id),
             }
             for dag_id, number in dags
         },

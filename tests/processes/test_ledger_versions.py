@@ -16,15 +16,17 @@ from tests import boundaries
 from tests.processes.ledger_contents import FOLDER, filled, told_by, version_of
 from tests.unit.examples import START
 
-VERSIONS = (1, 2, 3, 4, 5, 6)
+VERSIONS = (1, 2, 3, 4, 5, 6, 7)
 WHOLE = {
     "ledger_v5": "ledger_v5",
     "ledger_v5_archive": "ledger_v5_archive",
     "ledger_v5_day": "ledger_v5_day",
     "ledger_v6": "ledger_v5",
     "ledger_v6_day": "ledger_v5_day",
+    "ledger_v7": "ledger_v5",
+    "ledger_v7_day": "ledger_v5_day",
 }
-"""Ledgers that the code of versions 5 and 6 wrote, and what they told of it then."""
+"""Ledgers that the code of versions 5 to 7 wrote, and what they told of it then."""
 TABLES = ("campaign", "raw_file", "campaign_file", "dag", "node", "payload", "request", "job")
 
 
@@ -111,7 +113,7 @@ def test_what_the_third_version_told_of_jobs_and_people_is_kept(tmp_path, versio
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_what_a_ledger_of_version_5_or_6_tells_it_tells_afterwards(tmp_path, name):
+def test_what_a_ledger_of_version_5_or_later_tells_it_tells_afterwards(tmp_path, name):
     told = json.loads((FOLDER / f"{WHOLE[name]}.json").read_text())
     path = filled(tmp_path / "old.db", name)
     assert json.loads(json.dumps(told_by(path))) == told
@@ -261,10 +263,10 @@ def read_all(ledger):
     for settled in ledger.retention.settled(also_open=True):
         ledger.retention.covered_reco(settled)
     for campaign in ledger.campaigns.with_work({}):
-        ledger.dags.outline(campaign.id)
+        ledger.dags.outline(campaign.reconstruction_id)
         ledger.campaigns.processed(campaign.id)
-        ledger.dags.next_numbers(campaign.id)
-        ledger.retries.unused(campaign.id)
+        ledger.dags.next_numbers(campaign.reconstruction_id)
+        ledger.retries.unused(campaign.reconstruction_id)
 
 
 @pytest.mark.parametrize("cut", ["DROP TABLE node", "ALTER TABLE dag RENAME TO dags"])

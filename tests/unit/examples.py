@@ -109,6 +109,7 @@ def campaign(
     return Campaign(
         id=1,
         key=KEY,
+        reconstruction_id=1,
         state=state,
         run_start=START,
         run_end=run_end,

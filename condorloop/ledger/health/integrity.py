@@ -28,9 +28,7 @@ from condorloop.model.lumis import Lumis
 LAST_TIME = 253_402_300_799.0
 """The last second that a calendar has: the end of the year 9999."""
 
-FIRST_TABLES = frozenset(
-    {"meta", "campaign", "raw_file", "campaign_file", "dag", "node", "payload"}
-)
+FIRST_TABLES = frozenset({"meta", "campaign", "raw_file", "dag", "node", "payload"})
 """The tables that a ledger of every version has."""
 
 _UNCHECKED = ("meta", "told", "held_calibration", "luminosity")
@@ -50,7 +48,8 @@ _WORDS: dict[tuple[str, str], type[StrEnum]] = {
     ("campaign_cleaned", "artifact"): Artifact,
 }
 _LUMIS = (
-    *(("campaign", c) for c in ("seen", "harvested", "in_payload")),
+    ("reconstruction", "seen"),
+    *(("campaign", c) for c in ("harvested", "in_payload")),
     *((table, "lumis") for table in ("raw_file", "dag", "node", "payload")),
     ("node", "lacking"),
 )

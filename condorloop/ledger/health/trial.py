@@ -50,7 +50,7 @@ _OF_THE_PLACE = frozenset(
 """The errors that say something of disk, rights or memory, and nothing of the SQLite."""
 
 _WHO = "trial"
-_STREAM = "/store/trial"
+_RAW_PATH = "/store/trial"
 _FILES = ("/store/trial/a.root", "/store/trial/b.root")
 _START = 1_790_000_000.0
 _RUN = Run(1, 1, _START, _START + 600.0, 10, "PROTONS", "trial", stable_beam=True)
@@ -123,7 +123,7 @@ def _life(folder: Path) -> Iterator[str]:
         ledger.connection.execute("PRAGMA synchronous = OFF")  # nobody will miss it
         yield "a campaign is latched"
         ledger.campaigns.hold_calibration(_KEY.calibration, _WHO, _START)
-        ledger.campaigns.latch(_KEY, _STREAM, _RUN, _WHO, _START)
+        ledger.campaigns.latch(_KEY, _RAW_PATH, _RUN, _WHO, _START)
         if _campaign(ledger).held_by != _WHO:
             raise SqliteUnfit("a campaign of a held calibration is not held")
         yield "RAW files are written down"
@@ -144,7 +144,7 @@ def _campaign(ledger: Ledger) -> Campaign:
 
 
 def _add_files(ledger: Ledger) -> None:
-    ledger.raw_files.add(_STREAM, _RUN.number, dict.fromkeys(_FILES, 1000), _START)
+    ledger.raw_files.add(_RAW_PATH, _RUN.number, dict.fromkeys(_FILES, 1000), _START)
     for path in _FILES:
         ledger.raw_files.probed(path, FileState.GOOD, Probe(_LUMIS, 100), _START)
     ledger.raw_files.set_gone(_FILES[1:], gone=True)
@@ -155,15 +155,16 @@ def _add_files(ledger: Ledger) -> None:
 
 def _process(ledger: Ledger) -> None:
     """Plan a DAG, let it fail, rescue it without an input, and upload what it made."""
-    campaign_id = _campaign(ledger).id
-    number, batch, job = ledger.dags.next_numbers(campaign_id)
+    campaign = _campaign(ledger)
+    campaign_id, mine = campaign.id, campaign.reconstruction_id
+    number, batch, job = ledger.dags.next_numbers(mine)
     nodes = (
         PlannedNode("RECO", NodeKind.RECO, "out", "out.txt", paths=_FILES, child="ALCA"),
         PlannedNode("ALCA", NodeKind.ALCA, "apJob", "apJob.txt", job=job),
         PlannedNode("HARVEST", NodeKind.HARVEST, "harvest", "harvest.txt"),
         PlannedNode("UPLOAD", NodeKind.UPLOAD, "upload", "upload.txt"),
     )
-    dag_id = ledger.dags.plan(campaign_id, batch, number, nodes, _WHO, _START)
+    dag_id = ledger.dags.plan(mine, batch, number, nodes, _WHO, _START)
     ledger.dags.submitted(dag_id, 1, _START)
     ledger.dags.record_jobs(dag_id, [JobRecord("RECO", "2.0", _START)])
     ledger.dags.ended(dag_id, [FailedNode("RECO", 1, _WHO, {_FILES[1]: 2})], _START)
@@ -181,10 +182,12 @@ def _process(ledger: Ledger) -> None:
     )
     ledger.payloads.record(dag_id, campaign_id, record)
     ledger.dags.ended(dag_id, None, _START)
-    ledger.retries.retry_files(campaign_id)
-    for unused in ledger.retries.unused(campaign_id):
+    ledger.retries.retry_files(mine)
+    for unused in ledger.retries.unused(mine):
         ledger.retries.redo(unused)
-    second = ledger.dags.plan(campaign_id, None, number + 1, nodes[2:], _WHO, _START)
+    second = ledger.dags.plan(
+        mine, None, number + 1, nodes[2:], _WHO, _START, campaign_id=campaign_id
+    )
     ledger.dags.withdraw([second], _WHO)
     ledger.dags.lost(second, frozenset(), _START)
 
@@ -209,12 +212,13 @@ def _answer(ledger: Ledger, path: Path) -> None:
 
 
 def _close(ledger: Ledger) -> None:
-    campaign_id = _campaign(ledger).id
+    campaign = _campaign(ledger)
+    campaign_id = campaign.id
     ledger.campaigns.with_work({}, _START)
     ledger.raw_files.watched(0.0, 0.0)
     ledger.status.summary(campaign_id)
     ledger.status.conditions(0.0)
-    ledger.campaigns.processed(campaign_id)
+    ledger.campaigns.processed(campaign.id)
     ledger.notifications.remember(_WHO, {_WHO: Notified(_WHO, _START, None)})
     ledger.changes.take()
     ledger.campaigns.set_state(campaign_id, CampaignState.COMPLETE, _WHO, _START)

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from condorloop.ledger.connection import Connection, LedgerDamaged
-from condorloop.ledger.schema import INDICES, WORDS, table, table_of_words
+from condorloop.ledger.migrations.tables_7 import INDICES, TABLES
+from condorloop.ledger.schema import WORDS, table, table_of_words
 from condorloop.model.enums import Artifact, RequestKind
 
 _REBUILT = ("campaign", "raw_file", "dag", "node", "payload", "request")
@@ -102,7 +103,7 @@ def _rebuild(db: Connection) -> None:
         db.execute(f"DROP INDEX {index}")
     _run(db, (statement for name in WORDS for statement in table_of_words(name).split(";")))
     _run(db, _ORPHANS.split(";"))
-    _run(db, map(table, _LISTS))
+    _run(db, (table(name, tables=TABLES) for name in _LISTS))
     _run(db, _FILL.split(";"))
     _run(db, _UPLOADS.split(";"))
     _split_texts(db)
@@ -136,7 +137,7 @@ def _split_texts(db: Connection) -> None:
 
 def _make_again(db: Connection, name: str) -> None:
     made = f"made_{name}"
-    db.execute(table(name, made))
+    db.execute(table(name, made, TABLES))
     there, wanted = (
         [row[1] for row in db.execute(f"PRAGMA table_info({which})")] for which in (name, made)
     )

@@ -1,6 +1,6 @@
 """From the tables of schema version 6 to those of 7: payloads get destinations of their own.
 
-Version 7 only adds: words, tables, columns and indices, which are taken from the schema itself.
+Version 7 only adds: words, tables, columns and indices, which are taken from its schema itself.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 
 from condorloop.ledger.connection import Connection, LedgerDamaged
-from condorloop.ledger.schema import INDICES, TABLES, WORDS, column_definitions, table
+from condorloop.ledger.migrations.tables_7 import INDICES, TABLES
+from condorloop.ledger.schema import WORDS, column_definitions, table
 
 
 def bring_up(db: Connection) -> None:
@@ -39,13 +40,13 @@ def _add_tables(db: Connection) -> None:
     there = _names(db, "table")
     for name in TABLES:
         if name not in there:
-            db.execute(table(name))
+            db.execute(table(name, tables=TABLES))
 
 
 def _add_columns(db: Connection) -> None:
     for name in TABLES:
         there = {row[1] for row in db.execute(f"PRAGMA table_info({name})")}
-        for column, definition in column_definitions(name).items():
+        for column, definition in column_definitions(name, TABLES).items():
             if column not in there:
                 db.execute(f"ALTER TABLE {name} ADD COLUMN {definition}")
 

@@ -18,6 +18,16 @@ from condorloop.model.lumis import Lumis
 from condorloop.model.request import ALL_RUNS
 from condorloop.rundir.records.decisions import UploadsHeld
 
+CAMPAIGNS = (
+    "SELECT campaign.*, stream, raw_path, seen, last_new_at FROM campaign"
+    " JOIN reconstruction ON reconstruction.id = reconstruction_id"
+)
+"""Campaigns with what they have of their reconstructions."""
+
+
+_OF = "(SELECT reconstruction_id FROM campaign WHERE id = ?1)"
+"""The reconstruction of a campaign."""
+
 
 class CampaignQueries:
     """What is asked of campaigns."""
@@ -54,9 +64,9 @@ class CampaignQueries:
         )
         return float(rows[0]["first"]) if rows[0]["first"] is not None else None
 
-    def stream_of(self, campaign_id: int) -> str:
-        """The stream that a campaign reads."""
-        return str(self._db.rows("SELECT stream FROM campaign WHERE id = ?", campaign_id)[0][0])
+    def raw_path_of(self, campaign_id: int) -> str:
+        """The folder of the RAW files that a campaign is made from."""
+        return str(self._db.rows(f"{CAMPAIGNS} WHERE campaign.id = ?", campaign_id)[0]["raw_path"])
 
     def calibrations(self) -> frozenset[str]:
         """The calibrations that ever had a campaign."""
@@ -91,22 +101,24 @@ class CampaignQueries:
         Parameters
         ----------
         listed
-            When storage last listed each (stream, run), seconds since the epoch.
+            When storage last listed each (path, run), seconds since the epoch.
         since
             Closed ones whose windows count from before are left alone unless a DAG is in flight.
         asked
             Those that a person has asked for since then are not left alone, either.
         """
         rows = self._db.rows(
-            "SELECT * FROM campaign WHERE id IN ("
+            f"{CAMPAIGNS} WHERE campaign.id IN ("
             " SELECT id FROM campaign WHERE state IN ('active', 'closing')"
-            " UNION SELECT campaign_id FROM dag WHERE state IN ('planned', 'active')"
+            " UNION SELECT campaign.id FROM dag"
+            " JOIN campaign ON campaign.reconstruction_id = dag.reconstruction_id"
+            " WHERE dag.state IN ('planned', 'active')"
             " UNION SELECT id FROM campaign WHERE (window_from >= ? OR asked_at >= ?)"
             " AND +state IN ('complete', 'incomplete', 'no payload')"
-            " AND (EXISTS (SELECT 1 FROM campaign_file"
-            " WHERE campaign_id = campaign.id AND dag_id IS NULL)"
+            " AND (EXISTS (SELECT 1 FROM reconstruction_file AS waiting"
+            " WHERE waiting.reconstruction_id = campaign.reconstruction_id AND dag_id IS NULL)"
             " OR (run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
-            " AND state <> 'expired' ORDER BY run, calibration",
+            " AND state <> 'expired' ORDER BY campaign.run, calibration",
             since,
             asked,
         )
@@ -115,7 +127,7 @@ class CampaignQueries:
     def of_run(self, run: int, calibration: str | None) -> list[Campaign]:
         """The campaigns of a run in whatever state; of one calibration, or of all if None."""
         rows = self._db.rows(
-            "SELECT * FROM campaign WHERE run = ?1 AND calibration = COALESCE(?2, calibration)"
+            f"{CAMPAIGNS} WHERE campaign.run = ?1 AND calibration = COALESCE(?2, calibration)"
             " ORDER BY calibration",
             run,
             calibration,
@@ -124,22 +136,24 @@ class CampaignQueries:
 
     def _campaign(self, row: sqlite3.Row, listed: Mapping[tuple[str, int], float]) -> Campaign:
         unsent = self._payloads.unsent(row["id"])
+        mine = row["reconstruction_id"]
         waiting = self._db.rows(
             "SELECT path, size, lumis, events, probed_at"
-            " FROM campaign_file INDEXED BY campaign_file_waiting"
+            " FROM reconstruction_file INDEXED BY reconstruction_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_id = ? AND dag_id IS NULL AND gone = 0 AND state = 'good'",
-            row["id"],
+            " WHERE reconstruction_id = ? AND dag_id IS NULL AND gone = 0 AND state = 'good'",
+            mine,
         )
         return Campaign(
             id=row["id"],
             key=CampaignKey(row["calibration"], row["run"]),
+            reconstruction_id=mine,
             state=CampaignState(row["state"]),
             run_start=row["run_start"],
             run_end=row["run_end"],
             last_ls=row["last_ls"],
             last_new_at=row["last_new_at"],
-            listed_at=listed.get((row["stream"], row["run"])),
+            listed_at=listed.get((row["raw_path"], row["run"])),
             seen=Lumis.parse(row["seen"]),
             harvested=Lumis.parse(row["harvested"]),
             in_payload=Lumis.parse(row["in_payload"]),
@@ -152,16 +166,16 @@ class CampaignQueries:
             ),
             probing=self._db.number(
                 "SELECT COUNT(*) FROM raw_file INDEXED BY raw_file_new"
-                " WHERE state = 'new' AND run = ? AND stream = ? AND gone = 0",
+                " WHERE state = 'new' AND run = ? AND raw_path = ? AND gone = 0",
                 row["run"],
-                row["stream"],
+                row["raw_path"],
             ),
-            dags=tuple(self._dags.unfinished(row["id"])),
-            dag_count=self._db.number("SELECT COUNT(*) FROM dag WHERE campaign_id = ?", row["id"]),
+            dags=tuple(self._dags.unfinished(row["id"], mine)),
+            dag_count=self._db.number("SELECT COUNT(*) FROM dag WHERE reconstruction_id = ?", mine),
             unharvested=self._dags.unharvested(row["id"]),
             events_harvested=row["events_harvested"],
-            quarantined=self._dags.quarantined(row["id"]),
-            set_back=self._set_back_files(row["id"]),
+            quarantined=self._dags.quarantined(mine),
+            set_back=self._set_back_files(mine),
             overtaken_by=self._payloads.overtaken_by(row["id"]),
             no_payload=self._payloads.no_payload(row["id"]),
             revised=_revised(row),
@@ -214,21 +228,21 @@ class CampaignQueries:
         )
         return {Artifact(r["artifact"]): bool(r["begun"]) for r in rows}
 
-    def _set_back_files(self, campaign_id: int) -> tuple[str, ...]:
+    def _set_back_files(self, reconstruction_id: int) -> tuple[str, ...]:
         """The RAW files that jobs kept failing on, and that cannot be read yet."""
         rows = self._db.rows(
-            "SELECT path FROM campaign_file INDEXED BY campaign_file_waiting"
+            "SELECT path FROM reconstruction_file INDEXED BY reconstruction_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_id = ? AND dag_id IS NULL AND state <> 'good' ORDER BY path",
-            campaign_id,
+            " WHERE reconstruction_id = ? AND dag_id IS NULL AND state <> 'good' ORDER BY path",
+            reconstruction_id,
         )
         return tuple(r["path"] for r in rows)
 
     def open_of(self, calibration: str) -> list[Campaign]:
         """The open campaigns of a calibration, older runs first."""
         rows = self._db.rows(
-            "SELECT * FROM campaign WHERE state IN ('active', 'closing') AND calibration = ?"
-            " ORDER BY run",
+            f"{CAMPAIGNS} WHERE state IN ('active', 'closing') AND calibration = ?"
+            " ORDER BY campaign.run",
             calibration,
         )
         return [self._campaign(row, {}) for row in rows]
@@ -251,13 +265,14 @@ class CampaignQueries:
     def processed(self, campaign_id: int) -> ProcessedOutputs:
         """What the seed's log files list: files and outputs that were processed, by name."""
         files = self._db.rows(
-            "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_id = ? AND dag_id IS NOT NULL ORDER BY path",
+            "SELECT path FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id"
+            f" WHERE reconstruction_id = {_OF} AND dag_id IS NOT NULL ORDER BY path",
             campaign_id,
         )
         nodes = self._db.rows(
-            "SELECT kind, output, state, harvested FROM node WHERE campaign_id = ?"
-            " AND kind IN ('RECO', 'ALCA') ORDER BY output",
+            "SELECT kind, output, state, harvested FROM node LEFT JOIN alcareco"
+            " ON alcareco.dag_id = node.dag_id AND node = name AND campaign_id = ?1"
+            f" WHERE reconstruction_id = {_OF} AND kind IN ('RECO', 'ALCA') ORDER BY output",
             campaign_id,
         )
         reco = [n for n in nodes if n["kind"] == NodeKind.RECO]

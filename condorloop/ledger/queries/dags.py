@@ -1,6 +1,6 @@
 """Reading the ledger: DAGs, their nodes and jobs.
 
-Knows a campaign by its id alone.
+Knows a reconstruction, and a campaign of it, by their ids alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord, PlannedNode
 from condorloop.model.lumis import Lumis
 
-_UNHARVESTED = "campaign_id = ? AND kind = 'ALCA' AND state = 'done' AND harvested = 0"
+_UNHARVESTED = (
+    "FROM alcareco INDEXED BY alcareco_unharvested CROSS JOIN node"
+    " ON node.dag_id = alcareco.dag_id AND name = node"
+    " WHERE campaign_id = ? AND harvested = 0 AND state = 'done'"
+)
+"""The complete ALCARECO that a campaign is made from, and that no harvest of it has read."""
 
 
 class DagQueries:
@@ -27,14 +32,16 @@ class DagQueries:
         self._db = db
         self._harvests = PayloadQueries(db)
 
-    def next_numbers(self, campaign_id: int) -> tuple[int, int, int]:
-        """The next DAG, batch and ALCARECO numbers of a campaign."""
+    def next_numbers(self, reconstruction_id: int) -> tuple[int, int, int]:
+        """The next DAG, batch and ALCARECO numbers of a reconstruction."""
         dag = self._db.rows(
             "SELECT MAX(number) + 1 AS number, MAX(batch) + 1 AS batch FROM dag"
-            " WHERE campaign_id = ?",
-            campaign_id,
+            " WHERE reconstruction_id = ?",
+            reconstruction_id,
         )[0]
-        job = self._db.number("SELECT MAX(job) + 1 FROM node WHERE campaign_id = ?", campaign_id)
+        job = self._db.number(
+            "SELECT MAX(job) + 1 FROM node WHERE reconstruction_id = ?", reconstruction_id
+        )
         return dag["number"] or 0, dag["batch"] or 0, job
 
     def unfinished_nodes(
@@ -53,18 +60,21 @@ class DagQueries:
         """The ALCA nodes of a DAG, whatever became of them."""
         return self._nodes("dag_id = ? AND kind = 'ALCA'", dag_id)
 
-    def alca_of(self, campaign_id: int) -> list[PlannedNode]:
-        """The ALCA nodes of a campaign that are done."""
-        return self._nodes("campaign_id = ? AND kind = 'ALCA' AND state = 'done'", campaign_id)
+    def alca_of(self, reconstruction_id: int) -> list[PlannedNode]:
+        """The ALCA nodes of a reconstruction that are done."""
+        return self._nodes(
+            "reconstruction_id = ? AND kind = 'ALCA' AND state = 'done'", reconstruction_id
+        )
 
     def unharvested_nodes(self, campaign_id: int) -> list[PlannedNode]:
-        """The ALCA nodes of a campaign that are done, and that no successful harvest read."""
-        return self._nodes(_UNHARVESTED, campaign_id)
+        """The ALCA nodes that are done, and that no successful harvest of a campaign read."""
+        return self._planned(_UNHARVESTED, campaign_id)
 
     def _nodes(self, which: str, *values: object) -> list[PlannedNode]:
-        rows = self._db.rows(
-            f"SELECT name, kind, job, output, witness, child FROM node WHERE {which}", *values
-        )
+        return self._planned(f"FROM node WHERE {which}", *values)
+
+    def _planned(self, which: str, *values: object) -> list[PlannedNode]:
+        rows = self._db.rows(f"SELECT name, kind, job, output, witness, child {which}", *values)
         return [
             PlannedNode(
                 name=r["name"],
@@ -78,10 +88,9 @@ class DagQueries:
         ]
 
     def unharvested(self, campaign_id: int) -> dict[int, Alcareco]:
-        """The complete ALCARECO of a campaign that no successful harvest read, by their number."""
+        """The complete ALCARECO that no successful harvest of a campaign read, by number."""
         rows = self._db.rows(
-            f"SELECT job, done_at, lumis, events, dag_id FROM node WHERE {_UNHARVESTED}",
-            campaign_id,
+            f"SELECT job, done_at, lumis, events, node.dag_id {_UNHARVESTED}", campaign_id
         )
         return {r["job"]: Alcareco(r["done_at"], _statistics(r), r["dag_id"]) for r in rows}
 
@@ -106,15 +115,18 @@ class DagQueries:
         rows = self._db.rows("SELECT * FROM job WHERE dag_id = ? ORDER BY submitted_at", dag_id)
         return [job_record(row) for row in rows]
 
-    def unfinished(self, campaign_id: int) -> list[Dag]:
-        """The DAGs of a campaign that are neither done nor lost."""
+    def unfinished(self, campaign_id: int, reconstruction_id: int) -> list[Dag]:
+        """The DAGs that work for a campaign, and are neither done nor lost."""
         dags = []
         for row in self._db.rows(
-            "SELECT dag.*, dag_id AS harvest, outcome FROM dag INDEXED BY dag_undone"
-            " LEFT JOIN payload ON dag_id = CASE WHEN sends IS NULL THEN dag.id ELSE"
-            " (SELECT made.id FROM dag AS made WHERE made.campaign_id = dag.campaign_id"
+            "SELECT dag.*, payload.id AS harvest, outcome FROM dag INDEXED BY dag_undone"
+            " LEFT JOIN payload ON payload.campaign_id = ?2"
+            " AND dag_id = CASE WHEN sends IS NULL THEN dag.id ELSE"
+            " (SELECT made.id FROM dag AS made WHERE made.reconstruction_id = dag.reconstruction_id"
             " AND made.number = dag.sends) END"
-            " WHERE dag.campaign_id = ? AND dag.state NOT IN ('done', 'lost') ORDER BY number",
+            " WHERE dag.reconstruction_id = ?1 AND dag.state NOT IN ('done', 'lost')"
+            " AND COALESCE(dag.campaign_id, ?2) = ?2 ORDER BY number",
+            reconstruction_id,
             campaign_id,
         ):
             failed = self._db.rows(
@@ -132,7 +144,7 @@ class DagQueries:
                     failed_nodes=tuple(f["name"] for f in failed),
                     harvest_inputs=None
                     if row["harvest"] is None or row["sends"] is not None
-                    else self._harvests.inputs(row["id"]),
+                    else self._harvests.inputs(row["harvest"]),
                     upload=UploadOutcome(row["outcome"]) if row["outcome"] else None,
                     held=bool(row["held"]),
                     blames={f["name"]: self._blames(f) for f in failed},
@@ -145,15 +157,19 @@ class DagQueries:
             )
         return dags
 
-    def numbers(self, campaign_id: int) -> frozenset[int]:
-        """The numbers of all DAGs of a campaign, whatever became of them."""
-        rows = self._db.rows("SELECT number FROM dag WHERE campaign_id = ?", campaign_id)
+    def numbers(self, reconstruction_id: int) -> frozenset[int]:
+        """The numbers of all DAGs of a reconstruction, whatever became of them."""
+        rows = self._db.rows(
+            "SELECT number FROM dag WHERE reconstruction_id = ?", reconstruction_id
+        )
         return frozenset(row["number"] for row in rows)
 
-    def numbered(self, campaign_id: int, number: int) -> int | None:
-        """The id of the DAG of a campaign that has a number; None if none has."""
+    def numbered(self, reconstruction_id: int, number: int) -> int | None:
+        """The id of the DAG of a reconstruction that has a number; None if none has."""
         rows = self._db.rows(
-            "SELECT id FROM dag WHERE campaign_id = ? AND number = ?", campaign_id, number
+            "SELECT id FROM dag WHERE reconstruction_id = ? AND number = ?",
+            reconstruction_id,
+            number,
         )
         return rows[0]["id"] if rows else None
 
@@ -161,8 +177,8 @@ class DagQueries:
         """The RAW files that a DAG's nodes read, by their name and the name of their output."""
         found: dict[tuple[str, str], set[str]] = {}
         for row in self._db.rows(
-            "SELECT name, output, path FROM node LEFT JOIN campaign_file"
-            " ON campaign_file.dag_id = node.dag_id AND campaign_file.node = name"
+            "SELECT name, output, path FROM node LEFT JOIN reconstruction_file"
+            " ON reconstruction_file.dag_id = node.dag_id AND reconstruction_file.node = name"
             " LEFT JOIN raw_file ON raw_file.id = file_id WHERE node.dag_id = ?",
             dag_id,
         ):
@@ -170,11 +186,11 @@ class DagQueries:
             read |= {row["path"]} - {None}
         return {node: frozenset(paths) for node, paths in found.items()}
 
-    def outline(self, campaign_id: int) -> tuple[DagOutline, ...]:
-        """The DAGs of a campaign that are not lost, and their nodes, by name."""
+    def outline(self, reconstruction_id: int) -> tuple[DagOutline, ...]:
+        """The DAGs of a reconstruction that are not lost, and their nodes, by name."""
         names: dict[int, list[str]] = {}
-        rows = "SELECT dag_id, name FROM node WHERE campaign_id = ? ORDER BY dag_id, name"
-        for row in self._db.rows(rows, campaign_id):
+        rows = "SELECT dag_id, name FROM node WHERE reconstruction_id = ? ORDER BY dag_id, name"
+        for row in self._db.rows(rows, reconstruction_id):
             names.setdefault(row["dag_id"], []).append(row["name"])
         return tuple(
             DagOutline(
@@ -183,34 +199,36 @@ class DagQueries:
                 tuple(names.get(r["id"], ())),
             )
             for r in self._db.rows(
-                "SELECT * FROM dag WHERE campaign_id = ? AND state <> 'lost' ORDER BY number",
-                campaign_id,
+                "SELECT * FROM dag WHERE reconstruction_id = ? AND state <> 'lost' ORDER BY number",
+                reconstruction_id,
             )
         )
 
-    def all(self, campaign_id: int) -> list[tuple[int, int]]:
-        """The id and the number of every DAG of a campaign that is not lost."""
+    def all(self, reconstruction_id: int) -> list[tuple[int, int]]:
+        """The id and the number of every DAG of a reconstruction that is not lost."""
         rows = self._db.rows(
-            "SELECT id, number FROM dag WHERE campaign_id = ? AND state <> 'lost'", campaign_id
+            "SELECT id, number FROM dag WHERE reconstruction_id = ? AND state <> 'lost'",
+            reconstruction_id,
         )
         return [(r["id"], r["number"]) for r in rows]
 
-    def quarantined(self, campaign_id: int) -> tuple[str, ...]:
-        """The inputs that nodes of a campaign went on without for good.
+    def quarantined(self, reconstruction_id: int) -> tuple[str, ...]:
+        """The inputs that nodes of a reconstruction went on without for good.
 
         But for what was never made, and for RAW files that were set back.
         """
         rows = self._db.rows(
             "SELECT DISTINCT input FROM node_dropped AS without"
             " JOIN node ON node.dag_id = without.dag_id AND node.name = without.node"
-            " WHERE without.campaign_id = ? AND CASE kind WHEN 'RECO' THEN"
-            " EXISTS (SELECT 1 FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_file.dag_id = without.dag_id AND campaign_file.node = without.node"
+            " WHERE without.reconstruction_id = ? AND CASE kind WHEN 'RECO' THEN"
+            " EXISTS (SELECT 1 FROM reconstruction_file AS held"
+            " JOIN raw_file ON raw_file.id = file_id"
+            " WHERE held.dag_id = without.dag_id AND held.node = without.node"
             " AND path = input) ELSE"
             " NOT EXISTS (SELECT 1 FROM node AS unmade WHERE unmade.dag_id = without.dag_id"
             " AND unmade.child = without.node AND unmade.state = 'dropped'"
             " AND unmade.output = input) END ORDER BY input",
-            campaign_id,
+            reconstruction_id,
         )
         return tuple(row["input"] for row in rows)
 
@@ -218,7 +236,7 @@ class DagQueries:
         """What a RECO or ALCA node was planned to read, but for what waits for another DAG."""
         if node["kind"] == NodeKind.RECO:
             rows = self._db.rows(
-                "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+                "SELECT path FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id"
                 " WHERE dag_id = ? AND node = ?",
                 node["dag_id"],
                 node["name"],

@@ -1,6 +1,6 @@
 """Reading the ledger: what HARVEST and UPLOAD of a DAG made.
 
-Knows a DAG by its id alone.
+Knows a payload by its id, or by the DAG that made it and the campaign that it is of.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ class PayloadQueries:
     def __init__(self, db: Connection) -> None:
         self._db = db
 
-    def of_dag(self, dag_id: int) -> HarvestRecord | None:
-        """How far HARVEST and UPLOAD of a DAG have come, as it was last written down."""
-        rows = self._db.rows("SELECT * FROM payload WHERE dag_id = ?", dag_id)
-        if not rows:
-            return None
-        [row] = rows
+    def made_by(self, dag_id: int, campaign_id: int) -> HarvestRecord | None:
+        """How far a campaign's HARVEST and UPLOAD of a DAG have come, as was last written down."""
+        rows = self._db.rows(
+            "SELECT * FROM payload WHERE dag_id = ? AND campaign_id = ?", dag_id, campaign_id
+        )
+        return self._record(rows[0]) if rows else None
+
+    def _record(self, row: sqlite3.Row) -> HarvestRecord:
+        mine = row["id"]
         return HarvestRecord(
-            inputs=self.inputs(dag_id),
+            inputs=self.inputs(mine),
             lumis=Lumis.parse(row["lumis"]),
             events=row["events"],
             harvested_at=row["harvested_at"],
@@ -40,25 +43,25 @@ class PayloadQueries:
             hash=row["hash"],
             since=row["since"],
             answered_at=row["answered_at"],
-            left_out=self.left_out(dag_id),
-            overlaps=self.overlaps(dag_id),
-            other_hashes=self.other_hashes(dag_id),
+            left_out=self.left_out(mine),
+            overlaps=self.overlaps(mine),
+            other_hashes=self.other_hashes(mine),
             uploading=bool(row["uploading"]),
             overtaken_by=row["overtaken_by"],
             cause=NoPayloadCause(row["cause"]) if row["cause"] else None,
             held_for=HeldFor(row["held_for"]) if row["held_for"] else None,
-            destinations=self.destinations(dag_id),
+            destinations=self.destinations(mine),
             unnamed=tuple(row["unnamed"].split()),
             origin=row["origin"],
             in_pieces=bool(row["in_pieces"]),
-            pieces=self.pieces(dag_id),
+            pieces=self.pieces(mine),
         )
 
     def unsent(self, campaign_id: int) -> tuple[Unsent, ...]:
         """The payloads of a campaign that wait for their turn or for a person, by number.
 
-        But for those that a later harvest's payload, which holds as much and was uploaded, has
-        superseded.
+        But for those that a later harvest's payload, which holds as much, has superseded: it was
+        uploaded, or nothing of it was left to send.
         """
         rows = self._db.rows(
             "SELECT number, payload.outcome, payload.lumis, payload.events, answer, answered_at,"
@@ -71,13 +74,14 @@ class PayloadQueries:
         )
         if not rows:
             return ()
-        uploaded = self._db.rows(
+        answered = self._db.rows(
             "SELECT number, payload.lumis, payload.events FROM payload JOIN dag ON dag.id = dag_id"
-            " WHERE payload.campaign_id = ? AND outcome = ?",
+            " WHERE payload.campaign_id = ? AND outcome IN (?, ?)",
             campaign_id,
             UploadOutcome.UPLOADED,
+            UploadOutcome.SUPERSEDED,
         )
-        best = max(map(_rank, uploaded), default=(0, 0, -1))
+        best = max(map(_rank, answered), default=(0, 0, -1))
         return tuple(
             Unsent(
                 harvest=r["number"],
@@ -96,12 +100,11 @@ class PayloadQueries:
     def harvested(self, campaign_id: int) -> dict[int, HarvestRecord]:
         """The payloads of a campaign that have been harvested, by the number of their DAG."""
         rows = self._db.rows(
-            "SELECT number, dag_id FROM payload JOIN dag ON dag.id = dag_id"
+            "SELECT number, payload.* FROM payload JOIN dag ON dag.id = dag_id"
             " WHERE payload.campaign_id = ? AND harvested_at IS NOT NULL ORDER BY number",
             campaign_id,
         )
-        found = {r["number"]: self.of_dag(r["dag_id"]) for r in rows}
-        return {number: record for number, record in found.items() if record}
+        return {r["number"]: self._record(r) for r in rows}
 
     def restored(self, campaign_id: int) -> Restored | None:
         """Which payload of a campaign a person has put back; None if nobody has."""
@@ -128,34 +131,35 @@ class PayloadQueries:
             for r in rows
         )
 
-    def inputs(self, dag_id: int) -> frozenset[int]:
-        """The numbers of the ALCARECO that the harvest of a DAG took."""
-        rows = self._db.rows("SELECT job FROM payload_input WHERE dag_id = ?", dag_id)
+    def inputs(self, payload_id: int) -> frozenset[int]:
+        """The numbers of the ALCARECO that a harvest took."""
+        rows = self._db.rows("SELECT job FROM payload_input WHERE payload_id = ?", payload_id)
         return frozenset(r["job"] for r in rows)
 
-    def left_out(self, dag_id: int) -> frozenset[int]:
-        """The numbers of the ALCARECO that the harvest of a DAG found, and could not use."""
-        rows = self._db.rows("SELECT job FROM payload_left_out WHERE dag_id = ?", dag_id)
+    def left_out(self, payload_id: int) -> frozenset[int]:
+        """The numbers of the ALCARECO that a harvest found, and could not use."""
+        rows = self._db.rows("SELECT job FROM payload_left_out WHERE payload_id = ?", payload_id)
         return frozenset(r["job"] for r in rows)
 
-    def overlaps(self, dag_id: int) -> dict[int, str]:
-        """The ALCARECO that the harvest of a DAG left out for overlap, each with the reason."""
+    def overlaps(self, payload_id: int) -> dict[int, str]:
+        """The ALCARECO that a harvest left out for overlap, each with the reason."""
         rows = self._db.rows(
-            "SELECT job, reason FROM payload_overlap WHERE dag_id = ? ORDER BY job", dag_id
+            "SELECT job, reason FROM payload_overlap WHERE payload_id = ? ORDER BY job", payload_id
         )
         return {r["job"]: r["reason"] for r in rows}
 
-    def pieces(self, dag_id: int) -> tuple[tuple[Lumis, float], ...]:
+    def pieces(self, payload_id: int) -> tuple[tuple[Lumis, float], ...]:
         """The LS that came to the destinations of a DAG's payload in pieces, each with when."""
         rows = self._db.rows(
-            "SELECT lumis, sent_at FROM payload_piece WHERE dag_id = ? ORDER BY sent_at", dag_id
+            "SELECT lumis, sent_at FROM payload_piece WHERE payload_id = ? ORDER BY sent_at",
+            payload_id,
         )
         return tuple((Lumis.parse(r["lumis"]), r["sent_at"]) for r in rows)
 
-    def other_hashes(self, dag_id: int) -> tuple[str, ...]:
-        """The hashes of the IOVs of a DAG's payload but for the first, in their order."""
+    def other_hashes(self, payload_id: int) -> tuple[str, ...]:
+        """The hashes of the IOVs of a payload but for the first, in their order."""
         rows = self._db.rows(
-            "SELECT hash FROM payload_other_hash WHERE dag_id = ? ORDER BY number", dag_id
+            "SELECT hash FROM payload_other_hash WHERE payload_id = ? ORDER BY number", payload_id
         )
         return tuple(r["hash"] for r in rows)
 
@@ -168,10 +172,11 @@ class PayloadQueries:
         )
         return why_no_payload(rows[0]) if rows else None
 
-    def destinations(self, dag_id: int) -> tuple[DestinationRecord, ...]:
-        """What became of a DAG's payload in each destination, by database and tag."""
+    def destinations(self, payload_id: int) -> tuple[DestinationRecord, ...]:
+        """What became of a payload in each destination, by database and tag."""
         rows = self._db.rows(
-            "SELECT * FROM payload_destination WHERE dag_id = ? ORDER BY database, tag", dag_id
+            "SELECT * FROM payload_destination WHERE payload_id = ? ORDER BY database, tag",
+            payload_id,
         )
         return tuple(map(destination_record, rows))
 
@@ -181,17 +186,18 @@ class PayloadQueries:
         What a tag contradicts is none of them.
         """
         rows = self._db.rows(
-            "SELECT of_tag.dag_id, calibration, run, number, database, of_tag.tag AS tag,"
+            "SELECT payload_id, calibration, run, number, database, of_tag.tag AS tag,"
             " MAX(of_tag.answered_at) AS answered_at, confirmed_at, contradiction"
             " FROM payload_destination AS of_tag INDEXED BY payload_destination_uploaded"
-            " JOIN dag ON dag.id = of_tag.dag_id JOIN campaign ON campaign.id = dag.campaign_id"
+            " JOIN payload ON payload.id = payload_id JOIN dag ON dag.id = dag_id"
+            " JOIN campaign ON campaign.id = payload.campaign_id"
             " WHERE of_tag.outcome = 'uploaded' AND of_tag.answered_at > ?"
             " GROUP BY campaign.id, database, of_tag.tag",
             since,
         )
         return [
             SentPayload(
-                dag_id=row["dag_id"],
+                payload_id=row["payload_id"],
                 key=CampaignKey(row["calibration"], row["run"]),
                 harvest=row["number"],
                 database=row["database"],

@@ -17,60 +17,62 @@ class RawFileQueries:
     def __init__(self, db: Connection) -> None:
         self._db = db
 
-    def stream_and_run(self, path: str) -> tuple[str, int] | None:
-        """Which stream and run a RAW file belongs to; None if it is not known."""
-        rows = self._db.rows("SELECT stream, run FROM raw_file WHERE path = ?", path)
-        return (rows[0]["stream"], rows[0]["run"]) if rows else None
+    def path_and_run(self, path: str) -> tuple[str, int] | None:
+        """Which raw_path and run a RAW file belongs to; None if it is not known."""
+        rows = self._db.rows("SELECT raw_path, run FROM raw_file WHERE path = ?", path)
+        return (rows[0]["raw_path"], rows[0]["run"]) if rows else None
 
     def watched(self, since: float, asked: float) -> dict[tuple[str, int], bool]:
-        """Which (stream, run) folders may still give files, older runs first.
+        """Which (raw_path, run) folders may still give files, older runs first.
 
         Those of campaigns whose windows count from `since` or later, and those that a person asked
         for after `asked`; each with whether a campaign that reads it is open.
         """
         rows = self._db.rows(
-            "SELECT stream, run, MAX(state IN ('active', 'closing')) AS open FROM campaign"
-            " WHERE window_from >= ? OR asked_at >= ? GROUP BY +run, stream ORDER BY +run, stream",
+            "SELECT raw_path, campaign.run, MAX(state IN ('active', 'closing')) AS open"
+            " FROM campaign JOIN reconstruction ON reconstruction.id = reconstruction_id"
+            " WHERE window_from >= ? OR asked_at >= ?"
+            " GROUP BY +campaign.run, raw_path ORDER BY +campaign.run, raw_path",
             since,
             asked,
         )
-        return {(r["stream"], r["run"]): bool(r["open"]) for r in rows}
+        return {(r["raw_path"], r["run"]): bool(r["open"]) for r in rows}
 
-    def of_run(self, stream: str, run: int) -> dict[str, int]:
-        """The known RAW files of a run in a stream: path to size in bytes."""
+    def of_run(self, raw_path: str, run: int) -> dict[str, int]:
+        """The known RAW files of a run in a raw_path: path to size in bytes."""
         rows = self._db.rows(
-            "SELECT path, size FROM raw_file WHERE stream = ? AND run = ?", stream, run
+            "SELECT path, size FROM raw_file WHERE raw_path = ? AND run = ?", raw_path, run
         )
         return {r["path"]: r["size"] for r in rows}
 
-    def good(self, stream: str, run: int) -> frozenset[str]:
+    def good(self, raw_path: str, run: int) -> frozenset[str]:
         """The RAW files of a run that were probed and are good."""
         rows = self._db.rows(
-            "SELECT path FROM raw_file WHERE stream = ? AND run = ? AND state = ?",
-            stream,
+            "SELECT path FROM raw_file WHERE raw_path = ? AND run = ? AND state = ?",
+            raw_path,
             run,
             FileState.GOOD,
         )
         return frozenset(row["path"] for row in rows)
 
-    def gone(self, stream: str, run: int) -> set[str]:
+    def gone(self, raw_path: str, run: int) -> set[str]:
         """The RAW files of a run that storage listed once, and does not list any more."""
         rows = self._db.rows(
-            "SELECT path FROM raw_file WHERE stream = ? AND run = ? AND gone = 1", stream, run
+            "SELECT path FROM raw_file WHERE raw_path = ? AND run = ? AND gone = 1", raw_path, run
         )
         return {r["path"] for r in rows}
 
-    def to_probe(self, stream: str, run: int) -> dict[str, int]:
+    def to_probe(self, raw_path: str, run: int) -> dict[str, int]:
         """The RAW files of a run that are not known to be good or bad: path to probes so far."""
         rows = self._db.rows(
             "SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_new"
-            " WHERE state = 'new' AND stream = ? AND run = ? AND gone = 0"
+            " WHERE state = 'new' AND raw_path = ? AND run = ? AND gone = 0"
             " UNION ALL SELECT path, probes, seen_at FROM raw_file INDEXED BY raw_file_unreadable"
-            " WHERE state = 'unreadable' AND stream = ? AND run = ? AND gone = 0"
+            " WHERE state = 'unreadable' AND raw_path = ? AND run = ? AND gone = 0"
             " ORDER BY seen_at, path",
-            stream,
+            raw_path,
             run,
-            stream,
+            raw_path,
             run,
         )
         return {r["path"]: r["probes"] for r in rows}
@@ -89,11 +91,11 @@ class RawFileQueries:
         """How often each RAW file was probed, by path."""
         return {r["path"]: r["probes"] for r in self._db.rows("SELECT path, probes FROM raw_file")}
 
-    def held(self, campaign_id: int) -> frozenset[str]:
-        """The RAW files of a campaign that a DAG holds."""
+    def held(self, reconstruction_id: int) -> frozenset[str]:
+        """The RAW files of a reconstruction that a DAG holds."""
         rows = self._db.rows(
-            "SELECT path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_id = ? AND dag_id IS NOT NULL",
-            campaign_id,
+            "SELECT path FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE reconstruction_id = ? AND dag_id IS NOT NULL",
+            reconstruction_id,
         )
         return frozenset(row["path"] for row in rows)

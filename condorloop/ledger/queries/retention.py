@@ -30,7 +30,8 @@ class RetentionQueries:
             Give open ones, too.
         """
         rows = self._db.rows(
-            "SELECT *, id IN (SELECT campaign_id FROM dag WHERE state IN ('planned', 'active'))"
+            "SELECT *, reconstruction_id IN"
+            " (SELECT reconstruction_id FROM dag WHERE state IN ('planned', 'active'))"
             f" AS busy FROM campaign WHERE {'run = ?1' if run else '?1 = 0'}"
             " AND (?2 OR state NOT IN ('active', 'closing')) AND NOT EXISTS (SELECT 1"
             " FROM campaign_cleaned WHERE campaign_id = campaign.id AND artifact = ?3"
@@ -43,6 +44,7 @@ class RetentionQueries:
         return [
             ClosedCampaign(
                 id=r["id"],
+                reconstruction_id=r["reconstruction_id"],
                 key=CampaignKey(r["calibration"], r["run"]),
                 state=CampaignState(r["state"]),
                 closed_at=r["state_since"],
@@ -63,12 +65,13 @@ class RetentionQueries:
         rows = self._db.rows(
             "SELECT reco.output, reco.lumis FROM node AS reco JOIN node AS alca"
             " ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
-            " WHERE reco.campaign_id = ?1 AND reco.kind = 'RECO' AND reco.state = 'done'"
+            " WHERE reco.reconstruction_id = ?3 AND reco.kind = 'RECO' AND reco.state = 'done'"
             " AND alca.state = 'done' AND alca.job IN (SELECT payload_input.job FROM payload"
-            " JOIN payload_input ON payload_input.dag_id = payload.dag_id"
+            " JOIN payload_input ON payload_id = payload.id"
             " WHERE payload.campaign_id = ?1 AND outcome = ?2)",
             settled.id,
             UploadOutcome.UPLOADED,
+            settled.reconstruction_id,
         )
         return [
             f"{r['output']}.root"

@@ -12,7 +12,12 @@ from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.raw_files import RawFileQueries
 from condorloop.model.campaign import CampaignKey
 
-_DAG = "SELECT calibration, run, number FROM dag JOIN campaign ON campaign.id = campaign_id"
+_DAG = (
+    "SELECT calibration, campaign.run, number FROM dag"
+    " JOIN campaign ON campaign.reconstruction_id = dag.reconstruction_id"
+    " AND campaign.id = COALESCE(dag.campaign_id, campaign.id)"
+)
+"""DAGs with the campaigns that they work for."""
 _END = "\U0010ffff"
 """Comes after every character of a path."""
 
@@ -40,9 +45,14 @@ class SearchQueries:
         """The campaigns of a fill, by its index."""
         return self._keys("fill = ? ORDER BY run, calibration", fill)
 
-    def campaigns_of_stream(self, stream: str, run: int) -> list[CampaignKey]:
-        """The campaigns that read a stream of a run, by its index."""
-        return self._keys("stream = ? AND run = ? ORDER BY calibration", stream, run)
+    def campaigns_of_path(self, raw_path: str, run: int) -> list[CampaignKey]:
+        """The campaigns that read the RAW files below a path of a run, by its index."""
+        return self._keys(
+            "reconstruction_id IN (SELECT id FROM reconstruction WHERE raw_path = ? AND run = ?)"
+            " ORDER BY calibration",
+            raw_path,
+            run,
+        )
 
     def _keys(self, which: str, *values: object) -> list[CampaignKey]:
         rows = self._db.rows(f"SELECT calibration, run FROM campaign WHERE {which}", *values)
@@ -99,7 +109,8 @@ class SearchQueries:
         return self._dag_keys(
             f"{_DAG} WHERE dag.id IN (SELECT dag_id FROM payload"
             " WHERE hash <> '' AND hash >= ?1 AND hash < ?2 UNION SELECT dag_id"
-            " FROM payload_other_hash WHERE hash >= ?1 AND hash < ?2 LIMIT ?3)",
+            " FROM payload_other_hash AS other JOIN payload ON payload.id = payload_id"
+            " WHERE other.hash >= ?1 AND other.hash < ?2 LIMIT ?3)",
             beginning,
             beginning + _END,
             most,
@@ -119,12 +130,12 @@ class SearchQueries:
         files, not one for each file. A folder that holds files beside other folders is not seen
         through; `files_like` finds those too.
         """
-        if self._raw_files.stream_and_run(what):
+        if self._raw_files.path_and_run(what):
             return [what]
         if "/" in what:
             return []
         paths = (f"{folder}{what}" for folder in self._folders())
-        return [path for path in paths if self._raw_files.stream_and_run(path)]
+        return [path for path in paths if self._raw_files.path_and_run(path)]
 
     def _folders(self) -> Iterator[str]:
         """The folders of RAW files, each with its slash, in the order of their paths."""

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from condorloop.ledger.connection import Connection
-from condorloop.ledger.queries.campaigns import CampaignQueries
+from condorloop.ledger.queries.campaigns import CAMPAIGNS, CampaignQueries
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.payloads import PayloadQueries, why_no_payload
 from condorloop.ledger.queries.uploads import UploadQueries
@@ -81,49 +81,60 @@ class StatusQueries:
 
     def summary(self, campaign_id: int) -> CampaignStatus:
         """What people want to know of a campaign."""
-        [row] = self._db.rows("SELECT * FROM campaign WHERE id = ?", campaign_id)
+        [row] = self._db.rows(f"{CAMPAIGNS} WHERE campaign.id = ?", campaign_id)
+        mine = row["reconstruction_id"]
         files = {
             r["state"]: r["n"]
             for r in self._db.rows(
-                "SELECT state, COUNT(*) AS n FROM raw_file WHERE stream = ? AND run = ?"
+                "SELECT state, COUNT(*) AS n FROM raw_file WHERE raw_path = ? AND run = ?"
                 " GROUP BY state",
-                row["stream"],
+                row["raw_path"],
                 row["run"],
             )
         }
         bad = self._db.rows(
-            "SELECT path, error, gone FROM raw_file WHERE stream = ? AND run = ?"
+            "SELECT path, error, gone FROM raw_file WHERE raw_path = ? AND run = ?"
             " AND (state IN ('bad', 'unreadable') OR error <> '' OR gone = 1) ORDER BY path",
-            row["stream"],
+            row["raw_path"],
             row["run"],
         )
         dags = {
             r["state"]: r["n"]
             for r in self._db.rows(
-                "SELECT state, COUNT(*) AS n FROM dag WHERE campaign_id = ? GROUP BY state",
+                "SELECT state, COUNT(*) AS n FROM dag WHERE reconstruction_id = ?1"
+                " AND COALESCE(campaign_id, ?2) = ?2 GROUP BY state",
+                mine,
                 row["id"],
             )
         }
         removed = self._db.rows(
             "SELECT number, batch, sends, removed_by FROM dag"
-            " WHERE campaign_id = ? AND state = 'removed'",
+            " WHERE reconstruction_id = ?1 AND COALESCE(campaign_id, ?2) = ?2"
+            " AND state = 'removed'",
+            mine,
             row["id"],
         )
         without_result = self._db.rows(
-            "SELECT number, batch, sends FROM dag WHERE campaign_id = ? AND state = 'failed'"
+            "SELECT number, batch, sends FROM dag WHERE reconstruction_id = ?1"
+            " AND COALESCE(campaign_id, ?2) = ?2 AND state = 'failed'"
             " AND NOT EXISTS (SELECT 1 FROM node WHERE dag_id = dag.id AND node.state = 'failed')"
             " ORDER BY number",
+            mine,
             row["id"],
         )
         refused = self._db.rows(
             "SELECT number, batch, sends, refused FROM dag"
-            " WHERE campaign_id = ? AND state = 'planned' AND refused <> ''",
+            " WHERE reconstruction_id = ?1 AND COALESCE(campaign_id, ?2) = ?2"
+            " AND state = 'planned' AND refused <> ''",
+            mine,
             row["id"],
         )
         nodes = self._db.rows(
             "SELECT number, batch, sends, name, kind, node.state, exit_code, error, lacking"
-            " FROM node JOIN dag ON dag.id = dag_id WHERE dag.campaign_id = ?"
+            " FROM node JOIN dag ON dag.id = dag_id WHERE dag.reconstruction_id = ?1"
+            " AND COALESCE(dag.campaign_id, ?2) = ?2"
             " AND (node.state = 'failed' OR lacking <> '') ORDER BY number, name",
+            mine,
             row["id"],
         )
         failed = [n for n in nodes if n["state"] == NodeState.FAILED]
@@ -137,8 +148,8 @@ class StatusQueries:
         refused_in = {p["number"] for p in answered if p["outcome"] == UploadOutcome.REFUSED}
         harvests = [p for p in payloads if p["harvested_at"] is not None]
         last = max(harvests, key=lambda p: float(p["harvested_at"]), default=None)
-        left_out = self._payloads.left_out(last["dag_id"]) if last else frozenset()
-        overlaps = self._payloads.overlaps(last["dag_id"]) if last else {}
+        left_out = self._payloads.left_out(last["id"]) if last else frozenset()
+        overlaps = self._payloads.overlaps(last["id"]) if last else {}
         sent = self._last_uploads(row["id"])
         seen, in_payload = Lumis.parse(row["seen"]), Lumis.parse(row["in_payload"])
         harvested = Lumis.parse(row["harvested"])
@@ -159,7 +170,7 @@ class StatusQueries:
             last_ls=row["last_ls"],
             lumis=LumiSets(seen, harvested, in_payload, without_payload(last_ls, in_payload)),
             fates=fates(
-                self._files(row["id"]),
+                self._files(mine),
                 harvested=harvested,
                 in_payload=in_payload,
                 last=last_ls,
@@ -181,7 +192,7 @@ class StatusQueries:
             last_answer=answered[-1]["answer"] if answered else "",
             no_payload=why_no_payload(last) if last else None,
             uploading=bool(answered) and bool(answered[-1]["uploading"]),
-            quarantined=self._dags.quarantined(row["id"]),
+            quarantined=self._dags.quarantined(mine),
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
             errors={_name(f): _why(f) for f in failed if f["error"]},
             removed={_label(r): r["removed_by"] for r in removed},
@@ -201,15 +212,15 @@ class StatusQueries:
                 1 for r in sent if r["confirmed_at"] is not None and not r["contradiction"]
             ),
             overlaps={alcareco_name(job): why for job, why in overlaps.items()},
-            copies={c.paths[0]: str(c) for c in self._copies(row["stream"], row["run"])},
+            copies={c.paths[0]: str(c) for c in self._copies(row["raw_path"], row["run"])},
             unnamed_tags=tuple(last["unnamed"].split()) if last else (),
         )
 
-    def _copies(self, stream: str, run: int) -> tuple[Copies, ...]:
+    def _copies(self, raw_path: str, run: int) -> tuple[Copies, ...]:
         """The good RAW files of a run that are hardly alike by chance."""
-        good = "stream = ?1 AND run = ?2 AND state = 'good'"
+        good = "raw_path = ?1 AND run = ?2 AND state = 'good'"
         groups = self._db.rows(
-            f"SELECT lumis, COUNT(*) AS n FROM raw_file WHERE {good} GROUP BY lumis", stream, run
+            f"SELECT lumis, COUNT(*) AS n FROM raw_file WHERE {good} GROUP BY lumis", raw_path, run
         )
         shared = [group["lumis"] for group in groups if group["n"] > 1]
         if not shared:
@@ -217,7 +228,7 @@ class StatusQueries:
         rows = self._db.rows(
             f"SELECT path, size, lumis, events FROM raw_file WHERE {good} AND lumis IN"
             f" (SELECT lumis FROM raw_file WHERE {good} GROUP BY lumis HAVING COUNT(*) > 1)",
-            stream,
+            raw_path,
             run,
         )
         files = (RawFile(r["path"], r["size"], Lumis.parse(r["lumis"]), r["events"]) for r in rows)
@@ -245,7 +256,8 @@ class StatusQueries:
         """The last upload of a campaign to each destination that has taken one."""
         return self._db.rows(
             "SELECT number, to_tag.tag, MAX(to_tag.answered_at) AS answered_at, confirmed_at,"
-            " contradiction FROM payload_destination AS to_tag JOIN payload USING (dag_id)"
+            " contradiction FROM payload_destination AS to_tag"
+            " JOIN payload ON payload.id = payload_id"
             " JOIN dag ON dag.id = dag_id WHERE payload.campaign_id = ?"
             " AND to_tag.outcome = 'uploaded' AND to_tag.answered_at IS NOT NULL"
             " GROUP BY database, to_tag.tag ORDER BY database, to_tag.tag",
@@ -259,8 +271,8 @@ class StatusQueries:
         )
         return tuple(row["change"] for row in rows)
 
-    def _files(self, campaign_id: int) -> Iterator[FileFate]:
-        """What became of the good RAW files of a campaign; those of one node and fate together."""
+    def _files(self, reconstruction_id: int) -> Iterator[FileFate]:
+        """What became of a reconstruction's good RAW files; those of one node and fate together."""
         for row in self._db.rows(
             "SELECT group_concat(raw_file.lumis) AS lumis, gone,"
             " raw_file.state <> 'good' AS unreadable, dag.state AS dag,"
@@ -269,14 +281,13 @@ class StatusQueries:
             " AND without.node = reco.name AND without.input = path)"
             " OR EXISTS (SELECT 1 FROM node_dropped AS without WHERE without.dag_id = alca.dag_id"
             " AND without.node = alca.name AND without.input = reco.output) AS given_up"
-            " FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
-            " LEFT JOIN dag ON dag.id = campaign_file.dag_id"
-            " LEFT JOIN node AS reco"
-            " ON reco.dag_id = campaign_file.dag_id AND reco.name = campaign_file.node"
+            " FROM reconstruction_file AS held JOIN raw_file ON raw_file.id = file_id"
+            " LEFT JOIN dag ON dag.id = held.dag_id"
+            " LEFT JOIN node AS reco ON reco.dag_id = held.dag_id AND reco.name = held.node"
             " LEFT JOIN node AS alca ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
-            " WHERE campaign_file.campaign_id = ?"
-            " GROUP BY campaign_file.dag_id, campaign_file.node, gone, unreadable, given_up",
-            campaign_id,
+            " WHERE held.reconstruction_id = ?"
+            " GROUP BY held.dag_id, held.node, gone, unreadable, given_up",
+            reconstruction_id,
         ):
             yield FileFate(
                 lumis=Lumis.parse(row["lumis"]),

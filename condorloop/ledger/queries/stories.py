@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.campaigns import CAMPAIGNS
 
 ByDag = Mapping[int, list[sqlite3.Row]]
 """Rows by the id of their DAG."""
@@ -24,27 +25,32 @@ class StoryQueries:
     def campaigns(self, run: int) -> list[sqlite3.Row]:
         """The campaigns of a run of which all is here, and not in an archive."""
         return self._db.rows(
-            "SELECT * FROM campaign WHERE run = ? AND archived IS NULL ORDER BY calibration", run
+            f"{CAMPAIGNS} WHERE campaign.run = ? AND archived IS NULL ORDER BY calibration", run
         )
 
-    def dags(self, campaign_id: int) -> list[sqlite3.Row]:
-        """The DAGs of a campaign, by number."""
-        return self._db.rows("SELECT * FROM dag WHERE campaign_id = ? ORDER BY number", campaign_id)
+    def dags(self, campaign: sqlite3.Row) -> list[sqlite3.Row]:
+        """The DAGs that work for a campaign, by number."""
+        return self._db.rows(
+            "SELECT * FROM dag WHERE reconstruction_id = ?1 AND COALESCE(campaign_id, ?2) = ?2"
+            " ORDER BY number",
+            campaign["reconstruction_id"],
+            campaign["id"],
+        )
 
-    def nodes(self, campaign_id: int) -> ByDag:
-        """The nodes of a campaign, those that others wait for first."""
+    def nodes(self, reconstruction_id: int) -> ByDag:
+        """The nodes of a reconstruction, those that others wait for first."""
         return self._by_dag(
             "SELECT node.* FROM dag CROSS JOIN node ON node.dag_id = dag.id"
-            " WHERE dag.campaign_id = ?"
+            " WHERE dag.reconstruction_id = ?"
             " ORDER BY kind = 'UPLOAD', kind = 'HARVEST', kind = 'ALCA', name",
-            campaign_id,
+            reconstruction_id,
         )
 
     def destinations(self, campaign_id: int) -> ByDag:
         """What became of the payloads of a campaign in each tag."""
         return self._by_dag(
-            "SELECT of_tag.* FROM payload JOIN payload_destination AS of_tag"
-            " ON of_tag.dag_id = payload.dag_id"
+            "SELECT dag_id, of_tag.* FROM payload JOIN payload_destination AS of_tag"
+            " ON payload_id = payload.id"
             " WHERE payload.campaign_id = ? ORDER BY database, of_tag.tag",
             campaign_id,
         )
@@ -58,28 +64,29 @@ class StoryQueries:
             calibration,
         )
 
-    def jobs(self, campaign_id: int) -> ByDag:
-        """The jobs of a campaign, in the order of their submission."""
+    def jobs(self, reconstruction_id: int) -> ByDag:
+        """The jobs of a reconstruction, in the order of their submission."""
         return self._by_dag(
             "SELECT job.* FROM dag CROSS JOIN job ON job.dag_id = dag.id"
-            " WHERE dag.campaign_id = ? ORDER BY submitted_at, job_id",
-            campaign_id,
+            " WHERE dag.reconstruction_id = ? ORDER BY submitted_at, job_id",
+            reconstruction_id,
         )
 
-    def dropped(self, campaign_id: int) -> dict[tuple[int, str], tuple[str, ...]]:
-        """The inputs that nodes of a campaign go on without, by DAG id and name."""
+    def dropped(self, reconstruction_id: int) -> dict[tuple[int, str], tuple[str, ...]]:
+        """The inputs that nodes of a reconstruction go on without, by DAG id and name."""
         return self._by_node(
-            "SELECT dag_id, node, input FROM node_dropped WHERE campaign_id = ?"
+            "SELECT dag_id, node, input FROM node_dropped WHERE reconstruction_id = ?"
             " ORDER BY dag_id, node, input",
-            campaign_id,
+            reconstruction_id,
         )
 
-    def files(self, campaign_id: int) -> dict[tuple[int, str], tuple[str, ...]]:
-        """The RAW files of a campaign that nodes have, by DAG id and name."""
+    def files(self, reconstruction_id: int) -> dict[tuple[int, str], tuple[str, ...]]:
+        """The RAW files of a reconstruction that nodes have, by DAG id and name."""
         return self._by_node(
-            "SELECT dag_id, node, path FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_file.campaign_id = ? AND dag_id IS NOT NULL ORDER BY path",
-            campaign_id,
+            "SELECT dag_id, node, path FROM reconstruction_file"
+            " JOIN raw_file ON raw_file.id = file_id"
+            " WHERE reconstruction_id = ? AND dag_id IS NOT NULL ORDER BY path",
+            reconstruction_id,
         )
 
     def payloads(self, campaign_id: int) -> list[sqlite3.Row]:
@@ -91,24 +98,25 @@ class StoryQueries:
         )
 
     def raw_files(self, campaign: sqlite3.Row) -> list[sqlite3.Row]:
-        """The RAW files of a campaign's stream and run, with the DAG and node that read them."""
+        """The RAW files of a campaign's path and run, with the DAG and node that read them."""
         return self._db.rows(
-            "SELECT raw_file.*, dag.number, campaign_file.node FROM raw_file"
-            " LEFT JOIN campaign_file ON file_id = raw_file.id AND campaign_file.campaign_id = ?"
-            " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.stream = ? AND raw_file.run = ?",
-            campaign["id"],
-            campaign["stream"],
+            "SELECT raw_file.*, dag.number, reconstruction_file.node FROM raw_file"
+            " LEFT JOIN reconstruction_file"
+            " ON file_id = raw_file.id AND reconstruction_file.reconstruction_id = ?"
+            " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.raw_path = ? AND raw_file.run = ?",
+            campaign["reconstruction_id"],
+            campaign["raw_path"],
             campaign["run"],
         )
 
-    def _by_dag(self, sql: str, campaign_id: int) -> ByDag:
+    def _by_dag(self, sql: str, whose: int) -> ByDag:
         found: dict[int, list[sqlite3.Row]] = {}
-        for row in self._db.rows(sql, campaign_id):
+        for row in self._db.rows(sql, whose):
             found.setdefault(row["dag_id"], []).append(row)
         return found
 
-    def _by_node(self, sql: str, campaign_id: int) -> dict[tuple[int, str], tuple[str, ...]]:
+    def _by_node(self, sql: str, whose: int) -> dict[tuple[int, str], tuple[str, ...]]:
         found: dict[tuple[int, str], list[str]] = {}
-        for dag_id, node, what in self._db.rows(sql, campaign_id):
+        for dag_id, node, what in self._db.rows(sql, whose):
             found.setdefault((dag_id, node), []).append(what)
         return {node: tuple(parts) for node, parts in found.items()}

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.campaigns import CAMPAIGNS
 
 
 class TimeQueries:
@@ -58,37 +59,38 @@ class TimeQueries:
         )
 
     def campaign(self, campaign_id: int) -> sqlite3.Row:
-        """A campaign's own row."""
-        return self._db.rows("SELECT * FROM campaign WHERE id = ?", campaign_id)[0]
+        """A campaign, with what it has of its reconstruction."""
+        return self._db.rows(f"{CAMPAIGNS} WHERE campaign.id = ?", campaign_id)[0]
 
-    def dags(self, campaign_id: int) -> list[sqlite3.Row]:
-        """The DAGs of a campaign: id, number, state and submission."""
+    def dags(self, reconstruction_id: int) -> list[sqlite3.Row]:
+        """The DAGs of a reconstruction: id, number, state and submission."""
         return self._db.rows(
-            "SELECT id, number, state, submitted_at FROM dag WHERE campaign_id = ?", campaign_id
+            "SELECT id, number, state, submitted_at FROM dag WHERE reconstruction_id = ?",
+            reconstruction_id,
         )
 
     def outcomes(self, campaign_id: int) -> list[sqlite3.Row]:
         """The outcomes of a campaign's payloads, each with id and number of its DAG."""
         return self._db.rows(
-            "SELECT dag_id, number, payload.lumis, outcome, answered_at FROM payload"
+            "SELECT payload.id, dag_id, number, payload.lumis, outcome, answered_at FROM payload"
             " JOIN dag ON dag.id = dag_id WHERE payload.campaign_id = ?",
             campaign_id,
         )
 
-    def files(self, campaign_id: int) -> list[sqlite3.Row]:
-        """The RAW files of a campaign: lumisections, when they were seen, DAG and node."""
+    def files(self, reconstruction_id: int) -> list[sqlite3.Row]:
+        """The RAW files of a reconstruction: lumisections, when they were seen, DAG and node."""
         return self._db.rows(
-            "SELECT lumis, seen_at, dag_id, node FROM campaign_file"
-            " JOIN raw_file ON raw_file.id = file_id WHERE campaign_id = ?",
-            campaign_id,
+            "SELECT lumis, seen_at, dag_id, node FROM reconstruction_file"
+            " JOIN raw_file ON raw_file.id = file_id WHERE reconstruction_id = ?",
+            reconstruction_id,
         )
 
-    def nodes(self, campaign_id: int) -> list[sqlite3.Row]:
-        """The nodes of a campaign, and when they were done."""
+    def nodes(self, reconstruction_id: int) -> list[sqlite3.Row]:
+        """The nodes of a reconstruction, and when they were done."""
         return self._db.rows(
             "SELECT dag_id, name, kind, child, job, done_at FROM dag"
-            " JOIN node ON dag_id = dag.id WHERE dag.campaign_id = ?",
-            campaign_id,
+            " JOIN node ON dag_id = dag.id WHERE dag.reconstruction_id = ?",
+            reconstruction_id,
         )
 
     def node_jobs(self) -> list[sqlite3.Row]:
@@ -99,7 +101,8 @@ class TimeQueries:
         return self._db.rows(
             "SELECT job.*, calibration, kind, child FROM job JOIN node"
             " ON node.dag_id = job.dag_id AND node.name = job.node"
-            " JOIN campaign ON campaign.id = node.campaign_id WHERE job.exit_code = 0"
+            " JOIN campaign ON campaign.reconstruction_id = node.reconstruction_id"
+            " WHERE job.exit_code = 0"
             " AND starts = 1 AND started_at >= submitted_at AND ended_at >= started_at"
             " ORDER BY submitted_at"
         )

@@ -22,7 +22,8 @@ class UploadQueries:
     def campaigns(self, since: float) -> list[sqlite3.Row]:
         """What tells whether a campaign's latencies have changed; of runs that started `since`."""
         return self._db.rows(
-            "SELECT id, calibration, run, run_start, run_end, in_payload, events_in_payload,"
+            "SELECT id, reconstruction_id, calibration, run, run_start, run_end, in_payload,"
+            " events_in_payload,"
             " CASE WHEN run_end IS NOT NULL THEN last_ls END AS last_ls"
             " FROM campaign INDEXED BY campaign_start"
             " WHERE run_start >= ? AND in_payload <> '' ORDER BY run_start, run, calibration",
@@ -35,22 +36,22 @@ class UploadQueries:
             "SELECT dag_id, lumis, answered_at FROM payload WHERE campaign_id = ?1"
             " AND outcome = ?2 AND answered_at IS NOT NULL"
             " AND NOT EXISTS (SELECT 1 FROM payload_piece AS sent"
-            " WHERE sent.dag_id = payload.dag_id)"
-            " UNION ALL SELECT sent.dag_id, sent.lumis, sent_at FROM payload"
-            " JOIN payload_piece AS sent ON sent.dag_id = payload.dag_id WHERE campaign_id = ?1"
+            " WHERE sent.payload_id = payload.id)"
+            " UNION ALL SELECT dag_id, sent.lumis, sent_at FROM payload"
+            " JOIN payload_piece AS sent ON sent.payload_id = payload.id WHERE campaign_id = ?1"
             " ORDER BY dag_id, answered_at",
             campaign_id,
             UploadOutcome.UPLOADED,
         )
         return [Upload(r["dag_id"], Lumis.parse(r["lumis"]), r["answered_at"]) for r in rows]
 
-    def first_seen(self, campaign_id: int) -> dict[int, float]:
-        """When the first good RAW file of each lumisection of a campaign was seen."""
+    def first_seen(self, reconstruction_id: int) -> dict[int, float]:
+        """When the first good RAW file of each lumisection of a reconstruction was seen."""
         seen: dict[int, float] = {}
         for row in self._db.rows(
-            "SELECT lumis, seen_at FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
-            " WHERE campaign_id = ?",
-            campaign_id,
+            "SELECT lumis, seen_at FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id"
+            " WHERE reconstruction_id = ?",
+            reconstruction_id,
         ):
             for lumi in Lumis.parse(row["lumis"]):
                 seen[lumi] = min(row["seen_at"], seen.get(lumi, row["seen_at"]))
@@ -77,6 +78,6 @@ class RecentLatencies:
 
 
 def _point(uploads: UploadQueries, row: sqlite3.Row) -> LatencyPoint | None:
-    seen = {} if row["run_end"] and row["last_ls"] else uploads.first_seen(row["id"])
+    seen = {} if row["run_end"] and row["last_ls"] else uploads.first_seen(row["reconstruction_id"])
     times = RunTimes(row["run_start"], row["run_end"], row["last_ls"], seen)
     return latency_point(row["calibration"], row["run"], times, uploads.of(row["id"]))

@@ -1,16 +1,16 @@
 """What the ledger is told of campaigns.
 
-Knows the tables `campaign`, `campaign_cleaned`, `campaign_file` and `held_calibration`; it decides
-nothing. Every method is one transaction.
+Knows the tables `campaign`, `campaign_cleaned` and `held_calibration`; it decides nothing. Every
+method is one transaction.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from condorloop.ledger.connection import Connection
-from condorloop.ledger.queries.campaigns import CampaignQueries
+from condorloop.ledger.queries.campaigns import CAMPAIGNS, CampaignQueries
+from condorloop.ledger.updates.reconstructions import Reconstructions
 from condorloop.ledger.updates.state_changes import StateChanges
 from condorloop.model.campaign import CampaignKey, Run, window_from
 from condorloop.model.enums import Artifact, CampaignState
@@ -22,41 +22,50 @@ from condorloop.rundir.records.decisions import UploadsHeld
 class Campaigns(CampaignQueries):
     """The campaigns of a ledger that is open for writing."""
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Connection, reconstructions: Reconstructions) -> None:
         super().__init__(db)
+        self._reconstructions = reconstructions
         self._state_changes = StateChanges(db)
 
     def latch(
         self,
         key: CampaignKey,
-        stream: str,
+        raw_path: str,
         run: Run,
         reason: str,
         now: float,
         *,
         by_lumi: bool = False,
+        stream: str = "",
     ) -> None:
-        """Open a campaign; the good files that are known of its run are waiting in it.
+        """Open a campaign on the reconstruction of its stream, which begins if it has not.
 
-        `by_lumi` says that its payload has IOVs by lumisection.
+        Parameters
+        ----------
+        raw_path
+            The folder of its stream's RAW files.
+        by_lumi
+            Whether its payload has IOVs by lumisection.
+        stream
+            The stream whose ALCARECO it harvests; its own, of its own name, if empty.
         """
         counts_from = window_from(run.start, run.end, run.last_ls or 0, by_lumi=by_lumi)
         with self._db.transaction():
+            mine = self._reconstructions.begin(stream or key.calibration, key.run, raw_path, now)
             cursor = self._db.execute(
-                "INSERT OR IGNORE INTO campaign (calibration, run, stream, state, reason, fill,"
-                " run_start, run_end, last_ls, latched_at, state_since, last_new_at, by_lumi,"
-                " window_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO campaign (calibration, run, reconstruction_id, state,"
+                " reason, fill, run_start, run_end, last_ls, latched_at, state_since, by_lumi,"
+                " window_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key.calibration,
                     key.run,
-                    stream,
+                    mine,
                     CampaignState.ACTIVE,
                     reason,
                     run.fill,
                     run.start,
                     run.end,
                     run.last_ls,
-                    now,
                     now,
                     now,
                     by_lumi,
@@ -72,28 +81,12 @@ class Campaigns(CampaignQueries):
                 " WHERE id = ? AND calibration IN (SELECT calibration FROM held_calibration)",
                 (now, key.calibration, campaign_id),
             )
-            files = self._db.rows(
-                "SELECT id, lumis FROM raw_file WHERE stream = ? AND run = ? AND state = 'good'",
-                stream,
-                key.run,
-            )
-            self.attach(campaign_id, files)
+            self._move_windows("campaign.id = ? AND by_lumi = 1", campaign_id)
 
-    def attach(self, campaign_id: int, files: Sequence[sqlite3.Row]) -> None:
-        """Let good RAW files wait in a campaign: rows with `id` and `lumis`."""
+    def files_came(self, reconstruction_id: int) -> None:
+        """Write down what good RAW files that came into a reconstruction mean for windows."""
         with self._db.transaction():
-            self._db.executemany(
-                "INSERT OR IGNORE INTO campaign_file (campaign_id, file_id) VALUES (?, ?)",
-                [(campaign_id, f["id"]) for f in files],
-            )
-            row = self._db.execute(
-                "SELECT seen FROM campaign WHERE id = ?", (campaign_id,)
-            ).fetchone()
-            seen = Lumis.union(
-                [Lumis.parse(row["seen"]), *(Lumis.parse(f["lumis"]) for f in files)]
-            )
-            self._db.execute("UPDATE campaign SET seen = ? WHERE id = ?", (str(seen), campaign_id))
-            self._move_windows("id = ? AND by_lumi = 1", campaign_id)
+            self._move_windows("reconstruction_id = ? AND by_lumi = 1", reconstruction_id)
 
     def update_runs(self, runs: Iterable[Run]) -> None:
         """Take over what OMS says of runs that have campaigns.
@@ -110,7 +103,7 @@ class Campaigns(CampaignQueries):
                 [(r.end, r.last_ls, r.fill, r.number) for r in told],
             )
             numbers = ", ".join(str(r.number) for r in told)
-            self._move_windows(f"run IN ({numbers}) AND by_lumi = 1")
+            self._move_windows(f"campaign.run IN ({numbers}) AND by_lumi = 1")
 
     def set_by_lumi(self, calibration: str, by_lumi: bool) -> None:
         """Write down whether the payloads of a calibration's open campaigns have IOVs by LS."""
@@ -127,11 +120,11 @@ class Campaigns(CampaignQueries):
                 self._db.execute(
                     "UPDATE campaign SET by_lumi = ? WHERE id = ?", (by_lumi, campaign["id"])
                 )
-                self._move_windows("id = ?", campaign["id"])
+                self._move_windows("campaign.id = ?", campaign["id"])
 
     def _move_windows(self, which: str, *given: object) -> None:
         """Write down from when the windows of some campaigns count."""
-        for row in self._db.rows(f"SELECT * FROM campaign WHERE {which}", *given):
+        for row in self._db.rows(f"{CAMPAIGNS} WHERE {which}", *given):
             last = last_lumi(row["last_ls"], Lumis.parse(row["seen"]))
             by_lumi = bool(row["by_lumi"])
             counts_from = window_from(row["run_start"], row["run_end"], last, by_lumi=by_lumi)

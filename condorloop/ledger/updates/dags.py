@@ -31,33 +31,52 @@ class Dags(DagQueries):
 
     def plan(
         self,
-        campaign_id: int,
+        reconstruction_id: int,
         batch: int | None,
         number: int,
         nodes: Iterable[PlannedNode],
         reason: str,
         now: float,
+        *,
+        campaign_id: int | None = None,
     ) -> int:
-        """Write down a DAG before anything of it exists; its files wait no longer."""
+        """Write down a DAG before anything of it exists; its files wait no longer.
+
+        Parameters
+        ----------
+        campaign_id
+            The campaign that it harvests or sends for; a batch's works for all that its
+            reconstruction has.
+        """
         planned = list(nodes)
         harvests = any(node.kind is NodeKind.HARVEST for node in planned)
         uploads = () if harvests else (n for n in planned if n.kind is NodeKind.UPLOAD)
         sends = next((harvest_job(node.output) for node in uploads), None)
         with self._db.transaction():
             cursor = self._db.execute(
-                "INSERT INTO dag (campaign_id, number, batch, state, reason, planned_at, harvests,"
-                " sends) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (campaign_id, number, batch, DagState.PLANNED, reason, now, int(harvests), sends),
+                "INSERT INTO dag (reconstruction_id, campaign_id, number, batch, state, reason,"
+                " planned_at, harvests, sends) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    reconstruction_id,
+                    campaign_id,
+                    number,
+                    batch,
+                    DagState.PLANNED,
+                    reason,
+                    now,
+                    int(harvests),
+                    sends,
+                ),
             )
             dag_id = cursor.lastrowid or 0
             for node in planned:
                 self._db.execute(
-                    "INSERT INTO node (dag_id, name, campaign_id, kind, job, output, witness,"
+                    "INSERT INTO node (dag_id, name, reconstruction_id, kind, job, output, witness,"
                     " child, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         dag_id,
                         node.name,
-                        campaign_id,
+                        reconstruction_id,
                         node.kind,
                         node.job,
                         node.output,
@@ -67,17 +86,28 @@ class Dags(DagQueries):
                     ),
                 )
                 self._db.executemany(
-                    "UPDATE campaign_file SET dag_id = ?, node = ? WHERE campaign_id = ?"
+                    "UPDATE reconstruction_file SET dag_id = ?, node = ?"
+                    " WHERE reconstruction_id = ?"
                     " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
-                    [(dag_id, node.name, campaign_id, path) for path in node.paths],
+                    [(dag_id, node.name, reconstruction_id, path) for path in node.paths],
                 )
             self._note_holdings(dag_id)
+            self._note_alcareco(dag_id)
             return dag_id
+
+    def _note_alcareco(self, dag_id: int) -> None:
+        """Write down which campaigns the ALCARECO of a DAG are made for."""
+        self._db.execute(
+            "INSERT INTO alcareco (campaign_id, dag_id, node) SELECT campaign.id, dag_id, name"
+            " FROM node JOIN campaign ON campaign.reconstruction_id = node.reconstruction_id"
+            " WHERE dag_id = ? AND kind = 'ALCA'",
+            (dag_id,),
+        )
 
     def _note_holdings(self, dag_id: int) -> None:
         """Write down what the RAW files of a DAG hold."""
         files = self._db.rows(
-            "SELECT lumis, events FROM campaign_file JOIN raw_file ON raw_file.id = file_id"
+            "SELECT lumis, events FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id"
             " WHERE dag_id = ?",
             dag_id,
         )
@@ -92,7 +122,8 @@ class Dags(DagQueries):
         with self._db.transaction():
             self._state_changes.dag(dag_id, None)
             self._db.execute(
-                "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE dag_id = ?", (dag_id,)
+                "UPDATE reconstruction_file SET dag_id = NULL, node = NULL WHERE dag_id = ?",
+                (dag_id,),
             )
             for table in ("job", "payload", "node"):
                 self._db.execute(f"DELETE FROM {table} WHERE dag_id = ?", (dag_id,))
@@ -186,7 +217,7 @@ class Dags(DagQueries):
                     (dag_id, node["name"]),
                 )
                 self._db.execute(
-                    "UPDATE campaign_file SET dag_id = NULL, node = NULL"
+                    "UPDATE reconstruction_file SET dag_id = NULL, node = NULL"
                     " WHERE dag_id = ? AND node = ?",
                     (dag_id, node["name"]),
                 )

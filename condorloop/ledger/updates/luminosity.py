@@ -39,10 +39,11 @@ class Luminosity:
             By run, the last lumisection whose luminosity was told; 0 if there is none.
         """
         rows = self._db.rows(
-            "SELECT run, seen, (SELECT COALESCE(MAX(lumi), 0) FROM luminosity"
+            "SELECT campaign.run, seen, (SELECT COALESCE(MAX(lumi), 0) FROM luminosity"
             " WHERE luminosity.run = campaign.run) AS told FROM campaign"
+            " JOIN reconstruction ON reconstruction.id = reconstruction_id"
             " WHERE state IN (?, ?) AND window_from >= ?"
-            f" AND calibration IN ({', '.join('?' * len(calibrations))}) ORDER BY run",
+            f" AND calibration IN ({', '.join('?' * len(calibrations))}) ORDER BY campaign.run",
             CampaignState.ACTIVE,
             CampaignState.CLOSING,
             since,

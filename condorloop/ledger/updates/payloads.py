@@ -18,6 +18,13 @@ from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import harvest_job
 from condorloop.rundir.records.decisions import Decision, Restored
 
+_HARVESTED = "UPDATE alcareco SET harvested"
+_OF_JOB = (
+    "WHERE campaign_id = ? AND (dag_id, node) IN (SELECT dag_id, name FROM node"
+    " WHERE reconstruction_id = (SELECT reconstruction_id FROM campaign WHERE id = ?) AND job = ?)"
+)
+"""The ALCARECO of a number that a campaign is made from."""
+
 
 class Payloads(PayloadQueries):
     """The payloads of a ledger that is open for writing."""
@@ -29,7 +36,7 @@ class Payloads(PayloadQueries):
     def record(self, dag_id: int, campaign_id: int, record: HarvestRecord) -> None:
         """Write down how far HARVEST and UPLOAD of a DAG have come."""
         with self._db.transaction():
-            self._db.execute(
+            cursor = self._db.execute(
                 "INSERT OR REPLACE INTO payload (dag_id, campaign_id, lumis, events,"
                 " harvested_at, outcome, answer, tag, hash, since, answered_at, uploading,"
                 " overtaken_by, cause, held_for, unnamed, origin, in_pieces)"
@@ -55,14 +62,14 @@ class Payloads(PayloadQueries):
                     record.in_pieces,
                 ),
             )
-            self._write_lists(dag_id, record)
+            self._write_lists(cursor.lastrowid or 0, record)
             if record.harvested_at is None:
                 return
             self._db.executemany(
-                "UPDATE node SET harvested = 1 WHERE campaign_id = ? AND job = ?",
+                f"{_HARVESTED} = 1 {_OF_JOB}",
                 [
-                    (campaign_id, j)
-                    for j in record.inputs | record.left_out | record.overlaps.keys()
+                    (campaign_id, campaign_id, job)
+                    for job in record.inputs | record.left_out | record.overlaps.keys()
                 ],
             )
             self._campaigns.note_harvest(campaign_id, record.lumis, record.events)
@@ -75,21 +82,21 @@ class Payloads(PayloadQueries):
             if record.restored:
                 self._campaigns.put_back(campaign_id, record.lumis, record.events)
 
-    def _write_lists(self, dag_id: int, record: HarvestRecord) -> None:
+    def _write_lists(self, payload_id: int, record: HarvestRecord) -> None:
         """Write the lists of a payload; those of before went with its row."""
         lists: dict[str, Iterable[tuple[object, ...]]] = {
-            "payload_input (dag_id, job)": ((job,) for job in sorted(record.inputs)),
-            "payload_left_out (dag_id, job)": ((job,) for job in sorted(record.left_out)),
-            "payload_overlap (dag_id, job, reason)": sorted(record.overlaps.items()),
-            "payload_piece (dag_id, lumis, sent_at)": (
+            "payload_input (payload_id, job)": ((job,) for job in sorted(record.inputs)),
+            "payload_left_out (payload_id, job)": ((job,) for job in sorted(record.left_out)),
+            "payload_overlap (payload_id, job, reason)": sorted(record.overlaps.items()),
+            "payload_piece (payload_id, lumis, sent_at)": (
                 (str(lumis), sent_at) for lumis, sent_at in record.pieces
             ),
-            "payload_other_hash (dag_id, number, hash)": enumerate(record.other_hashes),
-            "payload_destination (dag_id, database, tag, outcome, answer, since, answered_at,"
+            "payload_other_hash (payload_id, number, hash)": enumerate(record.other_hashes),
+            "payload_destination (payload_id, database, tag, outcome, answer, since, answered_at,"
             " confirmed_at, contradiction)": map(astuple, record.destinations),
         }
         for columns, parts in lists.items():
-            rows = [(dag_id, *part) for part in parts]
+            rows = [(payload_id, *part) for part in parts]
             values = ", ".join("?" * (columns.count(",") + 1))
             self._db.executemany(f"INSERT INTO {columns} VALUES ({values})", rows)
 
@@ -137,8 +144,8 @@ class Payloads(PayloadQueries):
         with self._db.transaction():
             self._db.execute(
                 "UPDATE payload_destination SET confirmed_at = ?, since = ?"
-                " WHERE dag_id = ? AND database = ? AND tag = ?",
-                (now, since, sent.dag_id, sent.database, sent.tag),
+                " WHERE payload_id = ? AND database = ? AND tag = ?",
+                (now, since, sent.payload_id, sent.database, sent.tag),
             )
 
     def contradict(self, sent: SentPayload, words: str) -> None:
@@ -146,20 +153,20 @@ class Payloads(PayloadQueries):
         with self._db.transaction():
             self._db.execute(
                 "UPDATE payload_destination SET contradiction = ?"
-                " WHERE dag_id = ? AND database = ? AND tag = ?",
-                (words, sent.dag_id, sent.database, sent.tag),
+                " WHERE payload_id = ? AND database = ? AND tag = ?",
+                (words, sent.payload_id, sent.database, sent.tag),
             )
 
     def harvest_again(self, campaign_id: int, alcareco: Iterable[int]) -> None:
         """Let ALCARECO of these numbers be harvested again, as if no harvest had read them."""
         with self._db.transaction():
             self._db.executemany(
-                "UPDATE node SET harvested = 0 WHERE campaign_id = ? AND job = ?",
-                [(campaign_id, job) for job in alcareco],
+                f"{_HARVESTED} = 0 {_OF_JOB}",
+                [(campaign_id, campaign_id, job) for job in alcareco],
             )
 
     def give_up(self, dag_id: int) -> None:
-        """Let the ALCARECO of a harvest that never came to an answer be harvested again."""
+        """Let the ALCARECO of harvests of a DAG that never came to an answer be harvested again."""
         with self._db.transaction():
             for payload in self._db.rows(
                 "SELECT * FROM payload WHERE dag_id = ? AND (outcome IS NULL OR outcome IN (?, ?))",
@@ -167,4 +174,4 @@ class Payloads(PayloadQueries):
                 UploadOutcome.NO_ANSWER,
                 UploadOutcome.FAILED,
             ):
-                self.harvest_again(payload["campaign_id"], self.inputs(dag_id))
+                self.harvest_again(payload["campaign_id"], self.inputs(payload["id"]))

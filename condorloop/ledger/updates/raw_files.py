@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.raw_files import RawFileQueries
 from condorloop.ledger.updates.campaigns import Campaigns
+from condorloop.ledger.updates.reconstructions import Reconstructions
 from condorloop.model.campaign import Probe
 from condorloop.model.enums import FileState
 
@@ -18,11 +19,14 @@ from condorloop.model.enums import FileState
 class RawFiles(RawFileQueries):
     """The RAW files of a ledger that is open for writing."""
 
-    def __init__(self, db: Connection, campaigns: Campaigns) -> None:
+    def __init__(
+        self, db: Connection, campaigns: Campaigns, reconstructions: Reconstructions
+    ) -> None:
         super().__init__(db)
+        self._reconstructions = reconstructions
         self._campaigns = campaigns
 
-    def add(self, stream: str, run: int, files: Mapping[str, int], now: float) -> None:
+    def add(self, raw_path: str, run: int, files: Mapping[str, int], now: float) -> None:
         """Write down RAW files that are new, or whose size has changed.
 
         One that no DAG reads is to be probed again. One that was read stays what it is, with a
@@ -30,24 +34,25 @@ class RawFiles(RawFileQueries):
         """
         with self._db.transaction():
             for path, size in files.items():
-                self._add_one(path, stream, run, size, now)
+                self._add_one(path, raw_path, run, size, now)
             self._db.execute(
-                "UPDATE campaign SET last_new_at = ? WHERE stream = ? AND run = ?",
-                (now, stream, run),
+                "UPDATE reconstruction SET last_new_at = ? WHERE raw_path = ? AND run = ?",
+                (now, raw_path, run),
             )
 
-    def _add_one(self, path: str, stream: str, run: int, size: int, now: float) -> None:
+    def _add_one(self, path: str, raw_path: str, run: int, size: int, now: float) -> None:
         known = self._db.execute("SELECT * FROM raw_file WHERE path = ?", (path,)).fetchone()
         if known is None:
             self._db.execute(
-                "INSERT INTO raw_file (path, stream, run, size, seen_at, state)"
+                "INSERT INTO raw_file (path, raw_path, run, size, seen_at, state)"
                 " VALUES (?, ?, ?, ?, ?, 'new')",
-                (path, stream, run, size, now),
+                (path, raw_path, run, size, now),
             )
         elif known["size"] < 0:  # rebuilt from what does not tell sizes
             self._db.execute("UPDATE raw_file SET size = ? WHERE id = ?", (size, known["id"]))
         elif self._db.execute(
-            "SELECT 1 FROM campaign_file WHERE file_id = ? AND dag_id IS NOT NULL", (known["id"],)
+            "SELECT 1 FROM reconstruction_file WHERE file_id = ? AND dag_id IS NOT NULL",
+            (known["id"],),
         ).fetchone():
             told = f"replaced after it was read: it had {known['size']} bytes, now {size}"
             self._db.execute(
@@ -55,7 +60,7 @@ class RawFiles(RawFileQueries):
                 (size, told, known["id"]),
             )
         else:
-            self._db.execute("DELETE FROM campaign_file WHERE file_id = ?", (known["id"],))
+            self._db.execute("DELETE FROM reconstruction_file WHERE file_id = ?", (known["id"],))
             self._db.execute(
                 "UPDATE raw_file SET size = ?, state = 'new', probes = 0, gone = 0 WHERE id = ?",
                 (size, known["id"]),
@@ -69,7 +74,7 @@ class RawFiles(RawFileQueries):
             )
 
     def probed(self, path: str, state: FileState, probe: Probe, now: float) -> None:
-        """Write down what probing a file told; a good one waits in every campaign that reads it."""
+        """Write down what probing a file told; a good one waits in every reconstruction of it."""
         with self._db.transaction():
             self._db.execute(
                 "UPDATE raw_file SET state = ?, probes = probes + 1, probed_at = ?, lumis = ?,"
@@ -79,11 +84,12 @@ class RawFiles(RawFileQueries):
             if state is not FileState.GOOD:
                 return
             files = self._db.rows(
-                "SELECT id, lumis, stream, run FROM raw_file WHERE path = ?", path
+                "SELECT id, lumis, raw_path, run FROM raw_file WHERE path = ?", path
             )
-            for campaign in self._db.rows(
-                "SELECT id FROM campaign WHERE stream = ? AND run = ?",
-                files[0]["stream"],
+            for reconstruction in self._db.rows(
+                "SELECT id FROM reconstruction WHERE raw_path = ? AND run = ?",
+                files[0]["raw_path"],
                 files[0]["run"],
             ):
-                self._campaigns.attach(campaign["id"], files)
+                self._reconstructions.attach(reconstruction["id"], files)
+                self._campaigns.files_came(reconstruction["id"])

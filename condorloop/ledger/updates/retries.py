@@ -17,13 +17,13 @@ from condorloop.ledger.updates.state_changes import StateChanges
 from condorloop.model.enums import FileState, NodeKind, NodeState
 
 SET_BACK = 2
-"""How often a campaign sets a RAW file back; if it keeps failing after that, it is given up."""
+"""How often a reconstruction sets a RAW file back; one that fails after that is given up."""
 
 _DROPPED = (
     "SELECT * FROM node WHERE (dag_id, name) IN"
-    " (SELECT dag_id, node FROM node_dropped WHERE campaign_id = ?)"
+    " (SELECT dag_id, node FROM node_dropped WHERE reconstruction_id = ?)"
 )
-"""The nodes of a campaign that go on without something."""
+"""The nodes of a reconstruction that go on without something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Retries:
     def _drop(self, dag_id: int, name: str, inputs: Iterable[str]) -> None:
         """Let a node go on without inputs."""
         self._db.executemany(
-            "INSERT OR IGNORE INTO node_dropped (dag_id, node, input, campaign_id)"
-            " SELECT id, ?, ?, campaign_id FROM dag WHERE id = ?",
+            "INSERT OR IGNORE INTO node_dropped (dag_id, node, input, reconstruction_id)"
+            " SELECT id, ?, ?, reconstruction_id FROM dag WHERE id = ?",
             [(name, each, dag_id) for each in sorted(inputs)],
         )
 
@@ -98,10 +98,10 @@ class Retries:
         """Let RAW files that a RECO node goes on without be probed again, but not for ever."""
         for path in sorted(paths):
             cursor = self._db.execute(
-                "UPDATE campaign_file SET dag_id = NULL, node = NULL, blamed = blamed + 1"
-                " WHERE campaign_id = ? AND dag_id = ? AND node = ? AND blamed < ?"
+                "UPDATE reconstruction_file SET dag_id = NULL, node = NULL, blamed = blamed + 1"
+                " WHERE reconstruction_id = ? AND dag_id = ? AND node = ? AND blamed < ?"
                 " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
-                (node["campaign_id"], node["dag_id"], node["name"], SET_BACK, path),
+                (node["reconstruction_id"], node["dag_id"], node["name"], SET_BACK, path),
             )
             if cursor.rowcount:
                 self._db.execute(
@@ -113,48 +113,51 @@ class Retries:
                     ),
                 )
 
-    def retry_files(self, campaign_id: int) -> int:
-        """Give the RAW files of a campaign that were given up another try; return how many.
+    def retry_files(self, reconstruction_id: int) -> int:
+        """Give the RAW files of a reconstruction that were given up another try; return how many.
 
         Bad and unreadable ones are probed again, quarantined ones wait for a DAG of their own.
         """
         with self._db.transaction():
             probed = self._db.execute(
                 "UPDATE raw_file SET state = 'new', probes = 0 WHERE state IN ('bad', 'unreadable')"
-                " AND (stream, run) = (SELECT stream, run FROM campaign WHERE id = ?)",
-                (campaign_id,),
+                " AND (raw_path, run) = (SELECT raw_path, run FROM reconstruction WHERE id = ?)",
+                (reconstruction_id,),
             ).rowcount
             self._db.execute(
-                "UPDATE campaign_file SET blamed = 0 WHERE campaign_id = ?", (campaign_id,)
+                "UPDATE reconstruction_file SET blamed = 0 WHERE reconstruction_id = ?",
+                (reconstruction_id,),
             )
             released = 0
-            for node in self._db.rows(f"{_DROPPED} AND kind = 'RECO'", campaign_id):
+            for node in self._db.rows(f"{_DROPPED} AND kind = 'RECO'", reconstruction_id):
                 given_up = self._dags.dropped_by(node) & self._dags.inputs_of(node)
                 self._release(node["dag_id"], node["name"], given_up)
                 released += len(given_up)
             return probed + released
 
-    def unused(self, campaign_id: int) -> list[Unused]:
+    def unused(self, reconstruction_id: int) -> list[Unused]:
         """What was made in vain: ALCARECO that harvests left out, RECO that ALCA nodes gave up.
 
         Of DAGs that are not in flight.
         """
         left_out = self._db.rows(
             "SELECT DISTINCT node.* FROM payload"
-            " JOIN payload_left_out AS unused ON unused.dag_id = payload.dag_id"
-            " JOIN node ON node.campaign_id = payload.campaign_id AND node.job = unused.job"
+            " JOIN payload_left_out AS unused ON unused.payload_id = payload.id"
+            " JOIN campaign ON campaign.id = payload.campaign_id"
+            " JOIN node ON node.reconstruction_id = campaign.reconstruction_id"
+            " AND node.job = unused.job"
             " JOIN dag ON dag.id = node.dag_id AND dag.state NOT IN ('planned', 'active')"
-            " WHERE payload.campaign_id = ? AND node.state = 'done' AND NOT EXISTS"
+            " WHERE campaign.reconstruction_id = ? AND node.state = 'done' AND NOT EXISTS"
             " (SELECT 1 FROM payload AS later JOIN payload_input AS used"
-            " ON used.dag_id = later.dag_id AND used.job = node.job"
+            " ON used.payload_id = later.id AND used.job = node.job"
             " WHERE later.campaign_id = payload.campaign_id"
             " AND later.harvested_at > payload.harvested_at)",
-            campaign_id,
+            reconstruction_id,
         )
         blamed = self._db.rows(
             f"{_DROPPED} AND kind = 'ALCA' AND (SELECT dag.state FROM dag WHERE dag.id = dag_id)"
             " NOT IN ('planned', 'active')",
-            campaign_id,
+            reconstruction_id,
         )
         found = [self._unused(node, left_out=True) for node in left_out]
         done = {(each.dag_id, each.alca) for each in found}
@@ -194,7 +197,7 @@ class Retries:
     def _release(self, dag_id: int, node: str, paths: Iterable[str]) -> None:
         """Let RAW files wait for another DAG; their own goes on without them."""
         self._db.executemany(
-            "UPDATE campaign_file SET dag_id = NULL, node = NULL WHERE dag_id = ? AND node = ?"
-            " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
+            "UPDATE reconstruction_file SET dag_id = NULL, node = NULL"
+            " WHERE dag_id = ? AND node = ? AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
             [(dag_id, node, path) for path in paths],
         )

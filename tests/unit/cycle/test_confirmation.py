@@ -114,7 +114,7 @@ class Loop:
         self.confirmations.look(START + after)
 
     def told(self, number=0):
-        [told] = self.ledger.payloads.of_dag(self.dags[number]).destinations
+        [told] = self.ledger.payloads.made_by(self.dags[number], 1).destinations
         return told
 
 

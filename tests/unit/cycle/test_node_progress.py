@@ -49,7 +49,9 @@ class Followed:
         [campaign] = self.ledger.campaigns.with_work({})
         self.runs = run_dir(folder, KEY.calibration, KEY.run)
         dag_dir(self.runs, 0).mkdir(parents=True)
-        self.observed = Observed(DAG_ID, self.runs, campaign.id, campaign.dags[0])
+        self.observed = Observed(
+            DAG_ID, self.runs, campaign.id, campaign.reconstruction_id, campaign.dags[0]
+        )
         self.log = NodesLog(dag_file(self.runs, 0))
         self.opened = []
         real = Path.read_text
@@ -177,7 +179,7 @@ def test_what_became_of_a_payload_in_each_destination_is_in_the_ledger(followed)
     came_to(folder, UploadOutcome.PENDING, in_b, in_a)
     followed.look()
     dag_id = followed.observed.dag.id
-    made = followed.ledger.payloads.of_dag(dag_id)
+    made = followed.ledger.payloads.made_by(dag_id, 1)
     assert made.unnamed == ("Other",)
     assert made.destinations == (
         DestinationRecord("prod", "A", TagOutcome.UPLOADED, "in", 7, START),
@@ -196,5 +198,5 @@ def test_a_record_of_the_version_before_tells_of_its_destinations(followed):
         tags={"A": TagOutcome.FAILED},
     ).write(folder / UPLOAD_RECORD)
     followed.look()
-    [told] = followed.ledger.payloads.of_dag(followed.observed.dag.id).destinations
+    [told] = followed.ledger.payloads.made_by(followed.observed.dag.id, 1).destinations
     assert told == DestinationRecord("prod", "A", TagOutcome.FAILED, "late", None, START)

@@ -65,7 +65,10 @@ class Story:
 
     def look(self):
         [dag] = self.campaign.dags
-        observe_dag(self.ledger, Observed("x", self.runs, self.campaign.id, dag))
+        observe_dag(
+            self.ledger,
+            Observed("x", self.runs, self.campaign.id, self.campaign.reconstruction_id, dag),
+        )
 
     def left(self):
         return [n.name for n in self.ledger.dags.unfinished_nodes(self.upload)]
@@ -88,7 +91,7 @@ def test_the_ledger_has_it_by_its_label(story):
 def test_an_earlier_answer_is_not_taken_for_its_own(story):
     story.look()
     assert story.left() == ["UPLOAD"]
-    assert story.ledger.payloads.of_dag(story.harvest).outcome is UploadOutcome.PENDING
+    assert story.ledger.payloads.made_by(story.harvest, 1).outcome is UploadOutcome.PENDING
 
 
 def test_what_it_was_answered_is_told_of_the_payload(story):
@@ -97,12 +100,12 @@ def test_what_it_was_answered_is_told_of_the_payload(story):
     assert (unsent.harvest, unsent.outcome) == (3, UploadOutcome.PENDING)
     story.ends(UploadOutcome.UPLOADED, START + 60)
     story.look()
-    record = story.ledger.payloads.of_dag(story.harvest)
+    record = story.ledger.payloads.made_by(story.harvest, 1)
     assert (record.outcome, record.answered_at) == (UploadOutcome.UPLOADED, START + 60)
     assert story.left() == []
     assert story.campaign.in_payload == Lumis.span(1, 40)
     assert story.campaign.unsent == ()
-    assert story.ledger.payloads.of_dag(story.upload) is None
+    assert story.ledger.payloads.made_by(story.upload, 1) is None
 
 
 def test_what_keeps_it_is_told(story):
@@ -131,10 +134,12 @@ def test_one_that_failed_is_rescued_by_what_became_of_the_payload(story, outcome
     assert can_rescue(START + 62, story.campaign, failed, calibration()) is again
 
 
-def test_a_payload_that_was_made_later_and_uploaded_supersedes_it(story):
+@pytest.mark.parametrize("outcome", [UploadOutcome.UPLOADED, UploadOutcome.SUPERSEDED])
+def test_a_payload_that_was_made_later_and_answered_supersedes_it(story, outcome):
+    """Where nothing of the later one is left to send, nothing of the lesser one is."""
     story.look()
     later = story.plan(plan_harvest(KEY, 6))
-    same = replace(MADE, outcome=UploadOutcome.UPLOADED, answered_at=START + 90)
+    same = replace(MADE, outcome=outcome, answered_at=START + 90)
     story.ledger.payloads.record(later, story.campaign.id, same)
     assert story.campaign.unsent == ()
 

@@ -130,9 +130,9 @@ def test_what_became_of_it_in_each_tag_is_an_entity_of_its_own(site):
     with closing(sqlite3.connect(site.site.work_dir / "condorloop.db")) as ledger, ledger:
         for tag, outcome, confirmed in (("hlt", "uploaded", START + 99), ("b:tag", "failed", None)):
             ledger.execute(
-                "INSERT INTO payload_destination (dag_id, database, tag, outcome, answer, since,"
-                " answered_at, confirmed_at)"
-                " SELECT dag_id, 'oracle://prod', ?, ?, 'words', 7, ?, ? FROM payload",
+                "INSERT INTO payload_destination (payload_id, database, tag, outcome, answer,"
+                " since, answered_at, confirmed_at)"
+                " SELECT id, 'oracle://prod', ?, ?, 'words', 7, ?, ? FROM payload",
                 (tag, outcome, START + 90, confirmed),
             )
     made, _ = document(site)

@@ -219,7 +219,7 @@ class Planned:
         lambda ledger: ledger.search.files_named(path("a")),
         lambda ledger: ledger.search.campaigns_of_run(KEY.run),
         lambda ledger: ledger.search.campaigns_of_fill(RUN.fill),
-        lambda ledger: ledger.search.campaigns_of_stream(STREAM, KEY.run),
+        lambda ledger: ledger.search.campaigns_of_path(STREAM, KEY.run),
         lambda ledger: ledger.search.dags_of_cluster(40),
         lambda ledger: ledger.search.dags_of_job("41.0"),
         lambda ledger: ledger.search.dags_in_flight(),
@@ -264,7 +264,7 @@ def test_a_payload_is_found_by_the_hash_of_any_of_its_iovs(tmp_path):
         record = {"dag_id": dag_id, "inputs": ["apJob002"], "left_out": [], "lumis": "13-16"}
         told = record | {"events": 100, "time": START + 50, "iovs": iovs}
         (made / "harvest.json").write_text(json.dumps(told))
-        observe_dag(ledger, Observed(dag_id, runs, campaign.id, dag))
+        observe_dag(ledger, Observed(dag_id, runs, campaign.id, campaign.reconstruction_id, dag))
     shutil.rmtree(made)
     for digest in (first, second):
         [hit] = finding.find(site, digest[:6]).hits

@@ -66,7 +66,7 @@ def test_a_lumisection_that_came_after_the_piece_behind_it_is_missing(run):
         [campaign] = ledger.campaigns.of_run(KEY.run, KEY.calibration)
         made_by = ledger.dags.numbered(campaign.id, 1)
         sent = ((Lumis.parse("1-4"), 1.0), (Lumis.parse("6-10"), 2.0))
-        record = replace(ledger.payloads.of_dag(made_by), pieces=sent)
+        record = replace(ledger.payloads.made_by(made_by, 1), pieces=sent)
         ledger.payloads.record(made_by, campaign.id, record)
     [missing] = told(run).findings
     assert (missing.kind, str(missing.lumis), missing.wrong) == (FindingKind.MISSING, "5", True)

@@ -114,7 +114,7 @@ DAMAGE = {
         " AS TEXT) WHERE name = 'node'",
     ),
     "a set of LS that is no text": lambda path: with_statements(
-        path, "UPDATE campaign SET seen = CAST(x'ff' AS TEXT)"
+        path, "UPDATE reconstruction SET seen = CAST(x'ff' AS TEXT)"
     ),
     "a table gone": lambda path: with_statements(path, "DROP TABLE node"),
     "a column gone": lambda path: with_statements(

@@ -649,7 +649,7 @@ def test_a_summary_tells_the_last_upload(ledger):
         overlaps={8: "it is in apJob000"},
     )
     ledger.payloads.record(dag_id, only(ledger).id, record)
-    assert ledger.payloads.of_dag(dag_id) == record
+    assert ledger.payloads.made_by(dag_id, 1) == record
     [summary] = ledger.status.summaries(0)
     assert summary.left_out == ("apJob007",)
     [summary] = ledger.status.summaries(0)
@@ -672,7 +672,7 @@ def test_a_summary_tells_what_reading_back_says_of_the_last_upload_to_each_tag(l
     ]
     with sqlite3.connect(path) as db:
         db.executemany(
-            "INSERT INTO payload_destination (dag_id, database, tag, outcome, answered_at,"
+            "INSERT INTO payload_destination (payload_id, database, tag, outcome, answered_at,"
             " confirmed_at, contradiction) VALUES (?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
@@ -711,6 +711,12 @@ def test_by_lumisection_the_window_counts_from_what_oms_and_files_tell_of_the_ru
     assert window_of(ledger) == START + 26 * HOUR
     ledger.campaigns.update_runs([replace(ENDED, end=None)])
     assert window_of(ledger) == START + 4015 * LUMISECTION
+
+
+def test_a_campaign_that_is_latched_late_counts_from_the_files_that_are_known(ledger):
+    add_good(ledger, "/a", probe=Probe(Lumis.span(90, 100), 100))
+    latch_by_lumi(ledger, replace(RUN, last_ls=None))
+    assert window_of(ledger) == START + 100 * LUMISECTION
 
 
 def test_by_run_the_window_counts_from_its_start_whatever_is_told(ledger):
@@ -754,7 +760,7 @@ def test_why_the_last_harvest_made_no_payload_is_known_before_and_after_its_uplo
     record = HarvestRecord(frozenset(), EMPTY, 1, START, answer="so it was", cause=cause)
     for outcome in (None, UploadOutcome.NO_PAYLOAD):
         ledger.payloads.record(dag_id, only(ledger).id, replace(record, outcome=outcome))
-        assert ledger.payloads.of_dag(dag_id) == replace(record, outcome=outcome)
+        assert ledger.payloads.made_by(dag_id, 1) == replace(record, outcome=outcome)
         [summary] = ledger.status.summaries(0)
         assert only(ledger).no_payload == summary.no_payload == told
 

@@ -15,7 +15,7 @@ from tests.unit.examples import KEY, START
 
 HOUR, DAY = 3600.0, 86400.0
 WINDOW = 8 * HOUR
-CLOSED = ClosedCampaign(1, KEY, CampaignState.COMPLETE, START + HOUR, START, EMPTY, busy=False)
+CLOSED = ClosedCampaign(1, KEY, 1, CampaignState.COMPLETE, START + HOUR, START, EMPTY, busy=False)
 
 AGES = st.one_of(st.none(), st.floats(0, 100 * DAY))
 RETENTIONS = st.builds(Retention, reco=AGES, alcareco=AGES, logs=AGES, dags=AGES, runs=AGES)

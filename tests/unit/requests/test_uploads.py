@@ -422,8 +422,13 @@ def test_a_payload_of_another_run_is_put_back_with_the_since_of_this_one(place):
     assert Restored.read(place.run_dir / RESTORED).origin == NAMED
     assert place.campaign.restored == str(Restored.read(place.run_dir / RESTORED))
     [sender] = place.campaign.dags
-    observe_dag(place.ledger, Observed(made.dag_id, place.run_dir, place.campaign.id, sender))
-    assert place.ledger.payloads.of_dag(sender.id).origin == NAMED
+    observe_dag(
+        place.ledger,
+        Observed(
+            made.dag_id, place.run_dir, place.campaign.id, place.campaign.reconstruction_id, sender
+        ),
+    )
+    assert place.ledger.payloads.made_by(sender.id, 1).origin == NAMED
     assert place.answered(RESTORE, send_again=NAMED, reason="bad data", **ECAL) == (
         False,
         f"{KEY}: {NAMED} is being sent by upload001",
