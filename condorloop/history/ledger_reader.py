@@ -137,7 +137,7 @@ class LedgerStories(LedgerReader):
                 hashes=tuple(filter(None, (row["hash"], *self.payloads.other_hashes(mine)))),
                 since=row["since"] if isinstance(row["since"], int) else None,
                 answered_at=row["answered_at"],
-                in_force=last is not None and mine == last.dag_id,
+                in_force=last is not None and row["dag_id"] == last.dag_id,
                 pieces=Lumis.union(lumis for lumis, _ in self.payloads.pieces(mine)),
                 decision=said.get(harvest_name(row["number"]), ""),
                 origin=row["origin"],
