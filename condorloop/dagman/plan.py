@@ -5,15 +5,14 @@ Knows how a batch is spread over RECO and ALCA nodes. It is pure: no files, no t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TypeVar
 
 from condorloop.config.stream import Stream
 from condorloop.config.tuning import Batching
-from condorloop.model.campaign import Batch, CampaignKey, RawFile, dag_label
+from condorloop.model.campaign import Batch, RawFile, ReconstructionKey, dag_label
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
@@ -21,10 +20,10 @@ from condorloop.rundir.layout import (
     HARVEST_RECORD,
     UPLOAD_RECORD,
     alcareco_name,
-    dag_dir,
     harvest_job,
     harvest_name,
     reco_name,
+    sent_record,
 )
 
 
@@ -33,7 +32,8 @@ class Node:
     """One node.
 
     `files` are the RAW files of a RECO node, `inputs` the RECO names of an ALCA node, `output`
-    what it leaves in the run directory, `job` the number of an ALCARECO.
+    what it leaves in the run directory, `job` the number of an ALCARECO; `calibration` is the one
+    that a HARVEST or UPLOAD works for, in whose run directory its output is.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Node:
     files: tuple[RawFile, ...] = ()
     inputs: tuple[str, ...] = ()
     job: int | None = None
+    calibration: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -56,12 +57,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class DagPlan:
-    """A DAG before it is written; `batch` is None for HARVEST and UPLOAD, or UPLOAD alone."""
+    """A DAG before it is written; `batch` is None for HARVEST and UPLOAD, or UPLOAD alone.
 
-    key: CampaignKey
+    `made_for` are the calibrations whose ALCARECO a batch makes.
+    """
+
+    key: ReconstructionKey
     number: int
     batch: int | None
     nodes: tuple[Node, ...]
+    made_for: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -71,6 +76,11 @@ class DagPlan:
     def of_kind(self, kind: NodeKind) -> tuple[Node, ...]:
         """The nodes of one kind."""
         return tuple(n for n in self.nodes if n.kind is kind)
+
+    @property
+    def calibrations(self) -> tuple[str, ...]:
+        """The calibrations that it harvests or sends for."""
+        return tuple(dict.fromkeys(n.calibration for n in self.nodes if n.calibration))
 
     @property
     def harvests(self) -> bool:
@@ -95,24 +105,27 @@ class DagPlan:
 
 
 def plan_batch(
-    key: CampaignKey,
+    key: ReconstructionKey,
     stream: Stream,
     batch: Batch,
     number: int,
     first_job: int,
     *,
-    harvest: bool = True,
+    made_for: Iterable[str],
+    harvested_for: Iterable[str],
 ) -> DagPlan:
     """Spread a batch over nodes: files in LS order, as evenly as the limits allow.
 
     Parameters
     ----------
     number
-        The DAG's number in its campaign.
+        The DAG's number in its reconstruction.
     first_job
-        The number of its first ALCARECO in the campaign.
-    harvest
-        Whether HARVEST and UPLOAD follow.
+        The number of its first ALCARECO in the reconstruction.
+    made_for
+        The calibrations whose ALCARECO it makes.
+    harvested_for
+        Those for which HARVEST and UPLOAD follow.
     """
     batching: Batching = stream.batching
     files = sorted(batch.files, key=lambda f: (f.lumis.first, f.lumis.last, f.path))
@@ -143,31 +156,61 @@ def plan_batch(
             job=job,
         )
         alcas.append(alca)
-    last = _harvest_and_upload(number, tuple(a.name for a in alcas)) if harvest else ()
-    return DagPlan(key, number, batch.number, (*recos, *alcas, *last))
+    made = tuple(a.name for a in alcas)
+    last = [n for c in harvested_for for n in _harvest_and_upload(key, c, number, made)]
+    return DagPlan(key, number, batch.number, (*recos, *alcas, *last), tuple(made_for))
 
 
-def plan_harvest(key: CampaignKey, number: int) -> DagPlan:
+def plan_harvest(key: ReconstructionKey, calibration: str, number: int) -> DagPlan:
     """Plan a DAG of HARVEST and UPLOAD alone."""
-    return DagPlan(key, number, None, _harvest_and_upload(number, ()))
+    return DagPlan(key, number, None, _harvest_and_upload(key, calibration, number, ()))
 
 
-def plan_upload(key: CampaignKey, number: int, harvest: int) -> DagPlan:
+def plan_upload(key: ReconstructionKey, calibration: str, number: int, harvest: int) -> DagPlan:
     """Plan a DAG of one UPLOAD, which sends the payload that the DAG `harvest` made.
 
-    The record of the payload tells what became of all tries. That of this one is in its directory.
+    The payload's own record tells what became of all tries; the witness is that of this one.
     """
-    witness = str(dag_dir(Path(), number) / UPLOAD_RECORD)
-    upload = Node("UPLOAD", NodeKind.UPLOAD, (), harvest_name(harvest), witness)
+    upload = Node(
+        name=node_name(key, NodeKind.UPLOAD, calibration),
+        kind=NodeKind.UPLOAD,
+        output=harvest_name(harvest),
+        witness=f"{harvest_name(harvest)}/{sent_record(number)}",
+        calibration=calibration,
+    )
     return DagPlan(key, number, None, (upload,))
 
 
-def _harvest_and_upload(number: int, parents: tuple[str, ...]) -> tuple[Node, Node]:
+def node_name(key: ReconstructionKey, kind: NodeKind, calibration: str) -> str:
+    """The name of HARVEST or UPLOAD: with the calibration's, but for one that is a stream's own.
+
+    >>> node_name(ReconstructionKey("Express", 1), NodeKind.HARVEST, "BeamSpotHP")
+    'HARVEST_BeamSpotHP'
+    """
+    return str(kind) if calibration == key.stream else f"{kind}_{calibration}"
+
+
+def _harvest_and_upload(
+    key: ReconstructionKey, calibration: str, number: int, parents: tuple[str, ...]
+) -> tuple[Node, Node]:
     output = harvest_name(number)
-    return (
-        Node("HARVEST", NodeKind.HARVEST, parents, output, f"{output}/{HARVEST_RECORD}"),
-        Node("UPLOAD", NodeKind.UPLOAD, ("HARVEST",), output, f"{output}/{UPLOAD_RECORD}"),
+    harvest = Node(
+        name=node_name(key, NodeKind.HARVEST, calibration),
+        kind=NodeKind.HARVEST,
+        parents=parents,
+        output=output,
+        witness=f"{output}/{HARVEST_RECORD}",
+        calibration=calibration,
     )
+    upload = Node(
+        name=node_name(key, NodeKind.UPLOAD, calibration),
+        kind=NodeKind.UPLOAD,
+        parents=(harvest.name,),
+        output=output,
+        witness=f"{output}/{UPLOAD_RECORD}",
+        calibration=calibration,
+    )
+    return harvest, upload
 
 
 _Item = TypeVar("_Item")
@@ -193,6 +236,7 @@ def planned_nodes(plan: DagPlan) -> list[PlannedNode]:
             paths=tuple(f.path for f in n.files),
             child=children.get(n.name, ""),
             empty=n.is_empty,
+            calibration=n.calibration,
         )
         for n in plan.nodes
     ]

@@ -136,6 +136,27 @@ class CampaignKey:
     def __str__(self) -> str:
         return f"{self.calibration} run{self.run}"
 
+    @property
+    def name(self) -> str:
+        """What its folder in the work_dir is called."""
+        return self.calibration
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ReconstructionKey:
+    """Which reconstruction: one stream applied to one run."""
+
+    stream: str
+    run: int
+
+    def __str__(self) -> str:
+        return f"{self.stream} run{self.run}"
+
+    @property
+    def name(self) -> str:
+        """What its folder in the work_dir is called."""
+        return self.stream
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingFile:

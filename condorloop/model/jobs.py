@@ -51,6 +51,7 @@ class PlannedNode:
     `output` is what it will leave in the run directory, `witness` the file there that says that
     it is whole, `job` the number of an ALCARECO, `paths` the RAW files that it reads, `child` the
     ALCA node that a RECO node feeds. An `empty` one makes nothing: its inputs were taken from it.
+    `calibration` is the one whose run directory has what HARVEST and UPLOAD leave; none of others.
     """
 
     name: str
@@ -61,6 +62,7 @@ class PlannedNode:
     paths: tuple[str, ...] = ()
     child: str = ""
     empty: bool = False
+    calibration: str = ""
 
 
 @dataclass(frozen=True, slots=True)

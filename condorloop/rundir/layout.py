@@ -75,9 +75,20 @@ whatever is no other one of these codes and not 0: Python did not start, or was 
 """
 
 
-def run_dir(work_dir: Path, calibration: str, run: int) -> Path:
-    """Where everything of a campaign is."""
-    return work_dir / calibration / f"run{run}"
+def run_dir(work_dir: Path, name: str, run: int) -> Path:
+    """Where everything of a campaign or a reconstruction is: of a calibration, or of a stream."""
+    return work_dir / name / f"run{run}"
+
+
+def made_in(runs: Path, calibration: str) -> Path:
+    """The run directory of what a node makes whose DAG is in another one, or in the same.
+
+    HARVEST and UPLOAD leave theirs in that of their calibration; with none it is the DAG's.
+
+    >>> made_in(Path("/data/Express/run1"), "BeamSpot").as_posix()
+    '/data/BeamSpot/run1'
+    """
+    return runs.parent.parent / calibration / runs.name if calibration else runs
 
 
 def dag_dir(run_dir: Path, number: int) -> Path:
@@ -109,6 +120,11 @@ def alcareco_job(name: str) -> int:
 def harvest_name(dag: int) -> str:
     """The directory of what the HARVEST node of a DAG made."""
     return f"harvestJob{dag:03d}"
+
+
+def sent_record(sent_by: int) -> str:
+    """Beside a payload's own record: what became of it in a DAG that sent it alone."""
+    return f"upload{sent_by:03d}.json"
 
 
 def harvest_job(name: str) -> int:

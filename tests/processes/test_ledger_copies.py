@@ -82,7 +82,8 @@ def test_without_room_for_all_copies_nothing_is_changed_and_a_line_says_so(work_
     before = contents(work_dir / "condorloop.db")
     path = "condorloop.ledger.migrations.copies.shutil.disk_usage"
     monkeypatch.setattr(path, lambda _: Usage(1, 1, needed - 1))
-    with pytest.raises(LedgerError, match=r"schema version 5 becomes \d+.*a copy is kept") as refused:
+    said = r"schema version 5 becomes \d+.*a copy is kept"
+    with pytest.raises(LedgerError, match=said) as refused:
         Ledger(work_dir / "condorloop.db")
     assert "\n" not in str(refused.value)
     assert not list(work_dir.glob("*.v5*"))
