@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from condorloop.config.loader import Config
-from condorloop.config.stream import Stream
 from condorloop.cycle.archiver import Archiver
 from condorloop.cycle.campaign_state import set_state
 from condorloop.cycle.cleaner import Cleaner
@@ -33,7 +32,7 @@ from condorloop.dagman.plan import plan_batch, plan_harvest, plan_upload
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.health.trial import SQLITE
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
-from condorloop.model.campaign import Batch, Campaign, CampaignKey, Run
+from condorloop.model.campaign import Batch, Campaign, CampaignKey, Reconstruction, Run
 from condorloop.model.request import Request
 from condorloop.model.service import Service
 from condorloop.monitoring.publisher import CycleReport, Publisher
@@ -148,6 +147,7 @@ class Submitter:
         self._service = Service("condorloop", trouble="internal error")
         self._put_off = 0
         self._polled_at = 0.0
+        self._of_campaign: dict[int, Reconstruction] = {}
 
     @property
     def _config(self) -> Config:
@@ -206,8 +206,7 @@ class Submitter:
         """Carry out requests, and nothing else: no run is latched, no DAG planned."""
         now = self.clock()
         self.ledger.connection.check_in_place()
-        campaigns = self._campaigns(now)
-        self.tracker.observe(campaigns, now)
+        self.tracker.observe(self._reconstructions(now), now)
         self._handle_requests(now)
         self._show(now)
 
@@ -268,9 +267,10 @@ class Submitter:
         campaigns = map(self.ledger.campaigns.open_of, self._config.calibrations)
         return [campaign.key for some in campaigns for campaign in some]
 
-    def _campaigns(self, now: float) -> list[Campaign]:
-        """The campaigns with work to do."""
-        return self.ledger.campaigns.with_work(self.intake.listed, now - self._window, now - AGAIN)
+    def _reconstructions(self, now: float) -> list[Reconstruction]:
+        """The reconstructions whose campaigns have work to do."""
+        since, asked = now - self._window, now - AGAIN
+        return self.ledger.campaigns.reconstructions(self.intake.listed, since, asked)
 
     @property
     def _window(self) -> float:
@@ -332,13 +332,14 @@ class Submitter:
         known = self.ledger.campaigns.known(runs[0].number) if runs else frozenset()
         self.latcher.say_why_not(self._config, now, runs, known)
         calibrations = self._config.calibrations
-        campaigns = self.latcher.luminosity.given_to(self._campaigns(now), calibrations)
+        found = self.latcher.luminosity.given_to(self._reconstructions(now), calibrations)
         wanted: list[Action] = [*planner.decide_latches(now, runs, known, calibrations)]
-        for campaign in campaigns:
-            with self.isolation.one_campaign_only(campaign.key):
-                wanted += planner.decide_campaign(now, campaign, calibrations)
-        shared = share(wanted, campaigns, self._config.site.pool.max_dags)
+        for reconstruction in found:
+            with self.isolation.one_campaign_only(reconstruction.campaigns[0].key):
+                wanted += planner.decide_reconstruction(now, reconstruction, calibrations)
+        shared = share(wanted, found, self._config.site.pool.max_dags)
         self._put_off = shared.put_off
+        self._of_campaign = {c.id: of for of in found for c in of.campaigns}
         self._carry_out(shared.actions, now)
         if poll:
             self.confirmations.look(now)
@@ -362,8 +363,7 @@ class Submitter:
         """Ask OMS, storage and schedd; what they say goes into the ledger."""
         runs = self.latcher.observe(self._config, now)
         self.intake.observe(self.ledger.raw_files.watched(now - self._window, now - AGAIN), now)
-        campaigns = self._campaigns(now)
-        self.tracker.observe(campaigns, now)
+        self.tracker.observe(self._reconstructions(now), now)
         return runs
 
     def _carry_out(self, actions: Sequence[Action], now: float) -> None:
@@ -380,29 +380,41 @@ class Submitter:
         with self.isolation.one_campaign_only(key):
             match action:
                 case Latch(run=run, reason=reason):
-                    self.latcher.latch(self._renderer, key, run, reason, now)
-                case SubmitBatch(campaign=campaign, files=files, reason=reason, harvest=harvest):
-                    number, batch, job = self._next_numbers(campaign)
-                    stream, batch_of = self._stream(campaign), Batch(batch, files)
-                    plan = plan_batch(key, stream, batch_of, number, job, harvest=harvest)
-                    self.launcher.carry_out(campaign, plan, reason, now)
+                    self.latcher.latch(self.settings, key, run, reason, now)
+                case SubmitBatch():
+                    self._submit_batch(action, now)
                 case SubmitHarvest(campaign=campaign, reason=reason):
                     number, _, _ = self._next_numbers(campaign)
-                    self.launcher.carry_out(campaign, plan_harvest(key, number), reason, now)
+                    plan = plan_harvest(campaign.reconstruction, key.calibration, number)
+                    self.launcher.carry_out([campaign], plan, reason, now)
                 case SubmitUpload(campaign=campaign, reason=reason, turn=turn, piece=piece):
                     number, _, _ = self._next_numbers(campaign)
-                    plan = plan_upload(key, number, action.harvest)
-                    self.launcher.carry_out(campaign, plan, reason, now, turn=turn, piece=piece)
-                case Rescue(dag=dag, reason=reason, without=without):
-                    self.launcher.rescue(key, dag, reason, without, now)
+                    made_from = campaign.reconstruction
+                    plan = plan_upload(made_from, key.calibration, number, action.harvest)
+                    self.launcher.carry_out([campaign], plan, reason, now, turn=turn, piece=piece)
+                case Rescue(campaign=campaign, dag=dag, reason=reason, without=without):
+                    of = self._of_campaign[campaign.id]
+                    self.launcher.rescue(of, dag, reason, without, now)
                 case SetState(campaign=campaign, state=state, reason=reason):
                     renderer = self.settings.renderer_of(key)
                     set_state(self.ledger, renderer, campaign, state, reason, now)
 
-    def _stream(self, campaign: Campaign) -> Stream:
-        """What a batch of a campaign is planned by: with the recipe that the campaign keeps."""
-        config = self.settings.renderer_of(campaign.key).config
-        return config.stream_of(campaign.key.calibration)
+    def _submit_batch(self, action: SubmitBatch, now: float) -> None:
+        """Plan a batch, with the recipes that the campaigns keep."""
+        campaign = action.campaign
+        number, batch, job = self._next_numbers(campaign)
+        campaigns = [campaign, *(c for c in action.harvested_for if c.id != campaign.id)]
+        config = self.settings.renderer_for(c.key for c in campaigns).config
+        plan = plan_batch(
+            campaign.reconstruction,
+            config.stream_of(campaign.key.calibration),
+            Batch(batch, action.files),
+            number,
+            job,
+            made_for=action.made_for,
+            harvested_for=sorted(c.key.calibration for c in action.harvested_for),
+        )
+        self.launcher.carry_out(campaigns, plan, action.reason, now)
 
     def _next_numbers(self, campaign: Campaign) -> tuple[int, int, int]:
         return self.launcher.next_numbers(campaign, self.tracker.queue.values())

@@ -110,7 +110,7 @@ def redo(ours: Submitter, run: Run, who: str) -> None:
         key = CampaignKey(name, run.number)
         if key not in ledger.campaigns.known(run.number):
             now = ours.clock()
-            ours.latcher.latch(ours.settings.renderer, key, run, f"redo requested by {who}", now)
+            ours.latcher.latch(ours.settings, key, run, f"redo requested by {who}", now)
 
     def closed() -> bool:
         campaigns = [c for name in names for c in ledger.campaigns.open_of(name)]

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from condorloop.config.calibration import Calibration, OwnStreamCalibration
+from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
 from condorloop.config.site import Parameters
 from condorloop.errors import CondorloopError
@@ -107,7 +107,7 @@ class Recipe:
             else:
                 _put(calibration, key, value)
         try:
-            checked = OwnStreamCalibration.model_validate(calibration)
+            checked = type(config.calibrations[name]).model_validate(calibration)
             release = Parameters.model_validate(parameters)
         except ValidationError as error:
             first = error.errors()[0]

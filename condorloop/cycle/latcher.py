@@ -9,9 +9,9 @@ from __future__ import annotations
 from condorloop.config.loader import Config
 from condorloop.cycle.luminosity import LuminosityReader
 from condorloop.cycle.ports import RunSource
-from condorloop.dagman.render import Renderer
+from condorloop.cycle.settings import Settings
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import CampaignKey, MissedRun, Run
+from condorloop.model.campaign import CampaignKey, MissedRun, ReconstructionKey, Run
 from condorloop.model.service import Service
 from condorloop.policy import planner, window
 from condorloop.policy.missed_runs import missed_runs
@@ -89,21 +89,29 @@ class Latcher:
         return tuple(missed_runs(now, self._runs, self._known, config.calibrations))
 
     def latch(
-        self, renderer: Renderer, key: CampaignKey, run: Run, reason: str, now: float
+        self, settings: Settings, key: CampaignKey, run: Run, reason: str, now: float
     ) -> None:
         """Open a campaign: its run directory, then its row.
+
+        One that joins others of its stream takes the release and global tag that they have.
 
         Raises
         ------
         OSError
             The run directory cannot be made.
+        RunConfigurationError
+            The configuration of one that it joins is damaged.
         Untrusted
-            One is there that another account could change.
+            A directory is there that another account could change.
         """
-        check_dag(renderer.work_dir, renderer.run_dir(key))
-        renderer.begin_run(key, run.start)
+        stream = settings.config.stream_of(key.calibration)
+        made_from = ReconstructionKey(stream.name, key.run)
+        joined = self._ledger.campaigns.first_of(made_from)
+        renderer = settings.renderer_of(joined) if joined else settings.renderer
+        for each in (made_from, key):
+            check_dag(renderer.work_dir, renderer.run_dir(each))
+        renderer.begin_run(key, made_from, run.start)
         calibration = renderer.config.calibrations[key.calibration]
-        stream = renderer.config.stream_of(key.calibration)
         self._ledger.campaigns.latch(
             key,
             stream.raw_path,

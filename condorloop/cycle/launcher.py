@@ -6,8 +6,8 @@ finish stands in the ledger as planned, and is carried on by the tracker.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 from condorloop.cycle.ports import JobQueue
 from condorloop.cycle.settings import Settings
@@ -18,11 +18,18 @@ from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import renew
 from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.campaign import (
+    Campaign,
+    CampaignKey,
+    Dag,
+    Reconstruction,
+    ReconstructionKey,
+)
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
 from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name
+from condorloop.rundir.records.manifest import Manifest
 from condorloop.rundir.work_dir import check_dag
 from condorloop.runtime.logs import say
 from condorloop.runtime.shutdown import Shutdown
@@ -54,7 +61,7 @@ class Launcher:
 
     def carry_out(
         self,
-        campaign: Campaign,
+        campaigns: Sequence[Campaign],
         plan: DagPlan,
         reason: str,
         now: float,
@@ -69,6 +76,8 @@ class Launcher:
 
         Parameters
         ----------
+        campaigns
+            Those for which it harvests or sends, the one by whose recipe RECO and ALCA go first.
         turn
             Whether the turn has come of a payload that the order of its tags kept back.
         piece
@@ -87,76 +96,80 @@ class Launcher:
         Untrusted
             Another account could change what would be run; nothing is planned.
         """
-        check_dag(self.renderer.work_dir, self.renderer.run_dir(campaign.key))
-        self.renderer.keep_configuration(campaign.key)
-        renderer = self._settings.renderer_of(campaign.key)
+        keys = [campaign.key for campaign in campaigns]
+        for key in (plan.key, *keys):
+            check_dag(self.renderer.work_dir, self.renderer.run_dir(key))
+        for key in keys:
+            self.renderer.keep_configuration(key)
+        renderer = self._settings.renderer_for(keys)
+        mine = campaigns[0].reconstruction_id
         nodes = planned_nodes(plan)
         dag_id = self._ledger.dags.plan(
-            campaign.reconstruction_id,
-            plan.batch,
-            plan.number,
-            nodes,
-            reason,
-            now,
-            campaign_id=campaign.id if plan.batch is None else None,
+            mine, plan.batch, plan.number, nodes, reason, now, made_for=plan.made_for
         )
         settle = written_destination.settled(renderer, plan, accept=accept_destination)
+        uploaded = self._ledger.campaigns.uploaded
+        sent = Sent(again=again, turn=turn, piece=piece, restores=restores)
         renderer.write(
             plan,
-            self._ledger.campaigns.uploaded(campaign.id),
-            lambda present: replace(
-                settle(present), again=again, turn=turn, piece=piece, restores=restores
-            ),
+            {c.key.calibration: uploaded(c.id) for c in campaigns},
+            lambda present: sent.told_to(settle(present)),
         )
-        detail = _detail(plan)
-        say(campaign.key, f"{plan.label} ({detail}): {reason}")
-        self._submit(campaign.key, dag_id, plan.number, plan.label, now)
+        about = about_plan(plan)
+        say(about, f"{plan.label} ({_detail(plan)}): {reason}")
+        self._submit(about, plan.key, dag_id, plan.number, plan.label, now)
 
     def next_numbers(self, campaign: Campaign, queued: Iterable[QueuedDag]) -> tuple[int, int, int]:
         """The next DAG, batch and ALCARECO numbers that neither disk nor queue has."""
-        runs = self.renderer.run_dir(campaign.key)
+        key = campaign.reconstruction
+        runs = self.renderer.run_dir(key)
         known = self._ledger.dags.next_numbers(campaign.reconstruction_id)
         dag, batch, job = free_numbers(runs, *known)
-        in_queue = (d.number for d in queued if d.key == campaign.key)
+        in_queue = (d.number for d in queued if (d.stream, d.key.run) == (key.stream, key.run))
         return max(dag, 1 + max(in_queue, default=-1)), batch, job
 
     def rescue(
         self,
-        key: CampaignKey,
+        reconstruction: Reconstruction,
         dag: Dag,
         reason: str,
         without: Mapping[str, tuple[str, ...]],
         now: float,
     ) -> None:
         """Submit a failed DAG again, from its rescue file."""
-        say(key, f"{dag.label} is rescued: {reason}")
+        say(reconstruction.about(dag), f"{dag.label} is rescued: {reason}")
         self._ledger.dags.plan_rescue(dag.id, without)
-        self.submit_planned(key, dag, now)
+        self.submit_planned(reconstruction, dag, now)
 
     def resubmit(
-        self, key: CampaignKey, dag: Dag, now: float, *, accept_destination: bool = False
+        self,
+        reconstruction: Reconstruction,
+        dag: Dag,
+        now: float,
+        *,
+        accept_destination: bool = False,
     ) -> None:
         """Submit a DAG again because a person wants it; a refused upload is asked for again.
 
         It takes the configured destination, if that is accepted, before it is planned: what is
         planned already is carried on without a person's word.
         """
-        if accept_destination and key.calibration in self.renderer.config.calibrations:
+        if accept_destination and (renderer := self._renderer_of(reconstruction, dag)):
             dropped = self._ledger.dags.dropped(dag.id)
-            renderer = self._settings.renderer_of(key)
-            renew(renderer, key, dag.number, dropped, accept_destination=True)
+            renew(renderer, reconstruction.key, dag.number, dropped, accept_destination=True)
         if dag.upload is UploadOutcome.REFUSED:
-            harvest = self.renderer.run_dir(key) / harvest_name(dag.harvest)
-            harvest.mkdir(parents=True, exist_ok=True)
-            (harvest / ASK_AGAIN).touch()
+            for campaign in reconstruction.campaigns_of(dag):
+                harvest = self.renderer.run_dir(campaign.key) / harvest_name(dag.harvest)
+                harvest.mkdir(parents=True, exist_ok=True)
+                (harvest / ASK_AGAIN).touch()
         self._ledger.dags.plan_resubmission(dag.id)
-        self.submit_planned(key, dag, now)
+        self.submit_planned(reconstruction, dag, now)
 
-    def submit_planned(self, key: CampaignKey, dag: Dag, now: float) -> None:
+    def submit_planned(self, reconstruction: Reconstruction, dag: Dag, now: float) -> None:
         """Submit a DAG that the ledger has as planned and whose directory is there.
 
-        It gets the present configuration of its calibration, with the recipe that the campaign
-        keeps; where it is not configured, it stays as it was written, or waits if it is to go on
+        It gets the present configuration of its calibrations, with the recipe that each campaign
+        keeps; where none is configured, it stays as it was written, or waits if it is to go on
         without some of its inputs.
 
         Raises
@@ -166,22 +179,39 @@ class Launcher:
         Untrusted
             Another account could change what would be run.
         """
+        key, about = reconstruction.key, reconstruction.about(dag)
         check_dag(self.renderer.work_dir, self.renderer.run_dir(key), dag.number)
         dropped = self._ledger.dags.dropped(dag.id)
-        if key.calibration in self.renderer.config.calibrations:
-            if renew(self._settings.renderer_of(key), key, dag.number, dropped):
-                say(key, f"{dag.label} rewritten with the present configuration")
+        if renderer := self._renderer_of(reconstruction, dag):
+            if renew(renderer, key, dag.number, dropped):
+                say(about, f"{dag.label} rewritten with the present configuration")
         elif dropped:
             return
-        self._submit(key, dag.id, dag.number, dag.label, now)
+        self._submit(about, key, dag.id, dag.number, dag.label, now)
 
-    def _submit(self, key: CampaignKey, dag_id: int, number: int, label: str, now: float) -> None:
+    def _renderer_of(self, reconstruction: Reconstruction, dag: Dag) -> Renderer | None:
+        """What writes a DAG anew; None if not all that it works for is configured."""
+        wanted = self._ledger.dags.calibrations(dag.id)
+        if not wanted or not wanted <= self.renderer.config.calibrations.keys():
+            return None
+        run = reconstruction.key.run
+        return self._settings.renderer_for(CampaignKey(name, run) for name in sorted(wanted))
+
+    def _submit(
+        self,
+        about: CampaignKey | ReconstructionKey,
+        key: ReconstructionKey,
+        dag_id: int,
+        number: int,
+        label: str,
+        now: float,
+    ) -> None:
         if self._silent_at == now:
             return  # no use to wait for the schedd for each DAG
         file = dag_file(self.renderer.run_dir(key), number)
         try:
             with self._shutdown.outside():
-                cluster = self._schedd.submit(file, f"{key} {label}")
+                cluster = self._schedd.submit(file, f"{about} {label}")
         except ScheddUnavailable as error:
             self.service.failed(error, now)
             self._refused[dag_id] = one_line(str(error))
@@ -191,10 +221,34 @@ class Launcher:
         self.service.good(now)
         self._refused.pop(dag_id, None)
         self._ledger.dags.submitted(dag_id, cluster, now)
-        say(key, f"{label} submitted as {cluster}")
+        say(about, f"{label} submitted as {cluster}")
         for other, why in self._refused.items():  # it is not the schedd that does not answer
             self._ledger.dags.set_refused(other, why)
         self._refused.clear()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """How the payload of a DAG's one calibration is sent; see `HarvestSettings`."""
+
+    again: bool = False
+    restores: bool = False
+    turn: bool = False
+    piece: int | None = None
+
+    def told_to(self, manifest: Manifest) -> Manifest:
+        """Give a manifest that says so."""
+        if self == Sent():
+            return manifest
+        told = {name: replace(own, **asdict(self)) for name, own in manifest.settings.items()}
+        return replace(manifest, settings=told)
+
+
+def about_plan(plan: DagPlan) -> CampaignKey | ReconstructionKey:
+    """Whose a DAG is, as logs say it."""
+    own = plan.calibrations
+    shares = plan.batch is not None and plan.made_for != (plan.key.stream,)
+    return plan.key if shares else CampaignKey(own[0] if own else plan.key.stream, plan.key.run)
 
 
 def _detail(plan: DagPlan) -> str:

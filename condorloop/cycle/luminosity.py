@@ -5,13 +5,13 @@ Knows which runs are to be asked for, and that nobody else is; knows nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from condorloop.config.calibration import Calibration
 from condorloop.cycle.ports import RunSource
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import Campaign
+from condorloop.model.campaign import Reconstruction
 from condorloop.runtime.shutdown import Shutdown
 
 
@@ -49,8 +49,8 @@ class LuminosityReader:
             self._ledger.luminosity.add(run, told)
 
     def given_to(
-        self, campaigns: list[Campaign], calibrations: Mapping[str, Calibration]
-    ) -> list[Campaign]:
+        self, reconstructions: Sequence[Reconstruction], calibrations: Mapping[str, Calibration]
+    ) -> list[Reconstruction]:
         """Give campaigns what is known of their runs, if they count it and have what to harvest.
 
         The others stay as they are: with nothing new, nothing is read.
@@ -58,12 +58,20 @@ class LuminosityReader:
         counting = _counting(calibrations)
         wanting = {
             c.id: c.key.run
-            for c in campaigns
+            for of in reconstructions
+            for c in of.campaigns
             if c.key.calibration in counting and (c.waiting or c.unharvested)
         }
         known = {run: self._ledger.luminosity.of_run(run) for run in set(wanting.values())}
         return [
-            replace(c, luminosity=known[c.key.run]) if c.id in wanting else c for c in campaigns
+            replace(
+                of,
+                campaigns=tuple(
+                    replace(c, luminosity=known[c.key.run]) if c.id in wanting else c
+                    for c in of.campaigns
+                ),
+            )
+            for of in reconstructions
         ]
 
 

@@ -7,7 +7,7 @@ not known to be done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,31 +20,36 @@ from condorloop.model.jobs import DestinationRecord, HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.layout import (
     HARVEST_RECORD,
-    INPUTS,
     UPLOAD_RECORD,
     alcareco_job,
     alcareco_name,
-    dag_dir,
+    inputs_file,
+    made_in,
 )
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.upload import DestinationResult, UploadResult
 from condorloop.rundir.records.witness import Witness
 from condorloop.text import one_line
 
-_ALWAYS = ("HARVEST", "UPLOAD")
-
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A DAG that is looked at: its id in ClassAds, its run directory, what is known of it."""
+    """A DAG that is looked at: its id in ClassAds, its run directory, what is known of it.
+
+    `campaigns` are the ids of those that it works for, by calibration.
+    """
 
     dag_id: str
     runs: Path
-    campaign_id: int
+    campaigns: Mapping[str, int]
     reconstruction_id: int
     dag: Dag
+
+    def place(self, node: PlannedNode) -> Path:
+        """The run directory that a node leaves its output in."""
+        return made_in(self.runs, node.calibration)
 
 
 def observe_dag(ledger: Ledger, observed: Observed) -> None:
@@ -59,8 +64,11 @@ def follow_dag(ledger: Ledger, observed: Observed, log: NodesLog) -> None:
     """
     log.read_on()
     due, dag_id = log.due, observed.dag.id
-    among = None if due is None else due.union(_ALWAYS)
-    _observe(ledger, observed, ledger.dags.unfinished_nodes(dag_id, among))
+    if due is None:
+        nodes = ledger.dags.unfinished_nodes(dag_id)
+    else:
+        nodes = ledger.dags.unfinished_nodes(dag_id, due, with_last=True)
+    _observe(ledger, observed, nodes)
     if due is None or due:
         log.looked_at(frozenset(n.name for n in ledger.dags.unfinished_nodes(dag_id, due)))
 
@@ -81,32 +89,34 @@ def _observe_witness(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
 
 def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
     dag = observed.dag
-    result = HarvestResult.find(observed.runs / node.witness)
+    result = HarvestResult.find(observed.place(node) / node.witness)
     if result and result.dag_id == observed.dag_id:
         made = _made(result)
-        made = replace(made, left_out=made.left_out | _gone_alcareco(ledger, observed))
+        made = replace(made, left_out=made.left_out | _gone_alcareco(ledger, observed, node))
         for tag in made.unnamed:
             log.warning("%s: tag %s of the payload file goes nowhere", observed.dag_id, tag)
         for job in sorted(made.left_out | made.overlaps.keys()):
             why = made.overlaps.get(job, "it cannot be used")
             name = alcareco_name(job)
             log.warning("%s: %s was left out of the harvest: %s", observed.dag_id, name, why)
-        ledger.payloads.record(dag.id, observed.campaign_id, made)
+        ledger.payloads.record(dag.id, observed.campaigns[node.calibration], made)
         told = (made.lumis, made.events, made.harvested_at or 0.0, made.lacking)
         ledger.dags.node_done(dag.id, node.name, *told)
         return
     try:
-        text = (dag_dir(observed.runs, dag.number) / INPUTS).read_text(encoding="utf-8")
+        text = inputs_file(observed.runs, dag.number, node.calibration).read_text(encoding="utf-8")
         inputs = frozenset(alcareco_job(Path(chosen).parent.name) for chosen in text.split())
     except (OSError, ValueError):
         return
-    if inputs != dag.harvest_inputs:
-        ledger.payloads.record(dag.id, observed.campaign_id, HarvestRecord(inputs, EMPTY, 0))
+    mine = observed.campaigns[node.calibration]
+    before = ledger.payloads.made_by(dag.id, mine)
+    if before is None or inputs != before.inputs:
+        ledger.payloads.record(dag.id, mine, HarvestRecord(inputs, EMPTY, 0))
 
 
-def _gone_alcareco(ledger: Ledger, observed: Observed) -> frozenset[int]:
+def _gone_alcareco(ledger: Ledger, observed: Observed, node: PlannedNode) -> frozenset[int]:
     """The ALCARECO that no harvest can read any more, because their witnesses are gone."""
-    alca = ledger.dags.unharvested_nodes(observed.campaign_id)
+    alca = ledger.dags.unharvested_nodes(observed.campaigns[node.calibration])
     return frozenset(n.job for n in alca if n.job is not None and not _is_there(observed, n))
 
 
@@ -116,14 +126,14 @@ def _is_there(observed: Observed, node: PlannedNode) -> bool:
 
 def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> None:
     """Note what became of a payload; it may be the payload of another DAG's harvest."""
-    dag = observed.dag
-    result = UploadResult.find(observed.runs / node.output / UPLOAD_RECORD)
+    dag, place, mine = observed.dag, observed.place(node), observed.campaigns[node.calibration]
+    result = UploadResult.find(place / node.output / UPLOAD_RECORD)
     made_by = ledger.dags.numbered(observed.reconstruction_id, dag.harvest)
-    before = None if made_by is None else ledger.payloads.made_by(made_by, observed.campaign_id)
+    before = None if made_by is None else ledger.payloads.made_by(made_by, mine)
     if before is None and dag.sends == dag.number:
         before = _taken_from_another_run(observed, node)
         if before is not None:
-            ledger.payloads.record(dag.id, observed.campaign_id, before)
+            ledger.payloads.record(dag.id, mine, before)
     if result is None or before is None or made_by is None:
         return
     record = replace(
@@ -140,20 +150,21 @@ def _observe_upload(ledger: Ledger, observed: Observed, node: PlannedNode) -> No
         in_pieces=result.in_pieces,
     )
     if record != before:
-        ledger.payloads.record(made_by, observed.campaign_id, record)
+        ledger.payloads.record(made_by, mine, record)
     if result.outcome is UploadOutcome.HELD:
-        _take_over_decisions(ledger, observed)
+        agree(ledger, mine, CampaignKey(place.parent.name, _run_of(place)), place)
     if dag.sends is None:
         is_done = result.outcome not in _UNDONE
-    else:  # the payload's record can be that of an earlier try
-        is_done = (observed.runs / node.witness).exists()
+    else:
+        # The payload's own record can be that of an earlier try.
+        is_done = (place / node.witness).exists()
     if is_done:
         ledger.dags.node_done(dag.id, node.name, record.lumis, record.events, result.time)
 
 
 def _taken_from_another_run(observed: Observed, node: PlannedNode) -> HarvestRecord | None:
     """The payload that a person took from another run, and that no HARVEST of this one made."""
-    made = HarvestResult.find(observed.runs / node.output / HARVEST_RECORD)
+    made = HarvestResult.find(observed.place(node) / node.output / HARVEST_RECORD)
     return _made(made) if made and made.dag_id == observed.dag_id else None
 
 
@@ -203,11 +214,8 @@ def _parts(result: DestinationResult, lumis: Lumis) -> Iterator[tuple[Lumis, flo
         yield lumis, result.time
 
 
-def _take_over_decisions(ledger: Ledger, observed: Observed) -> None:
-    """Let the ledger know what keeps a payload, where the disk told it to the UPLOAD alone."""
-    runs = observed.runs
-    key = CampaignKey(runs.parent.name, int(runs.name.removeprefix("run")))
-    agree(ledger, observed.campaign_id, key, runs)
+def _run_of(runs: Path) -> int:
+    return int(runs.name.removeprefix("run"))
 
 
 _UNDONE = (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED, UploadOutcome.REFUSED)

@@ -6,7 +6,7 @@ knows neither when another is read nor who asks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +70,26 @@ class Settings:
             It cannot be read.
         """
         return self._of(key).renderer
+
+    def renderer_for(self, keys: Iterable[CampaignKey]) -> Renderer:
+        """What writes a DAG of campaigns that share a reconstruction: each with its own recipe.
+
+        Release and global tag are those of the first.
+
+        Raises
+        ------
+        RunConfigurationError, OSError
+            As of `renderer_of`.
+        """
+        first, *others = keys
+        of_first = self.renderer_of(first)
+        theirs = {k.calibration: self.renderer_of(k).config.calibrations for k in others}
+        kept = {n: each[n] for n, each in theirs.items() if n in each}
+        config = of_first.config
+        if all(config.calibrations.get(n) is own for n, own in kept.items()):
+            return of_first
+        calibrations = {**config.calibrations, **kept}
+        return replace(of_first, config=replace(config, calibrations=calibrations))
 
     def kept(self, key: CampaignKey) -> Mapping[str, str]:
         """What a campaign keeps of an earlier configuration, by key, and what is configured.

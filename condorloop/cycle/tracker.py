@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,13 @@ from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.dagman.schedd.idle_reasons import IDLE_LONG
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.campaign import (
+    Campaign,
+    CampaignKey,
+    Dag,
+    Reconstruction,
+    ReconstructionKey,
+)
 from condorloop.model.enums import Artifact, CampaignState, DagState
 from condorloop.model.jobs import FailedNode
 from condorloop.model.queue import HeldJob, JobSelector, QueuedDag, WaitingScript
@@ -76,7 +82,7 @@ class Tracker:
         self._launcher = launcher
         self._shutdown = shutdown
         self._isolation = isolation
-        self._strangers: dict[CampaignKey, tuple[str, ...]] = {}
+        self._strangers: dict[CampaignKey, tuple[Path, ...]] = {}
         self._missed: dict[int, float] = {}
         self._logs: dict[int, NodesLog] = {}
         self._idle_since: dict[str, float] = {}
@@ -88,26 +94,27 @@ class Tracker:
     def _renderer(self) -> Renderer:
         return self._settings.renderer
 
-    def observe(self, campaigns: list[Campaign], now: float) -> None:
+    def observe(self, reconstructions: Sequence[Reconstruction], now: float) -> None:
         """Look at the queue once, and at what the DAGs in flight have left."""
         answered = self._ask_queue(now)
         if answered:
             self.late_scripts = ()
-        in_flight = {dag.id for c in campaigns for dag in c.dags if dag.in_flight}
+        in_flight = {dag.id for r in reconstructions for dag in r.dags if dag.in_flight}
         self._logs = {i: log for i, log in self._logs.items() if i in in_flight}
-        keys = {campaign.key for campaign in campaigns}
+        keys = {of.campaigns[0].key for of in reconstructions}
         self._strangers = {k: names for k, names in self._strangers.items() if k in keys}
         self._lost_jobs.keep(in_flight)
-        for campaign in campaigns:
-            with self._isolation.one_campaign_only(campaign.key):
-                if self._is_deleted(campaign):
-                    self._restore_run_directory(campaign, answered, now)
+        for of in reconstructions:
+            first = of.campaigns[0].key
+            with self._isolation.one_campaign_only(first):
+                if self._is_deleted(of):
+                    self._restore_run_directory(of, answered, now)
                     continue
-                for dag in campaign.dags:
+                for dag in of.dags:
                     if dag.in_flight:
-                        self._observe_dag(campaign, dag, answered, now)
-                if campaign.key not in self._strangers:
-                    self._strangers[campaign.key] = self._find_strangers(campaign)
+                        self._observe_dag(of, dag, answered, now)
+                if first not in self._strangers:
+                    self._strangers[first] = self._find_strangers(of)
 
     def _ask_queue(self, now: float) -> bool:
         mine = f"{self._ledger.id}/"
@@ -133,42 +140,42 @@ class Tracker:
 
     def strangers(self) -> dict[CampaignKey, tuple[str, ...]]:
         """The directories of DAGs of its own that the ledger does not know, by campaign."""
-        there = (
-            (key, tuple(n for n in names if (self._renderer.run_dir(key) / n / MANIFEST).exists()))
-            for key, names in self._strangers.items()
-        )
-        return {key: names for key, names in there if names}
+        return {
+            key: there
+            for key, folders in self._strangers.items()
+            if (there := tuple(f.name for f in folders if (f / MANIFEST).exists()))
+        }
 
-    def _find_strangers(self, campaign: Campaign) -> tuple[str, ...]:
+    def _find_strangers(self, of: Reconstruction) -> tuple[Path, ...]:
         """Look once for what no row of the ledger stands for; later ones are seen when they come.
 
         Its jobs may go on. What it makes counts only where nothing else has its RAW files.
         """
-        key, runs = campaign.key, self._renderer.run_dir(campaign.key)
-        found = []
-        for number in unknown_dags(runs, self._ledger.dags.numbers(campaign.reconstruction_id)):
+        runs, found = self._renderer.run_dir(of.key), []
+        for number in unknown_dags(runs, self._ledger.dags.numbers(of.id)):
             folder = dag_dir(runs, number)
             manifest = Manifest.find(folder / MANIFEST)
-            if manifest and manifest.id == self._renderer.dag_id(key, number):
-                say(key, f"{folder} is not adopted: it is not in the ledger", logging.ERROR)
-                found.append(folder.name)
+            if manifest and manifest.id == self._renderer.dag_id(of.key, number):
+                say(of.key, f"{folder} is not adopted: it is not in the ledger", logging.ERROR)
+                found.append(folder)
         return tuple(found)
 
-    def _is_deleted(self, campaign: Campaign) -> bool:
-        """Whether a person has deleted the run directory; retention has not."""
+    def _is_deleted(self, of: Reconstruction) -> bool:
+        """Whether a person has deleted the run directory of DAGs; retention has not."""
+        campaign = of.campaigns[0]
         if not campaign.dag_count or Artifact.RUNS in campaign.cleaned:
             return False
-        return not (self._renderer.run_dir(campaign.key) / RUN_START).exists()
+        return not (self._renderer.run_dir(of.key) / RUN_START).exists()
 
-    def _observe_dag(self, campaign: Campaign, dag: Dag, answered: bool, now: float) -> None:
-        if dag.state is DagState.PLANNED and self._is_of_another(campaign.key, dag):
+    def _observe_dag(self, of: Reconstruction, dag: Dag, answered: bool, now: float) -> None:
+        if dag.state is DagState.PLANNED and self._is_of_another(of, dag):
             return
-        observed = self._observed(campaign, dag)
+        observed = self._observed(of, dag)
         queued = self.queue.get(observed.dag_id) if answered else None
         if queued and dag.removed_by:
             self._withdraw(queued, f"abandoned by {dag.removed_by}")
         if answered and dag.state is DagState.ACTIVE and queued is None:
-            self._ended(campaign, dag, now)
+            self._ended(of, dag, now)
             return
         if queued and not dag_file(observed.runs, dag.number).exists():
             self._withdraw(queued, DELETED)
@@ -178,9 +185,23 @@ class Tracker:
             self._observe_queued(observed, dag, queued, now)
             if queued.works:
                 self._await_scripts(observed, queued, now)
-                self._listen(campaign.key, observed, queued, now)
+                self._listen(of, observed, queued, now)
+            self._hold_some(of, dag, queued)
         if answered and dag.state is DagState.PLANNED:
-            self._reconcile(campaign, dag, queued, now)
+            self._reconcile(of, dag, queued, now)
+
+    def _hold_some(self, of: Reconstruction, dag: Dag, queued: QueuedDag) -> None:
+        """Hold harvests and uploads that came into the queue while a person holds a campaign.
+
+        In a batch's DAG that others share; elsewhere DAGMan itself is held.
+        """
+        if not of.shared or dag.batch is None:
+            return
+        for campaign in of.campaigns:
+            if campaign.held_by and campaign.state.open:
+                jobs = JobSelector(queued.id, calibration=campaign.key.calibration)
+                with self._shutdown.outside():
+                    self._schedd.hold(jobs, f"held by {campaign.held_by}")
 
     def _observe_queued(self, observed: Observed, dag: Dag, queued: QueuedDag, now: float) -> None:
         self._missed.pop(dag.id, None)
@@ -189,7 +210,7 @@ class Tracker:
             self._ledger.dags.set_held(dag.id, held)
         if dag.state is DagState.ACTIVE and queued.cluster != dag.cluster:
             self._ledger.dags.submitted(dag.id, queued.cluster, now)
-        if queued.counts.get("NodesFailed") and not dag.failed_nodes:
+        if queued.counts.get("NodesFailed", 0) > len(dag.failed_nodes):
             file = dag_file(observed.runs, dag.number)
             self._ledger.dags.nodes_failed(dag.id, _told(file.parent, failed_nodes(file)))
 
@@ -201,7 +222,9 @@ class Tracker:
             said = script_log.last_words(directory, script.node)
             self.late_scripts += (replace(script, said=said),)
 
-    def _listen(self, key: CampaignKey, observed: Observed, queued: QueuedDag, now: float) -> None:
+    def _listen(
+        self, of: Reconstruction, observed: Observed, queued: QueuedDag, now: float
+    ) -> None:
         """Take a DAG out of the queue whose DAGMan waits for a job that is gone; it is rescued."""
         log, pool = self._log_of(observed), self._renderer.config.site.pool
         again = pool.pending_report_interval
@@ -217,7 +240,8 @@ class Tracker:
             return
         missing = is_missing(waited_for, len(log.unjudged), in_queue)
         if self._lost_jobs.is_lost(dag.id, missing, now, quiet, again):
-            say(key, f"{dag.label}: {LOST_TRACK}; removing it for a rescue", logging.WARNING)
+            told = f"{dag.label}: {LOST_TRACK}; removing it for a rescue"
+            say(of.about(dag), told, logging.WARNING)
             self._withdraw(queued, LOST_TRACK)
 
     def _log_of(self, observed: Observed) -> NodesLog:
@@ -226,54 +250,55 @@ class Tracker:
             self._logs[dag.id] = NodesLog(dag_file(observed.runs, dag.number))
         return self._logs[dag.id]
 
-    def _observed(self, campaign: Campaign, dag: Dag) -> Observed:
-        key = campaign.key
-        dag_id = self._renderer.dag_id(key, dag.number)
-        runs = self._renderer.run_dir(key)
-        return Observed(dag_id, runs, campaign.id, campaign.reconstruction_id, dag)
+    def _observed(self, of: Reconstruction, dag: Dag) -> Observed:
+        campaigns = {c.key.calibration: c.id for c in of.campaigns_of(dag)}
+        dag_id = self._renderer.dag_id(of.key, dag.number)
+        return Observed(dag_id, self._renderer.run_dir(of.key), campaigns, of.id, dag)
 
     def _reconcile(
-        self, campaign: Campaign, dag: Dag, queued: QueuedDag | None, now: float
+        self, of: Reconstruction, dag: Dag, queued: QueuedDag | None, now: float
     ) -> None:
         """Carry on where a submitter stopped between the ledger and the schedd."""
-        key = campaign.key
-        runs = self._renderer.run_dir(key)
-        file = dag_file(runs, dag.number)
+        about = of.about(dag)
+        file = dag_file(self._renderer.run_dir(of.key), dag.number)
         if queued:
-            if campaign.held_by and not dag.removed_by:
-                self._hold(queued, campaign.held_by)
+            if (who := _held_by(of, dag)) and not dag.removed_by:
+                self._hold(queued, who)
             self._ledger.dags.submitted(dag.id, queued.cluster, now)
-            say(key, f"{dag.label} adopted from the queue as {queued.cluster}")
+            say(about, f"{dag.label} adopted from the queue as {queued.cluster}")
         elif not file.exists() and dag.cluster is None:
             self._ledger.dags.forget(dag.id)
-            say(key, f"{dag.label}: planned but never written; replanning")
+            say(about, f"{dag.label}: planned but never written; replanning")
         elif not file.exists():
-            self._lose(key, dag.id, dag.number, now)
+            self._lose(of.key, dag.id, dag.number, now)
         elif (cluster := last_cluster(file)) and cluster != dag.cluster:
             self._ledger.dags.submitted(dag.id, cluster, now)
-            say(key, f"{dag.label} adopted from history as {cluster}")
+            say(about, f"{dag.label} adopted from history as {cluster}")
         elif dag.removed_by:
             self._ledger.dags.ended(dag.id, [], now, dag.removed_by)
-        elif self._is_too_late(campaign, now):
+        elif self._is_too_late(of, dag, now):
             self._ledger.dags.ended(dag.id, [], now)
-            say(key, f"{dag.label} was not submitted before its window ended", logging.WARNING)
-        elif not campaign.held_by and campaign.state is not CampaignState.ABANDONED:
-            self._launcher.submit_planned(key, dag, now)
+            say(about, f"{dag.label} was not submitted before its window ended", logging.WARNING)
+        elif not _held_by(of, dag) and not _is_abandoned(of, dag):
+            self._launcher.submit_planned(of, dag, now)
 
-    def _is_of_another(self, key: CampaignKey, dag: Dag) -> bool:
+    def _is_of_another(self, of: Reconstruction, dag: Dag) -> bool:
         """Forget a DAG whose number belongs to one that the ledger does not know."""
-        folder = dag_dir(self._renderer.run_dir(key), dag.number)
+        folder = dag_dir(self._renderer.run_dir(of.key), dag.number)
         inputs = self._ledger.dags.inputs(dag.id) if dag.cluster is None else None
-        why = why_not_of_ledger(folder, self._renderer.dag_id(key, dag.number), inputs)
+        why = why_not_of_ledger(folder, self._renderer.dag_id(of.key, dag.number), inputs)
         if why:
             self._ledger.dags.forget(dag.id)
-            self._strangers.pop(key, None)
+            self._strangers.pop(of.campaigns[0].key, None)
             told = f"{folder} is not adopted as {dag.label}: {why}; its files wait for another DAG"
-            say(key, told, logging.ERROR)
+            say(of.about(dag), told, logging.ERROR)
         return bool(why)
 
-    def _is_too_late(self, campaign: Campaign, now: float) -> bool:
-        """Whether a DAG that has not got into the queue has no use any more."""
+    def _is_too_late(self, of: Reconstruction, dag: Dag, now: float) -> bool:
+        """Whether a DAG that has not got into the queue has no use for anybody any more."""
+        return all(self._has_no_use(campaign, now) for campaign in of.campaigns_of(dag))
+
+    def _has_no_use(self, campaign: Campaign, now: float) -> bool:
         closing = closing_rules(campaign.key, self._renderer.config.calibrations)
         closed = not campaign.state.open and is_over(now, campaign, closing)
         return closed or is_past(now, campaign, closing)
@@ -284,13 +309,13 @@ class Tracker:
             self._schedd.hold(JobSelector(queued.id, dagman=True), f"held by {who}")
             self._schedd.hold(JobSelector(queued.id), f"held by {who}")
 
-    def _ended(self, campaign: Campaign, dag: Dag, now: float) -> None:
-        observed = self._observed(campaign, dag)
+    def _ended(self, of: Reconstruction, dag: Dag, now: float) -> None:
+        observed, about = self._observed(of, dag), of.about(dag)
         file = dag_file(observed.runs, dag.number)
         ended = how_ended(file, dag.cluster or 0) or self._told_by_history(file, dag, now)
         observe_dag(self._ledger, observed)
         if not file.exists():
-            self._lose(campaign.key, dag.id, dag.number, now)
+            self._lose(of.key, dag.id, dag.number, now)
             return
         if ended and ended.success and self._ledger.dags.unfinished_nodes(dag.id):
             ended = None  # what it says that it made is not there
@@ -306,16 +331,16 @@ class Tracker:
         self._ledger.dags.record_jobs(dag.id, log.jobs)
         if ended.success:
             self._ledger.dags.ended(dag.id, None, now)
-            say(campaign.key, f"{dag.label} is done")
+            say(about, f"{dag.label} is done")
             return
         who = ended.removed_by or dag.removed_by
         told = [] if who else _told(file.parent, ended.failed_nodes)
         self._ledger.dags.ended(dag.id, told, now, who)
         if who:
-            say(campaign.key, f"{dag.label} was removed by {who}", logging.WARNING)
+            say(about, f"{dag.label} was removed by {who}", logging.WARNING)
         else:
             failed = ", ".join(ended.failed_nodes) or "it left the queue without a result"
-            say(campaign.key, f"{dag.label} failed: {failed}", logging.WARNING)
+            say(about, f"{dag.label} failed: {failed}", logging.WARNING)
 
     def _told_by_history(self, file: Path, dag: Dag, now: float) -> Ended | None:
         """Ask history how a DAG ended whose own files do not tell; None if it does not, either."""
@@ -329,38 +354,51 @@ class Tracker:
         failed = () if told.exit_code is None else failed_nodes(file)
         return Ended(told.exit_code == 0, failed, told.removed_by)
 
-    def _restore_run_directory(self, campaign: Campaign, answered: bool, now: float) -> None:
-        """Begin again where a person has deleted the run directory under a campaign.
+    def _restore_run_directory(self, of: Reconstruction, answered: bool, now: float) -> None:
+        """Begin again where a person has deleted the run directory under a reconstruction.
 
         DAGs that work in what is no longer there are taken out of the queue first.
         """
         if not answered:
             return
-        key, busy = campaign.key, False
-        for dag_id, number in self._ledger.dags.all(campaign.reconstruction_id):
-            if dag_file(self._renderer.run_dir(key), number).exists():
+        runs, busy = self._renderer.run_dir(of.key), False
+        for dag_id, number in self._ledger.dags.all(of.id):
+            if dag_file(runs, number).exists():
                 continue
-            if queued := self.queue.get(self._renderer.dag_id(key, number)):
+            if queued := self.queue.get(self._renderer.dag_id(of.key, number)):
                 busy = True
                 self._withdraw(queued, DELETED)
             else:
-                self._lose(key, dag_id, number, now)
-        if not busy:
-            check_dag(self._renderer.work_dir, self._renderer.run_dir(key))
-            self._renderer.begin_run(key, campaign.run_start)
+                self._lose(of.key, dag_id, number, now)
+        if busy:
+            return
+        for campaign in of.campaigns:
+            check_dag(self._renderer.work_dir, runs)
+            check_dag(self._renderer.work_dir, self._renderer.run_dir(campaign.key))
+            self._renderer.begin_run(campaign.key, of.key, campaign.run_start)
 
     def _withdraw(self, queued: QueuedDag, why: str) -> None:
         """Take a DAG out of the queue that has no use any more."""
         with self._shutdown.outside():
             self._schedd.remove(queued.cluster, why)
 
-    def _lose(self, key: CampaignKey, dag_id: int, number: int, now: float) -> None:
+    def _lose(self, key: ReconstructionKey, dag_id: int, number: int, now: float) -> None:
         runs = self._renderer.run_dir(key)
         alca = self._ledger.dags.alca_nodes(dag_id)
         kept = frozenset(n.name for n in alca if (runs / n.witness).exists())
         self._ledger.dags.lost(dag_id, kept, now)
         gone = dag_dir(runs, number)
         say(key, f"{gone} was deleted; processing its files again", logging.ERROR)
+
+
+def _held_by(of: Reconstruction, dag: Dag) -> str:
+    """Who holds a DAG; empty if somebody it works for is not held."""
+    holders = [c.held_by for c in of.campaigns_of(dag)]
+    return holders[0] if holders and all(holders) else ""
+
+
+def _is_abandoned(of: Reconstruction, dag: Dag) -> bool:
+    return all(c.state is CampaignState.ABANDONED for c in of.campaigns_of(dag))
 
 
 def _told(directory: Path, names: tuple[str, ...]) -> list[FailedNode]:

@@ -42,6 +42,7 @@ _OF_RUN = {
             "node_dropped",
             "node_blame",
             "alcareco",
+            "made_for",
             "node",
             "payload",
         ),
@@ -67,7 +68,8 @@ _STAYS = ("reconstruction", "campaign", "campaign_cleaned")
 _NUMBERED = {
     "dag": {"id": "dag", "campaign_id": "campaign", "reconstruction_id": "reconstruction"},
     "job": {"dag_id": "dag"},
-    "node": {"dag_id": "dag", "reconstruction_id": "reconstruction"},
+    "made_for": {"dag_id": "dag"},
+    "node": {"dag_id": "dag", "reconstruction_id": "reconstruction", "campaign_id": "campaign"},
     "node_dropped": {"dag_id": "dag", "reconstruction_id": "reconstruction"},
     "node_blame": {"dag_id": "dag"},
     "payload": {"id": "payload", "dag_id": "dag", "campaign_id": "campaign"},

@@ -50,6 +50,7 @@ TABLES: Mapping[str, str] = {
     id INTEGER PRIMARY KEY,
     stream TEXT NOT NULL, run INTEGER NOT NULL, raw_path TEXT NOT NULL,
     begun_at REAL NOT NULL, last_new_at REAL NOT NULL, seen TEXT NOT NULL DEFAULT '',
+    fill_type TEXT, l1_hlt_mode TEXT,
     UNIQUE (run, stream)""",
     "campaign": """
     id INTEGER PRIMARY KEY,
@@ -99,9 +100,13 @@ TABLES: Mapping[str, str] = {
     lumis TEXT NOT NULL DEFAULT '', events INTEGER NOT NULL DEFAULT 0,
     refused TEXT NOT NULL DEFAULT '', sends INTEGER,
     UNIQUE (reconstruction_id, number)""",
+    "made_for": """
+    dag_id INTEGER NOT NULL REFERENCES dag (id) ON DELETE CASCADE, calibration TEXT NOT NULL,
+    PRIMARY KEY (dag_id, calibration)""",
     "node": """
     dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
     reconstruction_id INTEGER NOT NULL REFERENCES reconstruction (id),
+    campaign_id INTEGER REFERENCES campaign (id),
     kind TEXT NOT NULL REFERENCES node_kind (word), job INTEGER,
     output TEXT NOT NULL, witness TEXT NOT NULL,
     state TEXT NOT NULL REFERENCES node_state (word),
@@ -235,6 +240,9 @@ CREATE INDEX reconstruction_file_file ON reconstruction_file (file_id);
 CREATE INDEX dag_undone ON dag (reconstruction_id, number) WHERE state NOT IN ('done', 'lost');
 CREATE INDEX dag_in_flight ON dag (reconstruction_id) WHERE state IN ('planned', 'active');
 CREATE INDEX dag_cluster ON dag (cluster);
+CREATE INDEX node_unmade ON node (dag_id) WHERE campaign_id IS NULL
+    AND state NOT IN ('done', 'dropped');
+CREATE INDEX node_campaign ON node (dag_id, campaign_id) WHERE campaign_id IS NOT NULL;
 CREATE INDEX node_job ON node (reconstruction_id, job) WHERE job IS NOT NULL;
 CREATE INDEX alcareco_unharvested ON alcareco (campaign_id) WHERE harvested = 0;
 CREATE INDEX alcareco_node ON alcareco (dag_id, node);

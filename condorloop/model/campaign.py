@@ -199,6 +199,11 @@ class Dag:
         Who took it out of the queue, or wants it out.
     refused
         Why the schedd does not take it, though it takes others.
+    calibration
+        The one that it harvests or sends for; empty of a batch's, which works for all.
+    made
+        Whether its RECO and ALCA are done, and what goes on is the business of one calibration
+        that shares them: it takes no other's place, and is not rescued.
     """
 
     id: int
@@ -218,6 +223,8 @@ class Dag:
     holds: Statistics = Statistics()
     refused: str = ""
     sends: int | None = None
+    calibration: str = ""
+    made: bool = False
 
     @property
     def label(self) -> str:
@@ -323,6 +330,10 @@ class Campaign:
         Whether only an archive has more of it.
     by_lumi
         Whether its payload has IOVs by lumisection.
+    stream
+        The stream whose ALCARECO it harvests; its own, of its own name, if empty.
+    not_made
+        LS that were reconstructed without what it needs: before it was switched on.
     """
 
     id: int
@@ -359,12 +370,63 @@ class Campaign:
     uploads_held_by: str = ""
     restored: str = ""
     by_lumi: bool = False
+    stream: str = ""
+    not_made: Lumis = EMPTY
+
+    @property
+    def reconstruction(self) -> ReconstructionKey:
+        """What it is made from."""
+        return ReconstructionKey(self.stream or self.key.calibration, self.key.run)
+
+    @property
+    def shares(self) -> bool:
+        """Whether its stream may have other calibrations, too."""
+        return self.stream not in ("", self.key.calibration)
 
     @property
     def window_from(self) -> float:
         """From when the buffer counts for it."""
         last = last_lumi(self.last_ls, self.seen)
         return window_from(self.run_start, self.run_end, last, by_lumi=self.by_lumi)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """What is known of a stream applied to a run: the DAGs that its campaigns share.
+
+    Attributes
+    ----------
+    campaigns
+        Those of it, open or not.
+    dags
+        Its DAGs that are neither done nor lost, whomever they work for.
+    fill_type, l1_hlt_mode
+        What OMS said of its run when it began; None if nobody wrote it down.
+    """
+
+    id: int
+    key: ReconstructionKey
+    campaigns: tuple[Campaign, ...]
+    dags: tuple[Dag, ...]
+    fill_type: str | None = None
+    l1_hlt_mode: str | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether its stream may have several calibrations."""
+        return any(campaign.shares for campaign in self.campaigns)
+
+    def campaigns_of(self, dag: Dag) -> tuple[Campaign, ...]:
+        """The campaigns that a DAG works for."""
+        mine = (c for c in self.campaigns if dag.calibration in ("", c.key.calibration))
+        return tuple(mine)
+
+    def about(self, dag: Dag) -> CampaignKey | ReconstructionKey:
+        """Whose a DAG is, as logs say it: of one calibration, or of all that share the stream."""
+        if not self.shared:
+            return self.campaigns[0].key
+        name = dag.calibration
+        return CampaignKey(name, self.key.run) if name else self.key
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class QueuedDag:
     update. `idle` says that DAGMan itself waits to be started: for a moment after it was
     submitted, for long where an owner has as many DAGs as the schedd lets run. A person's hold has
     the `hold_code` `HELD_BY_PERSON`. `since` is when DAGMan came into its state in the queue.
+    `key` has the name of its stream where it works for several calibrations.
     """
 
     id: str
@@ -30,6 +31,7 @@ class QueuedDag:
     batch: int | None = None
     since: float | None = None
     sends: int | None = None
+    stream: str = ""
 
     @property
     def label(self) -> str:
@@ -87,13 +89,15 @@ class Queued:
 class JobSelector:
     """Which jobs of a DAG in the queue are meant: its DAGMan, or those of its nodes.
 
-    `node` None means all nodes; without `running` only those that wait to be run.
+    `node` None means all nodes, and an empty `calibration` those of all calibrations; without
+    `running` only those that wait to be run.
     """
 
     dag_id: str
     dagman: bool = False
     node: str | None = None
     running: bool = False
+    calibration: str = ""
 
 
 HELD_BY_PERSON = 1

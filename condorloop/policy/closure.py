@@ -15,7 +15,7 @@ from condorloop.model.enums import CampaignState, DagState
 from condorloop.model.lumi_fates import last_lumi, without_payload
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.policy.rescue import can_rescue, guilty_inputs
-from condorloop.policy.uploads import awaited, best_unsent, what_keeps
+from condorloop.policy.uploads import awaited, best_unsent, unanswered, what_keeps
 from condorloop.policy.window import is_open_again, is_over, is_past
 
 
@@ -53,7 +53,7 @@ def is_settled(
         return not any(_moves(campaign, dag) for dag in campaign.dags)
     if campaign.waiting or campaign.probing or any(dag.in_flight for dag in campaign.dags):
         return False
-    if awaited(campaign):
+    if awaited(campaign) or unanswered(campaign):
         return False
     return calibration is None or not any(
         can_rescue(now, campaign, dag, calibration) or guilty_inputs(dag, calibration)

@@ -1,7 +1,7 @@
 """Which DAGs go into the queue when there is not room for all that could.
 
 Knows the limit of a site and who comes first: uploads and the last harvests of runs that have
-ended, then the campaign with the fewest DAGs at work, then the older run. It is pure.
+ended, then the reconstruction with the fewest DAGs at work, then the older run. It is pure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TypeGuard
 
-from condorloop.model.campaign import Campaign
+from condorloop.model.campaign import Dag, Reconstruction
 from condorloop.policy.planner import Action, Rescue, SubmitBatch, SubmitHarvest, SubmitUpload
 
 _Submission = SubmitBatch | SubmitHarvest | SubmitUpload | Rescue
@@ -26,40 +26,48 @@ class Shared:
     put_off: int
 
 
-def share(actions: Iterable[Action], campaigns: Sequence[Campaign], most: int) -> Shared:
+def share(
+    actions: Iterable[Action], reconstructions: Sequence[Reconstruction], most: int
+) -> Shared:
     """Put off the submissions for which there is no room.
 
     Parameters
     ----------
     actions
         What the planner wants; what puts no DAG into the queue is left as it is, before all else.
-    campaigns
+    reconstructions
         Those that have DAGs in flight, or are to get some.
     most
-        How many DAGs may be at work at a time. Those that do not move, or whose campaign was closed
-        over them, do not count: they must not keep others from working.
+        How many DAGs may be at work at a time. Those that do not move, whose campaigns were closed
+        over them, or that have only one calibration's HARVEST or UPLOAD left, do not count: they
+        must not keep others from working.
     """
-    at_work = {c.id: sum(d.moves for d in c.dags) if c.state.open else 0 for c in campaigns}
+    at_work = {r.id: sum(_is_at_work(r, d) for d in r.dags) for r in reconstructions}
     room = most - sum(at_work.values())
     done: list[Action] = []
     waiting: defaultdict[int, deque[_Submission]] = defaultdict(deque)
     for action in actions:
         if _is_submission(action):
-            waiting[action.campaign.id].append(action)
+            waiting[action.campaign.reconstruction_id].append(action)
         else:
             done.append(action)
     queue: list[tuple[tuple[bool, int, int], int]] = []
-    for number, of_campaign in waiting.items():
-        heappush(queue, (_rank(of_campaign[0], at_work[number]), number))
+    for number, of_one in waiting.items():
+        heappush(queue, (_rank(of_one[0], at_work[number]), number))
     while queue and room > 0:
         _, number = heappop(queue)
-        of_campaign = waiting[number]
-        done.append(of_campaign.popleft())
+        of_one = waiting[number]
+        done.append(of_one.popleft())
         room -= 1
         at_work[number] += 1
-        if of_campaign:
-            heappush(queue, (_rank(of_campaign[0], at_work[number]), number))
+        if of_one:
+            heappush(queue, (_rank(of_one[0], at_work[number]), number))
     return Shared(tuple(done), sum(map(len, waiting.values())))
+
+
+def _is_at_work(reconstruction: Reconstruction, dag: Dag) -> bool:
+    wanted = any(campaign.state.open for campaign in reconstruction.campaigns_of(dag))
+    return wanted and dag.moves and not dag.made
 
 
 def until_late(actions: Iterable[Action], is_late: Callable[[], bool]) -> Iterator[Action]:

@@ -106,10 +106,13 @@ def _left(campaign: Campaign) -> dict[int, Alcareco]:
     """The complete ALCARECO that are worth a harvest DAG.
 
     A harvest DAG that failed before it could choose its inputs will read them when it is rescued;
-    after its last rescue only ALCARECO that came later are worth another one.
+    after its last rescue only ALCARECO that came later are worth another one. What failed in a
+    batch's DAG that calibrations share is made by a harvest DAG.
     """
     left = dict(campaign.unharvested)
     for dag in campaign.dags:
+        if dag.made and dag.state is DagState.FAILED:
+            continue
         started = dag.harvest_inputs
         if started is not None and dag.state is not DagState.REMOVED:
             left = {job: made for job, made in left.items() if job not in started}

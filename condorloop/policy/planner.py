@@ -13,14 +13,22 @@ from dataclasses import dataclass, field, replace
 from condorloop.config.calibration import Calibration
 from condorloop.config.run_selection import kinds_in_words
 from condorloop.config.tuning import Closing
-from condorloop.model.campaign import Campaign, CampaignKey, Dag, RawFile, Run
+from condorloop.model.campaign import (
+    Campaign,
+    CampaignKey,
+    Dag,
+    RawFile,
+    Reconstruction,
+    Run,
+)
 from condorloop.model.enums import CampaignState, DagState, UploadOutcome
 from condorloop.policy.closure import is_settled, verdict, why_closing
 from condorloop.policy.harvest import batch_harvests, why_harvest
 from condorloop.policy.piece_due import why_piece
 from condorloop.policy.rescue import to_quarantine, why_rescue
-from condorloop.policy.uploads import turn_of, why_upload
+from condorloop.policy.uploads import turn_of, unanswered, why_upload
 from condorloop.policy.window import closing_rules, ends_at, is_over, is_past, may_be_latched
+from condorloop.rundir.layout import harvest_name
 from condorloop.text import plural
 
 
@@ -35,12 +43,17 @@ class Latch:
 
 @dataclass(frozen=True, slots=True)
 class SubmitBatch:
-    """Put files into a new DAG and submit it; `harvest` says whether that ends with HARVEST."""
+    """Put files into a new DAG and submit it.
+
+    `made_for` are the calibrations whose ALCARECO it makes, `harvested_for` the campaigns for which
+    it ends with HARVEST and UPLOAD; `campaign` is the one by whose window and room it is planned.
+    """
 
     campaign: Campaign
     files: tuple[RawFile, ...]
     reason: str
-    harvest: bool = True
+    made_for: tuple[str, ...]
+    harvested_for: tuple[Campaign, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +115,10 @@ def decide(
     now: float,
     runs: Iterable[Run],
     known: frozenset[CampaignKey],
-    campaigns: Sequence[Campaign],
+    reconstructions: Sequence[Reconstruction],
     calibrations: Mapping[str, Calibration],
 ) -> list[Action]:
-    """Decide what is to be done: which runs to latch, then what each campaign needs.
+    """Decide what is to be done: which runs to latch, then what each reconstruction needs.
 
     Parameters
     ----------
@@ -113,9 +126,9 @@ def decide(
         Seconds since the epoch.
     runs, known
         As `decide_latches` takes them.
-    campaigns
-        Those with work to do, in the order in which they are to be served: the open ones, and
-        closed ones for which a file showed up within the window.
+    reconstructions
+        Those with work to do, in the order in which they are to be served, with their campaigns:
+        the open ones, and closed ones for which a file showed up within the window.
     calibrations
         The configured calibrations by name.
 
@@ -125,8 +138,8 @@ def decide(
         In the order in which they are to be carried out, each with its reason.
     """
     actions: list[Action] = [*decide_latches(now, runs, known, calibrations)]
-    for campaign in campaigns:
-        actions += decide_campaign(now, campaign, calibrations)
+    for reconstruction in reconstructions:
+        actions += decide_reconstruction(now, reconstruction, calibrations)
     return actions
 
 
@@ -154,35 +167,93 @@ def decide_latches(
     return latches
 
 
-def decide_campaign(
-    now: float, campaign: Campaign, calibrations: Mapping[str, Calibration]
+def decide_reconstruction(
+    now: float, reconstruction: Reconstruction, calibrations: Mapping[str, Calibration]
 ) -> list[Action]:
-    """Decide what one campaign needs; one whose calibration is not configured can only close."""
-    configured = calibrations.get(campaign.key.calibration)
-    if configured is not None:
-        return _decide_campaign(now, campaign, configured)
-    if campaign.state.open:
-        return _close(now, campaign, closing_rules(campaign.key, calibrations), None)
+    """Decide what a reconstruction needs: RECO and ALCA once, all else for each campaign of it.
+
+    One whose calibration is not configured can only close.
+    """
+    shared = _shared_work(now, reconstruction, calibrations)
+    actions: list[Action] = []
+    for campaign in reconstruction.campaigns:
+        if configured := calibrations.get(campaign.key.calibration):
+            actions += _decide_campaign(now, campaign, configured, shared)
+        elif campaign.state.open:
+            actions += _close(now, campaign, closing_rules(campaign.key, calibrations), None)
+    return actions + shared
+
+
+def _shared_work(
+    now: float, reconstruction: Reconstruction, calibrations: Mapping[str, Calibration]
+) -> list[Action]:
+    """The rescues of batches, or the next batch, as long as a campaign wants them."""
+    wanting = [
+        (_in_hand(now, campaign, calibration.closing), calibration)
+        for campaign in reconstruction.campaigns
+        if (calibration := calibrations.get(campaign.key.calibration))
+        and campaign.state.open
+        and not campaign.held_by
+        and not is_past(now, campaign, calibration.closing)
+    ]
+    if not wanting:
+        return []
+    lead, calibration = max(wanting, key=lambda each: ends_at(each[0], each[1].closing))
+    if rescues := list(_rescues(now, lead, calibration, [d for d in lead.dags if _shares(d)])):
+        return [*rescues]
+    if reason := _why_batch(now, lead, calibration):
+        files = tuple(w.file for w in lead.waiting)
+        harvested_for = tuple(c for c, own in wanting if batch_harvests(c, own))
+        made_for = tuple(_made_for(reconstruction, calibrations))
+        return [SubmitBatch(lead, files, reason, made_for, harvested_for)]
     return []
 
 
-def _decide_campaign(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:
+def _shares(dag: Dag) -> bool:
+    """Whether a DAG is a batch's, with RECO and ALCA that are to be made."""
+    return dag.batch is not None and not dag.made
+
+
+def _made_for(
+    reconstruction: Reconstruction, calibrations: Mapping[str, Calibration]
+) -> Iterator[str]:
+    """The calibrations whose ALCARECO a batch is to make: those that are switched on.
+
+    A campaign that is to come has its share, if what OMS says of the run does not exclude it.
+    """
+    campaigns = {c.key.calibration: c for c in reconstruction.campaigns}
+    for name, calibration in sorted(calibrations.items()):
+        if calibration.stream_name != reconstruction.key.stream:
+            continue
+        if name in campaigns:
+            if campaigns[name].state.open:
+                yield name
+        elif calibration.runs.matches(reconstruction.fill_type, reconstruction.l1_hlt_mode):
+            yield name
+
+
+def _decide_campaign(
+    now: float, campaign: Campaign, calibration: Calibration, shared: Sequence[Action]
+) -> list[Action]:
     closing = calibration.closing
-    over = is_over(now, campaign, closing)
     if not campaign.state.open:
+        over = is_over(now, campaign, closing)
         reopened = None if over else _why_reopen(campaign)
         return [SetState(campaign, CampaignState.ACTIVE, reopened)] if reopened else []
-    if over:
-        campaign = _in_hand(campaign, closing)
-    if not campaign.held_by and (work := _work(now, campaign, calibration)):
+    campaign = _in_hand(now, campaign, closing)
+    if campaign.held_by:
+        return (
+            _close(now, campaign, closing, calibration) if is_over(now, campaign, closing) else []
+        )
+    if work := _work(now, campaign, calibration, shared):
         return work
-    if campaign.held_by and not over:
-        return []
-    return _close(now, campaign, closing, calibration)
+    return [] if shared else _close(now, campaign, closing, calibration)
 
 
-def _in_hand(campaign: Campaign, closing: Closing) -> Campaign:
-    """A campaign whose window has ended, without the files that were not found good before."""
+def _in_hand(now: float, campaign: Campaign, closing: Closing) -> Campaign:
+    """A campaign; once its window has ended, without files that were not found good before."""
+    if not is_over(now, campaign, closing):
+        return campaign
     end = ends_at(campaign, closing)
     return replace(campaign, waiting=tuple(w for w in campaign.waiting if w.since < end))
 
@@ -203,11 +274,16 @@ def _close(
     return []
 
 
-def _work(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:
-    """What is to be put into the queue: nothing of this is done while a person holds a campaign."""
+def _work(
+    now: float, campaign: Campaign, calibration: Calibration, shared: Sequence[Action]
+) -> list[Action]:
+    """What a campaign alone is to have in the queue; nothing while a person holds it."""
     if is_past(now, campaign, calibration.closing):
         return []
-    return [*_uploads(now, campaign, calibration), *_other_work(now, campaign, calibration)]
+    return [
+        *_uploads(now, campaign, calibration),
+        *_own_work(now, campaign, calibration, shared),
+    ]
 
 
 def _uploads(now: float, campaign: Campaign, calibration: Calibration) -> Iterator[Action]:
@@ -216,16 +292,24 @@ def _uploads(now: float, campaign: Campaign, calibration: Calibration) -> Iterat
         unsent, reason = due
         its_turn = unsent.outcome is UploadOutcome.PENDING
         yield SubmitUpload(campaign, unsent.harvest, reason, its_turn)
+    elif failed := unanswered(campaign):
+        reason = f"{harvest_name(failed.harvest)}: its UPLOAD got no answer in {failed.label}"
+        yield SubmitUpload(campaign, failed.harvest, reason)
     elif piece := why_piece(now, campaign, calibration):
         yield SubmitUpload(campaign, piece.unsent.harvest, piece.reason, piece=piece.gone)
 
 
-def _other_work(now: float, campaign: Campaign, calibration: Calibration) -> list[Action]:
-    if rescues := list(_rescues(now, campaign, calibration)):
-        return rescues
-    if reason := _why_batch(now, campaign, calibration):
-        files = tuple(w.file for w in campaign.waiting)
-        return [SubmitBatch(campaign, files, reason, batch_harvests(campaign, calibration))]
+def _own_work(
+    now: float, campaign: Campaign, calibration: Calibration, shared: Sequence[Action]
+) -> list[Action]:
+    """Rescues of a campaign's own DAGs, or a harvest, unless a batch is about to harvest."""
+    own = [d for d in campaign.dags if d.batch is None]
+    if rescues := list(_rescues(now, campaign, calibration, own)):
+        return [*rescues]
+    if shared and not campaign.shares:
+        return []
+    if any(isinstance(each, SubmitBatch) and campaign in each.harvested_for for each in shared):
+        return []
     if _room(campaign, calibration) > 0 and (reason := why_harvest(now, campaign, calibration)):
         return [SubmitHarvest(campaign, reason)]
     return []
@@ -244,13 +328,15 @@ def _why_reopen(campaign: Campaign) -> str | None:
 def _room(campaign: Campaign, calibration: Calibration) -> int:
     """How many more DAGs the campaign may have; those that do not move take little of it."""
     most = calibration.batching.max_active_dags
-    dags = [d for d in campaign.dags if d.sends is None]
+    dags = [d for d in campaign.dags if d.sends is None and not d.made]
     moving = most - sum(d.moves for d in dags)
     return min(moving, HELD_ROOM * most - sum(d.in_flight for d in dags))
 
 
-def _rescues(now: float, campaign: Campaign, calibration: Calibration) -> Iterator[Action]:
-    failed = [d for d in campaign.dags if d.state is DagState.FAILED]
+def _rescues(
+    now: float, campaign: Campaign, calibration: Calibration, dags: Iterable[Dag]
+) -> Iterator[Action]:
+    failed = [d for d in dags if d.state is DagState.FAILED]
     if not failed or is_over(now, campaign, calibration.closing):
         return
     room = _room(campaign, calibration)
@@ -295,7 +381,7 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
     batching = calibration.batching
     if not campaign.waiting or _room(campaign, calibration) <= 0:
         return None
-    running = any(d.moves and d.sends is None for d in campaign.dags)
+    running = any(d.moves and d.sends is None and not d.made for d in campaign.dags)
     files = len(campaign.waiting)
     new = plural(files, "new file")
     waited = now - min(w.since for w in campaign.waiting)

@@ -54,9 +54,12 @@ def can_rescue(now: float, campaign: Campaign, dag: Dag, calibration: Calibratio
     """Whether the submitter will run a failed DAG again by itself.
 
     A payload that got no answer is worth asking for as long as the campaign's window is open; a
-    refusal is final.
+    refusal is final. A DAG whose RECO and ALCA others share, and that are done, is not: a DAG of
+    the campaign's own takes over what it has left.
     """
     if dag.state is not DagState.FAILED or is_over(now, campaign, calibration.closing):
+        return False
+    if dag.made:
         return False
     if dag.upload is UploadOutcome.REFUSED:
         return False

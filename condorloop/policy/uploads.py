@@ -10,8 +10,15 @@ from collections.abc import Callable
 
 from condorloop.config.calibration import Calibration
 from condorloop.config.tuning import Uploads
-from condorloop.model.campaign import Campaign, Unsent
-from condorloop.model.enums import CampaignState, HeldFor, Synchronisation, UploadOutcome, Verdict
+from condorloop.model.campaign import Campaign, Dag, Unsent
+from condorloop.model.enums import (
+    CampaignState,
+    DagState,
+    HeldFor,
+    Synchronisation,
+    UploadOutcome,
+    Verdict,
+)
 from condorloop.policy.rescue import can_rescue, to_quarantine
 from condorloop.policy.upload_order import Order, order_of, why_turn
 from condorloop.rundir.layout import harvest_name
@@ -67,6 +74,15 @@ def is_rejected(unsent: Unsent) -> bool:
     if unsent.decided is not None:
         return unsent.decided is Verdict.REJECTED
     return unsent.held_for is HeldFor.REJECTED
+
+
+def unanswered(campaign: Campaign) -> Dag | None:
+    """Give a batch's DAG whose UPLOAD got no answer, and that is not rescued for it."""
+    if campaign.uploads_held_by:
+        return None
+    failed = (UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
+    dags = (d for d in campaign.dags if d.made and d.state is DagState.FAILED)
+    return next((d for d in dags if d.upload in failed), None)
 
 
 def why_upload(

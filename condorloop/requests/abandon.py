@@ -8,6 +8,7 @@ from condorloop.cycle.campaign_state import set_state
 from condorloop.model.campaign import Dag
 from condorloop.model.enums import CampaignState, DagState, RequestKind
 from condorloop.model.request import Request
+from condorloop.requests import uploads_held
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject
 from condorloop.requests.command import CampaignStep, Option, Step
 from condorloop.requests.context import Context
@@ -40,14 +41,25 @@ class AbandonCampaign(CampaignStep):
             if campaign.state is not CampaignState.ABANDONED:
                 set_state(ledger, context.renderer, campaign, CampaignState.ABANDONED, reason, now)
             ledger.campaigns.set_held_by(campaign.id, "")
-        ledger.dags.withdraw([d.id for d in self.dags], who)
-        for dag in self.dags:
+        dags = [d for d in self.dags if not d.made]
+        if self.whole and campaign.shares:
+            dags = self._without_shared(dags, context)
+            uploads_held.give_up(campaign, who, "abandoned", context, now)
+        ledger.dags.withdraw([d.id for d in dags], who)
+        for dag in dags:
             if dag.state is DagState.ACTIVE and dag.cluster is not None:
                 with context.shutdown.outside():
                     context.pool.remove(dag.cluster, f"abandoned by {who}")
-        if self.dags:
-            words.append(f"{', '.join(d.label for d in self.dags)} removed")
+        if dags:
+            words.append(f"{', '.join(d.label for d in dags)} removed")
         return "; ".join(words)
+
+    def _without_shared(self, dags: list[Dag], context: Context) -> list[Dag]:
+        """What of these DAGs no other campaign wants; with the last one, nobody wants any."""
+        of = context.reconstruction_of(self.campaign)
+        if any(c.state.open for c in of.campaigns if c.id != self.campaign.id):
+            return [d for d in dags if d.batch is None]
+        return dags
 
 
 class Abandon(CampaignCommand):

@@ -100,7 +100,7 @@ class CampaignCommand(Command):
             there = f"; the latest are {runs}" if runs else ""
             return Plan((), (f"run {request.run}: no campaign of it is known here{there}",))
         name = request.calibration
-        meant = [s for s in found.campaigns if name in (None, s.campaign.key.calibration)]
+        meant = [s for s in found.campaigns if name is None or _is_meant(name, s.campaign)]
         if not meant:
             there = ", ".join(s.campaign.key.calibration for s in found.campaigns)
             return Plan((), (f"run {request.run}: no campaign of {name}; there are {there}",))
@@ -131,6 +131,11 @@ class CampaignCommand(Command):
         return tuple(steps), tuple(remarks)
 
 
+def _is_meant(name: str, campaign: Campaign) -> bool:
+    """Whether a name is that of a campaign's calibration, or of its stream."""
+    return name in (campaign.key.calibration, campaign.reconstruction.stream)
+
+
 def _subjects(request: Request, ledger: LedgerReader) -> Subjects:
     name = request.calibration
     if name is not None and request.run == ALL_RUNS:
@@ -143,7 +148,7 @@ def _subjects(request: Request, ledger: LedgerReader) -> Subjects:
         [
             Subject(
                 campaign=c,
-                outline=tuple(ledger.dags.outline(c.reconstruction_id)),
+                outline=tuple(ledger.dags.outline(c.reconstruction_id, c.id)),
                 payloads=ledger.payloads.harvested(c.id),
                 alcareco=len(ledger.dags.alca_of(c.reconstruction_id)),
                 uploads_held=uploads.get((c.key.calibration, c.key.run)),

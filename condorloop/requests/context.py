@@ -13,7 +13,7 @@ from condorloop.cycle.settings import Settings
 from condorloop.dagman.render import Renderer
 from condorloop.errors import CondorloopError
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.campaign import Campaign, Dag, Reconstruction
 from condorloop.model.queue import QueuedDag
 from condorloop.runtime.shutdown import Shutdown
 
@@ -55,6 +55,10 @@ class Context:
         """The next number for a DAG of a campaign that neither disk nor queue has."""
         return self.launcher.next_numbers(campaign, self.in_queue())[0]
 
-    def dag_id(self, key: CampaignKey, dag: Dag) -> str:
+    def dag_id(self, campaign: Campaign, dag: Dag) -> str:
         """The id that the jobs of a DAG carry in the queue."""
-        return self.renderer.dag_id(key, dag.number)
+        return self.renderer.dag_id(campaign.reconstruction, dag.number)
+
+    def reconstruction_of(self, campaign: Campaign) -> Reconstruction:
+        """What a campaign is made from, with all campaigns of it, as the ledger has it at last."""
+        return self.ledger.campaigns.reconstruction(campaign.reconstruction_id)

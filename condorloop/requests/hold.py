@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from condorloop.model.enums import RequestKind
-from condorloop.model.queue import JobSelector
 from condorloop.model.request import Request
 from condorloop.requests import uploads_held
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject, Subjects
 from condorloop.requests.command import CampaignStep, Option, SenselessRequest, Step
 from condorloop.requests.context import Context
-from condorloop.requests.targets import Target, in_flight, jobs_of, listed
+from condorloop.requests.targets import Target, in_flight, jobs_meant, jobs_of, listed
 from condorloop.requests.uploads_held import HoldAllUploads
 
 
@@ -41,12 +40,9 @@ class HoldCampaign(CampaignStep):
         why = f"held by {request.made_by}"
         held = 0
         for target in self.targets:
-            dag_id = context.dag_id(self.about, target.dag)
-            with context.shutdown.outside():
-                if target.node is None:
-                    held += context.pool.hold(JobSelector(dag_id, dagman=True), why)
-                nodes = JobSelector(dag_id, node=target.node, running=self.running)
-                held += context.pool.hold(nodes, why)
+            for jobs in jobs_meant(target, self.campaign, context, running=self.running):
+                with context.shutdown.outside():
+                    held += context.pool.hold(jobs, why)
         if self.targets:
             words.append(f"{jobs_of(held, self.targets)} put on hold")
         return "; ".join(words)

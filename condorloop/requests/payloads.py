@@ -18,6 +18,7 @@ from condorloop.model.campaign import Campaign, CampaignKey, Dag
 from condorloop.model.enums import Artifact, CampaignState, DagState
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.request import Request
+from condorloop.requests import uploads_held
 from condorloop.requests.campaign_command import Subject
 from condorloop.requests.command import Step, UploadStep
 from condorloop.requests.context import Context, NotYet
@@ -51,12 +52,16 @@ class SendAgain(UploadStep):
         name, accept = harvest_name(self.harvest), request.accept_destination
         words = [f"{name} is sent again"]
         words += reopen(campaign, f"{name} again, requested by {request.made_by}", context, now)
-        if where := _where(key, self.harvest, context, accept=accept):
+        if where := _where(campaign, self.harvest, context, accept=accept):
             say(key, where, logging.WARNING if accept else logging.INFO)
             words.append(where)
-        plan = plan_upload(key, context.next_dag(campaign), self.harvest)
+        plan = plan_upload(
+            campaign.reconstruction, key.calibration, context.next_dag(campaign), self.harvest
+        )
         why = f"requested by {request.made_by}"
-        context.launcher.carry_out(campaign, plan, why, now, again=True, accept_destination=accept)
+        context.launcher.carry_out(
+            [campaign], plan, why, now, again=True, accept_destination=accept
+        )
         return "; ".join([*words, f"{plan.label} sends it"])
 
 
@@ -75,9 +80,9 @@ class HarvestAgain(UploadStep):
         """Open the campaign, then submit the harvest DAG."""
         campaign, key = self.campaign, self.about
         words = reopen(campaign, f"a harvest, requested by {request.made_by}", context, now)
-        plan = plan_harvest(key, context.next_dag(campaign))
+        plan = plan_harvest(campaign.reconstruction, key.calibration, context.next_dag(campaign))
         why = f"requested by {request.made_by}"
-        context.launcher.carry_out(campaign, plan, why, now, again=True)
+        context.launcher.carry_out([campaign], plan, why, now, again=True)
         return "; ".join([f"{plan.label} harvests all {self.alcareco} ALCARECO again", *words])
 
 
@@ -95,7 +100,7 @@ def send_again(request: Request, subject: Subject) -> Step | Dag | str:
     senders = [d for d in campaign.dags if d.harvest == found]
     if busy := [d.label for d in senders if d.in_flight]:
         return f"{harvest_name(found)} is being sent by {', '.join(busy)}"
-    ended = [d for d in senders if d.state in (DagState.FAILED, DagState.REMOVED)]
+    ended = [d for d in senders if d.state in (DagState.FAILED, DagState.REMOVED) and not d.made]
     return ended[-1] if ended else SendAgain(campaign, found, subject.payloads[found])
 
 
@@ -143,6 +148,8 @@ def reopen(campaign: Campaign, reason: str, context: Context, now: float) -> lis
     context.ledger.campaigns.set_asked(campaign.id, now)
     if campaign.state.open:
         return []
+    if campaign.state is CampaignState.ABANDONED and campaign.shares:
+        uploads_held.let_go(campaign.key, context)
     set_state(context.ledger, context.renderer, campaign, CampaignState.ACTIVE, reason, now)
     return ["it is active again"]
 
@@ -156,12 +163,13 @@ def _reopening(campaign: Campaign) -> str:
     return "" if campaign.state.open else f"; reopen the campaign, which is {campaign.state}"
 
 
-def _where(key: CampaignKey, harvest: int, context: Context, *, accept: bool) -> str:
+def _where(campaign: Campaign, harvest: int, context: Context, *, accept: bool) -> str:
     """Say where a payload goes; empty if that is as configured."""
-    renderer = context.renderer
-    told = written_destination.last_sender(renderer.run_dir(key), harvest)
-    to = written_destination.configured_destination(renderer, key.calibration)
-    own = written_destination.written(told) if told else None
+    renderer, name = context.renderer, campaign.key.calibration
+    runs = renderer.run_dir(campaign.reconstruction)
+    told = written_destination.last_sender(runs, harvest, name)
+    to = written_destination.configured_destination(renderer, name)
+    own = written_destination.written(told, name) if told else None
     if own is None or to is None or own == to:
         return ""
     return (taken if accept else kept)(harvest_name(harvest), own, to)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from condorloop.model.campaign import Dag
 from condorloop.model.enums import RequestKind
-from condorloop.model.queue import JobSelector
 from condorloop.model.request import Request
 from condorloop.requests import uploads_held
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject, Subjects
 from condorloop.requests.command import CampaignStep, Option, SenselessRequest, Step, is_given
 from condorloop.requests.context import Context
-from condorloop.requests.targets import Target, in_flight, jobs_of, listed
+from condorloop.requests.targets import Target, in_flight, jobs_meant, jobs_of, listed
 from condorloop.requests.uploads_held import ReleaseAllUploads
 
 
@@ -41,11 +40,9 @@ class ReleaseCampaign(CampaignStep):
         why = f"released by {request.made_by}"
         released = 0
         for target in self.targets:
-            dag_id = context.dag_id(self.about, target.dag)
-            with context.shutdown.outside():
-                released += context.pool.release(JobSelector(dag_id, node=target.node), why)
-                if target.node is None:
-                    released += context.pool.release(JobSelector(dag_id, dagman=True), why)
+            for jobs in reversed(jobs_meant(target, self.campaign, context, release=True)):
+                with context.shutdown.outside():
+                    released += context.pool.release(jobs, why)
         if self.whole:
             context.ledger.campaigns.set_held_by(self.campaign.id, "")
             words.append("it goes on")

@@ -136,12 +136,14 @@ def _put_back(
     context.ledger.payloads.restore(campaign.id, restored)
     words = [str(restored), *reopen(campaign, str(restored), context, now)]
     say(key, str(restored), logging.WARNING)
-    plan = plan_upload(key, number, harvest_job(restored.harvest))
+    plan = plan_upload(
+        campaign.reconstruction, key.calibration, number, harvest_job(restored.harvest)
+    )
     name = restored.origin or restored.harvest
     why = f"{name} is put back, requested by {request.made_by}"
     accept = request.accept_destination
     context.launcher.carry_out(
-        campaign, plan, why, now, again=True, restores=True, accept_destination=accept
+        [campaign], plan, why, now, again=True, restores=True, accept_destination=accept
     )
     return "; ".join([*words, f"{plan.label} sends it"])
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from condorloop.config.destinations import kept, taken
 from condorloop.dagman import written_destination
 from condorloop.dagman.rerender import renew
-from condorloop.model.campaign import Campaign, CampaignKey, Dag
+from condorloop.model.campaign import Campaign, Dag
 from condorloop.model.enums import Artifact, CampaignState, DagState, RequestKind
 from condorloop.model.request import Request
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject
 from condorloop.requests.command import CampaignStep, Option, SenselessRequest, Step, is_given
 from condorloop.requests.context import Context
-from condorloop.requests.payloads import HARVEST, harvest_again, reopen, send_again
+from condorloop.requests.payloads import HARVEST, SendAgain, harvest_again, reopen, send_again
 from condorloop.requests.targets import named
 from condorloop.rundir.durable import set_aside
 from condorloop.rundir.layout import alcareco_name, dag_dir, outputs
@@ -65,11 +65,15 @@ class ResubmitCampaign(CampaignStep):
         if self.files and (files := _retry_files(campaign, context)):
             words.append(f"another try for {plural(files, 'file')} given up")
         accept = request.accept_destination
+        of = context.reconstruction_of(campaign)
+        there = {dag.id: dag for dag in of.dags}
         for dag in self.dags:
-            if where := _where(key, dag, context, accept=accept):
+            if there[dag.id].in_flight:
+                continue  # for another campaign that shares it
+            if where := _where(campaign, dag, context, accept=accept):
                 say(key, where, logging.WARNING if accept else logging.INFO)
                 words.append(where)
-            context.launcher.resubmit(key, dag, now, accept_destination=accept)
+            context.launcher.resubmit(of, dag, now, accept_destination=accept)
         return "; ".join(words)
 
     def _take_recipe(self, context: Context) -> Iterator[str]:
@@ -163,11 +167,24 @@ class Resubmit(CampaignCommand):
             return found
         ended = (t for t in found if t.dag.state in (DagState.FAILED, DagState.REMOVED))
         dags = tuple(t.dag for t in ended if t.node is None or t.node in t.dag.failed_nodes)
+        if campaign.shares:
+            if any(dag.made for dag in dags):
+                return _by_own_dag(request, subject, [dag for dag in dags if dag.made])
+            if request.calibration == campaign.key.calibration:
+                dags = tuple(dag for dag in dags if dag.batch is None)
         reopened = campaign.state is CampaignState.ABANDONED and request.node is None
         renewed = request.present_recipe and campaign.state.open and request.node is None
         if not dags and not files and not reopened and not renewed:
             return f"{request.node} did not fail" if request.node else "nothing of it failed"
         return ResubmitCampaign(campaign, dags, files, request.present_recipe)
+
+
+def _by_own_dag(request: Request, subject: Subject, dags: Sequence[Dag]) -> Step | str:
+    """Make or send again what failed in a DAG that others share, by a DAG of the campaign's own."""
+    made = {dag.number for dag in dags} & subject.payloads.keys()
+    if made:
+        return SendAgain(subject.campaign, max(made), subject.payloads[max(made)])
+    return harvest_again(subject)
 
 
 def _why_again(dag: Dag) -> str:
@@ -176,11 +193,12 @@ def _why_again(dag: Dag) -> str:
     return f"{dag.label} ({', '.join(dag.failed_nodes) or 'it ended without a result'})"
 
 
-def _where(key: CampaignKey, dag: Dag, context: Context, *, accept: bool) -> str:
+def _where(campaign: Campaign, dag: Dag, context: Context, *, accept: bool) -> str:
     """Say where a DAG uploads to that is submitted again; empty if that is as configured."""
-    renderer = context.renderer
-    own = written_destination.destination_of(renderer.run_dir(key), dag.number)
-    to = written_destination.configured_destination(renderer, key.calibration)
+    renderer, name = context.renderer, campaign.key.calibration
+    runs = renderer.run_dir(campaign.reconstruction)
+    own = written_destination.destination_of(runs, dag.number, name)
+    to = written_destination.configured_destination(renderer, name)
     if own is None or to is None or own == to:
         return ""
     return (taken if accept else kept)(dag.label, own, to)
@@ -192,7 +210,8 @@ def _retry_files(campaign: Campaign, context: Context) -> int:
     files = ledger.retries.retry_files(campaign.reconstruction_id)
     if campaign.key.calibration not in renderer.config.calibrations:
         return files
-    runs = renderer.run_dir(campaign.key)
+    key = campaign.reconstruction
+    runs = renderer.run_dir(key)
     for unused in ledger.retries.unused(campaign.reconstruction_id):
         folder = dag_dir(runs, unused.number)
         if unused.job is not None:
@@ -205,7 +224,7 @@ def _retry_files(campaign: Campaign, context: Context) -> int:
             node: before.get(node, frozenset()) | unused.dropped.get(node, frozenset())
             for node in before.keys() | unused.dropped.keys()
         }
-        renew(context.settings.renderer_of(campaign.key), campaign.key, unused.number, dropped)
+        renew(context.settings.renderer_of(campaign.key), key, unused.number, dropped)
         files += ledger.retries.redo(unused)
     return files
 

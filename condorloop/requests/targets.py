@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from condorloop.model.campaign import Dag
+from condorloop.model.campaign import Campaign, Dag
+from condorloop.model.queue import JobSelector
 from condorloop.policy.node_names import meant, states, unknown
 from condorloop.requests.campaign_command import Subject
+from condorloop.requests.context import Context
 from condorloop.text import plural
 
 
@@ -47,6 +49,31 @@ def in_flight(node: str | None, subject: Subject) -> tuple[Target, ...] | str:
     if found and node and not targets:
         return f"{node} is not in the queue: {states({t.dag.label: t.dag.state for t in found})}"
     return targets
+
+
+def jobs_meant(
+    target: Target,
+    campaign: Campaign,
+    context: Context,
+    *,
+    running: bool = False,
+    release: bool = False,
+) -> list[JobSelector]:
+    """The jobs of a target, DAGMan's first.
+
+    In a batch's DAG that other campaigns share, only the harvest and upload of one; but all of it
+    is held with the last of them that is not held, and released with the first.
+    """
+    dag_id = context.dag_id(campaign, target.dag)
+    if target.node is not None:
+        return [JobSelector(dag_id, node=target.node, running=running)]
+    if campaign.shares and target.dag.batch is not None:
+        theirs = context.reconstruction_of(campaign).campaigns
+        others = [c for c in theirs if c.id != campaign.id and c.state.open]
+        if any(not c.held_by for c in others) and not release:
+            name = campaign.key.calibration
+            return [JobSelector(dag_id, running=running, calibration=name)]
+    return [JobSelector(dag_id, dagman=True), JobSelector(dag_id, running=running)]
 
 
 def listed(targets: Iterable[Target]) -> str:

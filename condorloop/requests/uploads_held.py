@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from condorloop.model.campaign import Campaign, CampaignKey
 from condorloop.model.request import ALL_RUNS, Request
 from condorloop.policy.uploads import best_unsent
 from condorloop.requests.campaign_command import Subject
@@ -84,9 +85,7 @@ class ReleaseUploads(UploadStep):
 
     def carry_out(self, request: Request, context: Context, now: float) -> str:
         """Remove the record that UPLOAD jobs read, then the mark."""
-        key = self.about
-        _remove(context.renderer.run_dir(key))
-        context.ledger.campaigns.release_uploads(key.calibration, key.run)
+        let_go(self.about, context)
         return self.describe()
 
 
@@ -156,6 +155,19 @@ def release(subject: Subject) -> Step | str:
         command = f"condorloop release -c {campaign.key.calibration} --uploads"
         return f"{campaign.uploads_held_by} holds the uploads of all runs: {command}"
     return "nobody holds its uploads"
+
+
+def give_up(campaign: Campaign, who: str, why: str, context: Context, now: float) -> None:
+    """Let no UPLOAD of a campaign send anything that goes on in a DAG which others share."""
+    held = UploadsHeld(who, why, now)
+    _write(held, context.renderer.run_dir(campaign.key))
+    context.ledger.campaigns.hold_uploads(campaign.key.calibration, campaign.key.run, held)
+
+
+def let_go(key: CampaignKey, context: Context) -> None:
+    """Let UPLOAD jobs of a campaign send its payloads."""
+    _remove(context.renderer.run_dir(key))
+    context.ledger.campaigns.release_uploads(key.calibration, key.run)
 
 
 def _held(request: Request, now: float) -> UploadsHeld:

@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, ReconstructionKey
 from condorloop.text import plain, shown
 
 _LEVELS = ("INFO", "WARNING", "ERROR", "CRITICAL")
@@ -27,9 +27,9 @@ _LEVELS = ("INFO", "WARNING", "ERROR", "CRITICAL")
 log = logging.getLogger("condorloop.campaign")
 
 
-def say(key: CampaignKey, message: str, level: int = logging.INFO) -> None:
-    """Log what was decided or seen of a campaign."""
-    log.log(level, "%s: %s", key, message, extra={"calibration": key.calibration, "run": key.run})
+def say(key: CampaignKey | ReconstructionKey, message: str, level: int = logging.INFO) -> None:
+    """Log what was decided or seen of a campaign, or of what several share."""
+    log.log(level, "%s: %s", key, message, extra={"calibration": key.name, "run": key.run})
 
 
 class Format(StrEnum):

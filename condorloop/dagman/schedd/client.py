@@ -52,6 +52,7 @@ _QUEUED = [
     "ClusterId",
     "ProcId",
     "CondorloopId",
+    "CondorloopStream",
     "CondorloopCalibration",
     "CondorloopRun",
     "CondorloopDag",
@@ -288,6 +289,8 @@ class Schedd:
             f"CondorloopId =?= {classad(jobs.dag_id)}",
             f"CondorloopKind {of_nodes} undefined",
         ]
+        if jobs.calibration:
+            which.append(f"CondorloopCalibration =?= {classad(jobs.calibration)}")
         if jobs.node is not None:
             which.append(f"DAGNodeName =?= {classad(jobs.node)}")
         return " && ".join(which)
@@ -321,11 +324,14 @@ def _queued_dag(ad: Mapping[str, Any]) -> QueuedDag | None:
         name.removeprefix("DAG_"): ad[name] for name in _COUNTS if isinstance(ad.get(name), int)
     }
     batch, sends = ad.get("CondorloopBatch"), ad.get("CondorloopSends")
+    calibration = str(ad.get("CondorloopCalibration", ""))
+    stream = str(ad.get("CondorloopStream", calibration))
     try:
         held = ad["JobStatus"] == _HELD
         return QueuedDag(
             id=str(ad["CondorloopId"]),
-            key=CampaignKey(str(ad["CondorloopCalibration"]), int(ad["CondorloopRun"])),
+            key=CampaignKey(calibration or stream, int(ad["CondorloopRun"])),
+            stream=stream,
             number=int(ad["CondorloopDag"]),
             cluster=int(ad["ClusterId"]),
             hold_reason=_hold_reason(ad) if held else None,

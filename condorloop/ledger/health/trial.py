@@ -185,9 +185,7 @@ def _process(ledger: Ledger) -> None:
     ledger.retries.retry_files(mine)
     for unused in ledger.retries.unused(mine):
         ledger.retries.redo(unused)
-    second = ledger.dags.plan(
-        mine, None, number + 1, nodes[2:], _WHO, _START, campaign_id=campaign_id
-    )
+    second = ledger.dags.plan(mine, None, number + 1, nodes[2:], _WHO, _START)
     ledger.dags.withdraw([second], _WHO)
     ledger.dags.lost(second, frozenset(), _START)
 

@@ -23,6 +23,12 @@ INSERT INTO alcareco (campaign_id, dag_id, node, harvested)
     SELECT campaign_id, dag_id, name, harvested FROM node WHERE kind = 'ALCA'
 """
 
+_MADE_FOR = """
+INSERT INTO made_for (dag_id, calibration)
+    SELECT dag.id, calibration FROM dag JOIN campaign ON campaign.id = campaign_id
+    WHERE batch IS NOT NULL
+"""
+
 _MADE_AGAIN: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "campaign": ("campaign", {"reconstruction_id": "id"}),
     "raw_file": ("raw_file", {"raw_path": "stream"}),
@@ -34,7 +40,13 @@ _MADE_AGAIN: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "campaign_id": "CASE WHEN batch IS NULL THEN campaign_id END",
         },
     ),
-    "node": ("node", {"reconstruction_id": "campaign_id"}),
+    "node": (
+        "node",
+        {
+            "reconstruction_id": "campaign_id",
+            "campaign_id": "CASE WHEN kind IN ('HARVEST', 'UPLOAD') THEN campaign_id END",
+        },
+    ),
     "node_dropped": ("node_dropped", {"reconstruction_id": "campaign_id"}),
     "payload": ("payload", {"id": "dag_id"}),
     **{
@@ -60,6 +72,8 @@ def bring_up(db: Connection) -> None:
         db.execute(_RECONSTRUCTIONS)
         db.execute(table("alcareco"))
         db.execute(_ALCARECO)
+        db.execute(table("made_for"))
+        db.execute(_MADE_FOR)
         for name, (source, otherwise) in _MADE_AGAIN.items():
             _make_again(db, name, source, otherwise)
         there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}

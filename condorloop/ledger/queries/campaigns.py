@@ -7,19 +7,29 @@ lead it through all that ever was.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.payloads import PayloadQueries
-from condorloop.model.campaign import Campaign, CampaignKey, ProcessedOutputs, RawFile, WaitingFile
+from condorloop.model.campaign import (
+    Campaign,
+    CampaignKey,
+    Dag,
+    ProcessedOutputs,
+    RawFile,
+    Reconstruction,
+    ReconstructionKey,
+    WaitingFile,
+)
 from condorloop.model.enums import Artifact, CampaignState, NodeKind, NodeState
-from condorloop.model.lumis import Lumis
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.request import ALL_RUNS
 from condorloop.rundir.records.decisions import UploadsHeld
 
 CAMPAIGNS = (
-    "SELECT campaign.*, stream, raw_path, seen, last_new_at FROM campaign"
+    "SELECT campaign.*, stream, raw_path, seen, last_new_at, fill_type, l1_hlt_mode FROM campaign"
     " JOIN reconstruction ON reconstruction.id = reconstruction_id"
 )
 """Campaigns with what they have of their reconstructions."""
@@ -27,6 +37,21 @@ CAMPAIGNS = (
 
 _OF = "(SELECT reconstruction_id FROM campaign WHERE id = ?1)"
 """The reconstruction of a campaign."""
+
+
+class _Shared(NamedTuple):
+    """What the campaigns of a reconstruction have in common."""
+
+    listed_at: float | None
+    seen: Lumis
+    waiting: tuple[WaitingFile, ...]
+    probing: int
+    dags: tuple[Dag, ...]
+    dag_count: int
+    quarantined: tuple[str, ...]
+    set_back: tuple[str, ...]
+    fill_type: str | None
+    l1_hlt_mode: str | None
 
 
 class CampaignQueries:
@@ -68,6 +93,15 @@ class CampaignQueries:
         """The folder of the RAW files that a campaign is made from."""
         return str(self._db.rows(f"{CAMPAIGNS} WHERE campaign.id = ?", campaign_id)[0]["raw_path"])
 
+    def first_of(self, key: ReconstructionKey) -> CampaignKey | None:
+        """The first campaign of a reconstruction; None if it has none."""
+        rows = self._db.rows(
+            f"{CAMPAIGNS} WHERE reconstruction.run = ? AND stream = ? ORDER BY campaign.id LIMIT 1",
+            key.run,
+            key.stream,
+        )
+        return CampaignKey(rows[0]["calibration"], rows[0]["run"]) if rows else None
+
     def calibrations(self) -> frozenset[str]:
         """The calibrations that ever had a campaign."""
         rows = self._db.rows("SELECT DISTINCT calibration FROM campaign")
@@ -96,7 +130,17 @@ class CampaignQueries:
         since: float = 0.0,
         asked: float = float("inf"),
     ) -> list[Campaign]:
-        """The campaigns with work to do, older runs first.
+        """The campaigns with work to do; takes what `reconstructions` takes."""
+        found = self.reconstructions(listed, since, asked)
+        return [campaign for each in found for campaign in each.campaigns]
+
+    def reconstructions(
+        self,
+        listed: Mapping[tuple[str, int], float],
+        since: float = 0.0,
+        asked: float = float("inf"),
+    ) -> list[Reconstruction]:
+        """The reconstructions of which campaigns have work to do, with these; older runs first.
 
         Parameters
         ----------
@@ -122,7 +166,30 @@ class CampaignQueries:
             since,
             asked,
         )
-        return [self._campaign(row, listed) for row in rows]
+        return self._grouped(self._read(rows, listed))
+
+    def reconstruction(self, reconstruction_id: int) -> Reconstruction:
+        """A reconstruction, with all of its campaigns."""
+        rows = self._db.rows(
+            f"{CAMPAIGNS} WHERE reconstruction_id = ? ORDER BY calibration", reconstruction_id
+        )
+        [found] = self._grouped(self._read(rows, {}))
+        return found
+
+    def _grouped(self, campaigns: Iterable[tuple[Campaign, _Shared]]) -> list[Reconstruction]:
+        found: dict[int, Reconstruction] = {}
+        for campaign, shared in campaigns:
+            mine = campaign.reconstruction_id
+            before = found[mine].campaigns if mine in found else ()
+            found[mine] = Reconstruction(
+                id=mine,
+                key=campaign.reconstruction,
+                campaigns=(*before, campaign),
+                dags=shared.dags if campaign.shares else campaign.dags,
+                fill_type=shared.fill_type,
+                l1_hlt_mode=shared.l1_hlt_mode,
+            )
+        return list(found.values())
 
     def of_run(self, run: int, calibration: str | None) -> list[Campaign]:
         """The campaigns of a run in whatever state; of one calibration, or of all if None."""
@@ -132,10 +199,24 @@ class CampaignQueries:
             run,
             calibration,
         )
-        return [self._campaign(row, {}) for row in rows]
+        return self._campaigns(rows)
 
-    def _campaign(self, row: sqlite3.Row, listed: Mapping[tuple[str, int], float]) -> Campaign:
-        unsent = self._payloads.unsent(row["id"])
+    def _campaigns(self, rows: Iterable[sqlite3.Row]) -> list[Campaign]:
+        """Campaigns by their rows."""
+        return [campaign for campaign, _ in self._read(rows, {})]
+
+    def _read(
+        self, rows: Iterable[sqlite3.Row], listed: Mapping[tuple[str, int], float]
+    ) -> Iterator[tuple[Campaign, _Shared]]:
+        """Campaigns, with what those of a reconstruction share; that is read once."""
+        known: dict[int, _Shared] = {}
+        for row in rows:
+            mine = row["reconstruction_id"]
+            if mine not in known:
+                known[mine] = self._shared(row, listed)
+            yield self._campaign(row, known[mine]), known[mine]
+
+    def _shared(self, row: sqlite3.Row, listed: Mapping[tuple[str, int], float]) -> _Shared:
         mine = row["reconstruction_id"]
         waiting = self._db.rows(
             "SELECT path, size, lumis, events, probed_at"
@@ -144,19 +225,9 @@ class CampaignQueries:
             " WHERE reconstruction_id = ? AND dag_id IS NULL AND gone = 0 AND state = 'good'",
             mine,
         )
-        return Campaign(
-            id=row["id"],
-            key=CampaignKey(row["calibration"], row["run"]),
-            reconstruction_id=mine,
-            state=CampaignState(row["state"]),
-            run_start=row["run_start"],
-            run_end=row["run_end"],
-            last_ls=row["last_ls"],
-            last_new_at=row["last_new_at"],
+        return _Shared(
             listed_at=listed.get((row["raw_path"], row["run"])),
             seen=Lumis.parse(row["seen"]),
-            harvested=Lumis.parse(row["harvested"]),
-            in_payload=Lumis.parse(row["in_payload"]),
             waiting=tuple(
                 WaitingFile(
                     RawFile(w["path"], w["size"], Lumis.parse(w["lumis"]), w["events"]),
@@ -170,12 +241,38 @@ class CampaignQueries:
                 row["run"],
                 row["raw_path"],
             ),
-            dags=tuple(self._dags.unfinished(row["id"], mine)),
+            dags=self._dags.of_reconstruction(mine, shared=_shares(row)),
             dag_count=self._db.number("SELECT COUNT(*) FROM dag WHERE reconstruction_id = ?", mine),
-            unharvested=self._dags.unharvested(row["id"]),
-            events_harvested=row["events_harvested"],
             quarantined=self._dags.quarantined(mine),
             set_back=self._set_back_files(mine),
+            fill_type=row["fill_type"],
+            l1_hlt_mode=row["l1_hlt_mode"],
+        )
+
+    def _campaign(self, row: sqlite3.Row, shared: _Shared) -> Campaign:
+        unsent = self._payloads.unsent(row["id"])
+        key, shares = CampaignKey(row["calibration"], row["run"]), _shares(row)
+        return Campaign(
+            id=row["id"],
+            key=key,
+            reconstruction_id=row["reconstruction_id"],
+            state=CampaignState(row["state"]),
+            run_start=row["run_start"],
+            run_end=row["run_end"],
+            last_ls=row["last_ls"],
+            last_new_at=row["last_new_at"],
+            listed_at=shared.listed_at,
+            seen=shared.seen,
+            harvested=Lumis.parse(row["harvested"]),
+            in_payload=Lumis.parse(row["in_payload"]),
+            waiting=shared.waiting,
+            probing=shared.probing,
+            dags=self._dags.of_campaign(shared.dags, row["id"], key, shared=shares),
+            dag_count=shared.dag_count,
+            unharvested=self._dags.unharvested(row["id"]),
+            events_harvested=row["events_harvested"],
+            quarantined=shared.quarantined,
+            set_back=shared.set_back,
             overtaken_by=self._payloads.overtaken_by(row["id"]),
             no_payload=self._payloads.no_payload(row["id"]),
             revised=_revised(row),
@@ -189,7 +286,20 @@ class CampaignQueries:
             uploads_held_by=self.uploads_held_by(row),
             restored=str(self._payloads.restored(row["id"]) or ""),
             by_lumi=bool(row["by_lumi"]),
+            stream=row["stream"],
+            not_made=self._not_made(row) if shares else EMPTY,
         )
+
+    def _not_made(self, row: sqlite3.Row) -> Lumis:
+        """The LS of batches whose recipe did not have what a campaign needs."""
+        rows = self._db.rows(
+            "SELECT lumis FROM dag WHERE reconstruction_id = ?1 AND batch IS NOT NULL"
+            " AND state <> 'lost' AND NOT EXISTS"
+            " (SELECT 1 FROM made_for WHERE dag_id = dag.id AND calibration = ?2)",
+            row["reconstruction_id"],
+            row["calibration"],
+        )
+        return Lumis.union(Lumis.parse(r["lumis"]) for r in rows)
 
     def _older_open(self, row: sqlite3.Row) -> tuple[int, ...]:
         """The older runs of a calibration whose campaigns are open."""
@@ -245,7 +355,7 @@ class CampaignQueries:
             " ORDER BY campaign.run",
             calibration,
         )
-        return [self._campaign(row, {}) for row in rows]
+        return self._campaigns(rows)
 
     def held_calibrations(self) -> dict[str, tuple[str, float]]:
         """The calibrations whose campaigns are held from their latching on: by whom, since when."""
@@ -271,7 +381,7 @@ class CampaignQueries:
         )
         nodes = self._db.rows(
             "SELECT kind, output, state, harvested FROM node LEFT JOIN alcareco"
-            " ON alcareco.dag_id = node.dag_id AND node = name AND campaign_id = ?1"
+            " ON alcareco.dag_id = node.dag_id AND node = name AND alcareco.campaign_id = ?1"
             f" WHERE reconstruction_id = {_OF} AND kind IN ('RECO', 'ALCA') ORDER BY output",
             campaign_id,
         )
@@ -282,6 +392,10 @@ class CampaignQueries:
             reco=tuple(n["output"] for n in reco if n["state"] == NodeState.DONE),
             alcareco=tuple(n["output"] for n in nodes if n["harvested"]),
         )
+
+
+def _shares(row: sqlite3.Row) -> bool:
+    return bool(row["stream"] != row["calibration"])
 
 
 def _revised(row: sqlite3.Row) -> str:

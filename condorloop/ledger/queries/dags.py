@@ -7,20 +7,39 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection
-from dataclasses import fields
+from collections.abc import Collection, Iterable
+from dataclasses import fields, replace
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.payloads import PayloadQueries
-from condorloop.model.campaign import Alcareco, Dag, DagOutline, Statistics, dag_label
-from condorloop.model.enums import DagState, NodeKind, UploadOutcome
+from condorloop.model.campaign import (
+    Alcareco,
+    CampaignKey,
+    Dag,
+    DagOutline,
+    Statistics,
+    dag_label,
+)
+from condorloop.model.enums import DagState, NodeKind, NodeState, UploadOutcome
 from condorloop.model.jobs import JobRecord, PlannedNode
 from condorloop.model.lumis import Lumis
+from condorloop.model.shared_dag import seen_by_one
+
+_MADE_BY = (
+    "(SELECT made.id FROM dag AS made JOIN dag AS sender USING (reconstruction_id)"
+    " WHERE sender.id = ?2 AND made.number = ?3)"
+)
+"""The DAG whose payload another one sends."""
+
+_CALIBRATION = (
+    "(SELECT calibration FROM campaign WHERE campaign.id = node.campaign_id) AS calibration"
+)
+"""Whom a HARVEST or UPLOAD works for."""
 
 _UNHARVESTED = (
     "FROM alcareco INDEXED BY alcareco_unharvested CROSS JOIN node"
     " ON node.dag_id = alcareco.dag_id AND name = node"
-    " WHERE campaign_id = ? AND harvested = 0 AND state = 'done'"
+    " WHERE alcareco.campaign_id = ? AND harvested = 0 AND state = 'done'"
 )
 """The complete ALCARECO that a campaign is made from, and that no harvest of it has read."""
 
@@ -45,15 +64,24 @@ class DagQueries:
         return dag["number"] or 0, dag["batch"] or 0, job
 
     def unfinished_nodes(
-        self, dag_id: int, among: Collection[str] | None = None
+        self, dag_id: int, among: Collection[str] | None = None, *, with_last: bool = False
     ) -> list[PlannedNode]:
-        """The nodes of a DAG that are not known to be done, and are to be; `among` these names."""
+        """The nodes of a DAG that are not known to be done, and are to be; `among` these names.
+
+        With `with_last` each HARVEST and UPLOAD is among them, too.
+        """
         unfinished = "dag_id = ? AND state NOT IN ('done', 'dropped')"
         if among is None:
             return self._nodes(unfinished, dag_id)
         names = json.dumps(list(among))
         return self._nodes(
-            f"{unfinished} AND name IN (SELECT value FROM json_each(?))", dag_id, names
+            f"{unfinished} AND (name IN (SELECT value FROM json_each(?)) OR name IN"
+            " (SELECT name FROM node INDEXED BY node_campaign"
+            " WHERE ? AND dag_id = ? AND campaign_id IS NOT NULL))",
+            dag_id,
+            names,
+            with_last,
+            dag_id,
         )
 
     def alca_nodes(self, dag_id: int) -> list[PlannedNode]:
@@ -74,7 +102,9 @@ class DagQueries:
         return self._planned(f"FROM node WHERE {which}", *values)
 
     def _planned(self, which: str, *values: object) -> list[PlannedNode]:
-        rows = self._db.rows(f"SELECT name, kind, job, output, witness, child {which}", *values)
+        rows = self._db.rows(
+            f"SELECT name, kind, job, output, witness, child, {_CALIBRATION} {which}", *values
+        )
         return [
             PlannedNode(
                 name=r["name"],
@@ -83,6 +113,7 @@ class DagQueries:
                 witness=r["witness"],
                 job=r["job"],
                 child=r["child"],
+                calibration=r["calibration"] or "",
             )
             for r in rows
         ]
@@ -115,47 +146,108 @@ class DagQueries:
         rows = self._db.rows("SELECT * FROM job WHERE dag_id = ? ORDER BY submitted_at", dag_id)
         return [job_record(row) for row in rows]
 
-    def unfinished(self, campaign_id: int, reconstruction_id: int) -> list[Dag]:
-        """The DAGs that work for a campaign, and are neither done nor lost."""
-        dags = []
+    def of_reconstruction(self, reconstruction_id: int, *, shared: bool) -> tuple[Dag, ...]:
+        """The DAGs of a reconstruction that are neither done nor lost.
+
+        What became of harvests and payloads is told by `of_campaign`.
+        """
+        return tuple(
+            self._dag(row, shared=shared)
+            for row in self._db.rows(
+                "SELECT dag.*, calibration FROM dag INDEXED BY dag_undone"
+                " LEFT JOIN campaign ON campaign.id = campaign_id"
+                " WHERE dag.reconstruction_id = ? AND dag.state NOT IN ('done', 'lost')"
+                " ORDER BY number",
+                reconstruction_id,
+            )
+        )
+
+    def _dag(self, row: sqlite3.Row, *, shared: bool) -> Dag:
+        failed = self._db.rows(
+            "SELECT * FROM node WHERE dag_id = ? AND state = 'failed'", row["id"]
+        )
+        return Dag(
+            id=row["id"],
+            number=row["number"],
+            batch=row["batch"],
+            state=DagState(row["state"]),
+            cluster=row["cluster"],
+            ended_at=row["ended_at"],
+            rescues=row["rescues"],
+            failed_nodes=tuple(f["name"] for f in failed),
+            harvest_inputs=None,
+            upload=None,
+            held=bool(row["held"]),
+            blames={f["name"]: self._blames(f) for f in failed},
+            removed_by=row["removed_by"],
+            harvests=bool(row["harvests"]),
+            holds=_statistics(row),
+            refused=row["refused"],
+            sends=row["sends"],
+            calibration=row["calibration"] or "",
+            made=shared and row["batch"] is not None and not self._unmade(row["id"]),
+        )
+
+    def _unmade(self, dag_id: int) -> bool:
+        """Whether a RECO or ALCA of a DAG is to be made."""
+        return bool(
+            self._db.rows(
+                "SELECT 1 FROM node INDEXED BY node_unmade WHERE dag_id = ?"
+                " AND campaign_id IS NULL AND state NOT IN ('done', 'dropped') LIMIT 1",
+                dag_id,
+            )
+        )
+
+    def of_campaign(
+        self, dags: Iterable[Dag], campaign_id: int, key: CampaignKey, *, shared: bool
+    ) -> tuple[Dag, ...]:
+        """What DAGs of a reconstruction, as `of_reconstruction` gives them, are to a campaign."""
+        theirs = []
+        for dag in dags:
+            if dag.calibration not in ("", key.calibration):
+                continue
+            dag = self._with_payload(dag, campaign_id)
+            seen: Dag | None = dag
+            if shared and dag.batch is not None:
+                seen = seen_by_one(dag, *self._last_nodes(dag, campaign_id))
+            if seen is not None:
+                theirs.append(seen)
+        return tuple(theirs)
+
+    def _with_payload(self, dag: Dag, campaign_id: int) -> Dag:
+        made_by = "?2" if dag.sends is None else _MADE_BY
         for row in self._db.rows(
-            "SELECT dag.*, payload.id AS harvest, outcome FROM dag INDEXED BY dag_undone"
-            " LEFT JOIN payload ON payload.campaign_id = ?2"
-            " AND dag_id = CASE WHEN sends IS NULL THEN dag.id ELSE"
-            " (SELECT made.id FROM dag AS made WHERE made.reconstruction_id = dag.reconstruction_id"
-            " AND made.number = dag.sends) END"
-            " WHERE dag.reconstruction_id = ?1 AND dag.state NOT IN ('done', 'lost')"
-            " AND COALESCE(dag.campaign_id, ?2) = ?2 ORDER BY number",
-            reconstruction_id,
+            f"SELECT id, outcome FROM payload WHERE campaign_id = ?1 AND dag_id = {made_by}",
             campaign_id,
+            dag.id,
+            *([] if dag.sends is None else [dag.sends]),
         ):
-            failed = self._db.rows(
-                "SELECT * FROM node WHERE dag_id = ? AND state = 'failed'", row["id"]
+            return replace(
+                dag,
+                harvest_inputs=None if dag.sends is not None else self._harvests.inputs(row["id"]),
+                upload=UploadOutcome(row["outcome"]) if row["outcome"] else None,
             )
-            dags.append(
-                Dag(
-                    id=row["id"],
-                    number=row["number"],
-                    batch=row["batch"],
-                    state=DagState(row["state"]),
-                    cluster=row["cluster"],
-                    ended_at=row["ended_at"],
-                    rescues=row["rescues"],
-                    failed_nodes=tuple(f["name"] for f in failed),
-                    harvest_inputs=None
-                    if row["harvest"] is None or row["sends"] is not None
-                    else self._harvests.inputs(row["harvest"]),
-                    upload=UploadOutcome(row["outcome"]) if row["outcome"] else None,
-                    held=bool(row["held"]),
-                    blames={f["name"]: self._blames(f) for f in failed},
-                    removed_by=row["removed_by"],
-                    harvests=bool(row["harvests"]),
-                    holds=_statistics(row),
-                    refused=row["refused"],
-                    sends=row["sends"],
-                )
-            )
-        return dags
+        return dag
+
+    def _last_nodes(self, dag: Dag, campaign_id: int) -> tuple[dict[str, NodeState], bool]:
+        """HARVEST and UPLOAD of a campaign in a batch's DAG; whether another has taken them over.
+
+        A harvest DAG of the campaign that came after it does, or a DAG that sends its payload.
+        """
+        rows = self._db.rows(
+            "SELECT name, state FROM node INDEXED BY node_campaign"
+            " WHERE dag_id = ? AND campaign_id = ? AND campaign_id IS NOT NULL ORDER BY kind",
+            dag.id,
+            campaign_id,
+        )
+        later = self._db.rows(
+            "SELECT 1 FROM dag WHERE campaign_id = ? AND number > ? AND (harvests OR sends = ?)"
+            " LIMIT 1",
+            campaign_id,
+            dag.number,
+            dag.number,
+        )
+        return {row["name"]: NodeState(row["state"]) for row in rows}, bool(later)
 
     def numbers(self, reconstruction_id: int) -> frozenset[int]:
         """The numbers of all DAGs of a reconstruction, whatever became of them."""
@@ -163,6 +255,15 @@ class DagQueries:
             "SELECT number FROM dag WHERE reconstruction_id = ?", reconstruction_id
         )
         return frozenset(row["number"] for row in rows)
+
+    def calibrations(self, dag_id: int) -> frozenset[str]:
+        """The calibrations that a DAG makes anything for."""
+        rows = self._db.rows(
+            "SELECT calibration FROM made_for WHERE dag_id = ?1 UNION SELECT calibration FROM dag"
+            " JOIN campaign ON campaign.id = campaign_id WHERE dag.id = ?1",
+            dag_id,
+        )
+        return frozenset(row["calibration"] for row in rows)
 
     def numbered(self, reconstruction_id: int, number: int) -> int | None:
         """The id of the DAG of a reconstruction that has a number; None if none has."""
@@ -186,11 +287,14 @@ class DagQueries:
             read |= {row["path"]} - {None}
         return {node: frozenset(paths) for node, paths in found.items()}
 
-    def outline(self, reconstruction_id: int) -> tuple[DagOutline, ...]:
-        """The DAGs of a reconstruction that are not lost, and their nodes, by name."""
+    def outline(self, reconstruction_id: int, campaign_id: int) -> tuple[DagOutline, ...]:
+        """The DAGs that work for a campaign and are not lost, and their nodes, by name."""
         names: dict[int, list[str]] = {}
-        rows = "SELECT dag_id, name FROM node WHERE reconstruction_id = ? ORDER BY dag_id, name"
-        for row in self._db.rows(rows, reconstruction_id):
+        rows = (
+            "SELECT dag_id, name FROM node WHERE reconstruction_id = ?1"
+            " AND COALESCE(campaign_id, ?2) = ?2 ORDER BY dag_id, name"
+        )
+        for row in self._db.rows(rows, reconstruction_id, campaign_id):
             names.setdefault(row["dag_id"], []).append(row["name"])
         return tuple(
             DagOutline(
@@ -199,8 +303,10 @@ class DagQueries:
                 tuple(names.get(r["id"], ())),
             )
             for r in self._db.rows(
-                "SELECT * FROM dag WHERE reconstruction_id = ? AND state <> 'lost' ORDER BY number",
+                "SELECT * FROM dag WHERE reconstruction_id = ?1 AND state <> 'lost'"
+                " AND COALESCE(campaign_id, ?2) = ?2 ORDER BY number",
                 reconstruction_id,
+                campaign_id,
             )
         )
 

@@ -51,7 +51,7 @@ class Campaigns(CampaignQueries):
         """
         counts_from = window_from(run.start, run.end, run.last_ls or 0, by_lumi=by_lumi)
         with self._db.transaction():
-            mine = self._reconstructions.begin(stream or key.calibration, key.run, raw_path, now)
+            mine = self._reconstructions.begin(stream or key.calibration, raw_path, run, now)
             cursor = self._db.execute(
                 "INSERT OR IGNORE INTO campaign (calibration, run, reconstruction_id, state,"
                 " reason, fill, run_start, run_end, last_ls, latched_at, state_since, by_lumi,"
@@ -75,6 +75,12 @@ class Campaigns(CampaignQueries):
             if not cursor.rowcount:
                 return
             campaign_id = cursor.lastrowid or 0
+            self._db.execute(
+                "INSERT INTO alcareco (campaign_id, dag_id, node)"
+                " SELECT ?, node.dag_id, name FROM node JOIN made_for USING (dag_id)"
+                " WHERE reconstruction_id = ? AND kind = 'ALCA' AND calibration = ?",
+                (campaign_id, mine, key.calibration),
+            )
             self._db.execute(
                 "UPDATE campaign SET held_at = ?, held_by ="
                 " (SELECT held_by FROM held_calibration WHERE calibration = ?)"

@@ -6,7 +6,7 @@ decides nothing. Every method is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple
 
 from condorloop.ledger.connection import Connection
@@ -38,21 +38,25 @@ class Dags(DagQueries):
         reason: str,
         now: float,
         *,
-        campaign_id: int | None = None,
+        made_for: Collection[str] | None = None,
     ) -> int:
         """Write down a DAG before anything of it exists; its files wait no longer.
 
         Parameters
         ----------
-        campaign_id
-            The campaign that it harvests or sends for; a batch's works for all that its
-            reconstruction has.
+        made_for
+            The calibrations whose ALCARECO a batch makes; None for all that have campaigns.
         """
         planned = list(nodes)
         harvests = any(node.kind is NodeKind.HARVEST for node in planned)
         uploads = () if harvests else (n for n in planned if n.kind is NodeKind.UPLOAD)
         sends = next((harvest_job(node.output) for node in uploads), None)
         with self._db.transaction():
+            campaigns = self._campaigns(reconstruction_id)
+            if made_for is None:
+                made_for = [] if batch is None else campaigns
+            theirs = {node.name: _campaign_of(node, campaigns) for node in planned}
+            campaign_id = next(iter(theirs.values()), None) if batch is None else None
             cursor = self._db.execute(
                 "INSERT INTO dag (reconstruction_id, campaign_id, number, batch, state, reason,"
                 " planned_at, harvests, sends) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -71,12 +75,13 @@ class Dags(DagQueries):
             dag_id = cursor.lastrowid or 0
             for node in planned:
                 self._db.execute(
-                    "INSERT INTO node (dag_id, name, reconstruction_id, kind, job, output, witness,"
-                    " child, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO node (dag_id, name, reconstruction_id, campaign_id, kind, job,"
+                    " output, witness, child, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         dag_id,
                         node.name,
                         reconstruction_id,
+                        theirs[node.name],
                         node.kind,
                         node.job,
                         node.output,
@@ -92,17 +97,63 @@ class Dags(DagQueries):
                     [(dag_id, node.name, reconstruction_id, path) for path in node.paths],
                 )
             self._note_holdings(dag_id)
-            self._note_alcareco(dag_id)
+            self._note_made_for(dag_id, made_for)
             return dag_id
 
-    def _note_alcareco(self, dag_id: int) -> None:
-        """Write down which campaigns the ALCARECO of a DAG are made for."""
+    def _campaigns(self, reconstruction_id: int) -> dict[str, int]:
+        """The ids of the campaigns of a reconstruction, by calibration."""
+        rows = self._db.rows(
+            "SELECT calibration, id FROM campaign WHERE reconstruction_id = ? ORDER BY calibration",
+            reconstruction_id,
+        )
+        return {row["calibration"]: row["id"] for row in rows}
+
+    def _note_made_for(self, dag_id: int, calibrations: Collection[str]) -> None:
+        """Write down which calibrations the ALCARECO of a DAG are made for."""
+        self._db.executemany(
+            "INSERT INTO made_for (dag_id, calibration) VALUES (?, ?)",
+            [(dag_id, name) for name in calibrations],
+        )
         self._db.execute(
-            "INSERT INTO alcareco (campaign_id, dag_id, node) SELECT campaign.id, dag_id, name"
-            " FROM node JOIN campaign ON campaign.reconstruction_id = node.reconstruction_id"
-            " WHERE dag_id = ? AND kind = 'ALCA'",
+            "INSERT INTO alcareco (campaign_id, dag_id, node)"
+            " SELECT campaign.id, node.dag_id, name FROM node JOIN made_for USING (dag_id)"
+            " JOIN campaign ON campaign.reconstruction_id = node.reconstruction_id"
+            " AND campaign.calibration = made_for.calibration"
+            " WHERE node.dag_id = ? AND kind = 'ALCA'",
             (dag_id,),
         )
+
+    def take_out(self, dag_id: int, calibration: str) -> None:
+        """Write down that a DAG makes nothing any more for one of the calibrations that share it.
+
+        What its ALCA nodes have made for it before stays.
+        """
+        with self._db.transaction():
+            self._db.execute(
+                "DELETE FROM made_for WHERE dag_id = ? AND calibration = ?", (dag_id, calibration)
+            )
+            campaign_id = self._db.number(
+                "SELECT MAX(campaign.id) FROM dag JOIN campaign USING (reconstruction_id)"
+                " WHERE dag.id = ? AND calibration = ?",
+                dag_id,
+                calibration,
+            )
+            self._db.execute(
+                "DELETE FROM alcareco WHERE campaign_id = ?1 AND dag_id = ?2 AND node IN"
+                " (SELECT name FROM node WHERE dag_id = ?2 AND kind = 'ALCA' AND state <> 'done')",
+                (campaign_id, dag_id),
+            )
+            theirs = self._db.rows(
+                "SELECT name FROM node WHERE dag_id = ? AND campaign_id = ? AND state <> 'done'",
+                dag_id,
+                campaign_id,
+            )
+            names = [row["name"] for row in theirs]
+            self._state_changes.nodes(dag_id, names, NodeState.DROPPED)
+            self._db.executemany(
+                "UPDATE node SET state = 'dropped' WHERE dag_id = ? AND name = ?",
+                [(dag_id, name) for name in names],
+            )
 
     def _note_holdings(self, dag_id: int) -> None:
         """Write down what the RAW files of a DAG hold."""
@@ -283,3 +334,13 @@ class Dags(DagQueries):
                 " exit_code = NULL, error = '' WHERE dag_id = ? AND name = ?",
                 (NodeState.DONE, str(lumis), events, now, str(lacking), dag_id, name),
             )
+
+
+def _campaign_of(node: PlannedNode, campaigns: Mapping[str, int]) -> int | None:
+    """The campaign that a HARVEST or UPLOAD works for; need not be named where there is one."""
+    if node.kind not in (NodeKind.HARVEST, NodeKind.UPLOAD):
+        return None
+    if node.calibration:
+        return campaigns[node.calibration]
+    [only] = campaigns.values()
+    return only

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from condorloop.ledger.connection import Connection
+from condorloop.model.campaign import Run
 from condorloop.model.lumis import Lumis
 
 
@@ -19,27 +20,27 @@ class Reconstructions:
     def __init__(self, db: Connection) -> None:
         self._db = db
 
-    def begin(self, stream: str, run: int, raw_path: str, now: float) -> int:
+    def begin(self, stream: str, raw_path: str, run: Run, now: float) -> int:
         """Write down a reconstruction, and give its id; one that is there is gone on with.
 
         The good files that are known of its run wait in it.
         """
         with self._db.transaction():
             known = self._db.rows(
-                "SELECT id FROM reconstruction WHERE run = ? AND stream = ?", run, stream
+                "SELECT id FROM reconstruction WHERE run = ? AND stream = ?", run.number, stream
             )
             if known:
                 return int(known[0]["id"])
             cursor = self._db.execute(
-                "INSERT INTO reconstruction (stream, run, raw_path, begun_at, last_new_at)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (stream, run, raw_path, now, now),
+                "INSERT INTO reconstruction (stream, run, raw_path, begun_at, last_new_at,"
+                " fill_type, l1_hlt_mode) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (stream, run.number, raw_path, now, now, run.fill_type, run.l1_hlt_mode),
             )
             made = cursor.lastrowid or 0
             files = self._db.rows(
                 "SELECT id, lumis FROM raw_file WHERE raw_path = ? AND run = ? AND state = 'good'",
                 raw_path,
-                run,
+                run.number,
             )
             self.attach(made, files)
             return made
