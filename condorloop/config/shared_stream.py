@@ -169,7 +169,9 @@ def inherited(stream: SharedStream) -> dict[str, Any]:
     """Give the keys of a calibration's file that follow from its stream."""
     selection = stream.reco.model_dump(mode="json", by_alias=True)
     keys = [str(f.alias or name) for name, f in RunSelection.model_fields.items()]
+    written = stream.model_dump(mode="json", by_alias=True)
     return {
+        **{section: written[section] for section in OF_STREAM},
         "step_2_config": {key: selection[key] for key in keys},
         "step_4_config": {"step_3_witness_suffix": stream.alca.cms_driver.witness},
     }

@@ -308,7 +308,8 @@ def _own_work(
         return [*rescues]
     if shared and not campaign.shares:
         return []
-    if any(isinstance(each, SubmitBatch) and campaign in each.harvested_for for each in shared):
+    batches = (each for each in shared if isinstance(each, SubmitBatch))
+    if any(campaign.id == harvested.id for each in batches for harvested in each.harvested_for):
         return []
     if _room(campaign, calibration) > 0 and (reason := why_harvest(now, campaign, calibration)):
         return [SubmitHarvest(campaign, reason)]

@@ -160,10 +160,10 @@ def _restore(ledger: Ledger, remains: CampaignOnDisk, known: Known, now: float) 
 def _close(ledger: Ledger, remains: CampaignOnDisk, closing: Closing, now: float) -> None:
     """Take a campaign over as closed: its window is long over, and nothing is begun for it."""
     campaign = _campaign(ledger, remains.key)
-    mine = campaign.reconstruction_id
+    mine, campaigns = campaign.reconstruction_id, {remains.key.calibration: campaign.id}
     for dag in campaign.dags:
         dag_id = f"{ledger.id}/{remains.key.calibration}/{remains.key.run}/{dag.number}"
-        observe_dag(ledger, Observed(dag_id, remains.folder, campaign.id, mine, dag))
+        observe_dag(ledger, Observed(dag_id, remains.folder, campaigns, mine, dag))
     told = replace(_campaign(ledger, remains.key), dags=())  # how they ended is seen later
     state, why = verdict(now, told, closing)
     words = f"{_WHY}, what OMS said of the run is not known: {why}"
@@ -176,9 +176,8 @@ def _campaign(ledger: Ledger, key: CampaignKey) -> Campaign:
 
 
 def _plan(ledger: Ledger, campaign: Campaign, plan: DagPlan, now: float) -> int:
-    nodes, own = planned_nodes(plan), campaign.id if plan.batch is None else None
-    mine = campaign.reconstruction_id
-    return ledger.dags.plan(mine, plan.batch, plan.number, nodes, _WHY, now, campaign_id=own)
+    mine, nodes = campaign.reconstruction_id, planned_nodes(plan)
+    return ledger.dags.plan(mine, plan.batch, plan.number, nodes, _WHY, now)
 
 
 def _adopt(ledger: Ledger, campaign: Campaign, found: FoundDag, now: float) -> None:

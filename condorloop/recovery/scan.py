@@ -15,7 +15,7 @@ from pathlib import Path
 from condorloop.dagman.adoption import sources_of
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.replan import plan_of
-from condorloop.model.campaign import CampaignKey, RawFile
+from condorloop.model.campaign import CampaignKey, RawFile, ReconstructionKey
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.node.holdings import NO_WITNESSES
@@ -171,7 +171,7 @@ def _found(manifest: Path) -> FoundDag | None:
         return None
     runs = manifest.parent.parent
     whose = (runs.parent.name, _run_of(runs))
-    if manifest.parent != file.parent or whose != (plan.key.calibration, plan.key.run):
+    if manifest.parent != file.parent or whose != (plan.key.stream, plan.key.run):
         label = f"{plan.key} {plan.label}"
         log.error("%s is not recovered: its manifest is of %s", manifest.parent, label)
         return None
@@ -190,8 +190,9 @@ def _lost(key: CampaignKey, folder: Path, owner: str | None, known: set[int]) ->
             by_number.setdefault(number, []).extend(nodes)
         else:
             log.error("%s is not recovered: its record does not name its inputs", path.parent)
+    made_from = ReconstructionKey(key.calibration, key.run)
     for number, found in sorted(by_number.items()):
-        yield DagPlan(key, number, _batch(found), tuple(found))
+        yield DagPlan(made_from, number, _batch(found), tuple(found))
 
 
 def _witnesses(paths: Iterable[Path]) -> Iterator[tuple[Path, Witness]]:

@@ -14,6 +14,7 @@ from condorloop.model.campaign import (
     CampaignKey,
     Dag,
     RawFile,
+    Reconstruction,
     Run,
     WaitingFile,
 )
@@ -125,6 +126,16 @@ def campaign(
         dag_count=len(dags),
         unharvested={job: Alcareco(START) for job in unharvested},
         asked_at=asked_at,
+    )
+
+
+def alone(campaign: Campaign) -> Reconstruction:
+    """What a campaign is made from whose stream has no other calibration."""
+    return Reconstruction(
+        id=campaign.reconstruction_id,
+        key=campaign.reconstruction,
+        campaigns=(campaign,),
+        dags=campaign.dags,
     )
 
 

@@ -9,27 +9,27 @@ from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
 from condorloop.policy.dag_limits import share, until_late
 from condorloop.policy.planner import Rescue, SetState, SubmitBatch, SubmitHarvest
-from tests.unit.examples import START, campaign, dag
+from tests.unit.examples import START, alone, campaign, dag
 
 
 def of_run(run, at_work=0, **more):
     """A campaign of a run that has so many DAGs at work."""
     dags = tuple(dag(i) for i in range(at_work))
     key = CampaignKey("EcalPedestals", run)
-    return replace(campaign(dags=dags), id=run, key=key, **more)
+    return replace(campaign(dags=dags), id=run, reconstruction_id=run, key=key, **more)
 
 
 def batch(of):
-    return SubmitBatch(of, (), "files")
+    return SubmitBatch(of, (), "files", (of.key.calibration,))
 
 
 def served(actions, campaigns, most):
-    return [a.campaign.key.run for a in share(actions, campaigns, most).actions]
+    return [a.campaign.key.run for a in share(actions, list(map(alone, campaigns)), most).actions]
 
 
 def test_where_there_is_room_nothing_is_put_off():
     campaigns = [of_run(1, 2), of_run(2, 3)]
-    shared = share([batch(c) for c in campaigns], campaigns, most=7)
+    shared = share([batch(c) for c in campaigns], list(map(alone, campaigns)), most=7)
     assert len(shared.actions) == 2
     assert shared.put_off == 0
 
@@ -42,7 +42,7 @@ def test_who_has_fewest_dags_comes_first_then_the_older_run():
 def test_when_time_is_up_no_more_is_submitted_but_one_dag_always_is():
     campaigns = [of_run(i) for i in range(4)]
     closing = SetState(campaigns[0], CampaignState.CLOSING, "over")
-    wanted = share([closing, *map(batch, campaigns)], campaigns, most=9).actions
+    wanted = share([closing, *map(batch, campaigns)], list(map(alone, campaigns)), most=9).actions
     late = iter([False, True])
     assert list(until_late(wanted, lambda: next(late))) == list(wanted[:3])
     assert list(until_late(wanted, lambda: True)) == list(wanted[:2])
@@ -90,7 +90,7 @@ def test_each_dag_that_a_campaign_gets_counts_once_when_the_next_is_chosen():
 def test_what_needs_no_room_is_done_whatever_the_room():
     full = of_run(1, 5)
     closing = SetState(full, CampaignState.CLOSING, "over")
-    shared = share([batch(full), closing], [full], most=5)
+    shared = share([batch(full), closing], list(map(alone, [full])), most=5)
     assert shared.actions == (closing,)
     assert shared.put_off == 1
 
@@ -103,7 +103,7 @@ def test_what_needs_no_room_is_done_whatever_the_room():
 def test_the_limit_is_kept_and_no_room_is_wasted(at_work, wanted, most):
     campaigns = [of_run(i, n) for i, n in enumerate(at_work)]
     actions = [batch(campaigns[i % len(campaigns)]) for i in wanted]
-    shared = share(actions, campaigns, most)
+    shared = share(actions, list(map(alone, campaigns)), most)
     room = max(0, most - sum(at_work))
     assert len(shared.actions) == min(room, len(actions))
     assert len(shared.actions) + shared.put_off == len(actions)

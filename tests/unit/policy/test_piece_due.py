@@ -15,7 +15,7 @@ from condorloop.model.lumis import Lumis
 from condorloop.policy import planner
 from condorloop.policy.piece_due import AGAIN, BEFORE, last_gone, times, why_piece
 from condorloop.policy.planner import SubmitUpload
-from tests.unit.examples import KEY, START, calibration, campaign, dag
+from tests.unit.examples import KEY, START, alone, calibration, campaign, dag
 
 HOUR = 3600.0
 DUE = START + 8 * HOUR - BEFORE
@@ -133,17 +133,17 @@ def test_a_younger_run_waits_for_older_ones_only_where_sinces_are_appended():
 
 def test_the_planner_sends_it_and_at_the_run_s_end_the_rest():
     waits = running(pending("1-900"))
-    [sent] = planner.decide_campaign(DUE + 60, waits, {KEY.calibration: HLT})
+    [sent] = planner.decide_reconstruction(DUE + 60, alone(waits), {KEY.calibration: HLT})
     assert isinstance(sent, SubmitUpload)
     assert (sent.harvest, sent.turn, sent.piece) == (3, False, 0)
     over = replace(waits, state=CampaignState.CLOSING, run_end=DUE, in_payload=Lumis.span(1, 880))
-    [rest] = planner.decide_campaign(DUE + 60, over, {KEY.calibration: HLT})
+    [rest] = planner.decide_reconstruction(DUE + 60, alone(over), {KEY.calibration: HLT})
     assert (rest.harvest, rest.turn, rest.piece) == (3, True, None)
 
 
 def test_a_run_that_ends_before_goes_up_whole():
     over = running(pending("1-900"), state=CampaignState.CLOSING, run_end=DUE - HOUR)
-    [sent] = planner.decide_campaign(DUE - HOUR + 60, over, {KEY.calibration: HLT})
+    [sent] = planner.decide_reconstruction(DUE - HOUR + 60, alone(over), {KEY.calibration: HLT})
     assert (sent.turn, sent.piece) == (True, None)
 
 

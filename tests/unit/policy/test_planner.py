@@ -27,7 +27,7 @@ from condorloop.policy.planner import (
     why_not_latch,
 )
 from condorloop.policy.window import AGAIN, LAST_CALL
-from tests.unit.examples import KEY, RUN, START, calibration, campaign, dag, waiting
+from tests.unit.examples import KEY, RUN, START, alone, calibration, campaign, dag, waiting
 
 CALIBRATION = calibration()
 BY_NAME = {CALIBRATION.name: CALIBRATION}
@@ -37,7 +37,7 @@ SUBMISSIONS = SubmitBatch | SubmitHarvest | Rescue
 
 
 def act(the_campaign, at=0.0):
-    return decide(START + at, [], frozenset([KEY]), [the_campaign], BY_NAME)
+    return decide(START + at, [], frozenset([KEY]), [alone(the_campaign)], BY_NAME)
 
 
 def latched(run, at=60.0, known=frozenset()):
@@ -638,7 +638,7 @@ def test_what_a_person_asks_for_is_waited_for_no_longer_than_it_takes():
 
 def decide_unconfigured(the_campaign, at):
     others = {"BeamSpot": calibration("BeamSpot")}
-    return decide(START + at, [], frozenset([KEY]), [the_campaign], others)
+    return decide(START + at, [], frozenset([KEY]), [alone(the_campaign)], others)
 
 
 def test_a_campaign_whose_calibration_is_not_configured_is_closed_by_its_window():
@@ -713,15 +713,18 @@ def test_a_campaign_begins_to_close_and_goes_on_for_the_reason_that_is_given():
 def test_a_batch_has_all_files_that_wait_and_says_why_it_is_submitted(some, at, reason):
     the_campaign = campaign(**some)
     files = tuple(w.file for w in the_campaign.waiting)
-    assert act(the_campaign, at=at) == [SubmitBatch(the_campaign, files, reason, True)]
+    own = (KEY.calibration,)
+    assert act(the_campaign, at=at) == [
+        SubmitBatch(the_campaign, files, reason, own, (the_campaign,))
+    ]
 
 
 def test_a_batch_harvests_only_when_statistics_have_grown_enough():
     grown = campaign(waiting=waiting(101), harvested=Lumis.span(1, 100))
     [action] = act(grown)
-    assert action.harvest is False
+    assert action.harvested_for == ()
     [action] = act(replace(grown, harvested=Lumis.span(1, 10)))
-    assert action.harvest is True
+    assert action.harvested_for != ()
 
 
 ROOM = CALIBRATION.batching.max_active_dags
@@ -784,7 +787,7 @@ def test_what_each_campaign_needs_is_decided_in_their_order(configured):
         campaign(last_ls=50),
         replace(campaign(last_ls=50), key=replace(KEY, run=KEY.run + 1)),
     ]
-    found = decide(START + 8 * HOUR, [], frozenset(), over, configured)
+    found = decide(START + 8 * HOUR, [], frozenset(), [alone(c) for c in over], configured)
     assert [a.campaign for a in found] == over
 
 

@@ -28,7 +28,7 @@ from condorloop.policy.uploads import (
     what_keeps,
     why_upload,
 )
-from tests.unit.examples import KEY, START, calibration, campaign, dag, waiting
+from tests.unit.examples import KEY, START, alone, calibration, campaign, dag, waiting
 
 CALIBRATION = calibration()
 AFTER = START + PAUSE
@@ -120,7 +120,7 @@ def test_only_where_sinces_are_appended_an_older_run_comes_first(synchronisation
     harvest = CALIBRATION.harvest.model_copy(update={"upload": record})
     configured = CALIBRATION.model_copy(update={"harvest": harvest})
     pending = closing(unsent(outcome=UploadOutcome.PENDING), older_open=(398599,))
-    actions = planner.decide_campaign(AFTER, pending, {KEY.calibration: configured})
+    actions = planner.decide_reconstruction(AFTER, alone(pending), {KEY.calibration: configured})
     sent = [action for action in actions if isinstance(action, SubmitUpload)]
     assert bool(sent) is not waits
     assert all(action.turn for action in sent)
@@ -165,16 +165,17 @@ def test_a_lesser_one_is_sent_if_the_better_one_was_rejected_and_it_was_approved
 def test_its_dag_goes_with_a_batch_and_takes_no_room():
     full = tuple(dag(i) for i in range(10, 10 + CALIBRATION.batching.max_active_dags - 1))
     busy = with_unsent(unsent(), dags=full, waiting=waiting(500))
-    actions = planner.decide_campaign(AFTER + 60, busy, {KEY.calibration: CALIBRATION})
+    actions = planner.decide_reconstruction(AFTER + 60, alone(busy), {KEY.calibration: CALIBRATION})
     assert [type(a) for a in actions] == [SubmitUpload, SubmitBatch]
     sending = replace(busy, dags=(*full, sender(5, 3)))
-    actions = planner.decide_campaign(AFTER + 60, sending, {KEY.calibration: CALIBRATION})
+    configured = {KEY.calibration: CALIBRATION}
+    actions = planner.decide_reconstruction(AFTER + 60, alone(sending), configured)
     assert [type(a) for a in actions] == [SubmitBatch]
 
 
 def test_a_held_campaign_sends_nothing():
     held = with_unsent(unsent(), held_by="bob")
-    assert planner.decide_campaign(AFTER, held, {KEY.calibration: CALIBRATION}) == []
+    assert planner.decide_reconstruction(AFTER, alone(held), {KEY.calibration: CALIBRATION}) == []
 
 
 def closing(*payloads, **changes):
