@@ -26,6 +26,8 @@ class LumiState(StrEnum):
     """A DAG that is in flight has its file, or its ALCARECO waits for the next harvest."""
     GOOD = "good"
     """Its file is good and waits for a batch."""
+    NOT_MADE = "not made"
+    """Its stream was reconstructed without what the calibration needs: it was not switched on."""
     FAILED = "failed"
     """The DAG that has its file failed, or was removed."""
     BAD_FILE = "bad file"
@@ -36,7 +38,7 @@ class LumiState(StrEnum):
     """No good file of it came before the campaign was closed."""
 
 
-LOST = (LumiState.FAILED, LumiState.BAD_FILE, LumiState.MISSING)
+LOST = (LumiState.NOT_MADE, LumiState.FAILED, LumiState.BAD_FILE, LumiState.MISSING)
 """What becomes of a lumisection that is in no payload unless somebody does something."""
 
 
@@ -73,6 +75,8 @@ class FileFate:
         Whether its RECO node, or the ALCA node, goes on without it.
     lacking
         What the RECO node's job did not read of all its files.
+    not_made
+        Whether its DAG makes nothing for the campaign.
     """
 
     lumis: Lumis
@@ -83,6 +87,7 @@ class FileFate:
     alca: NodeState | None = None
     given_up: bool = False
     lacking: Lumis = EMPTY
+    not_made: bool = False
 
 
 def state_of(file: FileFate) -> LumiState:
@@ -91,6 +96,8 @@ def state_of(file: FileFate) -> LumiState:
         return LumiState.BAD_FILE if file.gone or file.unreadable else LumiState.GOOD
     if file.given_up:
         return LumiState.BAD_FILE
+    if file.not_made:
+        return LumiState.NOT_MADE
     if file.reco is NodeState.DONE and file.alca is NodeState.DONE:
         return LumiState.IN_WORK
     ended = file.dag not in (DagState.PLANNED, DagState.ACTIVE)

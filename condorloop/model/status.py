@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
-from condorloop.model.campaign import CampaignKey, MissedRun, window_from
-from condorloop.model.enums import CampaignState, HeldFor, UploadOutcome
+from condorloop.model.campaign import CampaignKey, MissedRun, ReconstructionKey, window_from
+from condorloop.model.enums import CampaignState, HeldFor, NodeKind, UploadOutcome
 from condorloop.model.latency import LatencyPoint
 from condorloop.model.lumi_fates import LOST, LumiState, last_lumi
 from condorloop.model.lumis import EMPTY, Lumis
@@ -74,11 +74,54 @@ class UnsentPayload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CampaignStatus:
-    """What people want to know of a campaign; times are seconds since the epoch.
+class ReconstructionStatus:
+    """What calibrations that share a stream have in common in a run: RECO and ALCA.
 
     Attributes
     ----------
+    calibrations
+        Those that have campaigns of it.
+    seen, made
+        LS of its good RAW files, and those in its complete ALCARECO.
+    files
+        How many RAW files there are by state; see `CampaignStatus`.
+    dags
+        How many DAGs of batches there are by state.
+    nodes
+        How many nodes of them there are by kind and state: those of RECO and ALCA.
+    jobs
+        How many node jobs of these DAGs are in the queue; see `CampaignStatus`.
+    """
+
+    stream: str
+    run: int
+    calibrations: tuple[str, ...] = ()
+    last_ls: int | None = None
+    run_end: float | None = None
+    seen: LumiText = EMPTY
+    made: LumiText = EMPTY
+    files: Mapping[str, int] = field(default_factory=dict)
+    dags: Mapping[str, int] = field(default_factory=dict)
+    nodes: Mapping[NodeKind, Mapping[str, int]] = field(default_factory=dict)
+    jobs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def key(self) -> ReconstructionKey:
+        """Which reconstruction it is."""
+        return ReconstructionKey(self.stream, self.run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStatus:
+    """What people want to know of a campaign; times are seconds since the epoch.
+
+    Where calibrations share its stream, its RECO and ALCA are those of all of them; DAGs and jobs
+    are counted that work for it alone.
+
+    Attributes
+    ----------
+    stream
+        The stream that it is made from; its own, of its own name, if empty.
     reason, state_since
         Why it is in its state, and since when.
     held_by, held_at
@@ -184,6 +227,7 @@ class CampaignStatus:
     contradictions: Mapping[str, str] = field(default_factory=dict)
     unconfirmed: Mapping[str, float] = field(default_factory=dict)
     confirmed: int = 0
+    stream: str = ""
     uploads: int = 0
     last_upload_at: float | None = None
     last_outcome: UploadOutcome | None = None
@@ -215,6 +259,21 @@ class CampaignStatus:
         return Lumis.union(self.fates.get(fate, EMPTY) for fate in LOST)
 
     @property
+    def not_made(self) -> Lumis:
+        """The LS that were reconstructed before it was switched on."""
+        return self.fates.get(LumiState.NOT_MADE, EMPTY)
+
+    @property
+    def reconstruction(self) -> ReconstructionKey:
+        """What it is made from."""
+        return ReconstructionKey(self.stream or self.calibration, self.run)
+
+    @property
+    def shares(self) -> bool:
+        """Whether its stream may have other calibrations, too."""
+        return self.stream not in ("", self.calibration)
+
+    @property
     def key(self) -> CampaignKey:
         """Which campaign it is."""
         return CampaignKey(self.calibration, self.run)
@@ -240,6 +299,8 @@ class Status:
         Where the payloads of each configured calibration go.
     missed_runs
         Runs that should have been latched, and were not.
+    reconstructions
+        What calibrations that share a stream have in common, older runs first.
     confirm_within
         After how many seconds an upload that its tag does not show is a problem; None where no tag
         is read back.
@@ -261,12 +322,18 @@ class Status:
     ticket_ends: float | None = None
     destinations: tuple[CalibrationDestination, ...] = ()
     missed_runs: tuple[MissedRun, ...] = ()
+    reconstructions: tuple[ReconstructionStatus, ...] = ()
     confirm_within: float | None = None
 
 
-def jobs_in_queue(key: CampaignKey, dags: Iterable[QueuedDag]) -> dict[str, int]:
-    """Count the node jobs of a campaign in the queue: ``idle``, ``running``, ``held``."""
-    counts = [dag.counts for dag in dags if dag.key == key]
+def jobs_in_queue(
+    key: CampaignKey | ReconstructionKey, dags: Iterable[QueuedDag]
+) -> dict[str, int]:
+    """Count the node jobs in the queue: ``idle``, ``running``, ``held``.
+
+    Those of DAGs that work for one campaign, or for all that share a reconstruction.
+    """
+    counts = [d.counts for d in dags if (d.key.name, d.key.run) == (key.name, key.run)]
     states = ("Idle", "Running", "Held")
     return {s.lower(): sum(c.get(f"Jobs{s}", 0) for c in counts) for s in states}
 

@@ -23,6 +23,7 @@ LUMI_STYLES: Mapping[LumiState, str] = {
     LumiState.HARVESTED: "bright_blue",
     LumiState.IN_WORK: "cyan",
     LumiState.GOOD: "white",
+    LumiState.NOT_MADE: "bright_magenta",
     LumiState.FAILED: "red",
     LumiState.BAD_FILE: "magenta",
     LumiState.AWAITED: "bright_black",
@@ -35,6 +36,7 @@ SYMBOLS: Mapping[LumiState, str] = {
     LumiState.HARVESTED: "▓",
     LumiState.IN_WORK: "▒",
     LumiState.GOOD: "░",
+    LumiState.NOT_MADE: "N",
     LumiState.FAILED: "F",
     LumiState.BAD_FILE: "B",
     LumiState.AWAITED: "·",
@@ -50,7 +52,7 @@ ASCII: Mapping[LumiState, str] = {
 }
 """What stands for each state where the terminal has no more than ASCII."""
 
-WRONG = (LumiState.FAILED, LumiState.BAD_FILE, LumiState.MISSING)
+WRONG = (LumiState.FAILED, LumiState.BAD_FILE, LumiState.NOT_MADE, LumiState.MISSING)
 """What is marked, the worst first."""
 
 WIDEST = 120

@@ -6,14 +6,17 @@ Knows how a campaign's rows are summed up; the loop decides nothing from it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.campaigns import CAMPAIGNS, CampaignQueries
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.payloads import PayloadQueries, why_no_payload
 from condorloop.ledger.queries.uploads import UploadQueries
-from condorloop.model.campaign import RawFile, dag_label
+from condorloop.model.campaign import CampaignKey, Dag, RawFile, ReconstructionKey, dag_label
 from condorloop.model.enums import (
     CampaignState,
     DagState,
@@ -25,7 +28,12 @@ from condorloop.model.lumi_fates import FileFate, fates, last_lumi, without_payl
 from condorloop.model.lumis import Lumis
 from condorloop.model.raw_copies import Copies, copies
 from condorloop.model.service import CONDITIONS, Service
-from condorloop.model.status import CampaignStatus, LumiSets, UnsentPayload
+from condorloop.model.status import (
+    CampaignStatus,
+    LumiSets,
+    ReconstructionStatus,
+    UnsentPayload,
+)
 from condorloop.rundir.layout import alcareco_name, harvest_name
 from condorloop.text import one_line
 
@@ -42,7 +50,24 @@ class StatusQueries:
 
     def summaries(self, since: float) -> list[CampaignStatus]:
         """What people want to know of the campaigns that are open, or recent; see `to_sum_up`."""
-        return [self.summary(campaign_id) for campaign_id in self.to_sum_up(since)]
+        return list(self.several(self.to_sum_up(since)).campaigns.values())
+
+    def several(self, campaign_ids: Iterable[int]) -> Summaries:
+        """What people want to know of campaigns; what they share is read once."""
+        known: dict[int, _Shared] = {}
+        campaigns: dict[int, CampaignStatus] = {}
+        for campaign_id in campaign_ids:
+            [row] = self._db.rows(f"{CAMPAIGNS} WHERE campaign.id = ?", campaign_id)
+            mine = row["reconstruction_id"]
+            if mine not in known:
+                known[mine] = self._shared(row)
+            campaigns[campaign_id] = self._campaign(row, known[mine])
+        told = (shared.status for shared in known.values() if shared.status)
+        return Summaries(campaigns, {status.key: status for status in told})
+
+    def summary(self, campaign_id: int) -> CampaignStatus:
+        """What people want to know of a campaign."""
+        return self.several([campaign_id]).campaigns[campaign_id]
 
     def to_sum_up(self, since: float) -> list[int]:
         """The ids of the campaigns that are open, or recent, by run.
@@ -79,65 +104,81 @@ class StatusQueries:
         error = one_line(last["answer"]) or "no reason given"
         return Service(CONDITIONS, answered_at, error, first[0]["answered_at"])
 
-    def summary(self, campaign_id: int) -> CampaignStatus:
-        """What people want to know of a campaign."""
-        [row] = self._db.rows(f"{CAMPAIGNS} WHERE campaign.id = ?", campaign_id)
-        mine = row["reconstruction_id"]
+    def _shared(self, row: sqlite3.Row) -> _Shared:
+        """What is known of a reconstruction, by the row of a campaign of it."""
+        mine, of_run = row["reconstruction_id"], (row["raw_path"], row["run"])
         files = {
             r["state"]: r["n"]
             for r in self._db.rows(
                 "SELECT state, COUNT(*) AS n FROM raw_file WHERE raw_path = ? AND run = ?"
                 " GROUP BY state",
-                row["raw_path"],
-                row["run"],
+                *of_run,
             )
         }
         bad = self._db.rows(
             "SELECT path, error, gone FROM raw_file WHERE raw_path = ? AND run = ?"
             " AND (state IN ('bad', 'unreadable') OR error <> '' OR gone = 1) ORDER BY path",
-            row["raw_path"],
-            row["run"],
+            *of_run,
         )
-        dags = {
-            r["state"]: r["n"]
-            for r in self._db.rows(
-                "SELECT state, COUNT(*) AS n FROM dag WHERE reconstruction_id = ?1"
-                " AND COALESCE(campaign_id, ?2) = ?2 GROUP BY state",
-                mine,
-                row["id"],
-            )
-        }
-        removed = self._db.rows(
-            "SELECT number, batch, sends, removed_by FROM dag"
-            " WHERE reconstruction_id = ?1 AND COALESCE(campaign_id, ?2) = ?2"
-            " AND state = 'removed'",
+        shares = row["stream"] != row["calibration"]
+        return _Shared(
+            files=files,
+            bad_files={b["path"]: _GONE if b["gone"] else b["error"] for b in bad},
+            copies={c.paths[0]: str(c) for c in self._copies(*of_run)},
+            quarantined=self._dags.quarantined(mine),
+            fates=tuple(self._files(mine)),
+            dags=self._dags.of_reconstruction(mine, shared=True) if shares else (),
+            status=self._reconstruction(row, files) if shares else None,
+        )
+
+    def _reconstruction(self, row: sqlite3.Row, files: Mapping[str, int]) -> ReconstructionStatus:
+        """Sum up RECO and ALCA that several calibrations share."""
+        mine = row["reconstruction_id"]
+        batches = self._db.rows(
+            "SELECT state, COUNT(*) AS n FROM dag WHERE reconstruction_id = ?"
+            " AND batch IS NOT NULL GROUP BY state",
             mine,
-            row["id"],
         )
-        without_result = self._db.rows(
-            "SELECT number, batch, sends FROM dag WHERE reconstruction_id = ?1"
-            " AND COALESCE(campaign_id, ?2) = ?2 AND state = 'failed'"
-            " AND NOT EXISTS (SELECT 1 FROM node WHERE dag_id = dag.id AND node.state = 'failed')"
-            " ORDER BY number",
+        nodes: dict[NodeKind, dict[str, int]] = {NodeKind.RECO: {}, NodeKind.ALCA: {}}
+        made = []
+        for group in self._db.rows(
+            "SELECT kind, node.state, COUNT(*) AS n, group_concat(NULLIF(node.lumis, '')) AS lumis"
+            " FROM dag CROSS JOIN node ON node.dag_id = dag.id WHERE dag.reconstruction_id = ?"
+            " AND node.campaign_id IS NULL AND dag.state <> 'lost' GROUP BY kind, node.state",
             mine,
-            row["id"],
-        )
-        refused = self._db.rows(
-            "SELECT number, batch, sends, refused FROM dag"
-            " WHERE reconstruction_id = ?1 AND COALESCE(campaign_id, ?2) = ?2"
-            " AND state = 'planned' AND refused <> ''",
+        ):
+            nodes[NodeKind(group["kind"])][group["state"]] = group["n"]
+            if (group["kind"], group["state"]) == (NodeKind.ALCA, NodeState.DONE):
+                made.append(Lumis.parse(group["lumis"] or ""))
+        names = self._db.rows(
+            "SELECT calibration FROM campaign WHERE reconstruction_id = ? ORDER BY calibration",
             mine,
-            row["id"],
         )
+        return ReconstructionStatus(
+            stream=row["stream"],
+            run=row["run"],
+            calibrations=tuple(r["calibration"] for r in names),
+            last_ls=row["last_ls"],
+            run_end=row["run_end"],
+            seen=Lumis.parse(row["seen"]),
+            made=Lumis.union(made),
+            files=files,
+            dags={b["state"]: b["n"] for b in batches},
+            nodes=nodes,
+        )
+
+    def _campaign(self, row: sqlite3.Row, shared: _Shared) -> CampaignStatus:
+        theirs = self._theirs(row, shared)
         nodes = self._db.rows(
-            "SELECT number, batch, sends, name, kind, node.state, exit_code, error, lacking"
+            "SELECT dag.id, number, batch, sends, name, kind, node.state, exit_code, error, lacking"
             " FROM node JOIN dag ON dag.id = dag_id WHERE dag.reconstruction_id = ?1"
-            " AND COALESCE(dag.campaign_id, ?2) = ?2"
+            " AND COALESCE(node.campaign_id, ?2) = ?2"
             " AND (node.state = 'failed' OR lacking <> '') ORDER BY number, name",
-            mine,
+            row["reconstruction_id"],
             row["id"],
         )
-        failed = [n for n in nodes if n["state"] == NodeState.FAILED]
+        failed = [n for n in nodes if n["state"] == NodeState.FAILED and n["id"] not in theirs.over]
+        blamed = {node["id"] for node in failed}
         payloads = self._db.rows(
             "SELECT payload.*, number FROM payload JOIN dag ON dag.id = dag_id"
             " WHERE payload.campaign_id = ? ORDER BY answered_at",
@@ -170,33 +211,39 @@ class StatusQueries:
             last_ls=row["last_ls"],
             lumis=LumiSets(seen, harvested, in_payload, without_payload(last_ls, in_payload)),
             fates=fates(
-                self._files(mine),
+                _made_for(shared.fates, theirs.not_made),
                 harvested=harvested,
                 in_payload=in_payload,
                 last=last_ls,
                 is_open=state.open,
             ),
-            files=files,
-            bad_files={b["path"]: _GONE if b["gone"] else b["error"] for b in bad},
-            dags=dags,
+            files=shared.files,
+            bad_files=shared.bad_files,
+            dags=theirs.counts,
             failed_nodes=tuple(map(_name, failed)),
             refused_uploads=tuple(
                 _name(n)
                 for n in failed
                 if n["kind"] == NodeKind.UPLOAD and _harvest(n) in refused_in
             ),
-            failed_dags=tuple(map(_label, without_result)),
+            failed_dags=tuple(
+                dag.label
+                for dag in theirs.dags
+                if dag.state is DagState.FAILED and dag.id not in blamed
+            ),
             uploads=len(uploaded),
             last_upload_at=max((upload.time for upload in uploaded), default=None),
             last_outcome=UploadOutcome(answered[-1]["outcome"]) if answered else None,
             last_answer=answered[-1]["answer"] if answered else "",
             no_payload=why_no_payload(last) if last else None,
             uploading=bool(answered) and bool(answered[-1]["uploading"]),
-            quarantined=self._dags.quarantined(mine),
+            quarantined=shared.quarantined,
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
             errors={_name(f): _why(f) for f in failed if f["error"]},
-            removed={_label(r): r["removed_by"] for r in removed},
-            refused={_label(r): r["refused"] for r in refused},
+            removed={d.label: d.removed_by for d in theirs.dags if d.state is DagState.REMOVED},
+            refused={
+                d.label: d.refused for d in theirs.dags if d.state is DagState.PLANNED and d.refused
+            },
             unsent=self._unsent(row["id"]),
             uploads_held_by=self._campaigns.uploads_held_by(row),
             restored=str(self._payloads.restored(row["id"]) or ""),
@@ -212,8 +259,37 @@ class StatusQueries:
                 1 for r in sent if r["confirmed_at"] is not None and not r["contradiction"]
             ),
             overlaps={alcareco_name(job): why for job, why in overlaps.items()},
-            copies={c.paths[0]: str(c) for c in self._copies(row["raw_path"], row["run"])},
+            copies=shared.copies,
             unnamed_tags=tuple(last["unnamed"].split()) if last else (),
+            stream=row["stream"],
+        )
+
+    def _theirs(self, row: sqlite3.Row, shared: _Shared) -> _Theirs:
+        """The DAGs that work for a campaign, each as it is to that."""
+        rows = self._db.rows(
+            "SELECT id, number, batch, sends, state, removed_by, refused FROM dag"
+            " WHERE reconstruction_id = ?1 AND COALESCE(campaign_id, ?2) = ?2 ORDER BY number",
+            row["reconstruction_id"],
+            row["id"],
+        )
+        dags = tuple(map(_dag, rows))
+        if shared.status is None:
+            return _Theirs(dags, _counts(dags))
+        key = CampaignKey(row["calibration"], row["run"])
+        seen = self._dags.of_campaign(shared.dags, row["id"], key, shared=True)
+        states = {dag.id: dag.state for dag in seen}
+        over = {dag.id for dag in shared.dags} - states.keys()
+        not_made = self._db.rows(
+            "SELECT id FROM dag WHERE reconstruction_id = ? AND batch IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM made_for WHERE dag_id = dag.id AND calibration = ?)",
+            row["reconstruction_id"],
+            row["calibration"],
+        )
+        return _Theirs(
+            tuple(replace(d, state=states.get(d.id, d.state)) for d in dags if d.id not in over),
+            _counts(dag for dag in dags if dag.batch is None),
+            frozenset(over),
+            frozenset(r["id"] for r in not_made),
         )
 
     def _copies(self, raw_path: str, run: int) -> tuple[Copies, ...]:
@@ -271,10 +347,13 @@ class StatusQueries:
         )
         return tuple(row["change"] for row in rows)
 
-    def _files(self, reconstruction_id: int) -> Iterator[FileFate]:
-        """What became of a reconstruction's good RAW files; those of one node and fate together."""
+    def _files(self, reconstruction_id: int) -> Iterator[tuple[int | None, FileFate]]:
+        """What became of a reconstruction's good RAW files, each with the id of its DAG.
+
+        Those of one node and fate are together.
+        """
         for row in self._db.rows(
-            "SELECT group_concat(raw_file.lumis) AS lumis, gone,"
+            "SELECT group_concat(raw_file.lumis) AS lumis, gone, held.dag_id,"
             " raw_file.state <> 'good' AS unreadable, dag.state AS dag,"
             " reco.state AS reco, reco.lacking, alca.state AS alca,"
             " EXISTS (SELECT 1 FROM node_dropped AS without WHERE without.dag_id = reco.dag_id"
@@ -289,7 +368,7 @@ class StatusQueries:
             " GROUP BY held.dag_id, held.node, gone, unreadable, given_up",
             reconstruction_id,
         ):
-            yield FileFate(
+            fate = FileFate(
                 lumis=Lumis.parse(row["lumis"]),
                 gone=bool(row["gone"]),
                 unreadable=bool(row["unreadable"]),
@@ -299,6 +378,69 @@ class StatusQueries:
                 given_up=bool(row["given_up"]),
                 lacking=Lumis.parse(row["lacking"] or ""),
             )
+            yield row["dag_id"], fate
+
+
+class Summaries(NamedTuple):
+    """What people want to know of campaigns, by id, and of what those share that share a stream."""
+
+    campaigns: Mapping[int, CampaignStatus]
+    reconstructions: Mapping[ReconstructionKey, ReconstructionStatus]
+
+
+class _Shared(NamedTuple):
+    """What the campaigns of a reconstruction have in common."""
+
+    files: Mapping[str, int]
+    bad_files: Mapping[str, str]
+    copies: Mapping[str, str]
+    quarantined: tuple[str, ...]
+    fates: tuple[tuple[int | None, FileFate], ...]
+    dags: tuple[Dag, ...]
+    status: ReconstructionStatus | None
+
+
+class _Theirs(NamedTuple):
+    """The DAGs that work for a campaign, and how many work for it alone by state.
+
+    `over` are those of batches that have nothing more of it, whatever becomes of them; `not_made`
+    those that make nothing for it.
+    """
+
+    dags: tuple[_StatusDag, ...]
+    counts: Mapping[str, int]
+    over: frozenset[int] = frozenset()
+    not_made: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _StatusDag:
+    """A DAG in a few words."""
+
+    id: int
+    label: str
+    batch: int | None
+    state: DagState
+    removed_by: str
+    refused: str
+
+
+def _dag(row: sqlite3.Row) -> _StatusDag:
+    state, label = DagState(row["state"]), _label(row)
+    return _StatusDag(row["id"], label, row["batch"], state, row["removed_by"], row["refused"])
+
+
+def _counts(dags: Iterable[_StatusDag]) -> dict[str, int]:
+    """How many DAGs there are in each state."""
+    return dict(sorted(Counter(str(dag.state) for dag in dags).items()))
+
+
+def _made_for(
+    files: Iterable[tuple[int | None, FileFate]], not_made: Collection[int]
+) -> Iterator[FileFate]:
+    """What became of files in a campaign for which these DAGs make nothing."""
+    for dag_id, fate in files:
+        yield replace(fate, not_made=True) if dag_id in not_made else fate
 
 
 _GONE = "no longer in the listing of storage"
