@@ -226,3 +226,36 @@ def test_it_is_not_settled_while_an_upload_without_answer_can_be_sent():
     refused = replace(mine, upload=UploadOutcome.REFUSED)
     over = replace(waits, dags=(refused,))
     assert is_settled(START + 60, over, calibration.closing, calibration)
+
+
+def test_who_breaks_what_all_share_is_taken_out_by_name():
+    names = ("ALCA_0000", "ALCA_0001")
+    failed = failed_batch(failed_nodes=names, culprits={NAMES[1]: 2})
+    campaigns = [replace(c, dags=(failed,), listed_at=START + 1) for c in everybody()]
+    [rescue] = decided(*campaigns, at=1, dags=[failed])
+    assert (rescue.dag, rescue.taken_out) == (failed, (NAMES[1],))
+    assert rescue.reason == f"without {NAMES[1]}: what all share breaks by it"
+
+
+def test_one_attempt_that_names_a_calibration_is_tried_again_with_it():
+    failed = failed_batch(failed_nodes=("ALCA_0000",), culprits={NAMES[1]: 1})
+    campaigns = [replace(c, dags=(failed,), listed_at=START + HOUR) for c in everybody()]
+    [rescue] = decided(*campaigns, at=HOUR, dags=[failed])
+    assert rescue.taken_out == ()
+
+
+def test_what_was_made_without_a_calibration_is_named_when_it_is_closed():
+    closed = of(
+        NAMES[0],
+        1,
+        state=CampaignState.CLOSING,
+        run_end=START,
+        last_ls=10,
+        seen=Lumis.span(1, 10),
+        harvested=Lumis.span(5, 10),
+        in_payload=Lumis.span(5, 10),
+    )
+    closed = replace(closed, not_made=Lumis.span(1, 4))
+    [action] = [a for a in decided(closed, at=HOUR) if isinstance(a, SetState)]
+    assert action.state is CampaignState.INCOMPLETE
+    assert "4 of 10 LS missing (1-4); LS 1-4 were reconstructed without it" in action.reason
