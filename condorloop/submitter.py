@@ -393,8 +393,8 @@ class Submitter:
                     plan = plan_upload(made_from, key.calibration, number, action.harvest)
                     self.launcher.carry_out([campaign], plan, reason, now, turn=turn, piece=piece)
                 case Rescue(campaign=campaign, dag=dag, reason=reason, without=without):
-                    of = self._of_campaign[campaign.id]
-                    self.launcher.rescue(of, dag, reason, without, now)
+                    of, out = self._of_campaign[campaign.id], action.taken_out
+                    self.launcher.rescue(of, dag, reason, without, now, taken_out=out)
                 case SetState(campaign=campaign, state=state, reason=reason):
                     renderer = self.settings.renderer_of(key)
                     set_state(self.ledger, renderer, campaign, state, reason, now)

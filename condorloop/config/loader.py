@@ -112,10 +112,15 @@ class Known:
 
     def stream_of(self, calibration: str) -> Stream:
         """Give the stream of a calibration, with all that its calibrations need of it."""
-        own = self.calibrations[calibration]
-        base = own if isinstance(own, Stream) else self.shared_streams[own.stream_name]
-        sharing = (c for _, c in sorted(self.calibrations.items()))
-        return composed(base, (c.additions for c in sharing if c.stream_name == base.name))
+        name = self.calibrations[calibration].stream_name
+        sharing = (c.name for c in self.calibrations.values() if c.stream_name == name)
+        return self.stream(name, sharing)
+
+    def stream(self, name: str, made_for: Iterable[str]) -> Stream:
+        """Give a stream, with what these of its calibrations need of it."""
+        own = self.calibrations.get(name)
+        base = own if isinstance(own, Stream) else self.shared_streams[name]
+        return composed(base, (self.calibrations[c].additions for c in sorted(made_for)))
 
     def tuning_of(self, calibration: str, kind: NodeKind) -> Tuning:
         """Give what is configured for the nodes of a kind: by the stream, or by the calibration."""

@@ -135,10 +135,12 @@ class Launcher:
         reason: str,
         without: Mapping[str, tuple[str, ...]],
         now: float,
+        *,
+        taken_out: Iterable[str] = (),
     ) -> None:
         """Submit a failed DAG again, from its rescue file."""
         say(reconstruction.about(dag), f"{dag.label} is rescued: {reason}")
-        self._ledger.dags.plan_rescue(dag.id, without)
+        self._ledger.dags.plan_rescue(dag.id, without, taken_out)
         self.submit_planned(reconstruction, dag, now)
 
     def resubmit(
@@ -183,7 +185,8 @@ class Launcher:
         check_dag(self.renderer.work_dir, self.renderer.run_dir(key), dag.number)
         dropped = self._ledger.dags.dropped(dag.id)
         if renderer := self._renderer_of(reconstruction, dag):
-            if renew(renderer, key, dag.number, dropped):
+            taken_out = self._ledger.dags.taken_out(dag.id)
+            if renew(renderer, key, dag.number, dropped, without=taken_out):
                 say(about, f"{dag.label} rewritten with the present configuration")
         elif dropped:
             return

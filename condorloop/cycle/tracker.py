@@ -410,4 +410,5 @@ def _failed_node(name: str, failed: tuple[attempts.Attempt, ...]) -> FailedNode:
     if not failed:
         return FailedNode(name)
     blames = Counter(guilty for attempt in failed for guilty in attempt.blames)
-    return FailedNode(name, failed[-1].exit_code, failed[-1].words, blames)
+    culprits = Counter(named for attempt in failed for named in attempt.calibrations)
+    return FailedNode(name, failed[-1].exit_code, failed[-1].words, blames, culprits)

@@ -6,6 +6,8 @@ cms-sw/cmssw); what a job adds by itself, input and output files, is not here.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 
 from condorloop.config.calibration import Calibration
@@ -67,6 +69,18 @@ def harvest_options(calibration: Calibration, parameters: Parameters) -> Options
         *_customised(driver.customise),
         ("-n", "-1"),
     ]
+
+
+def recipe_digest(stream: Stream, parameters: Parameters) -> str:
+    """Give a digest of what RECO and ALCA make: release, global tag, options, appended lines."""
+    driver = stream.alca.cms_driver
+    recipe = {
+        "release": parameters.release,
+        "global_tag": parameters.global_tag,
+        "reco": [reco_options(stream, parameters), stream.reco.config_mods],
+        "alca": [alca_options(stream, parameters), driver.config_mods, driver.cleanup_command],
+    }
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _customised(functions: Sequence[str]) -> Options:

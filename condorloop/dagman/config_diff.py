@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,10 @@ _PYTHON = re.compile(r"^exec .+(?= -m condorloop\.node )", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A calibration's newest DAG, and what a next one with the same files would have otherwise.
+    """The newest DAG of a stream, and what a next one with the same files would have otherwise.
 
+    `calibration` is the stream's name: the calibration's, if it is its own. Of one that shares a
+    stream, `kept` alone is told.
     `dag` is the directory of that DAG, None if there is none; `changes` has the lines of a unified
     diff for each file that would change. `kept` has what open runs keep of an earlier
     configuration, by run and key: for them the next DAG does not change in that.
@@ -56,7 +58,9 @@ class Comparison:
 
 
 def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
-    """Compare, for each calibration, its newest DAG with the one that it would be now.
+    """Compare, for each stream, its newest DAG with the one that it would be now.
+
+    Calibrations that share a stream are told of by themselves where runs keep something of theirs.
 
     Parameters
     ----------
@@ -68,13 +72,22 @@ def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
     OSError
         A run directory cannot be read.
     """
-    for name in config.calibrations:
-        found, kept = _newest(config.site.work_dir / name, run), _kept(config, name)
+    for name, stream in config.streams.items():
+        is_own = name in config.calibrations
+        found = _newest(config.site.work_dir / name, run, batches_alone=not is_own)
+        kept = _kept(config, name) if is_own else {}
+        if not is_own:
+            sharing = [c.name for c in config.calibrations.values() if c.stream_name == name]
+            told = ((c, _kept(config, c)) for c in sorted(sharing))
+            yield from (Comparison(c, kept=own) for c, own in told if own)
         if found is None:
             yield Comparison(name, kept=kept)
             continue
         folder, manifest = found
-        plan = planned_anew(plan_of(manifest), config.stream_of(name))
+        plan = plan_of(manifest)
+        if not is_own:
+            plan = replace(plan, made_for=tuple(sorted(sharing)))
+        plan = planned_anew(plan, stream)
         renderer = Renderer(config, config.site.work_dir, manifest.id.partition("/")[0])
         after = renderer.texts(plan)
         before = {file: _text(folder / file) for file in after}
@@ -85,14 +98,23 @@ def compare(config: Config, run: int | None = None) -> Iterator[Comparison]:
 def planned_anew(plan: DagPlan, stream: Stream) -> DagPlan:
     """Plan a DAG of the same number and the same files again."""
     if plan.sends is not None:
-        return plan_upload(plan.key, plan.number, plan.sends)
+        return plan_upload(plan.key, plan.calibrations[0], plan.number, plan.sends)
     if plan.batch is None:
-        return plan_harvest(plan.key, plan.number)
+        return plan_harvest(plan.key, plan.calibrations[0], plan.number)
+    harvested = [n.calibration for n in plan.of_kind(NodeKind.HARVEST)]
     files = tuple(file for node in plan.nodes for file in node.files)
     jobs = [node.job for node in plan.of_kind(NodeKind.ALCA) if node.job is not None]
     batch = Batch(plan.batch, files)
     job = min(jobs, default=0)
-    return plan_batch(plan.key, stream, batch, plan.number, job, harvest=plan.harvests)
+    return plan_batch(
+        plan.key,
+        stream,
+        batch,
+        plan.number,
+        job,
+        made_for=plan.made_for,
+        harvested_for=[c for c in harvested if c in plan.made_for],
+    )
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[str]]:
@@ -150,7 +172,7 @@ def _kept(config: Config, name: str) -> dict[int, dict[str, str]]:
     return {run: changes for run, changes in found.items() if changes}
 
 
-def _newest(folder: Path, run: int | None) -> tuple[Path, Manifest] | None:
+def _newest(folder: Path, run: int | None, *, batches_alone: bool) -> tuple[Path, Manifest] | None:
     """Find the newest DAG that is as it was planned, with its manifest.
 
     One of a batch tells more than one of HARVEST and UPLOAD alone.
@@ -163,7 +185,7 @@ def _newest(folder: Path, run: int | None) -> tuple[Path, Manifest] | None:
         if manifest.batch is not None:
             return path.parent, manifest
         harvest = harvest or (path.parent, manifest)
-    return harvest
+    return None if batches_alone else harvest
 
 
 def _text(file: Path) -> str:

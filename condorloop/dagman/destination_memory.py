@@ -7,10 +7,11 @@ tells; where there is none, the configured destination is the first one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from condorloop.config.calibration import Calibration
 from condorloop.config.destinations import (
     Change,
     DestinationChanged,
@@ -30,7 +31,9 @@ from condorloop.rundir.records.manifest import Manifest
 log = logging.getLogger(__name__)
 
 
-def remembered(ledger: LedgerReader, work_dir: Path, names: Iterable[str]) -> dict[str, Memory]:
+def remembered(
+    ledger: LedgerReader, work_dir: Path, calibrations: Mapping[str, Calibration]
+) -> dict[str, Memory]:
     """The destinations that a work_dir remembers of these calibrations, and of all in its ledger.
 
     Raises
@@ -40,10 +43,10 @@ def remembered(ledger: LedgerReader, work_dir: Path, names: Iterable[str]) -> di
     OSError
         A run directory cannot be listed.
     """
-    return _with_manifests(ledger.destinations.all(), work_dir, names)
+    return _with_manifests(ledger.destinations.all(), work_dir, calibrations)
 
 
-def remembered_at(work_dir: Path, names: Iterable[str]) -> dict[str, Memory]:
+def remembered_at(work_dir: Path, calibrations: Mapping[str, Calibration]) -> dict[str, Memory]:
     """The same, of a work_dir whose ledger may be gone, damaged or of another version.
 
     Raises
@@ -54,7 +57,7 @@ def remembered_at(work_dir: Path, names: Iterable[str]) -> dict[str, Memory]:
     known: dict[str, Remembered] = {}
     with suppress(LedgerError), LedgerReader(work_dir / LEDGER) as ledger:
         known = ledger.destinations.all()
-    return _with_manifests(known, work_dir, names)
+    return _with_manifests(known, work_dir, calibrations)
 
 
 def changed(config: Config) -> tuple[Change, ...]:
@@ -113,7 +116,7 @@ def take_up(
         A run directory cannot be listed.
     """
     wanted = configured(config)
-    before = remembered(ledger, config.site.work_dir, wanted)
+    before = remembered(ledger, config.site.work_dir, config.calibrations)
     found = changes(wanted, before)
     if refused := [change for change in found if not accepted(change.calibration)]:
         raise DestinationChanged(refused)
@@ -135,20 +138,23 @@ def take_up(
 
 
 def _with_manifests(
-    known: dict[str, Remembered], work_dir: Path, names: Iterable[str]
+    known: dict[str, Remembered], work_dir: Path, calibrations: Mapping[str, Calibration]
 ) -> dict[str, Memory]:
     """Ask the manifests for what is not known."""
     found: dict[str, Memory] = dict(known)
-    for name in names:
-        if name not in found and (told := _in_manifests(work_dir / name)) is not None:
-            found[name] = told
+    for name, calibration in calibrations.items():
+        for folder in dict.fromkeys((work_dir / calibration.stream_name, work_dir / name)):
+            if name not in found and (told := _in_manifests(folder, name)) is not None:
+                found[name] = told
     return found
 
 
-def _in_manifests(folder: Path) -> Memory | None:
-    """What the newest manifest of a calibration says that is not damaged; None if it has none."""
-    manifests = newest_first(folder)
-    for path in manifests:
-        if manifest := Manifest.find(path):
-            return Remembered(written(manifest), str(path))
-    return DestinationsUnreadable(str(folder)) if manifests else None
+def _in_manifests(folder: Path, name: str) -> Memory | None:
+    """What the newest manifest with a calibration says that is not damaged; None if none has it."""
+    damaged = False
+    for path in newest_first(folder):
+        manifest = Manifest.find(path)
+        if manifest and name in manifest.settings:
+            return Remembered(written(manifest.settings[name]), str(path))
+        damaged = damaged or manifest is None
+    return DestinationsUnreadable(str(folder)) if damaged else None

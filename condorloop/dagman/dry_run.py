@@ -12,7 +12,7 @@ from pathlib import Path
 from condorloop.config.loader import Config
 from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.model.campaign import Batch, CampaignKey, RawFile
+from condorloop.model.campaign import Batch, RawFile, ReconstructionKey
 from condorloop.services.cmssw import Cmssw
 from condorloop.services.storage import Storage
 
@@ -21,7 +21,7 @@ OWNER = "by-hand"
 
 
 def render(config: Config, run: int, output: Path, say: Callable[[str], None]) -> list[Path]:
-    """Write a DAG for each calibration that has RAW files of a run.
+    """Write a DAG for each stream that has RAW files of a run.
 
     Parameters
     ----------
@@ -47,12 +47,13 @@ def render(config: Config, run: int, output: Path, say: Callable[[str], None]) -
     renderer = Renderer(config, output, OWNER)
     files_of: dict[str, tuple[RawFile, ...]] = {}
     written = []
-    for name in config.calibrations:
-        stream = config.stream_of(name)
+    for name, stream in config.streams.items():
         if stream.raw_path not in files_of:
             files_of[stream.raw_path] = _good_files(storage, config, stream.raw_path, run, say)
         if files := files_of[stream.raw_path]:
-            plan = plan_batch(CampaignKey(name, run), stream, Batch(0, files), 0, 0)
+            of = sorted(c.name for c in config.calibrations.values() if c.stream_name == name)
+            key, batch = ReconstructionKey(name, run), Batch(0, files)
+            plan = plan_batch(key, stream, batch, 0, 0, made_for=of, harvested_for=of)
             written.append(renderer.write(plan))
     storage.close()
     return written

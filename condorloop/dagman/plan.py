@@ -33,7 +33,8 @@ class Node:
 
     `files` are the RAW files of a RECO node, `inputs` the RECO names of an ALCA node, `output`
     what it leaves in the run directory, `job` the number of an ALCARECO; `calibration` is the one
-    that a HARVEST or UPLOAD works for, in whose run directory its output is.
+    that a HARVEST or UPLOAD works for, in whose run directory its output is. A node that is
+    `taken_out` makes nothing, whatever it could read.
     """
 
     name: str
@@ -46,12 +47,15 @@ class Node:
     inputs: tuple[str, ...] = ()
     job: int | None = None
     calibration: str = ""
+    taken_out: bool = False
 
     @property
     def is_empty(self) -> bool:
-        """Whether all of its inputs were taken from it."""
-        return (self.kind is NodeKind.RECO and not self.files) or (
-            self.kind is NodeKind.ALCA and not self.inputs
+        """Whether it makes nothing: it is taken out, or all of its inputs were taken from it."""
+        return (
+            self.taken_out
+            or (self.kind is NodeKind.RECO and not self.files)
+            or (self.kind is NodeKind.ALCA and not self.inputs)
         )
 
 
@@ -81,6 +85,11 @@ class DagPlan:
     def calibrations(self) -> tuple[str, ...]:
         """The calibrations that it harvests or sends for."""
         return tuple(dict.fromkeys(n.calibration for n in self.nodes if n.calibration))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether calibrations share its stream."""
+        return self.key.stream not in (*self.made_for, *self.calibrations)
 
     @property
     def harvests(self) -> bool:

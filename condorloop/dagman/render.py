@@ -10,7 +10,7 @@ import errno
 import math
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from typing import Any
 from condorloop.config import credentials
 from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
+from condorloop.config.stream import STREAM_NODES, Stream
 from condorloop.dagman import cmsdriver, run_configuration
 from condorloop.dagman.plan import DagPlan, Node
-from condorloop.dagman.submit_description import job_kind
+from condorloop.dagman.submit_description import JobKind, job_kind
 from condorloop.dagman.templates import template, template_versions
-from condorloop.model.campaign import CampaignKey
+from condorloop.model.campaign import CampaignKey, ReconstructionKey
 from condorloop.model.enums import NodeKind
 from condorloop.model.gate import GateAnswer, GateLimits, QuantityLimit, SetLimit
 from condorloop.model.lumis import EMPTY, Lumis
@@ -36,14 +37,17 @@ from condorloop.rundir.layout import (
     dag_dir,
     dag_file,
     iso_time,
+    made_in,
     run_dir,
 )
 from condorloop.rundir.records.gate import GateTool
 from condorloop.rundir.records.manifest import (
     CmsswArea,
+    HarvestSettings,
     Manifest,
     ManifestFile,
     ManifestNode,
+    Product,
     UploadMetadata,
     UploadSettings,
     UploadTool,
@@ -52,6 +56,9 @@ from condorloop.services import tag_reader
 from condorloop.services.cmssw import Cmssw
 
 _SCRIPTS = ("cmssw.sh", "reco.sh", "alca.sh", "harvest.sh", "node.sh")
+RECIPE_SCRIPTS = ("reco.sh", "alca.sh")
+"""What RECO and ALCA make is fixed in these when a batch is planned, where they are shared."""
+
 _TEXTS = (*_SCRIPTS, "dagman.config", "dag")
 _LEAST_QUEUE_UPDATE = 5
 """Seconds: how often a DAGMan brings its counts to the schedd, however fast the polls."""
@@ -69,13 +76,13 @@ class Renderer:
     work_dir: Path
     ledger_id: str
 
-    def dag_id(self, key: CampaignKey, number: int) -> str:
+    def dag_id(self, key: ReconstructionKey, number: int) -> str:
         """The `CondorloopId` of a DAG."""
-        return f"{self.ledger_id}/{key.calibration}/{key.run}/{number}"
+        return f"{self.ledger_id}/{key.stream}/{key.run}/{number}"
 
-    def run_dir(self, key: CampaignKey) -> Path:
-        """The run directory of a campaign."""
-        return run_dir(self.work_dir, key.calibration, key.run)
+    def run_dir(self, key: CampaignKey | ReconstructionKey) -> Path:
+        """The run directory of a campaign or a reconstruction."""
+        return run_dir(self.work_dir, key.name, key.run)
 
     def begin_run(self, key: CampaignKey, start: float) -> None:
         """Make the run directory, with the time at which the run began, and the configuration.
@@ -117,10 +124,18 @@ class Renderer:
         run_configuration.replace(folder, self.config, key.calibration, key.run, versions)
 
     def attributes(self, plan: DagPlan) -> dict[str, str | int]:
-        """The ClassAd attributes of the DAGMan job and of all its nodes' jobs."""
+        """The ClassAd attributes of the DAGMan job and of all its nodes' jobs.
+
+        A batch of a shared stream is of no calibration: its harvests and uploads are.
+        """
         attributes: dict[str, str | int] = {
             "CondorloopSite": self.config.site.name,
-            "CondorloopCalibration": plan.key.calibration,
+            "CondorloopStream": plan.key.stream,
+        }
+        if not plan.is_shared or plan.batch is None:
+            calibration = next(iter(plan.calibrations), plan.key.stream)
+            attributes["CondorloopCalibration"] = calibration
+        attributes |= {
             "CondorloopRun": plan.key.run,
             "CondorloopDag": plan.number,
             "CondorloopId": self.dag_id(plan.key, plan.number),
@@ -134,7 +149,7 @@ class Renderer:
     def write(
         self,
         plan: DagPlan,
-        uploaded: tuple[Lumis, int] = (EMPTY, 0),
+        uploaded: Mapping[str, tuple[Lumis, int]] | None = None,
         settle: Callable[[Manifest], Manifest] = lambda manifest: manifest,
     ) -> Path:
         """Write a DAG's directory, and return the path of its DAG description.
@@ -142,8 +157,9 @@ class Renderer:
         Parameters
         ----------
         uploaded
-            The LS and events of the campaign's best payload in the database: its UPLOAD node
-            does not replace it by a lesser one, even if the run directory knows nothing of it.
+            By calibration, the LS and events of its campaign's best payload in the database: its
+            UPLOAD node does not replace it by a lesser one, even if the run directory knows nothing
+            of it.
         settle
             Gives the manifest that is written, from the one by the present configuration.
 
@@ -164,6 +180,8 @@ class Renderer:
         manifest = settle(self.manifest(plan, uploaded))
         write_to_disk(temporary / MANIFEST, json_text(manifest.to_json()))
         sync_folder(temporary)
+        for calibration in plan.calibrations:
+            made_in(runs, calibration).mkdir(parents=True, exist_ok=True)
         temporary.replace(final)
         sync_folder(runs)
         return dag_file(runs, plan.number)
@@ -172,7 +190,11 @@ class Renderer:
         """What stands in the files of a DAG's directory, by name, but for the manifest."""
         context = self._context(plan)
         files = {"dag": context["dag_name"]}
-        return {files.get(name, name): template(name).render(context) for name in _TEXTS}
+        texts = {files.get(name, name): template(name).render(context) for name in _TEXTS}
+        if plan.is_shared and plan.batch is None:
+            for name in RECIPE_SCRIPTS:
+                del texts[name]
+        return texts
 
     def description(self, plan: DagPlan) -> str:
         """The DAG description alone."""
@@ -180,8 +202,7 @@ class Renderer:
 
     def _context(self, plan: DagPlan) -> dict[str, Any]:
         runs = self.run_dir(plan.key)
-        calibration = self.config.calibrations[plan.key.calibration]
-        stream = self.config.stream_of(calibration.name)
+        stream = self._stream(plan)
         parameters = self.config.parameters
         area = Cmssw.from_config(self.config).area
         nodes_of = {kind: plan.of_kind(kind) for kind in NodeKind}
@@ -197,14 +218,10 @@ class Renderer:
             "attributes": self.attributes(plan),
             # Among jobs of equal priority, those of the older run go first.
             "precedence": -plan.key.run,
-            "kinds": [
-                job_kind(kind, self.config.tuning_of(calibration.name, kind), self.config.site)
-                for kind in NodeKind
-                if nodes_of[kind]
-            ],
+            "is_shared": plan.is_shared,
+            "jobs": list(self._jobs(plan, stream)),
             "nodes": plan.nodes,
             "nodes_of": nodes_of,
-            "harvests": plan.harvests,
             "storage": self.config.site.storage.url.rstrip("/"),
             "runs": str(runs),
             "permanent": PERMANENT,
@@ -215,27 +232,64 @@ class Renderer:
             "scram_arch": parameters.scram_arch,
             "release": parameters.release,
             "area": area,
-            "harvest_areas": [*_own_areas(calibration, parameters.release), area],
             "reco": cmsdriver.reco_options(stream, parameters),
             "reco_mods": stream.reco.config_mods,
             "alca": cmsdriver.alca_options(stream, parameters),
             "alca_python": f"{runs.name}{stream.alca.cms_driver.python_affix}",
             "alca_mods": stream.alca.cms_driver.config_mods,
             "alca_cleanup": stream.alca.cms_driver.cleanup_command.strip(),
-            "harvest": cmsdriver.harvest_options(calibration, parameters),
-            "harvest_python": f"{runs.name}{calibration.harvest.cms_driver.python_affix}",
-            "harvest_mods": calibration.harvest.cms_driver.config_mods,
+            "harvests": list(self._harvests(plan, [area])),
         }
 
-    def manifest(self, plan: DagPlan, uploaded: tuple[Lumis, int] = (EMPTY, 0)) -> Manifest:
+    def _stream(self, plan: DagPlan) -> Stream:
+        """The stream of a DAG, with what a batch makes for its calibrations."""
+        return self.config.stream(plan.key.stream, plan.made_for)
+
+    def _jobs(self, plan: DagPlan, stream: Stream) -> Iterator[_Jobs]:
+        """How the jobs of a DAG are submitted: one description a kind, or a calibration of it."""
+        of_dag, site = self.attributes(plan), self.config.site
+        for kind in NodeKind:
+            nodes = plan.of_kind(kind)
+            if kind in STREAM_NODES:
+                if nodes:
+                    yield _Jobs(job_kind(kind, stream, site), of_dag, nodes)
+                continue
+            for node in nodes:
+                if node.is_empty:
+                    continue
+                tuning = self.config.tuning_of(node.calibration, kind)
+                asked = job_kind(kind, tuning, site, stream.holds, node.name)
+                attributes = of_dag
+                if "CondorloopCalibration" not in of_dag:
+                    attributes = of_dag | {"CondorloopCalibration": node.calibration}
+                yield _Jobs(asked, attributes, (node,))
+
+    def _harvests(self, plan: DagPlan, areas: Sequence[Path]) -> Iterator[dict[str, Any]]:
+        """What stands in the script of HARVEST for each calibration."""
+        parameters = self.config.parameters
+        nodes = [(n.name, n.calibration) for n in plan.of_kind(NodeKind.HARVEST) if not n.is_empty]
+        if not plan.is_shared:
+            nodes = [(NodeKind.HARVEST, plan.key.stream)]
+        for name, of in nodes:
+            calibration = self.config.calibrations[of]
+            driver = calibration.harvest.cms_driver
+            yield {
+                "name": name,
+                "areas": [*_own_areas(calibration, parameters.release), *areas],
+                "options": cmsdriver.harvest_options(calibration, parameters),
+                "python": f"run{plan.key.run}{driver.python_affix}",
+                "mods": driver.config_mods,
+            }
+
+    def manifest(
+        self, plan: DagPlan, uploaded: Mapping[str, tuple[Lumis, int]] | None = None
+    ) -> Manifest:
         """What stands in the manifest of a DAG; `uploaded` as `write` takes it."""
-        site, parameters = self.config.site, self.config.parameters
-        calibration = self.config.calibrations[plan.key.calibration]
-        cmssw = Cmssw.from_config(self.config)
-        conditions = site.conditions
-        first, *others = upload_settings(calibration, plan.key.run)
+        parameters, cmssw = self.config.parameters, Cmssw.from_config(self.config)
+        harvested = [n.calibration for n in plan.nodes if n.calibration and not n.is_empty]
+        known = uploaded or {}
         return Manifest(
-            calibration=plan.key.calibration,
+            stream=plan.key.stream,
             run=plan.key.run,
             dag=plan.number,
             batch=plan.batch,
@@ -244,6 +298,31 @@ class Renderer:
             global_tag=parameters.global_tag,
             templates=template_versions(_TEXTS),
             cmssw=CmsswArea(cmssw.setup, cmssw.scram_arch, cmssw.release, cmssw.folder),
+            lumis=plan.lumis,
+            files=tuple(
+                ManifestFile(file.path, file.size, file.lumis, file.events, node.name)
+                for node in plan.nodes
+                for file in node.files
+            ),
+            nodes={node.name: _manifest_node(node) for node in plan.nodes},
+            settings={
+                calibration: self._settings(calibration, plan.key.run, known.get(calibration))
+                for calibration in (harvested if plan.is_shared else [plan.key.stream])
+            },
+            made_for={calibration: self._product(calibration) for calibration in plan.made_for},
+            recipe=(
+                cmsdriver.recipe_digest(self._stream(plan), parameters)
+                if plan.is_shared and plan.batch is not None
+                else ""
+            ),
+        )
+
+    def _settings(self, name: str, run: int, uploaded: tuple[Lumis, int] | None) -> HarvestSettings:
+        """What HARVEST and UPLOAD of a calibration are made by."""
+        site, calibration = self.config.site, self.config.calibrations[name]
+        conditions = site.conditions
+        first, *others = upload_settings(calibration, run)
+        return HarvestSettings(
             conditions=UploadTool(
                 command=(conditions.upload_conditions, *conditions.options),
                 auth_path=credentials.auth_path(calibration, site),
@@ -253,17 +332,25 @@ class Renderer:
             alca_witness=calibration.harvest.witness,
             upload=first,
             more_uploads=tuple(others),
-            lumis=plan.lumis,
-            files=tuple(
-                ManifestFile(file.path, file.size, file.lumis, file.events, node.name)
-                for node in plan.nodes
-                for file in node.files
-            ),
-            nodes={node.name: _manifest_node(node) for node in plan.nodes},
-            uploaded=uploaded,
+            uploaded=uploaded or (EMPTY, 0),
             tag_reader=tag_reader.tool_of(self.config),
             gate=gate_tool(calibration),
         )
+
+    def _product(self, name: str) -> Product:
+        """What ALCA makes for a calibration; what it is called where the stream is its own."""
+        calibration = self.config.calibrations[name]
+        added, root = calibration.additions, calibration.harvest.root_filename
+        return Product(added.skims, "".join(added.producers), root)
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """How the jobs of some nodes are submitted, and their ClassAd attributes."""
+
+    kind: JobKind
+    attributes: Mapping[str, str | int]
+    nodes: tuple[Node, ...]
 
 
 def gate_tool(calibration: Calibration) -> GateTool | None:
@@ -322,6 +409,8 @@ def _manifest_node(node: Node) -> ManifestNode:
         lumis=node.lumis,
         files=tuple(f.path for f in node.files),
         inputs=node.inputs,
+        calibration=node.calibration,
+        taken_out=node.taken_out,
     )
 
 

@@ -5,11 +5,11 @@ It is pure: no files, no templates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from condorloop.dagman.plan import DagPlan, Node
-from condorloop.model.campaign import CampaignKey, RawFile
+from condorloop.model.campaign import RawFile, ReconstructionKey
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import alcareco_job
@@ -23,10 +23,11 @@ def plan_of(manifest: Manifest) -> DagPlan:
     """Give the plan that a DAG was written from."""
     files = {f.path: RawFile(f.path, f.size, f.lumis, f.events) for f in manifest.files}
     return DagPlan(
-        key=CampaignKey(manifest.calibration, manifest.run),
+        key=ReconstructionKey(manifest.stream, manifest.run),
         number=manifest.dag,
         batch=manifest.batch,
         nodes=tuple(_node(name, node, files) for name, node in manifest.nodes.items()),
+        made_for=tuple(manifest.made_for),
     )
 
 
@@ -41,7 +42,15 @@ def _node(name: str, told: ManifestNode, files: Mapping[str, RawFile]) -> Node:
         files=tuple(files[path] for path in told.files),
         inputs=told.inputs,
         job=alcareco_job(told.output) if told.kind is NodeKind.ALCA else None,
+        calibration=told.calibration,
+        taken_out=told.taken_out,
     )
+
+
+def without_calibrations(plan: DagPlan, gone: Collection[str]) -> DagPlan:
+    """Take calibrations out of a plan: nothing is harvested for them."""
+    nodes = (replace(n, taken_out=True) if n.calibration in gone else n for n in plan.nodes)
+    return replace(plan, nodes=tuple(nodes))
 
 
 def without(plan: DagPlan, dropped: Dropped) -> DagPlan:

@@ -1,38 +1,48 @@
 """Renew a DAG that has been written: the same nodes, with the present configuration.
 
-Knows what a DAG's directory holds. Its destination stays, unless a person means another. Each
-file is replaced whole and the manifest last, so that a renewal that was cut short is made again,
-with the same result.
+Knows what a DAG's directory holds. Its destination stays, unless a person means another, and so
+does what RECO and ALCA of a shared stream are made by. Each file is replaced whole and the manifest
+last, so that a renewal that was cut short is made again, with the same result.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from condorloop.dagman import written_destination
-from condorloop.dagman.plan import DagPlan
-from condorloop.dagman.render import Renderer, write_texts
-from condorloop.dagman.replan import Dropped, plan_of, without
-from condorloop.model.campaign import CampaignKey
+from condorloop.dagman import replan, written_destination
+from condorloop.dagman.plan import DagPlan, node_name
+from condorloop.dagman.render import RECIPE_SCRIPTS, Renderer, write_texts
+from condorloop.dagman.replan import Dropped, plan_of, without_calibrations
+from condorloop.model.campaign import ReconstructionKey
 from condorloop.model.enums import NodeKind
-from condorloop.rundir.layout import MANIFEST, dag_dir
-from condorloop.rundir.records.manifest import Earlier, Manifest
+from condorloop.rundir.layout import MANIFEST, dag_dir, made_in
+from condorloop.rundir.records.manifest import Earlier, HarvestSettings, Manifest
 from condorloop.rundir.records.record import RecordError
 
 
 def renew(
     renderer: Renderer,
-    key: CampaignKey,
+    key: ReconstructionKey,
     number: int,
     dropped: Dropped,
     *,
     accept_destination: bool = False,
+    without: Collection[str] = (),
 ) -> bool:
     """Write a DAG anew, without what is `dropped`, and say whether that changed anything.
 
     It must not be in the queue. What no manifest tells of any more stays as it was written.
-    Its destination stays, too: with `accept_destination` it takes the configured one.
+    Its destinations stay, too: with `accept_destination` it takes the configured ones.
+
+    RECO and ALCA of a batch of a shared stream, their release and global tag stay as they were
+    written. Calibrations that are not configured any more are not harvested.
+
+    Parameters
+    ----------
+    without
+        Calibrations of a shared stream that RECO and ALCA make nothing for from here on.
 
     Raises
     ------
@@ -46,49 +56,97 @@ def renew(
     try:
         told = Manifest.read(folder / MANIFEST)
     except RecordError as error:
-        if error.key or dropped:
+        if error.key or dropped or without:
             raise
         return False
     before = plan_of(told)
-    plan = without(before, dropped)
-    differs = written_destination.keeps(renderer, key, told)
-    if differs and not accept_destination:
-        renderer = written_destination.with_mods_of(renderer, key, folder)
-    changed = write_texts(folder, renderer.texts(plan))
-    manifest = _manifest(renderer, plan, told, runs)
-    if differs and not accept_destination:
-        manifest = written_destination.with_destination_of(told, manifest)
-    else:
-        manifest = written_destination.with_tag_of_payload(told, manifest, plan, runs)
-    if differs and accept_destination:
-        written_destination.send_elsewhere(manifest, plan, runs)
-    if plan != before:
-        manifest = replace(manifest, taken_out=True)
+    plan = replan.without(before, dropped)
+    keeps_recipe = told.is_shared and told.batch is not None
+    changes_recipe = keeps_recipe and not told.made_for.keys().isdisjoint(without)
+    known = renderer.config.calibrations
+    composed = plan
+    if keeps_recipe:
+        renderer = _with_software_of(renderer, told)
+        plan = without_calibrations(plan, {*without, *(told.settings.keys() - known.keys())})
+        composed = replace(
+            plan, made_for=tuple(c for c in plan.made_for if c in known and c not in without)
+        )
+        if changes_recipe:
+            plan = composed
+    served = {name: settings for name, settings in told.settings.items() if name in known}
+    differs = [n for n, s in served.items() if written_destination.keeps(renderer, n, s)]
+    if not accept_destination:
+        for name in differs:
+            node = node_name(key, NodeKind.HARVEST, name)
+            renderer = written_destination.with_mods_of(renderer, name, folder, node)
+    texts = renderer.texts(composed)
+    if keeps_recipe and not changes_recipe:
+        texts = {file: text for file, text in texts.items() if file not in RECIPE_SCRIPTS}
+    changed = write_texts(folder, texts)
+    uploaded = {name: settings.uploaded for name, settings in told.settings.items()}
+    manifest = renderer.manifest(composed, uploaded)
+    if keeps_recipe and not changes_recipe:
+        templates = {
+            file: told.templates[file] for file in RECIPE_SCRIPTS if file in told.templates
+        }
+        manifest = replace(
+            manifest,
+            made_for=told.made_for,
+            recipe=told.recipe,
+            templates={**manifest.templates, **templates},
+        )
+    settings = dict(told.settings)
+    for name, present in manifest.settings.items():
+        of = made_in(runs, name)
+        present = _as_asked(told.settings[name], present)
+        if name in differs and not accept_destination:
+            present = written_destination.with_destination_of(told.settings[name], present)
+        else:
+            present = written_destination.with_tag_of_payload(
+                told.settings[name], present, plan, of, name
+            )
+        if name in differs and accept_destination:
+            written_destination.send_elsewhere(present, name, plan, of)
+        settings[name] = present
+    manifest = replace(
+        manifest,
+        settings=settings,
+        earlier=_earlier(manifest, plan, told, runs),
+        taken_out=told.taken_out or plan != before,
+    )
     if manifest != told:
         manifest.write(folder / MANIFEST)
     return changed or manifest != told
 
 
-def _manifest(renderer: Renderer, plan: DagPlan, told: Manifest, runs: Path) -> Manifest:
-    """The manifest of a renewed DAG."""
-    present = renderer.manifest(plan, told.uploaded)
-    earlier = told.earlier
-    if told.software != present.software:
-        known = {name for each in earlier for name in each.nodes}
-        if done := tuple(n for n in _done(plan, runs) if n not in known):
-            earlier = (*earlier, Earlier(*told.software, done))
+def _with_software_of(renderer: Renderer, told: Manifest) -> Renderer:
+    """Give a renderer with the release and the global tag that a DAG was written with."""
+    changes = {
+        "release": told.release,
+        "scram_arch": told.cmssw.scram_arch,
+        "global_tag": told.global_tag,
+    }
+    parameters = renderer.config.parameters.model_copy(update=changes)
+    return replace(renderer, config=replace(renderer.config, parameters=parameters))
+
+
+def _as_asked(told: HarvestSettings, present: HarvestSettings) -> HarvestSettings:
+    """Give the present settings of a DAG, with what was asked of this very DAG."""
     return replace(
-        present,
-        earlier=earlier,
-        taken_out=told.taken_out,
-        again=told.again,
-        restores=told.restores,
-        turn=told.turn,
-        piece=told.piece,
+        present, again=told.again, restores=told.restores, turn=told.turn, piece=told.piece
     )
+
+
+def _earlier(present: Manifest, plan: DagPlan, told: Manifest, runs: Path) -> tuple[Earlier, ...]:
+    """What nodes of a renewed DAG were made with that are done."""
+    if told.software == present.software:
+        return told.earlier
+    known = {name for each in told.earlier for name in each.nodes}
+    done = tuple(n for n in _done(plan, runs) if n not in known)
+    return (*told.earlier, Earlier(*told.software, done)) if done else told.earlier
 
 
 def _done(plan: DagPlan, runs: Path) -> list[str]:
     """The nodes whose output is there: they are not made again."""
     made = (n for n in plan.nodes if n.kind is not NodeKind.UPLOAD)
-    return [n.name for n in made if (runs / n.witness).exists()]
+    return [n.name for n in made if (made_in(runs, n.calibration) / n.witness).exists()]

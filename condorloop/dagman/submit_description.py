@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from condorloop.config.resources import DEFAULT_TIME_LIMIT, MB_PER_CORE, Resources
 from condorloop.config.site import PoolSite, Site
@@ -14,6 +15,7 @@ from condorloop.config.tuning import Holds, Tuning
 from condorloop.dagman import quoting
 from condorloop.model.enums import NodeKind
 from condorloop.model.queue import HELD_BY_PERSON
+from condorloop.rundir.layout import INPUT_FILES, INPUTS, harvest_inputs
 
 DEFAULT_RETRIES = {NodeKind.RECO: 3, NodeKind.ALCA: 3, NodeKind.HARVEST: 3, NodeKind.UPLOAD: 2}
 
@@ -32,12 +34,13 @@ HELD_FOR_MEMORY = 102
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """The submit description that all nodes of a kind share.
+    """The submit description that all nodes of a kind share, or the nodes of one calibration.
 
     `release` is the ClassAd expression that releases a held job.
     """
 
-    name: NodeKind
+    name: str
+    kind: NodeKind
     universe: str
     executable: str
     arguments: str
@@ -47,13 +50,30 @@ class JobKind:
     release: str
 
 
-def job_kind(kind: NodeKind, tuning: Tuning, site: Site) -> JobKind:
-    """Say how the jobs of a node kind are submitted, and what they ask of the pool."""
+def job_kind(
+    kind: NodeKind,
+    tuning: Tuning,
+    site: Site,
+    holds: Holds | None = None,
+    name: str = "",
+) -> JobKind:
+    """Say how the jobs of a node kind are submitted, and what they ask of the pool.
+
+    Parameters
+    ----------
+    tuning
+        What is configured for the kind.
+    holds
+        When held jobs are released, if `tuning` does not say that.
+    name
+        The node's name where it is not the kind's: it is told to its scripts.
+    """
     asked = tuning.nodes.get(kind, Resources())
     retries = DEFAULT_RETRIES[kind] if asked.retries is None else asked.retries
     submit = (*_accounting(site.pool), *asked.submit)
     limit = math.ceil(asked.time_limit or DEFAULT_TIME_LIMIT[kind])
-    release = release_expression(tuning.holds)
+    release = release_expression(holds or tuning.holds)
+    name = name or kind
     if kind is NodeKind.UPLOAD:
         # A job of the local universe has no shadow, which is what looks at its execute duration.
         commands: list[tuple[str, object]] = [
@@ -63,11 +83,15 @@ def job_kind(kind: NodeKind, tuning: Tuning, site: Site) -> JobKind:
             ("periodic_release", release),
             *_environment(asked),
         ]
-        return JobKind(kind, "local", "node.sh", "upload", commands, submit, retries, release)
+        arguments = "upload" if name == kind else "upload $(JOB)"
+        return JobKind(
+            name, kind, "local", "node.sh", arguments, commands, submit, retries, release
+        )
+    harvested = harvest_inputs(Path(), name)
     inputs = {
         NodeKind.RECO: "cmssw.sh",
         NodeKind.ALCA: "cmssw.sh, $(reco_files)",
-        NodeKind.HARVEST: "cmssw.sh, inputs, inputs.txt",
+        NodeKind.HARVEST: f"cmssw.sh, {harvested / INPUT_FILES}, {harvested / INPUTS}",
     }[kind]
     arguments = {
         NodeKind.RECO: "$(JOB) $(reco) $(filein)",
@@ -95,7 +119,7 @@ def job_kind(kind: NodeKind, tuning: Tuning, site: Site) -> JobKind:
     if kind is not NodeKind.HARVEST:
         commands.append(("My.CondorloopLumis", '"$(lumis)"'))
     script = f"{kind.lower()}.sh"
-    return JobKind(kind, "vanilla", script, arguments, commands, submit, retries, release)
+    return JobKind(name, kind, "vanilla", script, arguments, commands, submit, retries, release)
 
 
 def _accounting(pool: PoolSite) -> tuple[str, ...]:

@@ -102,6 +102,7 @@ TABLES: Mapping[str, str] = {
     UNIQUE (reconstruction_id, number)""",
     "made_for": """
     dag_id INTEGER NOT NULL REFERENCES dag (id) ON DELETE CASCADE, calibration TEXT NOT NULL,
+    taken_out INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (dag_id, calibration)""",
     "node": """
     dag_id INTEGER NOT NULL REFERENCES dag (id), name TEXT NOT NULL,
@@ -129,6 +130,11 @@ TABLES: Mapping[str, str] = {
     dag_id INTEGER NOT NULL, node TEXT NOT NULL, input TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     PRIMARY KEY (dag_id, node, input),
+    FOREIGN KEY (dag_id, node) REFERENCES node (dag_id, name) ON DELETE CASCADE""",
+    "node_culprit": """
+    dag_id INTEGER NOT NULL, node TEXT NOT NULL, calibration TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    PRIMARY KEY (dag_id, node, calibration),
     FOREIGN KEY (dag_id, node) REFERENCES node (dag_id, name) ON DELETE CASCADE""",
     "payload": """
     id INTEGER PRIMARY KEY,

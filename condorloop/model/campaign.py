@@ -204,6 +204,8 @@ class Dag:
     made
         Whether its RECO and ALCA are done, and what goes on is the business of one calibration
         that shares them: it takes no other's place, and is not rescued.
+    culprits
+        In how many failed attempts of its RECO and ALCA each calibration broke what all share.
     """
 
     id: int
@@ -225,6 +227,7 @@ class Dag:
     sends: int | None = None
     calibration: str = ""
     made: bool = False
+    culprits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -333,7 +336,8 @@ class Campaign:
     stream
         The stream whose ALCARECO it harvests; its own, of its own name, if empty.
     not_made
-        LS that were reconstructed without what it needs: before it was switched on.
+        LS that were reconstructed without what it needs: before it was switched on, or because it
+        broke what all share.
     """
 
     id: int

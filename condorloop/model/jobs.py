@@ -69,13 +69,15 @@ class PlannedNode:
 class FailedNode:
     """Why a node failed: its last exit code, as a shell sees it, and the line that matters.
 
-    `blames` counts the failed attempts that each of its inputs was the cause of.
+    `blames` counts the failed attempts that each of its inputs was the cause of, and `culprits`
+    those in which a calibration broke the process that several share.
     """
 
     name: str
     exit_code: int | None = None
     error: str = ""
     blames: Mapping[str, int] = field(default_factory=dict)
+    culprits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ def why_twice(run_dir: Path, witness: str, record: HarvestResult) -> str:
 
     Parameters
     ----------
+    run_dir
+        The run directory that has the ALCARECO.
     witness
         What the witness of an ALCARECO is called in its directory.
     record
@@ -38,15 +40,22 @@ def why_twice(run_dir: Path, witness: str, record: HarvestResult) -> str:
     return next((f"{name}: {overlap}" for name, overlap in left_out.items()), "")
 
 
-def counts_twice(run_dir: Path, witness: str, payload: tuple[Lumis, int]) -> bool:
+def counts_twice(run_dir: Path, made_dir: Path, witness: str, payload: tuple[Lumis, int]) -> bool:
     """Whether a payload, known by its LS and events, is of a harvest that counts twice.
+
+    Parameters
+    ----------
+    run_dir, witness
+        As `why_twice` takes them.
+    made_dir
+        The run directory that has the harvests.
 
     Raises
     ------
     OSError
         The run directory cannot be read.
     """
-    records = map(HarvestResult.find, sorted(run_dir.glob(f"harvestJob*/{HARVEST_RECORD}")))
+    records = map(HarvestResult.find, sorted(made_dir.glob(f"harvestJob*/{HARVEST_RECORD}")))
     same = (r for r in records if r and (r.lumis, r.events) == payload)
     return any(why_twice(run_dir, witness, record) for record in same)
 

@@ -43,7 +43,7 @@ def harvest(dag: DagContext, name: str, node: ManifestNode) -> None:
     """
     made = dag.directory / name
     report = report_of(dag, made)
-    inputs = (dag.directory / INPUTS).read_text(encoding="utf-8").splitlines()
+    inputs = (dag.inputs_dir / INPUTS).read_text(encoding="utf-8").splitlines()
     not_chosen = _not_chosen(dag)
     read = [_witness_of(dag, each) for each in inputs]
     iovs = _payload(made)
@@ -74,10 +74,10 @@ def harvest(dag: DagContext, name: str, node: ManifestNode) -> None:
 
 def _name_destinations(dag: DagContext, made: Path, iovs: list[Iov]) -> tuple[str, ...]:
     """Write a payload file for each upload, with its metadata; return the tags that go nowhere."""
-    metadata = [payload_tags.metadata_of(u, iovs, dag.run) for u in dag.manifest.uploads]
-    unnamed = payload_tags.unnamed(dag.manifest.uploads, iovs)
-    files = [made / upload.final_db_name for upload in dag.manifest.uploads]
-    for upload, file, told in zip(dag.manifest.uploads, files, metadata, strict=True):
+    metadata = [payload_tags.metadata_of(u, iovs, dag.run) for u in dag.settings.uploads]
+    unnamed = payload_tags.unnamed(dag.settings.uploads, iovs)
+    files = [made / upload.final_db_name for upload in dag.settings.uploads]
+    for upload, file, told in zip(dag.settings.uploads, files, metadata, strict=True):
         shutil.copy(made / PAYLOAD_DB, file)
         remove_unfinished(made / upload.metadata_filename)
         told.write(made / upload.metadata_filename)
@@ -92,13 +92,13 @@ def _not_chosen(dag: DagContext) -> LeftOut:
     again when the node is tried again.
     """
     try:
-        return LeftOut.read(dag.directory / LEFT_OUT)
+        return LeftOut.read(dag.inputs_dir / LEFT_OUT)
     except RecordError as error:
         raise NodeError(f"{LEFT_OUT}: does not tell whether the inputs overlap") from error
 
 
 def _witness_of(dag: DagContext, chosen: str) -> Witness:
-    path = dag.run_dir / Path(chosen).parent / dag.manifest.alca_witness
+    path = dag.run_dir / Path(chosen).parent / dag.settings.alca_witness
     witness = Witness.load(path)
     if witness is None:
         raise NodeError(f"{path}: the witness of an input is gone or damaged")

@@ -6,9 +6,12 @@ Knows what a node of each kind leaves, and in which order it is moved and vouche
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
 from condorloop.model.lumis import Lumis
 from condorloop.node.dag_context import DagContext, NodeError
+from condorloop.node.job_output.job_report import JobReport
 from condorloop.node.job_output.returned_files import (
     lacking_of,
     report_of,
@@ -35,7 +38,7 @@ def reco(dag: DagContext, name: str, node: ManifestNode) -> None:
             (made / f"{output}{ending}").replace(dag.run_dir / f"{output}{ending}")
     sync_folder(dag.run_dir)
     lacking = lacking_of(name, node.lumis, report)
-    read = Witness(name, dag.id, report.lumis, report.events, node.files, lacking)
+    read = _witness(dag, name, report, node.files, lacking)
     remove_unfinished(dag.run_dir / node.witness)
     read.write(dag.run_dir / node.witness)
 
@@ -50,15 +53,14 @@ def alca(dag: DagContext, name: str, node: ManifestNode) -> None:
     OSError
         It cannot be moved.
     """
-    made, witness = dag.directory / name, dag.manifest.alca_witness
-    whole = made / dag.manifest.alca_root
-    require_whole(made, whole)
-    sync_files([whole])
+    made = dag.directory / name
+    sync_files(_require_products(dag, made))
     report = report_of(dag, made)
     lacking = lacking_of(name, _lumis_of_reco(dag, node.inputs), report)
-    read = Witness(name, dag.id, report.lumis, report.events, node.inputs, lacking)
-    remove_unfinished(made / witness)
-    read.write(made / witness)
+    read = _witness(dag, name, report, node.inputs, lacking)
+    witness = made / Path(node.witness).name
+    remove_unfinished(witness)
+    read.write(witness)
     take_place(dag, name, node)
 
 
@@ -72,13 +74,53 @@ def upload(dag: DagContext, node: ManifestNode) -> None:
     """
     from condorloop.rundir.records.upload import UploadResult
 
-    result = UploadResult.load(dag.run_dir / node.output / UPLOAD_RECORD)
+    result = UploadResult.load(dag.made_dir / node.output / UPLOAD_RECORD)
     if result is None or result.outcome.open:
         raise NodeError(f"{node.output}/{UPLOAD_RECORD}: not written")
-    witness = dag.run_dir / node.witness
-    if witness != dag.run_dir / node.output / UPLOAD_RECORD:  # it sent another DAG's payload
+    witness = dag.made_dir / node.witness
+    if witness != dag.made_dir / node.output / UPLOAD_RECORD:  # it sent another DAG's payload
         remove_unfinished(witness)
         result.write(witness)
+
+
+def _witness(
+    dag: DagContext, name: str, report: JobReport, files: tuple[str, ...], lacking: Lumis
+) -> Witness:
+    """What a job of this DAG read; where calibrations share its output, what made it, too."""
+    read = Witness(name, dag.id, report.lumis, report.events, files, lacking)
+    manifest = dag.manifest
+    if not manifest.is_shared:
+        return read
+    return replace(
+        read,
+        made_for=tuple(manifest.made_for),
+        recipe=manifest.recipe,
+        release=manifest.release,
+        global_tag=manifest.global_tag,
+    )
+
+
+def _require_products(dag: DagContext, made: Path) -> list[Path]:
+    """Make sure that an ALCA made what each calibration needs, and give the files.
+
+    Raises
+    ------
+    NodeError
+        One is missing or damaged; in a shared stream it names the calibrations.
+    """
+    products = dag.manifest.made_for
+    lacking: dict[str, str] = {}
+    for calibration, product in products.items():
+        try:
+            require_whole(made, made / product.root)
+        except NodeError as error:
+            if not dag.manifest.is_shared:
+                raise
+            lacking[calibration] = str(error)
+    if lacking:
+        words = "; ".join(f"{calibration}: {why}" for calibration, why in lacking.items())
+        raise NodeError(words, tuple(lacking))
+    return sorted({made / product.root for product in products.values()})
 
 
 def _lumis_of_reco(dag: DagContext, names: Iterable[str]) -> Lumis:

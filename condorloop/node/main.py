@@ -31,7 +31,7 @@ def _terminate(number: int, frame: object) -> None:
     raise _Terminated
 
 
-def _upload_until_terminated(dag: DagContext) -> int:
+def _upload_until_terminated(dag: DagContext, name: str) -> int:
     """Upload; when this process is to end, end the tool too, then end as asked."""
     import signal
 
@@ -39,25 +39,28 @@ def _upload_until_terminated(dag: DagContext) -> int:
 
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        return upload(dag)
+        return upload(dag, name)
     except _Terminated:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
         raise
 
 
-def _choose(dag: DagContext) -> int:
+def _choose(dag: DagContext, name: str) -> int:
     """Choose the inputs of HARVEST; if that fails it is told here, for no POST script follows."""
     from condorloop.node.pre_script import choose_inputs
 
     try:
-        print(f"{len(choose_inputs(dag))} ALCARECO to harvest")
+        print(f"{len(choose_inputs(dag, name))} ALCARECO to harvest")
     except Exception as error:
         if not is_of_machine(error):
             attempt = Attempt(PRE_FAILED, str(error), (), time.time())
-            attempts.add(dag.directory, NodeKind.HARVEST, attempt)
+            attempts.add(dag.directory, name, attempt)
         raise
     return 0
+
+
+_ALONE = {"inputs": (NodeKind.HARVEST,), "upload": (NodeKind.UPLOAD,)}
 
 
 def _verdict(code: int) -> int:
@@ -66,7 +69,7 @@ def _verdict(code: int) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Do what DAGMan asks for: ``inputs``, ``finish NODE EXITCODE`` or ``upload``.
+    """Do what DAGMan asks for: ``inputs [NODE]``, ``finish NODE EXITCODE`` or ``upload [NODE]``.
 
     Returns
     -------
@@ -75,17 +78,19 @@ def main(arguments: list[str]) -> int:
         Of the UPLOAD job, which is not deferred: 0, 1 or `PERMANENT`.
     """
     os.umask(0o002)
-    of_job = arguments == ["upload"]
+    of_job = arguments[:1] == ["upload"]
+    if len(arguments) == 1:  # the DAG has one calibration: the node is called as its kind
+        arguments = [*arguments, *_ALONE.get(arguments[0], ())]
     try:
         match arguments:
-            case ["inputs"]:
-                return _choose(DagContext.here())
+            case ["inputs", name]:
+                return _choose(DagContext.here(), name)
             case ["finish", name, code] if re.fullmatch(r"-?\d{1,9}", code):
                 from condorloop.node.post_script import finish
 
                 return _verdict(finish(DagContext.here(), name, int(code)))
-            case ["upload"]:
-                return _upload_until_terminated(DagContext.here())
+            case ["upload", name]:
+                return _upload_until_terminated(DagContext.here(), name)
     except Exception as error:  # whatever a job has left: its node is judged
         deferred = is_of_machine(error) and not of_job
         said = str(error) or type(error).__name__

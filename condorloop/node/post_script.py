@@ -14,7 +14,7 @@ from condorloop.model.enums import NodeKind
 from condorloop.node import finished_nodes
 from condorloop.node.dag_context import DagContext, NodeError, NodeMisconfigured
 from condorloop.rundir.durable import let_group_write
-from condorloop.rundir.layout import PERMANENT
+from condorloop.rundir.layout import INPUT_FILES, PERMANENT
 from condorloop.rundir.records import attempts
 from condorloop.rundir.records.attempts import Attempt
 from condorloop.rundir.records.witness import Witness
@@ -49,8 +49,8 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
         The machine does not do what it should (`is_of_machine`): nothing is said of the node, and
         its output stays where it is. Or the output cannot be moved.
     """
-    node = dag.node(name)
-    kind = node.kind
+    dag = dag.at(name)
+    kind = dag.node(name).kind
     ended = _ended(dag, name)
     try:
         _share(dag, name)
@@ -62,7 +62,8 @@ def finish(dag: DagContext, name: str, exit_code: int) -> int:
             _forget_inputs(dag, kind)
             return 0
     except NodeError as error:
-        attempts.add(dag.directory, name, Attempt(0, str(error), (), ended))
+        attempt = Attempt(0, str(error), (), ended, error.calibrations)
+        attempts.add(dag.directory, name, attempt)
         dag.set_aside(dag.directory / name)
         if isinstance(error, NodeMisconfigured):
             print(f"{name} failed: {error}")
@@ -125,7 +126,7 @@ def _is_done(dag: DagContext, name: str) -> bool:
         The machine does not give it.
     """
     node = dag.node(name)
-    witness = dag.run_dir / node.witness
+    witness = dag.made_dir / node.witness
     made_by = _maker(node.kind, witness)
     if made_by not in (None, dag.id):
         raise NodeError(f"{witness.name} is of another DAG, {made_by}")
@@ -151,7 +152,7 @@ def _share(dag: DagContext, name: str) -> None:
 
 
 def _forget_inputs(dag: DagContext, kind: NodeKind) -> None:
-    if kind is NodeKind.HARVEST and (dag.directory / "inputs").exists():
+    if kind is NodeKind.HARVEST and (files := dag.inputs_dir / INPUT_FILES).exists():
         import shutil
 
-        shutil.rmtree(dag.directory / "inputs")
+        shutil.rmtree(files)

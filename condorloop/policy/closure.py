@@ -118,6 +118,8 @@ def verdict(now: float, campaign: Campaign, closing: Closing) -> tuple[CampaignS
         named = _overtaken(campaign, total)
     else:
         named = _named(campaign, missing, total)
+    if not_made := campaign.not_made & missing:
+        named += f"; LS {not_made} were reconstructed without it"
     if campaign.quarantined:
         named += f"; quarantined: {_names(campaign.quarantined)}"
     if campaign.set_back:

@@ -25,7 +25,7 @@ from condorloop.model.enums import CampaignState, DagState, UploadOutcome
 from condorloop.policy.closure import is_settled, verdict, why_closing
 from condorloop.policy.harvest import batch_harvests, why_harvest
 from condorloop.policy.piece_due import why_piece
-from condorloop.policy.rescue import to_quarantine, why_rescue
+from condorloop.policy.rescue import to_quarantine, to_take_out, why_rescue
 from condorloop.policy.uploads import turn_of, unanswered, why_upload
 from condorloop.policy.window import closing_rules, ends_at, is_over, is_past, may_be_latched
 from condorloop.rundir.layout import harvest_name
@@ -84,12 +84,14 @@ class Rescue:
     """Submit a failed DAG again; only what failed runs again.
 
     `without` has the inputs, by node, that are quarantined: their nodes go on without them.
+    `taken_out` are the calibrations for which nothing is made any more: they break what all share.
     """
 
     campaign: Campaign
     dag: Dag
     reason: str
     without: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    taken_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,13 +346,17 @@ def _rescues(
     for dag in failed:
         if room <= 0:
             return
-        if without := to_quarantine(campaign, dag, calibration):
+        taken_out = to_take_out(dag)
+        without: Mapping[str, tuple[str, ...]] = {}
+        if taken_out:
+            reason = f"without {', '.join(taken_out)}: what all share breaks by it"
+        elif without := to_quarantine(campaign, dag, calibration):
             given_up = ", ".join(p.rpartition("/")[2] for ps in without.values() for p in ps)
             reason = f"without {given_up}, which keeps failing"
         elif not (reason := why_rescue(now, campaign, dag, calibration) or ""):
             continue
         room -= 1
-        yield Rescue(campaign, dag, reason, without)
+        yield Rescue(campaign, dag, reason, without, taken_out)
 
 
 def why_not_latch(now: float, run: Run, calibration: Calibration) -> str | None:

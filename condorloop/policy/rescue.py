@@ -43,6 +43,16 @@ def guilty_inputs(dag: Dag, calibration: Calibration) -> dict[str, tuple[str, ..
     }
 
 
+def to_take_out(dag: Dag) -> tuple[str, ...]:
+    """The calibrations that break the process which others share, as failed attempts name them.
+
+    An attempt alone may be wrong: its input can be what broke it.
+    """
+    if dag.state is not DagState.FAILED or dag.made:
+        return ()
+    return tuple(sorted(n for n, times in dag.culprits.items() if times >= BLAMED))
+
+
 def storage_answered(campaign: Campaign, dag: Dag) -> bool:
     """Whether storage has answered since a DAG ended: else a failure of RECO may be storage's."""
     if not any(name.startswith(NodeKind.RECO) for name in dag.failed_nodes):

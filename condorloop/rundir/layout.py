@@ -20,6 +20,8 @@ RUN_END = "runEnd.log"
 CONFIGURATION = "configuration.yaml"
 """The configuration with which a run was latched, as it counts for its campaign."""
 INPUTS = "inputs.txt"
+INPUT_FILES = "inputs"
+"""Beside it: the ALCARECO that it lists."""
 LEFT_OUT = "left_out.json"
 """Beside a HARVEST's inputs: which ALCARECO are not among them, and why."""
 HARVEST_RECORD = "harvest.json"
@@ -94,6 +96,17 @@ def made_in(runs: Path, calibration: str) -> Path:
 def dag_dir(run_dir: Path, number: int) -> Path:
     """The directory of a DAG."""
     return run_dir / f"dag{number:03d}"
+
+
+def harvest_inputs(dag_dir: Path, node: str) -> Path:
+    """The folder of a DAG in which a HARVEST finds its inputs: each of several has its own.
+
+    >>> harvest_inputs(Path("dag000"), "HARVEST_BeamSpot").as_posix()
+    'dag000/HARVEST_BeamSpot.inputs'
+    >>> harvest_inputs(Path("dag000"), "HARVEST").as_posix()
+    'dag000'
+    """
+    return dag_dir if node == "HARVEST" else dag_dir / f"{node}.{INPUT_FILES}"
 
 
 def dag_file(run_dir: Path, number: int) -> Path:

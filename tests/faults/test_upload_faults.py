@@ -57,7 +57,7 @@ def service(tmp_path_factory):
 def dag(tmp_path, service, request):
     """A DAG with a payload to be uploaded, whose tool does not wait before its one retry."""
     made = harvested(tmp_path / "dag", service, request.node.name)
-    env, *rest = made.manifest.conditions.command
+    env, *rest = made.settings.conditions.command
     yield with_tool(made, command=(env, "CONDORLOOP_TESTBED_RETRY_WAIT=0", *rest))
     service.faults.clear()
 
@@ -123,7 +123,7 @@ def test_what_the_service_refuses_is_final_and_not_asked_again(dag, service, mod
 def test_a_damaged_payload_file_is_named_and_nothing_of_it_is_sent(dag, service):
     known = iovs_in(service)
     harvest = dag.run_dir / "harvestJob000"
-    files = [harvest / name for name in (PAYLOAD_DB, dag.manifest.upload.final_db_name)]
+    files = [harvest / name for name in (PAYLOAD_DB, dag.settings.upload.final_db_name)]
     whole = files[0].read_bytes()
     for file in files:
         file.write_bytes(b"no database" + whole[11:])
@@ -157,7 +157,7 @@ def test_a_tool_that_asks_a_question_is_not_answered_even_if_somebody_could(dag)
 def second_harvest(first: DagContext, service: ConditionsService, content: str) -> DagContext:
     """A DAG of the same campaign whose HARVEST reads one ALCARECO more."""
     dag = make_dag(first.run_dir.parents[2], number=1, first_job=1)
-    dag = rewritten(dag, conditions=first.manifest.conditions, cmssw=first.manifest.cmssw)
+    dag = rewritten(dag, conditions=first.settings.conditions, cmssw=first.manifest.cmssw)
     run_alca(dag, "6-10")
     choose_inputs(dag)
     database = first.directory / "second.db"

@@ -134,7 +134,7 @@ def test_an_upload_that_dies_anywhere_is_taken_up_and_goes_in_once(tmp_path, ser
 def in_pieces(folder, service, content):
     """A DAG that is to send a piece of a payload of 45 lumisections."""
     dag = harvested(folder, service, content, lumis="1-45")
-    told = dag.manifest.upload
+    told = dag.settings.upload
     metadata = replace(told.metadata, tags={BY_LUMI: {}}, since=None)
     upload = replace(told, metadata=metadata, synchronisation="pcl")
     database = dag.run_dir / "harvestJob000" / PAYLOAD_DB

@@ -50,9 +50,9 @@ def sent_to(
     dag: DagContext, tags: list[str], synchronisation: str, since: int | None
 ) -> DagContext:
     """The same DAG with other destinations."""
-    told = dag.manifest.upload
+    told = dag.settings.upload
     metadata = replace(told.metadata, tags={tag: {} for tag in tags}, since=since)
-    env, *rest = dag.manifest.conditions.command
+    env, *rest = dag.settings.conditions.command
     command = (env, "CONDORLOOP_TESTBED_RETRY_WAIT=0", *rest)
     harvest = dag.run_dir / dag.manifest.nodes["UPLOAD"].output
     metadata.write(harvest / told.metadata_filename)
@@ -132,7 +132,7 @@ def test_a_lost_answer_about_two_tags_is_not_taken_for_a_good_one(tmp_path, serv
 def by_lumi(first: DagContext, number: int, borders: range) -> DagContext:
     """The next DAG of a campaign, whose payload has its IOVs at these LS."""
     dag = make_dag(first.run_dir.parents[2], number=number, first_job=number)
-    dag = rewritten(dag, conditions=first.manifest.conditions, cmssw=first.manifest.cmssw)
+    dag = rewritten(dag, conditions=first.settings.conditions, cmssw=first.manifest.cmssw)
     run_alca(dag, f"{5 * number + 1}-{5 * number + 5}")
     choose_inputs(dag)
     database = dag.directory / "made.db"

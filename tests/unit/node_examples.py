@@ -5,23 +5,23 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.model.campaign import Batch, CampaignKey
+from condorloop.model.campaign import Batch, ReconstructionKey
 from condorloop.model.lumis import Lumis
 from condorloop.node.dag_context import DagContext
 from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
 from condorloop.rundir.layout import JOB_REPORT, MADE, MANIFEST
-from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.manifest import HarvestSettings, Manifest
 from condorloop.testbed.cmssw.io.root_file import write_trees
+from tests.unit.dag_plans import own_batch
 from tests.unit.examples import config, raw_file
 
 ROOT = "PromptCalibProdEcalPedestals.root"
@@ -55,26 +55,30 @@ def make_dag(
     Its RAW files are its own, or those that the DAG of the number `like` has.
     """
     loaded = config(folder)
-    key = CampaignKey("EcalPedestals", 398600)
+    name = "EcalPedestals"
+    key = ReconstructionKey(name, 398600)
     of = number if like is None else like
     first = 5 * of + 1
     batch = Batch(number, tuple(raw_file(files * of + i, first, first + 4) for i in range(files)))
-    stream = loaded.stream_of("EcalPedestals")
-    plan = plan_batch(key, stream, batch, number, first_job)
+    stream = loaded.stream_of(name)
+    plan = own_batch(key, stream, batch, number, first_job)
     made = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent
     return DagContext(made, Manifest.read(made / MANIFEST))
 
 
 def rewritten(dag: DagContext, **changes: Any) -> DagContext:
-    """The same DAG with another manifest, on the disk too."""
-    manifest = replace(dag.manifest, **changes)
+    """The same DAG with another manifest, or other settings of its calibration, on the disk too."""
+    of_settings = {f.name for f in fields(HarvestSettings)} & changes.keys()
+    settings = replace(dag.settings, **{name: changes.pop(name) for name in of_settings})
+    of_all = {**dag.manifest.settings, dag.calibration: settings}
+    manifest = replace(dag.manifest, settings=of_all, **changes)
     manifest.write(dag.directory / MANIFEST)
-    return DagContext(dag.directory, manifest)
+    return replace(dag, manifest=manifest)
 
 
 def with_tool(dag: DagContext, **changes: Any) -> DagContext:
     """The same DAG with another tool that uploads."""
-    return rewritten(dag, conditions=replace(dag.manifest.conditions, **changes))
+    return rewritten(dag, conditions=replace(dag.settings.conditions, **changes))
 
 
 def leave(

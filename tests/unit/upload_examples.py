@@ -76,7 +76,7 @@ class Calibration:
         final.mkdir(parents=True, exist_ok=True)
         shutil.move(dag.directory, final / dag.directory.name)
         dag = DagContext(final / dag.directory.name, dag.manifest)
-        told = dag.manifest.upload
+        told = dag.settings.upload
         since = run if self.since == "run" else None
         metadata = replace(told.metadata, tags={tag: {} for tag in self.tags}, since=since)
         upload = replace(told, metadata=metadata, synchronisation=self.synchronisation)

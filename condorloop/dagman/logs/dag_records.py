@@ -23,14 +23,14 @@ class DagRecords:
     """What a DAG's directory tells.
 
     `earlier` has what nodes were made with that were done before the DAG was renewed, by node;
-    `tags` are those that its payload goes to; `clusters` the job ids of its DAGMans; `attempts` has
-    the failed ones by node.
+    `tags` are those that a calibration's payload goes to, by its name; `clusters` the job ids of
+    its DAGMans; `attempts` has the failed ones by node.
     """
 
     there: bool = False
     software: Software | None = None
     earlier: Mapping[str, Software] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     clusters: tuple[int, ...] = ()
     jobs: tuple[JobRecord, ...] = ()
     attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
@@ -47,7 +47,10 @@ def read(dag_file: Path, *, jobs: bool) -> DagRecords:
         there=True,
         software=_software(manifest) if manifest else None,
         earlier={name: _software(each) for each in earlier for name in each.nodes},
-        tags=tuple(t for u in manifest.uploads for t in u.metadata.tags) if manifest else (),
+        tags={
+            calibration: tuple(tag for upload in settings.uploads for tag in upload.metadata.tags)
+            for calibration, settings in (manifest.settings.items() if manifest else ())
+        },
         clusters=dag_outcome.clusters(dag_file),
         jobs=job_events.jobs_of(dag_file) if jobs else (),
         attempts={p.stem: read_attempts(folder, p.stem) for p in folder.glob("*.failures")},

@@ -73,6 +73,7 @@ def bring_up(db: Connection) -> None:
         db.execute(table("alcareco"))
         db.execute(_ALCARECO)
         db.execute(table("made_for"))
+        db.execute(table("node_culprit"))
         db.execute(_MADE_FOR)
         for name, (source, otherwise) in _MADE_AGAIN.items():
             _make_again(db, name, source, otherwise)

@@ -295,7 +295,8 @@ class CampaignQueries:
         rows = self._db.rows(
             "SELECT lumis FROM dag WHERE reconstruction_id = ?1 AND batch IS NOT NULL"
             " AND state <> 'lost' AND NOT EXISTS"
-            " (SELECT 1 FROM made_for WHERE dag_id = dag.id AND calibration = ?2)",
+            " (SELECT 1 FROM made_for WHERE dag_id = dag.id AND calibration = ?2"
+            " AND taken_out = 0)",
             row["reconstruction_id"],
             row["calibration"],
         )

@@ -185,6 +185,7 @@ class DagQueries:
             refused=row["refused"],
             sends=row["sends"],
             calibration=row["calibration"] or "",
+            culprits=self._culprits(row["id"]) if shared and failed else {},
             made=shared and row["batch"] is not None and not self._unmade(row["id"]),
         )
 
@@ -259,11 +260,32 @@ class DagQueries:
     def calibrations(self, dag_id: int) -> frozenset[str]:
         """The calibrations that a DAG makes anything for."""
         rows = self._db.rows(
-            "SELECT calibration FROM made_for WHERE dag_id = ?1 UNION SELECT calibration FROM dag"
+            "SELECT calibration FROM made_for WHERE dag_id = ?1 AND taken_out = 0"
+            " UNION SELECT calibration FROM dag"
             " JOIN campaign ON campaign.id = campaign_id WHERE dag.id = ?1",
             dag_id,
         )
         return frozenset(row["calibration"] for row in rows)
+
+    def taken_out(self, dag_id: int) -> frozenset[str]:
+        """The calibrations that broke what others share in a DAG, and were taken out of it."""
+        rows = self._db.rows(
+            "SELECT calibration FROM made_for WHERE dag_id = ? AND taken_out = 1", dag_id
+        )
+        return frozenset(row["calibration"] for row in rows)
+
+    def _culprits(self, dag_id: int) -> dict[str, int]:
+        """In how many failed attempts of a DAG each calibration was what broke the process."""
+        rows = self._db.rows(
+            "SELECT node_culprit.calibration, SUM(node_culprit.attempts) AS attempts"
+            " FROM node_culprit"
+            " JOIN node ON node.dag_id = node_culprit.dag_id AND name = node"
+            " JOIN made_for ON made_for.dag_id = node_culprit.dag_id"
+            " AND made_for.calibration = node_culprit.calibration AND taken_out = 0"
+            " WHERE node_culprit.dag_id = ? AND state = 'failed' GROUP BY node_culprit.calibration",
+            dag_id,
+        )
+        return {row["calibration"]: row["attempts"] for row in rows}
 
     def numbered(self, reconstruction_id: int, number: int) -> int | None:
         """The id of the DAG of a reconstruction that has a number; None if none has."""

@@ -78,7 +78,8 @@ class Campaigns(CampaignQueries):
             self._db.execute(
                 "INSERT INTO alcareco (campaign_id, dag_id, node)"
                 " SELECT ?, node.dag_id, name FROM node JOIN made_for USING (dag_id)"
-                " WHERE reconstruction_id = ? AND kind = 'ALCA' AND calibration = ?",
+                " WHERE reconstruction_id = ? AND kind = 'ALCA' AND calibration = ?"
+                " AND taken_out = 0",
                 (campaign_id, mine, key.calibration),
             )
             self._db.execute(

@@ -130,7 +130,8 @@ class Dags(DagQueries):
         """
         with self._db.transaction():
             self._db.execute(
-                "DELETE FROM made_for WHERE dag_id = ? AND calibration = ?", (dag_id, calibration)
+                "UPDATE made_for SET taken_out = 1 WHERE dag_id = ? AND calibration = ?",
+                (dag_id, calibration),
             )
             campaign_id = self._db.number(
                 "SELECT MAX(campaign.id) FROM dag JOIN campaign USING (reconstruction_id)"
@@ -198,12 +199,17 @@ class Dags(DagQueries):
                 (why, dag_id, DagState.PLANNED),
             )
 
-    def plan_rescue(self, dag_id: int, without: Mapping[str, Iterable[str]]) -> None:
+    def plan_rescue(
+        self, dag_id: int, without: Mapping[str, Iterable[str]], taken_out: Iterable[str] = ()
+    ) -> None:
         """Write down that a failed DAG is about to be submitted again, `without` these inputs.
 
-        RAW files among them are probed again, or given up if that has been so too often.
+        RAW files among them are probed again, or given up if that has been so too often. It makes
+        nothing any more for the calibrations that are `taken_out`.
         """
         with self._db.transaction():
+            for calibration in taken_out:
+                self.take_out(dag_id, calibration)
             for node, inputs in without.items():
                 self._retries.take_out(dag_id, node, inputs)
             self._plan_again(dag_id, "rescues + 1")
@@ -307,14 +313,20 @@ class Dags(DagQueries):
                 "UPDATE node SET state = ?, exit_code = ?, error = ? WHERE dag_id = ? AND name = ?",
                 [(NodeState.FAILED, n.exit_code, n.error, dag_id, n.name) for n in failed],
             )
-            self._db.executemany(
-                "DELETE FROM node_blame WHERE dag_id = ? AND node = ?",
-                [(dag_id, n.name) for n in failed],
-            )
+            for table in ("node_blame", "node_culprit"):
+                self._db.executemany(
+                    f"DELETE FROM {table} WHERE dag_id = ? AND node = ?",
+                    [(dag_id, n.name) for n in failed],
+                )
             self._db.executemany(
                 "INSERT OR REPLACE INTO node_blame (dag_id, node, input, attempts)"
                 " SELECT dag_id, name, ?, ? FROM node WHERE dag_id = ? AND name = ?",
                 [(*blame, dag_id, n.name) for n in failed for blame in n.blames.items()],
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO node_culprit (dag_id, node, calibration, attempts)"
+                " SELECT dag_id, name, ?, ? FROM node WHERE dag_id = ? AND name = ?",
+                [(*named, dag_id, n.name) for n in failed for named in n.culprits.items()],
             )
 
     def node_done(

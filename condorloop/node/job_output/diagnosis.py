@@ -7,14 +7,26 @@ knows nothing of DAGs or files on the disk. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from condorloop.node.job_output.job_report import FrameworkError
+from condorloop.rundir.records.manifest import Product
 
 CRASHES = frozenset({134, 139})
 READING = frozenset({80, 84, 85, 86, 92}) | CRASHES
 """Events that are corrupt, opening, reading, ROOT, the fallback; and crashes."""
 OTHER_EXCEPTIONS = frozenset({65, 66, 67, 68})
+
+_ALIGNMENT = "PromptCalibProdSiPixelAli"
+PATHS: Mapping[str, tuple[str, ...]] = {
+    "PromptCalibProdSiPixelLA": ("PromptCalibProdSiPixelLorentzAngle",),
+    "PromptCalibProdSiPixelLAMCS": ("PromptCalibProdSiPixelLorentzAngleMCS",),
+    "PromptCalibProdSiStripLA": ("PromptCalibProdSiStripLorentzAngle",),
+    "PromptCalibProdSiStripHitEff": ("PromptCalibProdSiStripHitEfficiency",),
+    f"{_ALIGNMENT}HGComb": (f"{_ALIGNMENT}HG", f"{_ALIGNMENT}HGDiMu"),
+    f"{_ALIGNMENT}HLTHGC": (f"{_ALIGNMENT}HLTHGMinBias", f"{_ALIGNMENT}HLTHGDiMu"),
+}
+"""The paths of CMSSW's producers that are not called as these, without `pathALCARECO`."""
 
 _LONGEST = 400
 _BEGIN = re.compile(r"^-{3,} Begin Fatal Exception .*$")
@@ -96,6 +108,58 @@ def blamed(
         return named
     last = _open_at_the_end(lines)
     return tuple(x for x in known if last and _names(last, x))[:1]
+
+
+_RUNNING = re.compile(r"Running path '(?:pathALCARECO)?(\w+)'")
+_MODULE = re.compile(r"[Cc]alling method for module \w+/'ALCARECO(?:Stream)?(\w+)'")
+_WANTED = re.compile(r"pathALCARECO(\w+)")
+_NOT_FOUND = re.compile(r"could not be found \[([^\]]*)\]")
+"""What cmsDriver.py says of names in ALCA, ALCAPRODUCER and ALCAOUTPUT that it does not know."""
+
+
+def calibrations(
+    exit_code: int,
+    error: FrameworkError | None,
+    log: Iterable[str],
+    products: Mapping[str, Product],
+) -> tuple[str, ...]:
+    """Tell which calibrations' part of a shared job is the cause of a failure.
+
+    Parameters
+    ----------
+    exit_code
+        As a shell sees it.
+    error, log
+        What the job report and the log say.
+    products
+        What the job makes for each calibration.
+
+    Returns
+    -------
+    tuple of str
+        Those whose producer's path or module the exception names; else those that need a skim that
+        it names, or that cmsDriver.py does not know. None where nothing tells.
+    """
+    if not products or exit_code in READING:
+        return ()
+    lines = [line.strip() for line in log]
+    if error := error or _exception_in(lines):
+        ran = [*_RUNNING.findall(error.text), *_MODULE.findall(error.text)]
+        wanted = [*ran, *_WANTED.findall(error.text)]
+    else:
+        told = (match[1] for line in lines for match in _NOT_FOUND.finditer(line))
+        ran = wanted = [name for names in told for name in re.findall(r"\w+", names)]
+    by_producer = [c for c, each in products.items() if any(_is_of(each, n) for n in ran)]
+    if by_producer:
+        return tuple(by_producer)
+    return tuple(c for c, each in products.items() if not set(each.skims).isdisjoint(wanted))
+
+
+def _is_of(product: Product, name: str) -> bool:
+    """Whether a path or module, without `ALCARECO`, is of a calibration's producer."""
+    paths = (product.producer, *PATHS.get(product.producer, ()))
+    filters = (f"FilterFor{path.removeprefix('PromptCalibProd')}" for path in paths)
+    return name in paths or name.endswith(tuple(filters))
 
 
 def _names(text: str, name: str) -> bool:

@@ -82,10 +82,10 @@ def take_place(dag: DagContext, name: str, node: ManifestNode) -> None:
     """Let what a job left appear in the run directory, whole."""
     import shutil
 
-    made, final = dag.directory / name, dag.run_dir / node.output
+    made, final = dag.directory / name, dag.made_dir / node.output
     for stream in ("out", "err"):
         with suppress(FileNotFoundError):
             shutil.copy(dag.directory / f"{name}.{stream}", made / f"std{stream}.log")
     dag.set_aside(final)  # no witness is in it: nobody's
     made.replace(final)
-    sync_folder(dag.run_dir)
+    sync_folder(final.parent)

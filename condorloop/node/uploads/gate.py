@@ -129,7 +129,7 @@ def _by_records(payload: Payload) -> Serving:
 def _own_and_older(payload: Payload) -> Iterator[list[EarlierUpload]]:
     """The uploads of a payload's run, then those of older runs, the youngest first."""
     yield list(payload.others)
-    folders = payload.dag.run_dir.parent.iterdir()
+    folders = payload.dag.made_dir.parent.iterdir()
     named = ((_RUN.fullmatch(folder.name), folder) for folder in folders)
     number = payload.dag.run
     older = {int(m[1]): folder for m, folder in named if m and int(m[1]) < number}

@@ -49,7 +49,7 @@ def why_held(payload: Payload, tool: Tool) -> Held | None:
     except (RecordError, OSError) as error:
         return Held(HeldFor.RESTORED, f"which payload was put back cannot be read: {error}")
     if restored is not None:
-        is_this = dag.manifest.restores and restored.harvest == payload.harvest.name
+        is_this = dag.settings.restores and restored.harvest == payload.harvest.name
         return None if is_this else Held(HeldFor.RESTORED, str(restored))
     try:
         decision = _decision(dag, payload.record.digest)
@@ -58,14 +58,14 @@ def why_held(payload: Payload, tool: Tool) -> Held | None:
     if decision is not None:
         rejected = decision.verdict is Verdict.REJECTED
         return Held(HeldFor.REJECTED, str(decision)) if rejected else None
-    if dag.manifest.gate is None:
+    if dag.settings.gate is None:
         return None
     # most uploads have no gate, and it imports what compares payloads
     from condorloop.node.uploads.gate import judge
 
     area = dag.manifest.cmssw
     cmssw = Cmssw(area.setup, area.scram_arch, area.release, area.folder)
-    judged = judge(payload, dag.manifest.gate, cmssw.environment(), tool)
+    judged = judge(payload, dag.settings.gate, cmssw.environment(), tool)
     print(f"gate: {judged.answer}: {judged.words}")
     if judged.answer is GateAnswer.PASS:
         return None
@@ -74,7 +74,7 @@ def why_held(payload: Payload, tool: Tool) -> Held | None:
 
 
 def _held_by_person(dag: DagContext) -> Held | None:
-    for folder in (dag.run_dir, dag.run_dir.parent):
+    for folder in (dag.made_dir, dag.made_dir.parent):
         try:
             held = UploadsHeld.read(folder / UPLOADS_HELD)
         except RecordGone:
@@ -94,7 +94,7 @@ def restored_in(dag: DagContext) -> Restored | None:
         The record of it cannot be read.
     """
     try:
-        return Restored.read(dag.run_dir / RESTORED)
+        return Restored.read(dag.made_dir / RESTORED)
     except RecordGone:
         return None
 
@@ -102,6 +102,6 @@ def restored_in(dag: DagContext) -> Restored | None:
 def _decision(dag: DagContext, digest: str) -> Decision | None:
     """What a person said of a payload of this digest; None if nobody said anything."""
     try:
-        return Decisions.read(dag.run_dir / DECISIONS).of(digest)
+        return Decisions.read(dag.made_dir / DECISIONS).of(digest)
     except RecordGone:
         return None

@@ -50,7 +50,7 @@ def send(payload: Payload, tool: sending.Tool, note: UploadNote, lock: int) -> T
         unanswered=True,
     )
     answer = _ask(payload, tool, note, lock, piece, maybe=False)
-    if answer.outcome is not TagOutcome.UPLOADED or payload.dag.manifest.turn:
+    if answer.outcome is not TagOutcome.UPLOADED or payload.dag.settings.turn:
         return answer
     return TagAnswer(TagOutcome.PENDING, f"LS {piece.lumis} went up; {_WAITS}")
 
@@ -58,7 +58,7 @@ def send(payload: Payload, tool: sending.Tool, note: UploadNote, lock: int) -> T
 def _nothing_follows(payload: Payload, through: int) -> TagAnswer:
     """What a payload has come to of which nothing is to be sent."""
     words = f"its LS to {through} went up before" if through else "nothing of it is settled"
-    if not payload.dag.manifest.turn:
+    if not payload.dag.settings.turn:
         return TagAnswer(TagOutcome.PENDING, f"{words}; {_WAITS}")
     is_in = bool(payload.before and payload.before.pieces)
     return TagAnswer(TagOutcome.UPLOADED if is_in else TagOutcome.SUPERSEDED, words)
@@ -69,10 +69,10 @@ _WAITS = "the rest waits for the end of the run"
 
 def _following(payload: Payload, through: int) -> Piece | None:
     own = [(iov.since, iov.hash) for iov in payload.iovs]
-    manifest, made_of = payload.dag.manifest, payload.record.lumis
-    if manifest.turn:
+    settings, made_of = payload.dag.settings, payload.record.lumis
+    if settings.turn:
         return rest(own, made_of, through)
-    return settled(own, made_of, manifest.piece or 0, through)
+    return settled(own, made_of, settings.piece or 0, through)
 
 
 def _words_of(payload: Payload, piece: Piece) -> str:

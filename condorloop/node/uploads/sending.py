@@ -49,7 +49,7 @@ class Tool:
             It cannot be entered.
         """
         if not self._environment:
-            tool, area = self.dag.manifest.conditions, self.dag.manifest.cmssw
+            tool, area = self.dag.settings.conditions, self.dag.manifest.cmssw
             needs = tool.command[:1]
             cmssw = Cmssw(area.setup, area.scram_arch, area.release, area.folder, needs=needs)
             self._environment = cmssw.environment()
@@ -61,7 +61,7 @@ class Tool:
         It is asked for a short time, and not again when it was down: an upload does not wait for
         it.
         """
-        if (tool := self.dag.manifest.tag_reader) is None or self._reader_is_down:
+        if (tool := self.dag.settings.tag_reader) is None or self._reader_is_down:
             return None
         try:
             return self._reader(tool).read(destination.database, destination.tag)
@@ -85,7 +85,7 @@ class Tool:
         CmsswError
             The release cannot be entered.
         """
-        if (tool := self.dag.manifest.tag_reader) is None or self._reader_is_down:
+        if (tool := self.dag.settings.tag_reader) is None or self._reader_is_down:
             return False
         file.unlink(missing_ok=True)
         try:
@@ -98,7 +98,7 @@ class Tool:
         return True
 
     def _reader(self, tool: TagReaderTool) -> TagReader:
-        area, auth_path = self.dag.manifest.cmssw, self.dag.manifest.conditions.auth_path
+        area, auth_path = self.dag.manifest.cmssw, self.dag.settings.conditions.auth_path
         cmssw = Cmssw(area.setup, area.scram_arch, area.release, area.folder)
         tool = replace(tool, timeout=min(tool.timeout, LONGEST_READ))
         return TagReader(tool, cmssw, auth_path, self.environment())
@@ -109,7 +109,7 @@ class Tool:
             self.environment()
         except CmsswError as error:
             return str(error)
-        return conditions.missing_credentials(self.dag.manifest.conditions.auth_path)
+        return conditions.missing_credentials(self.dag.settings.conditions.auth_path)
 
 
 def words_of(payload: Payload) -> UploadMetadata:
@@ -197,7 +197,7 @@ def ask(
     if UploadMetadata.find(file) != metadata:
         remove_unfinished(file)
         metadata.write(file)
-    told = payload.dag.manifest.conditions
+    told = payload.dag.settings.conditions
     answer = conditions.upload(
         database=payload.harvest / payload.upload.final_db_name,
         tags=[payload.destination.tag],

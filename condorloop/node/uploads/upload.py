@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from condorloop.model.enums import TagOutcome, UploadOutcome
+from condorloop.model.enums import NodeKind, TagOutcome, UploadOutcome
 from condorloop.model.tag_content import TagContent
 from condorloop.node import double_counting
 from condorloop.node.dag_context import DagContext, NodeMisconfigured
@@ -41,7 +41,7 @@ from condorloop.services.cmssw import CmsswError
 from condorloop.services.conditions import TagAnswer, UploadAnswer
 
 
-def upload(dag: DagContext) -> int:
+def upload(dag: DagContext, name: str = NodeKind.UPLOAD) -> int:
     """Upload the DAG's payload to each destination that has none at least as good.
 
     Each destination is asked for itself, one after the other, under a lock of its own. Every
@@ -49,13 +49,14 @@ def upload(dag: DagContext) -> int:
     and no failure. A refusal is final, until a person has it asked again, and exits with
     `PERMANENT`; without an answer another try may help.
     """
-    harvest = dag.run_dir / dag.node("UPLOAD").output
+    dag = dag.at(name)
+    harvest = dag.made_dir / dag.node(name).output
     remove_unfinished(harvest / UPLOAD_RECORD)
     before = UploadResult.find(harvest / UPLOAD_RECORD)
     outcome = before.outcome if before else UploadOutcome.FAILED
-    again = dag.manifest.again
+    again = dag.settings.again
     wanted = _has_refusal(before) and (again or (harvest / ASK_AGAIN).exists())
-    asked_for = wanted or again or dag.manifest.restores
+    asked_for = wanted or again or dag.settings.restores
     if outcome.unfinished or asked_for or _goes_elsewhere(dag, before):
         answer = _upload(dag, harvest, wanted)
         outcome = answer.outcome
@@ -78,13 +79,13 @@ def _goes_elsewhere(dag: DagContext, before: UploadResult | None) -> bool:
     """Whether the payload is to go to a destination, too, that nothing is told of."""
     each = before.each() if before else None
     known = {(told.database, told.tag) for told in each or ()}
-    wanted = [upload.metadata for upload in dag.manifest.uploads]
+    wanted = [upload.metadata for upload in dag.settings.uploads]
     return bool(each) and any((m.database, tag) not in known for m in wanted for tag in m.tags)
 
 
 def _upload(dag: DagContext, harvest: Path, wanted: bool) -> UploadAnswer:
     """Upload a payload where nothing speaks against it, and write down what became of it."""
-    in_pieces = dag.manifest.piece is not None
+    in_pieces = dag.settings.piece is not None
     note = UploadNote(harvest, restored=_restored(dag, harvest) is not None, in_pieces=in_pieces)
     try:
         record = HarvestResult.read(harvest / HARVEST_RECORD)
@@ -94,7 +95,7 @@ def _upload(dag: DagContext, harvest: Path, wanted: bool) -> UploadAnswer:
         return note.whole(UploadAnswer(UploadOutcome.FAILED, unreadable(error)))
     if not record.iovs:
         return note.whole(UploadAnswer(UploadOutcome.NO_PAYLOAD, record.why_no_payload))
-    if twice := double_counting.why_twice(dag.run_dir, dag.manifest.alca_witness, record):
+    if twice := double_counting.why_twice(dag.run_dir, dag.settings.alca_witness, record):
         words = f"it counts a RAW file twice: {twice}"
         return note.whole(UploadAnswer(UploadOutcome.FAILED, words))
     targets = list(_targets(dag, record))
@@ -117,7 +118,7 @@ class _Target:
 
 def _targets(dag: DagContext, record: HarvestResult) -> Iterator[_Target]:
     """The destinations of a payload file, each with the metadata for it alone."""
-    for upload in dag.manifest.uploads:
+    for upload in dag.settings.uploads:
         metadata, wrong = upload.metadata, ""
         try:
             metadata = payload_tags.metadata_of(upload, record.iovs, dag.run)
@@ -142,7 +143,7 @@ class _Job:
     def serve(self, targets: list[_Target]) -> None:
         """Serve the destinations that nobody else sends to, then the others."""
         busy = [target for target in targets if not self._served(target, 0.0)]
-        patience = 2 * self.dag.manifest.conditions.timeout  # a tool that is given its time is done
+        patience = 2 * self.dag.settings.conditions.timeout  # a tool that is given its time is done
         deadline = time.monotonic() + patience
         for target in busy:
             if not self._served(target, max(0.0, deadline - time.monotonic())):
@@ -157,7 +158,8 @@ class _Job:
             answer = self._answer(target, lock)
             self.note.came_to(target.destination, answer)
             if answer.outcome is TagOutcome.UPLOADED:
-                note_uploaded(self.dag.run_dir, target.destination, run_of(self.dag.run_dir))
+                runs = self.dag.made_dir
+                note_uploaded(runs, target.destination, run_of(runs))
         return True
 
     def _answer(self, target: _Target, lock: int) -> TagAnswer:
@@ -197,8 +199,8 @@ class _Job:
         return answer  # or the service may have moved the since up: the tag tells
 
     def _payload(self, target: _Target, found: TagContent | None) -> Payload:
-        names = [upload.metadata_filename for upload in self.dag.manifest.uploads]
-        earlier = uploads_of(self.dag.run_dir, names)
+        names = [upload.metadata_filename for upload in self.dag.settings.uploads]
+        earlier = uploads_of(self.dag.made_dir, names)
         return Payload(
             dag=self.dag,
             harvest=self.harvest,
@@ -217,7 +219,7 @@ class _Job:
 def _restored(dag: DagContext, harvest: Path) -> Restored | None:
     """Who wants a payload in the place of what is there; None if it is sent as any other one."""
     try:
-        restored = restored_in(dag) if dag.manifest.restores else None
+        restored = restored_in(dag) if dag.settings.restores else None
     except (RecordError, OSError):
         return None  # it is held, as nobody knows
     return restored if restored and restored.harvest == harvest.name else None

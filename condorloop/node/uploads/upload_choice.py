@@ -109,7 +109,7 @@ class Payload:
 
         What a person wants there again does not begin behind it.
         """
-        if self.wanted or self.dag.manifest.again:
+        if self.wanted or self.dag.settings.again:
             return 0
         whole = [
             other.payload
@@ -125,12 +125,12 @@ class Payload:
         """Whether a piece of it is to be sent, or what earlier uploads have left."""
         if not self.is_divisible:
             return False
-        return not self.dag.manifest.turn or bool(self.pieces) or bool(self.whole_through)
+        return not self.dag.settings.turn or bool(self.pieces) or bool(self.whole_through)
 
     @property
     def metadata_files(self) -> list[str]:
         """What the metadata of the calibration's payloads are called."""
-        return [upload.metadata_filename for upload in self.dag.manifest.uploads]
+        return [upload.metadata_filename for upload in self.dag.settings.uploads]
 
 
 def why_not_send(payload: Payload) -> TagAnswer | None:
@@ -146,7 +146,7 @@ def why_not_send(payload: Payload) -> TagAnswer | None:
         return TagAnswer(TagOutcome.SUPERSEDED, f"{better} holds as many LS")
     if kept := _kept(payload):
         return kept
-    if payload.wanted or payload.dag.manifest.again or payload.may_be_in:
+    if payload.wanted or payload.dag.settings.again or payload.may_be_in:
         return None
     return _refused_before(payload)
 
@@ -161,20 +161,21 @@ def _as_good(payload: Payload) -> str | None:
     the run directory has the upload that the ledger knows it from.
     """
     own = rank_of(payload.record)
-    if payload.dag.manifest.again:
+    if payload.dag.settings.again:
         own = own[0], own[1] + 1
-    runs, manifest = payload.dag.run_dir, payload.dag.manifest
-    known = manifest.uploaded
+    runs, settings = payload.dag.run_dir, payload.dag.settings
+    known = settings.uploaded
     made = {u.harvest: u.payload for u in payload.others}
     if payload_rank(*known) >= own:
         sent = [u.harvest for u in payload.others if u.may_be_anywhere]
         explained = any(rank_of(made[harvest]) >= payload_rank(*known) for harvest in sent)
-        if not explained and not double_counting.counts_twice(runs, manifest.alca_witness, known):
+        made_dir, witness = payload.dag.made_dir, settings.alca_witness
+        if not explained and not double_counting.counts_twice(runs, made_dir, witness, known):
             return "the database"
     for other in payload.others:
         record = made[other.harvest]
         as_good = other.may_be_in(payload.destination) and rank_of(record) >= own
-        twice = record and double_counting.why_twice(runs, manifest.alca_witness, record)
+        twice = record and double_counting.why_twice(runs, settings.alca_witness, record)
         if as_good and not twice:
             return other.harvest.name
     return None
@@ -183,11 +184,11 @@ def _as_good(payload: Payload) -> str | None:
 def _kept(payload: Payload) -> TagAnswer | None:
     """Say what the order of the destination keeps back; None if it may be sent."""
     synchronisation = upload_order.known(payload.upload.synchronisation)
-    manifest = payload.dag.manifest
+    settings = payload.dag.settings
     younger = None
     if upload_order.order_of(synchronisation) is not upload_order.Order.FREE:
         try:
-            younger = younger_run(payload.dag.run_dir, payload.metadata_files, payload.destination)
+            younger = younger_run(payload.dag.made_dir, payload.metadata_files, payload.destination)
         except OSError as error:
             words = f"whether a younger run was uploaded is not known: {unreadable(error)}"
             return TagAnswer(TagOutcome.NOT_NAMED, words)
@@ -195,7 +196,7 @@ def _kept(payload: Payload) -> TagAnswer | None:
         synchronisation,
         by_lumi=any(iov.by_lumi for iov in payload.iovs),
         younger=younger,
-        turn=manifest.turn or (manifest.piece is not None and payload.is_divisible),
+        turn=settings.turn or (settings.piece is not None and payload.is_divisible),
     )
     return TagAnswer(kept.outcome, kept.words, kept.overtaken_by) if kept else None
 

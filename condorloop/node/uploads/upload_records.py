@@ -184,4 +184,5 @@ def _results(
 def _metadata_of_dag(harvest: Path) -> list[UploadMetadata]:
     number = harvest.name.removeprefix("harvestJob")
     manifest = Manifest.find(harvest.parent / f"dag{number}" / MANIFEST)
-    return [upload.metadata for upload in manifest.uploads] if manifest else []
+    told = manifest.settings.values() if manifest else ()
+    return [upload.metadata for settings in told for upload in settings.uploads]

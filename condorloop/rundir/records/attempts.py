@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from condorloop.rundir.records.record import Members, RecordError
 
@@ -28,12 +28,15 @@ class Attempt:
         The inputs that caused it, as the manifest names them; an ALCARECO by its directory.
     time
         When the job's output came back, or its PRE script failed. It tells attempts apart.
+    calibrations
+        Those of a shared stream whose part of the process caused it, as far as that is told.
     """
 
     exit_code: int
     words: str
     blames: tuple[str, ...]
     time: float
+    calibrations: tuple[str, ...] = ()
 
     @classmethod
     def from_line(cls, line: bytes, file: Path) -> Self:
@@ -52,16 +55,19 @@ class Attempt:
             members.text("words"),
             members.texts("blames"),
             members.seconds("time"),
+            members.texts("calibrations") if "calibrations" in members else (),
         )
 
     def to_line(self) -> bytes:
         """Give its line."""
-        told = {
+        told: dict[str, Any] = {
             "exit_code": self.exit_code,
             "words": self.words,
             "blames": self.blames,
             "time": self.time,
         }
+        if self.calibrations:
+            told["calibrations"] = self.calibrations
         return json.dumps(told).encode() + b"\n"
 
 

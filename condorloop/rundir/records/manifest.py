@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from condorloop.model.enums import NodeKind
-from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import is_alcareco
-from condorloop.rundir.records.gate import GateTool
+from condorloop.rundir.records.harvest_settings import HarvestSettings as HarvestSettings
 from condorloop.rundir.records.record import Members, Record
 from condorloop.rundir.records.upload_settings import TagReaderTool as TagReaderTool
 from condorloop.rundir.records.upload_settings import UploadMetadata as UploadMetadata
@@ -63,7 +63,9 @@ class ManifestNode:
     """A node of a DAG.
 
     `files` are the RAW files of a RECO node, `inputs` the RECO outputs of an ALCA node; `output`
-    is what it leaves in the run directory, `witness` the file there that says that it is whole.
+    is what it leaves in the run directory, `witness` the file there that says that it is whole;
+    `calibration` is the one that a HARVEST or UPLOAD works for. A node that is `taken_out` makes
+    nothing.
     """
 
     kind: NodeKind
@@ -73,6 +75,8 @@ class ManifestNode:
     lumis: Lumis
     files: tuple[str, ...]
     inputs: tuple[str, ...]
+    calibration: str = ""
+    taken_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,50 +90,58 @@ class Earlier:
     nodes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What ALCA makes for a calibration of a shared stream: which skims, by which producer.
+
+    `root` is what its file is called in the directory of an ALCARECO.
+    """
+
+    skims: tuple[str, ...]
+    producer: str
+    root: str
+
+    @classmethod
+    def from_members(cls, members: Members) -> Self:
+        """Take it from a member of a manifest."""
+        return cls(members.texts("skims"), members.text("producer"), members.text("root"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give its JSON object."""
+        return {"skims": self.skims, "producer": self.producer, "root": self.root}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest(Record):
     """What a DAG is, as its directory tells.
 
     Attributes
     ----------
+    stream
+        The stream whose reconstruction it is a part of; a calibration's own has its name.
     dag, batch
-        The numbers of the DAG and of its batch in the campaign; no batch if it only harvests.
+        The numbers of the DAG and of its batch in the reconstruction; no batch if it only harvests.
     id
         The `CondorloopId`.
     release, global_tag, templates, cmssw
         What its jobs are made with; `templates` has the version of each.
-    conditions, upload
-        How and where its payload is sent: the only record of the payload file, or the first.
-    more_uploads
-        The other records of the payload file.
-    turn
-        Whether the submitter has found that the turn has come of what the order of a tag keeps.
-    piece
-        The last LS that is awaited no more, where only what is settled of its payload is to go up;
-        None where all of it is.
-    alca_root, alca_witness
-        What the file of an ALCARECO, and its witness, are called in their directory.
     lumis, files
         Its RAW files, and the LS in them.
     nodes
         By name, those before others first.
-    uploaded
-        LS and events of the campaign's best payload in the database when the DAG was written.
+    settings
+        What HARVEST and UPLOAD are made by, for each calibration that it harvests or sends for.
+    made_for
+        What a batch makes for each calibration, by name; nothing if it only harvests.
+    recipe
+        A digest of what RECO and ALCA of a shared stream are made by.
     earlier
         What nodes were made with that were done before the DAG was renewed.
     taken_out
         Whether inputs were taken out since it was planned.
-    tag_reader
-        How the destination tags are read back; None where no reader is configured.
-    restores
-        Whether its payload is put in the place of another one, by a person's word.
-    gate
-        What is asked before its payload is uploaded; None if nothing is.
-    again
-        Whether a person wants its payload sent where one as good is, or one was refused.
     """
 
-    calibration: str
+    stream: str
     run: int
     dag: int
     batch: int | None
@@ -138,28 +150,19 @@ class Manifest(Record):
     global_tag: str
     templates: Mapping[str, str]
     cmssw: CmsswArea
-    conditions: UploadTool
-    alca_root: str
-    alca_witness: str
-    upload: UploadSettings
     lumis: Lumis
     files: tuple[ManifestFile, ...]
     nodes: Mapping[str, ManifestNode]
-    uploaded: tuple[Lumis, int] = (EMPTY, 0)
+    settings: Mapping[str, HarvestSettings]
+    made_for: Mapping[str, Product] = field(default_factory=dict)
+    recipe: str = ""
     earlier: tuple[Earlier, ...] = ()
     taken_out: bool = False
-    tag_reader: TagReaderTool | None = None
-    again: bool = False
-    restores: bool = False
-    gate: GateTool | None = None
-    more_uploads: tuple[UploadSettings, ...] = ()
-    turn: bool = False
-    piece: int | None = None
 
     @property
-    def uploads(self) -> tuple[UploadSettings, ...]:
-        """All records of its payload file."""
-        return (self.upload, *self.more_uploads)
+    def is_shared(self) -> bool:
+        """Whether calibrations share its stream."""
+        return self.stream not in self.settings
 
     @property
     def software(self) -> tuple[str, str, Mapping[str, str], CmsswArea]:
@@ -171,49 +174,46 @@ class Manifest(Record):
         """Take it from its JSON object."""
         files = tuple(map(_file, members.objects("files")))
         paths = {file.path for file in files}
-        nodes = members.objects_by_name("nodes")
-        alca = members.object("alca")
+        told_nodes = members.objects_by_name("nodes")
+        batch = members.number_or_none("batch")
+        own = "" if "stream" in members else members.text("calibration")
+        if own:
+            settings = {own: HarvestSettings.from_members(members)}
+            product = Product((), "", settings[own].alca_root)
+            made_for = {} if batch is None else {own: product}
+        else:
+            calibrations = members.objects_by_name("calibrations")
+            settings = {c: HarvestSettings.from_members(m) for c, m in calibrations.items()}
+            products = members.objects_by_name("made_for")
+            made_for = {c: Product.from_members(m) for c, m in products.items()}
+        nodes = {name: _node(node, paths, own) for name, node in told_nodes.items()}
+        if not own:
+            _check_calibrations(members, nodes, settings)
         return cls(
-            calibration=members.text("calibration"),
+            stream=own or members.text("stream"),
             run=members.number("run"),
             dag=members.number("dag"),
-            batch=members.number_or_none("batch"),
+            batch=batch,
             id=members.text("id"),
             release=members.text("release"),
             global_tag=members.text("global_tag"),
             templates=members.texts_by_name("templates"),
             cmssw=CmsswArea.from_members(members.object("cmssw")),
-            conditions=UploadTool.from_members(members.object("conditions")),
-            alca_root=alca.text("root"),
-            alca_witness=alca.text("witness"),
-            upload=UploadSettings.from_members(members.object("upload")),
             lumis=members.lumis("lumis"),
             files=files,
-            nodes={name: _node(node, paths) for name, node in nodes.items()},
-            uploaded=_uploaded(members),
+            nodes=nodes,
+            settings=settings,
+            made_for=made_for,
+            recipe="" if own else members.text("recipe"),
             earlier=_earlier(members),
             taken_out=members.flag("taken_out") if "taken_out" in members else False,
-            tag_reader=(
-                TagReaderTool.from_members(members.object("tag_reader"))
-                if "tag_reader" in members
-                else None
-            ),
-            again=members.flag("again") if "again" in members else False,
-            restores=members.flag("restores") if "restores" in members else False,
-            gate=GateTool.from_members(members.object("gate")) if "gate" in members else None,
-            more_uploads=(
-                tuple(map(UploadSettings.from_members, members.objects("more_uploads")))
-                if "more_uploads" in members
-                else ()
-            ),
-            turn=members.flag("turn") if "turn" in members else False,
-            piece=members.number("piece") if "piece" in members else None,
         )
 
     def to_json(self) -> dict[str, Any]:
         """Give its JSON object."""
-        data = {
-            "calibration": self.calibration,
+        shared = self.is_shared
+        data: dict[str, Any] = {
+            "stream" if shared else "calibration": self.stream,
             "run": self.run,
             "dag": self.dag,
             "batch": self.batch,
@@ -222,9 +222,18 @@ class Manifest(Record):
             "global_tag": self.global_tag,
             "templates": dict(self.templates),
             "cmssw": self.cmssw.to_json(),
-            "conditions": self.conditions.to_json(),
-            "alca": {"root": self.alca_root, "witness": self.alca_witness},
-            "upload": self.upload.to_json(),
+        }
+        last: dict[str, Any] = {}
+        if shared:
+            data |= {
+                "recipe": self.recipe,
+                "made_for": {c: product.to_json() for c, product in self.made_for.items()},
+                "calibrations": {c: each.to_json() for c, each in self.settings.items()},
+            }
+        else:
+            last = self.settings[self.stream].to_json()
+            data |= {key: last.pop(key) for key in ("conditions", "alca", "upload")}
+        data |= {
             "lumis": str(self.lumis),
             "files": [
                 {
@@ -236,20 +245,10 @@ class Manifest(Record):
                 }
                 for file in self.files
             ],
-            "nodes": {
-                name: {
-                    "kind": node.kind,
-                    "parents": node.parents,
-                    "output": node.output,
-                    "witness": node.witness,
-                    "lumis": str(node.lumis),
-                    "files": node.files,
-                    "inputs": node.inputs,
-                }
-                for name, node in self.nodes.items()
-            },
-            "uploaded": {"lumis": str(self.uploaded[0]), "events": self.uploaded[1]},
+            "nodes": {name: _json_of(node, shared) for name, node in self.nodes.items()},
         }
+        if not shared:
+            data["uploaded"] = last.pop("uploaded")
         if self.earlier:
             data["earlier"] = [
                 {
@@ -263,21 +262,7 @@ class Manifest(Record):
             ]
         if self.taken_out:
             data["taken_out"] = True
-        if self.tag_reader:
-            data["tag_reader"] = self.tag_reader.to_json()
-        if self.again:
-            data["again"] = True
-        if self.restores:
-            data["restores"] = True
-        if self.gate:
-            data["gate"] = self.gate.to_json()
-        if self.more_uploads:
-            data["more_uploads"] = [upload.to_json() for upload in self.more_uploads]
-        if self.turn:
-            data["turn"] = True
-        if self.piece is not None:
-            data["piece"] = self.piece
-        return data
+        return data | last
 
 
 def _file(members: Members) -> ManifestFile:
@@ -290,15 +275,20 @@ def _file(members: Members) -> ManifestFile:
     )
 
 
-def _node(members: Members, known: set[str]) -> ManifestNode:
+def _node(members: Members, known: set[str], own: str) -> ManifestNode:
+    """Take a node; that of a stream of its own works for the calibration of that name."""
+    kind = members.word("kind", NodeKind)
+    calibration = members.text("calibration") if "calibration" in members and not own else ""
     node = ManifestNode(
-        members.word("kind", NodeKind),
+        kind,
         members.texts("parents"),
         members.text("output"),
         members.text("witness"),
         members.lumis("lumis"),
         members.texts("files"),
         members.texts("inputs"),
+        calibration=(own or calibration) if kind in _OF_CALIBRATION else "",
+        taken_out=members.flag("taken_out") if "taken_out" in members else False,
     )
     if not known.issuperset(node.files):
         raise members.wrong("files", "paths that are among the manifest's files")
@@ -307,11 +297,36 @@ def _node(members: Members, known: set[str]) -> ManifestNode:
     return node
 
 
-def _uploaded(members: Members) -> tuple[Lumis, int]:
-    if "uploaded" not in members:
-        return EMPTY, 0
-    told = members.object("uploaded")
-    return told.lumis("lumis"), told.number("events")
+_OF_CALIBRATION = (NodeKind.HARVEST, NodeKind.UPLOAD)
+
+
+def _check_calibrations(
+    members: Members, nodes: Mapping[str, ManifestNode], settings: Mapping[str, HarvestSettings]
+) -> None:
+    """Make sure that there are settings of each calibration that a node works for."""
+    own = members.text("stream")
+    if own in settings:
+        raise members.wrong("calibrations", f"calibrations that are not called {own!r}")
+    wanted = {node.calibration for node in nodes.values() if node.kind in _OF_CALIBRATION}
+    if lacking := sorted(wanted - settings.keys()):
+        raise members.wrong("calibrations", f"an object that has {lacking[0]!r}")
+
+
+def _json_of(node: ManifestNode, shared: bool) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "kind": node.kind,
+        "parents": node.parents,
+        "output": node.output,
+        "witness": node.witness,
+        "lumis": str(node.lumis),
+        "files": node.files,
+        "inputs": node.inputs,
+    }
+    if shared and node.calibration:
+        data["calibration"] = node.calibration
+    if node.taken_out:
+        data["taken_out"] = True
+    return data
 
 
 def _earlier(members: Members) -> tuple[Earlier, ...]:

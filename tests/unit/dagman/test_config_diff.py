@@ -17,11 +17,11 @@ from condorloop.cli.views.comparison import comparison_lines
 from condorloop.config.loader import load
 from condorloop.dagman import config_diff
 from condorloop.dagman.config_diff import compare, own_settings
-from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import renew
 from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.model.enums import NodeKind
+from tests.unit.dag_plans import RECONSTRUCTION, own_batch, own_harvest
 from tests.unit.examples import TOP, calibration, config, raw_file, site_file
 
 NAME = "EcalPedestals"
@@ -54,9 +54,9 @@ def changed(folder, **sections):
 def write(loaded, *, number=0, batch=0, files=FILES, run=KEY.run):
     key = CampaignKey(NAME, run)
     plan = (
-        plan_harvest(key, number)
+        own_harvest(key, number)
         if batch is None
-        else plan_batch(key, loaded.calibrations[NAME], Batch(batch, files), number, 7)
+        else own_batch(key, loaded.calibrations[NAME], Batch(batch, files), number, 7)
     )
     renderer = Renderer(loaded, loaded.site.work_dir, "0123456789ab")
     renderer.write(plan)
@@ -139,7 +139,7 @@ def test_a_dag_from_which_a_file_was_taken_is_not_taken_for_a_whole_one(tmp_path
     loaded = changed(tmp_path)
     write(loaded, number=1)
     renderer = write(loaded, number=2)
-    renew(renderer, KEY, 2, {"RECO_0001": frozenset([FILES[6].path])})
+    renew(renderer, RECONSTRUCTION, 2, {"RECO_0001": frozenset([FILES[6].path])})
     found = one(loaded)
     assert found.dag == loaded.site.work_dir / NAME / "run398600" / "dag001"
     assert found.changes == {}

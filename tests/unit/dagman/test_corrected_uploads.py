@@ -17,6 +17,7 @@ from condorloop.rundir.layout import ASK_AGAIN, MANIFEST, PERMANENT, UPLOAD_RECO
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.services.conditions import TagAnswer
 from condorloop.testbed.conditions import sqlite_file
+from tests.unit.dag_plans import RECONSTRUCTION
 from tests.unit.examples import KEY, config
 from tests.unit.node_examples import choose_inputs, leave_harvest, make_dag, run_alca
 from tests.unit.upload_examples import LATE, PROD, TAG, TRIAL
@@ -44,7 +45,7 @@ class Loop:
 
     def resubmit(self, *, accept_destination=False):
         """What `condorloop resubmit` does with a DAG whose upload was refused, and the UPLOAD."""
-        renew(self.renderer, KEY, 0, {}, accept_destination=accept_destination)
+        renew(self.renderer, RECONSTRUCTION, 0, {}, accept_destination=accept_destination)
         self.dag = DagContext(self.dag.directory, Manifest.read(self.dag.directory / MANIFEST))
         (self.harvest / ASK_AGAIN).touch()
         return upload(self.dag)
@@ -139,7 +140,7 @@ def test_another_destination_is_kept_out_until_a_person_means_it(refused, tool):
 def test_a_payload_of_a_trial_goes_to_production_when_a_person_means_it(loop, tool):
     """It is neither superseded by itself nor refused as the trial was."""
     loop.configure(tags={TRIAL: {}})
-    renew(loop.renderer, KEY, 0, {}, accept_destination=True)
+    renew(loop.renderer, RECONSTRUCTION, 0, {}, accept_destination=True)
     loop.dag = DagContext(loop.dag.directory, Manifest.read(loop.dag.directory / MANIFEST))
     loop.run_harvest(TAG)
     assert upload(loop.dag) == 0

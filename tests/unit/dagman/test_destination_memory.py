@@ -15,7 +15,6 @@ from condorloop.config.destinations import (
 )
 from condorloop.cycle.reload import ConfigReload
 from condorloop.dagman import destination_memory
-from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.migrations import to_5
 from condorloop.ledger.migrations.oldest import OLDEST_SCHEMA
@@ -25,6 +24,7 @@ from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import LEDGER, MANIFEST, dag_dir
+from tests.unit.dag_plans import RECONSTRUCTION, own_batch, own_harvest
 from tests.unit.examples import KEY, RUN, START, TOP, calibration, config, raw_file
 
 OTHER = "BeamSpot"
@@ -78,8 +78,8 @@ def write_dags(loaded, *runs):
     for run in runs:
         key = CampaignKey(KEY.calibration, run)
         renderer.begin_run(key, START)
-        renderer.write(plan_batch(key, calibration(), Batch(0, (raw_file(run, 1, 4),)), 0, 0))
-        renderer.write(plan_harvest(key, 1))
+        renderer.write(own_batch(key, calibration(), Batch(0, (raw_file(run, 1, 4),)), 0, 0))
+        renderer.write(own_harvest(key, 1))
     return renderer
 
 
@@ -284,7 +284,7 @@ def test_a_calibration_that_a_reload_brings_is_remembered(ledger, trial):
 
 def test_a_manifest_is_read_as_it_was_written(trial):
     renderer = write_dags(at(trial, ("-u", "https://here/%s/")), RUN.number)
-    file = dag_dir(renderer.run_dir(KEY), 0) / MANIFEST
+    file = dag_dir(renderer.run_dir(RECONSTRUCTION), 0) / MANIFEST
     told = read_json(file)
     assert told["conditions"]["command"][1:] == ["-u", "https://here/%s/"]
     write_json(file, told)

@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condorloop.config.tuning import Batching
-from condorloop.dagman.plan import DagPlan, Node, plan_batch, plan_harvest, planned_nodes
+from condorloop.dagman.plan import DagPlan, Node, planned_nodes
 from condorloop.model.campaign import Batch, RawFile
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import PlannedNode
 from condorloop.model.lumis import Lumis
+from tests.unit.dag_plans import RECONSTRUCTION, own_batch, own_harvest
 from tests.unit.examples import KEY, calibration, raw_file
 
 files_of_a_batch = st.lists(
@@ -24,7 +25,7 @@ def planned(files, most_files=5, most_recos=4, **numbers):
     batching = Batching(max_files_per_job=most_files, reco_per_alca=most_recos)
     the_calibration = calibration().model_copy(update={"batching": batching})
     numbers = {"number": 0, "first_job": 0} | numbers
-    return plan_batch(KEY, the_calibration, Batch(3, files), **numbers)
+    return own_batch(KEY, the_calibration, Batch(3, files), **numbers)
 
 
 @given(files_of_a_batch, st.integers(1, 7), st.integers(1, 5))
@@ -80,7 +81,7 @@ def test_names_are_those_of_the_run_directory():
 
 
 def test_a_harvest_dag_has_harvest_and_upload_alone():
-    plan = plan_harvest(KEY, 5)
+    plan = own_harvest(KEY, 5)
     assert [(n.name, n.parents) for n in plan.nodes] == [("HARVEST", ()), ("UPLOAD", ("HARVEST",))]
     assert plan.label == "harvest005"
 
@@ -139,7 +140,7 @@ def test_a_plan_tells_of_each_node_what_it_reads_makes_and_waits_for():
             witness="harvestJob004/upload.json",
         ),
     ]
-    assert two_of_everything() == DagPlan(KEY, 4, 3, (*reco, *alca, *last))
+    assert two_of_everything() == DagPlan(RECONSTRUCTION, 4, 3, (*reco, *alca, *last))
 
 
 def test_a_batch_that_does_not_harvest_ends_with_its_alcareco():
@@ -153,8 +154,8 @@ def test_a_batch_without_files_has_nothing_to_process():
 
 
 def test_a_harvest_dag_is_one_of_its_campaign_and_of_no_batch():
-    plan = plan_harvest(KEY, 5)
-    assert (plan.key, plan.number, plan.batch) == (KEY, 5, None)
+    plan = own_harvest(KEY, 5)
+    assert (plan.key, plan.number, plan.batch) == (RECONSTRUCTION, 5, None)
 
 
 def test_the_ledger_is_told_of_each_node_what_it_makes_from_what_and_for_whom():

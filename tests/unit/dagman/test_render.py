@@ -11,12 +11,12 @@ from dataclasses import replace
 import htcondor2
 import pytest
 
-from condorloop.dagman.plan import plan_batch, plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import Batch, CampaignKey, RawFile
 from condorloop.model.lumis import Lumis
 from condorloop.node.job_output import diagnosis
 from condorloop.node.post_script import TRANSIENT
+from tests.unit.dag_plans import own_batch, own_harvest
 from tests.unit.examples import config, raw_file
 
 RELEASE = "CMSSW_16_0_7_patch1"
@@ -143,7 +143,7 @@ def rendered(tmp_path):
     def write(name, files=None, number=0):
         key = CampaignKey(name, 398600)
         files = files or (raw_file(0, 1, 5), raw_file(1, 6, 10))
-        plan = plan_batch(key, loaded.calibrations[name], Batch(0, files), number, 0)
+        plan = own_batch(key, loaded.calibrations[name], Batch(0, files), number, 0)
         return Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent
 
     return write
@@ -398,7 +398,7 @@ def test_dagman_looks_for_jobs_whose_end_it_has_not_seen(tmp_path):
     )
     site = loaded.site.model_copy(update={"pool": pool})
     renderer = Renderer(replace(loaded, site=site), tmp_path / "work", "example")
-    renderer.write(plan_harvest(CampaignKey("EcalPedestals", 398600), 0))
+    renderer.write(own_harvest(CampaignKey("EcalPedestals", 398600), 0))
     folder = renderer.run_dir(CampaignKey("EcalPedestals", 398600)) / "dag000"
     said = settings(folder)
     assert said["DAGMAN_CHECK_QUEUE_INTERVAL"] == "91"
@@ -455,7 +455,7 @@ def test_an_older_run_goes_before_a_younger_one(tmp_path):
     renderer = Renderer(config(tmp_path), tmp_path / "work", "example")
 
     def rank(run):
-        renderer.write(plan_harvest(CampaignKey("EcalPedestals", run), 0))
+        renderer.write(own_harvest(CampaignKey("EcalPedestals", run), 0))
         folder = renderer.run_dir(CampaignKey("EcalPedestals", run)) / "dag000"
         return int(submit_description(folder, "HARVEST")["My.PostJobPrio1"])
 
@@ -474,13 +474,13 @@ def test_dagman_tells_the_schedd_of_itself_once_a_poll(tmp_path, poll, update):
     loaded = config(tmp_path)
     site = loaded.site.model_copy(update={"poll_interval": poll})
     renderer = Renderer(replace(loaded, site=site), tmp_path / "work", "ledger")
-    texts = renderer.texts(plan_harvest(CampaignKey("EcalPedestals", 398600), 0))
+    texts = renderer.texts(own_harvest(CampaignKey("EcalPedestals", 398600), 0))
     assert f"DAGMAN_QUEUE_UPDATE_INTERVAL = {update}\n" in texts["dagman.config"]
 
 
 def test_a_harvest_dag_has_no_batch(tmp_path):
     loaded = config(tmp_path)
-    plan = plan_harvest(CampaignKey("EcalPedestals", 398600), 3)
+    plan = own_harvest(CampaignKey("EcalPedestals", 398600), 3)
     folder = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent
     assert not [w for w in commands(folder) if w[1:2] == ["CondorloopBatch"]]
     assert json.loads((folder / "manifest.json").read_text())["batch"] is None

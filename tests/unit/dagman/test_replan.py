@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condorloop.dagman.plan import plan_batch, plan_harvest, planned_nodes
+from condorloop.dagman.plan import planned_nodes
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.replan import plan_of, without
 from condorloop.dagman.rerender import renew
@@ -14,19 +14,20 @@ from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
 from condorloop.rundir.records.manifest import Manifest
+from tests.unit.dag_plans import RECONSTRUCTION, own_batch, own_harvest
 from tests.unit.examples import KEY, calibration, config, raw_file
 
 FILES = tuple(raw_file(i, 2 * i + 1, 2 * i + 2) for i in range(23))
-PLAN = plan_batch(KEY, calibration(), Batch(3, FILES), 4, 7)
+PLAN = own_batch(KEY, calibration(), Batch(3, FILES), 4, 7)
 
 
 def manifest_of(tmp_path, plan=PLAN):
     renderer = Renderer(config(tmp_path), tmp_path / "work", "0123456789ab")
     renderer.write(plan)
-    return renderer, dag_dir(renderer.run_dir(KEY), plan.number) / MANIFEST
+    return renderer, dag_dir(renderer.run_dir(RECONSTRUCTION), plan.number) / MANIFEST
 
 
-@pytest.mark.parametrize("plan", [PLAN, plan_harvest(KEY, 5)], ids=lambda plan: plan.label)
+@pytest.mark.parametrize("plan", [PLAN, own_harvest(KEY, 5)], ids=lambda plan: plan.label)
 def test_a_plan_comes_back_as_it_was(tmp_path, plan):
     _, manifest = manifest_of(tmp_path, plan)
     assert plan_of(Manifest.read(manifest)) == plan
@@ -34,11 +35,11 @@ def test_a_plan_comes_back_as_it_was(tmp_path, plan):
 
 def test_a_node_goes_on_without_a_file_and_no_other_is_touched(tmp_path):
     renderer, manifest = manifest_of(tmp_path)
-    file = dag_file(renderer.run_dir(KEY), PLAN.number)
+    file = dag_file(renderer.run_dir(RECONSTRUCTION), PLAN.number)
     before = file.read_text().splitlines()
     [victim, *_] = PLAN.of_kind(NodeKind.RECO)[1].files
     for _ in range(2):
-        renew(renderer, KEY, PLAN.number, {"RECO_0001": frozenset([victim.path])})
+        renew(renderer, RECONSTRUCTION, PLAN.number, {"RECO_0001": frozenset([victim.path])})
         after = file.read_text().splitlines()
         changed = [b for b, a in zip(before, after, strict=True) if a != b]
         assert [line.split()[:2] for line in changed] == [["VARS", "RECO_0001"]]
@@ -46,14 +47,14 @@ def test_a_node_goes_on_without_a_file_and_no_other_is_touched(tmp_path):
         node = read_json(manifest)["nodes"]["RECO_0001"]
         assert victim.path not in node["files"]
         assert len(node["files"]) == len(PLAN.of_kind(NodeKind.RECO)[1].files) - 1
-    assert read_json(manifest)["id"] == renderer.dag_id(KEY, PLAN.number)
+    assert read_json(manifest)["id"] == renderer.dag_id(RECONSTRUCTION, PLAN.number)
 
 
 def test_a_node_without_inputs_counts_as_done_and_is_not_read_by_the_next_one(tmp_path):
     renderer, manifest = manifest_of(tmp_path)
     reco = PLAN.of_kind(NodeKind.RECO)[0]
-    renew(renderer, KEY, PLAN.number, {reco.name: frozenset(f.path for f in reco.files)})
-    text = dag_file(renderer.run_dir(KEY), PLAN.number).read_text()
+    renew(renderer, RECONSTRUCTION, PLAN.number, {reco.name: frozenset(f.path for f in reco.files)})
+    text = dag_file(renderer.run_dir(RECONSTRUCTION), PLAN.number).read_text()
     assert "JOB RECO_0000 RECO DONE" in text
     assert f"{reco.output}.root" not in text
     assert reco.output not in read_json(manifest)["nodes"]["ALCA_0000"]["inputs"]

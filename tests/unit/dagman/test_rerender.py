@@ -7,7 +7,6 @@ import pytest
 
 from condorloop.config.resources import Resources
 from condorloop.dagman.logs.dag_records import read
-from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.rerender import renew
 from condorloop.dagman.written_destination import destination_of, mods_of
@@ -18,10 +17,11 @@ from condorloop.rundir import durable
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
 from condorloop.rundir.records.record import RecordError
+from tests.unit.dag_plans import RECONSTRUCTION, own_batch
 from tests.unit.examples import KEY, calibration, config, raw_file
 
 FILES = tuple(raw_file(i, 2 * i + 1, 2 * i + 2) for i in range(12))
-PLAN = plan_batch(KEY, calibration(), Batch(3, FILES), 4, 7)
+PLAN = own_batch(KEY, calibration(), Batch(3, FILES), 4, 7)
 RELEASE = "CMSSW_99_0_0"
 
 
@@ -40,7 +40,7 @@ def written(tmp_path):
 
 
 def folder_of(renderer):
-    return dag_dir(renderer.run_dir(KEY), PLAN.number)
+    return dag_dir(renderer.run_dir(RECONSTRUCTION), PLAN.number)
 
 
 def everything(folder):
@@ -49,34 +49,34 @@ def everything(folder):
 
 def done(renderer, name):
     """Leave the witness of a node."""
-    runs = renderer.run_dir(KEY)
+    runs = renderer.run_dir(RECONSTRUCTION)
     write_json(runs / next(n for n in PLAN.nodes if n.name == name).witness, {})
 
 
 def test_a_dag_that_is_as_configured_is_left_alone(written):
     before, _ = written
     there = everything(folder_of(before))
-    assert not renew(before, KEY, PLAN.number, {})
+    assert not renew(before, RECONSTRUCTION, PLAN.number, {})
     assert everything(folder_of(before)) == there
 
 
 def test_its_jobs_ask_for_what_is_configured_now_and_its_nodes_stay(written):
     _, after = written
-    file = dag_file(after.run_dir(KEY), PLAN.number)
+    file = dag_file(after.run_dir(RECONSTRUCTION), PLAN.number)
     nodes = [line for line in file.read_text().splitlines() if line.startswith(("JOB", "VARS"))]
     assert "12345M" not in file.read_text()
-    assert renew(after, KEY, PLAN.number, {})
+    assert renew(after, RECONSTRUCTION, PLAN.number, {})
     text = file.read_text()
     assert "request_memory = 12345M" in text
     assert [line for line in text.splitlines() if line.startswith(("JOB", "VARS"))] == nodes
     assert RELEASE in (file.parent / "reco.sh").read_text()
     assert (file.parent / "reco.sh").stat().st_mode & 0o111
-    assert not renew(after, KEY, PLAN.number, {})
+    assert not renew(after, RECONSTRUCTION, PLAN.number, {})
 
 
 def test_it_is_the_same_as_if_it_were_written_with_the_present_configuration(written, tmp_path):
     _, after = written
-    renew(after, KEY, PLAN.number, {})
+    renew(after, RECONSTRUCTION, PLAN.number, {})
     renewed = everything(folder_of(after))
     elsewhere = folder_of(after)
     elsewhere.rename(tmp_path / "aside")
@@ -89,13 +89,13 @@ def test_the_manifest_tells_with_what_each_node_was_made(written):
     done(before, "RECO_0000")
     old = before.config.parameters.release
     for _ in range(2):
-        renew(after, KEY, PLAN.number, {})
-        records = read(dag_file(after.run_dir(KEY), PLAN.number), jobs=False)
+        renew(after, RECONSTRUCTION, PLAN.number, {})
+        records = read(dag_file(after.run_dir(RECONSTRUCTION), PLAN.number), jobs=False)
         assert records.software.release == RELEASE
         assert {name: s.release for name, s in records.earlier.items()} == {"RECO_0000": old}
     done(before, "RECO_0001")
-    renew(before, KEY, PLAN.number, {})
-    records = read(dag_file(after.run_dir(KEY), PLAN.number), jobs=False)
+    renew(before, RECONSTRUCTION, PLAN.number, {})
+    records = read(dag_file(after.run_dir(RECONSTRUCTION), PLAN.number), jobs=False)
     told = {name: s.release for name, s in records.earlier.items()}
     assert told == {"RECO_0000": old, "RECO_0001": RELEASE}
     assert records.software.release == old
@@ -105,7 +105,7 @@ def test_what_is_uploaded_already_is_not_forgotten(written):
     before, after = written
     path = folder_of(before) / MANIFEST
     write_json(path, read_json(path) | {"uploaded": {"lumis": "1-4", "events": 400}})
-    renew(after, KEY, PLAN.number, {})
+    renew(after, RECONSTRUCTION, PLAN.number, {})
     assert read_json(path)["uploaded"] == {"lumis": "1-4", "events": 400}
 
 
@@ -115,7 +115,7 @@ def test_a_renewal_that_was_cut_short_anywhere_is_made_again_with_the_same_resul
     before, after = written
     done(before, "RECO_0000")
     there = everything(folder_of(before))
-    renew(after, KEY, PLAN.number, {})
+    renew(after, RECONSTRUCTION, PLAN.number, {})
     whole = everything(folder_of(after))
     for survived in range(len(whole)):
         for name, content in there.items():
@@ -123,8 +123,8 @@ def test_a_renewal_that_was_cut_short_anywhere_is_made_again_with_the_same_resul
         with monkeypatch.context() as patched:
             cut_after(patched, survived)
             with pytest.raises(KeyboardInterrupt):
-                renew(after, KEY, PLAN.number, {})
-        renew(after, KEY, PLAN.number, {})
+                renew(after, RECONSTRUCTION, PLAN.number, {})
+        renew(after, RECONSTRUCTION, PLAN.number, {})
         assert everything(folder_of(after)) == whole
         if survived == sum(there[n] != whole[n] for n in there) - 1:
             return
@@ -150,17 +150,17 @@ def test_a_dag_without_a_manifest_stays_as_it_was_written(written):
     _, after = written
     (folder_of(after) / MANIFEST).unlink()
     there = everything(folder_of(after))
-    assert not renew(after, KEY, PLAN.number, {})
+    assert not renew(after, RECONSTRUCTION, PLAN.number, {})
     assert everything(folder_of(after)) == there
     with pytest.raises(RecordError, match=f"{MANIFEST} is missing"):
-        renew(after, KEY, PLAN.number, {"RECO_0000": frozenset([FILES[0].path])})
+        renew(after, RECONSTRUCTION, PLAN.number, {"RECO_0000": frozenset([FILES[0].path])})
 
 
 def test_nothing_else_of_a_manifest_is_lost(written):
     before, after = written
     path = folder_of(before) / MANIFEST
     keys = read_json(path).keys()
-    renew(after, KEY, PLAN.number, {})
+    renew(after, RECONSTRUCTION, PLAN.number, {})
     assert read_json(path).keys() == keys
     assert not keys & {"earlier", "taken_out"}
 
@@ -203,7 +203,7 @@ def test_a_dag_keeps_its_destination_and_all_else_is_brought_up_to_date(trial):
     before, after = trial
     path = folder_of(before) / MANIFEST
     metadata = read_json(path)["upload"]["metadata"]
-    assert renew(after, KEY, PLAN.number, {})
+    assert renew(after, RECONSTRUCTION, PLAN.number, {})
     told = read_json(path)
     assert told["upload"]["metadata"] == metadata
     assert metadata["destinationTags"] == TRIAL["destinationTags"]
@@ -213,18 +213,21 @@ def test_a_dag_keeps_its_destination_and_all_else_is_brought_up_to_date(trial):
     assert "process.a.tag = " in script
     assert "Ped_trial" in script
     assert RELEASE in script
-    assert "request_memory = 12345M" in dag_file(after.run_dir(KEY), PLAN.number).read_text()
-    assert not renew(after, KEY, PLAN.number, {})
+    assert (
+        "request_memory = 12345M"
+        in dag_file(after.run_dir(RECONSTRUCTION), PLAN.number).read_text()
+    )
+    assert not renew(after, RECONSTRUCTION, PLAN.number, {})
 
 
 def test_it_keeps_it_however_often_the_configured_one_changes(trial):
     before, after = trial
     there = read_json(folder_of(before) / MANIFEST)["upload"]["metadata"]
     for tag in ("Ped_prompt", "Ped_other"):
-        renew(elsewhere(after, tag), KEY, PLAN.number, {})
+        renew(elsewhere(after, tag), RECONSTRUCTION, PLAN.number, {})
         assert read_json(folder_of(before) / MANIFEST)["upload"]["metadata"] == there
-    renew(before, KEY, PLAN.number, {})
-    there = destination_of(before.run_dir(KEY), PLAN.number)
+    renew(before, RECONSTRUCTION, PLAN.number, {})
+    there = destination_of(before.run_dir(RECONSTRUCTION), PLAN.number)
     assert there == written_destination(before.manifest(PLAN))
 
 
@@ -233,16 +236,16 @@ def test_another_service_alone_is_another_destination(written):
     conditions = before.config.site.conditions.model_copy(update={"options": ADDRESS})
     site = before.config.site.model_copy(update={"conditions": conditions})
     moved = replace(before, config=replace(before.config, site=site))
-    renew(moved, KEY, PLAN.number, {})
+    renew(moved, RECONSTRUCTION, PLAN.number, {})
     path = folder_of(before) / MANIFEST
     assert read_json(path)["conditions"]["command"] == ["uploadConditions.py"]
-    renew(moved, KEY, PLAN.number, {}, accept_destination=True)
+    renew(moved, RECONSTRUCTION, PLAN.number, {}, accept_destination=True)
     assert read_json(path)["conditions"]["command"] == ["uploadConditions.py", *ADDRESS]
 
 
 def test_on_a_persons_word_it_takes_the_configured_one_whole(trial, tmp_path):
     _, after = trial
-    assert renew(after, KEY, PLAN.number, {}, accept_destination=True)
+    assert renew(after, RECONSTRUCTION, PLAN.number, {}, accept_destination=True)
     taken = everything(folder_of(after))
     folder_of(after).rename(tmp_path / "aside")
     after.write(PLAN)
@@ -252,17 +255,17 @@ def test_on_a_persons_word_it_takes_the_configured_one_whole(trial, tmp_path):
 def test_a_payload_that_is_made_is_sent_to_the_accepted_destination_by_its_own_tag(trial):
     before, after = trial
     [harvest] = PLAN.of_kind(NodeKind.HARVEST)
-    beside = after.run_dir(KEY) / harvest.output
+    beside = after.run_dir(RECONSTRUCTION) / harvest.output
     beside.mkdir()
     done(before, "HARVEST")
     told = read_json(folder_of(before) / MANIFEST)["upload"]
     write_json(beside / told["metadata_filename"], told["metadata"])
-    renew(after, KEY, PLAN.number, {})
+    renew(after, RECONSTRUCTION, PLAN.number, {})
     assert read_json(beside / told["metadata_filename"]) == told["metadata"]
-    renew(after, KEY, PLAN.number, {}, accept_destination=True)
+    renew(after, RECONSTRUCTION, PLAN.number, {}, accept_destination=True)
     real = after.manifest(PLAN).upload.metadata.to_json()
     assert read_json(beside / told["metadata_filename"]) == real | {"inputTag": "Ped_trial"}
-    assert not renew(after, KEY, PLAN.number, {})
+    assert not renew(after, RECONSTRUCTION, PLAN.number, {})
 
 
 def test_a_manifest_that_does_not_say_where_its_dag_uploads_to_is_not_written_anew(trial):
@@ -273,7 +276,7 @@ def test_a_manifest_that_does_not_say_where_its_dag_uploads_to_is_not_written_an
     write_json(path, told)
     there = everything(folder_of(before))
     with pytest.raises(RecordError, match=r"upload\.metadata\.destinationTags is missing"):
-        renew(after, KEY, PLAN.number, {})
+        renew(after, RECONSTRUCTION, PLAN.number, {})
     assert everything(folder_of(before)) == there
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from condorloop.dagman import written_destination
 from condorloop.dagman.config_diff import planned_anew
-from condorloop.dagman.plan import plan_harvest, plan_upload, planned_nodes
+from condorloop.dagman.plan import planned_nodes
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.replan import plan_of
 from condorloop.dagman.rerender import renew
@@ -15,9 +15,10 @@ from condorloop.model.enums import NodeKind
 from condorloop.model.queue import QueuedDag
 from condorloop.rundir.layout import MANIFEST, dag_dir
 from condorloop.rundir.records.manifest import Manifest
+from tests.unit.dag_plans import RECONSTRUCTION, own_harvest, own_upload
 from tests.unit.examples import KEY, calibration, config
 
-PLAN = plan_upload(KEY, 5, 3)
+PLAN = own_upload(KEY, 5, 3)
 TRIAL = "Ped_trial"
 
 
@@ -28,7 +29,7 @@ def renderer(tmp_path):
 
 
 def manifest_of(renderer, number):
-    return Manifest.read(dag_dir(renderer.run_dir(KEY), number) / MANIFEST)
+    return Manifest.read(dag_dir(renderer.run_dir(RECONSTRUCTION), number) / MANIFEST)
 
 
 def tags_of(renderer, number):
@@ -55,7 +56,7 @@ def test_it_has_one_node_and_is_called_by_its_own_number():
     [node] = PLAN.nodes
     assert (node.name, node.output) == ("UPLOAD", "harvestJob003")
     assert node.witness == "dag005/upload.json"
-    assert plan_harvest(KEY, 5).sends is None
+    assert own_harvest(KEY, 5).sends is None
 
 
 def test_its_description_has_an_upload_alone(renderer):
@@ -70,7 +71,7 @@ def test_its_description_has_an_upload_alone(renderer):
 
 
 def test_other_dags_say_nothing_of_sending(renderer):
-    text = renderer.description(plan_harvest(KEY, 5))
+    text = renderer.description(own_harvest(KEY, 5))
     assert "CondorloopSends" not in text
     jobs = [line for line in text.splitlines() if line.startswith("JOB ")]
     assert jobs == ["JOB HARVEST HARVEST", "JOB UPLOAD UPLOAD"]
@@ -84,23 +85,23 @@ def test_it_is_planned_again_from_its_manifest(renderer):
 
 
 def test_it_keeps_the_destination_of_the_dag_that_made_the_payload(renderer):
-    write(renderer, plan_harvest(KEY, 3))
+    write(renderer, own_harvest(KEY, 3))
     own = tags_of(renderer, 3)
     elsewhere = with_tag(renderer, TRIAL)
     write(elsewhere, PLAN)
     assert tags_of(renderer, 5) == own
-    write(elsewhere, plan_upload(KEY, 6, 3), accept=True)
+    write(elsewhere, own_upload(KEY, 6, 3), accept=True)
     assert tags_of(renderer, 6) == {TRIAL}
-    write(renderer, plan_upload(KEY, 7, 3))
+    write(renderer, own_upload(KEY, 7, 3))
     assert tags_of(renderer, 7) == {TRIAL}, "that of the last DAG that was to send it"
 
 
 def test_the_tag_in_the_file_stays_whatever_is_configured(renderer):
-    write(renderer, plan_harvest(KEY, 3))
+    write(renderer, own_harvest(KEY, 3))
     own = manifest_of(renderer, 3).upload.metadata.input_tag
     write(with_tag(renderer, TRIAL), PLAN, accept=True)
     assert manifest_of(renderer, 5).upload.metadata.input_tag == own
-    renew(with_tag(renderer, "third"), KEY, 5, {}, accept_destination=True)
+    renew(with_tag(renderer, "third"), RECONSTRUCTION, 5, {}, accept_destination=True)
     assert manifest_of(renderer, 5).upload.metadata.input_tag == own
     assert tags_of(renderer, 5) == {"third"}
 
@@ -108,9 +109,9 @@ def test_the_tag_in_the_file_stays_whatever_is_configured(renderer):
 def test_what_a_person_wants_again_stays_so_when_it_is_renewed(renderer):
     renderer.write(PLAN, settle=lambda manifest: replace(manifest, again=True))
     assert manifest_of(renderer, 5).again
-    renew(with_tag(renderer, TRIAL), KEY, 5, {})
+    renew(with_tag(renderer, TRIAL), RECONSTRUCTION, 5, {})
     assert manifest_of(renderer, 5).again
-    renderer.write(plan_harvest(KEY, 6))
+    renderer.write(own_harvest(KEY, 6))
     assert not manifest_of(renderer, 6).again
 
 

@@ -124,7 +124,7 @@ def test_a_file_in_two_inputs_is_named_with_both(run):
 
 def test_an_input_whose_witness_is_gone_is_wrong_if_nobody_removed_it(run):
     whole(run)
-    (run.run_dir / "apJob000" / run.dags[0].manifest.alca_witness).unlink()
+    (run.run_dir / "apJob000" / run.dags[0].settings.alca_witness).unlink()
     kinds = found(run)
     assert kinds[FindingKind.WITNESS_GONE, "", (), ("apJob000",)]
     assert kinds[FindingKind.MISSING, "1-5", (path(0),), ()]
@@ -132,7 +132,7 @@ def test_an_input_whose_witness_is_gone_is_wrong_if_nobody_removed_it(run):
 
 def test_a_damaged_witness_and_a_lost_origin_are_named(run):
     whole(run)
-    (run.run_dir / "apJob000" / run.dags[0].manifest.alca_witness).write_text("{")
+    (run.run_dir / "apJob000" / run.dags[0].settings.alca_witness).write_text("{")
     (run.run_dir / run.dags[1].node("RECO_0000").witness).unlink()
     (run.dags[1].directory / MANIFEST).unlink()
     texts = {f.alcareco: f.text for f in told(run).findings if f.alcareco}

@@ -556,7 +556,7 @@ def test_a_job_report_that_lacks_ls_is_a_success_that_says_so(dag, capsys):
     assert (str(witness.lumis), str(witness.lacking)) == ("1-3", "4-5")
     assert "lacks LS 4-5" in capsys.readouterr().out
     run_alca(context, "2-3")
-    witness = Witness.read(context.run_dir / "apJob000" / context.manifest.alca_witness)
+    witness = Witness.read(context.run_dir / "apJob000" / context.settings.alca_witness)
     assert (str(witness.lumis), str(witness.lacking)) == ("2-3", "1")
     assert run_harvest(context, lumis="3") == 0
     record = read_json(context.run_dir / "harvestJob000" / HARVEST_RECORD)

@@ -166,7 +166,7 @@ def count_twice(context, *names):
     write_lines(context.directory / INPUTS, [f"{name}/{ROOT}" for name in names])
     record = record_of(context)
     del record["overlaps"]
-    witness = context.manifest.alca_witness
+    witness = context.settings.alca_witness
     made = [Witness.read(context.run_dir / name / witness) for name in names]
     record |= {"inputs": list(names), "left_out": [], "events": sum(w.events for w in made)}
     record["lumis"] = str(Lumis.union(w.lumis for w in made))

@@ -303,7 +303,7 @@ def test_without_cmssw_it_is_no_answer_and_not_held(calibration, tool, tmp_path,
 def test_a_tag_that_has_it_keeps_it(calibration, tool, tmp_path):
     calibration.tags = (TAG, TRIAL)
     dag = gated(calibration, None, 200.0)
-    settings = dag.manifest.upload
+    settings = dag.settings.upload
     one = replace(settings, metadata=replace(settings.metadata, tags={TAG: {}}))
     upload(rewritten(dag, upload=one))
     both = rewritten(dag, upload=settings, again=True, gate=by_command(tmp_path, "exit 1"))

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.dagman.plan import plan_upload
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.model.lumis import EMPTY
@@ -28,6 +27,7 @@ from condorloop.rundir.records.decisions import Restored, UploadsHeld
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.manifest import ManifestNode
 from condorloop.services.conditions import TagAnswer, UploadAnswer
+from tests.unit.dag_plans import own_upload
 from tests.unit.examples import START
 from tests.unit.node_examples import rewritten
 from tests.unit.upload_examples import (
@@ -45,7 +45,7 @@ HELD = UploadsHeld("bob@node", "the tag is being changed", START)
 def sending(dag, number=5, **changes):
     """A DAG of one UPLOAD that sends what another DAG has made."""
     [made] = [n for n in dag.manifest.nodes.values() if n.kind == "HARVEST"]
-    plan = plan_upload(CampaignKey("EcalPedestals", 398600), number, int(made.output[-3:]))
+    plan = own_upload(CampaignKey("EcalPedestals", 398600), number, int(made.output[-3:]))
     [node] = plan.nodes
     told = ManifestNode(node.kind, (), node.output, node.witness, node.lumis, (), ())
     folder = dag.run_dir / f"dag{number:03d}"
@@ -58,7 +58,7 @@ def sending(dag, number=5, **changes):
 
 
 def to(dag, *tags):
-    settings = dag.manifest.upload
+    settings = dag.settings.upload
     metadata = replace(settings.metadata, tags={tag: {} for tag in tags})
     return replace(settings, metadata=metadata)
 

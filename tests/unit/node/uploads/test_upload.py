@@ -121,7 +121,7 @@ def test_a_silent_destination_does_not_delay_the_others_and_is_asked_last(calibr
     assert upload(dag) == 1
     assert record(dag)["tags"] == {TAG: "uploaded", TRIAL: "not named"}
     calibration.tags = (TRIAL, TAG)
-    upload_settings = dag.manifest.upload
+    upload_settings = dag.settings.upload
     metadata = replace(upload_settings.metadata, tags={TRIAL: {}, "Third": {}, TAG: {}})
     dag = rewritten(dag, upload=replace(upload_settings, metadata=metadata))
     assert upload(dag) == 0
@@ -132,7 +132,7 @@ def test_a_destination_that_somebody_else_sends_to_is_served_last(calibration, t
     calibration.tags = (TAG, TRIAL)
     dag = calibration.harvest()
     work_dir = dag.run_dir.parent.parent
-    dag = rewritten(dag, conditions=replace(dag.manifest.conditions, timeout=0.05))
+    dag = rewritten(dag, conditions=replace(dag.settings.conditions, timeout=0.05))
     with locked(work_dir, Destination(PROD, TAG), 0) as other:
         assert other is not None
         assert upload(dag) == 1
@@ -486,7 +486,7 @@ def test_the_text_in_the_tag_s_log_names_the_payload(calibration, tool):
     first, second = calibration.harvest(), calibration.harvest(lumis=("6-10",))
     assert [upload(first), upload(second)] == [0, 0]
     told = UserText.parse(text_of(second))
-    words = second.manifest.upload.metadata.user_text
+    words = second.settings.upload.metadata.user_text
     assert told == UserText.of(words, second.id, Lumis.span(1, 10), 200)
 
 
