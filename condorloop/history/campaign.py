@@ -155,7 +155,9 @@ class DagStory:
     `id` is its `CondorloopId`, `cluster` the job id of its last DAGMan, `clusters` those of all;
     `removed_by` who took it out of the queue; `held` says that jobs of it are on hold. `software`
     is None and `there` False if its directory is gone, as retention removes it; `earlier` has
-    nodes that were made with other software, before the DAG was renewed.
+    nodes that were made with other software, before the DAG was renewed. `stream` is the one that
+    calibrations share whose DAG it is, empty if none do; `made_for` are those whose ALCARECO it
+    makes. Its nodes are RECO and ALCA, and the HARVEST and UPLOAD of one calibration.
     """
 
     label: str
@@ -177,6 +179,8 @@ class DagStory:
     software: Software | None = None
     earlier: Mapping[str, Software] = field(default_factory=dict)
     nodes: tuple[NodeStory, ...] = ()
+    stream: str = ""
+    made_for: tuple[str, ...] = ()
 
     @property
     def in_flight(self) -> bool:
@@ -190,6 +194,16 @@ class DagStory:
     def node(self, name: str) -> NodeStory | None:
         """A node of it; None if it has none of that name."""
         return next((n for n in self.nodes if n.name == name), None)
+
+    def last(self, kind: NodeKind) -> NodeStory | None:
+        """Its HARVEST or UPLOAD, whatever it is called; None if it has none."""
+        return next((n for n in self.nodes if n.kind is kind), None)
+
+    def is_shared(self, node: NodeStory | None = None) -> bool:
+        """Whether calibrations share it as a whole, or a node of it."""
+        if node is None:
+            return bool(self.stream) and self.batch is not None
+        return bool(self.stream) and node.kind in (NodeKind.RECO, NodeKind.ALCA)
 
     def counts(self) -> Mapping[NodeKind, Counter[NodeStatus]]:
         """How many nodes of each kind are in each state."""

@@ -82,9 +82,10 @@ class LedgerStories(LedgerReader):
 
     def _dags(self, campaign: sqlite3.Row) -> Iterator[DagStory]:
         mine = campaign["reconstruction_id"]
-        nodes, jobs = self._rows.nodes(mine), self._rows.jobs(mine)
+        nodes, jobs = self._rows.nodes(campaign), self._rows.jobs(mine)
+        stream, made_for = campaign["stream"], self._rows.made_for(mine)
         inputs = _Inputs(self._rows.files(mine), self._rows.dropped(mine))
-        key = f"{self.id}/{campaign['calibration']}/{campaign['run']}"
+        key = f"{self.id}/{stream}/{campaign['run']}"
         for row in self._rows.dags(campaign):
             of_node: dict[str, list[JobRecord]] = {}
             for job in jobs.get(row["id"], ()):
@@ -108,6 +109,8 @@ class LedgerStories(LedgerReader):
                 nodes=tuple(
                     _node(n, told, inputs, state, tuple(of_node.get(n["name"], ()))) for n in told
                 ),
+                stream=stream if stream != campaign["calibration"] else "",
+                made_for=made_for.get(row["id"], ()),
             )
 
     def _payloads(self, campaign_id: int) -> Iterator[PayloadStory]:
@@ -161,11 +164,13 @@ class LedgerStories(LedgerReader):
         for row in sorted(rows, key=lambda r: (Lumis.parse(r["lumis"]).ranges, r["path"])):
             dag, at = by_number.get(row["number"]), (row["number"], row["node"])
             reco, alca = readers.get(at), merges.get(at)
+            makes = dag is None or campaign["calibration"] in dag.made_for
+            fate = _fate(row, dag, reco, alca, is_open, not_made=not makes)
             yield FileStory(
                 path=row["path"],
                 size=row["size"],
                 state=FileState(row["state"]),
-                fate=_later(_fate(row, dag, reco, alca, is_open), alca, harvested, in_force),
+                fate=_later(fate, alca, harvested, in_force),
                 lumis=Lumis.parse(row["lumis"]),
                 events=row["events"],
                 seen_at=row["seen_at"],
@@ -258,6 +263,8 @@ def _fate(
     reco: NodeStory | None,
     alca: NodeStory | None,
     is_open: bool,
+    *,
+    not_made: bool,
 ) -> LumiState:
     """What became of a RAW file up to its ALCARECO, by the same rules as of lumisections."""
     if row["state"] != FileState.GOOD and dag is None:
@@ -273,6 +280,7 @@ def _fate(
             reco=reco.state.written if reco else None,
             alca=alca.state.written if alca else None,
             given_up=given_up,
+            not_made=not_made,
         )
     )
 

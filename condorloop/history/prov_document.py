@@ -20,6 +20,7 @@ from condorloop.errors import CondorloopError
 from condorloop.history.asked import RequestStory
 from condorloop.history.campaign import FileStory, NodeStory
 from condorloop.history.provenance import AlcarecoSource, Provenance, RecoSource
+from condorloop.model.enums import NodeKind
 
 if TYPE_CHECKING:
     from prov.model import ProvDocument
@@ -81,7 +82,7 @@ class _Writer:
     def payload(self, told: Provenance) -> None:
         """Add a payload and all that it came from."""
         payload = told.payload
-        name = f"cl:payload/{told.dag_id or f'{told.calibration}/{told.run}/{payload.harvest}'}"
+        name = f"cl:payload/{told.payload_id}"
         attributes = {
             "prov:type": "cl:Payload",
             "prov:label": f"{told.calibration} run {told.run} {payload.harvest}",
@@ -96,7 +97,7 @@ class _Writer:
             "cl:takenFrom": payload.origin,
         }
         self._entity(name, attributes, {"cl:hash": payload.hashes})
-        harvest = self._node(told.dag_id, "HARVEST", told.harvest, told.software)
+        harvest = self._last(NodeKind.HARVEST, told.harvest, told)
         self._made.wasGeneratedBy(name, harvest, _time(payload.harvested_at))
         for source in told.sources:
             alcareco = self._alcareco(source)
@@ -108,11 +109,11 @@ class _Writer:
 
     def _destinations(self, told: Provenance, payload: str) -> None:
         """Add what became of a payload in each of its tags."""
-        upload = self._node(told.dag_id, "UPLOAD", told.upload, told.software)
+        upload = self._last(NodeKind.UPLOAD, told.upload, told)
         self._made.used(upload, payload)
         known = told.payload.destinations
         for each in known:
-            name = f"cl:in-tag/{_part(each.database)}/{_part(each.tag)}/{told.dag_id}"
+            name = f"cl:in-tag/{_part(each.database)}/{_part(each.tag)}/{told.payload_id}"
             attributes = {
                 "prov:type": "cl:PayloadInTag",
                 "cl:database": each.database,
@@ -128,7 +129,7 @@ class _Writer:
             self._made.wasDerivedFrom(name, payload, upload)
         if not known:
             story = told.payload
-            name = f"cl:upload/{told.dag_id}"
+            name = f"cl:upload/{told.payload_id}"
             attributes = {
                 "prov:type": "cl:Upload",
                 "cl:outcome": story.outcome,
@@ -137,6 +138,10 @@ class _Writer:
             self._entity(name, attributes, {"cl:tag": story.tags})
             self._made.wasGeneratedBy(name, upload, _time(story.answered_at))
             self._made.wasDerivedFrom(name, payload, upload)
+
+    def _last(self, kind: NodeKind, node: NodeStory | None, told: Provenance) -> str:
+        """Add the HARVEST or UPLOAD of a payload."""
+        return self._node(told.dag_id, node.name if node else kind, node, told.software)
 
     def _alcareco(self, source: AlcarecoSource) -> str:
         name = f"cl:alcareco/{source.dag_id or 'unknown'}/{source.name}"

@@ -62,18 +62,27 @@ class Provenance:
     sources: tuple[AlcarecoSource, ...] = ()
     requests: tuple[RequestStory, ...] = ()
 
+    @property
+    def payload_id(self) -> str:
+        """What only this payload has: its DAG, with the calibration where others share that."""
+        if not self.dag_id:
+            return f"{self.calibration}/{self.run}/{self.payload.harvest}"
+        alone = f"/{self.calibration}/" in self.dag_id
+        return self.dag_id if alone else f"{self.dag_id}/{self.calibration}"
+
 
 def provenance(story: Story, payload: PayloadStory) -> Provenance:
     """Follow a payload of a campaign back to RAW files."""
     dag = story.dag(payload.dag)
+    harvest = dag.last(NodeKind.HARVEST) if dag else None
     return Provenance(
         calibration=story.campaign.calibration,
         run=story.campaign.run,
         payload=payload,
         dag_id=dag.id if dag else "",
-        software=dag.software_of("HARVEST") if dag else None,
-        harvest=dag.node("HARVEST") if dag else None,
-        upload=dag.node("UPLOAD") if dag else None,
+        software=dag.software_of(harvest.name) if dag and harvest else None,
+        harvest=harvest,
+        upload=dag.last(NodeKind.UPLOAD) if dag else None,
         sources=tuple(_source(story, name) for name in payload.inputs),
         requests=story.requests,
     )

@@ -89,18 +89,20 @@ def completed(story: Story, config: Known, *, in_flight_only: bool = False) -> S
     """
     campaign = story.campaign
     folder = run_dir(config.site.work_dir, campaign.calibration, campaign.run)
+    of_dags = run_dir(config.site.work_dir, campaign.reconstruction.name, campaign.run)
     ends = end_of(campaign, config.calibrations)
     dags, payloads = [], {p.dag: p for p in story.payloads}
     for dag in story.dags:
         if in_flight_only and not dag.in_flight:
             dags.append(dag)
             continue
-        file = dag_file(folder, dag.number)
+        file = dag_file(of_dags, dag.number)
         records = read(file, jobs=dag.in_flight or not any(n.jobs for n in dag.nodes))
         dags.append(_with_records(dag, file.parent, records))
         if payload := payloads.get(dag.label):
-            payloads[dag.label] = _with_iovs(payload, folder, dag.id, records)
-    states = [n.state for d in dags if d.in_flight for n in d.nodes]
+            tags = records.tags.get(campaign.calibration, ())
+            payloads[dag.label] = _with_iovs(payload, folder, dag.id, tags)
+    states = [n.state for d in dags if d.in_flight for n in d.nodes if not d.is_shared(n)]
     jobs = {state.value: states.count(state) for state in _IN_QUEUE}
     return replace(
         story,
@@ -139,8 +141,8 @@ def _with_jobs(
 
 
 def _with_iovs(
-    payload: PayloadStory, folder: Path, dag_id: str, records: DagRecords
+    payload: PayloadStory, folder: Path, dag_id: str, tags: tuple[str, ...]
 ) -> PayloadStory:
     result = HarvestResult.find(folder / payload.harvest / HARVEST_RECORD)
     iovs = result.iovs if result and result.dag_id == dag_id else ()
-    return replace(payload, iovs=iovs, tags=records.tags)
+    return replace(payload, iovs=iovs, tags=tags)

@@ -5,10 +5,10 @@ Knows where in the ledger and the stories to look for each kind of thing; asks n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import chain, islice
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,7 +42,9 @@ class Hit:
     `kind` says what it is, `name` how it is called in full; what does not apply is None or empty.
     `node` is the node that has it or made it, `job` the one of its jobs that was asked for; `alca`
     the ALCA node after it, `payload` the payload that it came into; `files` are the RAW files of
-    lumisections, `fates` what became of these.
+    lumisections, `fates` what became of these. What calibrations share is one hit, of the stream:
+    `calibrations` are those that it is made for, `payloads` what it came into, by calibration;
+    `campaign` is one of theirs then.
     """
 
     kind: Kind
@@ -57,6 +59,8 @@ class Hit:
     job: JobRecord | None = None
     alca: NodeStory | None = None
     payload: PayloadStory | None = None
+    calibrations: tuple[str, ...] = ()
+    payloads: Mapping[str, PayloadStory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +88,7 @@ def find(config: Known, what: str, only: Collection[str] = ()) -> SearchResult:
         hits: list[Hit] = []
         more = False
         for meaning in meanings(what):
-            of_kind = [*islice(_hits(searches, meaning), MOST + 1)]
+            of_kind = [*islice(once(_hits(searches, meaning)), MOST + 1)]
             hits += of_kind[:MOST]
             more |= len(of_kind) > MOST
         return SearchResult(what=what, hits=tuple(hits), more=more)
@@ -93,6 +97,40 @@ def find(config: Known, what: str, only: Collection[str] = ()) -> SearchResult:
 def _hits(searches: Iterable[_Search], meaning: Meaning) -> Iterator[Hit]:
     """What is found of one meaning: in the ledger, then in its archives."""
     return chain.from_iterable(search.hits(meaning) for search in searches)
+
+
+def once(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """Give each hit, but once what several campaigns share: a batch's DAG, RECO and ALCA."""
+    for what, same in groupby(hits, key=lambda hit: _what(hit) or id(hit)):
+        alike = [*same]
+        yield _joined(alike) if isinstance(what, tuple) else alike[0]
+
+
+def _what(hit: Hit) -> tuple[object, ...]:
+    """What a hit is about that campaigns share; nothing if it is one campaign's."""
+    if hit.dag is None or hit.kind is Kind.PAYLOAD or not hit.dag.is_shared(hit.node):
+        return ()
+    fate = hit.file.fate if hit.file else None
+    job = hit.job.job_id if hit.job else None
+    return hit.kind, hit.name, hit.dag.id, hit.node.name if hit.node else None, job, fate
+
+
+def _joined(alike: Sequence[Hit]) -> Hit:
+    """Put together what campaigns tell of the same thing."""
+    first, dags = alike[0], [hit.dag for hit in alike if hit.dag]
+    nodes = {node.name: node for dag in dags for node in dag.nodes}
+    told = {hit.campaign.calibration: hit for hit in alike if hit.campaign}
+    return replace(
+        first,
+        dag=replace(dags[0], nodes=tuple(sorted(nodes.values(), key=_order))),
+        calibrations=tuple(told) if first.file else dags[0].made_for,
+        payload=None,
+        payloads={name: hit.payload for name, hit in told.items() if hit.payload},
+    )
+
+
+def _order(node: NodeStory) -> tuple[int, str]:
+    return list(NodeKind).index(node.kind), node.name
 
 
 class _Search:
@@ -189,8 +227,7 @@ class _Search:
                     yield from self._whole_dag(key, meaning)
 
     def _file_of(self, key: DagKey) -> Path:
-        campaign = key.campaign
-        folder = run_dir(self._config.site.work_dir, campaign.calibration, campaign.run)
+        folder = run_dir(self._config.site.work_dir, key.stream, key.campaign.run)
         return dag_file(folder, key.number)
 
     def _whole_dag(self, key: DagKey, meaning: Meaning) -> Iterator[Hit]:
@@ -217,19 +254,20 @@ class _Search:
 
     def _dag(self, meaning: Meaning) -> Iterator[Hit]:
         for key in self._dags_meant(meaning):
-            wanted = meaning.calibration in (None, key.campaign.calibration)
+            wanted = meaning.calibration in (None, key.campaign.calibration, key.stream)
             if wanted and meaning.run in (None, key.campaign.run):
                 yield from self._whole_dag(key, meaning)
 
     def _dags_meant(self, meaning: Meaning) -> Iterable[DagKey]:
         if "/" in meaning.text:
-            mine = meaning.text.startswith(f"{self._ledger.id}/")
-            key = CampaignKey(meaning.calibration or "", meaning.run or 0)
-            return [DagKey(key, meaning.number)] if mine else []
+            if not meaning.text.startswith(f"{self._ledger.id}/"):
+                return []
+            stream, run = meaning.calibration or "", meaning.run or 0
+            return self._ledger.search.dags_numbered(stream, run, meaning.number)
         if meaning.run is not None:
             stories = self._all(self._ledger.search.campaigns_of_run(meaning.run))
-            dags = [(s.campaign.key, s.dag(meaning.text)) for s in stories]
-            return [DagKey(key, dag.number) for key, dag in dags if dag]
+            dags = [(s.campaign, s.dag(meaning.text)) for s in stories]
+            return [DagKey(c.key, d.number, c.reconstruction.stream) for c, d in dags if d]
         if meaning.text.startswith("harvest"):
             number = int(meaning.text.removeprefix("harvest"))
             return self._ledger.search.harvest_dags(number, MOST + 1, self._only)
@@ -245,7 +283,8 @@ class _Search:
         )
         for run in runs:
             for story in self._all(self._ledger.search.campaigns_of_run(run)):
-                wanted = meaning.calibration in (None, story.campaign.calibration)
+                names = (None, story.campaign.calibration, story.campaign.stream)
+                wanted = meaning.calibration in names
                 if wanted and (made := story.alcareco(meaning.text)):
                     yield _of_node(Kind.ALCARECO, meaning.text, story, *made)
 

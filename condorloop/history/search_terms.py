@@ -61,7 +61,7 @@ _LUMIS = re.compile(r"(?:run)?([0-9]{1,9}):([0-9,-]+)")
 _CAMPAIGN = r"(?:(?:(?P<calibration>[^\s/:]+) )?(?:run)?(?P<run>[0-9]{1,9})[:/ ])?"
 _DAG = re.compile(
     rf"{_CAMPAIGN}(?P<label>(?:b|harvest|upload)[0-9]{{3,9}})"
-    r"(?:[/ ](?P<node>(?:RECO|ALCA)_[0-9]{4,9}|HARVEST|UPLOAD))?"
+    r"(?:[/ ](?P<node>(?:RECO|ALCA)_[0-9]{4,9}|(?:HARVEST|UPLOAD)(?:_[A-Za-z0-9][A-Za-z0-9_-]*)?))?"
 )
 _ID = re.compile(
     r"(?P<ledger>[^\s/]+)/(?P<calibration>[^\s/]+)/(?P<run>[0-9]{1,9})/(?P<number>[0-9]{1,9})"

@@ -122,6 +122,8 @@ class CampaignStatus:
     ----------
     stream
         The stream that it is made from; its own, of its own name, if empty.
+    taken_out
+        DAGs of its stream that make nothing for it because it broke them, by label.
     reason, state_since
         Why it is in its state, and since when.
     held_by, held_at
@@ -228,6 +230,7 @@ class CampaignStatus:
     unconfirmed: Mapping[str, float] = field(default_factory=dict)
     confirmed: int = 0
     stream: str = ""
+    taken_out: tuple[str, ...] = ()
     uploads: int = 0
     last_upload_at: float | None = None
     last_outcome: UploadOutcome | None = None
@@ -260,7 +263,7 @@ class CampaignStatus:
 
     @property
     def not_made(self) -> Lumis:
-        """The LS that were reconstructed before it was switched on."""
+        """The LS that were reconstructed without what it needs."""
         return self.fates.get(LumiState.NOT_MADE, EMPTY)
 
     @property

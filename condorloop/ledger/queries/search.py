@@ -13,9 +13,10 @@ from condorloop.ledger.queries.raw_files import RawFileQueries
 from condorloop.model.campaign import CampaignKey
 
 _DAG = (
-    "SELECT calibration, campaign.run, number FROM dag"
+    "SELECT calibration, campaign.run, number, stream FROM dag"
     " JOIN campaign ON campaign.reconstruction_id = dag.reconstruction_id"
     " AND campaign.id = COALESCE(dag.campaign_id, campaign.id)"
+    " JOIN reconstruction ON reconstruction.id = dag.reconstruction_id"
 )
 """DAGs with the campaigns that they work for."""
 _END = "\U0010ffff"
@@ -24,10 +25,11 @@ _END = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class DagKey:
-    """Which DAG: its campaign and its number there."""
+    """Which DAG: a campaign that it works for, its number there, and the stream whose it is."""
 
     campaign: CampaignKey
     number: int
+    stream: str
 
 
 class SearchQueries:
@@ -97,9 +99,13 @@ class SearchQueries:
         return self._newest("number = ? AND sends IS NOT NULL", number, most, only)
 
     def _newest(self, which: str, number: int, most: int, only: Collection[str]) -> list[DagKey]:
-        of = f" AND calibration IN ({','.join('?' * len(only))})" if only else ""
-        sql = f"{_DAG} WHERE {which}{of} ORDER BY dag.id DESC LIMIT ?"
-        return self._dag_keys(sql, number, *only, most)
+        names = ",".join("?" * len(only))
+        theirs = f"campaign.reconstruction_id = dag.reconstruction_id AND calibration IN ({names})"
+        some = f" AND EXISTS (SELECT 1 FROM campaign WHERE {theirs})" if only else ""
+        newest = f"SELECT id FROM dag WHERE {which}{some} ORDER BY id DESC LIMIT ?"
+        of = f" AND calibration IN ({names})" if only else ""
+        sql = f"{_DAG} WHERE dag.id IN ({newest}){of} ORDER BY dag.id DESC, calibration"
+        return self._dag_keys(sql, number, *only, most, *only)
 
     def dags_of_payload(self, beginning: str, most: int) -> list[DagKey]:
         """The DAGs that made payloads one of whose hashes begins so.
@@ -107,8 +113,8 @@ class SearchQueries:
         First hashes and the others have an index each.
         """
         return self._dag_keys(
-            f"{_DAG} WHERE dag.id IN (SELECT dag_id FROM payload"
-            " WHERE hash <> '' AND hash >= ?1 AND hash < ?2 UNION SELECT dag_id"
+            f"{_DAG} WHERE (dag.id, campaign.id) IN (SELECT dag_id, campaign_id FROM payload"
+            " WHERE hash <> '' AND hash >= ?1 AND hash < ?2 UNION SELECT dag_id, campaign_id"
             " FROM payload_other_hash AS other JOIN payload ON payload.id = payload_id"
             " WHERE other.hash >= ?1 AND other.hash < ?2 LIMIT ?3)",
             beginning,
@@ -116,9 +122,19 @@ class SearchQueries:
             most,
         )
 
+    def dags_numbered(self, stream: str, run: int, number: int) -> list[DagKey]:
+        """The DAG of a number of a stream and run, by its index."""
+        return self._dag_keys(
+            f"{_DAG} WHERE reconstruction.run = ? AND stream = ? AND number = ?"
+            " ORDER BY calibration",
+            run,
+            stream,
+            number,
+        )
+
     def _dag_keys(self, sql: str, *values: object) -> list[DagKey]:
         return [
-            DagKey(CampaignKey(r["calibration"], r["run"]), r["number"])
+            DagKey(CampaignKey(r["calibration"], r["run"]), r["number"], r["stream"])
             for r in self._db.rows(sql, *values)
         ]
 

@@ -262,6 +262,7 @@ class StatusQueries:
             copies=shared.copies,
             unnamed_tags=tuple(last["unnamed"].split()) if last else (),
             stream=row["stream"],
+            taken_out=theirs.taken_out,
         )
 
     def _theirs(self, row: sqlite3.Row, shared: _Shared) -> _Theirs:
@@ -280,8 +281,10 @@ class StatusQueries:
         states = {dag.id: dag.state for dag in seen}
         over = {dag.id for dag in shared.dags} - states.keys()
         not_made = self._db.rows(
-            "SELECT id FROM dag WHERE reconstruction_id = ? AND batch IS NOT NULL"
-            " AND NOT EXISTS (SELECT 1 FROM made_for WHERE dag_id = dag.id AND calibration = ?)",
+            "SELECT id, number, batch, sends, EXISTS (SELECT 1 FROM made_for"
+            " WHERE dag_id = dag.id AND calibration = ?2) AS taken_out FROM dag"
+            " WHERE reconstruction_id = ?1 AND batch IS NOT NULL AND NOT EXISTS (SELECT 1"
+            " FROM made_for WHERE dag_id = dag.id AND calibration = ?2 AND taken_out = 0)",
             row["reconstruction_id"],
             row["calibration"],
         )
@@ -290,6 +293,7 @@ class StatusQueries:
             _counts(dag for dag in dags if dag.batch is None),
             frozenset(over),
             frozenset(r["id"] for r in not_made),
+            tuple(_label(r) for r in not_made if r["taken_out"]),
         )
 
     def _copies(self, raw_path: str, run: int) -> tuple[Copies, ...]:
@@ -404,13 +408,14 @@ class _Theirs(NamedTuple):
     """The DAGs that work for a campaign, and how many work for it alone by state.
 
     `over` are those of batches that have nothing more of it, whatever becomes of them; `not_made`
-    those that make nothing for it.
+    those that make nothing for it, `taken_out` the labels of those that it was taken out of.
     """
 
     dags: tuple[_StatusDag, ...]
     counts: Mapping[str, int]
     over: frozenset[int] = frozenset()
     not_made: frozenset[int] = frozenset()
+    taken_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

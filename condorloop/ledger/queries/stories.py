@@ -37,14 +37,29 @@ class StoryQueries:
             campaign["id"],
         )
 
-    def nodes(self, reconstruction_id: int) -> ByDag:
-        """The nodes of a reconstruction, those that others wait for first."""
+    def nodes(self, campaign: sqlite3.Row) -> ByDag:
+        """The nodes that work for a campaign, those that others wait for first.
+
+        RECO and ALCA do for all that share its stream.
+        """
         return self._by_dag(
             "SELECT node.* FROM dag CROSS JOIN node ON node.dag_id = dag.id"
-            " WHERE dag.reconstruction_id = ?"
+            " WHERE dag.reconstruction_id = ?1 AND COALESCE(node.campaign_id, ?2) = ?2"
             " ORDER BY kind = 'UPLOAD', kind = 'HARVEST', kind = 'ALCA', name",
-            reconstruction_id,
+            campaign["reconstruction_id"],
+            campaign["id"],
         )
+
+    def made_for(self, reconstruction_id: int) -> dict[int, tuple[str, ...]]:
+        """The calibrations whose ALCARECO the batches of a reconstruction make, by DAG id."""
+        found: dict[int, tuple[str, ...]] = {}
+        for dag_id, name in self._db.rows(
+            "SELECT dag_id, calibration FROM dag CROSS JOIN made_for ON dag_id = dag.id"
+            " WHERE reconstruction_id = ? AND taken_out = 0 ORDER BY calibration",
+            reconstruction_id,
+        ):
+            found[dag_id] = (*found.get(dag_id, ()), name)
+        return found
 
     def destinations(self, campaign_id: int) -> ByDag:
         """What became of the payloads of a campaign in each tag."""
@@ -109,9 +124,9 @@ class StoryQueries:
             campaign["run"],
         )
 
-    def _by_dag(self, sql: str, whose: int) -> ByDag:
+    def _by_dag(self, sql: str, *whose: int) -> ByDag:
         found: dict[int, list[sqlite3.Row]] = {}
-        for row in self._db.rows(sql, whose):
+        for row in self._db.rows(sql, *whose):
             found.setdefault(row["dag_id"], []).append(row)
         return found
 

@@ -90,8 +90,7 @@ def fill(ledger: Ledger, *, answered: bool = True) -> int:
         good = Probe(Lumis.span(first, last), 100)
         ledger.raw_files.probed(path(name), FileState.GOOD, good, START + 2)
     ledger.raw_files.probed(BAD, FileState.BAD, Probe(EMPTY, 0, "exit 1: it is no file"), START + 2)
-    [first, *_] = ledger.campaigns.of_run(RUN.number, None)
-    mine = first.reconstruction_id
+    mine = ledger.campaigns.of_run(RUN.number, None)[0].reconstruction_id
     _b000(ledger, mine)
     latch(ledger, STRIP)
     _b001(ledger, mine)
