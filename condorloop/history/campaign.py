@@ -29,6 +29,7 @@ from condorloop.model.jobs import DestinationRecord, JobRecord
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY
 from condorloop.model.status import CampaignStatus, LumiText
+from condorloop.rundir.layout import harvest_name
 from condorloop.rundir.records.attempts import Attempt
 from condorloop.rundir.records.harvest import Iov
 
@@ -302,6 +303,18 @@ class Story:
     def alcareco(self, name: str) -> tuple[DagStory, NodeStory] | None:
         """The DAG and the node that made an ALCARECO; None if that is not known."""
         return self._alcareco.get(name)
+
+    def is_taken_over(self, dag: DagStory) -> bool:
+        """Whether a DAG of its own does what its HARVEST or UPLOAD in a shared one was to do."""
+        return dag.is_shared() and any(
+            later.batch is None
+            and later.number > dag.number
+            and (
+                later.last(NodeKind.HARVEST) is not None
+                or any(node.output == harvest_name(dag.number) for node in later.nodes)
+            )
+            for later in self.dags
+        )
 
     @property
     def in_force(self) -> PayloadStory | None:

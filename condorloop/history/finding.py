@@ -60,6 +60,9 @@ class Finding:
         Where its log is, and the end of it without the lines that only count events.
     advice, commands
         What to do, and what to type.
+    stream, calibrations
+        The stream that calibrations share, and those that it touches, where it is about what they
+        have in common; `calibration` is one of them then.
     """
 
     calibration: str
@@ -81,6 +84,8 @@ class Finding:
     log_end: tuple[str, ...] = ()
     advice: str = ""
     commands: tuple[str, ...] = ()
+    stream: str = ""
+    calibrations: tuple[str, ...] = ()
 
     @property
     def key(self) -> CampaignKey:

@@ -6,8 +6,8 @@ Knows how a story and the queue become findings; reads nothing, and decides noth
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from condorloop.dagman.schedd.idle_reasons import IDLE_LONG, IdleJob
@@ -22,6 +22,7 @@ from condorloop.history.campaign import (
 )
 from condorloop.history.exit_codes import OUT_OF_MEMORY, exit_words, hold_words
 from condorloop.history.finding import Finding, Sign
+from condorloop.history.sharing import StoryGroup, grouped
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import DagState, FileState, NodeKind, UploadOutcome
 from condorloop.model.queue import HeldJob, QueuedDag
@@ -48,12 +49,44 @@ def findings(
     node
         Only this node or DAG: ``RECO_0001``, ``b003`` or ``b003/RECO_0001``.
     """
-    return [found for story in stories for found in _of(story, queue) if _is_meant(found, node)]
+    found = (each for group in grouped(stories) for each in _of_group(group, queue))
+    return [each for each in found if _is_meant(each, node)]
 
 
-def _of(story: Story, queue: QueueSnapshot) -> Iterator[Finding]:
-    for dag in story.dags:
-        yield from _of_dag(story, dag, queue)
+def _of_group(group: StoryGroup, queue: QueueSnapshot) -> Iterator[Finding]:
+    """Find what is wrong with campaigns; what they share is found once."""
+    if shared := group.shared:
+        first, names = shared.stories[0], shared.calibrations
+        of_all = (each for dag in shared.dags for each in _of_dag(first, dag, queue, names))
+        for found in (*of_all, *_bad_files(first)):
+            touched = found.calibrations or names
+            yield replace(
+                found,
+                stream=shared.key.stream,
+                calibrations=touched,
+                commands=tuple(
+                    _for_all(typed, first.campaign.key, touched) for typed in found.commands
+                ),
+            )
+    for story in group.stories:
+        for dag in story.dags:
+            if group.shared is None or not dag.is_shared():
+                yield from _of_dag(story, dag, queue)
+            else:
+                yield from _of_nodes(story, dag, queue, ())
+        if group.shared is None:
+            yield from _bad_files(story)
+
+
+def _for_all(typed: str, key: CampaignKey, names: Iterable[str]) -> str:
+    """Let a command that makes what is shared again be about all campaigns that it touches."""
+    if not typed.startswith("condorloop resubmit"):
+        return typed
+    all_of_them = " ".join(f"-c {shlex.quote(name)}" for name in names)
+    return typed.replace(f"-c {shlex.quote(key.calibration)}", all_of_them)
+
+
+def _bad_files(story: Story) -> Iterator[Finding]:
     for file in story.files:
         if file.gone or file.state in (FileState.BAD, FileState.UNREADABLE):
             yield _bad_file(story.campaign.key, file)
@@ -66,7 +99,10 @@ def _is_meant(found: Finding, node: str | None) -> bool:
     return label in ("", found.dag) and name == found.node
 
 
-def _of_dag(story: Story, dag: DagStory, queue: QueueSnapshot) -> Iterator[Finding]:
+def _of_dag(
+    story: Story, dag: DagStory, queue: QueueSnapshot, names: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Find what is wrong with a DAG; `names` are the calibrations that it is told of."""
     campaign = story.campaign
     if dag.removed_by:
         yield Finding(
@@ -87,23 +123,42 @@ def _of_dag(story: Story, dag: DagStory, queue: QueueSnapshot) -> Iterator[Findi
             yield _idle_dag(campaign.key, dag, queued)
     if dag.state is DagState.FAILED and not any(n.state is NodeStatus.FAILED for n in dag.nodes):
         yield _failed_dag(campaign.key, dag)
+    yield from _of_nodes(story, dag, queue, names)
+
+
+def _of_nodes(
+    story: Story, dag: DagStory, queue: QueueSnapshot, names: Sequence[str]
+) -> Iterator[Finding]:
+    """Find what is wrong with the nodes of a DAG."""
+    answered = story.is_taken_over(dag)
+    for node in (n for n in dag.nodes if dag.is_shared(n) or not answered):
+        for found in _of_node(story, dag, node, queue):
+            touched = tuple(n for n in dag.made_for if not names or n in names)
+            if dag.is_shared(node):
+                found = replace(found, stream=dag.stream, calibrations=touched)
+            yield found
+
+
+def _of_node(
+    story: Story, dag: DagStory, node: NodeStory, queue: QueueSnapshot
+) -> Iterator[Finding]:
+    campaign = story.campaign
     held = {h.node: h for h in queue.held if h.dag_id == dag.id}
     idle = {i.node: i for i in queue.idle if i.dag_id == dag.id}
     sent = {node.output for node in dag.nodes if node.kind is NodeKind.UPLOAD}
     payload = next((p for p in story.payloads if p.harvest in sent), None)
-    for node in dag.nodes:
-        if node.name in held and dag.in_flight:
-            yield _held(campaign.key, dag, node, held[node.name])
-        elif node.name in idle and dag.in_flight:
-            yield _idle(campaign.key, dag, node, idle[node.name])
-        elif node.state is NodeStatus.FAILED:
-            yield _failed(campaign.key, dag, node, payload)
-        elif node.attempts and dag.in_flight and node.state is not NodeStatus.DONE:
-            yield _tried_again(campaign.key, dag, node)
-        elif node.lacking:
-            yield _lacking(campaign.key, dag, node)
-        if node.dropped:
-            yield _quarantined(campaign.key, dag, node)
+    if node.name in held and dag.in_flight:
+        yield _held(campaign.key, dag, node, held[node.name])
+    elif node.name in idle and dag.in_flight:
+        yield _idle(campaign.key, dag, node, idle[node.name])
+    elif node.state is NodeStatus.FAILED:
+        yield _failed(campaign.key, dag, node, payload)
+    elif node.attempts and dag.in_flight and node.state is not NodeStatus.DONE:
+        yield _tried_again(campaign.key, dag, node)
+    elif node.lacking:
+        yield _lacking(campaign.key, dag, node)
+    if node.dropped:
+        yield _quarantined(campaign.key, dag, node)
 
 
 def _bad_file(key: CampaignKey, file: FileStory) -> Finding:

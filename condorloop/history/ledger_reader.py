@@ -39,6 +39,7 @@ from condorloop.model.enums import (
 from condorloop.model.jobs import JobRecord
 from condorloop.model.lumi_fates import FileFate, LumiState, state_of
 from condorloop.model.lumis import Lumis
+from condorloop.model.shared_dag import state_to_one
 from condorloop.rundir.layout import alcareco_name, harvest_name
 
 
@@ -91,7 +92,10 @@ class LedgerStories(LedgerReader):
             for job in jobs.get(row["id"], ()):
                 of_node.setdefault(job["node"], []).append(job_record(job))
             told = nodes.get(row["id"], [])
+            shared = row["batch"] is not None and stream != campaign["calibration"]
             state = DagState(row["state"])
+            if shared:
+                state = state_to_one(state, (NodeState(n["state"]) for n in told))
             yield DagStory(
                 label=dag_label(row["number"], row["batch"], row["sends"]),
                 number=row["number"],

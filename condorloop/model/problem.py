@@ -80,7 +80,8 @@ class ProblemKind(StrEnum):
 class Topic:
     """What people are told of as one problem, however its texts and parts change.
 
-    `calibration`, `run` and `service` are None where all of them have it.
+    `calibration`, `run` and `service` are None where all of them have it; `calibration` is that of
+    a stream where it concerns several calibrations that share one: no name is both.
     """
 
     kind: ProblemKind
@@ -139,6 +140,8 @@ class Problem:
         What to type; empty if nothing can be typed.
     calibration, run
         None for what concerns all campaigns, or several.
+    stream
+        The one that the calibrations share which it concerns; None if they share none.
     since
         Seconds since the epoch; None if nobody knows.
     path
@@ -183,6 +186,7 @@ class Problem:
     obstacle: Obstacle | None = None
     outcome: UploadOutcome | None = None
     person: str | None = None
+    stream: str | None = None
 
     def __post_init__(self) -> None:
         """Fill what follows from the rest."""
@@ -193,8 +197,11 @@ class Problem:
 
     @property
     def topic(self) -> Topic:
-        """What it is told as: one kind in one campaign is one problem, and so is each service."""
-        return Topic(self.kind, self.calibration, self.run, self.service)
+        """What it is told as: one kind in one campaign is one problem, and so is each service.
+
+        What calibrations of a stream have in common is one of the stream.
+        """
+        return Topic(self.kind, self.calibration or self.stream, self.run, self.service)
 
     @classmethod
     def of_campaign(
@@ -208,6 +215,31 @@ class Problem:
         """Make one of a campaign."""
         text = f"{key}: {bare_text}"
         return cls(kind, text, command, key.calibration, key.run, bare_text=bare_text, **about)
+
+    @classmethod
+    def of_stream(
+        cls,
+        kind: ProblemKind,
+        stream: str,
+        run: int,
+        names: Collection[str],
+        bare_text: str,
+        command: str = "",
+        **about: Unpack[About],
+    ) -> Self:
+        """Make one that these calibrations have in common, which share a stream, in a run."""
+        all_of_them = tuple(sorted(names))
+        text = f"{stream} run{run} ({', '.join(all_of_them)}): {bare_text}"
+        return cls(
+            kind,
+            text,
+            command,
+            run=run,
+            bare_text=bare_text,
+            calibrations=all_of_them,
+            stream=stream,
+            **about,
+        )
 
     @classmethod
     def of_calibrations(

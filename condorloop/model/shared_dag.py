@@ -6,7 +6,7 @@ pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from condorloop.model.campaign import Dag
@@ -43,6 +43,15 @@ def seen_by_one(dag: Dag, nodes: Mapping[str, NodeState], taken_over: bool) -> D
     if dag.in_flight and NodeState.FAILED in nodes.values():
         return replace(dag, state=DagState.FAILED)
     return dag
+
+
+def state_to_one(state: DagState, nodes: Iterable[NodeState]) -> DagState:
+    """Give the state of a batch's DAG as it is to whom these nodes of it work for.
+
+    One that failed for others alone is done for them.
+    """
+    over = state is DagState.FAILED and all(node in _OVER for node in nodes)
+    return DagState.DONE if over else state
 
 
 def _is_shared(node: str) -> bool:

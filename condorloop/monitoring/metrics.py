@@ -1,7 +1,8 @@
 """The state of the loop as numbers for Prometheus.
 
 Knows the names and kinds of metrics; knows `Status` and nothing of where it comes from. Labels are
-calibrations, services, and the words of states: never runs, files or texts.
+calibrations, streams, services, and the words of states: never runs, files or texts. What several
+calibrations share is counted once: it has the label of their stream, and none of a calibration.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ from condorloop.model.enums import (
     CampaignState,
     DagState,
     FileState,
+    NodeState,
     NoPayloadCause,
     UploadOutcome,
 )
 from condorloop.model.latency import BUCKETS, LatencyPoint
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.problem import ProblemKind
-from condorloop.model.status import CampaignStatus, Status
+from condorloop.model.status import CampaignStatus, ReconstructionStatus, Status
 
 CYCLE_BUCKETS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Seconds that a cycle takes."""
@@ -197,13 +199,26 @@ def _of_services(status: Status) -> Iterator[Metric]:
     )  # fmt: skip
 
 
-_Count = Callable[[CampaignStatus], Mapping[str, int]]
+_Owner = tuple[str, str]
+"""Whose a number is: of a calibration, with the stream that it shares, or of such a stream alone.
 
-_COUNTED: tuple[tuple[str, str, type[StrEnum] | tuple[str, ...], _Count], ...] = (
+What does not apply is empty, and no label.
+"""
+
+_OWNER = ["calibration", "stream"]
+
+
+def _owner(campaign: CampaignStatus) -> _Owner:
+    return campaign.calibration, campaign.stream if campaign.shares else ""
+
+
+_Words = type[StrEnum] | tuple[str, ...]
+_Count = Callable[[CampaignStatus], Mapping[str, int]]
+_OwnCount = Callable[[CampaignStatus], Mapping[str, int] | None]
+_SharedCount = Callable[[ReconstructionStatus], Mapping[str, int]]
+
+_COUNTED: tuple[tuple[str, str, _Words, _Count], ...] = (
     ("campaigns", "Campaigns by state", CampaignState, lambda c: {c.state: 1}),
-    ("dags", "DAGs by state", DagState, lambda c: c.dags),
-    ("jobs", "Node jobs in the queue by state", ("idle", "running", "held"), lambda c: c.jobs),
-    ("files", "RAW files by state", FileState, lambda c: c.files),
     (
         "lumisections", "Lumisections by what became of them", LumiState,
         lambda c: {state: len(lumis) for state, lumis in c.fates.items()},
@@ -218,20 +233,49 @@ _COUNTED: tuple[tuple[str, str, type[StrEnum] | tuple[str, ...], _Count], ...] =
         lambda c: {u.held_for or u.outcome: 1 for u in c.unsent[-1:]},
     ),
 )  # fmt: skip
+"""What is counted of campaigns."""
+
+_COUNTED_ONCE: tuple[tuple[str, str, _Words, _OwnCount, _SharedCount], ...] = (
+    ("dags", "DAGs by state", DagState, lambda c: c.dags, lambda r: r.dags),
+    (
+        "jobs", "Node jobs in the queue by state", ("idle", "running", "held"),
+        lambda c: c.jobs, lambda r: r.jobs,
+    ),
+    (
+        "files", "RAW files by state", FileState,
+        lambda c: None if c.shares else c.files, lambda r: r.files,
+    ),
+)  # fmt: skip
+"""What is counted of campaigns, and once of what those share that share a stream."""
+
+
+def _states(
+    what: str, said: str, states: _Words, counts: Iterable[tuple[_Owner, Mapping[str, int]]]
+) -> Metric:
+    found: dict[_Owner, Counter[str]] = {}
+    for owner, numbers in counts:
+        found.setdefault(owner, Counter()).update({str(s): n for s, n in numbers.items()})
+    return _gauge(
+        f"condorloop_{what}", said, [*_OWNER, "state"],
+        {(*owner, str(s)): n[str(s)] for owner, n in sorted(found.items()) for s in states},
+    )  # fmt: skip
 
 
 def _of_campaigns(status: Status) -> Iterator[Metric]:
     """Count over the campaigns that the status shows: open ones, and those inside the window."""
-    names = sorted({campaign.calibration for campaign in status.campaigns})
+    owners = {campaign.calibration: _owner(campaign) for campaign in status.campaigns}
+    names = sorted(owners)
     for what, said, states, count in _COUNTED:
-        found: Counter[tuple[str, str]] = Counter()
-        for campaign in status.campaigns:
-            for state, number in count(campaign).items():
-                found[campaign.calibration, str(state)] += number
+        yield _states(what, said, states, ((_owner(c), count(c)) for c in status.campaigns))
+    for what, said, states, own, shared in _COUNTED_ONCE:
+        mine = [(_owner(c), n) for c in status.campaigns if (n := own(c)) is not None]
+        theirs = [(("", r.stream), shared(r)) for r in status.reconstructions]
+        yield _states(what, said, states, [*mine, *theirs])
+    if status.reconstructions:
         yield _gauge(
-            f"condorloop_{what}", said, ["calibration", "state"],
-            {(name, str(state)): found[name, str(state)] for name in names for state in states},
-        )  # fmt: skip
+        "condorloop_stream_nodes", "RECO and ALCA nodes of streams that calibrations share",
+        ["stream", "kind", "state"], _shared_nodes(status.reconstructions),
+    )  # fmt: skip
     missed = Counter(each.calibration for each in status.missed_runs)
     configured = {each.calibration for each in status.destinations}
     yield _gauge(
@@ -254,11 +298,15 @@ def _of_campaigns(status: Status) -> Iterator[Metric]:
         "condorloop_last_upload_time_seconds", "When a payload was last uploaded",
         ((c.calibration, c.last_upload_at) for c in status.campaigns), max,
     )  # fmt: skip
+    streams = {(each.stream, ("", each.stream)) for each in status.reconstructions}
     yield _gauge(
         "condorloop_jobs_waiting_seconds",
         "How long the first job waits of those that do not start; 0 if jobs start",
-        ["calibration"],
-        {(name,): status.time - status.waiting.get(name, status.time) for name in names},
+        _OWNER,
+        {
+            owner: status.time - status.waiting.get(name, status.time)
+            for name, owner in sorted(owners.items() | streams)
+        },
     )
     unfinished = [c for c in status.campaigns if c.state.open]
     yield _latest(
@@ -266,6 +314,17 @@ def _of_campaigns(status: Status) -> Iterator[Metric]:
         "When the first LS of an open campaign leaves the buffer that is not in its payload",
         ((c.calibration, c.serve_by) for c in unfinished), min,
     )  # fmt: skip
+
+
+def _shared_nodes(
+    reconstructions: Iterable[ReconstructionStatus],
+) -> dict[tuple[str, ...], float]:
+    found: Counter[tuple[str, ...]] = Counter()
+    for each in reconstructions:
+        for kind, states in each.nodes.items():
+            for state in NodeState:
+                found[each.stream, kind, state] += states.get(state, 0)
+    return dict(found)
 
 
 def _of_confirmations(status: Status, names: Iterable[str]) -> Iterator[Metric]:
@@ -315,5 +374,6 @@ def _gauge(
 ) -> Metric:
     family = GaugeMetricFamily(name, said, labels=labels)
     for label, value in values.items():
-        family.add_metric(list(label), value)
+        known = {name: word for name, word in zip(labels, label, strict=True) if word}
+        family.add_sample(name, known, value)
     return family

@@ -161,7 +161,6 @@ class Publisher:
             _completed(campaign, config, seen.dags, kept, now)
             for campaign in self._summaries.of(self._ledger, now - window)
         )
-        held = {campaign.key for campaign in campaigns if campaign.held_by}
         self.status = Status(
             site=config.site.name,
             time=now,
@@ -180,9 +179,9 @@ class Publisher:
                     *of_late(campaigns, seen.dags, now),
                     *of_listing(seen.odd_lines),
                     *of_room(seen.put_off, config.site.pool.max_dags),
-                    *of_queue(seen.dags, seen.held_jobs, seen.idle_dags, held_campaigns=held),
-                    *of_waiting(seen.stuck, seen.dags),
-                    *of_scripts(seen.late_scripts, now),
+                    *of_queue(seen.dags, seen.held_jobs, seen.idle_dags, campaigns),
+                    *of_waiting(seen.stuck, seen.dags, campaigns),
+                    *of_scripts(seen.late_scripts, now, campaigns),
                     *of_campaigns(campaigns),
                     *of_confirmations(campaigns, _confirm_within(config), now),
                     *of_holds(campaigns, self._ledger.campaigns.held_calibrations()),
@@ -199,6 +198,10 @@ class Publisher:
             ticket_ends=self._tickets.ends_at,
             destinations=tuple(_destinations(config)),
             missed_runs=seen.missed_runs,
+            reconstructions=tuple(
+                replace(each, jobs=jobs_in_queue(each.key, seen.dags))
+                for each in self._summaries.reconstructions
+            ),
             confirm_within=_confirm_within(config),
         )
         try:

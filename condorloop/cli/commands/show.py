@@ -10,7 +10,7 @@ import click
 from condorloop.cli.help import examples
 from condorloop.cli.options import RUN, CommonOptions, options
 from condorloop.cli.views.provenance import provenance_view
-from condorloop.cli.views.show import story_view
+from condorloop.cli.views.show import run_view
 from condorloop.cli.views.terminal import console
 from condorloop.history import campaign, prov_document, provenance, reader
 
@@ -76,9 +76,7 @@ def show(
             told = campaign.to_json(campaign.RunStory(run=run_number, campaigns=stories))
             click.echo(json.dumps(told, indent=1))
             return
-        for number, each in enumerate(stories):
-            terminal.print("\n" if number else "", end="")
-            terminal.print(story_view(each, now, whole=whole))
+        terminal.print(run_view(stories, now, whole=whole))
         return
     wanted = provenance.of_payload(stories, payload)
     if not wanted:

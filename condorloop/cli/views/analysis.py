@@ -6,7 +6,7 @@ Knows how `condorloop.history.finding` is shown to people; it finds nothing itse
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -15,6 +15,7 @@ from condorloop.cli.views.status import CAMPAIGN_STYLES
 from condorloop.cli.views.terminal import age, text
 from condorloop.history.campaign import Story
 from condorloop.history.finding import Analysis, Finding, Sign
+from condorloop.history.sharing import grouped
 
 _STYLES: Mapping[Sign, str] = {
     Sign.FAILED: "bold red",
@@ -34,25 +35,37 @@ _SHOWN_INPUTS = 3
 def analysis_view(analysis: Analysis, stories: Collection[Story], now: float) -> RenderableType:
     """Lay out what is wrong; ages are counted to `now`, seconds since the epoch."""
     parts: list[RenderableType] = []
-    for story in stories:
-        campaign = story.campaign
-        parts.append(
-            Text.assemble(
-                (f"{campaign.key}", "bold"),
-                ": ",
-                (str(campaign.state), CAMPAIGN_STYLES[campaign.state]),
-                text(f", {campaign.reason}"),
+    for group in grouped(stories):
+        if group.shared:
+            whose = f": RECO and ALCA of {', '.join(group.shared.calibrations)}"
+            parts.append(Text.assemble((f"{group.shared.key}", "bold"), text(whose)))
+            keys = {story.campaign.key for story in group.shared.stories}
+            parts += _told((f for f in analysis.findings if f.stream and f.key in keys), now)
+        for story in group.stories:
+            campaign = story.campaign
+            parts.append(
+                Text.assemble(
+                    (f"{campaign.key}", "bold"),
+                    ": ",
+                    (str(campaign.state), CAMPAIGN_STYLES[campaign.state]),
+                    text(f", {campaign.reason}"),
+                )
             )
-        )
-        mine = [f for f in analysis.findings if f.key == campaign.key]
-        for finding in mine:
-            parts += [Text.assemble("  ", line) for line in _lines(finding, now)]
-            parts.append(Text())
-        if not mine:
-            parts.append(text("  nothing failed, is held or waits for long", "green"))
+            mine = (f for f in analysis.findings if f.key == campaign.key)
+            parts += _told((f for f in mine if not (group.shared and f.stream)), now)
     if analysis.silent:
         parts.append(text(f"! the queue is unknown: {analysis.silent}", "red"))
     return Group(*parts)
+
+
+def _told(findings: Iterable[Finding], now: float) -> Iterator[Text]:
+    nothing = True
+    for finding in findings:
+        nothing = False
+        yield from (Text.assemble("  ", line) for line in _lines(finding, now))
+        yield Text()
+    if nothing:
+        yield text("  nothing failed, is held or waits for long", "green")
 
 
 def _lines(finding: Finding, now: float) -> Iterator[Text]:
@@ -66,6 +79,8 @@ def _lines(finding: Finding, now: float) -> Iterator[Text]:
     yield head
     code = f"exit {finding.exit_code}: " if finding.exit_code is not None else ""
     yield text(f"  {code}{finding.meaning}")
+    if finding.calibrations:
+        yield text(f"  touches {', '.join(finding.calibrations)}")
     if finding.reason:
         yield text(f"  {finding.reason}", "red")
     yield from _attempts(finding)

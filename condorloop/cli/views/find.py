@@ -19,8 +19,9 @@ from condorloop.cli.views.terminal import clock, shortened, text
 from condorloop.history.campaign import DagStory, FileStory, NodeStatus, NodeStory, PayloadStory
 from condorloop.history.search import Hit, SearchResult
 from condorloop.history.search_terms import FORMS, Kind
-from condorloop.model.enums import FileState
+from condorloop.model.enums import FileState, NodeKind
 from condorloop.model.jobs import JobRecord
+from condorloop.model.lumi_fates import LumiState
 from condorloop.node.job_output.job_end import words_of
 from condorloop.text import size
 
@@ -50,9 +51,24 @@ def _in_campaign(hit: Hit, now: float) -> Text:
     if hit.campaign is None:
         return text("no campaign reads its stream and run")
     c, title_names_run = hit.campaign, hit.kind in (Kind.FILE, Kind.LUMIS, Kind.RUN)
-    of = c.calibration if title_names_run else f"{c.calibration} run {c.run}"
-    parts = Text("; ").join(_PARTS[hit.kind](hit, now))
-    return Text.assemble(text(of, "bold"), ": ", parts)
+    name, whose = c.calibration, ""
+    if hit.calibrations:
+        name, whose = c.reconstruction.stream, f" ({', '.join(hit.calibrations)})"
+    of = name if title_names_run else f"{name} run {c.run}"
+    parts = Text("; ").join([*_PARTS[hit.kind](hit, now), *_shared_payloads(hit, now)])
+    return Text.assemble(text(of, "bold"), whose, ": ", parts)
+
+
+def _shared_payloads(hit: Hit, now: float) -> Iterator[Text]:
+    """What came of something that calibrations share, by calibration."""
+    made = hit.alca or hit.node
+    if hit.file and hit.file.fate is LumiState.NOT_MADE:
+        return
+    for name in hit.calibrations:
+        if payload := hit.payloads.get(name):
+            yield Text.assemble(f"{name} ", _payload(payload, now))
+        elif made and made.kind is NodeKind.ALCA and made.state is NodeStatus.DONE:
+            yield text(f"no harvest of {name} has read it yet")
 
 
 def _file_title(hit: Hit, now: float) -> Text:
@@ -107,7 +123,7 @@ def _after_reco(hit: Hit, now: float) -> Iterator[Text]:
             yield text("quarantined there: it goes on without this", "magenta")
     if hit.payload:
         yield _payload(hit.payload, now)
-    elif hit.alca and hit.alca.state is NodeStatus.DONE:
+    elif hit.alca and hit.alca.state is NodeStatus.DONE and not hit.calibrations:
         yield text("no harvest has read it yet")
 
 

@@ -20,13 +20,13 @@ FEW = 3
 
 def few_of_each(problems: Iterable[Problem], most: int = FEW) -> Iterator[Problem | str]:
     """Give the first of each kind, in the order that they are in, and how many more there are."""
-    for _, same in groupby(problems, key=lambda p: (p.kind, p.calibration, p.run)):
+    for _, same in groupby(problems, key=lambda p: (p.kind, p.calibration, p.stream, p.run)):
         of_a_kind = list(same)
         few = of_a_kind if len(of_a_kind) <= most + 1 else of_a_kind[:most]
         yield from few
         if more := len(of_a_kind) - len(few):
             run = f"run {few[0].run}" if few[0].run else ""
-            of = " ".join(filter(None, [few[0].calibration, run]))
+            of = " ".join(filter(None, [few[0].calibration or few[0].stream, run]))
             yield f"… and {more} more like this" + (f" of {of}" if of else "")
 
 

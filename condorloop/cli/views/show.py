@@ -7,7 +7,7 @@ UTC.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rich.console import Group, RenderableType
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from condorloop.cli.views.bar import LumiBar
 from condorloop.cli.views.problems import problem_lines
-from condorloop.cli.views.status import CAMPAIGN_STYLES
+from condorloop.cli.views.status import CAMPAIGN_STYLES, not_made_lines
 from condorloop.cli.views.table import Column, FittingTable
 from condorloop.cli.views.terminal import clock, counts, duration, text
 from condorloop.history.campaign import (
@@ -26,9 +26,11 @@ from condorloop.history.campaign import (
     Story,
 )
 from condorloop.history.destinations import DestinationPayload, by_destination, differ
+from condorloop.history.sharing import SharedStory, grouped
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import DestinationRecord
 from condorloop.model.problem import Problem, ProblemKind, by_urgency
+from condorloop.model.status import CampaignStatus
 from condorloop.monitoring.problems.campaigns import of_campaigns
 from condorloop.monitoring.problems.commands import command
 from condorloop.text import size
@@ -63,21 +65,62 @@ NAMED = 6
 """How many nodes in one state are named."""
 
 
-def story_view(story: Story, now: float, *, whole: bool = False) -> RenderableType:
-    """Lay out a campaign's story; `whole` shortens no list."""
+def run_view(stories: Iterable[Story], now: float, *, whole: bool = False) -> RenderableType:
+    """Lay out the stories of a run; `whole` shortens no list.
+
+    What campaigns share that share a stream stands once, before theirs.
+    """
+    views: list[RenderableType] = []
+    for group in grouped(stories):
+        found = of_campaigns(s.campaign for s in (group.shared or group).stories)
+        told = by_urgency(p for p in found if p.kind is not ProblemKind.INCOMPLETE)
+        if group.shared:
+            of_all = (p for p in told if p.calibration is None)
+            views += [Text(), _shared_view(group.shared, of_all, now, whole)]
+        for story in group.stories:
+            mine = [p for p in told if p.calibration == story.campaign.calibration]
+            if group.shared is None:
+                mine = list(told)
+            views += [Text(), _story_view(story, mine, now, whole, alone=group.shared is None)]
+    return Group(*views[1:])
+
+
+def _story_view(
+    story: Story, told: Iterable[Problem], now: float, whole: bool, *, alone: bool
+) -> RenderableType:
+    """Lay out a story; where it is not `alone`, without what others have, too."""
     most = 10**9 if whole else 3
-    told = by_urgency(of_campaigns([story.campaign]))
-    found = (_without_itself(p, story) for p in told if p.kind is not ProblemKind.INCOMPLETE)
+    found = (_without_itself(p, story) for p in told)
     return Group(
-        *_head(story, now),
+        *_head(story, now, alone=alone),
         *(line for lines in problem_lines(found, now, most) for line in lines),
         Text(),
         LumiBar(story.campaign.fates, whole),
         Text(),
         *_payloads(story, now, whole),
         Text(),
-        *_dags(story, now, whole),
+        *_dags(story.dags, now, whole),
         *(_files(story, now) if whole else ()),
+    )
+
+
+def _shared_view(
+    shared: SharedStory, told: Iterable[Problem], now: float, whole: bool
+) -> RenderableType:
+    """Lay out what the campaigns of a stream have in common: its RAW files, RECO and ALCA."""
+    first, most = shared.stories[0], 10**9 if whole else 3
+    bare = (replace(problem, text=problem.bare_text) for problem in told)
+    c = first.campaign
+    fill = f", fill {c.fill}" if c.fill else ""
+    title = text(f"{shared.key.stream} run {c.run}{fill}: ", "bold")
+    title.append_text(text(f"RECO and ALCA of {', '.join(shared.calibrations)} (times are UTC)"))
+    return Group(
+        title,
+        _run_line(c, now),
+        _files_line(first),
+        *(line for lines in problem_lines(bare, now, most) for line in lines),
+        Text(),
+        *_dags(shared.dags, now, whole),
     )
 
 
@@ -91,7 +134,7 @@ def _without_itself(problem: Problem, story: Story) -> Problem:
     )
 
 
-def _head(story: Story, now: float) -> Iterator[Text]:
+def _head(story: Story, now: float, *, alone: bool) -> Iterator[Text]:
     c = story.campaign
     fill = f", fill {c.fill}" if c.fill else ""
     title = Text.assemble(
@@ -102,10 +145,10 @@ def _head(story: Story, now: float) -> Iterator[Text]:
     if c.held_by:
         release = text(f"condorloop release {c.run} -c {c.calibration}", "bold")
         yield Text.assemble(text(f"held by {c.held_by}; to go on: ", "yellow"), release)
-    taken = f"{duration(c.run_end - c.run_start)}" if c.run_end else "it is being taken"
-    lumis = "no LS yet" if c.last_ls is None else f"{c.last_ls} LS"
-    end = f" to {clock(c.run_end, now)}" if c.run_end else ""
-    yield text(f"run      {clock(c.run_start, now)}{end} ({taken}, {lumis})")
+    if alone:
+        if others := sorted({n for d in story.dags for n in d.made_for} - {c.calibration}):
+            yield text(f"stream   {c.stream}, shared with {', '.join(others)}")
+        yield _run_line(c, now)
     window = ""
     if c.window_ends:
         left = c.window_ends - now
@@ -113,11 +156,24 @@ def _head(story: Story, now: float) -> Iterator[Text]:
         window = f"; window until {clock(c.window_ends, now)} ({when})"
     since = "" if c.state_since == c.latched_at else f", {c.state} {clock(c.state_since, now)}"
     yield text(f"latched  {clock(c.latched_at, now)}{since}{window}")
-    files = counts(c.files, ("good", "new", "bad", "unreadable")) or "none"
-    known = sum(max(f.size, 0) for f in story.files)
-    yield text(f"RAW      {files} ({size(known)})")
+    if alone:
+        yield _files_line(story)
     if story.cleaned:
         yield text(f"cleaned  {', '.join(story.cleaned)}: removed by retention")
+    yield from not_made_lines([c])
+
+
+def _run_line(c: CampaignStatus, now: float) -> Text:
+    taken = f"{duration(c.run_end - c.run_start)}" if c.run_end else "it is being taken"
+    lumis = "no LS yet" if c.last_ls is None else f"{c.last_ls} LS"
+    end = f" to {clock(c.run_end, now)}" if c.run_end else ""
+    return text(f"run      {clock(c.run_start, now)}{end} ({taken}, {lumis})")
+
+
+def _files_line(story: Story) -> Text:
+    files = counts(story.campaign.files, ("good", "new", "bad", "unreadable")) or "none"
+    known = sum(max(f.size, 0) for f in story.files)
+    return text(f"RAW      {files} ({size(known)})")
 
 
 def number(count: int) -> str:
@@ -249,13 +305,13 @@ def in_destination_line(told: DestinationPayload, now: float) -> Text:
     return Text.assemble(text("in force", "bold green"), text(said))
 
 
-def _dags(story: Story, now: float, whole: bool) -> Iterator[RenderableType]:
-    done = [d for d in story.dags if d.state is DagState.DONE]
+def _dags(dags: Sequence[DagStory], now: float, whole: bool) -> Iterator[RenderableType]:
+    done = [d for d in dags if d.state is DagState.DONE]
     many = not whole and len(done) > ENDED_WELL + 1
     hidden = {d.number for d in done[:-ENDED_WELL]} if many else set()
     if hidden:
         yield text(f"({len(hidden)} earlier DAGs are done: --all)", "bright_black")
-    shown = [d for d in story.dags if d.number not in hidden]
+    shown = [d for d in dags if d.number not in hidden]
     if not shown:
         yield text("no DAG yet")
         return

@@ -5,7 +5,7 @@ Knows how `condorloop.monitoring.status_file` is shown to people; it reads and d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -13,9 +13,14 @@ from rich.text import Text
 from condorloop.cli.views.problems import problem_lines
 from condorloop.cli.views.table import Column, FittingTable
 from condorloop.cli.views.terminal import age, counts, duration, shortened, text
-from condorloop.model.enums import CampaignState
+from condorloop.model.enums import CampaignState, NodeState
 from condorloop.model.service import Service
-from condorloop.model.status import CalibrationDestination, CampaignStatus, Status
+from condorloop.model.status import (
+    CalibrationDestination,
+    CampaignStatus,
+    ReconstructionStatus,
+    Status,
+)
 
 CAMPAIGN_STYLES: Mapping[CampaignState, str] = {
     CampaignState.ACTIVE: "cyan",
@@ -48,8 +53,9 @@ def status_view(status: Status, now: float, *, submitter: str | None = "") -> Re
     return Group(
         *head(status, now, submitter),
         *([*problems, Text()] if problems else []),
-        campaign_table(status.campaigns, now),
+        campaign_table(grouped(status.campaigns, status.reconstructions), now),
         *no_payload_lines(status.campaigns),
+        *not_made_lines(status.campaigns),
         *recipe_lines(status.campaigns),
         *destination_lines(status.destinations),
     )
@@ -63,6 +69,20 @@ def no_payload_lines(campaigns: Sequence[CampaignStatus]) -> Iterator[Text]:
         yield Text()
     for campaign in normal:
         yield text(f"{campaign.key}: no payload: {campaign.no_payload}", "yellow")
+
+
+def not_made_lines(campaigns: Sequence[CampaignStatus]) -> Iterator[Text]:
+    """Say what was reconstructed without what campaigns need, a line for each."""
+    for campaign in campaigns:
+        if lumis := campaign.not_made:
+            why = "before it was switched on"
+            if campaign.taken_out:
+                why = (
+                    f"without it, for it broke what others share ({', '.join(campaign.taken_out)})"
+                )
+            told = f"{campaign.key}: LS {lumis} were reconstructed {why}; to make them: "
+            make = f"condorloop resubmit {campaign.run} --reprocess -c {campaign.calibration}"
+            yield text(told, "yellow").append_text(text(make, "bold"))
 
 
 def recipe_lines(campaigns: Sequence[CampaignStatus]) -> Iterator[Text]:
@@ -106,27 +126,89 @@ def _service(service: Service, now: float) -> Text:
     return text(f"{said}!" if service.error else said, "red" if service.error else "green")
 
 
-def campaign_table(campaigns: Sequence[CampaignStatus], now: float) -> RenderableType:
+Shown = CampaignStatus | ReconstructionStatus
+"""A row of the table: a campaign, or what several share that share a stream, before them."""
+
+
+def grouped(
+    campaigns: Sequence[CampaignStatus], reconstructions: Iterable[ReconstructionStatus]
+) -> list[Shown]:
+    """Put campaigns that share a stream below what they share, where the first of them is."""
+    shared = {each.key: each for each in reconstructions}
+    groups: dict[object, list[Shown]] = {}
+    for campaign in campaigns:
+        of = shared.get(campaign.reconstruction)
+        group = groups.setdefault(of.key if of else campaign.key, [of] if of else [])
+        group.append(campaign)
+    return [row for group in groups.values() for row in group]
+
+
+def _either(
+    campaign: Callable[[CampaignStatus], Text],
+    shared: Callable[[ReconstructionStatus], Text] = lambda _: Text(),
+    *,
+    of_stream: bool = False,
+) -> Callable[[Shown], Text]:
+    """Make a cell; what is `of_stream` is told of what campaigns share, and not of each."""
+
+    def cell(row: Shown) -> Text:
+        if isinstance(row, ReconstructionStatus):
+            return shared(row)
+        return Text() if of_stream and row.shares else campaign(row)
+
+    return cell
+
+
+def campaign_table(rows: Sequence[Shown], now: float) -> RenderableType:
     """Lay out campaigns, one a row; where there is little room, what matters most of them."""
-    if not campaigns:
+    if not rows:
         return text("no campaign is open, and none was latched lately")
 
     return FittingTable(
-        campaigns,
+        rows,
         (
-            Column("run", lambda c: text(str(c.run))),
-            Column("calibration", lambda c: text(c.calibration)),
-            Column("state", _state),
-            Column("LS seen", lambda c: text(_seen(c)), 3, right=True),
-            Column("in payload", lambda c: text(str(len(c.lumis.in_payload))), right=True),
-            Column("missing", _missing),
-            Column("files", lambda c: text(counts(c.files, _FILES)), 6),
-            Column("DAGs", lambda c: text(counts(c.dags, _DAGS)), 5),
-            Column("jobs", lambda c: text(counts(c.jobs, _JOBS)), 2),
-            Column("uploads", lambda c: text(_uploads(c, now)), 4),
-            Column("window left", lambda c: text(_left(c, now)), 1),
+            Column("run", lambda r: text(str(r.run))),
+            Column("calibration", _either(_calibration, lambda r: text(r.stream, "bold"))),
+            Column("state", _either(_state, _progress)),
+            Column("LS seen", _either(_seen, _seen, of_stream=True), 3, right=True),
+            Column(
+                "in payload",
+                _either(lambda c: text(str(len(c.lumis.in_payload)))),
+                right=True,
+            ),
+            Column("missing", _either(_missing)),
+            Column("files", _counted("files", _FILES, of_stream=True), 6),
+            Column("DAGs", _counted("dags", _DAGS), 5),
+            Column("jobs", _counted("jobs", _JOBS), 2),
+            Column("uploads", _either(lambda c: text(_uploads(c, now))), 4),
+            Column("window left", _either(lambda c: text(_left(c, now))), 1),
         ),
     )
+
+
+def _counted(
+    what: str, names: tuple[str, ...], *, of_stream: bool = False
+) -> Callable[[Shown], Text]:
+    def told(row: Shown) -> Text:
+        return text(counts(getattr(row, what), names))
+
+    return _either(told, told, of_stream=of_stream)
+
+
+def _calibration(campaign: CampaignStatus) -> Text:
+    return text(f"  {campaign.calibration}" if campaign.shares else campaign.calibration)
+
+
+def _progress(shared: ReconstructionStatus) -> Text:
+    """How many RECO and ALCA nodes are done, of how many, and what is wrong with others."""
+    said = Text()
+    for kind, states in shared.nodes.items():
+        there = sum(states.values()) - states.get(NodeState.DROPPED, 0)
+        said.append(", " if said else "")
+        said.append(f"{kind} {states.get(NodeState.DONE, 0)}/{there}")
+        if failed := states.get(NodeState.FAILED, 0):
+            said.append(f" ({failed} failed)", "red")
+    return said
 
 
 _FILES = ("good", "new", "bad", "unreadable")
@@ -141,9 +223,10 @@ def _state(campaign: CampaignStatus) -> Text:
     return text(f"{campaign.state}{held}", CAMPAIGN_STYLES[campaign.state])
 
 
-def _seen(campaign: CampaignStatus) -> str:
-    last = "?" if campaign.last_ls is None else campaign.last_ls
-    return f"{len(campaign.lumis.seen)}/{last}" + ("" if campaign.run_end else "+")
+def _seen(row: Shown) -> Text:
+    last = "?" if row.last_ls is None else row.last_ls
+    seen = row.seen if isinstance(row, ReconstructionStatus) else row.lumis.seen
+    return text(f"{len(seen)}/{last}" + ("" if row.run_end else "+"))
 
 
 def _missing(campaign: CampaignStatus) -> Text:

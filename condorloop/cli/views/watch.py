@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from condorloop.cli.views.problems import problem_lines
-from condorloop.cli.views.status import campaign_table, head
+from condorloop.cli.views.status import Shown, campaign_table, grouped, head
 from condorloop.cli.views.terminal import clock, text
 from condorloop.model.status import CampaignStatus, Decision, Status
 
@@ -98,11 +98,11 @@ class WatchView:
 
 def _parts(
     status: Status, now: float
-) -> tuple[list[tuple[Text, ...]], list[CampaignStatus], tuple[Decision, ...]]:
+) -> tuple[list[tuple[Text, ...]], list[Shown], tuple[Decision, ...]]:
     """What is shown, in the order of its importance: open campaigns and newer runs come first."""
     campaigns = sorted(status.campaigns, key=lambda c: (not c.state.open, -c.run, c.calibration))
     wrong = [(_one_line(p[0]), *p[1:]) for p in problem_lines(status.problems, now, _FEW)]
-    return wrong, campaigns, status.decisions
+    return wrong, grouped(campaigns, status.reconstructions), status.decisions
 
 
 def _one_line(line: Text) -> Text:
@@ -123,14 +123,14 @@ def _fitting(problems: Sequence[Sequence[object]], lines: int) -> int:
 
 
 def _campaigns(
-    campaigns: Sequence[CampaignStatus], now: float, lines: int, size: int
+    campaigns: Sequence[Shown], now: float, lines: int, size: int
 ) -> list[RenderableType]:
     """An empty line, and the campaigns that fit; if not all do, how many more there are."""
     if size + 1 <= lines:
         return [Text(), campaign_table(campaigns, now)]
     around = size - len(campaigns) + 2
     shown = max(lines - around, 0)
-    rest = campaigns[shown:]
+    rest = [row for row in campaigns[shown:] if isinstance(row, CampaignStatus)]
     still_open = sum(c.state.open for c in rest)
     more = _cut(f"… {len(rest)} more campaigns, {still_open} of them open: condorloop status")
     if not shown:

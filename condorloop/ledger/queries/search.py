@@ -113,10 +113,11 @@ class SearchQueries:
         First hashes and the others have an index each.
         """
         return self._dag_keys(
-            f"{_DAG} WHERE (dag.id, campaign.id) IN (SELECT dag_id, campaign_id FROM payload"
-            " WHERE hash <> '' AND hash >= ?1 AND hash < ?2 UNION SELECT dag_id, campaign_id"
+            f"{_DAG} WHERE dag.id IN (SELECT dag_id FROM payload"
+            " WHERE hash <> '' AND hash >= ?1 AND hash < ?2 UNION SELECT dag_id"
             " FROM payload_other_hash AS other JOIN payload ON payload.id = payload_id"
-            " WHERE other.hash >= ?1 AND other.hash < ?2 LIMIT ?3)",
+            " WHERE other.hash >= ?1 AND other.hash < ?2 LIMIT ?3) AND EXISTS (SELECT 1"
+            " FROM payload WHERE dag_id = dag.id AND payload.campaign_id = campaign.id)",
             beginning,
             beginning + _END,
             most,

@@ -156,5 +156,6 @@ def _shown(topic: Topic, status: Status) -> bool:
     if topic.run is None:
         return True
     return any(
-        c.run == topic.run and topic.calibration in (None, c.calibration) for c in status.campaigns
+        c.run == topic.run and topic.calibration in (None, c.calibration, c.stream)
+        for c in status.campaigns
     )

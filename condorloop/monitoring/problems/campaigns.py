@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState, HeldFor, UploadOutcome, Verdict
@@ -11,6 +12,7 @@ from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.service import CONDITIONS
 from condorloop.model.status import CampaignStatus
 from condorloop.monitoring.problems.commands import DOCTOR, command
+from condorloop.monitoring.problems.concerned import Sharing, concerned
 
 
 def of_errors(errors: Mapping[CampaignKey, str]) -> Iterator[Problem]:
@@ -41,14 +43,53 @@ def of_unconfigured(
 
 
 def of_campaigns(campaigns: Iterable[CampaignStatus]) -> Iterator[Problem]:
-    """Name what is wrong with campaigns; a bad file of a shared stream once."""
+    """Name what is wrong with campaigns; what is so of all that share a stream once."""
     all_of_them = tuple(campaigns)
     yield from _bad_files(all_of_them)
     yield from _copies(all_of_them)
-    for campaign in all_of_them:
-        if campaign.state is not CampaignState.ABANDONED:
+    for sharing in Sharing(c for c in all_of_them if c.state is not CampaignState.ABANDONED):
+        yield from _shared(sharing)
+        for campaign in sharing:
             for find in _OF_ONE:
                 yield from find(campaign)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """What is wrong with a DAG or a node, which can be of several campaigns, and what to type."""
+
+    kind: ProblemKind
+    text: str
+    verb: str
+    dag: str | None = None
+    node: str | None = None
+    path: str | None = None
+    person: str | None = None
+    option: str = ""
+
+
+def _shared(campaigns: Collection[CampaignStatus]) -> Iterator[Problem]:
+    """Name what is wrong with the campaigns of a stream and run that can be so of several."""
+    found: dict[_Trouble, list[CampaignStatus]] = {}
+    for find in _OF_SEVERAL:
+        for campaign in campaigns:
+            for trouble in find(campaign):
+                found.setdefault(trouble, []).append(campaign)
+    for trouble, those in found.items():
+        whose = concerned(those)
+        each = trouble.verb == "resubmit"
+        typed = whose.command(trouble.verb, trouble.dag, trouble.node, each=each)
+        since = {c.state_since for c in those} if trouble.kind is ProblemKind.INCOMPLETE else ()
+        yield whose.problem(
+            trouble.kind,
+            trouble.text,
+            f"{typed}{trouble.option}",
+            since=min(since, default=None),
+            dag=trouble.dag,
+            node=trouble.node,
+            path=trouble.path,
+            person=trouble.person,
+        )
 
 
 def _bad_files(campaigns: Collection[CampaignStatus]) -> Iterator[Problem]:
@@ -92,11 +133,9 @@ def _of_file(
     )
 
 
-def _closed_without_all(campaign: CampaignStatus) -> Iterator[Problem]:
+def _closed_without_all(campaign: CampaignStatus) -> Iterator[_Trouble]:
     if campaign.state in (CampaignState.INCOMPLETE, CampaignState.EXPIRED):
-        text = f"{campaign.state}: {campaign.reason}"
-        show, since = command("show", campaign.key), campaign.state_since
-        yield Problem.of_campaign(ProblemKind.INCOMPLETE, campaign.key, text, show, since=since)
+        yield _Trouble(ProblemKind.INCOMPLETE, f"{campaign.state}: {campaign.reason}", "show")
 
 
 def _no_payload(campaign: CampaignStatus) -> Iterator[Problem]:
@@ -114,7 +153,7 @@ def _no_payload(campaign: CampaignStatus) -> Iterator[Problem]:
     yield Problem.of_campaign(ProblemKind.NO_PAYLOAD, campaign.key, text, show, since=since)
 
 
-def _failed_nodes(campaign: CampaignStatus) -> Iterator[Problem]:
+def _failed_nodes(campaign: CampaignStatus) -> Iterator[_Trouble]:
     """A refused payload is told once for its campaign, not by its nodes."""
     refused = campaign.last_outcome is UploadOutcome.REFUSED
     for name in campaign.failed_nodes:
@@ -122,36 +161,41 @@ def _failed_nodes(campaign: CampaignStatus) -> Iterator[Problem]:
             continue
         error = campaign.errors.get(name)
         text = f"{name} failed" + (f": {error}" if error else "")
-        yield _of_node(ProblemKind.FAILED, campaign.key, name, text)
+        yield _of_node(ProblemKind.FAILED, name, text)
 
 
-def _failed_dags(campaign: CampaignStatus) -> Iterator[Problem]:
+def _failed_dags(campaign: CampaignStatus) -> Iterator[_Trouble]:
     for dag in campaign.failed_dags:
         text = f"{dag} failed: DAGMan ended without a result"
-        analyze = command("analyze", campaign.key, dag)
-        yield Problem.of_campaign(ProblemKind.FAILED, campaign.key, text, analyze, dag=dag)
+        yield _Trouble(ProblemKind.FAILED, text, "analyze", dag)
 
 
-def _removed(campaign: CampaignStatus) -> Iterator[Problem]:
+def _removed(campaign: CampaignStatus) -> Iterator[_Trouble]:
     for dag, who in campaign.removed.items():
-        text, resubmit = f"{dag} was removed by {who}", command("resubmit", campaign.key, dag)
-        yield Problem.of_campaign(
-            ProblemKind.REMOVED, campaign.key, text, resubmit, dag=dag, person=who
-        )
+        text = f"{dag} was removed by {who}"
+        yield _Trouble(ProblemKind.REMOVED, text, "resubmit", dag, person=who)
 
 
-def _refused(campaign: CampaignStatus) -> Iterator[Problem]:
+def _refused(campaign: CampaignStatus) -> Iterator[_Trouble]:
     for dag, why in campaign.refused.items():
         text = f"the schedd rejects {dag} (other DAGs are accepted): {why}"
-        analyze = command("analyze", campaign.key, dag)
-        yield Problem.of_campaign(ProblemKind.REFUSED, campaign.key, text, analyze, dag=dag)
+        yield _Trouble(ProblemKind.REFUSED, text, "analyze", dag)
 
 
-def _quarantined(campaign: CampaignStatus) -> Iterator[Problem]:
+def _quarantined(campaign: CampaignStatus) -> Iterator[_Trouble]:
     for path in campaign.quarantined:
         text = f"{path.rpartition('/')[2]} is quarantined: it kept failing"
-        again = f"{command('resubmit', campaign.key)} --include-quarantined"
-        yield Problem.of_campaign(ProblemKind.QUARANTINED, campaign.key, text, again, path=path)
+        option = " --include-quarantined"
+        yield _Trouble(ProblemKind.QUARANTINED, text, "resubmit", path=path, option=option)
+
+
+def _taken_out(campaign: CampaignStatus) -> Iterator[Problem]:
+    """Name the batches that make nothing for a campaign because it broke what others share."""
+    if campaign.taken_out and campaign.not_made:
+        dags = ", ".join(campaign.taken_out)
+        text = f"{dags} made nothing for it: it broke what others share; LS {campaign.not_made}"
+        show = command("show", campaign.key)
+        yield Problem.of_campaign(ProblemKind.FAILED, campaign.key, text, show)
 
 
 def _left_out(campaign: CampaignStatus) -> Iterator[Problem]:
@@ -176,10 +220,10 @@ def _odd_changes(campaign: CampaignStatus) -> Iterator[Problem]:
         yield Problem.of_campaign(ProblemKind.STATE, campaign.key, text, show)
 
 
-def _lacking(campaign: CampaignStatus) -> Iterator[Problem]:
+def _lacking(campaign: CampaignStatus) -> Iterator[_Trouble]:
     for name, lumis in campaign.lacking.items():
         text = f"{name} did not read LS {lumis} of its input"
-        yield _of_node(ProblemKind.LACKING, campaign.key, name, text)
+        yield _of_node(ProblemKind.LACKING, name, text)
 
 
 def _upload(campaign: CampaignStatus) -> Iterator[Problem]:
@@ -239,18 +283,23 @@ def _unnamed_tags(campaign: CampaignStatus) -> Iterator[Problem]:
 
 _NOT_UPLOADED = (UploadOutcome.REFUSED, UploadOutcome.NO_ANSWER, UploadOutcome.FAILED)
 
-_OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
+_OF_SEVERAL: tuple[Callable[[CampaignStatus], Iterator[_Trouble]], ...] = (
     _closed_without_all,
-    _no_payload,
     _failed_nodes,
     _failed_dags,
     _removed,
     _refused,
     _quarantined,
+    _lacking,
+)
+"""What can be wrong with all campaigns that share a stream."""
+
+_OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
+    _no_payload,
+    _taken_out,
     _left_out,
     _overlaps,
     _odd_changes,
-    _lacking,
     _upload,
     _gate,
     _restored,
@@ -259,8 +308,7 @@ _OF_ONE: tuple[Callable[[CampaignStatus], Iterator[Problem]], ...] = (
 """What can be wrong with one campaign."""
 
 
-def _of_node(kind: ProblemKind, key: CampaignKey, name: str, text: str) -> Problem:
+def _of_node(kind: ProblemKind, name: str, text: str) -> _Trouble:
     """Make one of a node, which a campaign's status names by its DAG's label and its own name."""
     dag, node = name.split(" ", 1)
-    analyze = command("analyze", key, dag, node)
-    return Problem.of_campaign(kind, key, text, analyze, dag=dag, node=node)
+    return _Trouble(kind, text, "analyze", dag, node)

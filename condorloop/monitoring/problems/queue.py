@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
-from condorloop.model.campaign import CampaignKey
 from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob, WaitingScript
 from condorloop.model.status import CampaignStatus
-from condorloop.monitoring.problems.commands import DOCTOR, command
+from condorloop.monitoring.problems.commands import DOCTOR
+from condorloop.monitoring.problems.concerned import Concerned, Sharing, concerned
 from condorloop.text import plural, utc
 
 
@@ -17,50 +17,51 @@ def of_queue(
     dags: Iterable[QueuedDag],
     held_jobs: Iterable[HeldJob],
     idle_dags: int,
-    held_campaigns: Collection[CampaignKey] = (),
+    campaigns: Iterable[CampaignStatus] = (),
 ) -> Iterator[Problem]:
     """Name what is on hold in the queue, and how many DAGs the schedd does not start.
 
-    What a person put on hold with a whole campaign, one of `held_campaigns`, is no problem.
+    What a person put on hold with each campaign that it works for is no problem.
     """
     known = {dag.id: dag for dag in dags}
-    on_purpose = {i for i, dag in known.items() if dag.on_request and dag.key in held_campaigns}
+    sharing = Sharing(campaigns)
+    on_purpose = {i for i, dag in known.items() if dag.on_request and sharing.held(dag.key)}
     told = set(on_purpose)
     for dag in known.values():
         if dag.hold_reason and dag.id not in on_purpose:
-            yield _held_dag(dag, dag.hold_reason)
+            yield _held_dag(dag, dag.hold_reason, sharing)
     for job in held_jobs:
-        if job.on_request and job.dag_id in on_purpose:
+        owner = known.get(job.dag_id)
+        if job.on_request and owner and sharing.held(owner.key, job.node):
+            told.add(job.dag_id)
             continue
         told.add(job.dag_id)
-        owner = known.get(job.dag_id)
-        yield _held_job(job, owner) if owner else _held_stranger(job)
+        yield _held_job(job, owner, sharing) if owner else _held_stranger(job)
     for dag in known.values():
         if dag.id not in told and (held := dag.counts.get("JobsHeld")):
-            yield _held_jobs(dag, held)
+            yield _held_jobs(dag, held, sharing)
     if idle_dags:
         text = f"{plural(idle_dags, 'DAG')} idle: the schedd's limit of running DAGs is reached"
         yield Problem(ProblemKind.FULL, text, DOCTOR)
 
 
-def _held_dag(dag: QueuedDag, reason: str) -> Problem:
-    return Problem.of_campaign(
+def _held_dag(dag: QueuedDag, reason: str, sharing: Sharing) -> Problem:
+    whose = sharing.concerned(dag.key)
+    return whose.problem(
         ProblemKind.HELD,
-        dag.key,
         f"{dag.label} (job {dag.cluster}) is held: {reason}",
-        command("release", dag.key, dag.label),
+        whose.command("release", dag.label),
         dag=dag.label,
         job=f"{dag.cluster}.0",
     )
 
 
-def _held_job(job: HeldJob, dag: QueuedDag) -> Problem:
-    verb = "release" if job.on_request else "analyze"
-    return Problem.of_campaign(
+def _held_job(job: HeldJob, dag: QueuedDag, sharing: Sharing) -> Problem:
+    whose = sharing.concerned(dag.key, job.node)
+    return whose.problem(
         ProblemKind.HELD,
-        dag.key,
         f"{dag.label} {job.node} (job {job.job_id}) is held: {job.reason}",
-        command(verb, dag.key, dag.label, job.node),
+        whose.command("release" if job.on_request else "analyze", dag.label, job.node),
         since=job.since,
         dag=dag.label,
         node=job.node,
@@ -79,12 +80,12 @@ def _held_stranger(job: HeldJob) -> Problem:
     )
 
 
-def _held_jobs(dag: QueuedDag, held: int) -> Problem:
-    return Problem.of_campaign(
+def _held_jobs(dag: QueuedDag, held: int, sharing: Sharing) -> Problem:
+    whose = sharing.concerned(dag.key)
+    return whose.problem(
         ProblemKind.HELD,
-        dag.key,
         f"{dag.label} has {plural(held, 'held job')}",
-        command("analyze", dag.key, dag.label),
+        whose.command("analyze", dag.label),
         dag=dag.label,
     )
 
@@ -96,9 +97,14 @@ def of_room(put_off: int, most: int) -> Iterator[Problem]:
         yield Problem(ProblemKind.FULL, text, "condorloop status")
 
 
-def of_waiting(stuck: Iterable[WaitingJob], dags: Iterable[QueuedDag]) -> Iterator[Problem]:
+def of_waiting(
+    stuck: Iterable[WaitingJob],
+    dags: Iterable[QueuedDag],
+    campaigns: Iterable[CampaignStatus] = (),
+) -> Iterator[Problem]:
     """Name the calibrations whose jobs do not start: once for all that the same keeps waiting."""
     idle: Counter[str] = Counter()
+    sharing = Sharing(campaigns)
     for dag in dags:
         idle[dag.key.calibration] += dag.counts.get("JobsIdle", 0)
     alike: dict[tuple[str, ...], list[WaitingJob]] = {}
@@ -107,49 +113,52 @@ def of_waiting(stuck: Iterable[WaitingJob], dags: Iterable[QueuedDag]) -> Iterat
         own = (job.key.calibration, job.kind) if job.obstacle is Obstacle.NO_MATCH else ()
         alike.setdefault((job.obstacle, *own), []).append(job)
     for jobs in alike.values():
-        yield _waiting(jobs, idle)
+        yield _waiting(jobs, idle, sharing)
 
 
-def _waiting(jobs: Collection[WaitingJob], idle: Counter[str]) -> Problem:
+def _waiting(jobs: Collection[WaitingJob], idle: Counter[str], sharing: Sharing) -> Problem:
     first = next(iter(jobs))
     names = {job.key.calibration for job in jobs}
+    those = {name for job in jobs for name in sharing.concerned(job.key).calibrations}
     what = f"{first.kind} jobs" if len({job.kind for job in jobs}) == 1 else "jobs"
     waiting = max(len(jobs), sum(idle[name] for name in names))
     wait = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
     return Problem.of_calibrations(
         ProblemKind.WAITING,
-        names,
+        those,
         f"{what} do not start, {wait}: {first.words}",
-        _remedy(first),
+        _remedy(first, sharing),
         since=first.since,
         obstacle=first.obstacle,
     )
 
 
-def _remedy(job: WaitingJob) -> str:
+def _remedy(job: WaitingJob, sharing: Sharing) -> str:
     match job.obstacle:
         case Obstacle.NO_MACHINE | Obstacle.FULL:
             return "condor_status"
         case Obstacle.FREE:
             return f"condor_q -better-analyze {job.job_id}"
         case Obstacle.NO_MATCH | Obstacle.IN_VAIN:
-            return command("analyze", job.key)
+            return sharing.concerned(job.key).command("analyze")
         case Obstacle.LOCAL:
             return "condor_config_val -schedd START_LOCAL_UNIVERSE"
         case Obstacle.UNKNOWN:
             return DOCTOR
 
 
-def of_scripts(scripts: Iterable[WaitingScript], now: float) -> Iterator[Problem]:
+def of_scripts(
+    scripts: Iterable[WaitingScript], now: float, campaigns: Iterable[CampaignStatus] = ()
+) -> Iterator[Problem]:
     """Name the nodes whose scripts the machine keeps from their work."""
+    sharing = Sharing(campaigns)
     for waiting in scripts:
         dag, node = waiting.dag, waiting.node
         minutes = plural(int((now - waiting.since) / 60), "minute")
         text = f"{dag.label} {node}: its {waiting.script} script has been deferred for {minutes}"
         text += f": {waiting.said}" if waiting.said else ""
-        yield Problem.of_campaign(
+        yield sharing.concerned(dag.key, node).problem(
             ProblemKind.DEFERRED,
-            dag.key,
             text,
             DOCTOR,
             since=waiting.since,
@@ -162,19 +171,18 @@ def of_late(
     campaigns: Iterable[CampaignStatus], dags: Iterable[QueuedDag], now: float
 ) -> Iterator[Problem]:
     """Name what campaigns wait for whose windows are over."""
-    queued = tuple(dags)
-    for campaign in campaigns:
-        if campaign.state.open and now >= campaign.window_ends:
-            for dag in (d for d in queued if d.key == campaign.key):
-                yield _late(dag, campaign.window_ends)
+    sharing = Sharing(campaigns)
+    for dag in dags:
+        late = [c for c in sharing.campaigns(dag.key) if c.state.open and now >= c.window_ends]
+        if late:
+            yield _late(dag, concerned(late), min(c.window_ends for c in late))
 
 
-def _late(dag: QueuedDag, ended: float) -> Problem:
-    return Problem.of_campaign(
+def _late(dag: QueuedDag, whose: Concerned, ended: float) -> Problem:
+    return whose.problem(
         ProblemKind.LATE,
-        dag.key,
         f"window ended at {utc(ended)}; {dag.label} is still in the queue ({_jobs(dag)})",
-        command("analyze", dag.key, dag.label),
+        whose.command("analyze", dag.label),
         since=ended,
         dag=dag.label,
     )

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from condorloop.cli.views.provenance import provenance_view
-from condorloop.cli.views.show import story_view
+from condorloop.cli.views.show import run_view
 from condorloop.history import campaign, provenance, reader
 from condorloop.history.campaign import NodeStatus, node_state
 from condorloop.ledger.connection import LedgerError
@@ -121,14 +121,14 @@ def test_what_retention_has_removed_is_told_from_the_ledger(site):
     [found] = provenance.of_payload([after], "latest")
     assert [f.name for s in found.sources for r in s.recos for f in r.files] == ["a.root", "b.root"]
     assert "the DAG's directory is gone" in " ".join(printed(provenance_view(found, NOW)).split())
-    assert "directories that are gone: b000, b001, b002" in printed(story_view(after, NOW))
+    assert "directories that are gone: b000, b001, b002" in printed(run_view([after], NOW))
 
 
 def test_damaged_directories_are_no_errors(site):
     for file in site.site.work_dir.glob("*/run*/*/*"):
         if file.is_file():
             file.write_bytes(b'{"release": 1, "cmssw": [], "upload": 7, "iovs": [1, {}]}\xff')
-    assert printed(story_view(told(site), NOW))
+    assert printed(run_view([told(site)], NOW))
 
 
 def test_all_calibrations_of_a_run_are_told_and_unknown_runs_name_the_known(site):
@@ -160,7 +160,7 @@ def test_the_json_holds_all_and_follows_its_schema(site):
 @pytest.mark.parametrize("width", [60, 80, 140, 200])
 @pytest.mark.parametrize("whole", [False, True])
 def test_the_story_fits_the_terminal_and_tells_what_failed(site, width, whole):
-    text = printed(story_view(told(site), NOW, whole=whole), width)
+    text = printed(run_view([told(site)], NOW, whole=whole), width)
     assert max(map(len, text.splitlines())) <= width
     joined = " ".join(text.split())
     for said in ("times are UTC", "FileReadError: broken basket", HASH, "████████FFFF▒▒▒▒░░░░"):

@@ -136,8 +136,9 @@ def test_what_a_person_held_with_a_whole_campaign_is_no_problem():
     dag = QueuedDag("x", SPOT, 4, 17, ON_REQUEST, {"JobsHeld": 2}, hold_code=1, batch=3)
     job = HeldJob("x", "RECO_0001", "18.0", 1, 0, ON_REQUEST, START)
     hangs = HeldJob("x", "RECO_0002", "19.0", 47, 0, "ran too long", START)
-    assert told(of_queue([dag], [job], 0, held_campaigns={SPOT})) == []
-    [problem] = of_queue([dag], [job, hangs], 0, held_campaigns={SPOT})
+    held = [campaign_status(calibration=SPOT.calibration, held_by="alice@node")]
+    assert told(of_queue([dag], [job], 0, held)) == []
+    [problem] = of_queue([dag], [job, hangs], 0, held)
     assert "RECO_0002 (job 19.0) is held: ran too long" in problem.text
 
 
