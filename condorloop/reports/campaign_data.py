@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from condorloop.ledger.store import LedgerReader
-from condorloop.model.campaign import CampaignKey, window_from
+from condorloop.model.campaign import CampaignKey, ReconstructionKey, window_from
 from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord
 from condorloop.model.latency import RunTimes
@@ -42,6 +42,17 @@ class ReportedCampaign:
     in_payload: Lumis
     by_lumi: bool = False
     destinations: tuple[DestinationReport, ...] = ()
+    stream: str = ""
+
+    @property
+    def reconstruction(self) -> ReconstructionKey:
+        """What it is made from."""
+        return ReconstructionKey(self.stream or self.key.calibration, self.key.run)
+
+    @property
+    def shares(self) -> bool:
+        """Whether its stream may have other calibrations, too."""
+        return self.stream not in ("", self.key.calibration)
 
     @property
     def window_from(self) -> float:
@@ -83,6 +94,7 @@ class LedgerReport(LedgerReader):
             in_payload=Lumis.parse(row["in_payload"]),
             by_lumi=bool(row["by_lumi"]),
             destinations=tuple(self._destinations(campaign_id)),
+            stream=row["stream"],
         )
 
     def _destinations(self, campaign_id: int) -> Iterator[DestinationReport]:
@@ -124,7 +136,7 @@ class LedgerReport(LedgerReader):
         over = campaign.run_end is not None and campaign.last_ls
         seen = {} if over else self.uploads.first_seen(mine)
         jobs, submitted = {}, {}
-        for dag in self.times.dags(mine):
+        for dag in self.times.dags(mine, campaign.id):
             of_dag = {job.job_id: job for job in self.dags.jobs(dag["id"])}
             if dag["state"] in _IN_FLIGHT:
                 of_dag |= {job.job_id: job for job in jobs_in_flight(dag["number"])}
@@ -134,7 +146,7 @@ class LedgerReport(LedgerReader):
         return CampaignFacts(
             times=RunTimes(campaign.run_start, campaign.run_end, campaign.last_ls, seen),
             files=self._files_of(mine),
-            nodes=self._nodes_of(mine),
+            nodes=self._nodes_of(campaign),
             jobs=jobs,
             submitted=submitted,
             inputs={p["dag_id"]: self.payloads.inputs(p["id"]) for p in payloads},
@@ -149,11 +161,17 @@ class LedgerReport(LedgerReader):
             for r in rows
         ]
 
-    def _nodes_of(self, reconstruction_id: int) -> list[NodeFacts]:
-        rows = self.times.nodes(reconstruction_id)
+    def _nodes_of(self, campaign: ReportedCampaign) -> list[NodeFacts]:
+        rows = self.times.nodes(campaign.reconstruction_id, campaign.id)
         return [
             NodeFacts(
-                r["dag_id"], r["name"], NodeKind(r["kind"]), r["child"], r["job"], r["done_at"]
+                r["dag_id"],
+                r["name"],
+                NodeKind(r["kind"]),
+                r["child"],
+                r["job"],
+                r["done_at"],
+                shared=campaign.shares and r["campaign_id"] is None,
             )
             for r in rows
         ]

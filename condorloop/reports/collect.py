@@ -15,12 +15,19 @@ from condorloop.config.loader import Known
 from condorloop.config.tuning import Closing
 from condorloop.dagman.logs.job_events import jobs_of
 from condorloop.ledger.archive import archives
+from condorloop.model.campaign import ReconstructionKey
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.jobs import JobRecord
 from condorloop.policy.window import leaves_at, window_end
 from condorloop.reports.campaign_data import LedgerReport, ReportedCampaign
 from condorloop.reports.period import Period
-from condorloop.reports.report import CalibrationReport, CampaignReport, Report, Spread
+from condorloop.reports.report import (
+    CalibrationReport,
+    CampaignReport,
+    Report,
+    Spread,
+    StreamReport,
+)
 from condorloop.reports.statistics import Totals
 from condorloop.reports.time_breakdown import CampaignFacts, LumiTimeline
 from condorloop.rundir.layout import LEDGER, dag_file, run_dir
@@ -55,7 +62,7 @@ def gather(config: Known, only: Collection[str], period: Period, now: float) -> 
 def _add(
     reporter: Reporter, ledger: LedgerReport, campaign: ReportedCampaign, work_dir: Path
 ) -> None:
-    runs = run_dir(work_dir, campaign.key.calibration, campaign.key.run)
+    runs = run_dir(work_dir, campaign.reconstruction.name, campaign.key.run)
     reporter.add(campaign, ledger.facts(campaign, partial(_jobs_in_flight, runs)))
 
 
@@ -77,6 +84,8 @@ class Reporter:
         self._buffers = buffers
         self._campaigns: list[CampaignReport] = []
         self._totals: dict[str, Totals] = defaultdict(Totals)
+        self._shared: dict[ReconstructionKey, Totals] = {}
+        self._sharing: dict[str, set[str]] = defaultdict(set)
 
     def add(self, campaign: ReportedCampaign, facts: CampaignFacts) -> None:
         """Take a campaign in."""
@@ -126,6 +135,11 @@ class Reporter:
             )
         )
         self._totals[name].join(totals)
+        if campaign.shares:
+            self._sharing[campaign.stream].add(name)
+            if campaign.reconstruction not in self._shared:
+                self._shared[campaign.reconstruction] = of_all = Totals()
+                of_all.add_shared(facts)
 
     def report(self, site: str, now: float, period: Period) -> Report:
         """Give what all campaigns came to."""
@@ -138,6 +152,19 @@ class Reporter:
             last_run=period.last,
             calibrations=tuple(self._calibration(name) for name in sorted(self._totals)),
             campaigns=tuple(sorted(self._campaigns, key=lambda c: (c.run, c.calibration))),
+            streams=tuple(self._stream(name) for name in sorted(self._sharing)),
+        )
+
+    def _stream(self, name: str) -> StreamReport:
+        mine = [totals for key, totals in self._shared.items() if key.stream == name]
+        together = Totals()
+        for totals in mine:
+            together.join(totals)
+        return StreamReport(
+            stream=name,
+            calibrations=tuple(sorted(self._sharing[name])),
+            reconstructions=len(mine),
+            nodes=together.kinds(),
         )
 
     def _calibration(self, name: str) -> CalibrationReport:

@@ -25,6 +25,9 @@ def tables(report: Report) -> dict[str, str]:
         for node in calibration.pop("nodes"):
             nodes.append({"calibration": calibration["calibration"]} | node)
         calibrations.append(calibration)
+    for stream in data["streams"]:
+        for node in stream["nodes"]:
+            nodes.append({"calibration": "", "stream": stream["stream"]} | node)
     in_force = [
         {"calibration": campaign["calibration"], "run": campaign["run"]} | destination
         for campaign in data["campaigns"]

@@ -159,6 +159,20 @@ class CalibrationReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamReport:
+    """What RECO and ALCA of a stream came to that these calibrations share.
+
+    `reconstructions` are how many runs of it there are. The nodes are counted here alone, and not
+    with the calibrations.
+    """
+
+    stream: str
+    calibrations: tuple[str, ...]
+    reconstructions: int
+    nodes: tuple[KindReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuantityReport:
     """How a quantity of a payload is spread over channels, or over IOVs; of a set, its size."""
 
@@ -195,7 +209,8 @@ class ConstantsReport:
 class Report:
     """All of a report, and the figures of the `standard` loop to compare with.
 
-    `constants` are those of each campaign, where they were asked for.
+    `constants` are those of each campaign, where they were asked for; `streams` what calibrations
+    share.
     It is about the runs that started from `since` on and before `until`, with numbers from
     `first_run` to `last_run`, where those are set.
     """
@@ -211,6 +226,7 @@ class Report:
     calibrations: tuple[CalibrationReport, ...] = ()
     campaigns: tuple[CampaignReport, ...] = ()
     constants: tuple[ConstantsReport, ...] = ()
+    streams: tuple[StreamReport, ...] = ()
 
 
 _ADAPTER: TypeAdapter[Report] = TypeAdapter(Report)

@@ -83,13 +83,23 @@ class Totals:
         self._use: dict[NodeKind, Use] = defaultdict(Use)
 
     def add(self, facts: CampaignFacts, in_time: Callable[[LumiTimeline], bool]) -> None:
-        """Count a campaign; `in_time` says whether a lumisection was in the database in time."""
+        """Count a campaign, and what was used by its own nodes.
+
+        `in_time` says whether a lumisection was in the database in time.
+        """
         for way in timelines(facts):
             self.delays.append(way.delay)
             self.in_window += in_time(way)
             for number, seconds in enumerate(way.parts):
                 self._parts[number] += seconds
-        kinds = {(n.dag_id, n.name): n.kind for n in facts.nodes}
+        self._count(facts, shared=False)
+
+    def add_shared(self, facts: CampaignFacts) -> None:
+        """Count what the nodes used that a campaign shares with others of its stream."""
+        self._count(facts, shared=True)
+
+    def _count(self, facts: CampaignFacts, *, shared: bool) -> None:
+        kinds = {(n.dag_id, n.name): n.kind for n in facts.nodes if n.shared is shared}
         seen = set()
         for dag_id, jobs in facts.jobs.items():
             for job in jobs:

@@ -242,10 +242,23 @@ def _nodes(report: Report) -> ReportTable:
             "asked",
             "worst/asked",
         ),
-        tuple((c.calibration, *_node(kind)) for c in report.calibrations for kind in c.nodes),
+        tuple(
+            (name, *_node(kind))
+            for name, nodes in (
+                *((s.stream, s.nodes) for s in report.streams),
+                *((c.calibration, c.nodes) for c in report.calibrations),
+            )
+            for kind in nodes
+        ),
         names=2,
-        note="CPU/wall: of one core. Memory: MB.",
+        note="CPU/wall: of one core. Memory: MB." + _shared_nodes(report),
     )
+
+
+def _shared_nodes(report: Report) -> str:
+    """Say whose the nodes of streams are."""
+    told = (f" {s.stream}: for {', '.join(s.calibrations)}." for s in report.streams)
+    return "".join(told)
 
 
 def _node(kind: KindReport) -> tuple[str, ...]:

@@ -68,7 +68,10 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """A node; `job` is the number of the ALCARECO that it makes, `child` the node that it feeds."""
+    """A node; `job` is the number of the ALCARECO that it makes, `child` the node that it feeds.
+
+    One that is `shared` works for other calibrations of its stream, too.
+    """
 
     dag_id: int
     name: str
@@ -76,6 +79,7 @@ class NodeFacts:
     child: str
     job: int | None
     done_at: float | None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,10 @@ class _Chains:
     def __init__(self, facts: CampaignFacts) -> None:
         self._facts = facts
         self._nodes = {(n.dag_id, n.name): n for n in facts.nodes}
+        self._last: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for kind in (NodeKind.HARVEST, NodeKind.UPLOAD):
+            for last in (n for n in facts.nodes if n.kind is kind):
+                self._last[last.dag_id].append((last.dag_id, last.name))
         self._files: dict[int, list[FileFacts]] = defaultdict(list)
         for file in facts.files:
             for lumi in file.lumis:
@@ -198,7 +206,7 @@ class _Chains:
 
     def _from_batch_on(self, upload: Upload, alca: NodeFacts, reco: str) -> list[Mark]:
         nodes = [(alca.dag_id, reco), (alca.dag_id, alca.name)]
-        nodes += [(upload.dag_id, NodeKind.HARVEST), (upload.dag_id, NodeKind.UPLOAD)]
+        nodes += self._last.get(upload.dag_id, [])
         submitted = self._facts.submitted.get(alca.dag_id)
         return [
             (submitted, Part.BATCHING),

@@ -62,11 +62,13 @@ class TimeQueries:
         """A campaign, with what it has of its reconstruction."""
         return self._db.rows(f"{CAMPAIGNS} WHERE campaign.id = ?", campaign_id)[0]
 
-    def dags(self, reconstruction_id: int) -> list[sqlite3.Row]:
-        """The DAGs of a reconstruction: id, number, state and submission."""
+    def dags(self, reconstruction_id: int, campaign_id: int) -> list[sqlite3.Row]:
+        """The DAGs that work for a campaign: id, number, state and submission."""
         return self._db.rows(
-            "SELECT id, number, state, submitted_at FROM dag WHERE reconstruction_id = ?",
+            "SELECT id, number, state, submitted_at FROM dag WHERE reconstruction_id = ?1"
+            " AND COALESCE(campaign_id, ?2) = ?2",
             reconstruction_id,
+            campaign_id,
         )
 
     def outcomes(self, campaign_id: int) -> list[sqlite3.Row]:
@@ -85,12 +87,17 @@ class TimeQueries:
             reconstruction_id,
         )
 
-    def nodes(self, reconstruction_id: int) -> list[sqlite3.Row]:
-        """The nodes of a reconstruction, and when they were done."""
+    def nodes(self, reconstruction_id: int, campaign_id: int) -> list[sqlite3.Row]:
+        """The nodes that work for a campaign, and when they were done.
+
+        Those that work for all of its reconstruction have no `campaign_id`.
+        """
         return self._db.rows(
-            "SELECT dag_id, name, kind, child, job, done_at FROM dag"
-            " JOIN node ON dag_id = dag.id WHERE dag.reconstruction_id = ?",
+            "SELECT dag_id, name, kind, child, job, done_at, node.campaign_id FROM dag"
+            " JOIN node ON dag_id = dag.id WHERE dag.reconstruction_id = ?1"
+            " AND COALESCE(node.campaign_id, ?2) = ?2",
             reconstruction_id,
+            campaign_id,
         )
 
     def node_jobs(self) -> list[sqlite3.Row]:
