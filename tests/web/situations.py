@@ -6,13 +6,19 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from condorloop.model.enums import CampaignState, UploadOutcome
+from condorloop.model.enums import CampaignState, NodeKind, UploadOutcome
 from condorloop.model.latency import LatencyPoint
 from condorloop.model.lumi_fates import LumiState
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.problem import Problem, ProblemKind, by_urgency
 from condorloop.model.service import Service
-from condorloop.model.status import CampaignStatus, Decision, LumiSets, Status
+from condorloop.model.status import (
+    CampaignStatus,
+    Decision,
+    LumiSets,
+    ReconstructionStatus,
+    Status,
+)
 
 HOUR = 3600.0
 
@@ -233,4 +239,56 @@ def bad_night() -> Status:
                 jobs={},
             ),
         ),
+    )
+
+
+def sharing() -> Status:
+    """Three calibrations of a stream; one was switched on during the run."""
+    now = time.time()
+    fates = {
+        LumiState.IN_PAYLOAD: "1-80",
+        LumiState.IN_WORK: "81-130",
+        LumiState.FAILED: "131-140",
+        LumiState.AWAITED: "141-154",
+    }
+    late = fates | {LumiState.IN_PAYLOAD: "41-80", LumiState.NOT_MADE: "1-40"}
+    of_stream = {"stream": "Express", "dags": {}, "jobs": {}}
+    ends = of_stream | {"dags": {"done": 1}}
+    stream = ReconstructionStatus(
+        stream="Express",
+        run=398600,
+        calibrations=("BeamSpot", "EcalPedestals", "SiStripBad"),
+        last_ls=154,
+        seen=Lumis.span(1, 140),
+        made=Lumis.span(1, 80),
+        files={"good": 140, "new": 2},
+        dags={"active": 1, "done": 3, "failed": 1},
+        nodes={
+            NodeKind.RECO: {"done": 16, "failed": 2, "waiting": 10},
+            NodeKind.ALCA: {"done": 4, "waiting": 3},
+        },
+        jobs={"running": 6, "idle": 4},
+    )
+    names = stream.calibrations
+    failed = Problem.of_stream(
+        ProblemKind.FAILED,
+        "Express",
+        398600,
+        names,
+        "b003 RECO_0001 failed: exit 84: FileReadError: broken basket",
+        "condorloop analyze 398600 -c BeamSpot --node b003/RECO_0001",
+        dag="b003",
+        node="RECO_0001",
+    )
+    alone = replace(quiet().campaigns[-1], calibration="OwnStream", stream="OwnStream")
+    return replace(
+        quiet(),
+        problems=(failed,),
+        campaigns=(
+            campaign(now, fates, calibration=names[0], **ends),
+            campaign(now, fates, calibration=names[1], **of_stream),
+            campaign(now, late, calibration=names[2], **of_stream),
+            alone,
+        ),
+        reconstructions=(stream,),
     )

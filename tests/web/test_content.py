@@ -161,3 +161,37 @@ def test_every_state_of_a_lumisection_has_a_place_in_the_bar(viewers):
     seen = viewers(replace(situations.quiet(), campaigns=(campaign,)))
     legend = seen.page.locator(".legend li").all_inner_texts()
     assert {text.split(" 10")[0] for text in legend} == {str(state) for state in LumiState}
+
+
+def test_what_calibrations_of_a_stream_share_stands_once_above_them(viewers):
+    seen = viewers(situations.sharing())
+    rows = seen.page.locator("tr.facts")
+    names = rows.get_by_role("rowheader").all_inner_texts()
+    assert [name.split("\n")[0] for name in names] == [
+        "Express",
+        "BeamSpot",
+        "EcalPedestals",
+        "SiStripBad",
+        "OwnStream",
+    ]
+    stream, first = rows.nth(0), rows.nth(1)
+    expect(stream).to_contain_text("RECO 16 of 28")
+    expect(stream).to_contain_text("2 failed")
+    expect(stream).to_contain_text("6 running, 4 idle")
+    expect(first).not_to_contain_text("140 good")
+    expect(rows.nth(4)).to_contain_text("412 good")
+
+
+def test_what_was_reconstructed_before_a_calibration_was_switched_on_is_named(viewers):
+    seen = viewers(situations.sharing())
+    bars = seen.page.locator("tr.bar")
+    make = "condorloop resubmit 398600 --reprocess -c SiStripBad"
+    expect(bars.nth(2)).to_contain_text("LS 1-40 were reconstructed before it was switched on")
+    expect(bars.nth(2).locator("code")).to_have_text(make)
+    expect(bars.nth(1)).not_to_contain_text("switched on")
+
+
+def test_a_cause_that_calibrations_share_is_one_line(viewers):
+    seen = viewers(situations.sharing())
+    [problem] = seen.section("1 problem").get_by_role("listitem").all_inner_texts()
+    assert "Express run398600 (BeamSpot, EcalPedestals, SiStripBad): b003 RECO_0001" in problem
