@@ -143,4 +143,4 @@ def _with_iovs(
 ) -> PayloadStory:
     result = HarvestResult.find(folder / payload.harvest / HARVEST_RECORD)
     iovs = result.iovs if result and result.dag_id == dag_id else ()
-    return replace(payload, iovs=iovs, tags=records.tags)
+    return replace(payload, iovs=iovs, tags=records.tags.get(folder.parent.name, ()))
