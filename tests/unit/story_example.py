@@ -24,6 +24,7 @@ from condorloop.rundir.records.attempts import Attempt
 from condorloop.rundir.records.harvest import HarvestResult, Iov
 from condorloop.rundir.records.manifest import (
     CmsswArea,
+    HarvestSettings,
     Manifest,
     UploadMetadata,
     UploadSettings,
@@ -36,7 +37,7 @@ FOLDER = f"{STREAM}/000/398/600/00000"
 BAD = f"{FOLDER}/bad.root"
 HASH = "8fae12cd" * 5
 MANIFEST = Manifest(
-    calibration=KEY.calibration,
+    stream=KEY.calibration,
     run=KEY.run,
     dag=0,
     batch=0,
@@ -45,15 +46,21 @@ MANIFEST = Manifest(
     global_tag="160X_dataRun3_v1",
     templates={"reco.sh": "a83da621921c"},
     cmssw=CmsswArea(Path("/setup.sh"), "el8_amd64_gcc13", "CMSSW_16_0_7", Path("/area")),
-    conditions=UploadTool(("uploadConditions.py",), None, 300.0),
-    alca_root="alca.root",
-    alca_witness="alca_job.txt",
-    upload=UploadSettings(
-        UploadMetadata("prod", {"EcalPedestals_hlt": {}}, "EcalPedestals", RUN.number, "words"),
-        "payload.txt",
-        "payload.db",
-        "hlt",
-    ),
+    settings={
+        KEY.calibration: HarvestSettings(
+            conditions=UploadTool(("uploadConditions.py",), None, 300.0),
+            alca_root="alca.root",
+            alca_witness="alca_job.txt",
+            upload=UploadSettings(
+                UploadMetadata(
+                    "prod", {"EcalPedestals_hlt": {}}, "EcalPedestals", RUN.number, "words"
+                ),
+                "payload.txt",
+                "payload.db",
+                "hlt",
+            ),
+        )
+    },
     lumis=EMPTY,
     files=(),
     nodes={},
