@@ -125,7 +125,7 @@ class Launcher:
         runs = self.renderer.run_dir(key)
         known = self._ledger.dags.next_numbers(campaign.reconstruction_id)
         dag, batch, job = free_numbers(runs, *known)
-        in_queue = (d.number for d in queued if (d.stream, d.key.run) == (key.stream, key.run))
+        in_queue = (d.number for d in queued if d.made_from == key)
         return max(dag, 1 + max(in_queue, default=-1)), batch, job
 
     def rescue(

@@ -18,8 +18,8 @@ from condorloop.rundir.layout import (
     PAYLOAD_DB,
     PERMANENT,
     RESTORED,
-    UPLOAD_RECORD,
     UPLOADS_HELD,
+    sent_record,
 )
 from condorloop.rundir.records.decisions import Restored, UploadsHeld
 from condorloop.rundir.records.harvest import HarvestResult
@@ -70,7 +70,7 @@ def test_it_sends_the_payload_and_tells_what_it_has_come_to(calibration, tool):
     dag = calibration.harvest()
     assert ends(sending(dag)) == (0, 0)
     assert tool.sent == [("run398600/harvestJob000", (TAG,))]
-    own = dag.run_dir / "dag005" / UPLOAD_RECORD
+    own = dag.run_dir / "harvestJob000" / sent_record(5)
     assert read_json(own) == record(dag)
     assert record(dag)["outcome"] == "uploaded"
 
