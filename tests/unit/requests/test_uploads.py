@@ -266,7 +266,7 @@ def test_a_payload_is_sent_again_by_an_upload_dag(place):
     assert place.pool.told == [("submit", f"{KEY} upload001")]
     assert (place.dag.label, place.dag.state) == ("upload001", DagState.ACTIVE)
     assert place.manifest(1).settings[KEY.calibration].again
-    assert place.manifest(1).upload.metadata == place.manifest(0).upload.metadata
+    assert place.manifest(1).settings[KEY.calibration].upload.metadata == place.manifest(0).upload.metadata
 
 
 def test_a_payload_is_made_again_by_a_harvest_dag(place):
