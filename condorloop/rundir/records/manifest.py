@@ -324,7 +324,7 @@ def _json_of(node: ManifestNode, shared: bool) -> dict[str, Any]:
         "files": node.files,
         "inputs": node.inputs,
     }
-    if shared and node.calibration:
+    if shared and node.kind in _OF_CALIBRATION:
         data["calibration"] = node.calibration
     if node.taken_out:
         data["taken_out"] = True

@@ -44,6 +44,9 @@ def written(renderer, plan):
     return renderer
 
 
+RECIPE = ("reco.sh", "alca.sh")
+
+
 def folder_of(renderer, number=0):
     return dag_dir(renderer.run_dir(EXPRESS), number)
 
@@ -236,16 +239,13 @@ def test_the_recipe_is_of_what_reco_and_alca_make_and_of_nothing_else(renderer, 
 
 
 def test_a_renewed_batch_keeps_its_recipe_release_and_global_tag(written):
-    before, reco, alca = manifest_of(written), *(text_of(written, f"{s}.sh") for s in RECIPE)
+    before, scripts = manifest_of(written), [text_of(written, file) for file in RECIPE]
     more = with_calibration(written, GAINS, skims=("SiStripCalMinBias", "SiStripCalMinBiasAAG"))
     present = with_parameters(more, release="CMSSW_1", global_tag="other")
     assert not renew(present, EXPRESS, 0, {})
-    assert [text_of(written, f"{s}.sh") for s in RECIPE] == [reco, alca]
+    assert [text_of(written, file) for file in RECIPE] == scripts
     assert manifest_of(written) == before
     assert "CMSSW_1 " not in text_of(written, "cmssw.sh")
-
-
-RECIPE = ("reco", "alca")
 
 
 def test_a_renewed_harvest_takes_the_present_release(renderer):
