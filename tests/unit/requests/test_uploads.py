@@ -266,7 +266,8 @@ def test_a_payload_is_sent_again_by_an_upload_dag(place):
     assert place.pool.told == [("submit", f"{KEY} upload001")]
     assert (place.dag.label, place.dag.state) == ("upload001", DagState.ACTIVE)
     assert place.manifest(1).settings[KEY.calibration].again
-    assert place.manifest(1).settings[KEY.calibration].upload.metadata == place.manifest(0).upload.metadata
+    own = [place.manifest(number).settings[KEY.calibration].upload for number in (0, 1)]
+    assert own[0].metadata == own[1].metadata
 
 
 def test_a_payload_is_made_again_by_a_harvest_dag(place):
