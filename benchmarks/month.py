@@ -165,8 +165,8 @@ class _Pool(UndisturbedPool):
         """Take a DAG."""
         told = Manifest.read(dag_file.parent / MANIFEST)
         self._clusters += 1
-        key = CampaignKey(told.calibration, told.run)
-        dag = QueuedDag(told.id, key, told.dag, self._clusters, None, {})
+        key = CampaignKey(told.stream, told.run)
+        dag = QueuedDag(told.id, key, told.dag, self._clusters, None, {}, stream=told.stream)
         self._queue[dag.id] = dag
         return dag.cluster
 

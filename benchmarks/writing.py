@@ -17,7 +17,7 @@ from benchmarks.frame import Ask, Goal, Result, Table
 from condorloop import text
 from condorloop.dagman.plan import DagPlan, plan_batch
 from condorloop.dagman.render import Renderer
-from condorloop.model.campaign import Batch, RawFile
+from condorloop.model.campaign import Batch, RawFile, ReconstructionKey
 from condorloop.model.lumis import Lumis
 from tests.unit.examples import KEY, config
 
@@ -50,7 +50,16 @@ class Desk:
     def plan(self) -> DagPlan:
         """Plan the DAG, under a number that is free."""
         stream = self.config.stream_of(KEY.calibration)
-        return plan_batch(KEY, stream, self._batch, next(self._numbers), first_job=0)
+        own = [KEY.calibration]
+        return plan_batch(
+            ReconstructionKey(stream.name, KEY.run),
+            stream,
+            self._batch,
+            next(self._numbers),
+            0,
+            made_for=own,
+            harvested_for=own,
+        )
 
     def description(self, plan: DagPlan, folder: Path) -> None:
         """Write the DAG description alone, as the other libraries do."""

@@ -68,16 +68,17 @@ def _destinations(
     key = step.about
     if step.continued is None or not isinstance(key, CampaignKey) or key.calibration not in to:
         return
-    there = to[key.calibration]
+    there, name = to[key.calibration], key.calibration
+    stream = config.calibrations[name].stream_name
+    runs = run_dir(config.site.work_dir, stream, key.run)
     yield f"{key}: payloads go to {there}"
     for dag in step.continued:
-        own = destination_of(run_dir(config.site.work_dir, key.calibration, key.run), dag.number)
+        own = destination_of(runs, dag.number, name)
         if own is not None and own != there:
             words = taken if request.accept_destination else kept
             yield f"{key}: {words(dag.label, own, there)}"
     if step.sent is not None:
-        runs = run_dir(config.site.work_dir, key.calibration, key.run)
-        told = last_sender(runs, step.sent)
+        told = last_sender(runs, name, step.sent)
         if told is not None and written(told) != there:
             words = taken if request.accept_destination else kept
             yield f"{key}: {words(harvest_name(step.sent), written(told), there)}"

@@ -110,7 +110,7 @@ class Latcher:
         renderer = settings.renderer_of(joined) if joined else settings.renderer
         for each in (made_from, key):
             check_dag(renderer.work_dir, renderer.run_dir(each))
-        renderer.begin_run(key, made_from, run.start)
+        renderer.begin_run(key, run.start, made_from)
         calibration = renderer.config.calibrations[key.calibration]
         self._ledger.campaigns.latch(
             key,

@@ -97,8 +97,8 @@ class Launcher:
             Another account could change what would be run; nothing is planned.
         """
         keys = [campaign.key for campaign in campaigns]
-        for key in (plan.key, *keys):
-            check_dag(self.renderer.work_dir, self.renderer.run_dir(key))
+        for folder in {self.renderer.run_dir(plan.key), *map(self.renderer.run_dir, keys)}:
+            check_dag(self.renderer.work_dir, folder)
         for key in keys:
             self.renderer.keep_configuration(key)
         renderer = self._settings.renderer_for(keys)
@@ -125,7 +125,7 @@ class Launcher:
         runs = self.renderer.run_dir(key)
         known = self._ledger.dags.next_numbers(campaign.reconstruction_id)
         dag, batch, job = free_numbers(runs, *known)
-        in_queue = (d.number for d in queued if (d.stream, d.key.run) == (key.stream, key.run))
+        in_queue = (d.number for d in queued if d.made_from == key)
         return max(dag, 1 + max(in_queue, default=-1)), batch, job
 
     def rescue(

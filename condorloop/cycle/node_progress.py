@@ -20,10 +20,12 @@ from condorloop.model.jobs import DestinationRecord, HarvestRecord, PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.rundir.layout import (
     HARVEST_RECORD,
+    INPUTS,
     UPLOAD_RECORD,
     alcareco_job,
     alcareco_name,
-    inputs_file,
+    dag_dir,
+    harvest_inputs,
     made_in,
 )
 from condorloop.rundir.records.harvest import HarvestResult
@@ -104,7 +106,8 @@ def _observe_harvest(ledger: Ledger, observed: Observed, node: PlannedNode) -> N
         ledger.dags.node_done(dag.id, node.name, *told)
         return
     try:
-        text = inputs_file(observed.runs, dag.number, node.calibration).read_text(encoding="utf-8")
+        folder = harvest_inputs(dag_dir(observed.runs, dag.number), node.name)
+        text = (folder / INPUTS).read_text(encoding="utf-8")
         inputs = frozenset(alcareco_job(Path(chosen).parent.name) for chosen in text.split())
     except (OSError, ValueError):
         return

@@ -375,7 +375,7 @@ class Tracker:
         for campaign in of.campaigns:
             check_dag(self._renderer.work_dir, runs)
             check_dag(self._renderer.work_dir, self._renderer.run_dir(campaign.key))
-            self._renderer.begin_run(campaign.key, of.key, campaign.run_start)
+            self._renderer.begin_run(campaign.key, campaign.run_start, of.key)
 
     def _withdraw(self, queued: QueuedDag, why: str) -> None:
         """Take a DAG out of the queue that has no use any more."""

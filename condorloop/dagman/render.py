@@ -84,17 +84,21 @@ class Renderer:
         """The run directory of a campaign or a reconstruction."""
         return run_dir(self.work_dir, key.name, key.run)
 
-    def begin_run(self, key: CampaignKey, start: float) -> None:
-        """Make the run directory, with the time at which the run began, and the configuration.
+    def begin_run(
+        self, key: CampaignKey, start: float, made_from: ReconstructionKey | None = None
+    ) -> None:
+        """Make the run directories, with the time at which the run began, and the configuration.
+
+        That of what it is made from is another one where its stream has other calibrations.
 
         Raises
         ------
         OSError
-            It cannot be written.
+            They cannot be written.
         """
-        folder = self.run_dir(key)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / RUN_START, iso_time(start))
+        for folder in {self.run_dir(made_from or key), self.run_dir(key)}:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / RUN_START, iso_time(start))
         self.keep_configuration(key)
 
     def keep_configuration(self, key: CampaignKey) -> None:

@@ -60,54 +60,34 @@ def renew(
             raise
         return False
     before = plan_of(told)
-    plan = replan.without(before, dropped)
-    keeps_recipe = told.is_shared and told.batch is not None
-    changes_recipe = keeps_recipe and not told.made_for.keys().isdisjoint(without)
-    known = renderer.config.calibrations
-    composed = plan
-    if keeps_recipe:
+    plan = present = replan.without(before, dropped)
+    is_fixed = False
+    if told.is_shared and told.batch is not None:
         renderer = _with_software_of(renderer, told)
-        plan = without_calibrations(plan, {*without, *(told.settings.keys() - known.keys())})
-        composed = replace(
-            plan, made_for=tuple(c for c in plan.made_for if c in known and c not in without)
-        )
-        if changes_recipe:
-            plan = composed
-    served = {name: settings for name, settings in told.settings.items() if name in known}
-    differs = [n for n, s in served.items() if written_destination.keeps(renderer, n, s)]
+        known = renderer.config.calibrations.keys() - set(without)
+        plan = without_calibrations(plan, told.settings.keys() - known)
+        present = replace(plan, made_for=tuple(c for c in plan.made_for if c in known))
+        is_fixed = told.made_for.keys().isdisjoint(without)
+        plan = plan if is_fixed else present
+    differs = _going_elsewhere(renderer, told)
     if not accept_destination:
         for name in differs:
             node = node_name(key, NodeKind.HARVEST, name)
             renderer = written_destination.with_mods_of(renderer, name, folder, node)
-    texts = renderer.texts(composed)
-    if keeps_recipe and not changes_recipe:
-        texts = {file: text for file, text in texts.items() if file not in RECIPE_SCRIPTS}
+    texts = renderer.texts(present)
+    for script in RECIPE_SCRIPTS if is_fixed else ():
+        del texts[script]
     changed = write_texts(folder, texts)
-    uploaded = {name: settings.uploaded for name, settings in told.settings.items()}
-    manifest = renderer.manifest(composed, uploaded)
-    if keeps_recipe and not changes_recipe:
-        templates = {
-            file: told.templates[file] for file in RECIPE_SCRIPTS if file in told.templates
-        }
-        manifest = replace(
-            manifest,
-            made_for=told.made_for,
-            recipe=told.recipe,
-            templates={**manifest.templates, **templates},
-        )
+    manifest = _manifest(renderer, present, told, is_fixed=is_fixed)
     settings = dict(told.settings)
-    for name, present in manifest.settings.items():
-        of = made_in(runs, name)
-        present = _as_asked(told.settings[name], present)
+    for name, now in manifest.settings.items():
+        own, of = told.settings[name], made_in(runs, name)
         if name in differs and not accept_destination:
-            present = written_destination.with_destination_of(told.settings[name], present)
+            settings[name] = written_destination.with_destination_of(own, now)
         else:
-            present = written_destination.with_tag_of_payload(
-                told.settings[name], present, plan, of, name
-            )
+            settings[name] = written_destination.with_tag_of_payload(own, now, plan, of, name)
         if name in differs and accept_destination:
-            written_destination.send_elsewhere(present, name, plan, of)
-        settings[name] = present
+            written_destination.send_elsewhere(settings[name], name, plan, of)
     manifest = replace(
         manifest,
         settings=settings,
@@ -117,6 +97,32 @@ def renew(
     if manifest != told:
         manifest.write(folder / MANIFEST)
     return changed or manifest != told
+
+
+def _going_elsewhere(renderer: Renderer, told: Manifest) -> list[str]:
+    """The calibrations whose configured destination is another one than the DAG's."""
+    known = renderer.config.calibrations
+    of_known = ((name, settings) for name, settings in told.settings.items() if name in known)
+    return [n for n, settings in of_known if written_destination.keeps(renderer, n, settings)]
+
+
+def _manifest(renderer: Renderer, plan: DagPlan, told: Manifest, *, is_fixed: bool) -> Manifest:
+    """The manifest of a renewed DAG; what RECO and ALCA are made by is that of before if fixed."""
+    uploaded = {name: settings.uploaded for name, settings in told.settings.items()}
+    present = renderer.manifest(plan, uploaded)
+    present = replace(
+        present,
+        settings={n: _as_asked(told.settings[n], now) for n, now in present.settings.items()},
+    )
+    if not is_fixed:
+        return present
+    templates = {name: told.templates[name] for name in RECIPE_SCRIPTS if name in told.templates}
+    return replace(
+        present,
+        made_for=told.made_for,
+        recipe=told.recipe,
+        templates={**present.templates, **templates},
+    )
 
 
 def _with_software_of(renderer: Renderer, told: Manifest) -> Renderer:

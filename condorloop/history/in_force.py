@@ -171,8 +171,8 @@ def uploads_of(config: Known, calibration: str, run: int) -> believed.RunUploads
 def _metadata_files(folder: Path, run: int) -> list[str]:
     told = (Manifest.find(file) for file in newest_first(folder, run))
     newest = next((manifest for manifest in told if manifest), None)
-    mine = newest.settings.get(folder.name) if newest else None
-    return [upload.metadata_filename for upload in mine.uploads] if mine else []
+    settings = newest.settings.get(folder.name) if newest else None
+    return [upload.metadata_filename for upload in settings.uploads] if settings else []
 
 
 def destinations_of(calibration: Calibration | None) -> list[Destination]:

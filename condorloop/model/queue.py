@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from condorloop.model.campaign import CampaignKey, dag_label
+from condorloop.model.campaign import CampaignKey, ReconstructionKey, dag_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,11 @@ class QueuedDag:
     since: float | None = None
     sends: int | None = None
     stream: str = ""
+
+    @property
+    def made_from(self) -> ReconstructionKey:
+        """The reconstruction that it belongs to."""
+        return ReconstructionKey(self.stream or self.key.calibration, self.key.run)
 
     @property
     def label(self) -> str:

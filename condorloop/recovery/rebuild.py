@@ -289,7 +289,8 @@ def _adopt_unknown(ledger: Ledger, campaign: Campaign, folder: Path, now: float)
         _adopt(ledger, campaign, each, now)
         told = f"{each.file.parent} is adopted as {each.plan.label}: the ledger did not know it"
         say(campaign.key, told, logging.WARNING)
-        ledger.campaigns.note_payload(campaign.id, *each.uploaded)
+        if uploaded := each.uploaded.get(campaign.key.calibration):
+            ledger.campaigns.note_payload(campaign.id, *uploaded)
 
 
 def _replace_twice_counted(

@@ -40,14 +40,15 @@ _BATCH = re.compile(r"_b([0-9]+)_[0-9]+")
 class FoundDag:
     """A DAG that has its directory: the ledger that made it, its plan and DAG description.
 
-    `uploaded` are the LS and events of the best payload that the ledger knew of then.
+    `uploaded` are the LS and events of the best payload that the ledger knew of then, by
+    calibration.
     """
 
     owner: str
     plan: DagPlan
     file: Path
     written_at: float
-    uploaded: tuple[Lumis, int]
+    uploaded: Mapping[str, tuple[Lumis, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class CampaignOnDisk:
     @property
     def uploaded(self) -> tuple[Lumis, int]:
         """The LS and events of the best payload that is known to be in the database."""
-        told = (found.uploaded for found in self.dags)
+        told = (of for found in self.dags for of in found.uploaded.values())
         return max(told, key=lambda u: (len(u[0]), u[1]), default=(EMPTY, 0))
 
 
@@ -175,7 +176,8 @@ def _found(manifest: Path) -> FoundDag | None:
         label = f"{plan.key} {plan.label}"
         log.error("%s is not recovered: its manifest is of %s", manifest.parent, label)
         return None
-    return FoundDag(_owner(told.id), plan, file, manifest.stat().st_mtime, told.uploaded)
+    uploaded = {name: own.uploaded for name, own in told.settings.items()}
+    return FoundDag(_owner(told.id), plan, file, manifest.stat().st_mtime, uploaded)
 
 
 def _lost(key: CampaignKey, folder: Path, owner: str | None, known: set[int]) -> Iterator[DagPlan]:

@@ -167,9 +167,9 @@ def _where(campaign: Campaign, harvest: int, context: Context, *, accept: bool) 
     """Say where a payload goes; empty if that is as configured."""
     renderer, name = context.renderer, campaign.key.calibration
     runs = renderer.run_dir(campaign.reconstruction)
-    told = written_destination.last_sender(runs, harvest, name)
+    told = written_destination.last_sender(runs, name, harvest)
     to = written_destination.configured_destination(renderer, name)
-    own = written_destination.written(told, name) if told else None
+    own = written_destination.written(told) if told else None
     if own is None or to is None or own == to:
         return ""
     return (taken if accept else kept)(harvest_name(harvest), own, to)

@@ -87,7 +87,7 @@ class RestoreOfOtherRun(UploadStep):
         payload_db.copy_for_run(source / PAYLOAD_DB, runs / name / PAYLOAD_DB, self.about.run)
         remove_unfinished(runs / name / HARVEST_RECORD)
         HarvestResult(
-            dag_id=context.renderer.dag_id(self.about, number),
+            dag_id=context.renderer.dag_id(self.campaign.reconstruction, number),
             inputs=(),
             left_out={},
             overlaps=(),

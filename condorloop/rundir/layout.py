@@ -114,21 +114,6 @@ def dag_file(run_dir: Path, number: int) -> Path:
     return dag_dir(run_dir, number) / f"{run_dir.name}_dag{number:03d}.dag"
 
 
-def harvest_folder(dag: Path, calibration: str) -> Path:
-    """Where a HARVEST's inputs are chosen: a folder of its own where several share a DAG.
-
-    >>> harvest_folder(Path("/data/Express/run1/dag000"), "BeamSpot").name
-    'BeamSpot'
-    """
-    shares = calibration not in ("", dag.parent.parent.name)
-    return dag / calibration if shares else dag
-
-
-def inputs_file(runs: Path, number: int, calibration: str) -> Path:
-    """What a HARVEST of a DAG has chosen to read."""
-    return harvest_folder(dag_dir(runs, number), calibration) / INPUTS
-
-
 def alcareco_name(job: int) -> str:
     """The directory of an ALCARECO: what an ALCA node made."""
     return f"apJob{job:03d}"

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from condorloop import config
-from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest
+from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.model.campaign import Batch, CampaignKey, RawFile
@@ -22,6 +22,7 @@ from condorloop.model.queue import QueuedDag
 from condorloop.testbed import daemons
 from condorloop.testbed.htcondor.pool import Pool
 from condorloop.testbed.prefix.prefix import Prefix
+from tests.unit.dag_plans import own_batch, own_harvest
 
 KEY = CampaignKey("EcalPedestals", 398600)
 TIMEOUT = 60.0
@@ -130,11 +131,11 @@ class Site:
         """Submit a batch's DAG of these RAW files."""
         files = tuple(RawFile(p, 1, Lumis.span(i + 1, i + 1), 1) for i, p in enumerate(paths))
         stream = self.config.stream_of(KEY.calibration)
-        return self._submit(plan_batch(key, stream, Batch(0, files), 0, 0), scripts)
+        return self._submit(own_batch(key, stream, Batch(0, files), 0, 0), scripts)
 
     def harvest(self, number: int = 0, key: CampaignKey = KEY, **scripts: str) -> Submitted:
         """Submit a harvest DAG."""
-        return self._submit(plan_harvest(key, number), scripts)
+        return self._submit(own_harvest(key, number), scripts)
 
     def _submit(self, plan: DagPlan, scripts: Mapping[str, str]) -> Submitted:
         file = self.renderer.write(plan)

@@ -66,7 +66,7 @@ def make_dag(
     return DagContext(made, Manifest.read(made / MANIFEST))
 
 
-def rewritten(dag: DagContext, **changes: Any) -> DagContext:
+def rewritten(dag: DagContext, /, **changes: Any) -> DagContext:
     """The same DAG with another manifest, or other settings of its calibration, on the disk too."""
     of_settings = {f.name for f in fields(HarvestSettings)} & changes.keys()
     settings = replace(dag.settings, **{name: changes.pop(name) for name in of_settings})

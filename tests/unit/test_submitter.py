@@ -189,13 +189,13 @@ def test_near_the_next_poll_a_cycle_submits_one_dag_and_leaves_the_others_to_it(
 
 
 def test_a_mistake_in_deciding_about_one_campaign_costs_no_other(tmp_path, monkeypatch):
-    decide, decided = planner.decide_campaign, []
+    decide, decided = planner.decide_reconstruction, []
 
-    def stumble(now, campaign, calibrations):
-        if campaign.key.run == 398600:
+    def stumble(now, reconstruction, calibrations):
+        if reconstruction.key.run == 398600:
             raise ZeroDivisionError("about this one")
-        decided.append(campaign.key.run)
-        return decide(now, campaign, calibrations)
+        decided.append(reconstruction.key.run)
+        return decide(now, reconstruction, calibrations)
 
     def latch(submitter, config):
         with Ledger(config.site.work_dir / "condorloop.db") as ledger:
@@ -203,6 +203,6 @@ def test_a_mistake_in_deciding_about_one_campaign_costs_no_other(tmp_path, monke
                 key, run = replace(KEY, run=number), replace(RUN, number=number)
                 ledger.campaigns.latch(key, "/eos/here", run, "it qualifies", START)
 
-    monkeypatch.setattr("condorloop.policy.planner.decide_campaign", stumble)
+    monkeypatch.setattr("condorloop.policy.planner.decide_reconstruction", stumble)
     run_submitter(tmp_path, latch, lambda submitter, config: None)
     assert 398601 in decided

@@ -176,8 +176,8 @@ class Manifest(Record):
         paths = {file.path for file in files}
         told_nodes = members.objects_by_name("nodes")
         batch = members.number_or_none("batch")
-        own = "" if "stream" in members else members.text("calibration")
-        if own:
+        own = None if "stream" in members else members.text("calibration")
+        if own is not None:
             settings = {own: HarvestSettings.from_members(members)}
             product = Product((), "", settings[own].alca_root)
             made_for = {} if batch is None else {own: product}
@@ -187,10 +187,10 @@ class Manifest(Record):
             products = members.objects_by_name("made_for")
             made_for = {c: Product.from_members(m) for c, m in products.items()}
         nodes = {name: _node(node, paths, own) for name, node in told_nodes.items()}
-        if not own:
+        if own is None:
             _check_calibrations(members, nodes, settings)
         return cls(
-            stream=own or members.text("stream"),
+            stream=members.text("stream") if own is None else own,
             run=members.number("run"),
             dag=members.number("dag"),
             batch=batch,
@@ -204,7 +204,7 @@ class Manifest(Record):
             nodes=nodes,
             settings=settings,
             made_for=made_for,
-            recipe="" if own else members.text("recipe"),
+            recipe=members.text("recipe") if own is None else "",
             earlier=_earlier(members),
             taken_out=members.flag("taken_out") if "taken_out" in members else False,
         )
@@ -275,10 +275,12 @@ def _file(members: Members) -> ManifestFile:
     )
 
 
-def _node(members: Members, known: set[str], own: str) -> ManifestNode:
+def _node(members: Members, known: set[str], own: str | None) -> ManifestNode:
     """Take a node; that of a stream of its own works for the calibration of that name."""
     kind = members.word("kind", NodeKind)
-    calibration = members.text("calibration") if "calibration" in members and not own else ""
+    calibration = ""
+    if kind in _OF_CALIBRATION:
+        calibration = members.text("calibration") if own is None else own
     node = ManifestNode(
         kind,
         members.texts("parents"),
@@ -287,7 +289,7 @@ def _node(members: Members, known: set[str], own: str) -> ManifestNode:
         members.lumis("lumis"),
         members.texts("files"),
         members.texts("inputs"),
-        calibration=(own or calibration) if kind in _OF_CALIBRATION else "",
+        calibration=calibration,
         taken_out=members.flag("taken_out") if "taken_out" in members else False,
     )
     if not known.issuperset(node.files):
@@ -322,7 +324,7 @@ def _json_of(node: ManifestNode, shared: bool) -> dict[str, Any]:
         "files": node.files,
         "inputs": node.inputs,
     }
-    if shared and node.calibration:
+    if shared and node.kind in _OF_CALIBRATION:
         data["calibration"] = node.calibration
     if node.taken_out:
         data["taken_out"] = True

@@ -11,7 +11,7 @@ from condorloop.cli.main import cli
 from condorloop.config.destinations import ACCEPT, DestinationChanged
 from condorloop.config.loader import load
 from condorloop.dagman import destination_memory
-from condorloop.dagman.plan import plan_batch, planned_nodes
+from condorloop.dagman.plan import planned_nodes
 from condorloop.dagman.render import Renderer
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch
@@ -19,6 +19,7 @@ from condorloop.model.jobs import FailedNode
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import LEDGER, MANIFEST, dag_dir
 from condorloop.runtime.lock import LOCK
+from tests.unit.dag_plans import own_batch
 from tests.unit.examples import KEY, RUN, START, TOP, calibration, raw_file, site_file
 
 ACTING = [["resubmit"], ["hold"], ["release"], ["abandon", "-y"]]
@@ -48,7 +49,7 @@ class Place:
         loaded = load(self.site, self.trial)
         self.work_dir = loaded.site.work_dir
         self.work_dir.mkdir()
-        plan = plan_batch(KEY, calibration(), Batch(0, (raw_file(1, 1, 4),)), 0, 0)
+        plan = own_batch(KEY, calibration(), Batch(0, (raw_file(1, 1, 4),)), 0, 0)
         with Ledger(self.work_dir / LEDGER, "ledger") as ledger:
             destination_memory.take_up(ledger, loaded, START)
             ledger.campaigns.latch(KEY, "/eos", RUN, "running", START)

@@ -146,7 +146,7 @@ def test_a_run_of_a_month_ago_is_made_again_with_the_trial_s_configuration(site,
     folder = run_dir(config.site.work_dir, KEY.calibration, KEY.run)
     manifest = Manifest.read(folder / "dag000" / MANIFEST)
     assert manifest.global_tag == "trial_v1"
-    assert list(manifest.upload.metadata.tags) == [TAG]
+    assert list(manifest.settings[KEY.calibration].upload.metadata.tags) == [TAG]
     assert manifest.lumis == Lumis.parse("1-2")
     assert manifest.id.partition("/")[0] != Manifest.read(site.runs / "dag000" / MANIFEST).id
     assert files_of(site) == before

@@ -9,12 +9,12 @@ import yaml
 from condorloop.cli.options import CommonOptions
 from condorloop.config import credentials
 from condorloop.config.loader import ConfigError, load
-from condorloop.dagman.plan import plan_harvest
 from condorloop.dagman.render import Renderer
 from condorloop.model.campaign import CampaignKey
 from condorloop.rundir.durable import read_json
 from condorloop.services.cmssw import Cmssw
 from condorloop.testbed.cmssw.install import install
+from tests.unit.dag_plans import own_harvest
 from tests.unit.examples import TOP, site_file
 
 EOS, CONDITIONS = "FILE:/run/condorloop/eos.cc", "FILE:/run/condorloop/conditions.cc"
@@ -74,7 +74,7 @@ def test_a_calibration_changes_one_variable_of_the_sites_and_keeps_the_rest(site
 
 def uploads_with(loaded):
     """The folder of the netrc that UPLOAD will use, as its DAG says."""
-    plan = plan_harvest(CampaignKey(ECAL, 398600), 0)
+    plan = own_harvest(CampaignKey(ECAL, 398600), 0)
     dag = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan)
     return read_json(dag.with_name("manifest.json"))["conditions"]["auth_path"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from condorloop.cycle.confirmation import FIRST_WAIT, LOOKED_FOR, Confirmations
 from condorloop.cycle.settings import Settings
-from condorloop.dagman.plan import plan_harvest, planned_nodes
+from condorloop.dagman.plan import planned_nodes
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import Synchronisation, TagOutcome, TimeType, UploadOutcome
 from condorloop.model.jobs import DestinationRecord, HarvestRecord
@@ -16,6 +16,7 @@ from condorloop.rundir.layout import HARVEST_RECORD, UPLOAD_RECORD, run_dir
 from condorloop.rundir.records.harvest import HarvestResult, Iov
 from condorloop.rundir.records.upload import DestinationResult, UploadResult
 from condorloop.services.tag_readings import Reading
+from tests.unit.dag_plans import own_harvest
 from tests.unit.examples import KEY, RUN, START, config
 
 DATABASE, TAG = "oracle://cms_orcon_prod/CMS_CONDITIONS", "EcalPedestals_NGTDemonstrator"
@@ -70,7 +71,7 @@ class Loop:
         """Let the next harvest's payload be uploaded."""
         number = len(self.dags)
         [campaign] = self.ledger.campaigns.of_run(KEY.run, None)
-        nodes = planned_nodes(plan_harvest(KEY, number))
+        nodes = planned_nodes(own_harvest(KEY, number))
         dag_id = self.ledger.dags.plan(campaign.id, None, number, nodes, "", START)
         self.dags.append(dag_id)
         harvest = self.runs / f"harvestJob{number:03d}"

@@ -4,7 +4,6 @@ import pytest
 
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.settings import Settings
-from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch
@@ -12,6 +11,7 @@ from condorloop.model.enums import DagState
 from condorloop.runtime.ownership import Untrusted
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.runtime.wakeup import Wakeup
+from tests.unit.dag_plans import own_batch
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 from tests.unit.runtime.accounts_of_others import STRANGER, give, needs_root
 
@@ -45,17 +45,21 @@ class Site:
     def submit(self, number):
         calibration = self.config.calibrations[KEY.calibration]
         file = raw_file(number, number + 1, number + 1)
-        plan = plan_batch(KEY, calibration, Batch(number, (file,)), number, number)
+        plan = own_batch(KEY, calibration, Batch(number, (file,)), number, number)
         [campaign] = self.ledger.campaigns.of_run(KEY.run, KEY.calibration)
-        self.launcher.carry_out(campaign, plan, "a test", START)
+        self.launcher.carry_out([campaign], plan, "a test", START)
 
     def submit_again(self, number):
-        self.launcher.submit_planned(KEY, self.dags[number], START)
+        self.launcher.submit_planned(self.reconstruction, self.dags[number], START)
+
+    @property
+    def reconstruction(self):
+        [found] = self.ledger.campaigns.reconstructions({})
+        return found
 
     @property
     def dags(self):
-        [campaign] = self.ledger.campaigns.of_run(KEY.run, KEY.calibration)
-        return campaign.dags
+        return self.reconstruction.dags
 
 
 @pytest.fixture

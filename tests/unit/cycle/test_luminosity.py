@@ -234,8 +234,8 @@ def test_only_campaigns_that_count_it_and_have_what_to_harvest_get_it(ledger):
     luminosity = LuminosityReader(SimpleNamespace(), ledger, Shutdown(Wakeup()))
 
     def given():
-        campaigns = luminosity.given_to(ledger.campaigns.with_work({}), calibrations)
-        return {c.key: c.luminosity for c in campaigns}
+        found = luminosity.given_to(ledger.campaigns.reconstructions({}), calibrations)
+        return {c.key: c.luminosity for of in found for c in of.campaigns}
 
     for key in (KEY, OTHER):
         ledger.campaigns.latch(key, f"/eos/{key.calibration}", RUN, "running", START)

@@ -7,7 +7,7 @@ import pytest
 from condorloop.cycle.node_progress import Observed, follow_dag
 from condorloop.dagman.logs.job_events import nodes_log
 from condorloop.dagman.logs.nodes_log import NodesLog
-from condorloop.dagman.plan import plan_batch, planned_nodes
+from condorloop.dagman.plan import planned_nodes
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Batch, Probe
 from condorloop.model.enums import FileState, TagOutcome, UploadOutcome
@@ -24,6 +24,7 @@ from condorloop.rundir.layout import (
 from condorloop.rundir.records.harvest import HarvestResult, Iov
 from condorloop.rundir.records.upload import DestinationResult, UploadResult
 from condorloop.rundir.records.witness import Witness
+from tests.unit.dag_plans import own_batch
 from tests.unit.dagman.test_nodes_log import POST
 from tests.unit.examples import KEY, RUN, START, calibration, raw_file
 
@@ -43,14 +44,18 @@ class Followed:
         for file in FILES:
             probe = Probe(file.lumis, file.events)
             self.ledger.raw_files.probed(file.path, FileState.GOOD, probe, START)
-        self.plan = plan_batch(KEY, calibration(), Batch(0, FILES), 0, 0)
+        self.plan = own_batch(KEY, calibration(), Batch(0, FILES), 0, 0)
         [campaign] = self.ledger.campaigns.with_work({})
         self.ledger.dags.plan(campaign.id, 0, 0, planned_nodes(self.plan), "", START)
         [campaign] = self.ledger.campaigns.with_work({})
         self.runs = run_dir(folder, KEY.calibration, KEY.run)
         dag_dir(self.runs, 0).mkdir(parents=True)
         self.observed = Observed(
-            DAG_ID, self.runs, campaign.id, campaign.reconstruction_id, campaign.dags[0]
+            DAG_ID,
+            self.runs,
+            {KEY.calibration: campaign.id},
+            campaign.reconstruction_id,
+            campaign.dags[0],
         )
         self.log = NodesLog(dag_file(self.runs, 0))
         self.opened = []

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from condorloop.cycle.node_progress import Observed, observe_dag
-from condorloop.dagman.plan import plan_harvest, plan_upload, planned_nodes
+from condorloop.dagman.plan import planned_nodes
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import DagState, HeldFor, TagOutcome, UploadOutcome, Verdict
 from condorloop.model.jobs import FailedNode, HarvestRecord
@@ -15,12 +15,13 @@ from condorloop.rundir.layout import (
     DECISIONS,
     UPLOAD_RECORD,
     UPLOADS_HELD,
-    dag_dir,
     harvest_name,
     run_dir,
+    sent_record,
 )
 from condorloop.rundir.records.decisions import Decision, Decisions, UploadsHeld
 from condorloop.rundir.records.upload import DestinationResult, SentPiece, UploadResult
+from tests.unit.dag_plans import own_harvest, own_upload
 from tests.unit.examples import KEY, RUN, START, calibration
 
 MADE = HarvestRecord(frozenset([0]), Lumis.span(1, 40), 400, START + 10, hash="abc")
@@ -33,12 +34,12 @@ class Story:
         self.ledger = Ledger(folder / "condorloop.db")
         self.ledger.campaigns.latch(KEY, "/eos", RUN, "", START)
         self.runs = run_dir(folder, KEY.calibration, KEY.run)
-        self.harvest = self.plan(plan_harvest(KEY, 3))
+        self.harvest = self.plan(own_harvest(KEY, 3))
         self.ledger.dags.submitted(self.harvest, 16, START)
         self.ledger.dags.ended(self.harvest, None, START)
         self.ledger.payloads.record(self.harvest, self.campaign.id, MADE)
         self.leaves(UploadOutcome.PENDING, START + 20)
-        self.upload = self.plan(plan_upload(KEY, 5, 3))
+        self.upload = self.plan(own_upload(KEY, 5, 3))
         self.ledger.dags.submitted(self.upload, 17, START)
 
     @property
@@ -59,15 +60,15 @@ class Story:
 
     def ends(self, outcome, at, **more):
         """Let the UPLOAD node of the upload DAG end well."""
-        folder = dag_dir(self.runs, 5)
-        folder.mkdir(exist_ok=True)
-        self.leaves(outcome, at, **more).write(folder / UPLOAD_RECORD)
+        record = self.leaves(outcome, at, **more)
+        record.write(self.runs / harvest_name(3) / sent_record(5))
 
     def look(self):
         [dag] = self.campaign.dags
+        mine = {KEY.calibration: self.campaign.id}
         observe_dag(
             self.ledger,
-            Observed("x", self.runs, self.campaign.id, self.campaign.reconstruction_id, dag),
+            Observed("x", self.runs, mine, self.campaign.reconstruction_id, dag),
         )
 
     def left(self):
@@ -138,7 +139,7 @@ def test_one_that_failed_is_rescued_by_what_became_of_the_payload(story, outcome
 def test_a_payload_that_was_made_later_and_answered_supersedes_it(story, outcome):
     """Where nothing of the later one is left to send, nothing of the lesser one is."""
     story.look()
-    later = story.plan(plan_harvest(KEY, 6))
+    later = story.plan(own_harvest(KEY, 6))
     same = replace(MADE, outcome=outcome, answered_at=START + 90)
     story.ledger.payloads.record(later, story.campaign.id, same)
     assert story.campaign.unsent == ()
@@ -146,7 +147,7 @@ def test_a_payload_that_was_made_later_and_answered_supersedes_it(story, outcome
 
 def test_a_payload_that_was_uploaded_before_does_not_supersede_one_made_again(story):
     story.look()
-    earlier = story.plan(plan_harvest(KEY, 2))
+    earlier = story.plan(own_harvest(KEY, 2))
     same = replace(MADE, outcome=UploadOutcome.UPLOADED, answered_at=START + 90)
     story.ledger.payloads.record(earlier, story.campaign.id, same)
     assert [u.harvest for u in story.campaign.unsent] == [3]
@@ -212,7 +213,7 @@ def test_a_later_payload_s_pieces_add_to_those_of_earlier_ones(story):
     told = in_tag("Offline", TagOutcome.PENDING, START + 30, piece("1-20", START + 30))
     story.ends(UploadOutcome.PENDING, START + 30, destinations=(told,))
     story.look()
-    later = story.plan(plan_harvest(KEY, 6))
+    later = story.plan(own_harvest(KEY, 6))
     made = replace(MADE, lumis=Lumis.span(1, 60), events=600)
     rest = ((Lumis.span(21, 58), START + 90),)
     done = replace(made, outcome=UploadOutcome.UPLOADED, answered_at=START + 90, pieces=rest)

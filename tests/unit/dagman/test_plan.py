@@ -131,6 +131,7 @@ def test_a_plan_tells_of_each_node_what_it_reads_makes_and_waits_for():
             parents=("ALCA_0000", "ALCA_0001"),
             output="harvestJob004",
             witness="harvestJob004/harvest.json",
+            calibration=KEY.calibration,
         ),
         Node(
             name="UPLOAD",
@@ -138,9 +139,12 @@ def test_a_plan_tells_of_each_node_what_it_reads_makes_and_waits_for():
             parents=("HARVEST",),
             output="harvestJob004",
             witness="harvestJob004/upload.json",
+            calibration=KEY.calibration,
         ),
     ]
-    assert two_of_everything() == DagPlan(RECONSTRUCTION, 4, 3, (*reco, *alca, *last))
+    assert two_of_everything() == DagPlan(
+        RECONSTRUCTION, 4, 3, (*reco, *alca, *last), (KEY.calibration,)
+    )
 
 
 def test_a_batch_that_does_not_harvest_ends_with_its_alcareco():

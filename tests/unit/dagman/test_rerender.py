@@ -213,10 +213,8 @@ def test_a_dag_keeps_its_destination_and_all_else_is_brought_up_to_date(trial):
     assert "process.a.tag = " in script
     assert "Ped_trial" in script
     assert RELEASE in script
-    assert (
-        "request_memory = 12345M"
-        in dag_file(after.run_dir(RECONSTRUCTION), PLAN.number).read_text()
-    )
+    description = dag_file(after.run_dir(RECONSTRUCTION), PLAN.number)
+    assert "request_memory = 12345M" in description.read_text()
     assert not renew(after, RECONSTRUCTION, PLAN.number, {})
 
 
@@ -227,8 +225,8 @@ def test_it_keeps_it_however_often_the_configured_one_changes(trial):
         renew(elsewhere(after, tag), RECONSTRUCTION, PLAN.number, {})
         assert read_json(folder_of(before) / MANIFEST)["upload"]["metadata"] == there
     renew(before, RECONSTRUCTION, PLAN.number, {})
-    there = destination_of(before.run_dir(RECONSTRUCTION), PLAN.number)
-    assert there == written_destination(before.manifest(PLAN))
+    there = destination_of(before.run_dir(RECONSTRUCTION), PLAN.number, KEY.calibration)
+    assert there == written_destination(before.manifest(PLAN).settings[KEY.calibration])
 
 
 def test_another_service_alone_is_another_destination(written):
@@ -263,7 +261,7 @@ def test_a_payload_that_is_made_is_sent_to_the_accepted_destination_by_its_own_t
     renew(after, RECONSTRUCTION, PLAN.number, {})
     assert read_json(beside / told["metadata_filename"]) == told["metadata"]
     renew(after, RECONSTRUCTION, PLAN.number, {}, accept_destination=True)
-    real = after.manifest(PLAN).upload.metadata.to_json()
+    real = after.manifest(PLAN).settings[KEY.calibration].upload.metadata.to_json()
     assert read_json(beside / told["metadata_filename"]) == real | {"inputTag": "Ped_trial"}
     assert not renew(after, RECONSTRUCTION, PLAN.number, {})
 

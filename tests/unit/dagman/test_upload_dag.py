@@ -32,8 +32,17 @@ def manifest_of(renderer, number):
     return Manifest.read(dag_dir(renderer.run_dir(RECONSTRUCTION), number) / MANIFEST)
 
 
+def settings_of(renderer, number):
+    return manifest_of(renderer, number).settings[KEY.calibration]
+
+
 def tags_of(renderer, number):
-    return set(manifest_of(renderer, number).upload.metadata.tags)
+    return set(settings_of(renderer, number).upload.metadata.tags)
+
+
+def asked_again(manifest):
+    settings = replace(manifest.settings[KEY.calibration], again=True)
+    return replace(manifest, settings={KEY.calibration: settings})
 
 
 def with_tag(renderer, tag):
@@ -55,7 +64,7 @@ def test_it_has_one_node_and_is_called_by_its_own_number():
     assert (PLAN.label, PLAN.sends, PLAN.harvests) == ("upload005", 3, False)
     [node] = PLAN.nodes
     assert (node.name, node.output) == ("UPLOAD", "harvestJob003")
-    assert node.witness == "dag005/upload.json"
+    assert node.witness == "harvestJob003/upload005.json"
     assert own_harvest(KEY, 5).sends is None
 
 
@@ -98,21 +107,21 @@ def test_it_keeps_the_destination_of_the_dag_that_made_the_payload(renderer):
 
 def test_the_tag_in_the_file_stays_whatever_is_configured(renderer):
     write(renderer, own_harvest(KEY, 3))
-    own = manifest_of(renderer, 3).upload.metadata.input_tag
+    own = settings_of(renderer, 3).upload.metadata.input_tag
     write(with_tag(renderer, TRIAL), PLAN, accept=True)
-    assert manifest_of(renderer, 5).upload.metadata.input_tag == own
+    assert settings_of(renderer, 5).upload.metadata.input_tag == own
     renew(with_tag(renderer, "third"), RECONSTRUCTION, 5, {}, accept_destination=True)
-    assert manifest_of(renderer, 5).upload.metadata.input_tag == own
+    assert settings_of(renderer, 5).upload.metadata.input_tag == own
     assert tags_of(renderer, 5) == {"third"}
 
 
 def test_what_a_person_wants_again_stays_so_when_it_is_renewed(renderer):
-    renderer.write(PLAN, settle=lambda manifest: replace(manifest, again=True))
-    assert manifest_of(renderer, 5).again
+    renderer.write(PLAN, settle=asked_again)
+    assert settings_of(renderer, 5).again
     renew(with_tag(renderer, TRIAL), RECONSTRUCTION, 5, {})
-    assert manifest_of(renderer, 5).again
+    assert settings_of(renderer, 5).again
     renderer.write(own_harvest(KEY, 6))
-    assert not manifest_of(renderer, 6).again
+    assert not settings_of(renderer, 6).again
 
 
 def test_it_is_found_by_its_label():

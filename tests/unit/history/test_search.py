@@ -264,10 +264,8 @@ def test_a_payload_is_found_by_the_hash_of_any_of_its_iovs(tmp_path):
         record = {"dag_id": dag_id, "inputs": ["apJob002"], "left_out": [], "lumis": "13-16"}
         told = record | {"events": 100, "time": START + 50, "iovs": iovs}
         (made / "harvest.json").write_text(json.dumps(told))
-        observe_dag(
-            ledger,
-            Observed(dag_id, runs, {KEY.calibration: campaign.id}, campaign.reconstruction_id, dag),
-        )
+        mine = {KEY.calibration: campaign.id}
+        observe_dag(ledger, Observed(dag_id, runs, mine, campaign.reconstruction_id, dag))
     shutil.rmtree(made)
     for digest in (first, second):
         [hit] = finding.find(site, digest[:6]).hits

@@ -9,7 +9,7 @@ from condorloop.model.enums import CampaignState, DagState, FileState, UploadOut
 from condorloop.model.jobs import FailedNode, HarvestRecord
 from condorloop.model.lumis import Lumis
 from tests.unit.examples import RUN, START
-from tests.unit.shared_examples import STREAM, shared_config
+from tests.unit.express import STREAM, express_config
 
 NAMES = ("SiPixelLA", "SiPixelQuality", "SiStripQuality")
 PATH = "/eos/express"
@@ -22,7 +22,7 @@ class Shared:
 
     def __init__(self, ledger):
         self.ledger = ledger
-        self.stream = shared_config(NAMES).stream_of(NAMES[0])
+        self.stream = express_config(NAMES).stream_of(NAMES[0])
 
     def latch(self, *names):
         for name in names:

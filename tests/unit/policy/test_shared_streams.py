@@ -26,7 +26,7 @@ from condorloop.policy.planner import (
     decide_reconstruction,
 )
 from tests.unit.examples import RUN, START, campaign, dag, waiting
-from tests.unit.shared_examples import STREAM, shared_config
+from tests.unit.express import STREAM, express_config
 
 HOUR = 3600.0
 NAMES = ("SiPixelLA", "SiPixelQuality", "SiStripQuality")
@@ -34,7 +34,7 @@ NAMES = ("SiPixelLA", "SiPixelQuality", "SiStripQuality")
 
 @cache
 def configured():
-    return shared_config(NAMES).calibrations
+    return express_config(NAMES).calibrations
 
 
 def of(name, number, **changes):
@@ -230,7 +230,7 @@ def test_it_is_not_settled_while_an_upload_without_answer_can_be_sent():
 
 def test_who_breaks_what_all_share_is_taken_out_by_name():
     names = ("ALCA_0000", "ALCA_0001")
-    failed = failed_batch(failed_nodes=names, culprits={NAMES[1]: 2})
+    failed = failed_batch(failed_nodes=names, culprits={NAMES[1]: 3})
     campaigns = [replace(c, dags=(failed,), listed_at=START + 1) for c in everybody()]
     [rescue] = decided(*campaigns, at=1, dags=[failed])
     assert (rescue.dag, rescue.taken_out) == (failed, (NAMES[1],))

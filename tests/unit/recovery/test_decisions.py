@@ -2,13 +2,13 @@
 
 import pytest
 
-from condorloop.dagman.plan import plan_upload
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import DagState, Verdict
 from condorloop.model.request import ALL_RUNS
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.layout import DECISIONS, RESTORED, UPLOADS_HELD, run_dir
 from condorloop.rundir.records.decisions import Decision, Decisions, Restored, UploadsHeld
+from tests.unit.dag_plans import own_upload
 from tests.unit.examples import KEY, START
 from tests.unit.recovery.test_rebuild import (
     LATER,
@@ -108,7 +108,7 @@ def test_damaged_decisions_stop_nothing(site, path, runs, caplog):
 
 def test_an_upload_dag_is_found_again(site, path, ledger_id):
     with Ledger(path) as ledger:
-        write_dag(site, ledger, plan_upload(KEY, 2, 1), cluster=19)
+        write_dag(site, ledger, own_upload(KEY, 2, 1), cluster=19)
     delete(path)
     with reopened(site, path) as ledger:
         labels = {d.label: (d.state, d.sends) for d in campaign_of(ledger).dags}

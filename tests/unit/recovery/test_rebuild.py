@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from condorloop.dagman.plan import plan_batch, plan_harvest, planned_nodes
+from condorloop.dagman.plan import planned_nodes
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.replan import plan_of
 from condorloop.dagman.rerender import renew
@@ -20,6 +20,7 @@ from condorloop.rundir.layout import HARVEST_RECORD, RUN_END, UPLOAD_RECORD, iso
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.rundir.records.witness import Witness
 from tests import boundaries
+from tests.unit.dag_plans import own_batch, own_harvest
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 FILES = tuple(raw_file(i, i + 1, i + 1) for i in range(4))
@@ -44,10 +45,11 @@ def reopened(site, path):
 def write_dag(site, ledger, plan, cluster):
     renderer = Renderer(site, site.site.work_dir, ledger.id)
     if not renderer.run_dir(plan.key).exists():
-        renderer.begin_run(plan.key, RUN.start)
-    [campaign] = ledger.campaigns.of_run(plan.key.run, plan.key.calibration)
+        renderer.begin_run(CampaignKey(plan.key.stream, plan.key.run), RUN.start)
+    [campaign] = ledger.campaigns.of_run(plan.key.run, plan.key.stream)
     ledger.dags.plan(campaign.id, plan.batch, plan.number, planned_nodes(plan), "", START)
-    file = renderer.write(plan, ledger.campaigns.uploaded(campaign.id))
+    uploaded = {plan.key.stream: ledger.campaigns.uploaded(campaign.id)}
+    file = renderer.write(plan, uploaded)
     if cluster:
         log = file.with_name(f"{file.name}.dagman.log")
         log.write_text(f"000 ({cluster}.000.000) 2026-09-21 14:13:20 Job submitted\n...\n")
@@ -66,9 +68,9 @@ def ledger_id(site, path):
         for file in FILES:
             probe = Probe(file.lumis, file.events)
             ledger.raw_files.probed(file.path, FileState.GOOD, probe, START)
-        batch = plan_batch(KEY, calibration, Batch(0, FILES[:3]), 0, 0)
+        batch = own_batch(KEY, calibration, Batch(0, FILES[:3]), 0, 0)
         write_dag(site, ledger, batch, cluster=17)
-        write_dag(site, ledger, plan_harvest(KEY, 1), cluster=None)
+        write_dag(site, ledger, own_harvest(KEY, 1), cluster=None)
         return ledger.id
 
 
@@ -125,7 +127,7 @@ def test_an_older_ledger_takes_up_a_campaign_that_has_no_dag_yet(site, path, led
 def test_what_is_known_to_be_in_the_database_is_not_forgotten(site, path, ledger_id):
     with Ledger(path) as ledger:
         ledger.campaigns.note_payload(campaign_of(ledger).id, Lumis.span(1, 40), 4000)
-        write_dag(site, ledger, plan_harvest(KEY, 2), cluster=19)
+        write_dag(site, ledger, own_harvest(KEY, 2), cluster=19)
     delete(path)
     with reopened(site, path) as ledger:
         assert ledger.campaigns.uploaded(campaign_of(ledger).id) == (Lumis.span(1, 40), 4000)
@@ -275,7 +277,7 @@ def test_a_long_run_goes_on_by_lumisection_and_is_over_by_run(site, path, calibr
         good = Probe(last.lumis, last.events)
         ledger.raw_files.probed(last.path, FileState.GOOD, good, START)
         before = ledger.campaigns.windows()
-        write_dag(site, ledger, plan_batch(key, configured, Batch(0, (last,)), 0, 0), cluster=17)
+        write_dag(site, ledger, own_batch(key, configured, Batch(0, (last,)), 0, 0), cluster=17)
     delete(path)
     with open_ledger(path, site, START + 12 * 3600) as ledger:
         [campaign] = ledger.campaigns.of_run(key.run, key.calibration)
@@ -286,7 +288,7 @@ def test_a_long_run_goes_on_by_lumisection_and_is_over_by_run(site, path, calibr
 def test_what_a_campaign_of_long_ago_has_uploaded_is_known(site, path, ledger_id):
     with Ledger(path) as ledger:
         ledger.campaigns.note_payload(campaign_of(ledger).id, Lumis.span(1, 3), 300)
-        write_dag(site, ledger, plan_harvest(KEY, 2), cluster=19)
+        write_dag(site, ledger, own_harvest(KEY, 2), cluster=19)
     runs = site.site.work_dir / KEY.calibration / f"run{KEY.run}"
     record = {
         "dag_id": f"{ledger_id}/{KEY.calibration}/{KEY.run}/2",
@@ -306,7 +308,7 @@ def test_what_a_campaign_of_long_ago_has_uploaded_is_known(site, path, ledger_id
 
 def test_a_campaign_of_long_ago_without_a_payload_is_taken_over_as_such(site, path, ledger_id):
     with Ledger(path) as ledger:
-        write_dag(site, ledger, plan_harvest(KEY, 2), cluster=19)
+        write_dag(site, ledger, own_harvest(KEY, 2), cluster=19)
     record = {
         "dag_id": f"{ledger_id}/{KEY.calibration}/{KEY.run}/2",
         **{"inputs": ["apJob000"], "left_out": [], "lumis": "1-3", "lacking": ""},

@@ -6,7 +6,6 @@ from condorloop.cycle.cleaner import Cleaner
 from condorloop.cycle.isolation import Isolation
 from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.settings import Settings
-from condorloop.dagman.plan import plan_batch
 from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger, open_requests
 from condorloop.model.campaign import Batch, CampaignKey, Probe
@@ -16,6 +15,7 @@ from condorloop.requests.context import Context
 from condorloop.requests.handler import RequestHandler
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.runtime.wakeup import Wakeup
+from tests.unit.dag_plans import own_batch
 from tests.unit.examples import KEY, RUN, START, config, raw_file
 
 OTHER = CampaignKey("BeamSpot", KEY.run)
@@ -112,14 +112,18 @@ class Place(Requests):
             good = Probe(file.lumis, file.events)
             self.ledger.raw_files.probed(file.path, FileState.GOOD, good, START)
         self.run_dir = self.renderer.run_dir(KEY)
-        plan = plan_batch(KEY, self.config.calibrations[KEY.calibration], Batch(0, files), 0, 0)
-        self.launcher.carry_out(self.campaign, plan, "a test", START)
+        plan = own_batch(KEY, self.config.calibrations[KEY.calibration], Batch(0, files), 0, 0)
+        self.launcher.carry_out([self.campaign], plan, "a test", START)
         self.pool.told.clear()
 
     @property
     def campaign(self):
         [campaign] = self.ledger.campaigns.of_run(KEY.run, KEY.calibration)
         return campaign
+
+    @property
+    def reconstruction(self):
+        return self.ledger.campaigns.reconstruction(self.campaign.reconstruction_id)
 
     @property
     def dag(self):

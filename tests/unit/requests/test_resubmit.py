@@ -160,7 +160,7 @@ def test_a_rescue_keeps_the_destination(place):
     place.ledger.dags.ended(place.dag.id, [FailedNode("UPLOAD", 1)], START + 30)
     own = tags_of(place)
     upload_elsewhere(place)
-    place.launcher.rescue(KEY, place.dag, "a test", {}, START + 60)
+    place.launcher.rescue(place.reconstruction, place.dag, "a test", {}, START + 60)
     assert tags_of(place) == own
     assert place.pool.told == [("submit", f"{KEY} b000")]
 
@@ -181,7 +181,7 @@ def test_a_word_that_a_silent_schedd_delays_is_kept(place):
     place.pool.silent = True
     place.answered(RequestKind.RESUBMIT, accept_destination=True)
     place.pool.silent = False
-    place.launcher.submit_planned(KEY, place.dag, START + 90)
+    place.launcher.submit_planned(place.reconstruction, place.dag, START + 90)
     assert tags_of(place) == {"Ped_prompt"}
     assert place.pool.told == [("submit", f"{KEY} b000")]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from condorloop.cycle.node_progress import Observed, observe_dag
-from condorloop.dagman.plan import plan_harvest, planned_nodes
+from condorloop.dagman.plan import planned_nodes
 from condorloop.ledger.store import Ledger
 from condorloop.model.campaign import Statistics, Unsent
 from condorloop.model.enums import (
@@ -40,6 +40,7 @@ from condorloop.rundir.records.harvest import HarvestResult, Iov
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.testbed.conditions import sqlite_file
 from tests import boundaries
+from tests.unit.dag_plans import own_harvest
 from tests.unit.examples import KEY, START, dag
 from tests.unit.requests.place import Place, latch_another
 from tests.unit.requests.subjects import asked, remark, step, subject
@@ -264,15 +265,16 @@ def test_a_payload_is_sent_again_by_an_upload_dag(place):
     assert "upload001 sends it" in words
     assert place.pool.told == [("submit", f"{KEY} upload001")]
     assert (place.dag.label, place.dag.state) == ("upload001", DagState.ACTIVE)
-    assert place.manifest(1).again
-    assert place.manifest(1).upload.metadata == place.manifest(0).upload.metadata
+    assert place.manifest(1).settings[KEY.calibration].again
+    own = [place.manifest(number).settings[KEY.calibration].upload for number in (0, 1)]
+    assert own[0].metadata == own[1].metadata
 
 
 def test_a_payload_is_made_again_by_a_harvest_dag(place):
     done, words = place.answered(RESUBMIT, harvest_again=True)
     assert done, words
     assert place.pool.told == [("submit", f"{KEY} harvest001")]
-    assert place.manifest(1).again
+    assert place.manifest(1).settings[KEY.calibration].again
 
 
 def test_a_closed_campaign_is_open_again_for_it(place):
@@ -363,7 +365,7 @@ def test_a_payload_is_put_back_and_stays_until_it_is_released(place):
     assert done, words
     assert "harvestJob000 was put back by alice@node: the last one is empty" in words
     assert place.pool.told == [("submit", f"{KEY} upload001")]
-    assert place.manifest(1).restores
+    assert place.manifest(1).settings[KEY.calibration].restores
     assert place.campaign.restored.startswith("harvestJob000 was put back by alice@node")
     assert Restored.read(place.run_dir / RESTORED).who == "alice@node"
     done, words = place.answered(RELEASE, restored=True)
@@ -379,7 +381,7 @@ OTHER_RUN = 398599
 def of_other_run(place, time_type="Run", since=OTHER_RUN):
     """Let an older run have harvestJob000, whose payload is on the disk and in the ledger."""
     campaign = latch_another(place, OTHER_RUN)
-    plan = plan_harvest(campaign.key, 0)
+    plan = own_harvest(campaign.key, 0)
     number = place.ledger.dags.plan(campaign.id, None, 0, planned_nodes(plan), "a test", START)
     told = replace(MADE, since=since, outcome=UploadOutcome.UPLOADED, answered_at=START + 20)
     place.ledger.payloads.record(number, campaign.id, told)
@@ -410,7 +412,7 @@ def test_a_payload_of_another_run_is_put_back_with_the_since_of_this_one(place):
     assert done, words
     assert f"harvestJob001 was put back by alice@node, taken from {NAMED}: bad data" in words
     assert place.pool.told == [("submit", f"{KEY} upload001")]
-    assert place.manifest(1).restores
+    assert place.manifest(1).settings[KEY.calibration].restores
     assert place.manifest(1).nodes["UPLOAD"].output == "harvestJob001"
     folder = place.run_dir / "harvestJob001"
     [iov] = iovs(folder / PAYLOAD_DB)
@@ -425,7 +427,11 @@ def test_a_payload_of_another_run_is_put_back_with_the_since_of_this_one(place):
     observe_dag(
         place.ledger,
         Observed(
-            made.dag_id, place.run_dir, place.campaign.id, place.campaign.reconstruction_id, sender
+            made.dag_id,
+            place.run_dir,
+            {KEY.calibration: place.campaign.id},
+            place.campaign.reconstruction_id,
+            sender,
         ),
     )
     assert place.ledger.payloads.made_by(sender.id, 1).origin == NAMED
@@ -582,7 +588,7 @@ def _carry_on(place):
         if one.state is not DagState.PLANNED:
             continue
         if (dag_dir(place.run_dir, one.number) / MANIFEST).exists():
-            place.launcher.submit_planned(KEY, one, START + 90)
+            place.launcher.submit_planned(place.reconstruction, one, START + 90)
         else:
             place.ledger.dags.forget(one.id)
 

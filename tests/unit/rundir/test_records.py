@@ -20,9 +20,11 @@ from condorloop.rundir.records.harvest import HarvestResult, Iov, LeftOut
 from condorloop.rundir.records.manifest import (
     CmsswArea,
     Earlier,
+    HarvestSettings,
     Manifest,
     ManifestFile,
     ManifestNode,
+    Product,
     TagReaderTool,
     UploadMetadata,
     UploadSettings,
@@ -95,45 +97,78 @@ areas = st.builds(CmsswArea, paths, texts, texts, paths)
 versions = st.dictionaries(texts, texts, max_size=2)
 
 
+products = st.builds(Product, words, texts, texts)
+readers = st.builds(TagReaderTool, words.map(lambda more: ("tool", *more)), versions, times)
+settings = st.builds(
+    HarvestSettings,
+    conditions=st.builds(
+        UploadTool, words.map(lambda more: ("tool", *more)), st.none() | paths, times
+    ),
+    alca_root=texts,
+    alca_witness=texts,
+    upload=st.builds(UploadSettings, metadata, texts, texts, st.none() | texts),
+    uploaded=st.tuples(lumis, numbers),
+    tag_reader=st.none() | readers,
+    gate=st.none(),
+    again=st.booleans(),
+    restores=st.booleans(),
+    turn=st.booleans(),
+    piece=st.none() | numbers,
+)
+
+
 @st.composite
 def manifests(draw):
     """A DAG; its nodes read files that it has, and what an ALCA makes is called so."""
     names = draw(st.lists(texts, unique=True, max_size=3))
     some = st.lists(st.sampled_from(names)).map(tuple) if names else st.just(())
     nodes = {}
+    shared = draw(st.booleans())
+    calibrations = draw(st.lists(texts, unique=True, min_size=1, max_size=3 if shared else 1))
+    stream = (
+        draw(texts.filter(lambda name: name not in calibrations)) if shared else calibrations[0]
+    )
     for name in draw(st.lists(texts, unique=True, max_size=3)):
         kind = draw(st.sampled_from(NodeKind))
         output = draw(alcareco if kind is NodeKind.ALCA else texts)
+        last = kind in (NodeKind.HARVEST, NodeKind.UPLOAD)
         nodes[name] = ManifestNode(
-            kind, draw(words), output, draw(texts), draw(lumis), draw(some), draw(words)
+            kind,
+            draw(words),
+            output,
+            draw(texts),
+            draw(lumis),
+            draw(some),
+            draw(words),
+            calibration=draw(st.sampled_from(calibrations)) if last else "",
+            taken_out=draw(st.booleans()),
         )
+    batch = draw(st.none() | numbers)
+    of = {calibration: draw(settings) for calibration in calibrations}
+    own = {}
+    if batch is not None and not shared:
+        own = {stream: Product((), "", of[stream].alca_root)}
     return Manifest(
-        calibration=draw(texts),
+        stream=stream,
         run=draw(numbers),
         dag=draw(numbers),
-        batch=draw(st.none() | numbers),
+        batch=batch,
         id=draw(texts),
         release=draw(texts),
         global_tag=draw(texts),
         templates=draw(versions),
         cmssw=draw(areas),
-        conditions=UploadTool(("tool", *draw(words)), draw(st.none() | paths), draw(times)),
-        alca_root=draw(texts),
-        alca_witness=draw(texts),
-        upload=UploadSettings(draw(metadata), draw(texts), draw(texts), draw(st.none() | texts)),
+        settings=of,
+        made_for=draw(st.dictionaries(texts, products, max_size=2)) if shared else own,
+        recipe=draw(texts) if shared else "",
         lumis=draw(lumis),
         files=tuple(
             ManifestFile(name, draw(numbers), draw(lumis), draw(numbers), draw(texts))
             for name in names
         ),
         nodes=nodes,
-        uploaded=(draw(lumis), draw(numbers)),
         earlier=tuple(draw(st.lists(st.builds(Earlier, texts, texts, versions, areas, words)))),
         taken_out=draw(st.booleans()),
-        tag_reader=draw(
-            st.none()
-            | st.builds(TagReaderTool, words.map(lambda more: ("tool", *more)), versions, times)
-        ),
     )
 
 

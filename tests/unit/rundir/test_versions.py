@@ -201,7 +201,7 @@ def test_what_jobs_of_a_version_before_were_made_with_is_told(runs):
         "CMSSW_16_0_7_patch1",
         "el8_amd64_gcc13",
     )
-    assert told.tags == (TAG,)
+    assert told.tags == {KEY.calibration: (TAG,)}
     assert [a.exit_code for a in told.attempts["RECO_0000"]] == [84]
 
 

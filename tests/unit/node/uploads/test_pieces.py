@@ -9,13 +9,13 @@ import pytest
 from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.model.user_text import UserText
-from condorloop.node.dag_context import DagContext
 from condorloop.node.job_output.payload_db import PayloadError, cut_iovs, iovs
 from condorloop.node.uploads.believed import of_run
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import PERMANENT, UPLOAD_RECORD
 from condorloop.services.conditions import TagAnswer, UploadAnswer
+from tests.unit.node_examples import rewritten
 from tests.unit.upload_examples import LATE, METADATA, TAG, TRIAL, harvest_of, record
 
 SILENT = TagAnswer(TagOutcome.NOT_NAMED, "cut")
@@ -34,8 +34,7 @@ def calibration(calibration):
 
 def sends(dag, piece=None):
     """Let an upload DAG send a piece, or all that is left where none is named."""
-    manifest = dag.manifest
-    code = upload(DagContext(dag.directory, replace(manifest, piece=piece, turn=piece is None)))
+    code = upload(rewritten(dag, piece=piece, turn=piece is None))
     return code, record(dag)["outcome"]
 
 

@@ -9,19 +9,17 @@ import pytest
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import TagOutcome, UploadOutcome
 from condorloop.model.lumis import EMPTY
-from condorloop.node.dag_context import DagContext
 from condorloop.node.job_output.payload_db import copy_for_run, iovs
 from condorloop.node.post_script import finish
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import (
     HARVEST_RECORD,
-    MANIFEST,
     PAYLOAD_DB,
     PERMANENT,
     RESTORED,
-    UPLOAD_RECORD,
     UPLOADS_HELD,
+    sent_record,
 )
 from condorloop.rundir.records.decisions import Restored, UploadsHeld
 from condorloop.rundir.records.harvest import HarvestResult
@@ -47,14 +45,13 @@ def sending(dag, number=5, **changes):
     [made] = [n for n in dag.manifest.nodes.values() if n.kind == "HARVEST"]
     plan = own_upload(CampaignKey("EcalPedestals", 398600), number, int(made.output[-3:]))
     [node] = plan.nodes
-    told = ManifestNode(node.kind, (), node.output, node.witness, node.lumis, (), ())
+    told = ManifestNode(
+        node.kind, (), node.output, node.witness, node.lumis, (), (), node.calibration
+    )
     folder = dag.run_dir / f"dag{number:03d}"
     folder.mkdir()
-    manifest = replace(
-        dag.manifest, dag=number, batch=None, files=(), nodes={"UPLOAD": told}, **changes
-    )
-    manifest.write(folder / MANIFEST)
-    return DagContext(folder, manifest)
+    alone = {"dag": number, "batch": None, "files": (), "nodes": {"UPLOAD": told}, "made_for": {}}
+    return rewritten(replace(dag, directory=folder), **alone, **changes)
 
 
 def to(dag, *tags):
@@ -73,7 +70,7 @@ def test_it_sends_the_payload_and_tells_what_it_has_come_to(calibration, tool):
     dag = calibration.harvest()
     assert ends(sending(dag)) == (0, 0)
     assert tool.sent == [("run398600/harvestJob000", (TAG,))]
-    own = dag.run_dir / "dag005" / UPLOAD_RECORD
+    own = dag.run_dir / "harvestJob000" / sent_record(5)
     assert read_json(own) == record(dag)
     assert record(dag)["outcome"] == "uploaded"
 
