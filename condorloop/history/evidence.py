@@ -15,7 +15,7 @@ from condorloop.history.destinations import payloads_in_force
 from condorloop.model.enums import Artifact
 from condorloop.node.holdings import NO_WITNESSES, Holdings, Unusable
 from condorloop.policy.raw_overlap import Source
-from condorloop.rundir.layout import HARVEST_RECORD, MADE, RESTORED
+from condorloop.rundir.layout import HARVEST_RECORD, MADE, RESTORED, made_in
 from condorloop.rundir.records.decisions import Restored
 from condorloop.rundir.records.harvest import HarvestResult
 from condorloop.rundir.records.record import RecordError
@@ -76,6 +76,8 @@ class Evidence:
 def gather(story: Story) -> Evidence:
     """Read what the run directory of a campaign shows of its payloads in force.
 
+    ALCARECO of a stream that calibrations share are in that of the stream.
+
     Raises
     ------
     OSError
@@ -93,15 +95,17 @@ def gather(story: Story) -> Evidence:
             troubles[payload.harvest] = str(error)
     restored = Restored.find(folder / RESTORED)
     put_back = {restored.harvest: str(restored)} if restored else {}
+    stream = story.campaign.stream if story.campaign.shares else ""
+    made = made_in(folder, stream)
     names = {name for payload in payloads for name in payload.inputs}
     names |= {name for record in records.values() for name in record.inputs}
     try:
-        holdings = Holdings(folder)
+        holdings = Holdings(made)
     except (FileNotFoundError, NotADirectoryError):
         gone = InputEvidence(trouble="the run directory is gone", lost=True)
         lost = dict.fromkeys(sorted(names), gone)
         return Evidence(removed, put_back, records, troubles, lost)
-    inputs = {name: _input(folder / name, holdings) for name in sorted(names)}
+    inputs = {name: _input(made / name, holdings) for name in sorted(names)}
     return Evidence(removed, put_back, records, troubles, inputs)
 
 

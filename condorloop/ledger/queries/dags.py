@@ -242,10 +242,10 @@ class DagQueries:
             campaign_id,
         )
         later = self._db.rows(
-            "SELECT 1 FROM dag WHERE campaign_id = ? AND number > ? AND (harvests OR sends = ?)"
-            " LIMIT 1",
+            "SELECT 1 FROM dag WHERE reconstruction_id ="
+            " (SELECT reconstruction_id FROM campaign WHERE id = ?1) AND number > ?2"
+            " AND campaign_id = ?1 AND (harvests OR sends = ?2) LIMIT 1",
             campaign_id,
-            dag.number,
             dag.number,
         )
         return {row["name"]: NodeState(row["state"]) for row in rows}, bool(later)
