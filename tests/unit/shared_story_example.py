@@ -97,7 +97,7 @@ def fill(ledger: Ledger, *, answered: bool = True) -> int:
     b002 = ledger.dags.plan(mine, 2, 2, nodes(2, [("d",)], ALL), "one file", START + 7)
     ledger.dags.submitted(b002, 60, START + 8)
     if answered:
-        _harvest003(ledger, mine)
+        answer(ledger, mine)
     return mine
 
 
@@ -118,7 +118,7 @@ def _b000(ledger: Ledger, mine: int) -> None:
     for name, first, last in (("RECO_0000", 1, 4), ("RECO_0001", 5, 8), ("ALCA_0000", 1, 8)):
         lumis = Lumis.span(first, last)
         ledger.dags.node_done(dag, name, lumis, 25 * len(lumis), START + 70)
-    _uploaded(ledger, dag, ECAL, HASH)
+    uploaded(ledger, dag, ECAL, HASH)
     ids = {"RECO_0000": 41, "RECO_0001": 42, "ALCA_0000": 43}
     ids |= {"HARVEST_EcalPedestals": 44, "UPLOAD_EcalPedestals": 45}
     jobs = [job(name, f"{cluster}.0") for name, cluster in ids.items()]
@@ -135,16 +135,16 @@ def _b001(ledger: Ledger, mine: int) -> None:
     ledger.dags.ended(dag, [why], START + 60)
 
 
-def _harvest003(ledger: Ledger, mine: int) -> None:
+def answer(ledger: Ledger, mine: int) -> None:
     dag = ledger.dags.plan(mine, None, 3, harvest(3, SPOT), "b000 has failed", START + 92)
     ledger.dags.submitted(dag, 70, START + 93)
-    _uploaded(ledger, dag, SPOT, "beef" * 10)
+    uploaded(ledger, dag, SPOT, "beef" * 10)
     ids = {"HARVEST_BeamSpot": 71, "UPLOAD_BeamSpot": 72}
     ledger.dags.record_jobs(dag, [job(name, f"{cluster}.0") for name, cluster in ids.items()])
     ledger.dags.ended(dag, None, START + 99)
 
 
-def _uploaded(ledger: Ledger, dag: int, key: CampaignKey, digest: str) -> None:
+def uploaded(ledger: Ledger, dag: int, key: CampaignKey, digest: str) -> None:
     """Let HARVEST and UPLOAD of a calibration go well in a DAG, from the ALCARECO of b000."""
     record = HarvestRecord(
         frozenset({0}),
