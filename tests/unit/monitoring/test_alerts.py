@@ -9,6 +9,8 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from condorloop.model.enums import NodeKind
+from condorloop.model.status import ReconstructionStatus
 from condorloop.monitoring.metrics import Metrics
 from tests.unit.examples import TOP
 from tests.unit.monitoring.test_metrics import whole_status
@@ -22,11 +24,13 @@ TARGETS = [t for panel in DASHBOARD["panels"] for t in panel["targets"]]
 VARIABLES = [v["query"]["query"] for v in DASHBOARD["templating"]["list"] if v["type"] == "query"]
 EXPRESSIONS = [rule["expr"] for rule in RULES] + [t["expr"] for t in TARGETS] + VARIABLES
 
+EXPRESS = ReconstructionStatus(stream="Express", run=398600, nodes={NodeKind.RECO: {"done": 1}})
+
 
 def exported():
     """The values of each label, by the name of the sample; and the families' own names."""
     metrics = Metrics()
-    metrics.take(whole_status())
+    metrics.take(whole_status(reconstructions=(EXPRESS,)))
     found, families = defaultdict(lambda: defaultdict(set)), {}
     for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):
         for sample in family.samples:
