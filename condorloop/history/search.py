@@ -218,7 +218,11 @@ class _Search:
         job_id = meaning.text if "." in meaning.text else f"{meaning.text}.0"
         nodes = self._ledger.search.dags_of_job(job_id)
         running = [key for key in self._ledger.search.dags_in_flight() if key not in nodes]
-        nodes += [k for k in running if any(j.job_id == job_id for j in jobs_of(self._file_of(k)))]
+        has_it = {
+            file: any(job.job_id == job_id for job in jobs_of(file))
+            for file in dict.fromkeys(map(self._file_of, running))
+        }
+        nodes += [key for key in running if has_it[self._file_of(key)]]
         for key in nodes:
             yield from self._job_of(key, job_id)
         if not found and not nodes and is_first:

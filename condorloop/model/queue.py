@@ -141,7 +141,7 @@ class WaitingJob:
     """A job of a node that has waited long, and stands for those that wait as it does.
 
     `since` is when it came into the queue, was released or lost its machine; `words` say why it
-    does not run.
+    does not run. `key` has the name of its stream where it works for several calibrations.
     """
 
     dag_id: str

@@ -26,13 +26,15 @@ def only(status: Status, calibrations: Collection[str]) -> Status:
         return status
     names = {None, *calibrations}
     campaigns = tuple(c for c in status.campaigns if c.calibration in names)
+    streams = {c.stream for c in campaigns if c.shares}
     return replace(
         status,
         problems=tuple(
             p for p in status.problems if not p.calibrations or names & set(p.calibrations)
         ),
         campaigns=campaigns,
-        decisions=tuple(d for d in status.decisions if d.calibration in names),
+        reconstructions=tuple(r for r in status.reconstructions if r.stream in streams),
+        decisions=tuple(d for d in status.decisions if d.calibration in names | streams),
         latencies=tuple(p for p in status.latencies if p.calibration in names),
         destinations=tuple(d for d in status.destinations if d.calibration in names),
     )

@@ -252,7 +252,7 @@ def sharing() -> Status:
         LumiState.AWAITED: "141-154",
     }
     late = fates | {LumiState.IN_PAYLOAD: "41-80", LumiState.NOT_MADE: "1-40"}
-    of_stream = {"stream": "Express", "dags": {}, "jobs": {}}
+    of_stream: dict[str, Any] = {"stream": "Express", "dags": {}, "jobs": {}}
     ends = of_stream | {"dags": {"done": 1}}
     stream = ReconstructionStatus(
         stream="Express",

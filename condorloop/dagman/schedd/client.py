@@ -78,7 +78,7 @@ _SINCE = (
 )
 """Since when a job waits that does not run, whatever comes between."""
 _WAITS = f"(JobStatus == {_IDLE} || (JobStatus == {_RUNNING} && {_IN_VAIN}))"
-_ALIKE = ["CondorloopCalibration", _KIND, "AutoClusterId"]
+_ALIKE = ["CondorloopCalibration", "CondorloopStream", _KIND, "AutoClusterId"]
 """Jobs that have these in common are the same to the negotiator."""
 _WAITING = [
     "ClusterId",
@@ -372,9 +372,10 @@ def _job_id(ad: Mapping[str, Any]) -> str:
 
 def _waiting_job(ad: Mapping[str, Any], what: Obstacle, words: str) -> WaitingJob | None:
     try:
+        name = ad.get("CondorloopCalibration") or ad["CondorloopStream"]
         return WaitingJob(
             dag_id=str(ad["CondorloopId"]),
-            key=CampaignKey(str(ad["CondorloopCalibration"]), int(ad["CondorloopRun"])),
+            key=CampaignKey(str(name), int(ad["CondorloopRun"])),
             node=str(ad["DAGNodeName"]),
             job_id=_job_id(ad),
             since=float(ad["since"]),

@@ -13,7 +13,7 @@ from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState, UploadOutcome
 from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.queue import HeldJob, Obstacle, QueuedDag, WaitingJob, WaitingScript
-from condorloop.model.status import Status, jobs_in_queue
+from condorloop.model.status import Decision, Status, jobs_in_queue
 from condorloop.monitoring import status_file
 from condorloop.monitoring.metrics import Metrics
 from condorloop.monitoring.notifications.policy import Rules, due, noted
@@ -178,6 +178,17 @@ def test_status_json_has_what_calibrations_share_once(status, tmp_path):
         {"done": 2, "failed": 1, "waiting": 1},
     )
     assert shared["jobs"] == {"idle": 3, "running": 0, "held": 0}
+
+
+def test_of_one_calibration_what_it_shares_is_shown_too(status):
+    shared = Decision(START, "info", "b002 submitted", EXPRESS, RUN.number)
+    other = replace(shared, calibration="Lone")
+    every = replace(status, decisions=(shared, other))
+    shown = status_file.only(every, [ECAL.calibration])
+    assert [c.key for c in shown.campaigns] == [ECAL]
+    assert (shown.reconstructions, shown.decisions) == (status.reconstructions, (shared,))
+    alone = status_file.only(every, ["Lone"])
+    assert (alone.reconstructions, alone.decisions) == ((), (other,))
 
 
 def samples(status: Status):
