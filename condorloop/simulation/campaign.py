@@ -20,7 +20,7 @@ from condorloop.model.campaign import (
     Unsent,
     WaitingFile,
 )
-from condorloop.model.enums import CampaignState, NodeState, UploadOutcome
+from condorloop.model.enums import CampaignState, NodeKind, NodeState, UploadOutcome
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.model.shared_dag import seen_by_one
 from condorloop.policy.planner import SubmitUpload
@@ -89,6 +89,7 @@ class Followed:
         self._uploads: dict[int, UploadOutcome] = {}
         self._last_harvest = -1
         self._sent: set[int] = set()
+        self._not_harvested: set[int] = set()
 
     @property
     def has_unsent(self) -> bool:
@@ -131,12 +132,18 @@ class Followed:
                 dag, harvest_inputs=self._inputs.get(dag.id), upload=self._uploads.get(dag.id)
             )
             if dag.batch is not None:
-                taken_over = self._last_harvest > dag.number or dag.number in self._sent
-                seen = seen_by_one(dag, self._nodes.get(dag.id, {}), taken_over)
+                seen = seen_by_one(dag, self._nodes.get(dag.id, {}), self._taken_over(dag))
                 if seen is None:
                     continue
                 dag = seen
             yield dag
+
+    def _taken_over(self, dag: Dag) -> bool:
+        """Whether another HARVEST or UPLOAD does, or did, what its own in a DAG were to do."""
+        if self._last_harvest > dag.number or dag.number in self._sent:
+            return True
+        unread = any(made.dag_id == dag.id for made in self._unharvested.values())
+        return dag.id in self._not_harvested and not unread
 
     def planned(self, plan: DagPlan, dag_id: int) -> None:
         """Note a DAG that has a HARVEST or UPLOAD for it."""
@@ -198,6 +205,8 @@ class Followed:
     def learn_failure(self, run: DagRun, node: Node) -> None:
         """Learn that its HARVEST or UPLOAD in a DAG has failed for good."""
         self._nodes[run.dag.id][node.name] = NodeState.FAILED
+        if node.kind is NodeKind.HARVEST:
+            self._not_harvested.add(run.dag.id)
 
     def _learn_inputs(self, run: DagRun, inputs: frozenset[int]) -> None:
         self._inputs[run.dag.id] = inputs

@@ -123,7 +123,8 @@ def outcome_of(twin: Twin) -> Outcome:
     streams = tuple(
         _stream(name, work) for name, work in twin.work.items() if name not in twin.tallies
     )
-    core_seconds = 3600 * sum(each.core_hours for each in (*streams, *calibrations))
+    core_hours = [each.core_hours for each in streams] + [each.core_hours for each in calibrations]
+    core_seconds = 3600 * sum(core_hours)
     available = twin.slots.cores * twin.engine.now
     return Outcome(
         calibrations=calibrations,
