@@ -101,14 +101,15 @@ class TimeQueries:
         )
 
     def node_jobs(self) -> list[sqlite3.Row]:
-        """The jobs that ended well at their first start, with calibration and node.
+        """The jobs that ended well at their first start, with node, and the owner of that.
 
-        In the order of their submission.
+        It is a calibration, or the stream for all that share it. In the order of their submission.
         """
         return self._db.rows(
-            "SELECT job.*, calibration, kind, child FROM job JOIN node"
+            "SELECT job.*, COALESCE(calibration, stream) AS owner, kind, child FROM job JOIN node"
             " ON node.dag_id = job.dag_id AND node.name = job.node"
-            " JOIN campaign ON campaign.reconstruction_id = node.reconstruction_id"
+            " JOIN reconstruction ON reconstruction.id = node.reconstruction_id"
+            " LEFT JOIN campaign ON campaign.id = node.campaign_id"
             " WHERE job.exit_code = 0"
             " AND starts = 1 AND started_at >= submitted_at AND ended_at >= started_at"
             " ORDER BY submitted_at"
