@@ -27,6 +27,14 @@ class Batching(Section):
 
     max_files_per_job: PositiveInt = 5
     """Maximum number of RAW files per RECO job."""
+    events_per_job: PositiveInt | None = None
+    """Maximum number of events per RECO job; without it, events do not count. A RAW file with more
+    is read by several jobs, each LS by one: a job with one LS can have more events.
+    """
+    time_per_job: Annotated[Seconds, Field(gt=0)] | None = None
+    """How long a RECO job should take; without it, time does not count. Counts once RECO jobs of
+    the stream have ended well: their time per event gives the events of a job.
+    """
     reco_per_alca: PositiveInt = 4
     """Maximum number of RECO outputs per ALCA job."""
     batch_window: Seconds = 60.0
