@@ -1,0 +1,169 @@
+"""Which lumisections of which RAW files one job reads: by files, events and time.
+
+Knows how many files and events a job takes, and what the files hold. It reads nothing, and must
+not know where the limits come from, what a node is called, or what was planned before: the same
+files and limits give the same jobs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from typing import TypeVar
+
+from condorloop.model.campaign import RawFile
+from condorloop.model.lumis import Lumis
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a job reads at most: RAW files, and events where they count."""
+
+    files: int
+    events: int | None = None
+
+    @classmethod
+    def of_work(
+        cls,
+        files: int,
+        events: int | None = None,
+        time: float | None = None,
+        event_time: float | None = None,
+    ) -> Limits:
+        """Make of the time of a job what it means in events.
+
+        Parameters
+        ----------
+        time
+            Seconds that a job should take.
+        event_time
+            Seconds that a job takes per event; None if nobody knows yet: then time does not count.
+
+        >>> Limits.of_work(5, 1000, time=600.0, event_time=2.0)
+        Limits(files=5, events=300)
+        """
+        limits = [] if events is None else [events]
+        if time is not None and event_time:
+            limits.append(max(1, int(time / event_time)))
+        return cls(files, min(limits, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A RAW file, and the lumisections of it that a job reads: all, or a range of them."""
+
+    file: RawFile
+    lumis: Lumis
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of its file."""
+        return self.lumis == self.file.lumis
+
+    @property
+    def events(self) -> Fraction:
+        """How many it has, if they are spread evenly over the lumisections of its file."""
+        if self.is_whole:
+            return Fraction(self.file.events)
+        return Fraction(self.file.events * len(self.lumis), len(self.file.lumis))
+
+
+def split(files: Iterable[RawFile], limits: Limits) -> list[Sequence[Part]]:
+    """Spread RAW files over jobs, in the order of their lumisections.
+
+    A file with more events than a job takes is cut: each of its lumisections is in one part. There
+    are as few jobs as the limits allow, and the largest is as small as that allows. Where events
+    count, a job whose only lumisection has more than the limit is over it.
+
+    Parameters
+    ----------
+    files
+        Each with the lumisections and the events that it holds.
+    """
+    parts = [part for file in files for part in _parts(file, limits.events)]
+    parts.sort(key=_order)
+    if limits.events is None:
+        return even(parts, limits.files)
+    return _grouped(parts, limits.files, limits.events)
+
+
+_Item = TypeVar("_Item")
+
+
+def even(items: Sequence[_Item], most: int) -> list[Sequence[_Item]]:
+    """Cut into the fewest groups of at most `most`, whose sizes differ by one at most.
+
+    >>> even("abcdef", 5)
+    ['abc', 'def']
+    """
+    groups = -(-len(items) // most)
+    cuts = [len(items) * i // groups for i in range(groups + 1)] if groups else []
+    return [items[a:b] for a, b in pairwise(cuts)]
+
+
+def _order(part: Part) -> tuple[int, int, str]:
+    return part.lumis.first, part.lumis.last, part.file.path
+
+
+def _parts(file: RawFile, most: int | None) -> list[Part]:
+    """Cut a file into the fewest parts of at most `most` events, or of one lumisection."""
+    if most is None or file.events <= most or len(file.lumis) < 2:
+        return [Part(file, file.lumis)]
+    count = len(file.lumis)
+    together = max(1, most * count // file.events)
+    groups = -(-count // together)
+    cuts = [count * i // groups for i in range(groups + 1)]
+    return [Part(file, _between(file.lumis, a, b)) for a, b in pairwise(cuts)]
+
+
+def _between(lumis: Lumis, start: int, end: int) -> Lumis:
+    """The lumisections from one place in the order to another, without the latter.
+
+    >>> str(_between(Lumis.parse("1-3,7-9"), 2, 5))
+    '3,7-8'
+    """
+    ranges, before = [], 0
+    for first, last in lumis.ranges:
+        low, high = first + max(0, start - before), first + min(last - first + 1, end - before) - 1
+        if low <= high:
+            ranges.append((low, high))
+        before += last - first + 1
+    return Lumis(tuple(ranges))
+
+
+def _grouped(parts: Sequence[Part], files: int, events: int) -> list[Sequence[Part]]:
+    """Cut into the fewest groups within the limits, the largest of which is as small as can be."""
+    before = [Fraction(), *accumulate(part.events for part in parts)]
+    total, count = before[-1], len(parts)
+    groups = len(_ends(before, files, events))
+    most = bisect_left(range(events), True, key=lambda e: len(_ends(before, files, e)) <= groups)
+    from_behind = _ends([total - b for b in reversed(before)], files, most)
+    cuts = [0]
+    for i in range(1, groups + 1):
+        # What is behind a cut must fit into the groups that are left.
+        earliest = count - from_behind[groups - i - 1] if i < groups else count
+        even_share = bisect_right(before, total * i / groups) - 1
+        cut = max(earliest, even_share, cuts[-1] + 1)
+        cuts.append(min(cut, _end(before, cuts[-1], files, most)))
+    return [parts[a:b] for a, b in pairwise(cuts)]
+
+
+def _ends(before: Sequence[Fraction], files: int, events: int) -> list[int]:
+    """Where groups end that take as much as they can, one after the other."""
+    ends, at = [], 0
+    while at < len(before) - 1:
+        at = _end(before, at, files, events)
+        ends.append(at)
+    return ends
+
+
+def _end(before: Sequence[Fraction], start: int, files: int, events: int) -> int:
+    """Where a group ends at the latest that begins at `start`; it has one part at least.
+
+    `before` has how many events there are before each part, and in all.
+    """
+    fit = bisect_right(before, before[start] + events) - 1
+    return max(start + 1, min(start + files, fit))

@@ -1,0 +1,194 @@
+"""A job gets no more work than it should, and each lumisection of a RAW file is read once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from fractions import Fraction
+from itertools import combinations, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condorloop.model.campaign import RawFile
+from condorloop.model.lumis import Lumis
+from condorloop.policy.splitting import Limits, even, split
+
+raw_files = st.lists(
+    st.tuples(
+        st.sets(st.integers(1, 40), min_size=1, max_size=12).map(Lumis.of), st.integers(0, 90)
+    ),
+    max_size=12,
+).map(lambda held: [RawFile(f"/eos/f{i}.root", 1, ls, n) for i, (ls, n) in enumerate(held)])
+limits = st.builds(Limits, files=st.integers(1, 6), events=st.integers(1, 100))
+of_files_alone = st.builds(Limits, files=st.integers(1, 6))
+
+
+def raw(lumis, events, name="f"):
+    return RawFile(f"/eos/{name}.root", 1, Lumis.parse(lumis), events)
+
+
+def told(groups):
+    return [[(part.file.path[5:-5], str(part.lumis), part.events) for part in g] for g in groups]
+
+
+def events_of(group):
+    return sum(part.events for part in group)
+
+
+def fits(group, limits):
+    return len(group) == 1 or (len(group) <= limits.files and events_of(group) <= limits.events)
+
+
+@given(raw_files, limits | of_files_alone)
+def test_each_lumisection_of_each_file_is_read_once(files, limits):
+    read = defaultdict(list)
+    for group in split(files, limits):
+        for part in group:
+            read[part.file].append(part.lumis)
+    assert {f: Lumis.union(parts) for f, parts in read.items()} == {f: f.lumis for f in files}
+    assert all(sum(map(len, parts)) == len(f.lumis) for f, parts in read.items())
+    assert all(parts == sorted(parts, key=lambda p: p.first) for parts in read.values())
+    assert all(a.last < b.first for parts in read.values() for a, b in pairwise(parts))
+
+
+@given(raw_files, limits | of_files_alone)
+def test_no_job_reads_a_file_twice(files, limits):
+    for group in split(files, limits):
+        assert len({part.file for part in group}) == len(group)
+
+
+@given(raw_files, limits | of_files_alone)
+def test_no_event_is_lost_or_counted_twice(files, limits):
+    counted = defaultdict(int)
+    for group in split(files, limits):
+        for part in group:
+            counted[part.file] += part.events
+    assert counted == {f: f.events for f in files}
+
+
+@given(raw_files, limits)
+def test_a_job_is_over_its_limits_only_with_one_lumisection(files, limits):
+    for group in split(files, limits):
+        assert group
+        assert len(group) <= limits.files
+        assert events_of(group) <= limits.events or (len(group) == 1 and len(group[0].lumis) == 1)
+
+
+@given(raw_files, limits | of_files_alone)
+def test_jobs_are_in_the_order_of_their_lumisections(files, limits):
+    parts = [part for group in split(files, limits) for part in group]
+    assert parts == sorted(parts, key=lambda p: (p.lumis.first, p.lumis.last, p.file.path))
+
+
+@given(raw_files, limits | of_files_alone, st.randoms())
+def test_the_order_in_which_files_are_given_changes_nothing(files, limits, random):
+    expected = split(files, limits)
+    random.shuffle(files)
+    assert split(files, limits) == expected
+
+
+@given(raw_files, of_files_alone)
+def test_without_a_limit_of_events_whole_files_are_counted(files, limits):
+    in_order = sorted(files, key=lambda f: (f.lumis.first, f.lumis.last, f.path))
+    groups = split(files, limits)
+    assert all(part.is_whole for group in groups for part in group)
+    assert [[p.file for p in g] for g in groups] == [*map(list, even(in_order, limits.files))]
+
+
+@given(raw_files, st.integers(1, 6))
+def test_a_limit_that_nothing_reaches_cuts_no_file(files, most):
+    limits = Limits(most, events=max((f.events for f in files), default=1) or 1)
+    assert all(part.is_whole for group in split(files, limits) for part in group)
+
+
+@given(raw_files.filter(lambda files: len(files) < 8), limits)
+def test_there_are_as_few_jobs_as_can_be_and_the_largest_is_the_smallest_but_for_an_event(
+    files, limits
+):
+    groups = split(files, limits)
+    parts = [part for group in groups for part in group]
+    if len(parts) > 12:
+        return
+    possible = []
+    for count in range(len(groups) + 1):
+        for inner in combinations(range(1, len(parts)), max(0, count - 1)):
+            cut = [parts[a:b] for a, b in pairwise([0, *inner, len(parts)])] if parts else []
+            if len(cut) == count and all(fits(group, limits) for group in cut):
+                possible.append(cut)
+    assert min(map(len, possible)) == len(groups)
+    largest = min(max(map(events_of, cut), default=0) for cut in possible)
+    assert max(map(events_of, groups), default=0) < largest + 1
+
+
+@given(st.integers(1, 200), st.integers(0, 5000), st.integers(1, 500), st.integers(1, 5))
+def test_the_parts_of_a_file_are_even(lumis, events, most, files):
+    file = RawFile("/eos/f.root", 1, Lumis.span(1, lumis), events)
+    parts = [part for group in split([file], Limits(files, most)) for part in group]
+    lengths = [len(part.lumis) for part in parts]
+    assert max(lengths) - min(lengths) <= 1
+    counted = [part.events for part in parts]
+    assert max(counted) - min(counted) <= Fraction(events, lumis)
+    fewer = len(parts) - 1
+    assert not fewer or -(-lumis // fewer) * events > most * lumis
+
+
+@pytest.mark.parametrize(
+    ("files", "limits", "groups"),
+    [
+        ([], Limits(5, 100), []),
+        # a file that fits is left whole
+        ([raw("1-10", 400)], Limits(5, 400), [[("f", "1-10", 400)]]),
+        ([raw("1-10", 401)], Limits(5, 400), [[("f", "1-5", 200.5)], [("f", "6-10", 200.5)]]),
+        # three lumisections with 300 events: two jobs would have one with 200
+        (
+            [raw("4-6", 300)],
+            Limits(5, 150),
+            [[("f", "4", 100)], [("f", "5", 100)], [("f", "6", 100)]],
+        ),
+        # a lumisection is never cut, and what has none is no reason to cut
+        ([raw("7", 900)], Limits(5, 100), [[("f", "7", 900)]]),
+        ([raw("7-8", 900)], Limits(5, 100), [[("f", "7", 450)], [("f", "8", 450)]]),
+        # lumisections that lack count for nothing
+        ([raw("1-2,9-10", 40)], Limits(5, 30), [[("f", "1-2", 20)], [("f", "9-10", 20)]]),
+        ([raw("1-3,9", 40)], Limits(5, 20), [[("f", "1-2", 20)], [("f", "3,9", 20)]]),
+        # what is small goes together, and the largest job is as small as can be
+        (
+            [raw("1-2", 60, "a"), raw("3", 10, "b"), raw("4", 20, "c")],
+            Limits(5, 40),
+            [[("a", "1", 30)], [("a", "2", 30)], [("b", "3", 10), ("c", "4", 20)]],
+        ),
+        # the parts of files with the same lumisections stand beside each other
+        (
+            [raw("1-2", 20, "b"), raw("1-2", 20, "a")],
+            Limits(5, 10),
+            [[("a", "1", 10)], [("b", "1", 10)], [("a", "2", 10)], [("b", "2", 10)]],
+        ),
+        # as even as can be
+        (
+            [raw(str(i), 10, f"{i}") for i in range(1, 7)],
+            Limits(5, 50),
+            [[(f"{i}", f"{i}", 10) for i in (1, 2, 3)], [(f"{i}", f"{i}", 10) for i in (4, 5, 6)]],
+        ),
+    ],
+)
+def test_how_files_are_spread(files, limits, groups):
+    assert told(split(files, limits)) == groups
+
+
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        ({}, None),
+        ({"events": 400}, 400),
+        ({"time": 600.0}, None),
+        ({"time": 600.0, "event_time": 2.0}, 300),
+        ({"events": 400, "time": 600.0}, 400),
+        ({"events": 400, "time": 600.0, "event_time": 2.0}, 300),
+        ({"events": 200, "time": 600.0, "event_time": 2.0}, 200),
+        ({"time": 600.0, "event_time": 700.0}, 1),
+        ({"events": 400, "event_time": 2.0}, 400),
+    ],
+)
+def test_the_time_of_a_job_counts_once_that_of_an_event_is_known(given_, expected):
+    assert Limits.of_work(5, **given_) == Limits(5, expected)
