@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from condorloop.model.campaign import RawFile
 from condorloop.model.lumis import Lumis
-from condorloop.policy.splitting import Limits, even, split
+from condorloop.policy.splitting import FEWEST_JOBS, Limits, even, event_time, split
 
 raw_files = st.lists(
     st.tuples(
@@ -192,3 +192,27 @@ def test_how_files_are_spread(files, limits, groups):
 )
 def test_the_time_of_a_job_counts_once_that_of_an_event_is_known(given_, expected):
     assert Limits.of_work(5, **given_) == Limits(5, expected)
+
+
+jobs = st.lists(st.tuples(st.floats(1, 1e5), st.integers(1, 10**6)), min_size=FEWEST_JOBS)
+
+
+@given(jobs)
+def test_half_of_the_events_took_no_longer_than_an_event_is_said_to_take(jobs):
+    said = event_time(jobs)
+    in_all = sum(events for _, events in jobs)
+    assert sum(n for took, n in jobs if took / n <= said) >= in_all / 2
+    assert sum(n for took, n in jobs if took / n < said) < in_all / 2
+
+
+@given(st.lists(st.floats(1e3, 1e9), max_size=9), st.lists(st.floats(60, 600), max_size=90))
+def test_neither_slow_machines_nor_many_small_jobs_change_much(slow, small):
+    usual = [(500.0, 1000)] * 10
+    odd = [*((took, 1000) for took in slow), *((took, 1) for took in small)]
+    assert event_time(usual + odd) == 0.5
+
+
+@pytest.mark.parametrize("count", range(FEWEST_JOBS))
+def test_too_few_jobs_tell_nothing(count):
+    assert event_time([(10.0, 10)] * count + [(10.0, 0)] * 9) is None
+    assert event_time([(10.0, 10)] * FEWEST_JOBS) == 1.0
