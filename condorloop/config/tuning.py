@@ -6,6 +6,7 @@ streams, and each of those can say otherwise.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
@@ -46,6 +47,11 @@ class Batching(Section):
     def full_dag(self) -> int:
         """How many files fill one ALCA node."""
         return self.max_files_per_job * self.reco_per_alca
+
+    @property
+    def full_dag_events(self) -> float:
+        """How many events fill one ALCA node, whatever files they are in."""
+        return (self.events_per_job or math.inf) * self.reco_per_alca
 
 
 class Harvesting(Section):

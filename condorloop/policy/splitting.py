@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TypeVar
 
@@ -83,43 +82,27 @@ def event_time(jobs: Iterable[tuple[float, int]]) -> float | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A RAW file, and the lumisections of it that a job reads: all, or a range of them."""
+def split(files: Iterable[RawFile], limits: Limits) -> list[Sequence[RawFile]]:
+    """Spread RAW files over jobs, in the order of the first lumisections of these.
 
-    file: RawFile
-    lumis: Lumis
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is all of its file."""
-        return self.lumis == self.file.lumis
-
-    @property
-    def events(self) -> Fraction:
-        """How many it has, if they are spread evenly over the lumisections of its file."""
-        if self.is_whole:
-            return Fraction(self.file.events)
-        return Fraction(self.file.events * len(self.lumis), len(self.file.lumis))
-
-
-def split(files: Iterable[RawFile], limits: Limits) -> list[Sequence[Part]]:
-    """Spread RAW files over jobs, in the order of their lumisections.
-
-    A file with more events than a job takes is cut: each of its lumisections is in one part. There
-    are as few jobs as the limits allow, and the largest is as small as that allows. Where events
-    count, a job whose only lumisection has more than the limit is over it.
+    A file with more events than a job takes is cut: each of its lumisections is in one part. As a
+    job is told which lumisections it reads, whatever the file, one that reads a part of a file
+    reads nothing else. Of the others there are as few as the limits allow, and the largest is as
+    small as that allows. A job is over the limit of events only with a single lumisection.
 
     Parameters
     ----------
     files
-        Each with the lumisections and the events that it holds.
+        Each with the lumisections and the events that it holds, or that are left to be read.
     """
-    parts = [part for file in files for part in _parts(file, limits.events)]
-    parts.sort(key=_order)
+    parts = sorted((part for file in files for part in _parts(file, limits.events)), key=_order)
+    whole = [file for file in parts if not file.is_part]
     if limits.events is None:
-        return even(parts, limits.files)
-    return _grouped(parts, limits.files, limits.events)
+        jobs = even(whole, limits.files)
+    else:
+        jobs = _grouped(whole, limits.files, limits.events)
+    jobs += [(part,) for part in parts if part.is_part]
+    return sorted(jobs, key=lambda job: _order(job[0]))
 
 
 _Item = TypeVar("_Item")
@@ -136,19 +119,22 @@ def even(items: Sequence[_Item], most: int) -> list[Sequence[_Item]]:
     return [items[a:b] for a, b in pairwise(cuts)]
 
 
-def _order(part: Part) -> tuple[int, int, str]:
-    return part.lumis.first, part.lumis.last, part.file.path
+def _order(file: RawFile) -> tuple[int, int, str]:
+    return file.lumis.first, file.lumis.last, file.path
 
 
-def _parts(file: RawFile, most: int | None) -> list[Part]:
-    """Cut a file into the fewest parts of at most `most` events, or of one lumisection."""
+def _parts(file: RawFile, most: int | None) -> list[RawFile]:
+    """Cut a file into the fewest parts of at most `most` events, or of one lumisection.
+
+    Each lumisection counts as having as many events as any other.
+    """
     if most is None or file.events <= most or len(file.lumis) < 2:
-        return [Part(file, file.lumis)]
+        return [file]
     count = len(file.lumis)
     together = max(1, most * count // file.events)
     groups = -(-count // together)
     cuts = [count * i // groups for i in range(groups + 1)]
-    return [Part(file, _between(file.lumis, a, b)) for a, b in pairwise(cuts)]
+    return [file.part(_between(file.lumis, a, b)) for a, b in pairwise(cuts)]
 
 
 def _between(lumis: Lumis, start: int, end: int) -> Lumis:
@@ -166,10 +152,10 @@ def _between(lumis: Lumis, start: int, end: int) -> Lumis:
     return Lumis(tuple(ranges))
 
 
-def _grouped(parts: Sequence[Part], files: int, events: int) -> list[Sequence[Part]]:
+def _grouped(whole: Sequence[RawFile], files: int, events: int) -> list[Sequence[RawFile]]:
     """Cut into the fewest groups within the limits, the largest of which is as small as can be."""
-    before = [Fraction(), *accumulate(part.events for part in parts)]
-    total, count = before[-1], len(parts)
+    before = [0, *accumulate(file.events for file in whole)]
+    total, count = before[-1], len(whole)
     groups = len(_ends(before, files, events))
     most = bisect_left(range(events), True, key=lambda e: len(_ends(before, files, e)) <= groups)
     from_behind = _ends([total - b for b in reversed(before)], files, most)
@@ -177,13 +163,13 @@ def _grouped(parts: Sequence[Part], files: int, events: int) -> list[Sequence[Pa
     for i in range(1, groups + 1):
         # What is behind a cut must fit into the groups that are left.
         earliest = count - from_behind[groups - i - 1] if i < groups else count
-        even_share = bisect_right(before, total * i / groups) - 1
+        even_share = bisect_right(before, total * i // groups) - 1
         cut = max(earliest, even_share, cuts[-1] + 1)
         cuts.append(min(cut, _end(before, cuts[-1], files, most)))
-    return [parts[a:b] for a, b in pairwise(cuts)]
+    return [whole[a:b] for a, b in pairwise(cuts)]
 
 
-def _ends(before: Sequence[Fraction], files: int, events: int) -> list[int]:
+def _ends(before: Sequence[int], files: int, events: int) -> list[int]:
     """Where groups end that take as much as they can, one after the other."""
     ends, at = [], 0
     while at < len(before) - 1:
@@ -192,10 +178,10 @@ def _ends(before: Sequence[Fraction], files: int, events: int) -> list[int]:
     return ends
 
 
-def _end(before: Sequence[Fraction], start: int, files: int, events: int) -> int:
-    """Where a group ends at the latest that begins at `start`; it has one part at least.
+def _end(before: Sequence[int], start: int, files: int, events: int) -> int:
+    """Where a group ends at the latest that begins at `start`; it has one file at least.
 
-    `before` has how many events there are before each part, and in all.
+    `before` has how many events there are before each file, and in all.
     """
     fit = bisect_right(before, before[start] + events) - 1
     return max(start + 1, min(start + files, fit))

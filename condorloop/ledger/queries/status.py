@@ -274,8 +274,8 @@ class StatusQueries:
     def _files(self, reconstruction_id: int) -> Iterator[FileFate]:
         """What became of a reconstruction's good RAW files; those of one node and fate together."""
         for row in self._db.rows(
-            "SELECT group_concat(raw_file.lumis) AS lumis, gone,"
-            " raw_file.state <> 'good' AS unreadable, dag.state AS dag,"
+            "SELECT group_concat(CASE part WHEN '' THEN raw_file.lumis ELSE part END) AS lumis,"
+            " gone, raw_file.state <> 'good' AS unreadable, dag.state AS dag,"
             " reco.state AS reco, reco.lacking, alca.state AS alca,"
             " EXISTS (SELECT 1 FROM node_dropped AS without WHERE without.dag_id = reco.dag_id"
             " AND without.node = reco.name AND without.input = path)"

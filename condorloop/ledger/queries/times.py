@@ -80,7 +80,8 @@ class TimeQueries:
     def files(self, reconstruction_id: int) -> list[sqlite3.Row]:
         """The RAW files of a reconstruction: lumisections, when they were seen, DAG and node."""
         return self._db.rows(
-            "SELECT lumis, seen_at, dag_id, node FROM reconstruction_file"
+            "SELECT CASE part WHEN '' THEN lumis ELSE part END AS lumis, seen_at, dag_id, node"
+            " FROM reconstruction_file"
             " JOIN raw_file ON raw_file.id = file_id WHERE reconstruction_id = ?",
             reconstruction_id,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from fractions import Fraction
 from itertools import combinations, pairwise
 
 import pytest
@@ -28,57 +27,67 @@ def raw(lumis, events, name="f"):
     return RawFile(f"/eos/{name}.root", 1, Lumis.parse(lumis), events)
 
 
-def told(groups):
-    return [[(part.file.path[5:-5], str(part.lumis), part.events) for part in g] for g in groups]
+def told(jobs):
+    return [[(file.path[5:-5], str(file.lumis), file.events) for file in job] for job in jobs]
 
 
-def events_of(group):
-    return sum(part.events for part in group)
+def in_order(file):
+    return file.lumis.first, file.lumis.last, file.path
 
 
-def fits(group, limits):
-    return len(group) == 1 or (len(group) <= limits.files and events_of(group) <= limits.events)
+def fits(job, limits):
+    return len(job) == 1 or (len(job) <= limits.files and events_of(job) <= limits.events)
+
+
+def events_of(job):
+    return sum(file.events for file in job)
+
+
+def of_whole_files(jobs):
+    return [job for job in jobs if not job[0].is_part]
 
 
 @given(raw_files, limits | of_files_alone)
 def test_each_lumisection_of_each_file_is_read_once(files, limits):
     read = defaultdict(list)
-    for group in split(files, limits):
-        for part in group:
-            read[part.file].append(part.lumis)
+    for job in split(files, limits):
+        for file in job:
+            read[file.whole].append(file.lumis)
     assert {f: Lumis.union(parts) for f, parts in read.items()} == {f: f.lumis for f in files}
     assert all(sum(map(len, parts)) == len(f.lumis) for f, parts in read.items())
-    assert all(parts == sorted(parts, key=lambda p: p.first) for parts in read.values())
     assert all(a.last < b.first for parts in read.values() for a, b in pairwise(parts))
 
 
 @given(raw_files, limits | of_files_alone)
-def test_no_job_reads_a_file_twice(files, limits):
-    for group in split(files, limits):
-        assert len({part.file for part in group}) == len(group)
+def test_a_job_that_reads_a_part_of_a_file_reads_nothing_else(files, limits):
+    for job in split(files, limits):
+        assert len(job) == 1 or not any(file.is_part for file in job)
+        assert all(file in files or file.is_part for file in job)
 
 
 @given(raw_files, limits | of_files_alone)
-def test_no_event_is_lost_or_counted_twice(files, limits):
-    counted = defaultdict(int)
-    for group in split(files, limits):
-        for part in group:
-            counted[part.file] += part.events
-    assert counted == {f: f.events for f in files}
+def test_hardly_an_event_is_lost_and_none_is_counted_twice(files, limits):
+    counted, parts = defaultdict(int), defaultdict(int)
+    for job in split(files, limits):
+        for file in job:
+            counted[file.whole] += file.events
+            parts[file.whole] += 1
+    assert all(f.events - parts[f] < counted[f] <= f.events for f in files)
 
 
 @given(raw_files, limits)
 def test_a_job_is_over_its_limits_only_with_one_lumisection(files, limits):
-    for group in split(files, limits):
-        assert group
-        assert len(group) <= limits.files
-        assert events_of(group) <= limits.events or (len(group) == 1 and len(group[0].lumis) == 1)
+    for job in split(files, limits):
+        assert 0 < len(job) <= limits.files
+        assert events_of(job) <= limits.events or (len(job) == 1 and len(job[0].lumis) == 1)
 
 
 @given(raw_files, limits | of_files_alone)
-def test_jobs_are_in_the_order_of_their_lumisections(files, limits):
-    parts = [part for group in split(files, limits) for part in group]
-    assert parts == sorted(parts, key=lambda p: (p.lumis.first, p.lumis.last, p.file.path))
+def test_jobs_and_their_files_are_in_the_order_of_their_lumisections(files, limits):
+    jobs = split(files, limits)
+    assert jobs == sorted(jobs, key=lambda job: in_order(job[0]))
+    whole = [file for job in of_whole_files(jobs) for file in job]
+    assert whole == sorted(whole, key=in_order)
 
 
 @given(raw_files, limits | of_files_alone, st.randoms())
@@ -90,45 +99,46 @@ def test_the_order_in_which_files_are_given_changes_nothing(files, limits, rando
 
 @given(raw_files, of_files_alone)
 def test_without_a_limit_of_events_whole_files_are_counted(files, limits):
-    in_order = sorted(files, key=lambda f: (f.lumis.first, f.lumis.last, f.path))
-    groups = split(files, limits)
-    assert all(part.is_whole for group in groups for part in group)
-    assert [[p.file for p in g] for g in groups] == [*map(list, even(in_order, limits.files))]
+    jobs = split(files, limits)
+    assert [*map(list, jobs)] == [*map(list, even(sorted(files, key=in_order), limits.files))]
 
 
 @given(raw_files, st.integers(1, 6))
 def test_a_limit_that_nothing_reaches_cuts_no_file(files, most):
     limits = Limits(most, events=max((f.events for f in files), default=1) or 1)
-    assert all(part.is_whole for group in split(files, limits) for part in group)
+    assert of_whole_files(split(files, limits)) == split(files, limits)
 
 
-@given(raw_files.filter(lambda files: len(files) < 8), limits)
-def test_there_are_as_few_jobs_as_can_be_and_the_largest_is_the_smallest_but_for_an_event(
-    files, limits
-):
-    groups = split(files, limits)
-    parts = [part for group in groups for part in group]
-    if len(parts) > 12:
-        return
+@given(raw_files, limits)
+def test_parts_that_wait_are_read_as_parts_again(files, limits):
+    parts = [job[0] for job in split(files, limits) if job[0].is_part]
+    assert split(parts, limits) == [(part,) for part in parts]
+    assert split(parts, Limits(limits.files)) == [(part,) for part in parts]
+
+
+@given(raw_files.filter(lambda files: len(files) < 10), limits)
+def test_there_are_as_few_jobs_as_can_be_and_the_largest_is_as_small_as_can_be(files, limits):
+    jobs = of_whole_files(split(files, limits))
+    whole = [file for job in jobs for file in job]
     possible = []
-    for count in range(len(groups) + 1):
-        for inner in combinations(range(1, len(parts)), max(0, count - 1)):
-            cut = [parts[a:b] for a, b in pairwise([0, *inner, len(parts)])] if parts else []
-            if len(cut) == count and all(fits(group, limits) for group in cut):
+    for count in range(len(jobs) + 1):
+        for inner in combinations(range(1, len(whole)), max(0, count - 1)):
+            cut = [whole[a:b] for a, b in pairwise([0, *inner, len(whole)])] if whole else []
+            if len(cut) == count and all(fits(job, limits) for job in cut):
                 possible.append(cut)
-    assert min(map(len, possible)) == len(groups)
+    assert min(map(len, possible)) == len(jobs)
     largest = min(max(map(events_of, cut), default=0) for cut in possible)
-    assert max(map(events_of, groups), default=0) < largest + 1
+    assert max(map(events_of, jobs), default=0) == largest
 
 
 @given(st.integers(1, 200), st.integers(0, 5000), st.integers(1, 500), st.integers(1, 5))
 def test_the_parts_of_a_file_are_even(lumis, events, most, files):
     file = RawFile("/eos/f.root", 1, Lumis.span(1, lumis), events)
-    parts = [part for group in split([file], Limits(files, most)) for part in group]
+    parts = [part for job in split([file], Limits(files, most)) for part in job]
     lengths = [len(part.lumis) for part in parts]
     assert max(lengths) - min(lengths) <= 1
     counted = [part.events for part in parts]
-    assert max(counted) - min(counted) <= Fraction(events, lumis)
+    assert max(counted) - min(counted) <= events / lumis + 1
     fewer = len(parts) - 1
     assert not fewer or -(-lumis // fewer) * events > most * lumis
 
@@ -139,7 +149,7 @@ def test_the_parts_of_a_file_are_even(lumis, events, most, files):
         ([], Limits(5, 100), []),
         # a file that fits is left whole
         ([raw("1-10", 400)], Limits(5, 400), [[("f", "1-10", 400)]]),
-        ([raw("1-10", 401)], Limits(5, 400), [[("f", "1-5", 200.5)], [("f", "6-10", 200.5)]]),
+        ([raw("1-10", 401)], Limits(5, 400), [[("f", "1-5", 200)], [("f", "6-10", 200)]]),
         # three lumisections with 300 events: two jobs would have one with 200
         (
             [raw("4-6", 300)],
@@ -157,6 +167,12 @@ def test_the_parts_of_a_file_are_even(lumis, events, most, files):
             [raw("1-2", 60, "a"), raw("3", 10, "b"), raw("4", 20, "c")],
             Limits(5, 40),
             [[("a", "1", 30)], [("a", "2", 30)], [("b", "3", 10), ("c", "4", 20)]],
+        ),
+        # files that fit are read together, whatever is cut between them
+        (
+            [raw("1-2", 5, "a"), raw("3-4", 40, "b"), raw("5-6", 5, "c")],
+            Limits(5, 20),
+            [[("a", "1-2", 5), ("c", "5-6", 5)], [("b", "3", 20)], [("b", "4", 20)]],
         ),
         # the parts of files with the same lumisections stand beside each other
         (
