@@ -16,7 +16,7 @@ from condorloop.model.lumis import Lumis
 from condorloop.simulation.models.recorded_times import NodeJob, read, waits
 from tests.unit.examples import RUN, START, config, site_file
 from tests.unit.reports.test_report import campaign
-from tests.unit.shared_examples import STREAM, shared_config, shared_site
+from tests.unit.shared_examples import STREAM, shared_config
 
 ECAL = "EcalPedestals"
 SCENARIO = """
@@ -126,7 +126,7 @@ def test_calibrations_that_share_a_stream_have_its_jobs_in_a_row_of_their_own(tm
     names = ("SiPixelLA", "SiStripQuality")
     scenario = tmp_path / "one-run.yaml"
     scenario.write_text(SCENARIO)
-    site = shared_site(tmp_path, names)
+    site = express_site(tmp_path, names)
     given = ["simulate", "--site", str(site), "--runs", str(scenario)]
     table = CliRunner().invoke(cli, given)
     assert table.exit_code == 0
@@ -146,7 +146,7 @@ def test_calibrations_that_share_a_stream_have_its_jobs_in_a_row_of_their_own(tm
 def test_what_varies_is_the_batching_of_a_shared_stream_too(tmp_path):
     scenario = tmp_path / "one-run.yaml"
     scenario.write_text(SCENARIO)
-    site = shared_site(tmp_path, ["SiPixelLA", "SiStripQuality"])
+    site = express_site(tmp_path, ["SiPixelLA", "SiStripQuality"])
     given = ["simulate", "--site", str(site), "--runs", str(scenario), "--json"]
     done = CliRunner().invoke(cli, [*given, "--vary", "batching.max_files_per_job=1,100"])
     one, many = (row["outcome"]["streams"][0]["kinds"]["RECO"]["jobs"] for row in rows(done))
