@@ -339,7 +339,8 @@ class Submitter:
         for reconstruction in found:
             with self.isolation.one_campaign_only(reconstruction.campaigns[0].key):
                 wanted += planner.decide_reconstruction(now, reconstruction, calibrations)
-        shared = share(wanted, found, self._config.site.pool.max_dags)
+        most = self._config.site.pool.max_dags
+        shared = share(wanted, found, most, self._config.priorities)
         self._put_off = shared.put_off
         self._of_campaign = {c.id: of for of in found for c in of.campaigns}
         self._carry_out(shared.actions, now)

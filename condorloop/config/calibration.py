@@ -16,7 +16,7 @@ from condorloop.config.harvest_step import HarvestStep, UploadMetadata
 from condorloop.config.resources import DEFAULT_TIME_LIMIT
 from condorloop.config.run_selection import RunSelection
 from condorloop.config.stream import Stream
-from condorloop.config.tuning import Tuning
+from condorloop.config.tuning import Standing
 from condorloop.model.enums import NodeKind
 
 
@@ -34,7 +34,7 @@ class PayloadReader(Section):
     """Time-out of reading one tag."""
 
 
-class Calibration(Tuning):
+class Calibration(Standing):
     """One calibration: what its campaigns are made by, from ALCARECO on."""
 
     name: Name = Field(alias="calibration_name")

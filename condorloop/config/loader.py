@@ -28,7 +28,7 @@ from condorloop.config.shared_stream import (
 from condorloop.config.shipped_files import shipped
 from condorloop.config.site import Parameters, Site
 from condorloop.config.stream import STREAM_NODES, Stream
-from condorloop.config.tuning import Tuning
+from condorloop.config.tuning import Standing
 from condorloop.config.yaml_text import dotted, lines_of, odd_texts, read_json, read_yaml
 from condorloop.errors import CondorloopError
 from condorloop.model.enums import NodeKind
@@ -122,7 +122,13 @@ class Known:
         base = own if isinstance(own, Stream) else self.shared_streams[name]
         return composed(base, (self.calibrations[c].additions for c in sorted(made_for)))
 
-    def tuning_of(self, calibration: str, kind: NodeKind) -> Tuning:
+    @property
+    def priorities(self) -> dict[str, int]:
+        """The priorities of calibrations and streams by name; no two of them share one."""
+        streams = {name: stream.priority for name, stream in self.shared_streams.items()}
+        return streams | {name: each.priority for name, each in self.calibrations.items()}
+
+    def tuning_of(self, calibration: str, kind: NodeKind) -> Standing:
         """Give what is configured for the nodes of a kind: by the stream, or by the calibration."""
         if kind in STREAM_NODES:
             return self.stream_of(calibration)

@@ -103,7 +103,8 @@ class Resources(Section):
     """Which machines may take the job: a ClassAd expression, such as `OpSysMajorVer == 9`."""
     priority: int | None = None
     """Priority among waiting jobs: the highest starts first; among equals, the older run. 20 for
-    HARVEST, 10 for ALCA and 0 for RECO, if not given.
+    HARVEST, 10 for ALCA and 0 for RECO, with `priority` of calibration or stream added, if not
+    given.
     """
     concurrency_limits: tuple[ConcurrencyLimit, ...] = ()
     """Concurrency limits of the pool that the job counts towards, such as `eos` or `eos:2`."""

@@ -26,6 +26,9 @@ Product = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", m
 OF_STREAM = ("batching", "holds", "rescues")
 """The sections of condorloop's own that a stream has, and its calibrations do not."""
 
+STANDING = ("priority", "accounting_group", "accounting_group_user")
+"""What a stream says of its own jobs, and of those of its calibrations that say nothing else."""
+
 OF_CALIBRATION = ("latching", "harvesting", "uploads")
 """The sections that calibrations have, and their stream does not."""
 
@@ -171,7 +174,7 @@ def inherited(stream: SharedStream) -> dict[str, Any]:
     keys = [str(f.alias or name) for name, f in RunSelection.model_fields.items()]
     written = stream.model_dump(mode="json", by_alias=True)
     return {
-        **{section: written[section] for section in OF_STREAM},
+        **{key: written[key] for key in (*OF_STREAM, *STANDING)},
         "step_2_config": {key: selection[key] for key in keys},
         "step_4_config": {"step_3_witness_suffix": stream.alca.cms_driver.witness},
     }

@@ -180,7 +180,9 @@ class PoolSite(Section):
     schedd: str | None = None
     """The name of the schedd, which must see the work_dir; this machine's own, if not given."""
     accounting_group: FileName | None = None
-    """The accounting group of all jobs, such as `group_ngt.prompt`."""
+    """The accounting group of all jobs, such as `group_ngt.prompt`; calibrations and streams can
+    say another one.
+    """
     accounting_group_user: FileName | None = None
     """User in the accounting group; the account that submits, if not given."""
     timeout: Annotated[Seconds, Field(gt=0)] = 20.0

@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field, PositiveInt, StringConstraints, model_
 
 from condorloop.config.fields import FileName, Line, Name, Section
 from condorloop.config.run_selection import RunSelection
-from condorloop.config.tuning import Tuning
+from condorloop.config.tuning import Standing
 from condorloop.model.enums import NodeKind
 
 STREAM_NODES = (NodeKind.RECO, NodeKind.ALCA)
@@ -79,7 +79,7 @@ class AlcaStep(Section):
     """The call of cmsDriver.py."""
 
 
-class Stream(Tuning):
+class Stream(Standing):
     """What calibrations that read the same RAW files share: RECO and ALCA."""
 
     name: Name = Field(alias="stream_name")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from condorloop.config.fields import Age, Line, Seconds, Section
+from condorloop.config.fields import Age, FileName, Line, Seconds, Section
 from condorloop.config.resources import MB_PER_CORE, Resources
 from condorloop.model.enums import NodeKind
 
@@ -208,3 +208,18 @@ class Tuning(Section):
                     f"nodes.{kind}.max_memory_mb {most} must not be less than the request: "
                     f"without request_memory_mb it is {request}"
                 )
+
+
+class Standing(Tuning):
+    """What a calibration or a stream is among the others, where not all can be served at once."""
+
+    priority: int = 0
+    """What is higher goes first: its DAGs where there is no room for all, and its jobs, to whose
+    own priorities it is added. A calibration that says nothing has that of its stream.
+    """
+    accounting_group: FileName | None = None
+    """The accounting group of its jobs, such as `group_ngt.prompt`; that of the site, if not given,
+    and first that of its stream, if it shares one.
+    """
+    accounting_group_user: FileName | None = None
+    """User in the accounting group; as `accounting_group`, if not given."""

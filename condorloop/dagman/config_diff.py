@@ -18,7 +18,7 @@ from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
 from condorloop.config.recipe import Recipe, in_words
 from condorloop.config.stream import Stream
-from condorloop.config.tuning import Tuning
+from condorloop.config.tuning import Standing
 from condorloop.config.yaml_text import dotted
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest, plan_upload
 from condorloop.dagman.render import Renderer
@@ -149,7 +149,7 @@ def to_json(comparisons: Iterable[Comparison]) -> dict[str, Any]:
 
 def own_settings(calibration: Calibration) -> dict[str, object]:
     """Give the settings of condorloop's own sections that are not the default, by dotted key."""
-    own = set(Tuning.model_fields)
+    own = set(Standing.model_fields)
     return dict(_flat(calibration.model_dump(mode="json", include=own, exclude_defaults=True)))
 
 

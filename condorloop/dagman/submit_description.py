@@ -11,7 +11,7 @@ from pathlib import Path
 
 from condorloop.config.resources import DEFAULT_TIME_LIMIT, MB_PER_CORE, Resources
 from condorloop.config.site import PoolSite, Site
-from condorloop.config.tuning import Holds, Tuning
+from condorloop.config.tuning import Holds, Standing
 from condorloop.dagman import quoting
 from condorloop.model.enums import NodeKind
 from condorloop.model.queue import HELD_BY_PERSON
@@ -20,7 +20,7 @@ from condorloop.rundir.layout import INPUT_FILES, INPUTS, harvest_inputs, lumis_
 DEFAULT_RETRIES = {NodeKind.RECO: 3, NodeKind.ALCA: 3, NodeKind.HARVEST: 3, NodeKind.UPLOAD: 2}
 
 DEFAULT_PRIORITY = {NodeKind.RECO: 0, NodeKind.ALCA: 10, NodeKind.HARVEST: 20}
-"""What is nearer to a payload goes first."""
+"""What is nearer to a payload goes first, of calibrations and streams of one priority."""
 
 LEASE = 600
 """Seconds for which a job is left to a machine that cannot be reached; HTCondor's are 2400."""
@@ -52,7 +52,7 @@ class JobKind:
 
 def job_kind(
     kind: NodeKind,
-    tuning: Tuning,
+    tuning: Standing,
     site: Site,
     holds: Holds | None = None,
     name: str = "",
@@ -62,7 +62,7 @@ def job_kind(
     Parameters
     ----------
     tuning
-        What is configured for the kind.
+        What is configured for the kind: by the stream, or by the calibration.
     holds
         When held jobs are released, if `tuning` does not say that.
     name
@@ -70,7 +70,7 @@ def job_kind(
     """
     asked = tuning.nodes.get(kind, Resources())
     retries = DEFAULT_RETRIES[kind] if asked.retries is None else asked.retries
-    submit = (*_accounting(site.pool), *asked.submit)
+    submit = (*_accounting(site.pool, tuning), *asked.submit)
     limit = math.ceil(asked.time_limit or DEFAULT_TIME_LIMIT[kind])
     release = release_expression(holds or tuning.holds)
     name = name or kind
@@ -99,6 +99,7 @@ def job_kind(
         NodeKind.HARVEST: "$(JOB)",
     }[kind]
     cpus = asked.request_cpus or tuning.default_cores(kind)
+    default = DEFAULT_PRIORITY[kind] + tuning.priority
     memory = asked.request_memory_mb or cpus * MB_PER_CORE
     commands = [
         ("should_transfer_files", "YES"),
@@ -112,7 +113,7 @@ def job_kind(
         ("allowed_execute_duration", limit),
         ("job_lease_duration", LEASE),
         ("periodic_release", release),
-        ("priority", DEFAULT_PRIORITY[kind] if asked.priority is None else asked.priority),
+        ("priority", default if asked.priority is None else asked.priority),
         *_wishes(asked),
         *_environment(asked),
     ]
@@ -137,10 +138,10 @@ def reading_part(reco: JobKind) -> JobKind:
     return replace(reco, name=PART, arguments=arguments, commands=commands)
 
 
-def _accounting(pool: PoolSite) -> tuple[str, ...]:
+def _accounting(pool: PoolSite, own: Standing) -> tuple[str, ...]:
     said = {
-        "accounting_group": pool.accounting_group,
-        "accounting_group_user": pool.accounting_group_user,
+        "accounting_group": own.accounting_group or pool.accounting_group,
+        "accounting_group_user": own.accounting_group_user or pool.accounting_group_user,
     }
     return tuple(f"{name} = {value}" for name, value in said.items() if value)
 

@@ -230,7 +230,8 @@ class Twin:
         known = {of.id for of in told}
         working = {of.id: of for of in map(self.of, self._open.values()) if of.id not in known}
         others = sum(of.moving for of in working.values())
-        shared = share(wanted, told, self._config.site.pool.max_dags - others)
+        room = self._config.site.pool.max_dags - others
+        shared = share(wanted, told, room, self._config.priorities)
         if shared.put_off:
             done = set(map(id, shared.actions))
             late = (a for a in wanted if id(a) not in done and not isinstance(a, Latch))

@@ -15,7 +15,7 @@ from typing import Protocol
 from condorloop.config.loader import Config
 from condorloop.config.site import Site
 from condorloop.config.stream import STREAM_NODES
-from condorloop.config.tuning import Tuning
+from condorloop.config.tuning import Standing
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.submit_description import job_kind
 from condorloop.model.campaign import Dag, Statistics
@@ -36,7 +36,7 @@ class KindOfJob:
     fails: float = 0.0
 
 
-def asked_for(kind: NodeKind, tuning: Tuning, site: Site) -> tuple[int, int]:
+def asked_for(kind: NodeKind, tuning: Standing, site: Site) -> tuple[int, int]:
     """Say how many cores jobs of a kind ask for, and how often a node is tried again."""
     asked = job_kind(kind, tuning, site)
     return int(str(dict(asked.commands).get("request_cpus", 1))), asked.retries

@@ -243,3 +243,24 @@ def test_the_loop_is_not_started_with_what_it_cannot_run(folder):
     told = str(done.exception)
     assert "Gains.yaml: stream: 'Express'" in told
     assert "the loop does not run them" in told
+
+
+def test_a_calibration_stands_where_its_stream_does_unless_it_says_otherwise(tmp_path):
+    folder = Folder(tmp_path)
+    folder.stream(priority=5, accounting_group="group_ngt.express", accounting_group_user="loop")
+    folder.calibration().calibration(SPOT, priority=-1, accounting_group="group_ngt.spot")
+    loaded = folder.load()
+    assert loaded.priorities == {"Express": 5, "Gains": 5, "Spot": -1}
+    gains, spot = loaded.calibrations["Gains"], loaded.calibrations["Spot"]
+    assert (gains.accounting_group, gains.accounting_group_user) == ("group_ngt.express", "loop")
+    assert (spot.accounting_group, spot.accounting_group_user) == ("group_ngt.spot", "loop")
+    assert loaded.stream_of("Spot").priority == 5
+
+
+def test_a_priority_is_a_whole_number(tmp_path):
+    folder = Folder(tmp_path).stream().calibration(priority="high").calibration(SPOT, priority=0.5)
+    first, second = folder.mistakes()
+    assert "Gains.yaml" in first
+    assert "priority: 'high'" in first
+    assert "Spot.yaml" in second
+    assert "priority: 0.5" in second

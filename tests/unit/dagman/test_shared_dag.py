@@ -165,6 +165,32 @@ def test_each_harvest_is_submitted_as_its_calibration_says_with_inputs_of_its_ow
     assert 'arguments = "upload $(JOB)"' in description(text, f"UPLOAD_{GAINS}")
 
 
+def test_jobs_have_the_priority_and_the_group_of_whom_they_work_for(renderer, plan):
+    config = renderer.config
+    group = {"accounting_group": "group_ngt.express"}
+    streams = {
+        n: s.model_copy(update={"priority": 5} | group) for n, s in config.shared_streams.items()
+    }
+    own = {"priority": 30, "accounting_group": "group_ngt.pixel"}
+    calibrations = config.calibrations | {ALI: config.calibrations[ALI].model_copy(update=own)}
+    changed = replace(config, shared_streams=streams, calibrations=calibrations)
+    text = replace(renderer, config=changed).description(plan)
+    said = {}
+    for name, lines in re.findall(r"SUBMIT-DESCRIPTION (\w+) \{(.*?)^\}", text, re.M | re.S):
+        found = dict(re.findall(r"^ +(priority|accounting_group) = (.*)$", lines, re.M))
+        said[name] = found.get("priority"), found.get("accounting_group")
+    assert said == {
+        "RECO": ("5", "group_ngt.express"),
+        "ALCA": ("15", "group_ngt.express"),
+        f"HARVEST_{ALI}": ("50", "group_ngt.pixel"),
+        f"UPLOAD_{ALI}": (None, "group_ngt.pixel"),
+        f"HARVEST_{COMBINED}": ("20", None),
+        f"UPLOAD_{COMBINED}": (None, None),
+        f"HARVEST_{GAINS}": ("20", None),
+        f"UPLOAD_{GAINS}": (None, None),
+    }
+
+
 def test_ten_calibrations_have_the_files_of_one(renderer, plan):
     assert renderer.texts(plan).keys() == {
         "cmssw.sh",

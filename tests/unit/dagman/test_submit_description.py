@@ -77,8 +77,13 @@ texts = (printable | awkward).filter(
 
 def submitted(kind, site=SITE, **asked):
     """The submit commands of a node kind, as HTCondor reads them."""
-    nodes = {kind: Resources(**asked)}
-    made = job_kind(kind, examples.calibration().model_copy(update={"nodes": nodes}), site)
+    return submitted_by({}, kind, site, **asked)
+
+
+def submitted_by(standing, kind, site=SITE, **asked):
+    """The same, of a calibration with a standing of its own."""
+    own = standing | {"nodes": {kind: Resources(**asked)}}
+    made = job_kind(kind, examples.calibration().model_copy(update=own), site)
     lines = [f"{name} = {value}" for name, value in made.commands]
     return htcondor2.Submit("\n".join([*lines, *made.submit, ""]))
 
@@ -121,6 +126,28 @@ def test_what_is_not_asked_for_is_not_in_the_submit_description(kind):
 def test_what_is_nearer_to_a_payload_goes_first():
     reco, alca, harvest = (int(submitted(kind)["priority"]) for kind in ON_MACHINES)
     assert reco < alca < harvest
+
+
+@pytest.mark.parametrize("kind", ON_MACHINES)
+def test_a_priority_of_all_is_added_to_that_of_the_kind_and_what_is_said_of_the_kind_wins(kind):
+    default = int(submitted(kind)["priority"])
+    assert int(submitted_by({"priority": 7}, kind)["priority"]) == default + 7
+    assert int(submitted_by({"priority": -40}, kind)["priority"]) == default - 40
+    assert submitted_by({"priority": 7}, kind, priority=3)["priority"] == "3"
+    assert submitted_by({"priority": 7}, kind, priority=0)["priority"] == "0"
+
+
+@pytest.mark.parametrize("kind", NodeKind)
+def test_a_group_of_ones_own_wins_over_the_sites(kind):
+    pool = SITE.pool.model_copy(
+        update={"accounting_group": "group_ngt.prompt", "accounting_group_user": "loop"}
+    )
+    site = SITE.model_copy(update={"pool": pool})
+    read = submitted_by({"accounting_group": "group_ngt.test"}, kind, site)
+    assert (read["accounting_group"], read["accounting_group_user"]) == ("group_ngt.test", "loop")
+    read = submitted_by({"accounting_group_user": "strips"}, kind)
+    assert read["accounting_group_user"] == "strips"
+    assert "accounting_group" not in read
 
 
 @pytest.mark.parametrize("kind", NodeKind)

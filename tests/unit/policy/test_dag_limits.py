@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from condorloop.model.campaign import CampaignKey
 from condorloop.model.enums import CampaignState
 from condorloop.policy.dag_limits import share, until_late
-from condorloop.policy.planner import Rescue, SetState, SubmitBatch, SubmitHarvest
+from condorloop.policy.planner import Rescue, SetState, SubmitBatch, SubmitHarvest, SubmitUpload
 from tests.unit.examples import START, alone, campaign, dag
 
 
@@ -93,6 +93,36 @@ def test_what_needs_no_room_is_done_whatever_the_room():
     shared = share([batch(full), closing], list(map(alone, [full])), most=5)
     assert shared.actions == (closing,)
     assert shared.put_off == 1
+
+
+def of_calibration(name, number, run, at_work=0, **more):
+    """A campaign of a calibration with a stream of its own."""
+    return replace(
+        of_run(run, at_work, **more),
+        id=number,
+        reconstruction_id=number,
+        key=CampaignKey(name, run),
+    )
+
+
+def test_a_higher_priority_comes_before_an_idle_and_older_one_and_not_before_last_harvests():
+    low, high = of_calibration("Low", 1, 1), of_calibration("High", 2, 2, 3)
+    ended = of_calibration("Low", 3, 3, 4, run_end=START)
+    campaigns = [low, high, ended]
+    actions = [batch(low), batch(high), SubmitHarvest(ended, "last")]
+    reconstructions = list(map(alone, campaigns))
+    shared = share(actions, reconstructions, 99, {"High": 1, "Low": -1})
+    assert [a.campaign.id for a in shared.actions] == [3, 2, 1]
+    shared = share(actions, reconstructions, 99, {"High": 0})
+    assert [a.campaign.id for a in shared.actions] == [3, 1, 2]
+
+
+def test_of_last_harvests_and_uploads_that_of_the_highest_priority_comes_first():
+    low = of_calibration("Low", 1, 1, run_end=START)
+    high = of_calibration("High", 2, 2, 3)
+    actions = [SubmitHarvest(low, "last"), SubmitUpload(high, 0, "turn")]
+    shared = share(actions, list(map(alone, [low, high])), 99, {"High": 5})
+    assert [a.campaign.id for a in shared.actions] == [2, 1]
 
 
 @given(

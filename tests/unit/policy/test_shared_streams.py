@@ -218,6 +218,20 @@ def test_what_only_one_calibration_has_left_takes_no_dags_place():
     assert share([batch], [replace(found, dags=(dag(0),))], most=1).put_off == 1
 
 
+def test_a_batch_has_the_priority_of_its_stream_and_a_harvest_that_of_its_calibration():
+    first, second, _ = campaigns = everybody(waiting=waiting(3))
+    found = reconstruction(*campaigns)
+    work = [SubmitHarvest(first, "grown"), SubmitHarvest(second, "grown")]
+    work += [Rescue(first, replace(dag(7), calibration=NAMES[0]), "failed")]
+    own = Rescue(first, replace(dag(8), batch=None, calibration=NAMES[0]), "failed")
+    actions = [own, *work]
+    by_stream = share(actions, [found], 99, {STREAM: 2, NAMES[1]: 1}).actions
+    assert by_stream == (work[2], work[1], own, work[0])
+    by_calibration = share(actions, [found], 1, {STREAM: 2, NAMES[0]: 3})
+    assert by_calibration.actions == (own,)
+    assert by_calibration.put_off == 3
+
+
 def test_it_is_not_settled_while_an_upload_without_answer_can_be_sent():
     calibration = configured()[NAMES[0]]
     mine = failed_batch(made=True, failed_nodes=(UPLOAD,), upload=UploadOutcome.NO_ANSWER)
