@@ -192,6 +192,10 @@ class Tuning(Section):
         """How many cores a job asks for if `nodes` says nothing."""
         return 1
 
+    def cores(self, kind: NodeKind) -> int:
+        """How many cores a job asks for."""
+        return self.nodes.get(kind, Resources()).request_cpus or self.default_cores(kind)
+
     def check_memory_caps(self) -> None:
         """Refuse a cap that is below what a job asks for from the start.
 
@@ -201,8 +205,8 @@ class Tuning(Section):
             A cap is.
         """
         for kind, asked in self.nodes.items():
-            cores = asked.request_cpus or self.default_cores(kind)
-            most, request = asked.max_memory_mb, asked.request_memory_mb or cores * MB_PER_CORE
+            request = asked.request_memory_mb or self.cores(kind) * MB_PER_CORE
+            most = asked.max_memory_mb
             if most is not None and most < request:
                 raise ValueError(
                     f"nodes.{kind}.max_memory_mb {most} must not be less than the request: "

@@ -98,7 +98,7 @@ def job_kind(
         NodeKind.ALCA: "$(JOB) $(filein)",
         NodeKind.HARVEST: "$(JOB)",
     }[kind]
-    cpus = asked.request_cpus or tuning.default_cores(kind)
+    cpus = tuning.cores(kind)
     default = DEFAULT_PRIORITY[kind] + tuning.priority
     memory = asked.request_memory_mb or cpus * MB_PER_CORE
     commands = [

@@ -12,6 +12,7 @@ from condorloop.cli.views.comparison import print_comparisons
 from condorloop.cli.views.configuration import config_json, print_config
 from condorloop.config.destinations import DestinationChanged
 from condorloop.dagman import config_diff, destination_memory
+from condorloop.history.costs import costs_of
 
 
 @click.command(
@@ -47,8 +48,8 @@ def validate(
         else:
             print_comparisons(compared)
     elif as_json:
-        click.echo(json.dumps(config_json(loaded), indent=1))
+        click.echo(json.dumps(config_json(loaded, costs_of(loaded)), indent=1))
     else:
-        print_config(loaded)
+        print_config(loaded, costs_of(loaded))
     if not differences and (found := destination_memory.changed(loaded)):
         raise DestinationChanged(found)

@@ -5,7 +5,7 @@ Knows how calibrations and a site are shown to people; it reads and checks nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.table import Table
@@ -17,10 +17,11 @@ from condorloop.config.destinations import configured
 from condorloop.config.loader import Config
 from condorloop.config.run_selection import kinds_in_words
 from condorloop.dagman.config_diff import own_settings
+from condorloop.history.costs import StreamCosts
 
 
-def print_config(config: Config) -> None:
-    """Print what a checked configuration means."""
+def print_config(config: Config, costs: Mapping[str, StreamCosts]) -> None:
+    """Print what a checked configuration means, and what the jobs of its streams have cost."""
     terminal = console()
     site, parameters = config.site, config.parameters
     terminal.print(
@@ -54,7 +55,7 @@ def print_config(config: Config) -> None:
     for calibration in config.calibrations.values():
         for line in _synchronisations(calibration):
             terminal.print(text(line), soft_wrap=True)
-    for line in stream_lines(config):
+    for line in stream_lines(config, costs):
         terminal.print(text(line), soft_wrap=True)
     for whose, settings in _not_the_default(config).items():
         said = ", ".join(f"{key} {value}" for key, value in settings)
@@ -75,7 +76,7 @@ def _synchronisations(calibration: Calibration) -> Iterator[str]:
         yield f"synchronisation, {calibration.name}{of_which}: {said}"
 
 
-def config_json(config: Config) -> dict[str, Any]:
+def config_json(config: Config, costs: Mapping[str, StreamCosts]) -> dict[str, Any]:
     """Give a checked configuration as ``condorloop validate --json`` prints it, defaults and all.
 
     Times are in seconds.
@@ -88,7 +89,7 @@ def config_json(config: Config) -> dict[str, Any]:
             name: calibration.model_dump(mode="json", by_alias=True)
             for name, calibration in config.calibrations.items()
         },
-        "streams": streams_json(config),
+        "streams": streams_json(config, costs),
     }
 
 

@@ -141,6 +141,32 @@ class TimeQueries:
         )
         return [(row["took"], row["events"]) for row in rows]
 
+    def jobs_of_stream(self, stream: str, most: int) -> list[sqlite3.Row]:
+        """The jobs of a stream and its calibrations: owner, kind, seconds, events of the node.
+
+        Those that ended well at their first start, whatever run they are of. The owner is a
+        calibration, or the stream for all that share it.
+
+        Parameters
+        ----------
+        most
+            Those of at most so many DAGs: the youngest.
+        """
+        return self._db.rows(
+            "SELECT COALESCE(calibration, ?1) AS owner, kind,"
+            " job.ended_at - job.started_at AS took, node.events FROM"
+            " (SELECT dag.id FROM dag CROSS JOIN reconstruction"
+            " ON reconstruction.id = dag.reconstruction_id"
+            " WHERE stream = ?1 ORDER BY dag.id DESC LIMIT ?2) AS young"
+            " CROSS JOIN node ON node.dag_id = young.id"
+            " CROSS JOIN job ON job.dag_id = node.dag_id AND job.node = node.name"
+            " LEFT JOIN campaign ON campaign.id = node.campaign_id"
+            " WHERE job.exit_code = 0 AND starts = 1 AND job.ended_at > job.started_at"
+            " ORDER BY job.submitted_at, job.job_id",
+            stream,
+            most,
+        )
+
     def dags_without_rescue(self) -> dict[int, tuple[float, float]]:
         """When DAGs were submitted, and when they were seen to have ended, by id.
 

@@ -62,7 +62,7 @@ def test_hostile_text_in_a_configuration_is_shown_as_it_is(tmp_path, capsys, mon
     calibration = loaded.calibrations["EcalPedestals"]
     reco = calibration.reco.model_copy(update={"modes": (text,)})
     loaded.calibrations["EcalPedestals"] = calibration.model_copy(update={"reco": reco})
-    print_config(loaded)
+    print_config(loaded, {})
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert text.partition("\x1b")[0] in out

@@ -104,3 +104,17 @@ def test_the_latest_jobs_count(ledger):
     for i in range(5):
         dag(ledger, mine, i, replace(WELL, job_id=f"{i}.0", ended_at=START + 70 + i))
     assert [took for took, _ in ledger.times.reco_jobs("Express", 3)] == [64.0, 63.0, 62.0]
+
+
+def test_the_jobs_of_the_youngest_dags_of_a_stream_tell_whose_they_are(ledger):
+    mine = latched(ledger, "BeamSpotHP", "Express")
+    other = latched(ledger, "PPSAlignment", "ALCAPPSExpress")
+    dag(ledger, mine, 0, replace(WELL, job_id="8.0"), kind=NodeKind.ALCA)
+    dag(ledger, mine, 1, WELL, replace(WELL, job_id="11.0", exit_code=65), events=250)
+    dag(ledger, other, 0, replace(WELL, job_id="13.0"))
+    harvest = PlannedNode("HARVEST", NodeKind.HARVEST, "h", "w", calibration="BeamSpotHP")
+    dag_id = ledger.dags.plan(mine, None, 2, [harvest], "grown", START)
+    ledger.dags.record_jobs(dag_id, [replace(WELL, node="HARVEST", ended_at=START + 15)])
+    told = [tuple(row) for row in ledger.times.jobs_of_stream("Express", 2)]
+    assert sorted(told) == [("BeamSpotHP", "HARVEST", 5.0, 0), ("Express", "RECO", 60.0, 250)]
+    assert len(ledger.times.jobs_of_stream("Express", 3)) == 3
