@@ -282,6 +282,33 @@ def test_oms_shows_luminosity_of_each_lumisection_and_integrated_over_the_run() 
     assert shown.runs[0]["recorded_lumi"] == shown.fills[0]["recorded_lumi"] == 0.6
 
 
+def test_oms_shows_which_flags_each_lumisection_has_and_of_which_it_knows_nothing() -> None:
+    off, unknown = {"bpix_ready": "1-2", "beam1_stable": "4"}, {"bpix_ready": "3,4"}
+    shown = seen_by_oms(play(run(flags_off=off, flags_unknown=unknown)), 60.0).lumisections
+    assert [row["bpix_ready"] for row in shown] == [False, False, None, None]
+    assert [row["beam1_stable"] for row in shown] == [True, True, True, False]
+    assert all(row["beam2_stable"] and row["fpix_ready"] for row in shown)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"flags_off": {"bpix_redy": "1"}}, "runs.0.flags_off.bpix_redy: '1': a flag"),
+        ({"flags_off": {"pileup": "1"}}, "runs.0.flags_off.pileup: '1': a flag"),
+        ({"flags_off": {"bpix_ready": "1-"}}, "runs.0.flags_off.bpix_ready: '1-': lumisections"),
+        ({"flags_unknown": {"bpix_ready": "5"}}, "runs.0.flags_unknown.bpix_ready: '5': lumi"),
+        ({"flags_off": {"ho_ready": "1-2"}, "flags_unknown": {"ho_ready": "2"}}, "not unknown"),
+    ],
+)
+def test_flags_are_those_of_lumisections_and_the_lumisections_those_of_the_run(
+    keys: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        play(run(**keys))
+    [mistake] = error.value.mistakes
+    assert words in str(mistake)
+
+
 def test_a_fill_ends_with_its_last_run() -> None:
     scenario = play(run(1), run(2, start_offset=50), run(3, start_offset=100, fill=11301))
     fills = seen_by_oms(scenario, 60.0).fills

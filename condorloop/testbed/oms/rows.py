@@ -139,6 +139,7 @@ def _lumisections(run: RunScript, clock: _Clock) -> Iterable[Row]:
         if clock.passed(end):
             yield {
                 **usual(LUMISECTIONS),
+                **run.odd_flags(ls),
                 "run_number": run.run,
                 "fill_number": run.fill,
                 "lumisection_number": ls,

@@ -143,6 +143,9 @@ LUMISECTIONS = _table(
     *((f"{name}_ready", bool, None, True) for name in _DETECTOR_BITS),
 )
 
+LS_FLAGS = tuple(name for name, attribute in LUMISECTIONS.items() if attribute.type is bool)
+"""What a lumisection has or has not: beams, CMS, and the parts of its detectors."""
+
 FILLS = _table(
     ("fill_number", int, None, None),
     ("start_time", str, None, None),

@@ -20,8 +20,9 @@ from pydantic import (
     Tag,
 )
 
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.testbed.scenario.events import CHANGING
-from condorloop.testbed.scenario.oms_attributes import LUMISECTIONS, RUNS
+from condorloop.testbed.scenario.oms_attributes import LS_FLAGS, LUMISECTIONS, RUNS
 from condorloop.testbed.scenario.paths import primary_dataset, shipped_paths
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -186,6 +187,9 @@ class RunScript(Script):
     luminosity
         What OMS says was recorded in each of its lumisections, in 1/pb, in their order; the last
         value is that of all that follow, and null is not known.
+    flags_off, flags_unknown
+        The lumisections, such as ``1-4,7``, that do not have a flag in OMS, by the flag's name, and
+        those of which OMS says nothing. All others have every flag.
     oms
         Attributes of the run in OMS that are to differ from the usual ones.
     attributes
@@ -209,6 +213,8 @@ class RunScript(Script):
     last_ls_after_end: LastLumisection | None = None
     fill: PositiveInt | None = 11300
     luminosity: list[Luminosity | None] = Field([_USUAL_LUMINOSITY], min_length=1)
+    flags_off: dict[str, str] = {}
+    flags_unknown: dict[str, str] = {}
     oms: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     stable_beam_after: Seconds = 0.0
@@ -242,6 +248,16 @@ class RunScript(Script):
         """What was recorded in each lumisection, in 1/pb, in the order of `lumisection_ends`."""
         count = len(self.lumisection_ends)
         return [*self.luminosity, *self.luminosity[-1:] * count][:count]
+
+    def odd_flags(self, ls: int) -> dict[str, bool | None]:
+        """The flags that a lumisection does not have, or of which nothing is said."""
+        said = ((self.flags_off, False), (self.flags_unknown, None))
+        return {
+            flag: value
+            for flags, value in said
+            for flag, lumis in flags.items()
+            if Lumis.parse(lumis) & Lumis.span(ls, ls)
+        }
 
     @property
     def ends(self) -> bool:
@@ -277,6 +293,7 @@ def contradictions(run: RunScript, layouts: Mapping[str, StreamLayout]) -> Itera
             yield f"lumisections.{i}.ls", ls, "each lumisection once"
         lumis.add(ls)
     yield from ((f"oms.{key}", value, said) for key, value, said in of_attributes(run.oms))
+    yield from _of_flags(run, Lumis.of(lumis))
     if run.ends_again_after is not None and run.unends_after is None:
         yield "ends_again_after", run.ends_again_after, "only with unends_after"
     paths = shipped_paths()
@@ -292,6 +309,33 @@ def contradictions(run: RunScript, layouts: Mapping[str, StreamLayout]) -> Itera
             yield f"files.{i}.part", file.part, f"below {parts}, the stream's files_per_ls"
         for key, value, said in file.contradictions():
             yield f"files.{i}.{key}".rstrip("."), value, said
+
+
+def _of_flags(run: RunScript, taken: Lumis) -> Iterator[Said]:
+    off: dict[str, Lumis] = {}
+    for key in ("flags_off", "flags_unknown"):
+        for flag, text in getattr(run, key).items():
+            where, lumis = f"{key}.{flag}", _lumis(text)
+            if flag not in LS_FLAGS:
+                yield where, text, f"a flag of lumisections in OMS: {', '.join(LS_FLAGS)}"
+            elif not lumis or lumis - taken:
+                yield where, text, "lumisections of this run, such as 1-4,7"
+            elif lumis & off.get(flag, EMPTY):
+                yield (
+                    where,
+                    text,
+                    "other lumisections than flags_off has: what is off is not unknown",
+                )
+            else:
+                off[flag] = lumis
+
+
+def _lumis(text: str) -> Lumis:
+    """Read lumisections; none where the text is no list of them."""
+    try:
+        return Lumis.parse(text)
+    except ValueError:
+        return EMPTY
 
 
 def of_attributes(given: Mapping[str, Any]) -> Iterator[Said]:

@@ -2,8 +2,9 @@
 
 The form is that of the loop developers' own scenario player, whose files play unchanged. Keys of
 ours beside theirs: `layout`, `seed`, `clock_offset`, `past_runs` and `conditions`; in a run `fill`,
-`luminosity`, `oms`, `attributes`, `stable_beam_after`, `unends_after`, `ends_again_after`,
-`last_ls_after_end`, `files`, ``end_after: never`` and ``lumisections: {count: …, every: …}``;
+`luminosity`, `flags_off`, `flags_unknown`, `oms`, `attributes`, `stable_beam_after`,
+`unends_after`, `ends_again_after`, `last_ls_after_end`, `files`, ``end_after: never`` and
+``lumisections: {count: …, every: …}``;
 faults of the target ``conditions``, and more modes of the others
 (`condorloop.testbed.scenario.faults`).
 """
