@@ -17,7 +17,7 @@ from condorloop.model.status import Decision, Status, jobs_in_queue
 from condorloop.monitoring import status_file
 from condorloop.monitoring.metrics import Metrics
 from condorloop.monitoring.notifications.policy import Rules, due, noted
-from condorloop.monitoring.problems.campaigns import of_campaigns
+from condorloop.monitoring.problems.campaigns import of_campaigns, of_strangers
 from condorloop.monitoring.problems.queue import of_late, of_queue, of_scripts, of_waiting
 from tests.unit.examples import RUN, START, campaign_status, loop_status
 from tests.unit.shared_story_example import ALL, ECAL, EXPRESS, SPOT, fill
@@ -156,6 +156,13 @@ def test_a_script_that_waits_is_told_of_whom_its_node_works_for(campaigns):
     ]
     names = [p.text.partition(": ")[0] for p in of_scripts(scripts, START + 600, campaigns)]
     assert names == [f"Express run398600 ({THOSE})", "BeamSpot run398600"]
+
+
+def test_a_directory_that_is_not_adopted_is_told_of_all(campaigns):
+    [problem] = of_strangers({SPOT: ("dag007",)}, campaigns)
+    assert problem.text.startswith(f"Express run398600 ({THOSE}): dag007 is not adopted")
+    [alone] = of_strangers({SPOT: ("dag007",)})
+    assert alone.text.startswith("BeamSpot run398600: dag007 is not adopted")
 
 
 def test_what_is_shared_is_one_message_until_it_is_over(campaigns):
