@@ -25,6 +25,7 @@ NAMES = (
     "writing",
     "reading",
     "harvesting",
+    "sharing",
     "restarting",
     "remembering",
     "overhead",

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from condorloop.config.loader import Config
+from condorloop.config.stream import Stream
 from condorloop.cycle.archiver import Archiver
 from condorloop.cycle.campaign_state import set_state
 from condorloop.cycle.cleaner import Cleaner
@@ -47,6 +48,7 @@ from condorloop.policy.planner import (
     SubmitHarvest,
     SubmitUpload,
 )
+from condorloop.policy.splitting import RECENT_JOBS, event_time
 from condorloop.policy.window import AGAIN
 from condorloop.requests.context import Context
 from condorloop.requests.handler import RequestHandler
@@ -405,16 +407,24 @@ class Submitter:
         number, batch, job = self._next_numbers(campaign)
         campaigns = [campaign, *(c for c in action.harvested_for if c.id != campaign.id)]
         config = self.settings.renderer_for(c.key for c in campaigns).config
+        stream = config.stream_of(campaign.key.calibration)
         plan = plan_batch(
             campaign.reconstruction,
-            config.stream_of(campaign.key.calibration),
+            stream,
             Batch(batch, action.files),
             number,
             job,
             made_for=action.made_for,
             harvested_for=sorted(c.key.calibration for c in action.harvested_for),
+            event_time=self._event_time(stream),
         )
         self.launcher.carry_out(campaigns, plan, action.reason, now)
+
+    def _event_time(self, stream: Stream) -> float | None:
+        """The seconds that RECO takes per event, if a job's time counts."""
+        if stream.batching.time_per_job is None:
+            return None
+        return event_time(self.ledger.times.reco_jobs(stream.name, RECENT_JOBS))
 
     def _next_numbers(self, campaign: Campaign) -> tuple[int, int, int]:
         return self.launcher.next_numbers(campaign, self.tracker.queue.values())

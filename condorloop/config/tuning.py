@@ -6,6 +6,7 @@ streams, and each of those can say otherwise.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
@@ -27,6 +28,14 @@ class Batching(Section):
 
     max_files_per_job: PositiveInt = 5
     """Maximum number of RAW files per RECO job."""
+    events_per_job: PositiveInt | None = None
+    """Maximum number of events per RECO job; without it, events do not count. A RAW file with more
+    is read by several jobs, each LS by one: a job with one LS can have more events.
+    """
+    time_per_job: Annotated[Seconds, Field(gt=0)] | None = None
+    """How long a RECO job should take; without it, time does not count. Counts once RECO jobs of
+    the stream have ended well: their time per event gives the events of a job.
+    """
     reco_per_alca: PositiveInt = 4
     """Maximum number of RECO outputs per ALCA job."""
     batch_window: Seconds = 60.0
@@ -38,6 +47,11 @@ class Batching(Section):
     def full_dag(self) -> int:
         """How many files fill one ALCA node."""
         return self.max_files_per_job * self.reco_per_alca
+
+    @property
+    def full_dag_events(self) -> float:
+        """How many events fill one ALCA node, whatever files they are in."""
+        return (self.events_per_job or math.inf) * self.reco_per_alca
 
 
 class Harvesting(Section):

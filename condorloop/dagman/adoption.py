@@ -13,6 +13,7 @@ from pathlib import Path
 
 from condorloop.dagman.plan import DagPlan
 from condorloop.model.enums import NodeKind
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.policy.raw_overlap import Source
 from condorloop.rundir.layout import MANIFEST, dag_dir
 from condorloop.rundir.records.manifest import Manifest
@@ -62,7 +63,9 @@ def sources_of(plan: DagPlan) -> Iterator[Source]:
     recos = {node.name: node for node in plan.of_kind(NodeKind.RECO)}
     for node in plan.of_kind(NodeKind.ALCA):
         files = [file for name in node.parents if name in recos for file in recos[name].files]
-        raw_files = {file.path: file.lumis for file in files}
+        raw_files: dict[str, Lumis] = {}
+        for file in files:
+            raw_files[file.path] = raw_files.get(file.path, EMPTY) | file.lumis
         events = sum(file.events for file in files)
         name = source_name(plan.number, node.output)
         yield Source(name, plan.number, node.lumis, events, raw_files)

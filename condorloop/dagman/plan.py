@@ -5,10 +5,8 @@ Knows how a batch is spread over RECO and ALCA nodes. It is pure: no files, no t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TypeVar
 
 from condorloop.config.stream import Stream
 from condorloop.config.tuning import Batching
@@ -16,6 +14,7 @@ from condorloop.model.campaign import Batch, RawFile, ReconstructionKey, dag_lab
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import PlannedNode
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.policy.splitting import Limits, even, split
 from condorloop.rundir.layout import (
     HARVEST_RECORD,
     UPLOAD_RECORD,
@@ -48,6 +47,11 @@ class Node:
     job: int | None = None
     calibration: str = ""
     taken_out: bool = False
+
+    @property
+    def reads_part(self) -> bool:
+        """Whether it reads a part of a RAW file: its job is told which lumisections."""
+        return any(file.is_part for file in self.files)
 
     @property
     def is_empty(self) -> bool:
@@ -122,6 +126,7 @@ def plan_batch(
     *,
     made_for: Iterable[str],
     harvested_for: Iterable[str],
+    event_time: float | None = None,
 ) -> DagPlan:
     """Spread a batch over nodes: files in LS order, as evenly as the limits allow.
 
@@ -135,11 +140,15 @@ def plan_batch(
         The calibrations whose ALCARECO it makes.
     harvested_for
         Those for which HARVEST and UPLOAD follow.
+    event_time
+        Seconds that RECO of the stream takes per event; None if nobody knows.
     """
     batching: Batching = stream.batching
-    files = sorted(batch.files, key=lambda f: (f.lumis.first, f.lumis.last, f.path))
+    limits = Limits.of_work(
+        batching.max_files_per_job, batching.events_per_job, batching.time_per_job, event_time
+    )
     recos = []
-    for i, group in enumerate(_even(files, batching.max_files_per_job)):
+    for i, group in enumerate(split(batch.files, limits)):
         lumis = Lumis.union(f.lumis for f in group)
         output = reco_name(key.run, lumis, batch.number, i, stream.reco.affix)
         reco = Node(
@@ -152,7 +161,7 @@ def plan_batch(
         )
         recos.append(reco)
     alcas = []
-    for i, parents in enumerate(_even(recos, batching.reco_per_alca)):
+    for i, parents in enumerate(even(recos, batching.reco_per_alca)):
         job = first_job + i
         alca = Node(
             name=f"ALCA_{i:04d}",
@@ -222,16 +231,6 @@ def _harvest_and_upload(
     return harvest, upload
 
 
-_Item = TypeVar("_Item")
-
-
-def _even(items: Sequence[_Item], most: int) -> list[Sequence[_Item]]:
-    """Cut into the fewest groups of at most `most`, whose sizes differ by one at most."""
-    groups = -(-len(items) // most)
-    cuts = [len(items) * i // groups for i in range(groups + 1)] if groups else []
-    return [items[a:b] for a, b in pairwise(cuts)]
-
-
 def planned_nodes(plan: DagPlan) -> list[PlannedNode]:
     """The nodes of a plan as they are written down before the DAG exists."""
     children = plan.children
@@ -246,6 +245,7 @@ def planned_nodes(plan: DagPlan) -> list[PlannedNode]:
             child=children.get(n.name, ""),
             empty=n.is_empty,
             calibration=n.calibration,
+            part=n.lumis if n.reads_part else EMPTY,
         )
         for n in plan.nodes
     ]

@@ -7,6 +7,7 @@ name and renamed into place, so that it is whole or not there.
 from __future__ import annotations
 
 import errno
+import json
 import math
 import shutil
 import sys
@@ -21,9 +22,9 @@ from condorloop.config.loader import Config
 from condorloop.config.stream import STREAM_NODES, Stream
 from condorloop.dagman import cmsdriver, run_configuration
 from condorloop.dagman.plan import DagPlan, Node
-from condorloop.dagman.submit_description import JobKind, job_kind
+from condorloop.dagman.submit_description import JobKind, job_kind, reading_part
 from condorloop.dagman.templates import template, template_versions
-from condorloop.model.campaign import CampaignKey, ReconstructionKey
+from condorloop.model.campaign import CampaignKey, RawFile, ReconstructionKey
 from condorloop.model.enums import NodeKind
 from condorloop.model.gate import GateAnswer, GateLimits, QuantityLimit, SetLimit
 from condorloop.model.lumis import EMPTY, Lumis
@@ -37,6 +38,7 @@ from condorloop.rundir.layout import (
     dag_dir,
     dag_file,
     iso_time,
+    lumis_file,
     made_in,
     run_dir,
 )
@@ -195,6 +197,9 @@ class Renderer:
         context = self._context(plan)
         files = {"dag": context["dag_name"]}
         texts = {files.get(name, name): template(name).render(context) for name in _TEXTS}
+        for node in plan.nodes:
+            if node.reads_part:
+                texts[lumis_file(node.name)] = lumis_json(plan.key.run, node.lumis)
         if plan.is_shared and plan.batch is None:
             for name in RECIPE_SCRIPTS:
                 del texts[name]
@@ -255,8 +260,13 @@ class Renderer:
         for kind in NodeKind:
             nodes = plan.of_kind(kind)
             if kind in STREAM_NODES:
+                asked = job_kind(kind, stream, site)
+                in_part = tuple(node for node in nodes if node.reads_part)
                 if nodes:
-                    yield _Jobs(job_kind(kind, stream, site), of_dag, nodes)
+                    whole = tuple(node for node in nodes if not node.reads_part)
+                    yield _Jobs(asked, of_dag, whole)
+                if in_part:
+                    yield _Jobs(reading_part(asked), of_dag, in_part)
                 continue
             for node in nodes:
                 if node.is_empty:
@@ -304,9 +314,7 @@ class Renderer:
             cmssw=CmsswArea(cmssw.setup, cmssw.scram_arch, cmssw.release, cmssw.folder),
             lumis=plan.lumis,
             files=tuple(
-                ManifestFile(file.path, file.size, file.lumis, file.events, node.name)
-                for node in plan.nodes
-                for file in node.files
+                _manifest_file(node.name, file) for node in plan.nodes for file in node.files
             ),
             nodes={node.name: _manifest_node(node) for node in plan.nodes},
             settings={
@@ -387,6 +395,15 @@ def write_texts(folder: Path, texts: Mapping[str, str]) -> bool:
     return changed
 
 
+def lumis_json(run: int, lumis: Lumis) -> str:
+    """Give lumisections as CMSSW reads them from a file.
+
+    >>> print(lumis_json(398600, Lumis.parse("1-5,7")), end="")
+    {"398600": [[1, 5], [7, 7]]}
+    """
+    return json.dumps({str(run): [list(each) for each in lumis.ranges]}) + "\n"
+
+
 def _stands(file: Path, text: str) -> bool:
     try:
         return file.read_bytes() == text.encode()
@@ -402,6 +419,11 @@ def _own_areas(calibration: Calibration, release: str) -> list[Path]:
     """The release area that a calibration's YAML names for harvesting, if it names one."""
     base = calibration.harvest.cmssw_base_path
     return [Path(base) / release] if base else []
+
+
+def _manifest_file(node: str, file: RawFile) -> ManifestFile:
+    of = (file.of.lumis, file.of.events) if file.of else None
+    return ManifestFile(file.path, file.size, file.lumis, file.events, node, of)
 
 
 def _manifest_node(node: Node) -> ManifestNode:

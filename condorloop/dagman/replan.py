@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from condorloop.dagman.plan import DagPlan, Node
-from condorloop.model.campaign import RawFile, ReconstructionKey
+from condorloop.model.campaign import RawFile, ReconstructionKey, Statistics
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import Lumis
 from condorloop.rundir.layout import alcareco_job
-from condorloop.rundir.records.manifest import Manifest, ManifestNode
+from condorloop.rundir.records.manifest import Manifest, ManifestFile, ManifestNode
 
 Dropped = Mapping[str, frozenset[str]]
 """Inputs that nodes go on without, by node: RAW paths of a RECO node, RECO names of an ALCA."""
@@ -21,17 +21,17 @@ Dropped = Mapping[str, frozenset[str]]
 
 def plan_of(manifest: Manifest) -> DagPlan:
     """Give the plan that a DAG was written from."""
-    files = {f.path: RawFile(f.path, f.size, f.lumis, f.events) for f in manifest.files}
     return DagPlan(
         key=ReconstructionKey(manifest.stream, manifest.run),
         number=manifest.dag,
         batch=manifest.batch,
-        nodes=tuple(_node(name, node, files) for name, node in manifest.nodes.items()),
+        nodes=tuple(_node(manifest, name, node) for name, node in manifest.nodes.items()),
         made_for=tuple(manifest.made_for),
     )
 
 
-def _node(name: str, told: ManifestNode, files: Mapping[str, RawFile]) -> Node:
+def _node(manifest: Manifest, name: str, told: ManifestNode) -> Node:
+    read = manifest.read_by(name)
     return Node(
         name=name,
         kind=told.kind,
@@ -39,12 +39,17 @@ def _node(name: str, told: ManifestNode, files: Mapping[str, RawFile]) -> Node:
         output=told.output,
         witness=told.witness,
         lumis=told.lumis,
-        files=tuple(files[path] for path in told.files),
+        files=tuple(_raw_file(read[path]) for path in told.files),
         inputs=told.inputs,
         job=alcareco_job(told.output) if told.kind is NodeKind.ALCA else None,
         calibration=told.calibration,
         taken_out=told.taken_out,
     )
+
+
+def _raw_file(told: ManifestFile) -> RawFile:
+    of = Statistics(*told.of) if told.of else None
+    return RawFile(told.path, told.size, told.lumis, told.events, of)
 
 
 def without_calibrations(plan: DagPlan, gone: Collection[str]) -> DagPlan:

@@ -6,7 +6,7 @@ Knows submit commands and their defaults; knows nothing of files on the disk.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from condorloop.config.resources import DEFAULT_TIME_LIMIT, MB_PER_CORE, Resources
@@ -15,7 +15,7 @@ from condorloop.config.tuning import Holds, Tuning
 from condorloop.dagman import quoting
 from condorloop.model.enums import NodeKind
 from condorloop.model.queue import HELD_BY_PERSON
-from condorloop.rundir.layout import INPUT_FILES, INPUTS, harvest_inputs
+from condorloop.rundir.layout import INPUT_FILES, INPUTS, harvest_inputs, lumis_file
 
 DEFAULT_RETRIES = {NodeKind.RECO: 3, NodeKind.ALCA: 3, NodeKind.HARVEST: 3, NodeKind.UPLOAD: 2}
 
@@ -120,6 +120,21 @@ def job_kind(
         commands.append(("My.CondorloopLumis", '"$(lumis)"'))
     script = f"{kind.lower()}.sh"
     return JobKind(name, kind, "vanilla", script, arguments, commands, submit, retries, release)
+
+
+PART = "RECO_PART"
+"""The submit description of RECO that reads a part of a RAW file."""
+
+
+def reading_part(reco: JobKind) -> JobKind:
+    """Say how RECO is submitted that is told which lumisections to read, by a file of its node."""
+    lumis = lumis_file("$(JOB)")
+    commands = [
+        (name, f"{value}, {lumis}" if name == "transfer_input_files" else value)
+        for name, value in reco.commands
+    ]
+    arguments = f"{reco.arguments} {lumis}"
+    return replace(reco, name=PART, arguments=arguments, commands=commands)
 
 
 def _accounting(pool: PoolSite) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from condorloop.history.campaign import PayloadStory, Story
 from condorloop.history.evidence import Evidence
 from condorloop.history.provenance import provenance
 from condorloop.history.verified import Finding, FindingKind
-from condorloop.model.lumis import Lumis
+from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.policy.raw_overlap import Source
 
 
@@ -55,7 +55,11 @@ def by_ledger(story: Story, payload: PayloadStory, names: Iterable[str]) -> dict
     found: dict[str, Source] = {}
     for source in provenance(story, payload).sources:
         if source.name in names and source.node:
-            read = {f.path: f.lumis for reco in source.recos for f in reco.files}
+            read: dict[str, Lumis] = {}
+            for reco in source.recos:
+                for file in reco.files:
+                    mine = (file.lumis & reco.node.lumis) or file.lumis
+                    read[file.path] = read.get(file.path, EMPTY) | mine
             node = source.node
             found[source.name] = Source(source.name, 0, node.lumis, node.events, read)
     return found

@@ -85,8 +85,8 @@ TABLES: Mapping[str, str] = {
     reconstruction_id INTEGER NOT NULL REFERENCES reconstruction (id),
     file_id INTEGER NOT NULL REFERENCES raw_file (id),
     dag_id INTEGER REFERENCES dag (id), node TEXT,
-    blamed INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (reconstruction_id, file_id)""",
+    blamed INTEGER NOT NULL DEFAULT 0, part TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (reconstruction_id, file_id, part)""",
     "dag": """
     id INTEGER PRIMARY KEY,
     reconstruction_id INTEGER NOT NULL REFERENCES reconstruction (id),

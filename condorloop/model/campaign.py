@@ -74,16 +74,6 @@ class MissedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class RawFile:
-    """A RAW file that was probed; `lumis` and `events` are those of its campaign's run."""
-
-    path: str
-    size: int
-    lumis: Lumis
-    events: int
-
-
-@dataclass(frozen=True, slots=True)
 class Statistics:
     """How much data something holds: its lumisections, and the events in them."""
 
@@ -102,6 +92,46 @@ class Statistics:
         """
         parts = tuple(parts)
         return cls(Lumis.union(part.lumis for part in parts), sum(part.events for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """A RAW file that was probed; `lumis` and `events` are those of its campaign's run.
+
+    Of a part they are those of the part, and its job reads no other lumisections of the file; `of`
+    is what all of the file holds.
+    """
+
+    path: str
+    size: int
+    lumis: Lumis
+    events: int
+    of: Statistics | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a file."""
+        return self.of is not None
+
+    @property
+    def whole(self) -> RawFile:
+        """All of the file."""
+        if self.of is None:
+            return self
+        return RawFile(self.path, self.size, self.of.lumis, self.of.events)
+
+    def part(self, lumis: Lumis) -> RawFile:
+        """Some of its lumisections, with events in proportion: how many each has is not known.
+
+        >>> RawFile("f.root", 1, Lumis.span(1, 3), 100).part(Lumis.span(1, 1)).events
+        33
+        """
+        whole = self.whole
+        if lumis == whole.lumis:
+            return whole
+        events = whole.events * len(lumis) // len(whole.lumis)
+        of = Statistics(whole.lumis, whole.events)
+        return RawFile(self.path, self.size, lumis, events, of)
 
 
 @dataclass(frozen=True, slots=True)

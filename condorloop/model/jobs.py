@@ -52,6 +52,7 @@ class PlannedNode:
     it is whole, `job` the number of an ALCARECO, `paths` the RAW files that it reads, `child` the
     ALCA node that a RECO node feeds. An `empty` one makes nothing: its inputs were taken from it.
     `calibration` is the one whose run directory has what HARVEST and UPLOAD leave; none of others.
+    `part` are the lumisections of its only RAW file that it reads, if not all.
     """
 
     name: str
@@ -63,6 +64,7 @@ class PlannedNode:
     child: str = ""
     empty: bool = False
     calibration: str = ""
+    part: Lumis = EMPTY
 
 
 @dataclass(frozen=True, slots=True)

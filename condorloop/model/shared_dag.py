@@ -27,7 +27,7 @@ def seen_by_one(dag: Dag, nodes: Mapping[str, NodeState], taken_over: bool) -> D
     nodes
         The states of its HARVEST and UPLOAD, by name; none if it does not harvest for it.
     taken_over
-        Whether a DAG of its own has taken over what they were to do.
+        Whether another HARVEST or UPLOAD has taken over what they were to do.
     """
     failed = tuple(n for n in dag.failed_nodes if n in nodes or _is_shared(n))
     dag = replace(

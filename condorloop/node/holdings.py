@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from condorloop.errors import CondorloopError
-from condorloop.model.lumis import Lumis
-from condorloop.policy.raw_overlap import Source
+from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.policy.raw_overlap import Source, is_twice
 from condorloop.rundir.layout import MANIFEST, dag_dir
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.rundir.records.witness import Witness
@@ -51,7 +51,7 @@ class Holdings:
         Raises
         ------
         Unusable
-            That is not told, or a RAW file is in it twice.
+            That is not told, or a lumisection of a RAW file is in it twice.
         """
         number = told.dag_id.rpartition("/")[2]
         if not (number.isascii() and number.isdecimal()):
@@ -59,9 +59,10 @@ class Holdings:
         raw_files: dict[str, Lumis] = {}
         for output in told.files:
             read = self._read_by(output, told.dag_id, int(number))
-            if twice := sorted(read.keys() & raw_files.keys()):
-                raise Unusable(f"RAW file {_name(twice[0])} is in it twice")
-            raw_files |= read
+            for path, lumis in sorted(read.items()):
+                if path in raw_files and is_twice(lumis, raw_files[path]):
+                    raise Unusable(f"RAW file {_name(path)} is in it twice")
+                raw_files[path] = raw_files.get(path, EMPTY) | lumis
         return Source(name, int(number), told.lumis, told.events, raw_files)
 
     def _read_by(self, output: str, dag_id: str, number: int) -> Mapping[str, Lumis]:
@@ -89,10 +90,9 @@ class Holdings:
 
 
 def _planned(manifest: Manifest) -> Mapping[str, Mapping[str, Lumis]]:
-    lumis = {file.path: file.lumis for file in manifest.files}
     return {
-        node.output: {path: lumis[path] for path in node.files}
-        for node in manifest.nodes.values()
+        node.output: {path: file.lumis for path, file in manifest.read_by(name).items()}
+        for name, node in manifest.nodes.items()
         if node.files
     }
 

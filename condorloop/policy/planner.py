@@ -394,7 +394,8 @@ def _why_batch(now: float, campaign: Campaign, calibration: Calibration) -> str 
     waited = now - min(w.since for w in campaign.waiting)
     if not running and (not campaign.probing or waited >= FOR_PROBES):
         return f"{new} and no active DAG"
-    if files >= batching.full_dag:
+    events = sum(w.file.events for w in campaign.waiting)
+    if files >= batching.full_dag or events >= batching.full_dag_events:
         return f"{new}, a full DAG"
     if waited >= batching.batch_window:
         return f"{new}, the first {waited:.0f} s ago"

@@ -1,4 +1,4 @@
-"""Which ALCARECO are harvested together: no RAW file is in two of them.
+"""Which ALCARECO are harvested together: no lumisection of a RAW file is in two of them.
 
 Knows what ALCARECO were made from, as it is given; reads nothing. The choice is pure: the same
 ALCARECO give the same choice, in whatever order they are found.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from condorloop.model.lumis import EMPTY, Lumis
 from condorloop.text import one_line
@@ -59,11 +58,20 @@ class Choice:
     left_out: Mapping[str, Overlap]
 
 
-def choose(sources: Iterable[Source]) -> Choice:
-    """Choose ALCARECO such that no RAW file is in two of them.
+def is_twice(one: Lumis, other: Lumis) -> bool:
+    """Whether two readings of a RAW file read something of it twice.
 
-    Two RAW files may have the same lumisection; the same RAW file may be used once. One that
-    shares no RAW file with a chosen one is always chosen. Of those that share RAW files, the more
+    Parts of a file that have no lumisection in common do not; one of which no lumisection is told
+    may be all of it.
+    """
+    return not one or not other or bool(one & other)
+
+
+def choose(sources: Iterable[Source]) -> Choice:
+    """Choose ALCARECO such that no lumisection of a RAW file is in two of them.
+
+    Two RAW files may have the same lumisection; that of the same RAW file may be used once. One
+    that shares nothing with a chosen one is always chosen. Of those that share RAW files, the more
     lumisections count, then the more RAW files; of equals, those of the youngest DAGs are chosen,
     for a ledger gives a RAW file to another DAG only when it has given up the one before.
     """
@@ -74,7 +82,7 @@ def choose(sources: Iterable[Source]) -> Choice:
         names = {source.name for source in best}
         chosen += best
         left_out += (source for source in group if source.name not in names)
-    used = {path: source for source in chosen for path in source.raw_files}
+    used = _holders(chosen)
     return Choice(
         tuple(sorted(source.name for source in chosen)),
         {s.name: _overlap(s, used) for s in sorted(left_out, key=lambda s: s.name)},
@@ -84,7 +92,7 @@ def choose(sources: Iterable[Source]) -> Choice:
 def youngest(sources: Iterable[Source]) -> Choice:
     """Choose in the same way, but those of the youngest DAGs whatever they hold."""
     chosen = _greedy(sorted(sources := list(sources), key=_by_age))
-    used = {path: source for source in chosen for path in source.raw_files}
+    used = _holders(chosen)
     names = {source.name for source in chosen}
     return Choice(
         tuple(sorted(names)), {s.name: _overlap(s, used) for s in sources if s.name not in names}
@@ -107,20 +115,28 @@ def _worth(sources: Sequence[Source]) -> tuple[int, int]:
 def _greedy(sources: Iterable[Source]) -> list[Source]:
     """Take one after the other that shares nothing with those before it."""
     taken: list[Source] = []
-    used: set[str] = set()
+    used: dict[str, Lumis] = {}
     for source in sources:
-        if used.isdisjoint(source.raw_files):
+        read = source.raw_files
+        if not any(path in used and is_twice(lumis, used[path]) for path, lumis in read.items()):
             taken.append(source)
-            used.update(source.raw_files)
+            used |= {path: lumis | used.get(path, EMPTY) for path, lumis in read.items()}
     return taken
+
+
+def _holders(sources: Iterable[Source]) -> dict[str, list[Source]]:
+    """The sources that have each RAW file, or a part of it."""
+    holders: dict[str, list[Source]] = {}
+    for source in sources:
+        for path in source.raw_files:
+            holders.setdefault(path, []).append(source)
+    return holders
 
 
 def _sharing(sources: Sequence[Source]) -> Iterator[list[Source]]:
     """Sort into groups that share RAW files, directly or over others."""
-    holders: dict[str, list[int]] = {}
-    for i, source in enumerate(sources):
-        for path in source.raw_files:
-            holders.setdefault(path, []).append(i)
+    places = {source.name: i for i, source in enumerate(sources)}
+    holders = _holders(sources)
     seen: set[int] = set()
     for i in range(len(sources)):
         if i in seen:
@@ -129,17 +145,23 @@ def _sharing(sources: Sequence[Source]) -> Iterator[list[Source]]:
         group, due = [], [i]
         while due:
             group.append(due.pop())
-            shared = (holders.pop(path, ()) for path in sources[group[-1]].raw_files)
-            found = set(chain.from_iterable(shared)) - seen
+            found = {
+                places[other.name]
+                for path, lumis in sources[group[-1]].raw_files.items()
+                for other in holders[path]
+                if is_twice(lumis, other.raw_files[path])
+            } - seen
             seen |= found
             due += found
         yield [sources[member] for member in sorted(group)]
 
 
-def _overlap(source: Source, used: Mapping[str, Source]) -> Overlap:
-    shared = {path: used[path] for path in source.raw_files if path in used}
-    both = {
-        path: source.raw_files[path] & other.raw_files.get(path, EMPTY)
-        for path, other in shared.items()
-    }
-    return Overlap(both, tuple(sorted({s.name for s in shared.values()})), len(source.raw_files))
+def _overlap(source: Source, used: Mapping[str, Sequence[Source]]) -> Overlap:
+    both: dict[str, Lumis] = {}
+    others = set()
+    for path, lumis in source.raw_files.items():
+        for other in used.get(path, ()):
+            if is_twice(lumis, other.raw_files[path]):
+                both[path] = both.get(path, EMPTY) | (lumis & other.raw_files[path])
+                others.add(other.name)
+    return Overlap(both, tuple(sorted(others)), len(source.raw_files))

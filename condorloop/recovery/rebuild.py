@@ -25,9 +25,10 @@ from condorloop.ledger.archive import ArchiveError, archives, prepare_archive
 from condorloop.ledger.store import Ledger, LedgerDamaged, LedgerError
 from condorloop.model.campaign import Campaign, CampaignKey, Probe, RawFile, Run, window_from
 from condorloop.model.enums import DagState, FileState, NodeKind
+from condorloop.model.lumis import EMPTY
 from condorloop.node.double_counting import why_twice
 from condorloop.policy.closure import verdict
-from condorloop.policy.raw_overlap import Overlap
+from condorloop.policy.raw_overlap import Overlap, is_twice
 from condorloop.policy.window import LAST_CALL, closing_rules
 from condorloop.recovery import decisions
 from condorloop.recovery.scan import (
@@ -275,15 +276,17 @@ def _adopt_unknown(ledger: Ledger, campaign: Campaign, folder: Path, now: float)
     unknown = unknown_dags(folder, ledger.dags.numbers(mine))
     if not unknown:
         return
-    held = set(ledger.raw_files.held(mine))
+    held = ledger.raw_files.held(mine)
     raw_path = ledger.campaigns.raw_path_of(campaign.id)
     found = [f for f in found_in(folder, ledger.id) if f.plan.number in unknown]
     adopted = []
     for each in sorted(found, key=lambda f: f.plan.number, reverse=True):
-        files = {f.path: f for node in each.plan.nodes for f in node.files}
-        if held.isdisjoint(files):
-            held.update(files)
-            _add_files(ledger, raw_path, campaign.key.run, files.values(), now)
+        files = [file for node in each.plan.nodes for file in node.files]
+        if not any(f.path in held and is_twice(f.lumis, held[f.path]) for f in files):
+            for file in files:
+                held[file.path] = held.get(file.path, EMPTY) | file.lumis
+            whole = {file.path: file.whole for file in files}
+            _add_files(ledger, raw_path, campaign.key.run, whole.values(), now)
             adopted.append(each)
     for each in reversed(adopted):
         _adopt(ledger, campaign, each, now)

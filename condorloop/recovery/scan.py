@@ -76,7 +76,7 @@ class CampaignOnDisk:
     @property
     def files(self) -> dict[str, RawFile]:
         """The RAW files that its DAGs read, by path."""
-        return {f.path: f for plan in self.plans for node in plan.nodes for f in node.files}
+        return {f.path: f.whole for plan in self.plans for node in plan.nodes for f in node.files}
 
     @property
     def overlaps(self) -> Mapping[str, Overlap]:

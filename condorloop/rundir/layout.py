@@ -109,6 +109,15 @@ def harvest_inputs(dag_dir: Path, node: str) -> Path:
     return dag_dir if node == "HARVEST" else dag_dir / f"{node}.{INPUT_FILES}"
 
 
+def lumis_file(node: str) -> str:
+    """Name the file in a DAG's directory with the lumisections that a node reads of a RAW file.
+
+    >>> lumis_file("RECO_0003")
+    'RECO_0003_lumis.json'
+    """
+    return f"{node}_lumis.json"
+
+
 def dag_file(run_dir: Path, number: int) -> Path:
     """The DAG description of a DAG."""
     return dag_dir(run_dir, number) / f"{run_dir.name}_dag{number:03d}.dag"

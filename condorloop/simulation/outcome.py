@@ -15,7 +15,7 @@ from condorloop.model.enums import CampaignState, NodeKind
 from condorloop.model.lumis import Lumis
 from condorloop.reports.report import Spread
 from condorloop.simulation.campaign import Followed
-from condorloop.simulation.tally import JobTally, Tally
+from condorloop.simulation.tally import JobTally, Tally, WorkTally
 from condorloop.simulation.twin import Twin
 
 
@@ -31,8 +31,24 @@ class KindOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOutcome:
+    """The files, jobs and DAGs that calibrations share: what is of no single one of them."""
+
+    stream: str
+    kinds: Mapping[NodeKind, KindOutcome]
+    files: int
+    dags: int
+    rescues: int
+
+    @property
+    def core_hours(self) -> float:
+        """What all jobs took."""
+        return sum(kind.core_hours for kind in self.kinds.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationOutcome:
-    """What the campaigns of a calibration came to.
+    """What the campaigns of a calibration came to; without what a `StreamOutcome` has.
 
     `lumis` are those of good RAW files; `after_window` of them ended when the window of their run
     was over, `in_window` were in a payload before. `delays` are what `after_ls_end` sums up, `ends`
@@ -76,7 +92,7 @@ class CalibrationOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a simulation came to.
+    """What a simulation came to; `streams` are those that have files of their own.
 
     `seconds` is how long simulated time was, `busy` the mean part of the slots that jobs took in
     it; `events` and `asked` are how often something happened and how often the planner was asked
@@ -84,6 +100,7 @@ class Outcome:
     """
 
     calibrations: tuple[CalibrationOutcome, ...]
+    streams: tuple[StreamOutcome, ...]
     runs: int
     seconds: float
     slots: int
@@ -96,20 +113,22 @@ class Outcome:
 
     @property
     def together(self) -> CalibrationOutcome:
-        """What all calibrations came to."""
-        return _together(self.calibrations)
+        """What all calibrations came to, with what they share."""
+        return _together(self.calibrations, self.streams)
 
 
 def outcome_of(twin: Twin) -> Outcome:
     """Sum up a simulation that is over."""
-    calibrations = tuple(
-        _calibration(name, tally, [f for f in twin.followed.values() if f.key.calibration == name])
-        for name, tally in twin.tallies.items()
+    calibrations = tuple(_calibration(name, tally, twin) for name, tally in twin.tallies.items())
+    streams = tuple(
+        _stream(name, work) for name, work in twin.work.items() if name not in twin.tallies
     )
-    core_seconds = 3600 * sum(c.core_hours for c in calibrations)
+    core_hours = [each.core_hours for each in streams] + [each.core_hours for each in calibrations]
+    core_seconds = 3600 * sum(core_hours)
     available = twin.slots.cores * twin.engine.now
     return Outcome(
         calibrations=calibrations,
+        streams=streams,
         runs=len({f.run.number for f in twin.followed.values()}),
         seconds=twin.engine.now,
         slots=twin.slots.cores,
@@ -122,20 +141,33 @@ def outcome_of(twin: Twin) -> Outcome:
     )
 
 
-def _calibration(name: str, tally: Tally, followed: Sequence[Followed]) -> CalibrationOutcome:
+def _stream(name: str, work: WorkTally) -> StreamOutcome:
+    return StreamOutcome(
+        stream=name,
+        kinds=_kinds(work),
+        files=work.files,
+        dags=work.dags,
+        rescues=work.rescues,
+    )
+
+
+def _calibration(name: str, tally: Tally, twin: Twin) -> CalibrationOutcome:
+    followed = [f for f in twin.followed.values() if f.key.calibration == name]
+    seen = [(f, twin.of(f).seen) for f in followed]
+    work = twin.work[name]
     return CalibrationOutcome(
         calibration=name,
         campaigns=len(followed),
         states={s: n for s in CampaignState if (n := sum(f.state is s for f in followed))},
-        lumis=sum(len(f.seen) for f in followed),
+        lumis=sum(len(lumis) for _, lumis in seen),
         in_payload=len(tally.delays),
         in_window=tally.in_window,
-        after_window=0 if tally.by_lumi else sum(_after_window(f, tally.buffer) for f in followed),
+        after_window=0 if tally.by_lumi else sum(_after_window(*s, tally.buffer) for s in seen),
         after_ls_end=Spread.of(tally.delays),
-        kinds={k: _kind(tally.kinds[k]) for k in NodeKind if k in tally.kinds},
-        files=tally.files,
-        dags=tally.dags,
-        rescues=tally.rescues,
+        kinds=_kinds(work),
+        files=work.files,
+        dags=work.dags,
+        rescues=work.rescues,
         harvests=tally.harvests,
         harvested_files=tally.harvested_files,
         uploads=tally.uploads,
@@ -144,9 +176,13 @@ def _calibration(name: str, tally: Tally, followed: Sequence[Followed]) -> Calib
     )
 
 
-def _after_window(followed: Followed, buffer: float) -> int:
+def _after_window(followed: Followed, seen: Lumis, buffer: float) -> int:
     last = followed.run.lumis_by(followed.run.start + buffer)
-    return len(followed.seen - Lumis.span(1, last))
+    return len(seen - Lumis.span(1, last))
+
+
+def _kinds(work: WorkTally) -> dict[NodeKind, KindOutcome]:
+    return {kind: _kind(work.kinds[kind]) for kind in NodeKind if kind in work.kinds}
 
 
 def _kind(tally: JobTally) -> KindOutcome:
@@ -159,8 +195,11 @@ def _kind(tally: JobTally) -> KindOutcome:
     )
 
 
-def _together(all_of: Sequence[CalibrationOutcome]) -> CalibrationOutcome:
+def _together(
+    all_of: Sequence[CalibrationOutcome], streams: Sequence[StreamOutcome]
+) -> CalibrationOutcome:
     delays = [delay for c in all_of for delay in c.delays]
+    work: Sequence[CalibrationOutcome | StreamOutcome] = [*streams, *all_of]
     return CalibrationOutcome(
         calibration="all",
         campaigns=sum(c.campaigns for c in all_of),
@@ -170,10 +209,10 @@ def _together(all_of: Sequence[CalibrationOutcome]) -> CalibrationOutcome:
         in_window=sum(c.in_window for c in all_of),
         after_window=sum(c.after_window for c in all_of),
         after_ls_end=Spread.of(delays),
-        kinds={k: _joined(k, all_of) for k in NodeKind if any(k in c.kinds for c in all_of)},
-        files=sum(c.files for c in all_of),
-        dags=sum(c.dags for c in all_of),
-        rescues=sum(c.rescues for c in all_of),
+        kinds={k: _joined(k, work) for k in NodeKind if any(k in w.kinds for w in work)},
+        files=sum(w.files for w in work),
+        dags=sum(w.dags for w in work),
+        rescues=sum(w.rescues for w in work),
         harvests=sum(c.harvests for c in all_of),
         harvested_files=sum(c.harvested_files for c in all_of),
         uploads=sum(c.uploads for c in all_of),
@@ -182,8 +221,8 @@ def _together(all_of: Sequence[CalibrationOutcome]) -> CalibrationOutcome:
     )
 
 
-def _joined(kind: NodeKind, all_of: Sequence[CalibrationOutcome]) -> KindOutcome:
-    of_kind = [c.kinds[kind] for c in all_of if kind in c.kinds]
+def _joined(kind: NodeKind, work: Sequence[CalibrationOutcome | StreamOutcome]) -> KindOutcome:
+    of_kind = [w.kinds[kind] for w in work if kind in w.kinds]
     jobs = sum(k.jobs for k in of_kind)
     return KindOutcome(
         jobs=jobs,

@@ -5,20 +5,20 @@ Knows how a model, recorded times and changed settings become what a twin runs i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from condorloop.config.calibration import Calibration
 from condorloop.config.loader import Config
 from condorloop.config.tuning import Tuning
 from condorloop.model.enums import NodeKind
 from condorloop.simulation.intake import SimulatedStorage
 from condorloop.simulation.models import data_taking
-from condorloop.simulation.models.dag_run import Delays, KindOfJob, asked_for
+from condorloop.simulation.models.dag_run import Delays, KindOfJob, asked_by_owner
 from condorloop.simulation.models.data_taking import SimulatedRun
 from condorloop.simulation.models.outages import Outage, Outages
 from condorloop.simulation.models.pool import PoolModel, StreamModel, Times
@@ -61,11 +61,12 @@ class Setting:
             return replace(self, model=self.model.model_copy(update={SLOTS: _number(key, value)}))
         if key == DATA:
             return replace(self, data=_number(key, value, whole=False))
-        calibrations = {
-            name: _changed(calibration, key, value)
-            for name, calibration in self.config.calibrations.items()
-        }
-        return replace(self, config=replace(self.config, calibrations=calibrations))
+        config = replace(
+            self.config,
+            calibrations=_each_changed(self.config.calibrations, key, value),
+            shared_streams=_each_changed(self.config.shared_streams, key, value),
+        )
+        return replace(self, config=config)
 
 
 def _number(key: str, value: str, *, whole: bool = True) -> Any:
@@ -78,18 +79,25 @@ def _number(key: str, value: str, *, whole: bool = True) -> Any:
     return number
 
 
-def _changed(calibration: Calibration, key: str, value: str) -> Calibration:
-    """Give a calibration with a key of one of condorloop's own sections otherwise."""
+_Tuned = TypeVar("_Tuned", bound=Tuning)
+
+
+def _each_changed(configured: Mapping[str, _Tuned], key: str, value: str) -> dict[str, _Tuned]:
+    return {name: _changed(each, key, value) for name, each in configured.items()}
+
+
+def _changed(configured: _Tuned, key: str, value: str) -> _Tuned:
+    """Give a calibration or stream with a key of one of condorloop's own sections otherwise."""
     section, _, field = key.partition(".")
     if section not in Tuning.model_fields or section == "nodes":
         known = ", ".join(n for n in Tuning.model_fields if n != "nodes")
         raise ValueError(f"{key}: SECTION.KEY with a section of {known}; or {SLOTS}, {DATA}")
-    data = calibration.model_dump(by_alias=True)
+    data = configured.model_dump(by_alias=True)
     if field not in data[section]:
         raise ValueError(f"{key}: {section} has {', '.join(data[section])}")
     data[section] = data[section] | {field: value}
     try:
-        return type(calibration).model_validate(data)
+        return type(configured).model_validate(data)
     except ValidationError as error:
         raise ValueError(f"{key}: {value!r}: {error.errors()[0]['msg']}") from None
 
@@ -107,10 +115,11 @@ def twin(setting: Setting, *, attentive: bool = False) -> Twin:
     if runs is None:
         random = Random(f"{setting.seed} runs")
         runs = data_taking.generate(setting.model.beams, setting.days, random)
-    return Twin(setting.config, _surroundings(setting), runs, setting.seed, attentive=attentive)
+    return Twin(setting.config, surroundings(setting), runs, setting.seed, attentive=attentive)
 
 
-def _surroundings(setting: Setting) -> Surroundings:
+def surroundings(setting: Setting) -> Surroundings:
+    """Give all that the loop works with."""
     model, config = setting.model, setting.config
 
     def takes(name: str) -> Duration:
@@ -121,10 +130,7 @@ def _surroundings(setting: Setting) -> Surroundings:
     names = set(map(dataset, config.streams.values()))
     return Surroundings(
         slots=model.slots,
-        kinds={
-            name: {kind: _kind(kind, calibration, setting) for kind in NodeKind}
-            for name, calibration in config.calibrations.items()
-        },
+        kinds=_kinds(setting),
         delays=Delays(**{f.name: takes(f.name) for f in fields(Delays)}),
         storage=SimulatedStorage(
             streams={name: model.streams.get(name, _ANY) for name in names},
@@ -144,9 +150,12 @@ _ANY = StreamModel.model_validate({"delay": {"median": 0}})
 """A stream of which the model says nothing: a file a lumisection, at once."""
 
 
-def _kind(kind: NodeKind, calibration: Calibration, setting: Setting) -> KindOfJob:
-    model, known = setting.model, setting.recorded.jobs.get((calibration.name, kind))
-    times = model.calibrations.get(calibration.name, {}).get(kind, model.nodes[kind])
-    asked = setting.config.tuning_of(calibration.name, kind)
-    cores, retries = asked_for(kind, asked, setting.config.site)
-    return KindOfJob(cores, retries, known or times.duration(), model.failures.get(kind, 0.0))
+def _kinds(setting: Setting) -> dict[str, dict[NodeKind, KindOfJob]]:
+    """The jobs of streams and calibrations, by the name of whose they are."""
+    model, kinds = setting.model, defaultdict[str, dict[NodeKind, KindOfJob]](dict)
+    for (name, kind), (cores, retries) in asked_by_owner(setting.config).items():
+        known = setting.recorded.jobs.get((name, kind))
+        times = model.calibrations.get(name, {}).get(kind, model.nodes[kind])
+        fails = model.failures.get(kind, 0.0)
+        kinds[name][kind] = KindOfJob(cores, retries, known or times.duration(), fails)
+    return dict(kinds)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from condorloop.reports.report import Spread
 from condorloop.reports.tables import ReportTable, span
-from condorloop.simulation.outcome import CalibrationOutcome, Outcome
+from condorloop.simulation.outcome import CalibrationOutcome, Outcome, StreamOutcome
 from condorloop.simulation.study import Row, Study
 
 _LATENCIES = ("median", "90 %", "worst", "in time")
@@ -113,9 +113,17 @@ def _latencies(outcome: Outcome) -> ReportTable:
             "ALCARECO read",
             "uploads",
         ),
-        tuple(map(_latency_row, (*shown, outcome.together) if len(shown) > 1 else shown)),
+        (
+            *map(_stream_row, outcome.streams),
+            *map(_latency_row, (*shown, outcome.together) if len(shown) > 1 else shown),
+        ),
         note=_NOTE,
     )
+
+
+def _stream_row(s: StreamOutcome) -> tuple[str, ...]:
+    """The DAGs that calibrations share; all else is each one's own."""
+    return (s.stream, *[""] * (4 + len(_LATENCIES)), str(s.dags), str(s.rescues), "", "", "")
 
 
 def _latency_row(c: CalibrationOutcome) -> tuple[str, ...]:
@@ -137,7 +145,7 @@ def _jobs(outcome: Outcome) -> ReportTable:
         ("calibration", "node", "jobs", "failed", "mean wait", "mean time", "core hours"),
         tuple(
             (
-                c.calibration,
+                name,
                 str(kind),
                 str(k.jobs),
                 str(k.failed),
@@ -145,8 +153,11 @@ def _jobs(outcome: Outcome) -> ReportTable:
                 span(k.ran),
                 f"{k.core_hours:.0f}",
             )
-            for c in outcome.calibrations
-            for kind, k in c.kinds.items()
+            for name, kinds in (
+                *((s.stream, s.kinds) for s in outcome.streams),
+                *((c.calibration, c.kinds) for c in outcome.calibrations),
+            )
+            for kind, k in kinds.items()
         ),
         names=2,
         note="Mean wait: for cores, after the match.",

@@ -1,4 +1,4 @@
-"""What a simulation comes to, while it goes on: one for each calibration.
+"""What a simulation comes to, while it goes on: of calibrations, of jobs and DAGs, of the queue.
 
 Knows how to count; knows nothing of why things happen.
 """
@@ -32,28 +32,24 @@ class QueueLength:
     live: int = 0
     most: int = 0
 
+    def submitted(self) -> None:
+        """Count a DAG that goes into the queue, for the first time or again."""
+        self.live += 1
+        self.most = max(self.most, self.live)
+
+    def dag_over(self) -> None:
+        """Count a DAG that leaves the queue."""
+        self.live -= 1
+
 
 @dataclass(slots=True)
-class Tally:
-    """Counts of a calibration.
+class WorkTally:
+    """RAW files, DAGs and jobs of a stream, or of a calibration; of both, where it has its own."""
 
-    `by_lumi` says that each lumisection has a window of its own. `delays` has each lumisection's
-    time from its end, which is in `ends`, to its first payload.
-    """
-
-    buffer: float
-    by_lumi: bool
-    queue: QueueLength
-    delays: array[float] = field(default_factory=lambda: array("d"))
-    ends: array[float] = field(default_factory=lambda: array("d"))
-    in_window: int = 0
     kinds: dict[NodeKind, JobTally] = field(default_factory=dict)
     files: int = 0
     dags: int = 0
     rescues: int = 0
-    harvests: int = 0
-    harvested_files: int = 0
-    uploads: int = 0
 
     def job(self, kind: NodeKind, cores: int, waited: float, ran: float, ok: bool) -> None:
         """Count a job."""
@@ -65,6 +61,24 @@ class Tally:
         of_kind.core_seconds += cores * ran
         of_kind.ran += ran
         of_kind.waited += waited
+
+
+@dataclass(slots=True)
+class Tally:
+    """Lumisections, harvests and payloads of a calibration.
+
+    `by_lumi` says that each lumisection has a window of its own. `delays` has each lumisection's
+    time from its end, which is in `ends`, to its first payload.
+    """
+
+    buffer: float
+    by_lumi: bool
+    delays: array[float] = field(default_factory=lambda: array("d"))
+    ends: array[float] = field(default_factory=lambda: array("d"))
+    in_window: int = 0
+    harvests: int = 0
+    harvested_files: int = 0
+    uploads: int = 0
 
     def uploaded(self, run: SimulatedRun, new: Lumis, now: float) -> None:
         """Count an upload, and the lumisections that no payload had before."""
@@ -81,12 +95,3 @@ class Tally:
         if not self.by_lumi:
             return Lumis.span(1, run.lumis if over <= 0 else 0)
         return Lumis.span(max(1, math.ceil(over / run.every) + 1), run.lumis)
-
-    def submitted(self) -> None:
-        """Count a DAG that goes into the queue, for the first time or again."""
-        self.queue.live += 1
-        self.queue.most = max(self.queue.most, self.queue.live)
-
-    def dag_over(self) -> None:
-        """Count a DAG that leaves the queue."""
-        self.queue.live -= 1

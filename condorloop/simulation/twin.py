@@ -1,7 +1,8 @@
 """The submitter's loop in simulation: polls, the planner, and what comes of its decisions.
 
 Knows the order of a cycle, as `condorloop.submitter` does. The planner is the real one, asked at
-the polls and at the ends of probes; campaigns of which nothing has changed are not asked about.
+the polls and at the ends of probes; reconstructions of which nothing has changed are not asked
+about.
 """
 
 from __future__ import annotations
@@ -14,8 +15,15 @@ from heapq import heappop, heappush
 from random import Random
 
 from condorloop.config.loader import Config
+from condorloop.config.stream import Stream
 from condorloop.dagman.plan import DagPlan, plan_batch, plan_harvest, plan_upload
-from condorloop.model.campaign import Batch, Campaign, CampaignKey, Run
+from condorloop.model.campaign import (
+    Batch,
+    CampaignKey,
+    Reconstruction,
+    ReconstructionKey,
+    Run,
+)
 from condorloop.model.enums import DagState, NodeKind
 from condorloop.policy import planner
 from condorloop.policy.dag_limits import share
@@ -35,18 +43,19 @@ from condorloop.simulation.models.dag_run import DagRun, Delays, Facility, KindO
 from condorloop.simulation.models.data_taking import SimulatedRun
 from condorloop.simulation.models.events import Engine
 from condorloop.simulation.models.outages import Outages, OutageTarget
-from condorloop.simulation.models.raw_files import dataset
 from condorloop.simulation.models.slots import Slots
 from condorloop.simulation.polls import Polls
+from condorloop.simulation.reconstruction import Counts, FollowedReconstruction
 from condorloop.simulation.replanning import due
-from condorloop.simulation.tally import QueueLength, Tally
+from condorloop.simulation.tally import QueueLength, Tally, WorkTally
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """All that the loop works with: pool, storage, OMS, and when they do not answer.
 
-    `kinds` has the jobs of each calibration, `oms_delay` is how much later OMS tells what happened.
+    `kinds` has the jobs of each stream and calibration by its name, `oms_delay` is how much later
+    OMS tells what happened.
     """
 
     slots: int
@@ -64,8 +73,8 @@ class Twin:
     Parameters
     ----------
     attentive
-        Whether the planner is asked about every open campaign at every poll; what comes of it is
-        the same, only later.
+        Whether the planner is asked about all that is open at every poll; what comes of it is the
+        same, only later.
     """
 
     def __init__(
@@ -81,13 +90,15 @@ class Twin:
         self.slots = Slots(self.engine, around.slots)
         self.queue = QueueLength()
         self.tallies = {
-            name: Tally(c.closing.buffer, c.by_lumi, self.queue)
-            for name, c in config.calibrations.items()
+            name: Tally(c.closing.buffer, c.by_lumi) for name, c in config.calibrations.items()
         }
+        self.work = {name: WorkTally() for name in around.kinds}
         self.followed: dict[CampaignKey, Followed] = {}
-        self._numbered: list[Followed] = []
+        self.reconstructions: dict[ReconstructionKey, FollowedReconstruction] = {}
+        self._numbered: list[FollowedReconstruction] = []
         self.asked = 0
         self._config = config
+        self._streams = config.streams
         self._around = around
         self._attentive = attentive
         random = Random(seed)
@@ -105,8 +116,8 @@ class Twin:
             self.engine, self._polls, around.storage, random, self._cycle
         )
         self._told: dict[int, Run] = {}
-        self._changed: dict[int, Followed] = {}
-        self._put_off: dict[int, Followed] = {}
+        self._changed: dict[int, FollowedReconstruction] = {}
+        self._put_off: dict[int, FollowedReconstruction] = {}
         self._open: dict[int, Followed] = {}
         self._due: list[tuple[float, int]] = []
         self._dags = 0
@@ -127,13 +138,13 @@ class Twin:
             self._polls.see(told, self._tell_of, run)
 
     def _tell_of(self, run: SimulatedRun) -> None:
-        """OMS tells of a run; its campaigns learn of it."""
+        """OMS tells of a run; its reconstructions learn of it."""
         now = self.engine.now - self._around.oms_delay
         end = run.end if run.end <= now else None
-        for name in self._config.calibrations:
-            if campaign := self.followed.get(CampaignKey(name, run.number)):
-                campaign.run_end = end
-                self._note(campaign)
+        for stream in self._streams:
+            if of := self.reconstructions.get(ReconstructionKey(stream, run.number)):
+                of.run_end = end
+                self._note(of)
         wanted = next(iter(self._config.calibrations.values())).runs
         self._told[run.number] = Run(
             number=run.number,
@@ -146,12 +157,8 @@ class Twin:
             stable_beam=run.stable_at <= now,
         )
 
-    def _note(self, campaign: Followed) -> None:
-        self._changed[campaign.id] = campaign
-
-    def _take_files(self, campaign: Followed) -> None:
-        campaign.take_files()
-        self._note(campaign)
+    def _note(self, of: FollowedReconstruction) -> None:
+        self._changed[of.id] = of
 
     # Cycles.
 
@@ -166,22 +173,28 @@ class Twin:
         if self._attentive and self._open:
             self._polls.see(now, _nothing)
 
-    def _decide(self, now: float, runs: Collection[Run], asked: Sequence[Followed]) -> None:
+    def _decide(
+        self, now: float, runs: Collection[Run], asked: Sequence[FollowedReconstruction]
+    ) -> None:
         listed = self._polls.last_answered(OutageTarget.EOS, now)
-        told = [campaign.campaign(listed, self._older(campaign)) for campaign in asked]
+        told = [of.reconstruction(listed, self._older) for of in asked]
         keys = (CampaignKey(name, r.number) for r in runs for name in self._config.calibrations)
         known = frozenset(key for key in keys if key in self.followed)
         wanted = planner.decide(now, runs, known, told, self._config.calibrations)
         for action in self._sharing(wanted, told) if wanted else ():
             self._act(action)
         self.asked += len(told)
-        listing = partial(self._polls.answered, OutageTarget.EOS)
-        for campaign, seen in zip(asked, told, strict=True):
-            next_due = due(now, seen, campaign.calibration, listing)
-            if next_due != campaign.due and math.isfinite(next_due):
-                campaign.due = next_due
-                heappush(self._due, (next_due, campaign.id))
+        for of, seen in zip(asked, told, strict=True):
+            next_due = self._due_of(now, seen)
+            if next_due != of.due and math.isfinite(next_due):
+                of.due = next_due
+                heappush(self._due, (next_due, of.id))
                 self._polls.see(next_due, _nothing)
+
+    def _due_of(self, now: float, seen: Reconstruction) -> float:
+        listing = partial(self._polls.answered, OutageTarget.EOS)
+        calibrations = self._config.calibrations
+        return min(due(now, c, calibrations[c.key.calibration], listing) for c in seen.campaigns)
 
     def _older(self, campaign: Followed) -> tuple[int, ...]:
         """The older runs whose campaigns are open, where a payload may wait for them."""
@@ -191,8 +204,8 @@ class Twin:
         keys = (other.key for other in self._open.values())
         return tuple(sorted(k.run for k in keys if k.calibration == name and k.run < run))
 
-    def _to_ask(self, now: float) -> list[Followed]:
-        """The campaigns for which the planner may decide something new, older runs first."""
+    def _to_ask(self, now: float) -> list[FollowedReconstruction]:
+        """Those for which the planner may decide something new, older runs first."""
         asked, self._changed = self._changed, {}
         while self._due and self._due[0][0] <= now:
             time, number = heappop(self._due)
@@ -201,44 +214,55 @@ class Twin:
         asked |= self._put_off
         self._put_off = {}
         if self._attentive:
-            asked |= self._open
-        return sorted(asked.values(), key=lambda c: (c.key.run, c.id))
+            asked |= {of.id: of for of in map(self.of, self._open.values())}
+        return sorted(asked.values(), key=lambda of: (of.key.run, of.id))
 
-    def _sharing(self, wanted: Sequence[Action], told: Sequence[Campaign]) -> Sequence[Action]:
+    def of(self, campaign: Followed) -> FollowedReconstruction:
+        """What a campaign is made from."""
+        name, run = campaign.key.calibration, campaign.key.run
+        stream = self._config.calibrations[name].stream_name
+        return self.reconstructions[ReconstructionKey(stream, run)]
+
+    def _sharing(
+        self, wanted: Sequence[Action], told: Sequence[Reconstruction]
+    ) -> Sequence[Action]:
         """What there is room for in the queue; for the rest the planner is asked again."""
-        known = {campaign.id for campaign in told}
-        others = sum(c.moving for c in self._open.values() if c.id not in known)
+        known = {of.id for of in told}
+        working = {of.id: of for of in map(self.of, self._open.values()) if of.id not in known}
+        others = sum(of.moving for of in working.values())
         shared = share(wanted, told, self._config.site.pool.max_dags - others)
         if shared.put_off:
             done = set(map(id, shared.actions))
             late = (a for a in wanted if id(a) not in done and not isinstance(a, Latch))
-            self._put_off = {a.campaign.id: self.followed[a.campaign.key] for a in late}
+            numbers = {a.campaign.reconstruction_id for a in late}
+            self._put_off = {number: self._numbered[number] for number in numbers}
         return shared.actions
 
     # What is decided.
 
     def _act(self, action: Action) -> None:
-        campaign = self._carry_out(action)
-        self._note(campaign)
+        self._note(self._carry_out(action))
         self._polls.see(self.engine.now, _nothing)
 
-    def _carry_out(self, action: Action) -> Followed:
+    def _carry_out(self, action: Action) -> FollowedReconstruction:
         if isinstance(action, Latch):
-            return self._latch(action.key, action.run.end)
+            return self._latch(action.key, action.run)
         campaign = self.followed[action.campaign.key]
+        name, of = campaign.key.calibration, self.of(campaign)
         match action:
             case SubmitBatch():
-                self._submit(campaign, self._plan_batch(campaign, action))
+                self._submit(of, self._plan_batch(of, action))
             case SubmitHarvest():
-                self._submit(campaign, plan_harvest(campaign.key, campaign.dag_count))
+                self._submit(of, plan_harvest(of.key, name, of.dag_count))
             case SubmitUpload(harvest=made):
                 campaign.sends[self._dags + 1] = action
-                self._submit(campaign, plan_upload(campaign.key, campaign.dag_count, made))
+                self._submit(of, plan_upload(of.key, name, of.dag_count, made))
             case Rescue(dag=dag):
-                run = campaign.dags[dag.id]
-                run.dag = replace(dag, rescues=dag.rescues + 1, failed_nodes=(), ended_at=None)
-                self.tallies[campaign.key.calibration].rescues += 1
-                self._launch(campaign, run)
+                run = of.dags[dag.id]
+                rescues = run.dag.rescues + 1
+                run.dag = replace(run.dag, rescues=rescues, failed_nodes=(), ended_at=None)
+                self._work_of(of, run).rescues += 1
+                self._launch(of, run)
             case SetState(state=state):
                 campaign.state = state
                 if state.open:
@@ -247,73 +271,83 @@ class Twin:
                     self._open.pop(campaign.id, None)
                     for other in self._open.values():
                         if other.has_unsent:
-                            self._note(other)
-        return campaign
+                            self._note(self.of(other))
+        return of
 
-    def _latch(self, key: CampaignKey, run_end: float | None) -> Followed:
+    def _latch(self, key: CampaignKey, told: Run) -> FollowedReconstruction:
         calibration = self._config.calibrations[key.calibration]
-        run = self._runs[key.run]
-        begin = run.end if calibration.by_lumi else run.start
-        until = begin + longest(self._config.calibrations)
-        stream = self._intake.watch(dataset(self._config.stream_of(key.calibration)), run, until)
-        campaign = Followed(
+        of = self._reconstruction(ReconstructionKey(calibration.stream_name, key.run), told)
+        campaign = of.latch(len(self.followed), calibration)
+        self.followed[key] = self._open[campaign.id] = campaign
+        return of
+
+    def _reconstruction(self, key: ReconstructionKey, told: Run) -> FollowedReconstruction:
+        """The reconstruction of a stream and a run; it begins with the first campaign of it."""
+        if of := self.reconstructions.get(key):
+            return of
+        run, stream = self._runs[key.run], self._streams[key.stream]
+        of = self.reconstructions[key] = FollowedReconstruction(
             len(self._numbered),
             key,
-            calibration,
-            run,
             stream,
+            told,
+            run,
+            self._intake.watch(stream, run, self._watched_until(stream, run)),
             self.engine,
             self._polls,
-            self.tallies[key.calibration],
+            Counts(self.tallies, self.work, self.queue),
             self._note,
         )
-        campaign.run_end = run_end
-        campaign.take_files()
-        stream.on_probe.append(partial(self._take_files, campaign))
-        self.followed[key] = self._open[campaign.id] = campaign
-        self._numbered.append(campaign)
-        return campaign
+        self._numbered.append(of)
+        return of
 
-    def _plan_batch(self, campaign: Followed, action: SubmitBatch) -> DagPlan:
-        plan = plan_batch(
-            campaign.key,
-            self._config.stream_of(campaign.key.calibration),
-            Batch(campaign.batches, action.files),
-            campaign.dag_count,
-            campaign.jobs,
-            harvest=action.harvest,
+    def _watched_until(self, stream: Stream, run: SimulatedRun) -> float:
+        """Until when files of a run are looked for, for all that read the same path."""
+        readers = (
+            calibration
+            for calibration in self._config.calibrations.values()
+            if self._streams[calibration.stream_name].raw_path == stream.raw_path
         )
-        taken = set(map(id, action.files))
-        campaign.waiting = [w for w in campaign.waiting if id(w.file) not in taken]
-        campaign.batches += 1
-        campaign.jobs += len(plan.of_kind(NodeKind.ALCA))
-        return plan
+        begin = run.end if any(c.by_lumi for c in readers) else run.start
+        return begin + longest(self._config.calibrations)
 
-    def _submit(self, campaign: Followed, plan: DagPlan) -> None:
+    def _plan_batch(self, of: FollowedReconstruction, action: SubmitBatch) -> DagPlan:
+        return plan_batch(
+            of.key,
+            of.stream,
+            Batch(of.batches, action.files),
+            of.dag_count,
+            of.jobs,
+            made_for=action.made_for,
+            harvested_for=sorted(c.key.calibration for c in action.harvested_for),
+        )
+
+    def _submit(self, of: FollowedReconstruction, plan: DagPlan) -> None:
         self._dags += 1
-        campaign.dag_count += 1
-        kinds = self._around.kinds[campaign.key.calibration]
-        run = DagRun(self._facility, kinds, campaign, plan, self._dags)
-        campaign.dags[run.dag.id] = run
-        self.tallies[campaign.key.calibration].dags += 1
-        self._launch(campaign, run)
+        run = DagRun(self._facility, self._around.kinds, of, plan, self._dags)
+        of.planned(run)
+        self._work_of(of, run).dags += 1
+        self._launch(of, run)
 
-    def _launch(self, campaign: Followed, run: DagRun) -> None:
+    def _work_of(self, of: FollowedReconstruction, run: DagRun) -> WorkTally:
+        return self.work[run.dag.calibration or of.key.stream]
+
+    def _launch(self, of: FollowedReconstruction, run: DagRun) -> None:
         """Submit a DAG; where the schedd does not answer, at the first poll at which it does."""
-        self.tallies[campaign.key.calibration].submitted()
+        self.queue.submitted()
         now = self.engine.now
         answered = self._around.outages.back(OutageTarget.SCHEDD, now)
         if answered == now:
-            self._begin(campaign, run)
+            self._begin(of, run)
         else:
             run.dag = replace(run.dag, state=DagState.PLANNED)
-            begin = partial(self._begin, campaign, run)
+            begin = partial(self._begin, of, run)
             self._polls.see(self._polls.answered(OutageTarget.SCHEDD, answered), begin)
 
-    def _begin(self, campaign: Followed, run: DagRun) -> None:
+    def _begin(self, of: FollowedReconstruction, run: DagRun) -> None:
         run.dag = replace(run.dag, state=DagState.ACTIVE)
         run.submit()
-        self._note(campaign)
+        self._note(of)
 
 
 def _nothing() -> None:

@@ -13,12 +13,14 @@ from pathlib import Path
 import yaml
 
 from condorloop import config
+from condorloop.config.loader import Config
 from condorloop.dagman.plan import DagPlan
 from condorloop.dagman.render import Renderer
 from condorloop.dagman.schedd.client import Schedd, ScheddUnavailable
 from condorloop.model.campaign import Batch, CampaignKey, RawFile
 from condorloop.model.lumis import Lumis
 from condorloop.model.queue import QueuedDag
+from condorloop.rundir.layout import dag_file
 from condorloop.testbed import daemons
 from condorloop.testbed.htcondor.pool import Pool
 from condorloop.testbed.prefix.prefix import Prefix
@@ -109,9 +111,13 @@ class Site:
         }
         file = folder / "site.yaml"
         file.write_text(yaml.safe_dump(site))
-        self.config = config.load(file, config.shipped("calibrationYAML"), [KEY.calibration])
+        self.config = self._load(file)
         self.renderer = Renderer(self.config, self.work_dir, name)
         self.schedd = Schedd(self.config.site.pool, name)
+
+    def _load(self, site: Path) -> Config:
+        """Read the configuration."""
+        return config.load(site, config.shipped("calibrationYAML"), [KEY.calibration])
 
     def answer(self) -> dict[str, QueuedDag]:
         """What is in the queue, once the schedd answers."""
@@ -131,14 +137,20 @@ class Site:
         """Submit a batch's DAG of these RAW files."""
         files = tuple(RawFile(p, 1, Lumis.span(i + 1, i + 1), 1) for i, p in enumerate(paths))
         stream = self.config.stream_of(KEY.calibration)
-        return self._submit(own_batch(key, stream, Batch(0, files), 0, 0), scripts)
+        return self.submit(own_batch(key, stream, Batch(0, files), 0, 0), scripts)
 
     def harvest(self, number: int = 0, key: CampaignKey = KEY, **scripts: str) -> Submitted:
         """Submit a harvest DAG."""
-        return self._submit(own_harvest(key, number), scripts)
+        return self.submit(own_harvest(key, number), scripts)
 
-    def _submit(self, plan: DagPlan, scripts: Mapping[str, str]) -> Submitted:
-        file = self.renderer.write(plan)
+    def submit(self, plan: DagPlan, scripts: Mapping[str, str]) -> Submitted:
+        """Submit a DAG, with these in the place of its scripts."""
+        self.renderer.write(plan)
+        return self.start(plan, scripts)
+
+    def start(self, plan: DagPlan, scripts: Mapping[str, str]) -> Submitted:
+        """Submit a DAG that is written, with these in the place of its scripts."""
+        file = dag_file(self.renderer.run_dir(plan.key), plan.number)
         for name, text in ({"node": NODE} | dict(scripts)).items():
             (file.parent / f"{name}.sh").write_text(f"#!/bin/sh\n{text}")
         for node in plan.nodes:

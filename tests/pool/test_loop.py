@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from condorloop.model.enums import CampaignState
+from condorloop.model.lumis import Lumis
 from condorloop.model.problem import ProblemKind
 from condorloop.testbed.verify import appeared
 
@@ -57,6 +58,18 @@ def test_a_run_becomes_a_payload_of_each_calibration(loop):
     [bad_file] = [f.path for f in appeared(loop.stack.folder / "appeared.jsonl")
                   if f.run == 398700 and not f.good]  # fmt: skip
     assert loop.wrong(ProblemKind.BAD_FILE, path=bad_file)
+
+
+def test_a_file_with_too_many_events_is_read_by_several_jobs_each_lumisection_once(loop):
+    loop.edit("EcalPedestals", {"batching": {"events_per_job": 90, "reco_per_alca": 3}})
+    play = loop.play(scenario(398730, ["EcalPedestals"]))
+    loop.run_until_closed(1)
+    verdict = play.assay("EcalPedestals", 398730)
+    assert (verdict.faults, str(verdict.in_payload)) == ((), "1-12")
+    jobs = loop.history('CondorloopRun == 398730 && CondorloopKind == "RECO"')
+    lumis = sorted((ad["CondorloopLumis"] for ad in jobs), key=lambda text: Lumis.parse(text).first)
+    assert lumis == ["1-2", "3-4", "5-6", "7-8", "9-10", "11-12"]
+    assert loop.states() == {"EcalPedestals": COMPLETE}
 
 
 def test_the_queue_can_be_asked_for_a_run(loop):

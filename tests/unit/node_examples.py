@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
@@ -48,18 +48,26 @@ def root_bytes(name: str = "a") -> bytes:
 
 
 def make_dag(
-    folder: Path, number: int = 0, first_job: int = 0, files: int = 1, like: int | None = None
+    folder: Path,
+    number: int = 0,
+    first_job: int = 0,
+    files: int = 1,
+    like: int | None = None,
+    parts: Collection[str] = (),
 ) -> DagContext:
     """A DAG of one RECO and one ALCA node, in its directory, with nothing run yet.
 
-    Its RAW files are its own, or those that the DAG of the number `like` has.
+    Its RAW files are its own, or those that the DAG of the number `like` has; of these, all of
+    their lumisections, or parts, with a RECO node for each.
     """
     loaded = config(folder)
     name = "EcalPedestals"
     key = ReconstructionKey(name, 398600)
     of = number if like is None else like
     first = 5 * of + 1
-    batch = Batch(number, tuple(raw_file(files * of + i, first, first + 4) for i in range(files)))
+    whole = [raw_file(files * of + i, first, first + 4) for i in range(files)]
+    read = [file.part(Lumis.parse(part)) for file in whole for part in parts] or whole
+    batch = Batch(number, tuple(read))
     stream = loaded.stream_of(name)
     plan = own_batch(key, stream, batch, number, first_job)
     made = Renderer(loaded, loaded.site.work_dir, "ledger").write(plan).parent

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
 from condorloop.ledger.queries.payloads import PayloadQueries
+from condorloop.ledger.queries.raw_files import raw_file
 from condorloop.model.campaign import (
     Campaign,
     CampaignKey,
     Dag,
     ProcessedOutputs,
-    RawFile,
     Reconstruction,
     ReconstructionKey,
     WaitingFile,
@@ -219,7 +219,7 @@ class CampaignQueries:
     def _shared(self, row: sqlite3.Row, listed: Mapping[tuple[str, int], float]) -> _Shared:
         mine = row["reconstruction_id"]
         waiting = self._db.rows(
-            "SELECT path, size, lumis, events, probed_at"
+            "SELECT path, size, lumis, events, part, probed_at"
             " FROM reconstruction_file INDEXED BY reconstruction_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id"
             " WHERE reconstruction_id = ? AND dag_id IS NULL AND gone = 0 AND state = 'good'",
@@ -228,13 +228,7 @@ class CampaignQueries:
         return _Shared(
             listed_at=listed.get((row["raw_path"], row["run"])),
             seen=Lumis.parse(row["seen"]),
-            waiting=tuple(
-                WaitingFile(
-                    RawFile(w["path"], w["size"], Lumis.parse(w["lumis"]), w["events"]),
-                    w["probed_at"],
-                )
-                for w in waiting
-            ),
+            waiting=tuple(WaitingFile(raw_file(w), w["probed_at"]) for w in waiting),
             probing=self._db.number(
                 "SELECT COUNT(*) FROM raw_file INDEXED BY raw_file_new"
                 " WHERE state = 'new' AND run = ? AND raw_path = ? AND gone = 0",
@@ -342,7 +336,7 @@ class CampaignQueries:
     def _set_back_files(self, reconstruction_id: int) -> tuple[str, ...]:
         """The RAW files that jobs kept failing on, and that cannot be read yet."""
         rows = self._db.rows(
-            "SELECT path FROM reconstruction_file INDEXED BY reconstruction_file_waiting"
+            "SELECT DISTINCT path FROM reconstruction_file INDEXED BY reconstruction_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id"
             " WHERE reconstruction_id = ? AND dag_id IS NULL AND state <> 'good' ORDER BY path",
             reconstruction_id,
@@ -376,7 +370,7 @@ class CampaignQueries:
     def processed(self, campaign_id: int) -> ProcessedOutputs:
         """What the seed's log files list: files and outputs that were processed, by name."""
         files = self._db.rows(
-            "SELECT path FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id"
+            "SELECT DISTINCT path FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id"
             f" WHERE reconstruction_id = {_OF} AND dag_id IS NOT NULL ORDER BY path",
             campaign_id,
         )

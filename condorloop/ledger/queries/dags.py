@@ -233,10 +233,11 @@ class DagQueries:
     def _last_nodes(self, dag: Dag, campaign_id: int) -> tuple[dict[str, NodeState], bool]:
         """HARVEST and UPLOAD of a campaign in a batch's DAG; whether another has taken them over.
 
-        A harvest DAG of the campaign that came after it does, or a DAG that sends its payload.
+        A harvest DAG of the campaign that came after it does, or a DAG that sends its payload; or,
+        of a HARVEST that has failed, those that have read all that it was to read.
         """
         rows = self._db.rows(
-            "SELECT name, state FROM node INDEXED BY node_campaign"
+            "SELECT name, kind, state FROM node INDEXED BY node_campaign"
             " WHERE dag_id = ? AND campaign_id = ? AND campaign_id IS NOT NULL ORDER BY kind",
             dag.id,
             campaign_id,
@@ -248,7 +249,17 @@ class DagQueries:
             campaign_id,
             dag.number,
         )
-        return {row["name"]: NodeState(row["state"]) for row in rows}, bool(later)
+        failed = any(r["kind"] == NodeKind.HARVEST and r["state"] == NodeState.FAILED for r in rows)
+        taken_over = bool(later) or (failed and self._all_harvested(dag.id, campaign_id))
+        return {row["name"]: NodeState(row["state"]) for row in rows}, taken_over
+
+    def _all_harvested(self, dag_id: int, campaign_id: int) -> bool:
+        """Whether harvests of a campaign have read every ALCARECO of a DAG."""
+        return not self._db.rows(
+            "SELECT 1 FROM alcareco WHERE dag_id = ? AND campaign_id = ? AND harvested = 0 LIMIT 1",
+            dag_id,
+            campaign_id,
+        )
 
     def numbers(self, reconstruction_id: int) -> frozenset[int]:
         """The numbers of all DAGs of a reconstruction, whatever became of them."""

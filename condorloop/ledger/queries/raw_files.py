@@ -7,8 +7,12 @@ through all that ever was.
 
 from __future__ import annotations
 
+import sqlite3
+
 from condorloop.ledger.connection import Connection
+from condorloop.model.campaign import RawFile
 from condorloop.model.enums import FileState
+from condorloop.model.lumis import EMPTY, Lumis
 
 
 class RawFileQueries:
@@ -91,11 +95,22 @@ class RawFileQueries:
         """How often each RAW file was probed, by path."""
         return {r["path"]: r["probes"] for r in self._db.rows("SELECT path, probes FROM raw_file")}
 
-    def held(self, reconstruction_id: int) -> frozenset[str]:
-        """The RAW files of a reconstruction that a DAG holds."""
+    def held(self, reconstruction_id: int) -> dict[str, Lumis]:
+        """The lumisections of RAW files of a reconstruction that DAGs hold, by path."""
         rows = self._db.rows(
-            "SELECT path FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id"
+            "SELECT path, lumis, part FROM reconstruction_file"
+            " JOIN raw_file ON raw_file.id = file_id"
             " WHERE reconstruction_id = ? AND dag_id IS NOT NULL",
             reconstruction_id,
         )
-        return frozenset(row["path"] for row in rows)
+        held: dict[str, Lumis] = {}
+        for row in rows:
+            mine = Lumis.parse(row["part"] or row["lumis"])
+            held[row["path"]] = held.get(row["path"], EMPTY) | mine
+        return held
+
+
+def raw_file(row: sqlite3.Row) -> RawFile:
+    """Give a RAW file, or the part of it that a reconstruction has in a row of its own."""
+    file = RawFile(row["path"], row["size"], Lumis.parse(row["lumis"]), row["events"])
+    return file.part(Lumis.parse(row["part"])) if row["part"] else file

@@ -357,8 +357,8 @@ class StatusQueries:
         Those of one node and fate are together.
         """
         for row in self._db.rows(
-            "SELECT group_concat(raw_file.lumis) AS lumis, gone, held.dag_id,"
-            " raw_file.state <> 'good' AS unreadable, dag.state AS dag,"
+            "SELECT group_concat(CASE part WHEN '' THEN raw_file.lumis ELSE part END) AS lumis,"
+            " gone, held.dag_id, raw_file.state <> 'good' AS unreadable, dag.state AS dag,"
             " reco.state AS reco, reco.lacking, alca.state AS alca,"
             " EXISTS (SELECT 1 FROM node_dropped AS without WHERE without.dag_id = reco.dag_id"
             " AND without.node = reco.name AND without.input = path)"

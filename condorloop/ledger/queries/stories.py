@@ -113,12 +113,16 @@ class StoryQueries:
         )
 
     def raw_files(self, campaign: sqlite3.Row) -> list[sqlite3.Row]:
-        """The RAW files of a campaign's path and run, with the DAG and node that read them."""
+        """The RAW files of a campaign's path and run, with the DAG and node that read them.
+
+        Of a file that is read in parts, the first DAG and one node of it.
+        """
         return self._db.rows(
-            "SELECT raw_file.*, dag.number, reconstruction_file.node FROM raw_file"
+            "SELECT raw_file.*, MIN(dag.number) AS number, reconstruction_file.node FROM raw_file"
             " LEFT JOIN reconstruction_file"
             " ON file_id = raw_file.id AND reconstruction_file.reconstruction_id = ?"
-            " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.raw_path = ? AND raw_file.run = ?",
+            " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.raw_path = ? AND raw_file.run = ?"
+            " GROUP BY raw_file.id",
             campaign["reconstruction_id"],
             campaign["raw_path"],
             campaign["run"],

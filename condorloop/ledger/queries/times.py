@@ -82,7 +82,8 @@ class TimeQueries:
     def files(self, reconstruction_id: int) -> list[sqlite3.Row]:
         """The RAW files of a reconstruction: lumisections, when they were seen, DAG and node."""
         return self._db.rows(
-            "SELECT lumis, seen_at, dag_id, node FROM reconstruction_file"
+            "SELECT CASE part WHEN '' THEN lumis ELSE part END AS lumis, seen_at, dag_id, node"
+            " FROM reconstruction_file"
             " JOIN raw_file ON raw_file.id = file_id WHERE reconstruction_id = ?",
             reconstruction_id,
         )
@@ -101,18 +102,44 @@ class TimeQueries:
         )
 
     def node_jobs(self) -> list[sqlite3.Row]:
-        """The jobs that ended well at their first start, with calibration and node.
+        """The jobs that ended well at their first start, with node, and the owner of that.
 
-        In the order of their submission.
+        It is a calibration, or the stream for all that share it. In the order of their submission.
         """
         return self._db.rows(
-            "SELECT job.*, calibration, kind, child FROM job JOIN node"
+            "SELECT job.*, COALESCE(calibration, stream) AS owner, kind, child FROM job JOIN node"
             " ON node.dag_id = job.dag_id AND node.name = job.node"
-            " JOIN campaign ON campaign.reconstruction_id = node.reconstruction_id"
+            " JOIN reconstruction ON reconstruction.id = node.reconstruction_id"
+            " LEFT JOIN campaign ON campaign.id = node.campaign_id"
             " WHERE job.exit_code = 0"
             " AND starts = 1 AND started_at >= submitted_at AND ended_at >= started_at"
             " ORDER BY submitted_at"
         )
+
+    def reco_jobs(self, stream: str, most: int) -> list[tuple[float, int]]:
+        """The seconds and the events of RECO jobs of a stream, whatever run they are of.
+
+        Those that ended well at their first start and read events, the last to end first.
+
+        Parameters
+        ----------
+        most
+            At most so many, of no more batch DAGs than that: the youngest.
+        """
+        rows = self._db.rows(
+            "SELECT job.ended_at - job.started_at AS took, node.events FROM"
+            " (SELECT dag.id FROM dag CROSS JOIN reconstruction"
+            " ON reconstruction.id = dag.reconstruction_id"
+            " WHERE stream = ? AND batch IS NOT NULL ORDER BY dag.id DESC LIMIT ?) AS young"
+            " CROSS JOIN node ON node.dag_id = young.id AND kind = 'RECO' AND events > 0"
+            " CROSS JOIN job ON job.dag_id = node.dag_id AND job.node = node.name"
+            " WHERE job.exit_code = 0 AND starts = 1 AND job.ended_at > job.started_at"
+            " ORDER BY job.ended_at DESC, job.job_id LIMIT ?",
+            stream,
+            most,
+            most,
+        )
+        return [(row["took"], row["events"]) for row in rows]
 
     def dags_without_rescue(self) -> dict[int, tuple[float, float]]:
         """When DAGs were submitted, and when they were seen to have ended, by id.

@@ -11,7 +11,9 @@ from dataclasses import astuple
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.dags import DagQueries
+from condorloop.ledger.queries.raw_files import raw_file
 from condorloop.ledger.updates.payloads import Payloads
+from condorloop.ledger.updates.reconstructions import Reconstructions
 from condorloop.ledger.updates.retries import Retries
 from condorloop.ledger.updates.state_changes import StateChanges
 from condorloop.model.enums import DagState, NodeKind, NodeState
@@ -27,6 +29,7 @@ class Dags(DagQueries):
         super().__init__(db)
         self._retries = retries
         self._payloads = payloads
+        self._reconstructions = Reconstructions(db)
         self._state_changes = StateChanges(db)
 
     def plan(
@@ -90,12 +93,7 @@ class Dags(DagQueries):
                         NodeState.DROPPED if node.empty else NodeState.WAITING,
                     ),
                 )
-                self._db.executemany(
-                    "UPDATE reconstruction_file SET dag_id = ?, node = ?"
-                    " WHERE reconstruction_id = ?"
-                    " AND file_id = (SELECT id FROM raw_file WHERE path = ?)",
-                    [(dag_id, node.name, reconstruction_id, path) for path in node.paths],
-                )
+                self._reconstructions.hold(reconstruction_id, dag_id, node)
             self._note_holdings(dag_id)
             self._note_made_for(dag_id, made_for)
             return dag_id
@@ -159,14 +157,14 @@ class Dags(DagQueries):
     def _note_holdings(self, dag_id: int) -> None:
         """Write down what the RAW files of a DAG hold."""
         files = self._db.rows(
-            "SELECT lumis, events FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id"
-            " WHERE dag_id = ?",
+            "SELECT path, size, lumis, events, part"
+            " FROM reconstruction_file JOIN raw_file ON raw_file.id = file_id WHERE dag_id = ?",
             dag_id,
         )
-        lumis = Lumis.union(Lumis.parse(f["lumis"]) for f in files)
+        holds = [raw_file(row) for row in files]
         self._db.execute(
             "UPDATE dag SET lumis = ?, events = ? WHERE id = ?",
-            (str(lumis), sum(f["events"] for f in files), dag_id),
+            (str(Lumis.union(f.lumis for f in holds)), sum(f.events for f in holds), dag_id),
         )
 
     def forget(self, dag_id: int) -> None:

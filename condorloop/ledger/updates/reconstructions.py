@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from condorloop.ledger.connection import Connection
 from condorloop.model.campaign import Run
+from condorloop.model.jobs import PlannedNode
 from condorloop.model.lumis import Lumis
 
 
@@ -49,8 +50,9 @@ class Reconstructions:
         """Let good RAW files wait in a reconstruction: rows with `id` and `lumis`."""
         with self._db.transaction():
             self._db.executemany(
-                "INSERT OR IGNORE INTO reconstruction_file (reconstruction_id, file_id)"
-                " VALUES (?, ?)",
+                "INSERT INTO reconstruction_file (reconstruction_id, file_id)"
+                " SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM reconstruction_file"
+                " WHERE reconstruction_id = ?1 AND file_id = ?2)",
                 [(reconstruction_id, f["id"]) for f in files],
             )
             [row] = self._db.rows("SELECT seen FROM reconstruction WHERE id = ?", reconstruction_id)
@@ -60,3 +62,56 @@ class Reconstructions:
             self._db.execute(
                 "UPDATE reconstruction SET seen = ? WHERE id = ?", (str(seen), reconstruction_id)
             )
+
+    def hold(self, reconstruction_id: int, dag_id: int, node: PlannedNode) -> None:
+        """Write down that a node reads its RAW files, or a part of one; they wait no longer.
+
+        Each lumisection of a file is read by one node, or waits: what another one was to read of
+        these is no more its own.
+        """
+        with self._db.transaction():
+            for path in node.paths:
+                self._hold(reconstruction_id, dag_id, node, path)
+
+    def _hold(self, reconstruction_id: int, dag_id: int, node: PlannedNode, path: str) -> None:
+        rows = self._db.rows(
+            "SELECT reconstruction_file.*, lumis FROM reconstruction_file"
+            " JOIN raw_file ON raw_file.id = file_id WHERE reconstruction_id = ? AND path = ?",
+            reconstruction_id,
+            path,
+        )
+        for row in rows:
+            mine = (reconstruction_id, row["file_id"], row["part"])
+            if node.part:
+                has = Lumis.parse(row["part"] or row["lumis"])
+                if has and not has & node.part:
+                    continue
+                self._db.execute(_LEFT, (str(has - node.part), *mine))
+            self._db.execute(
+                "DELETE FROM reconstruction_file"
+                " WHERE reconstruction_id = ? AND file_id = ? AND part = ?",
+                mine,
+            )
+        if rows:
+            blamed = max(row["blamed"] for row in rows)
+            self._db.execute(
+                "INSERT INTO reconstruction_file"
+                " (reconstruction_id, file_id, dag_id, node, blamed, part)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    reconstruction_id,
+                    rows[0]["file_id"],
+                    dag_id,
+                    node.name,
+                    blamed,
+                    str(node.part),
+                ),
+            )
+
+
+_LEFT = """
+INSERT INTO reconstruction_file (reconstruction_id, file_id, dag_id, node, blamed, part)
+    SELECT reconstruction_id, file_id, dag_id, node, blamed, ?1 FROM reconstruction_file
+    WHERE ?1 <> '' AND reconstruction_id = ?2 AND file_id = ?3 AND part = ?4
+"""
+"""What is left of a file, or of a part of one, stays where it was."""

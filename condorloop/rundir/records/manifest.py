@@ -49,13 +49,18 @@ class CmsswArea:
 
 @dataclass(frozen=True, slots=True)
 class ManifestFile:
-    """A RAW file of a DAG: its size in bytes, and what was found in it; `node` reads it."""
+    """A RAW file of a DAG: its size in bytes, and what was found in it; `node` reads it.
+
+    Of a part of a file, `lumis` and `events` are those of the part, and `of` has those of all
+    of the file.
+    """
 
     path: str
     size: int
     lumis: Lumis
     events: int
     node: str
+    of: tuple[Lumis, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,12 @@ class Manifest(Record):
         """Whether calibrations share its stream."""
         return self.stream not in self.settings
 
+    def read_by(self, name: str) -> dict[str, ManifestFile]:
+        """The RAW files of a node, by path."""
+        paths = frozenset(self.nodes[name].files)
+        found = {file.path: file for file in self.files if file.path in paths}
+        return found | {f.path: f for f in self.files if f.path in paths and f.node == name}
+
     @property
     def software(self) -> tuple[str, str, Mapping[str, str], CmsswArea]:
         """What its jobs are made with, in the order in which `Earlier` has it."""
@@ -242,6 +253,7 @@ class Manifest(Record):
                     "lumis": str(file.lumis),
                     "events": file.events,
                     "node": file.node,
+                    **({"of": {"lumis": str(file.of[0]), "events": file.of[1]}} if file.of else {}),
                 }
                 for file in self.files
             ],
@@ -265,6 +277,10 @@ class Manifest(Record):
         return data | last
 
 
+def _held(members: Members) -> tuple[Lumis, int]:
+    return members.lumis("lumis"), members.number("events")
+
+
 def _file(members: Members) -> ManifestFile:
     return ManifestFile(
         members.text("path"),
@@ -272,6 +288,7 @@ def _file(members: Members) -> ManifestFile:
         members.lumis("lumis"),
         members.number("events"),
         members.text("node"),
+        _held(members.object("of")) if "of" in members else None,
     )
 
 

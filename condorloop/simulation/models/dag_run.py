@@ -12,7 +12,9 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
+from condorloop.config.loader import Config
 from condorloop.config.site import Site
+from condorloop.config.stream import STREAM_NODES
 from condorloop.config.tuning import Tuning
 from condorloop.dagman.plan import DagPlan, Node
 from condorloop.dagman.submit_description import job_kind
@@ -26,7 +28,7 @@ from condorloop.simulation.models.slots import Slots
 
 @dataclass(frozen=True, slots=True)
 class KindOfJob:
-    """What the jobs of a node kind of a calibration ask for, and how they go."""
+    """What the jobs of a node kind of a stream or calibration ask for, and how they go."""
 
     cores: int
     retries: int
@@ -38,6 +40,25 @@ def asked_for(kind: NodeKind, tuning: Tuning, site: Site) -> tuple[int, int]:
     """Say how many cores jobs of a kind ask for, and how often a node is tried again."""
     asked = job_kind(kind, tuning, site)
     return int(str(dict(asked.commands).get("request_cpus", 1))), asked.retries
+
+
+def asked_by_owner(config: Config) -> dict[tuple[str, NodeKind], tuple[int, int]]:
+    """What `asked_for` says of all jobs, by whose they are: a stream's or a calibration's."""
+    return {
+        (calibration.stream_name if kind in STREAM_NODES else name, kind): asked_for(
+            kind, config.tuning_of(name, kind), config.site
+        )
+        for name, calibration in config.calibrations.items()
+        for kind in NodeKind
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The ALCARECO that a HARVEST has chosen, by number, and what they hold."""
+
+    jobs: frozenset[int]
+    holds: Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +73,24 @@ class Delays:
 
 
 class Watcher(Protocol):
-    """The campaign of a DAG, as what happens in the pool changes it."""
+    """What a DAG is of, as what happens in the pool changes it."""
 
-    def job_over(self, kind: NodeKind, cores: int, waited: float, ran: float, ok: bool) -> None:
+    def job_over(self, node: Node, cores: int, waited: float, ran: float, ok: bool) -> None:
         """Note a job that has ended."""
 
     def alca_done(self, run: DagRun, job: int, holds: Statistics) -> None:
         """Note that an ALCARECO is complete."""
 
-    def inputs(self, run: DagRun) -> frozenset[int]:
+    def inputs(self, run: DagRun, node: Node) -> Inputs:
         """Choose what a HARVEST reads."""
 
-    def harvest_done(self, run: DagRun) -> None:
+    def harvest_done(self, run: DagRun, node: Node) -> None:
         """Note that a HARVEST has ended well."""
 
-    def node_failed(self, run: DagRun, name: str) -> None:
+    def node_failed(self, run: DagRun, node: Node) -> None:
         """Note that a node has failed for good."""
 
-    def upload_over(self, run: DagRun, answered: bool) -> UploadOutcome:
+    def upload_over(self, run: DagRun, node: Node, answered: bool) -> UploadOutcome:
         """Note an attempt to upload, and say what became of it."""
 
     def dag_over(self, run: DagRun) -> None:
@@ -89,15 +110,20 @@ class Facility:
 
 
 class DagRun:
-    """One DAG: what happens in it, and `dag`, which is what the planner will be told of it.
+    """One DAG: what happens in it, and `dag`, which is what all that share it are told of it.
 
-    `reads` are the ALCARECO that its HARVEST has chosen, `made` is what they hold.
+    `reads` is what its HARVESTs have chosen, by calibration.
+
+    Parameters
+    ----------
+    kinds
+        The jobs of its stream, and of the calibrations that it works for.
     """
 
     def __init__(
         self,
         facility: Facility,
-        kinds: Mapping[NodeKind, KindOfJob],
+        kinds: Mapping[str, Mapping[NodeKind, KindOfJob]],
         watcher: Watcher,
         plan: DagPlan,
         number: int,
@@ -118,11 +144,11 @@ class DagRun:
             harvests=plan.harvests,
             holds=Statistics(plan.lumis, sum(events.values())),
             sends=plan.sends,
+            calibration="" if plan.batch is not None else plan.calibrations[0],
         )
-        self.reads: frozenset[int] = frozenset()
-        self.made = Statistics()
+        self.reads: dict[str, Inputs] = {}
         self._facility = facility
-        self._kinds = kinds
+        self._kinds = {n.name: kinds[n.calibration or plan.key.stream][n.kind] for n in plan.nodes}
         self._watcher = watcher
         self._nodes = {node.name: node for node in plan.nodes}
         self._events = events
@@ -169,7 +195,7 @@ class DagRun:
         facility = self._facility
         kind = node.kind
         if kind is NodeKind.HARVEST:
-            self.reads = self._watcher.inputs(self)
+            self.reads[node.calibration] = self._watcher.inputs(self, node)
         now = facility.outages.back(OutageTarget.SCHEDD, facility.engine.now)
         delays = facility.delays
         delay = self._draw(delays.upload_start if kind is NodeKind.UPLOAD else delays.match)
@@ -181,10 +207,10 @@ class DagRun:
         if node.kind is NodeKind.UPLOAD:
             start()
         else:
-            self._facility.slots.ask(self._kinds[node.kind].cores, start)
+            self._facility.slots.ask(self._kinds[node.name].cores, start)
 
     def _start(self, node: Node, attempt: int, asked: float) -> None:
-        facility, kind = self._facility, self._kinds[node.kind]
+        facility, kind = self._facility, self._kinds[node.name]
         start = facility.outages.back(OutageTarget.SCHEDD, facility.engine.now)
         takes = kind.time.draw(facility.random, self._work(node, kind.cores))
         ok = not kind.fails or facility.random.random() >= kind.fails
@@ -197,24 +223,25 @@ class DagRun:
         facility.engine.at(start + takes, self._end, node, attempt, ok, start - asked, takes)
 
     def _work(self, node: Node, cores: int) -> Work:
+        is_harvest = node.kind is NodeKind.HARVEST
         return Work(
             files=len(node.files),
             lumis=len(node.lumis),
             events=self._events[node.name],
-            inputs=len(self.reads) if node.kind is NodeKind.HARVEST else len(node.inputs),
+            inputs=len(self.reads[node.calibration].jobs if is_harvest else node.inputs),
             cores=cores,
         )
 
     def _end(self, node: Node, attempt: int, ok: bool, waited: float, ran: float) -> None:
-        facility, kind = self._facility, self._kinds[node.kind]
+        facility, kind = self._facility, self._kinds[node.name]
         is_upload = node.kind is NodeKind.UPLOAD
         if is_upload and ok:
             silent = facility.outages.back(OutageTarget.CONDITIONS, facility.engine.now)
-            outcome = self._watcher.upload_over(self, silent == facility.engine.now)
+            outcome = self._watcher.upload_over(self, node, silent == facility.engine.now)
             ok = outcome is not UploadOutcome.NO_ANSWER
         if not is_upload:
             facility.slots.free(kind.cores)
-        self._watcher.job_over(node.kind, 0 if is_upload else kind.cores, waited, ran, ok)
+        self._watcher.job_over(node, 0 if is_upload else kind.cores, waited, ran, ok)
         seen = facility.outages.back(OutageTarget.SCHEDD, facility.engine.now)
         after: Callable[..., None] = self._succeed if ok else self._fail
         facility.engine.at(seen + self._draw(facility.delays.between), after, node, attempt)
@@ -225,7 +252,7 @@ class DagRun:
             holds = Statistics(node.lumis, self._events[node.name])
             self._watcher.alca_done(self, node.job or 0, holds)
         elif node.kind is NodeKind.HARVEST:
-            self._watcher.harvest_done(self)
+            self._watcher.harvest_done(self, node)
         for child in self._children.get(node.name, ()):
             if self._is_ready(child):
                 self._submit_node(child)
@@ -233,11 +260,11 @@ class DagRun:
         self._end_if_over()
 
     def _fail(self, node: Node, attempt: int) -> None:
-        if attempt < self._kinds[node.kind].retries:
+        if attempt < self._kinds[node.name].retries:
             self._submit_node(node, attempt + 1)
         else:
             self._failures.append(node.name)
-            self._watcher.node_failed(self, node.name)
+            self._watcher.node_failed(self, node)
         self._going -= 1
         self._end_if_over()
 

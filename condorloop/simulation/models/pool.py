@@ -125,7 +125,7 @@ class PoolModel(Section):
     nodes: dict[NodeKind, NodeTimes]
     """How long the jobs of each node kind run."""
     calibrations: dict[str, dict[NodeKind, NodeTimes]] = Field(default_factory=dict)
-    """The same, for calibrations that differ."""
+    """The same, for calibrations and streams that differ; RECO and ALCA are a stream's."""
     failures: dict[NodeKind, Fraction] = Field(default_factory=dict)
     """The part of the jobs that fail, by node kind."""
     storage_patience: Seconds = 120.0

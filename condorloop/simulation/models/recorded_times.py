@@ -17,14 +17,15 @@ from condorloop.ledger.store import LedgerReader
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
 from condorloop.rundir.layout import LEDGER
-from condorloop.simulation.models.dag_run import asked_for
+from condorloop.simulation.models.dag_run import asked_by_owner
 from condorloop.simulation.models.sampling import Duration, Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Times that past runs have had: of jobs by calibration and node kind, of delays by name.
+    """Times that past runs have had: of jobs by whose they are and node kind, of delays by name.
 
+    RECO and ALCA are a stream's, HARVEST and UPLOAD a calibration's.
     The names are those of `pool_model.Overheads`. What never happened is not there.
     """
 
@@ -34,9 +35,12 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class NodeJob:
-    """A job that did its node's work, at its first start; `child` is the node that it feeds."""
+    """A job that did its node's work, at its first start; `child` is the node that it feeds.
 
-    calibration: str
+    `owner` is the calibration that it worked for, or the stream whose calibrations share it.
+    """
+
+    owner: str
     kind: NodeKind
     dag_id: int
     child: str
@@ -49,7 +53,7 @@ def _node_jobs(times: TimeQueries) -> list[NodeJob]:
     """The jobs that ended well at their first start, in the order of their submission."""
     return [
         NodeJob(
-            row["calibration"],
+            row["owner"],
             NodeKind(row["kind"]),
             row["dag_id"],
             row["child"],
@@ -72,10 +76,11 @@ def read(work_dir: Path, config: Config) -> Recorded:
     with LedgerReader(work_dir / LEDGER) as ledger:
         jobs, dags = _node_jobs(ledger.times), ledger.times.dags_without_rescue()
         probes = ledger.times.probes()
-    jobs = [j for j in jobs if j.calibration in config.calibrations]
+    owners = {*config.calibrations, *config.streams}
+    jobs = [j for j in jobs if j.owner in owners]
     ran: dict[tuple[str, NodeKind], list[float]] = defaultdict(list)
     for job in jobs:
-        ran[job.calibration, job.kind].append(job.ended - job.started)
+        ran[job.owner, job.kind].append(job.ended - job.started)
     delays = _delays(jobs, dags, config) | {"probe": probes}
     return Recorded(
         jobs={key: Sample(times) for key, times in ran.items()},
@@ -117,8 +122,9 @@ def _between(jobs: Sequence[NodeJob]) -> Iterator[float]:
 
 
 def _follows(parent: NodeJob, job: NodeJob) -> bool:
-    after = {NodeKind.HARVEST: NodeKind.ALCA, NodeKind.UPLOAD: NodeKind.HARVEST}
-    return after.get(job.kind) is parent.kind
+    if job.kind is NodeKind.UPLOAD:
+        return parent.kind is NodeKind.HARVEST and parent.owner == job.owner
+    return job.kind is NodeKind.HARVEST and parent.kind is NodeKind.ALCA
 
 
 def waits(jobs: Sequence[NodeJob], config: Config) -> Iterator[float]:
@@ -127,16 +133,12 @@ def waits(jobs: Sequence[NodeJob], config: Config) -> Iterator[float]:
     For these there were cores to spare when they were submitted, of the most that jobs are known
     to have used at once. The others waited for cores, and that the simulation does by itself.
     """
-    cores = {
-        (name, kind): asked_for(kind, config.tuning_of(name, kind), config.site)[0]
-        for name in config.calibrations
-        for kind in NodeKind
-    }
+    cores = {of: cores for of, (cores, _) in asked_by_owner(config).items()}
     pooled = [j for j in jobs if j.kind is not NodeKind.UPLOAD]
-    most = _most_at_once([(j.started, j.ended, cores[j.calibration, j.kind]) for j in pooled])
-    wanted = [(j.job.submitted_at, j.ended, cores[j.calibration, j.kind]) for j in pooled]
+    most = _most_at_once([(j.started, j.ended, cores[j.owner, j.kind]) for j in pooled])
+    wanted = [(j.job.submitted_at, j.ended, cores[j.owner, j.kind]) for j in pooled]
     for job, taken in zip(pooled, _taken_before(wanted), strict=True):
-        if taken + cores[job.calibration, job.kind] <= most:
+        if taken + cores[job.owner, job.kind] <= most:
             yield job.started - job.job.submitted_at
 
 

@@ -7,12 +7,16 @@ import pytest
 from click.testing import CliRunner
 
 from condorloop.cli.main import cli
+from condorloop.dagman.plan import plan_batch, planned_nodes
 from condorloop.ledger.store import Ledger
+from condorloop.model.campaign import Batch, CampaignKey, RawFile, ReconstructionKey
 from condorloop.model.enums import NodeKind
 from condorloop.model.jobs import JobRecord
+from condorloop.model.lumis import Lumis
 from condorloop.simulation.models.recorded_times import NodeJob, read, waits
-from tests.unit.examples import config, site_file
+from tests.unit.examples import RUN, START, config, site_file
 from tests.unit.reports.test_report import campaign
+from tests.unit.shared_examples import STREAM
 
 ECAL = "EcalPedestals"
 SCENARIO = """
@@ -118,6 +122,37 @@ def test_matplotlib_is_not_loaded_before_a_plot_is_wanted(simulate, monkeypatch)
     assert simulate().exit_code == 0
 
 
+def test_calibrations_that_share_a_stream_have_its_jobs_in_a_row_of_their_own(tmp_path):
+    names = ("SiPixelLA", "SiStripQuality")
+    scenario = tmp_path / "one-run.yaml"
+    scenario.write_text(SCENARIO)
+    site = express_site(tmp_path, names)
+    given = ["simulate", "--site", str(site), "--runs", str(scenario)]
+    table = CliRunner().invoke(cli, given)
+    assert table.exit_code == 0
+    jobs = table.stdout.partition("Jobs\n")[2].splitlines()
+    of_whom = [line.split()[:2] for line in jobs if line.startswith((STREAM, *names))]
+    harvested = [[name, kind] for name in names for kind in ("HARVEST", "UPLOAD")]
+    assert of_whom == [[STREAM, "RECO"], [STREAM, "ALCA"], *harvested]
+    [row] = rows(CliRunner().invoke(cli, [*given, "--json"]))
+    [stream] = row["outcome"]["streams"]
+    calibrations = row["outcome"]["calibrations"]
+    assert (stream["stream"], stream["files"]) == (STREAM, 12)
+    assert [(c["calibration"], c["lumis"], c["files"]) for c in calibrations] == [
+        (name, 60, 0) for name in names
+    ]
+
+
+def test_what_varies_is_the_batching_of_a_shared_stream_too(tmp_path):
+    scenario = tmp_path / "one-run.yaml"
+    scenario.write_text(SCENARIO)
+    site = express_site(tmp_path, ["SiPixelLA", "SiStripQuality"])
+    given = ["simulate", "--site", str(site), "--runs", str(scenario), "--json"]
+    done = CliRunner().invoke(cli, [*given, "--vary", "batching.max_files_per_job=1,100"])
+    one, many = (row["outcome"]["streams"][0]["kinds"]["RECO"]["jobs"] for row in rows(done))
+    assert one >= 12 > many
+
+
 def test_past_times_are_what_is_drawn(simulate, work_dir):
     [row] = rows(simulate("--from", str(work_dir), "--json"))
     [calibration] = row["outcome"]["calibrations"]
@@ -134,6 +169,49 @@ def test_times_of_jobs_and_of_what_lies_between_come_from_the_ledger(tmp_path, w
     assert delays["between"] == [1, 2, 1]
     assert delays["upload_start"] == [2]
     assert "match" in delays
+
+
+def test_jobs_that_calibrations_share_are_the_stream_s_and_counted_once(tmp_path):
+    names = ["SiPixelLA", "SiStripQuality"]
+    shared = express_config(names, tmp_path)
+    shared.site.work_dir.mkdir()
+    key = ReconstructionKey(STREAM, RUN.number)
+    with Ledger(shared.site.work_dir / "condorloop.db") as ledger:
+        for name in names:
+            own = CampaignKey(name, RUN.number)
+            ledger.campaigns.latch(own, "/eos/express", RUN, "running", START, stream=STREAM)
+        [of] = ledger.campaigns.reconstructions({})
+        batch = Batch(0, (RawFile("/eos/express/f.root", 1, Lumis.span(1, 1), 1),))
+        both = {"made_for": names, "harvested_for": names}
+        nodes = planned_nodes(plan_batch(key, shared.stream_of(names[0]), batch, 0, 0, **both))
+        dag = ledger.dags.plan(of.id, 0, 0, nodes, "files", START, made_for=names)
+        ledger.dags.submitted(dag, 7, START)
+        begins = {"RECO_0000": 10, "ALCA_0000": 40}
+        begins |= {"HARVEST_SiPixelLA": 60, "HARVEST_SiStripQuality": 60}
+        begins |= {"UPLOAD_SiPixelLA": 70, "UPLOAD_SiStripQuality": 200}
+        takes = {"RECO_0000": 29, "ALCA_0000": 17, "HARVEST_SiPixelLA": 7}
+        ledger.dags.record_jobs(
+            dag, [past_job(node, at, takes.get(node, 130)) for node, at in begins.items()]
+        )
+    found = read(shared.site.work_dir, shared)
+    assert {key: list(sample.values) for key, sample in found.jobs.items()} == {
+        (STREAM, NodeKind.RECO): [29],
+        (STREAM, NodeKind.ALCA): [17],
+        ("SiPixelLA", NodeKind.HARVEST): [7],
+        ("SiStripQuality", NodeKind.HARVEST): [130],
+        ("SiPixelLA", NodeKind.UPLOAD): [130],
+        ("SiStripQuality", NodeKind.UPLOAD): [130],
+    }
+    # From RECO to ALCA, from ALCA to two HARVESTs, from each of these to its own UPLOAD.
+    assert sorted(found.delays["between"].values) == [1, 3, 3, 3, 10]
+
+
+def past_job(node, at, takes):
+    """A job that was submitted so many seconds into the run, and ran at once."""
+    began = START + at
+    return JobRecord(
+        node, f"{node}.0", began, started_at=began, ended_at=began + takes, exit_code=0, starts=1
+    )
 
 
 def test_a_folder_without_a_ledger_is_told(simulate, tmp_path):

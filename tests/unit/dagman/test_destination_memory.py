@@ -24,7 +24,7 @@ from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.recovery.rebuild import open_ledger
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.rundir.layout import LEDGER, MANIFEST, dag_dir
-from tests.unit.dag_plans import RECONSTRUCTION, of, own_batch, own_harvest
+from tests.unit.dag_plans import RECONSTRUCTION, own_batch, own_harvest
 from tests.unit.examples import KEY, RUN, START, TOP, calibration, config, raw_file
 
 OTHER = "BeamSpot"
@@ -77,7 +77,7 @@ def write_dags(loaded, *runs):
     renderer = Renderer(loaded, loaded.site.work_dir, "ledger")
     for run in runs:
         key = CampaignKey(KEY.calibration, run)
-        renderer.begin_run(key, of(key), START)
+        renderer.begin_run(key, START)
         renderer.write(own_batch(key, calibration(), Batch(0, (raw_file(run, 1, 4),)), 0, 0))
         renderer.write(own_harvest(key, 1))
     return renderer

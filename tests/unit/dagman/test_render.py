@@ -166,14 +166,14 @@ def sandbox(tmp_path, rendered):
     setup.parent.mkdir()
     setup.write_text(f"PATH={scram}:$PATH; here=somewhere\n")
 
-    def run(name, script, **environment):
+    def run(name, script, more=(), **environment):
         folder = rendered(name)
         job = tmp_path / "job"
         job.mkdir()
         for file in (script, "cmssw.sh"):
             (job / file).write_text((folder / file).read_text())
         (job / "inputs.txt").write_text("apJob000/A.root\napJob001/A.root\n")
-        command = ["bash", script, *ARGUMENTS[script]]
+        command = ["bash", script, *ARGUMENTS[script], *more]
         environment = {"PATH": "/usr/bin:/bin"} | environment
         done = subprocess.run(command, cwd=job, env=environment, capture_output=True, check=False)
         return done, tools, job / "NODE"
@@ -187,6 +187,14 @@ def test_cmsdriver_is_called_as_the_earlier_loops_called_it(sandbox, name, scrip
     assert done.returncode == 0, done.stderr
     called = (tools / "options").read_text().splitlines()
     assert options(called) == options(CMS_DRIVER[name, script])
+
+
+def test_reco_that_is_told_which_lumisections_to_read_tells_cmsdriver(sandbox, tmp_path):
+    done, tools, _ = sandbox("EcalPedestals", "reco.sh", more=["NODE_lumis.json"])
+    assert done.returncode == 0, done.stderr
+    called = options((tools / "options").read_text().splitlines())
+    assert called.pop("--lumiToProcess") == str(tmp_path / "job" / "NODE_lumis.json")
+    assert called == options(CMS_DRIVER["EcalPedestals", "reco.sh"])
 
 
 def test_the_yamls_lines_are_appended_to_the_configuration(sandbox):
@@ -368,6 +376,40 @@ def submit_description(folder, kind):
     match = re.search(pattern, dag.read_text(), re.DOTALL)
     assert match
     return htcondor2.Submit(match[1] + "\n")
+
+
+def test_jobs_that_read_parts_of_a_file_get_their_lumisections_as_a_file(rendered):
+    whole = raw_file(0, 1, 9)
+    parts = (whole.part(Lumis.parse("1-3,5")), whole.part(Lumis.parse("6-9")))
+    folder = rendered("EcalPedestals", (raw_file(1, 4, 4), *parts))
+    kinds = {words[1]: words[2] for words in commands(folder) if words[0] == "JOB"}
+    assert kinds["RECO_0000"] == kinds["RECO_0002"] == "RECO_PART"
+    assert kinds["RECO_0001"] == "RECO"
+    told = {p.name: json.loads(p.read_text()) for p in folder.glob("*_lumis.json")}
+    assert told == {
+        "RECO_0000_lumis.json": {"398600": [[1, 3], [5, 5]]},
+        "RECO_0002_lumis.json": {"398600": [[6, 9]]},
+    }
+    in_part, reco = (dict(submit_description(folder, kind)) for kind in ("RECO_PART", "RECO"))
+    assert in_part.pop("arguments") == reco.pop("arguments")[:-1] + ' $(JOB)_lumis.json"'
+    inputs = "transfer_input_files"
+    assert in_part.pop(inputs) == f"{reco.pop(inputs)}, $(JOB)_lumis.json"
+    assert in_part == reco
+    retried = {words[1] for words in commands(folder) if words[0] == "RETRY"}
+    assert {"RECO_0000", "RECO_0001", "RECO_0002"} <= retried
+
+
+def test_a_dag_of_parts_alone_has_a_description_for_what_is_taken_from_it(rendered):
+    folder = rendered("EcalPedestals", (raw_file(0, 1, 9).part(Lumis.span(1, 3)),))
+    assert submit_description(folder, "RECO")
+    assert submit_description(folder, "RECO_PART")
+
+
+def test_whole_files_need_no_list_of_lumisections(rendered):
+    folder = rendered("EcalPedestals")
+    assert not list(folder.glob("*_lumis.json"))
+    [dag] = folder.glob("*.dag")
+    assert "RECO_PART" not in dag.read_text()
 
 
 def test_every_node_is_retried_unless_it_failed_for_good(rendered):

@@ -21,13 +21,24 @@ FILES = tuple(raw_file(i, 2 * i + 1, 2 * i + 2) for i in range(23))
 PLAN = own_batch(KEY, calibration(), Batch(3, FILES), 4, 7)
 
 
+def in_parts(*files, events=40, number=4):
+    """A plan of jobs that take so many events."""
+    stream = calibration()
+    batching = stream.batching.model_copy(update={"events_per_job": events})
+    stream = stream.model_copy(update={"batching": batching})
+    return own_batch(KEY, stream, Batch(3, files), number, 7)
+
+
+PARTS = in_parts(raw_file(0, 1, 5), raw_file(1, 6, 6))
+
+
 def manifest_of(tmp_path, plan=PLAN):
     renderer = Renderer(config(tmp_path), tmp_path / "work", "0123456789ab")
     renderer.write(plan)
     return renderer, dag_dir(renderer.run_dir(RECONSTRUCTION), plan.number) / MANIFEST
 
 
-@pytest.mark.parametrize("plan", [PLAN, own_harvest(KEY, 5)], ids=lambda plan: plan.label)
+@pytest.mark.parametrize("plan", [PLAN, PARTS, own_harvest(KEY, 5)])
 def test_a_plan_comes_back_as_it_was(tmp_path, plan):
     _, manifest = manifest_of(tmp_path, plan)
     assert plan_of(Manifest.read(manifest)) == plan
@@ -86,3 +97,19 @@ def test_a_node_that_lost_all_inputs_still_names_the_lumisections_that_it_was_ma
     assert left.nodes[0].is_empty
     assert left.nodes[0].lumis == reco.lumis
     assert planned_nodes(left)[0].empty
+
+
+def test_jobs_that_read_parts_of_a_file_are_told_which_lumisections():
+    recos = PARTS.of_kind(NodeKind.RECO)
+    assert [str(n.lumis) for n in recos] == ["1", "2-3", "4-5", "6"]
+    assert [n.reads_part for n in recos] == [True, True, True, False]
+    assert [str(n.part) for n in planned_nodes(PARTS)[:4]] == ["1", "2-3", "4-5", ""]
+    assert {n.files[0].path for n in recos[:3]} == {raw_file(0, 1, 5).path}
+
+
+def test_one_of_the_parts_of_a_file_is_taken_out_and_the_others_stay():
+    left = without(PARTS, {"RECO_0001": frozenset([raw_file(0, 1, 5).path])})
+    recos = left.of_kind(NodeKind.RECO)
+    assert [n.is_empty for n in recos] == [False, True, False, False]
+    assert str(left.of_kind(NodeKind.RECO)[2].lumis) == "4-5"
+    assert recos[1].output not in left.of_kind(NodeKind.ALCA)[0].inputs

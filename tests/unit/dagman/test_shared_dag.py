@@ -4,9 +4,12 @@ import os
 import re
 import subprocess
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 
+from condorloop.dagman import dry_run
+from condorloop.dagman.config_diff import compare
 from condorloop.dagman.plan import plan_harvest, plan_upload, planned_nodes
 from condorloop.dagman.replan import plan_of
 from condorloop.dagman.rerender import renew
@@ -15,6 +18,7 @@ from condorloop.model.enums import NodeKind
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
 from condorloop.rundir.records.manifest import Manifest
+from tests.unit.examples import raw_file
 from tests.unit.shared_examples import (
     ALI,
     COMBINED,
@@ -330,3 +334,29 @@ def test_inputs_are_taken_out_as_of_any_other_dag(written, plan):
 
 def test_the_run_directories_of_its_calibrations_are_there(written):
     assert all((written.work_dir / name / "run398600").is_dir() for name in SHARING)
+
+
+def test_what_a_next_dag_would_have_otherwise_is_told_of_the_stream_once(written):
+    [same] = compare(written.config)
+    assert (same.calibration, same.dag, same.changes) == (STREAM, folder_of(written), {})
+    more = with_calibration(written, GAINS, skims=("SiStripCalMinBias", "SiStripCalMinBiasAAG"))
+    [other] = compare(more.config)
+    assert other.changes.keys() == {"reco.sh", "alca.sh", MANIFEST}
+
+
+def test_a_calibration_that_is_gone_is_not_in_the_next_dag(written):
+    [told] = compare(without(written, GAINS).config)
+    [description] = [lines for file, lines in told.changes.items() if file.endswith(".dag")]
+    assert f"-JOB HARVEST_{GAINS} HARVEST_{GAINS}" in description
+
+
+def test_by_hand_a_stream_gets_one_dag_for_all_of_its_calibrations(renderer, tmp_path):
+    files = (raw_file(0, 1, 5),)
+    with (
+        mock.patch("condorloop.dagman.dry_run.Storage"),
+        mock.patch("condorloop.services.cmssw.Cmssw.environment", return_value={}),
+        mock.patch("condorloop.dagman.dry_run._good_files", return_value=files),
+    ):
+        [written] = dry_run.render(renderer.config, 398600, tmp_path / "by-hand", print)
+    assert written == tmp_path / "by-hand" / STREAM / "run398600/dag000/run398600_dag000.dag"
+    assert len(lines(written.read_text(), "JOB HARVEST_")) == len(SHARING)

@@ -142,6 +142,16 @@ def test_a_harvest_dag_of_ones_own_takes_over_what_failed(shared):
     assert {d.id for d in shared.now().dags} == {dag, own}
 
 
+def test_a_failed_harvest_is_over_when_others_have_read_all_that_it_was_to_read(shared):
+    dag = shared.batch(shared.file_comes(), NAMES)
+    shared.done(dag, "RECO_0000", "ALCA_0000")
+    shared.ledger.dags.ended(dag, [FailedNode(f"HARVEST_{n}") for n in NAMES[1:]], START + 30)
+    later = shared.batch(shared.file_comes("g"), NAMES)
+    shared.harvested(later, NAMES[1])
+    assert [d.id for d in shared.campaign(NAMES[1]).dags] == [later]
+    assert [d.id for d in shared.campaign(NAMES[2]).dags] == [dag, later]
+
+
 def test_a_calibration_that_is_taken_out_of_a_dag_keeps_what_was_made_for_it(shared):
     made = shared.batch(shared.file_comes(), NAMES)
     shared.done(made, "RECO_0000", "ALCA_0000")

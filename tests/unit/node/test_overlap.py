@@ -7,6 +7,7 @@ import pytest
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.lumis import Lumis
 from condorloop.node.dag_context import NodeError
+from condorloop.node.holdings import Holdings, Unusable
 from condorloop.node.post_script import finish
 from condorloop.node.pre_script import choose_inputs
 from condorloop.node.uploads.upload import upload
@@ -30,8 +31,8 @@ from tests.unit.node_examples import (
 def dag(tmp_path):
     """Let a DAG's RECO and ALCA nodes go well; its RAW files are those of the DAG `like`."""
 
-    def run(number, like=None, lumis="1-5", files=1):
-        context = make_dag(tmp_path, number, number, files, like)
+    def run(number, like=None, lumis="1-5", files=1, parts=()):
+        context = make_dag(tmp_path, number, number, files, like, parts)
         leave_reco(context, lumis)
         assert finish(context, "RECO_0000", 0) == 0
         run_alca(context, lumis)
@@ -79,6 +80,43 @@ def test_two_raw_files_with_the_same_lumisections_are_both_harvested(dag):
     dag(0)
     other = dag(1, lumis="1-5")
     assert len(choose_inputs(other)) == 2
+
+
+def test_parts_of_one_raw_file_are_both_harvested(dag):
+    dag(0, parts=["1-3"], lumis="1-3")
+    other = dag(1, like=0, parts=["4-5"], lumis="4-5")
+    assert len(choose_inputs(other)) == 2
+    assert read_json(other.directory / LEFT_OUT)["overlaps"] == {}
+
+
+@pytest.mark.parametrize("part", ["3-5", ""])
+def test_what_has_a_lumisection_of_a_part_once_more_is_an_overlap(dag, part):
+    dag(0, parts=["1-3"], lumis="1-3")
+    again = dag(1, like=0, parts=[part] if part else [], lumis=part or "1-5")
+    assert choose_inputs(again) == [f"apJob001/{ROOT}"]
+    shared = f"LS {'1-3' if not part else '3'}"
+    reason = f"RAW file f0000.root ({shared}) is in apJob001, used instead"
+    assert read_json(again.directory / LEFT_OUT)["overlaps"] == {"apJob000": reason}
+
+
+@pytest.mark.parametrize("parts", [["1-3", "4-5"], ["1-3", "3-5"]])
+def test_one_alcareco_has_parts_of_a_raw_file_but_no_lumisection_of_it_twice(tmp_path, parts):
+    context = make_dag(tmp_path, parts=parts)
+    recos = [n.output for n in context.manifest.nodes.values() if n.kind == "RECO"]
+    told = Witness("ALCA_0000", context.id, Lumis.span(1, 5), 100, tuple(recos))
+    holdings = Holdings(context.run_dir)
+    if parts[1] == "3-5":
+        with pytest.raises(Unusable, match="is in it twice"):
+            holdings.source("apJob000", told)
+    else:
+        read = holdings.source("apJob000", told).raw_files
+        assert [str(lumis) for lumis in read.values()] == ["1-5"]
+
+
+def test_a_part_lacks_what_of_it_was_not_read_and_nothing_else_of_its_file(dag):
+    context = dag(0, parts=["1-3"], lumis="1-2")
+    reco = context.node("RECO_0000")
+    assert str(Witness.read(context.run_dir / reco.witness).lacking) == "3"
 
 
 def test_one_that_cannot_be_used_takes_the_place_of_no_other(dag):

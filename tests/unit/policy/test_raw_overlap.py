@@ -1,4 +1,4 @@
-"""Which ALCARECO are harvested together: no RAW file is in two of them."""
+"""Which ALCARECO are harvested together: no lumisection of a RAW file is in two of them."""
 
 from itertools import pairwise
 
@@ -25,6 +25,42 @@ def test_two_raw_files_of_one_lumisection_are_no_overlap():
     one = Source("apJob000", 0, Lumis.of([7]), 10, {"/eos/a.root": Lumis.of([7])})
     other = Source("apJob001", 0, Lumis.of([7]), 10, {"/eos/b.root": Lumis.of([7])})
     assert choose([one, other]).chosen == ("apJob000", "apJob001")
+
+
+def of_part(name, dag, lumis):
+    """An ALCARECO that was made from these lumisections of a RAW file."""
+    lumis = Lumis.parse(lumis)
+    return Source(name, dag, lumis, 10, {"/eos/f.root": lumis})
+
+
+def test_parts_of_a_raw_file_are_harvested_together():
+    sources = [of_part("apJob000", 0, "1-3"), of_part("apJob001", 0, "4-6")]
+    for chosen in (choose, youngest):
+        assert chosen(sources).chosen == ("apJob000", "apJob001")
+        assert chosen(sources).left_out == {}
+
+
+def test_parts_with_a_lumisection_in_common_are_not():
+    sources = [of_part(f"apJob00{i}", i, ls) for i, ls in enumerate(("1-3", "3-6", "7-9"))]
+    choice = choose(sources)
+    assert choice.chosen == ("apJob001", "apJob002")
+    told = {name: str(overlap) for name, overlap in choice.left_out.items()}
+    assert told == {"apJob000": "RAW file f.root (LS 3) is in apJob001, used instead"}
+
+
+def test_all_of_a_raw_file_gives_way_to_its_parts_when_all_of_them_are_there():
+    whole = of_part("apJob000", 0, "1-6")
+    first, last = of_part("apJob001", 1, "1-3"), of_part("apJob002", 1, "4-6")
+    assert choose([whole, first]).chosen == ("apJob000",)
+    choice = choose([whole, first, last])
+    assert choice.chosen == ("apJob001", "apJob002")
+    assert choice.left_out["apJob000"].used == ("apJob001", "apJob002")
+    assert str(choice.left_out["apJob000"].raw_files["/eos/f.root"]) == "1-6"
+
+
+def test_a_reading_of_which_no_lumisection_is_told_may_be_of_all():
+    untold = Source("apJob000", 0, Lumis.span(1, 3), 10, {"/eos/f.root": Lumis()})
+    assert choose([untold, of_part("apJob001", 1, "4-6")]).chosen == ("apJob001",)
 
 
 def test_of_two_that_hold_the_same_that_of_the_younger_dag_is_harvested():
