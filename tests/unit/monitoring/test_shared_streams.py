@@ -18,6 +18,7 @@ from condorloop.monitoring import status_file
 from condorloop.monitoring.metrics import Metrics
 from condorloop.monitoring.notifications.policy import Rules, due, noted
 from condorloop.monitoring.problems.campaigns import of_campaigns, of_strangers
+from condorloop.monitoring.problems.holds import of_holds
 from condorloop.monitoring.problems.queue import of_late, of_queue, of_scripts, of_waiting
 from tests.unit.examples import RUN, START, campaign_status, loop_status
 from tests.unit.shared_story_example import ALL, ECAL, EXPRESS, SPOT, fill
@@ -134,6 +135,18 @@ def test_what_a_person_holds_of_one_calibration_is_no_problem(campaigns):
     every = [replace(c, held_by="alice") for c in campaigns]
     assert list(of_queue([dag], [reco], 0, every)) == []
     assert len(list(of_queue([dag], [], 0, one))) == 1
+
+
+def test_campaigns_that_a_person_holds_together_are_one_line(campaigns):
+    held = [replace(c, held_by="alice", held_at=START + n) for n, c in enumerate(campaigns)]
+    [problem] = of_holds(held, {})
+    each = " ".join(f"-c {key.calibration}" for key in ALL)
+    assert problem.text.startswith(f"Express run398600 ({THOSE}): held by alice since")
+    assert (problem.command, problem.since) == (f"condorloop release 398600 {each}", START)
+    others = [held[0], *(replace(c, held_by="bob") for c in held[1:])]
+    assert [p.person for p in of_holds(others, {})] == ["alice", "bob"]
+    named = [p.calibrations for p in of_holds(held, {SPOT.calibration: ("alice", START)})]
+    assert named == [(SPOT.calibration,), tuple(key.calibration for key in ALL[1:])]
 
 
 def test_a_dag_that_is_late_for_several_is_told_once(campaigns):
