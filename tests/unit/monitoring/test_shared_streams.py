@@ -244,7 +244,7 @@ def test_files_and_dags_of_a_stream_are_counted_once(status):
         labels(calibration="Lone", state="good"): 8,
     }
     dags = numbers(status, "dags")
-    assert dags[labels(stream=EXPRESS, state="failed")] == 2
+    assert dags[labels(stream=EXPRESS, state="failed")] == 1
     assert dags[labels(stream=EXPRESS, calibration=SPOT.calibration, state="done")] == 1
     assert labels(stream=EXPRESS, calibration=ECAL.calibration, state="failed") not in dags
 
