@@ -104,7 +104,7 @@ def _site(stack: Stack, ask: Ask, size: Size) -> dict[str, Any]:
     little = {"request_cpus": 1, "request_memory_mb": 32}
     return {
         "poll_interval": size.poll,
-        "cmssw": {"setup": str(light.install(ask.folder / "light", size.job))},
+        "cmssw": {"setup": str(light.install(ask.folder / "light", f"sleep {size.job:g}"))},
         "defaults": {
             "batching": {
                 "max_files_per_job": 1,

@@ -15,8 +15,8 @@ from condorloop.model.jobs import JobRecord
 from condorloop.model.lumis import Lumis
 from condorloop.simulation.models.recorded_times import NodeJob, read, waits
 from tests.unit.examples import RUN, START, config, site_file
+from tests.unit.express import STREAM, express_config, express_site
 from tests.unit.reports.test_report import campaign
-from tests.unit.shared_examples import STREAM
 
 ECAL = "EcalPedestals"
 SCENARIO = """
