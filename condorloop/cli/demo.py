@@ -49,6 +49,12 @@ SHARING = (
 )
 """The calibrations that share the stream Express; EcalPedestals has a stream of its own."""
 
+_HARVESTING = """
+harvesting: # the testbed's own are for one or two of a stream
+  growth: 0.5
+  longest_wait: 1 min
+"""
+
 LIMIT = 300.0
 REFRESH = 0.5
 
@@ -83,7 +89,8 @@ def run(stack: Stack, *, keep: bool, kill_submitter: bool, say: Callable[[str], 
     submitter = _Submitter(stack)
     try:
         stack.up(say)
-        calibrations.write(stack.calibrations, SHARING)
+        shutil.rmtree(stack.calibrations)
+        calibrations.write(stack.calibrations, (demo_gate.CALIBRATION, *SHARING), _HARVESTING)
         demo_gate.put_in(stack.calibrations)
         person = Person(stack)
         scenario = Scenario.load(config.shipped("scenarios") / SCENARIO)
