@@ -122,6 +122,7 @@ def assay(
     ]
     good = [f for f in files if f.good]
     runs = run_dir(work_dir, calibration.name, run)
+    made_from = run_dir(work_dir, stream.name, run)
     database = folder / "conditions" / "conditions.db"
     expected = Lumis.union(f.lumis for f in good)
     allowed = Lumis.union(f.lumis for f in files if f.good or f.maybe)
@@ -130,11 +131,11 @@ def assay(
     asked = played(folder, path)
     asked = {run: asked.get(run, EMPTY)}
     tags = [_of_tag(history, run, asked[run], expected, allowed, truth) for history in histories]
-    held = first_held(runs)
+    held = first_held(runs, made_from)
     faults = [
         *(fault for _, of_tag in tags for fault in of_tag),
         *(fault for history in histories for fault in in_force.faults(history, asked)),
-        *faults_of_reco(runs, files),
+        *faults_of_reco(made_from, files),
     ]
     must = any(in_force.must_be_served(history, run) for history in histories)
     if must and (unheld := [f.path for f in good if f.path not in held]):
@@ -225,9 +226,12 @@ def _uploaded(runs: Path) -> list[tuple[float, str, Lumis | None]]:
     return sorted(found, key=lambda taken: taken[:2])
 
 
-def first_held(runs: Path) -> dict[str, float]:
-    """When each RAW file was first in a payload of a run directory that was uploaded."""
-    files_of = _files_of_alcareco(runs)
+def first_held(runs: Path, made_from: Path) -> dict[str, float]:
+    """When each RAW file was first in a payload of a run directory that was uploaded.
+
+    `made_from` is the run directory that has the ALCARECO: that of a stream.
+    """
+    files_of = _files_of_alcareco(made_from)
     held: dict[str, float] = {}
     for time, name, lumis in _uploaded(runs):
         for job in HarvestResult.read(runs / name / HARVEST_RECORD).inputs:
