@@ -26,13 +26,15 @@ payload_reader: # of the stand-ins' payloads
 """
 
 
-def write(folder: Path, switched_on: Collection[str] = ()) -> Path:
-    """Write the calibrations into `folder`, and the parameters beside it; return `folder`.
+def write(folder: Path, names: Collection[str] | None = None, more: str = "") -> Path:
+    """Write calibrations into `folder`, and the parameters beside it; return `folder`.
 
     Parameters
     ----------
-    switched_on
-        Those that share a stream which are to run; the others of that kind are left out.
+    names
+        Which ones, switched on; None means those that have streams of their own.
+    more
+        What is added to the files of those that share a stream.
 
     Raises
     ------
@@ -44,13 +46,14 @@ def write(folder: Path, switched_on: Collection[str] = ()) -> Path:
     for file in sorted(source.glob("*.yaml")):
         text = file.read_text(encoding="utf-8")
         stream = yaml.safe_load(text).get("stream")
-        if stream and file.stem not in switched_on:
+        if stream if names is None else file.stem not in names:
             continue
+        text = _DATABASE.sub(_with_synchronisation, _OFF.sub("enabled: true", text)) + _READER
         if stream:
             (folder / "streams").mkdir(exist_ok=True)
             shutil.copy(source / "streams" / f"{stream}.yaml", folder / "streams")
-        text = _DATABASE.sub(_with_synchronisation, _OFF.sub("enabled: true", text))
-        (folder / file.name).write_text(text + _READER, encoding="utf-8")
+            text += more
+        (folder / file.name).write_text(text, encoding="utf-8")
     shutil.copy(source.with_name("ngtParameters.jsn"), folder.parent)
     return folder
 

@@ -27,10 +27,11 @@ def jobs_of(loop, kind):
 
 def test_a_run_is_reconstructed_once_and_becomes_a_payload_of_each(shared):
     loop = shared
-    loop.play(scenario(RUN, [*NAMES], lumisections=24))
+    play = loop.play(scenario(RUN, [*NAMES], lumisections=24))
     loop.run_until_closed(len(NAMES))
     assert loop.states() == dict.fromkeys(NAMES, CampaignState.COMPLETE)
     for name in NAMES:
+        assert play.assay(name, RUN).faults == ()
         assert loop.campaign(name, RUN)["lumis"]["missing"] == ""
         own = run_dir(loop.work_dir, name, RUN)
         assert list(own.glob("harvestJob*/upload.json"))
