@@ -418,6 +418,7 @@ class Submitter:
             made_for=action.made_for,
             harvested_for=sorted(c.key.calibration for c in action.harvested_for),
             event_time=self._event_time(stream),
+            again_for=action.again_for,
         )
         self.launcher.carry_out(campaigns, plan, action.reason, now)
 

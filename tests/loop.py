@@ -147,6 +147,11 @@ class Loop:
         _merge(data, sections)
         file.write_text(yaml.safe_dump(data, allow_unicode=True))
 
+    def switch_on(self, *sharing: str) -> None:
+        """Let calibrations run from now on that share a stream."""
+        calibrations.write(self.calibrations, sharing)
+        self._calibrations = sorted({*self._calibrations, *sharing})
+
     def config(self) -> config.Config:
         """The site's configuration, of the scenario's calibrations."""
         return config.load(self.site, self.calibrations, self._calibrations)

@@ -105,7 +105,14 @@ class Launcher:
         mine = campaigns[0].reconstruction_id
         nodes = planned_nodes(plan)
         dag_id = self._ledger.dags.plan(
-            mine, plan.batch, plan.number, nodes, reason, now, made_for=plan.made_for
+            mine,
+            plan.batch,
+            plan.number,
+            nodes,
+            reason,
+            now,
+            made_for=plan.made_for,
+            again_for=plan.again_for,
         )
         settle = written_destination.settled(renderer, plan, accept=accept_destination)
         uploaded = self._ledger.campaigns.uploaded
@@ -251,6 +258,8 @@ class Sent:
 def about_plan(plan: DagPlan) -> CampaignKey | ReconstructionKey:
     """Whose a DAG is, as logs say it."""
     own = plan.calibrations
+    if plan.again_for:
+        return CampaignKey(plan.again_for, plan.key.run)
     shares = plan.batch is not None and plan.made_for != (plan.key.stream,)
     return plan.key if shares else CampaignKey(own[0] if own else plan.key.stream, plan.key.run)
 

@@ -60,7 +60,7 @@ class LuminosityReader:
             c.id: c.key.run
             for of in reconstructions
             for c in of.campaigns
-            if c.key.calibration in counting and (c.waiting or c.unharvested)
+            if c.key.calibration in counting and (c.waiting or c.again or c.unharvested)
         }
         known = {run: self._ledger.luminosity.of_run(run) for run in set(wanting.values())}
         return [

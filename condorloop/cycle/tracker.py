@@ -195,7 +195,7 @@ class Tracker:
 
         In a batch's DAG that others share; elsewhere DAGMan itself is held.
         """
-        if not of.shared or dag.batch is None:
+        if not of.shared or not dag.is_of_all:
             return
         for campaign in of.campaigns:
             if campaign.held_by and campaign.state.open:

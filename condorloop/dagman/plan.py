@@ -67,7 +67,8 @@ class Node:
 class DagPlan:
     """A DAG before it is written; `batch` is None for HARVEST and UPLOAD, or UPLOAD alone.
 
-    `made_for` are the calibrations whose ALCARECO a batch makes.
+    `made_for` are the calibrations whose ALCARECO a batch makes; `again_for` is the one for which
+    alone it reads its files once more.
     """
 
     key: ReconstructionKey
@@ -75,6 +76,7 @@ class DagPlan:
     batch: int | None
     nodes: tuple[Node, ...]
     made_for: tuple[str, ...] = ()
+    again_for: str = ""
 
     @property
     def label(self) -> str:
@@ -127,6 +129,7 @@ def plan_batch(
     made_for: Iterable[str],
     harvested_for: Iterable[str],
     event_time: float | None = None,
+    again_for: str = "",
 ) -> DagPlan:
     """Spread a batch over nodes: files in LS order, as evenly as the limits allow.
 
@@ -142,6 +145,8 @@ def plan_batch(
         Those for which HARVEST and UPLOAD follow.
     event_time
         Seconds that RECO of the stream takes per event; None if nobody knows.
+    again_for
+        The calibration for which alone the files are read once more.
     """
     batching: Batching = stream.batching
     limits = Limits.of_work(
@@ -176,7 +181,8 @@ def plan_batch(
         alcas.append(alca)
     made = tuple(a.name for a in alcas)
     last = [n for c in harvested_for for n in _harvest_and_upload(key, c, number, made)]
-    return DagPlan(key, number, batch.number, (*recos, *alcas, *last), tuple(made_for))
+    nodes = (*recos, *alcas, *last)
+    return DagPlan(key, number, batch.number, nodes, tuple(made_for), again_for)
 
 
 def plan_harvest(key: ReconstructionKey, calibration: str, number: int) -> DagPlan:

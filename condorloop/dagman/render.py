@@ -132,13 +132,16 @@ class Renderer:
     def attributes(self, plan: DagPlan) -> dict[str, str | int]:
         """The ClassAd attributes of the DAGMan job and of all its nodes' jobs.
 
-        A batch of a shared stream is of no calibration: its harvests and uploads are.
+        A batch of a shared stream is of no calibration: its harvests and uploads are. One that
+        reads files once more is of the calibration that wants it.
         """
         attributes: dict[str, str | int] = {
             "CondorloopSite": self.config.site.name,
             "CondorloopStream": plan.key.stream,
         }
-        if not plan.is_shared or plan.batch is None:
+        if plan.again_for:
+            attributes["CondorloopCalibration"] = plan.again_for
+        elif not plan.is_shared or plan.batch is None:
             calibration = next(iter(plan.calibrations), plan.key.stream)
             attributes["CondorloopCalibration"] = calibration
         attributes |= {
@@ -322,6 +325,7 @@ class Renderer:
                 for calibration in (harvested if plan.is_shared else [plan.key.stream])
             },
             made_for={calibration: self._product(calibration) for calibration in plan.made_for},
+            again_for=plan.again_for,
             recipe=(
                 cmsdriver.recipe_digest(self._stream(plan), parameters)
                 if plan.is_shared and plan.batch is not None

@@ -27,6 +27,7 @@ def plan_of(manifest: Manifest) -> DagPlan:
         batch=manifest.batch,
         nodes=tuple(_node(manifest, name, node) for name, node in manifest.nodes.items()),
         made_for=tuple(manifest.made_for),
+        again_for=manifest.again_for,
     )
 
 

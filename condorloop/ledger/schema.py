@@ -86,7 +86,8 @@ TABLES: Mapping[str, str] = {
     file_id INTEGER NOT NULL REFERENCES raw_file (id),
     dag_id INTEGER REFERENCES dag (id), node TEXT,
     blamed INTEGER NOT NULL DEFAULT 0, part TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (reconstruction_id, file_id, part)""",
+    again_for TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (reconstruction_id, file_id, part, again_for)""",
     "dag": """
     id INTEGER PRIMARY KEY,
     reconstruction_id INTEGER NOT NULL REFERENCES reconstruction (id),
@@ -200,7 +201,8 @@ TABLES: Mapping[str, str] = {
     reason TEXT NOT NULL DEFAULT '', accept_destination INTEGER NOT NULL DEFAULT 0,
     present_recipe INTEGER NOT NULL DEFAULT 0,
     send_again TEXT, harvest_again INTEGER NOT NULL DEFAULT 0,
-    only_uploads INTEGER NOT NULL DEFAULT 0, restored INTEGER NOT NULL DEFAULT 0""",
+    only_uploads INTEGER NOT NULL DEFAULT 0, restored INTEGER NOT NULL DEFAULT 0,
+    reprocess INTEGER NOT NULL DEFAULT 0""",
     "held_calibration": """
     calibration TEXT PRIMARY KEY, held_by TEXT NOT NULL, held_at REAL NOT NULL""",
     "held_uploads": """

@@ -124,6 +124,7 @@ class Ledger(LedgerReader):
     def _compose(self, db: Connection) -> None:
         super()._compose(db)
         reconstructions = Reconstructions(db)
+        self.reconstructions = reconstructions
         self.campaigns = Campaigns(db, reconstructions)
         self.raw_files = RawFiles(db, self.campaigns, reconstructions)
         self.payloads = Payloads(db, self.campaigns)

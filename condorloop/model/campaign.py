@@ -196,6 +196,21 @@ class WaitingFile:
     since: float
 
 
+@dataclass(frozen=True, slots=True)
+class MissedFile:
+    """A RAW file that was reconstructed without what a campaign needs.
+
+    `gone` says that it cannot be read: storage does not list it, or jobs kept failing on it.
+    `waits` that it waits to be read again for the campaign. `reco` is the DAG and the RECO node
+    that has read it, by name.
+    """
+
+    file: RawFile
+    reco: str = ""
+    gone: bool = False
+    waits: bool = False
+
+
 def dag_label(number: int, batch: int | None, sends: int | None) -> str:
     """Name a DAG by its batch, or as a harvest or upload DAG by its own number.
 
@@ -230,7 +245,7 @@ class Dag:
     refused
         Why the schedd does not take it, though it takes others.
     calibration
-        The one that it harvests or sends for; empty of a batch's, which works for all.
+        The one that alone it works for; empty of a batch's that works for all.
     made
         Whether its RECO and ALCA are done, and what goes on is the business of one calibration
         that shares them: it takes no other's place, and is not rescued.
@@ -263,6 +278,11 @@ class Dag:
     def label(self) -> str:
         """How people and `condor_q` call it."""
         return dag_label(self.number, self.batch, self.sends)
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether it is a batch's, and works for all that share its stream."""
+        return self.batch is not None and not self.calibration
 
     @property
     def harvest(self) -> int:
@@ -368,6 +388,8 @@ class Campaign:
     not_made
         LS that were reconstructed without what it needs: before it was switched on, or because it
         broke what all share.
+    again
+        Good files of such LS that are to be reconstructed once more, for it alone.
     """
 
     id: int
@@ -406,6 +428,7 @@ class Campaign:
     by_lumi: bool = False
     stream: str = ""
     not_made: Lumis = EMPTY
+    again: tuple[WaitingFile, ...] = ()
 
     @property
     def reconstruction(self) -> ReconstructionKey:

@@ -37,6 +37,8 @@ class Request:
     """The payload that is sent again, or put back: ``harvestJob003``; empty means the best one."""
     harvest_again: bool = False
     """A resubmission makes a payload of all ALCARECO, though nothing is new."""
+    reprocess: bool = False
+    """A resubmission reconstructs once more what a calibration missed."""
     only_uploads: bool = False
     """A hold or a release is about uploads alone."""
     restored: bool = False

@@ -26,7 +26,8 @@ def why_closing(now: float, campaign: Campaign, closing: Closing) -> str | None:
     """
     if is_over(now, campaign, closing):
         return f"the window of {closing.buffer / 3600:g} h is over"
-    if is_open_again(now, campaign, closing) and not campaign.probing and not campaign.waiting:
+    waits = campaign.waiting or campaign.again
+    if is_open_again(now, campaign, closing) and not campaign.probing and not waits:
         return "nothing is left to begin of what was asked for"
     if campaign.run_end is None or campaign.listed_at is None or campaign.probing:
         return None
@@ -51,7 +52,9 @@ def is_settled(
         return True
     if is_over(now, campaign, closing):
         return not any(_moves(campaign, dag) for dag in campaign.dags)
-    if campaign.waiting or campaign.probing or any(dag.in_flight for dag in campaign.dags):
+    if campaign.waiting or campaign.again or campaign.probing:
+        return False
+    if any(dag.in_flight for dag in campaign.dags):
         return False
     if awaited(campaign) or unanswered(campaign):
         return False

@@ -134,6 +134,8 @@ def _is_last(campaign: Campaign) -> bool:
     """Whether nothing of the campaign is on its way: neither files nor DAGs that move."""
     if any(dag.moves and dag.sends is None for dag in campaign.dags):
         return False
+    if campaign.again:
+        return False
     over = campaign.run_end is not None and not campaign.waiting and not campaign.probing
     return over or campaign.state is CampaignState.CLOSING
 

@@ -47,6 +47,7 @@ class SubmitBatch:
 
     `made_for` are the calibrations whose ALCARECO it makes, `harvested_for` the campaigns for which
     it ends with HARVEST and UPLOAD; `campaign` is the one by whose window and room it is planned.
+    `again_for` is the calibration for which alone the files are read once more, empty if none is.
     """
 
     campaign: Campaign
@@ -54,6 +55,7 @@ class SubmitBatch:
     reason: str
     made_for: tuple[str, ...]
     harvested_for: tuple[Campaign, ...] = ()
+    again_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +180,15 @@ def decide_reconstruction(
     """
     shared = _shared_work(now, reconstruction, calibrations)
     actions: list[Action] = []
+    again: list[Action] = []
     for campaign in reconstruction.campaigns:
         if configured := calibrations.get(campaign.key.calibration):
-            actions += _decide_campaign(now, campaign, configured, shared)
+            alone = list(_read_again(now, campaign, configured))
+            actions += _decide_campaign(now, campaign, configured, [*shared, *alone])
+            again += alone
         elif campaign.state.open:
             actions += _close(now, campaign, closing_rules(campaign.key, calibrations), None)
-    return actions + shared
+    return actions + shared + again
 
 
 def _shared_work(
@@ -194,13 +199,12 @@ def _shared_work(
         (_in_hand(now, campaign, calibration.closing), calibration)
         for campaign in reconstruction.campaigns
         if (calibration := calibrations.get(campaign.key.calibration))
-        and campaign.state.open
-        and not campaign.held_by
-        and not is_past(now, campaign, calibration.closing)
+        and _goes_on(now, campaign, calibration)
     ]
     if not wanting:
         return []
     lead, calibration = max(wanting, key=lambda each: ends_at(each[0], each[1].closing))
+    lead = replace(lead, dags=tuple(d for d in lead.dags if d.batch is None or d.is_of_all))
     if rescues := list(_rescues(now, lead, calibration, [d for d in lead.dags if _shares(d)])):
         return [*rescues]
     if reason := _why_batch(now, lead, calibration):
@@ -211,9 +215,36 @@ def _shared_work(
     return []
 
 
+def _read_again(now: float, campaign: Campaign, calibration: Calibration) -> Iterator[Action]:
+    """The batch of what a campaign missed, for it alone: a person has asked for that."""
+    if not campaign.again or not _goes_on(now, campaign, calibration):
+        return
+    if _room(campaign, calibration) <= 0:
+        return
+    files, name = tuple(w.file for w in campaign.again), campaign.key.calibration
+    harvests = batch_harvests(replace(campaign, waiting=campaign.again), calibration)
+    yield SubmitBatch(
+        campaign,
+        files,
+        f"{plural(len(files), 'file')} once more for {name}, which missed them",
+        made_for=(name,),
+        harvested_for=(campaign,) if harvests else (),
+        again_for=name,
+    )
+
+
+def _goes_on(now: float, campaign: Campaign, calibration: Calibration) -> bool:
+    """Whether anything is begun for a campaign: it is open, not held, and its window not past."""
+    return (
+        campaign.state.open
+        and not campaign.held_by
+        and not is_past(now, campaign, calibration.closing)
+    )
+
+
 def _shares(dag: Dag) -> bool:
     """Whether a DAG is a batch's, with RECO and ALCA that are to be made."""
-    return dag.batch is not None and not dag.made
+    return dag.is_of_all and not dag.made
 
 
 def _made_for(
@@ -305,7 +336,7 @@ def _own_work(
     now: float, campaign: Campaign, calibration: Calibration, shared: Sequence[Action]
 ) -> list[Action]:
     """Rescues of a campaign's own DAGs, or a harvest, unless a batch is about to harvest."""
-    own = [d for d in campaign.dags if d.batch is None]
+    own = [d for d in campaign.dags if not d.is_of_all and not d.made]
     if rescues := list(_rescues(now, campaign, calibration, own)):
         return [*rescues]
     if shared and not campaign.shares:

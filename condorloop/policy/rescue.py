@@ -46,9 +46,10 @@ def guilty_inputs(dag: Dag, calibration: Calibration) -> dict[str, tuple[str, ..
 def to_take_out(dag: Dag) -> tuple[str, ...]:
     """The calibrations that break the process which others share, as failed attempts name them.
 
-    An attempt alone may be wrong: its input can be what broke it.
+    An attempt alone may be wrong: its input can be what broke it. Nobody is taken out of a DAG that
+    works for one calibration alone.
     """
-    if dag.state is not DagState.FAILED or dag.made:
+    if dag.state is not DagState.FAILED or dag.made or dag.calibration:
         return ()
     return tuple(sorted(n for n, times in dag.culprits.items() if times >= BLAMED))
 

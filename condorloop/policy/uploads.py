@@ -153,7 +153,7 @@ def _is_last(
         for dag in campaign.dags
         if dag.sends is None
     )
-    more = bool(campaign.unharvested) or is_run_again
+    more = bool(campaign.unharvested or campaign.again) or is_run_again
     return not more or now >= unsent.answered_at + order_wait
 
 

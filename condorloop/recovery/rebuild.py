@@ -178,7 +178,8 @@ def _campaign(ledger: Ledger, key: CampaignKey) -> Campaign:
 
 def _plan(ledger: Ledger, campaign: Campaign, plan: DagPlan, now: float) -> int:
     mine, nodes = campaign.reconstruction_id, planned_nodes(plan)
-    return ledger.dags.plan(mine, plan.batch, plan.number, nodes, _WHY, now)
+    again = plan.again_for
+    return ledger.dags.plan(mine, plan.batch, plan.number, nodes, _WHY, now, again_for=again)
 
 
 def _adopt(ledger: Ledger, campaign: Campaign, found: FoundDag, now: float) -> None:
@@ -307,11 +308,7 @@ def _replace_twice_counted(
     witness = calibration.harvest.witness
     twice = {why_twice(folder, witness, record) for record in records} - {""}
     if twice:
-        again = [
-            node.job
-            for node in ledger.dags.alca_of(campaign.reconstruction_id)
-            if node.job is not None
-        ]
+        again = [node.job for node in ledger.dags.alca_of(campaign.id) if node.job is not None]
         ledger.payloads.harvest_again(campaign.id, again)
         told = f"a RAW file is counted twice ({min(twice)}): harvested again"
         say(campaign.key, told, logging.ERROR)

@@ -145,7 +145,7 @@ class LedgerReport(LedgerReader):
         payloads = self.times.outcomes(campaign.id)
         return CampaignFacts(
             times=RunTimes(campaign.run_start, campaign.run_end, campaign.last_ls, seen),
-            files=self._files_of(mine),
+            files=self._files_of(campaign),
             nodes=self._nodes_of(campaign),
             jobs=jobs,
             submitted=submitted,
@@ -154,8 +154,8 @@ class LedgerReport(LedgerReader):
             outcomes=Counter(UploadOutcome(p["outcome"]) for p in payloads if p["outcome"]),
         )
 
-    def _files_of(self, reconstruction_id: int) -> list[FileFacts]:
-        rows = self.times.files(reconstruction_id)
+    def _files_of(self, campaign: ReportedCampaign) -> list[FileFacts]:
+        rows = self.times.files(campaign.reconstruction_id, campaign.id)
         return [
             FileFacts(Lumis.parse(r["lumis"]), r["seen_at"], r["dag_id"], r["node"] or "")
             for r in rows

@@ -58,7 +58,7 @@ class AbandonCampaign(CampaignStep):
         """What of these DAGs no other campaign wants; with the last one, nobody wants any."""
         of = context.reconstruction_of(self.campaign)
         if any(c.state.open for c in of.campaigns if c.id != self.campaign.id):
-            return [d for d in dags if d.batch is None]
+            return [d for d in dags if not d.is_of_all]
         return dags
 
 

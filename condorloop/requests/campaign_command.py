@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from condorloop.ledger.store import LedgerReader
-from condorloop.model.campaign import Campaign, CampaignKey, DagOutline
+from condorloop.model.campaign import Campaign, CampaignKey, DagOutline, MissedFile
 from condorloop.model.jobs import HarvestRecord
 from condorloop.model.request import ALL_RUNS, Request
 from condorloop.requests.command import Command, Option, Plan, SenselessRequest, Step
@@ -39,7 +39,8 @@ class Subject:
 
     `payloads` are what its harvests made, by the number of their DAG; `alcareco` are how many
     ALCARECO are complete; `uploads_held` is who holds its uploads alone. `of_other_run` is the
-    payload of another run that the request names, or why there is none.
+    payload of another run that the request names, or why there is none. `missed` are the RAW files
+    that were reconstructed without what it needs.
     """
 
     campaign: Campaign
@@ -48,6 +49,7 @@ class Subject:
     alcareco: int = 0
     uploads_held: UploadsHeld | None = None
     of_other_run: HarvestRecord | str = ""
+    missed: tuple[MissedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +152,10 @@ def _subjects(request: Request, ledger: LedgerReader) -> Subjects:
                 campaign=c,
                 outline=tuple(ledger.dags.outline(c.reconstruction_id, c.id)),
                 payloads=ledger.payloads.harvested(c.id),
-                alcareco=len(ledger.dags.alca_of(c.reconstruction_id)),
+                alcareco=len(ledger.dags.alca_of(c.id)),
                 uploads_held=uploads.get((c.key.calibration, c.key.run)),
                 of_other_run=_of_other_run(request, c.key, ledger),
+                missed=ledger.campaigns.missed(c) if request.reprocess else (),
             )
             for c in campaigns
         ],

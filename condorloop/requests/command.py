@@ -35,6 +35,7 @@ _OPTIONAL = (
     "present_recipe",
     "send_again",
     "harvest_again",
+    "reprocess",
     "only_uploads",
     "restored",
 )

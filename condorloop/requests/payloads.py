@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from condorloop.config.destinations import kept, taken
@@ -44,7 +44,7 @@ class SendAgain(UploadStep):
     def describe(self) -> str:
         """Say what is sent."""
         words = f"send {harvest_name(self.harvest)} (LS {self.made.lumis}) again by an upload DAG"
-        return words + _reopening(self.campaign)
+        return words + reopening(self.campaign)
 
     def carry_out(self, request: Request, context: Context, now: float) -> str:
         """Open the campaign, then submit the upload DAG."""
@@ -74,7 +74,7 @@ class HarvestAgain(UploadStep):
     def describe(self) -> str:
         """Say what is made."""
         words = f"make a payload of all {self.alcareco} ALCARECO again by a harvest DAG"
-        return words + _reopening(self.campaign)
+        return words + reopening(self.campaign)
 
     def carry_out(self, request: Request, context: Context, now: float) -> str:
         """Open the campaign, then submit the harvest DAG."""
@@ -154,12 +154,20 @@ def reopen(campaign: Campaign, reason: str, context: Context, now: float) -> lis
     return ["it is active again"]
 
 
+def take_recipe(key: CampaignKey, context: Context) -> Iterator[str]:
+    """Let the present configuration count for a campaign; say what changes."""
+    for change, words in context.settings.take_present(key).items():
+        say(key, f"{change} was {words}; what is configured counts from here on")
+        yield f"{change} as it is configured"
+
+
 def release_uploads(key: CampaignKey) -> str:
     """The command that releases the uploads of a campaign."""
     return f"condorloop release {key.run} -c {key.calibration} --uploads"
 
 
-def _reopening(campaign: Campaign) -> str:
+def reopening(campaign: Campaign) -> str:
+    """Say that a campaign is opened again by what a person asks; empty if it is open."""
     return "" if campaign.state.open else f"; reopen the campaign, which is {campaign.state}"
 
 

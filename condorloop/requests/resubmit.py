@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from condorloop.config.destinations import kept, taken
@@ -11,11 +11,19 @@ from condorloop.dagman import written_destination
 from condorloop.dagman.rerender import renew
 from condorloop.model.campaign import Campaign, Dag
 from condorloop.model.enums import Artifact, CampaignState, DagState, RequestKind
-from condorloop.model.request import Request
+from condorloop.model.request import ALL_RUNS, Request
 from condorloop.requests.campaign_command import NODE, CampaignCommand, Subject
 from condorloop.requests.command import CampaignStep, Option, SenselessRequest, Step, is_given
 from condorloop.requests.context import Context
-from condorloop.requests.payloads import HARVEST, SendAgain, harvest_again, reopen, send_again
+from condorloop.requests.missed import reprocess
+from condorloop.requests.payloads import (
+    HARVEST,
+    SendAgain,
+    harvest_again,
+    reopen,
+    send_again,
+    take_recipe,
+)
 from condorloop.requests.targets import named
 from condorloop.rundir.durable import set_aside
 from condorloop.rundir.layout import alcareco_name, dag_dir, outputs
@@ -56,7 +64,7 @@ class ResubmitCampaign(CampaignStep):
     def carry_out(self, request: Request, context: Context, now: float) -> str:
         """Open the campaign, retry its files, then submit its DAGs."""
         campaign, key, who = self.campaign, self.about, request.made_by
-        words = [*self._take_recipe(context)] if self.recipe else []
+        words = [*take_recipe(key, context)] if self.recipe else []
         words += [f"{d.label} runs again" for d in self.dags]
         if not self.recipe and (kept := context.settings.kept(key)):
             words.append(f"with the {', '.join(kept)} that it was latched with, not with --now")
@@ -76,12 +84,6 @@ class ResubmitCampaign(CampaignStep):
             context.launcher.resubmit(of, dag, now, asked_for=key, accept_destination=accept)
         return "; ".join(words)
 
-    def _take_recipe(self, context: Context) -> Iterator[str]:
-        """Let the present configuration count for the campaign; say what changes."""
-        for change, words in context.settings.take_present(self.about).items():
-            say(self.about, f"{change} was {words}; what is configured counts from here on")
-            yield f"{change} as it is configured"
-
 
 class Resubmit(CampaignCommand):
     """Resubmit what failed of RUN, was removed, or was refused; nothing else.
@@ -99,6 +101,10 @@ class Resubmit(CampaignCommand):
     it is uploaded already, nothing is sent; what was refused is asked again. With --harvest a
     payload is made of all ALCARECO again, though nothing is new, and takes the place of one that
     holds as much.
+
+    With --reprocess what a calibration of a shared stream missed is made: RAW files that were
+    reconstructed without what it needs, because it was not switched on, or was taken out, are
+    reconstructed once more for it alone. Nothing changes for the others.
     """
 
     kind = RequestKind.RESUBMIT
@@ -125,6 +131,11 @@ class Resubmit(CampaignCommand):
             optional=True,
         ),
         Option("--harvest", "harvest_again", "Harvest all ALCARECO again, though nothing is new."),
+        Option(
+            "--reprocess",
+            "reprocess",
+            "Reconstruct once more, for CALIBRATION alone, what it missed of a shared stream.",
+        ),
     )
     examples = (
         "resubmit 398600",
@@ -133,17 +144,21 @@ class Resubmit(CampaignCommand):
         "resubmit 398600 -c EcalPedestals --now",
         "resubmit 398600 -c BeamSpot --upload harvestJob003",
         "resubmit 398600 -c BeamSpot --harvest",
+        "resubmit 398600 -c SiPixelLA --reprocess --dry-run",
     )
 
     def validate(self, request: Request) -> None:
         """Refuse options that exclude each other, and what names no payload."""
         super().validate(request)
-        alone = ("send_again", "harvest_again")
+        alone = ("send_again", "harvest_again", "reprocess")
         given = [f for f in (*alone, "include_quarantined", "node") if is_given(request, f)]
         if len(given) > 1 and any(f in given for f in alone):
             raise SenselessRequest(
-                "--upload, --harvest, --include-quarantined and --node exclude each other"
+                "--upload, --harvest, --reprocess, --include-quarantined and --node exclude each"
+                " other"
             )
+        if request.reprocess and (request.calibration is None or request.run == ALL_RUNS):
+            raise SenselessRequest("--reprocess is about one RUN and one -c CALIBRATION")
         if request.send_again and not HARVEST.fullmatch(request.send_again):
             raise SenselessRequest(
                 f"--upload {request.send_again}: expected a payload, such as harvestJob003"
@@ -157,6 +172,8 @@ class Resubmit(CampaignCommand):
             return f"{campaign.held_by} holds it; first {release}"
         if request.harvest_again:
             return harvest_again(subject)
+        if request.reprocess:
+            return reprocess(request, subject)
         if request.send_again is not None:
             again = send_again(request, subject)
             return ResubmitCampaign(campaign, (again,), False) if isinstance(again, Dag) else again
@@ -171,7 +188,7 @@ class Resubmit(CampaignCommand):
             if any(dag.made for dag in dags):
                 return _by_own_dag(request, subject, [dag for dag in dags if dag.made])
             if request.calibration == campaign.key.calibration:
-                dags = tuple(dag for dag in dags if dag.batch is None)
+                dags = tuple(dag for dag in dags if not dag.is_of_all)
         reopened = campaign.state is CampaignState.ABANDONED and request.node is None
         renewed = request.present_recipe and campaign.state.open and request.node is None
         if not dags and not files and not reopened and not renewed:

@@ -67,7 +67,7 @@ def jobs_meant(
     dag_id = context.dag_id(campaign, target.dag)
     if target.node is not None:
         return [JobSelector(dag_id, node=target.node, running=running)]
-    if campaign.shares and target.dag.batch is not None:
+    if campaign.shares and target.dag.is_of_all:
         theirs = context.reconstruction_of(campaign).campaigns
         others = [c for c in theirs if c.id != campaign.id and c.state.open]
         if any(not c.held_by for c in others) and not release:

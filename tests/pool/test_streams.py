@@ -2,7 +2,7 @@
 
 import pytest
 
-from condorloop.model.enums import CampaignState
+from condorloop.model.enums import CampaignState, RequestKind
 from condorloop.rundir.layout import run_dir
 from condorloop.testbed import calibrations
 from tests.pool.test_loop import scenario
@@ -19,9 +19,9 @@ def shared(loop):
     return loop
 
 
-def jobs_of(loop, kind):
+def jobs_of(loop, kind, run=RUN):
     """The jobs of a kind that have left the queue, by the calibration that they name."""
-    ads = loop.history(f'CondorloopRun == {RUN} && CondorloopKind == "{kind}"')
+    ads = loop.history(f'CondorloopRun == {run} && CondorloopKind == "{kind}"')
     return [ad.get("CondorloopCalibration") for ad in ads]
 
 
@@ -44,3 +44,28 @@ def test_a_run_is_reconstructed_once_and_becomes_a_payload_of_each(shared):
     assert jobs_of(loop, "RECO") == [None] * recos
     assert set(jobs_of(loop, "HARVEST")) == set(NAMES)
     loop.assert_nothing_was_done_twice(RUN)
+
+
+def test_what_a_calibration_missed_is_made_for_it_alone_when_a_person_asks(loop):
+    run, late, others = 398721, NAMES[-1], NAMES[:-1]
+    loop.switch_on(*others)
+    loop.play(scenario(run, [*others], lumisections=24))
+    loop.run_until_closed(len(others))
+    loop.switch_on(*NAMES)
+    loop.run_until_closed(len(NAMES))
+    missed = loop.campaign(late, run)
+    assert missed["state"] == CampaignState.INCOMPLETE
+    assert "LS 1-24 were reconstructed without it" in missed["reason"]
+    told = [loop.campaign(name, run) for name in others]
+    read = jobs_of(loop, "RECO", run)
+    assert set(read) == {None}
+    asked = loop.ask(RequestKind.RESUBMIT, run, calibration=late, reprocess=True)
+    loop.run_until(lambda: loop.campaign(late, run)["state"] == CampaignState.COMPLETE)
+    assert loop.answer_to(asked)[0]
+    assert loop.campaign(late, run)["lumis"]["missing"] == ""
+    made_again = jobs_of(loop, "RECO", run)
+    assert made_again.count(None) == len(read)
+    assert set(made_again) == {None, late}
+    for before, name in zip(told, others, strict=True):
+        assert loop.campaign(name, run) == before
+    loop.assert_nothing_was_done_twice(run)

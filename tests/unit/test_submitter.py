@@ -8,6 +8,7 @@ import pytest
 from condorloop.config.loader import load
 from condorloop.cycle.ports import Ports
 from condorloop.dagman import destination_memory
+from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger, open_requests
 from condorloop.model.enums import RequestKind
 from condorloop.model.queue import Queued
@@ -16,12 +17,15 @@ from condorloop.monitoring.status_file import STATUS
 from condorloop.policy import planner
 from condorloop.requests import handler
 from condorloop.rundir.durable import read_json
+from condorloop.rundir.layout import MANIFEST
+from condorloop.rundir.records.manifest import Manifest
 from condorloop.runtime import logs
 from condorloop.submitter import build_submitter
 from tests.unit import examples
 from tests.unit.cycle.test_luminosity import Files
 from tests.unit.examples import KEY, RUN, START, TOP
 from tests.unit.runtime.test_systemd import run_submitter
+from tests.unit.shared_examples import EXPRESS, SHARING, shared_config
 
 
 def own_error(config):
@@ -206,3 +210,46 @@ def test_a_mistake_in_deciding_about_one_campaign_costs_no_other(tmp_path, monke
     monkeypatch.setattr("condorloop.policy.planner.decide_reconstruction", stumble)
     run_submitter(tmp_path, latch, lambda submitter, config: None)
     assert 398601 in decided
+
+
+class DeafPool(SlowPool):
+    """A schedd that takes DAGs and tells nothing of its queue."""
+
+    def queued(self):
+        raise ScheddUnavailable("no answer")
+
+
+@pytest.fixture
+def sharing(tmp_path):
+    """A run of a stream, reconstructed for two of three calibrations; then all are switched on."""
+    everybody = shared_config(tmp_path)
+    everybody.site.work_dir.mkdir(exist_ok=True)
+    few = load(tmp_path / "site.yaml", tmp_path / "calibrations", SHARING[:2])
+    pool, files = DeafPool(0.0), Files()
+    files.there = {"/eos/f.root": (RUN.number, range(1, 6))}
+    with Ledger(everybody.site.work_dir / "condorloop.db") as ledger:
+        world = Ports(SimpleNamespace(runs=lambda since: [RUN]), files, pool)
+        submitter = build_submitter(few, ledger, lambda: pool.now, world)
+        for _ in range(3):
+            submitter.cycle()
+        submitter.reload(lambda: everybody)
+        submitter.take_up_configuration()
+        submitter.cycle()
+        yield submitter, pool
+        submitter.close()
+
+
+def test_what_a_calibration_missed_becomes_a_batch_for_it_alone(sharing):
+    submitter, pool = sharing
+    assert pool.submitted == ["run398600_dag000.dag"]
+    late = SHARING[2]
+    request = Request(RequestKind.RESUBMIT, RUN.number, late, reprocess=True, made_by="alice")
+    submitter.ledger.requests.add(request)
+    for _ in range(2):
+        submitter.cycle()
+    assert pool.submitted[1:] == ["run398600_dag001.dag"]
+    folder = submitter.settings.renderer.run_dir(EXPRESS) / "dag001"
+    manifest = Manifest.read(folder / MANIFEST)
+    assert (tuple(manifest.made_for), manifest.again_for) == ((late,), late)
+    assert [file.path for file in manifest.files] == ["/eos/f.root"]
+    assert list(manifest.settings) == [late]

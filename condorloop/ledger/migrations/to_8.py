@@ -49,6 +49,7 @@ _MADE_AGAIN: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "node_dropped": ("node_dropped", {"reconstruction_id": "campaign_id"}),
     "payload": ("payload", {"id": "dag_id"}),
+    "request": ("request", {}),
     **{
         f"payload_{name}": (f"payload_{name}", {"payload_id": "dag_id"})
         for name in ("input", "left_out", "overlap", "piece", "other_hash", "destination")

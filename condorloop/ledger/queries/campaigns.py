@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from condorloop.ledger.connection import Connection
-from condorloop.ledger.queries.dags import DagQueries
+from condorloop.ledger.queries.dags import ByCalibration, DagQueries, about
+from condorloop.ledger.queries.missed import MissedQueries
 from condorloop.ledger.queries.payloads import PayloadQueries
 from condorloop.ledger.queries.raw_files import raw_file
 from condorloop.model.campaign import (
     Campaign,
     CampaignKey,
     Dag,
+    MissedFile,
     ProcessedOutputs,
     Reconstruction,
     ReconstructionKey,
@@ -40,16 +42,19 @@ _OF = "(SELECT reconstruction_id FROM campaign WHERE id = ?1)"
 
 
 class _Shared(NamedTuple):
-    """What the campaigns of a reconstruction have in common."""
+    """What the campaigns of a reconstruction have in common.
+
+    What waits for all of them has an empty name, and what waits for one alone has its own.
+    """
 
     listed_at: float | None
     seen: Lumis
-    waiting: tuple[WaitingFile, ...]
+    waiting: Mapping[str, tuple[WaitingFile, ...]]
     probing: int
     dags: tuple[Dag, ...]
     dag_count: int
-    quarantined: tuple[str, ...]
-    set_back: tuple[str, ...]
+    quarantined: ByCalibration
+    set_back: ByCalibration
     fill_type: str | None
     l1_hlt_mode: str | None
 
@@ -61,6 +66,7 @@ class CampaignQueries:
         self._db = db
         self._dags = DagQueries(db)
         self._payloads = PayloadQueries(db)
+        self._missed = MissedQueries(db)
 
     def has(self, key: CampaignKey) -> bool:
         """Whether all that is known of a campaign is here, and not in an archive."""
@@ -160,7 +166,8 @@ class CampaignQueries:
             " UNION SELECT id FROM campaign WHERE (window_from >= ? OR asked_at >= ?)"
             " AND +state IN ('complete', 'incomplete', 'no payload')"
             " AND (EXISTS (SELECT 1 FROM reconstruction_file AS waiting"
-            " WHERE waiting.reconstruction_id = campaign.reconstruction_id AND dag_id IS NULL)"
+            " WHERE waiting.reconstruction_id = campaign.reconstruction_id AND dag_id IS NULL"
+            " AND again_for = '')"
             " OR (run_end IS NULL) <> (judged_end IS NULL) OR last_ls IS NOT judged_ls))"
             " AND state <> 'expired' ORDER BY campaign.run, calibration",
             since,
@@ -218,17 +225,21 @@ class CampaignQueries:
 
     def _shared(self, row: sqlite3.Row, listed: Mapping[tuple[str, int], float]) -> _Shared:
         mine = row["reconstruction_id"]
-        waiting = self._db.rows(
-            "SELECT path, size, lumis, events, part, probed_at"
+        waiting: dict[str, tuple[WaitingFile, ...]] = {}
+        for file in self._db.rows(
+            "SELECT path, size, lumis, events, part, probed_at, again_for"
             " FROM reconstruction_file INDEXED BY reconstruction_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id"
             " WHERE reconstruction_id = ? AND dag_id IS NULL AND gone = 0 AND state = 'good'",
             mine,
-        )
+        ):
+            whose = file["again_for"]
+            one = WaitingFile(raw_file(file), file["probed_at"])
+            waiting[whose] = (*waiting.get(whose, ()), one)
         return _Shared(
             listed_at=listed.get((row["raw_path"], row["run"])),
             seen=Lumis.parse(row["seen"]),
-            waiting=tuple(WaitingFile(raw_file(w), w["probed_at"]) for w in waiting),
+            waiting=waiting,
             probing=self._db.number(
                 "SELECT COUNT(*) FROM raw_file INDEXED BY raw_file_new"
                 " WHERE state = 'new' AND run = ? AND raw_path = ? AND gone = 0",
@@ -259,14 +270,14 @@ class CampaignQueries:
             seen=shared.seen,
             harvested=Lumis.parse(row["harvested"]),
             in_payload=Lumis.parse(row["in_payload"]),
-            waiting=shared.waiting,
+            waiting=shared.waiting.get("", ()),
             probing=shared.probing,
             dags=self._dags.of_campaign(shared.dags, row["id"], key, shared=shares),
             dag_count=shared.dag_count,
             unharvested=self._dags.unharvested(row["id"]),
             events_harvested=row["events_harvested"],
-            quarantined=shared.quarantined,
-            set_back=shared.set_back,
+            quarantined=about(key.calibration, shared.quarantined),
+            set_back=about(key.calibration, shared.set_back),
             overtaken_by=self._payloads.overtaken_by(row["id"]),
             no_payload=self._payloads.no_payload(row["id"]),
             revised=_revised(row),
@@ -282,19 +293,19 @@ class CampaignQueries:
             by_lumi=bool(row["by_lumi"]),
             stream=row["stream"],
             not_made=self._not_made(row) if shares else EMPTY,
+            again=shared.waiting.get(key.calibration, ()),
         )
 
     def _not_made(self, row: sqlite3.Row) -> Lumis:
-        """The LS of batches whose recipe did not have what a campaign needs."""
-        rows = self._db.rows(
-            "SELECT lumis FROM dag WHERE reconstruction_id = ?1 AND batch IS NOT NULL"
-            " AND state <> 'lost' AND NOT EXISTS"
-            " (SELECT 1 FROM made_for WHERE dag_id = dag.id AND calibration = ?2"
-            " AND taken_out = 0)",
-            row["reconstruction_id"],
-            row["calibration"],
-        )
-        return Lumis.union(Lumis.parse(r["lumis"]) for r in rows)
+        """The LS that a campaign has missed."""
+        missed = self._missed.of(row["reconstruction_id"], row["calibration"])
+        return Lumis.union(each.file.lumis for each in missed)
+
+    def missed(self, campaign: Campaign) -> tuple[MissedFile, ...]:
+        """The RAW files that were reconstructed without what a campaign needs."""
+        if not campaign.shares:
+            return ()
+        return self._missed.of(campaign.reconstruction_id, campaign.key.calibration)
 
     def _older_open(self, row: sqlite3.Row) -> tuple[int, ...]:
         """The older runs of a calibration whose campaigns are open."""
@@ -333,15 +344,19 @@ class CampaignQueries:
         )
         return {Artifact(r["artifact"]): bool(r["begun"]) for r in rows}
 
-    def _set_back_files(self, reconstruction_id: int) -> tuple[str, ...]:
-        """The RAW files that jobs kept failing on, and that cannot be read yet."""
-        rows = self._db.rows(
-            "SELECT DISTINCT path FROM reconstruction_file INDEXED BY reconstruction_file_waiting"
+    def _set_back_files(self, reconstruction_id: int) -> ByCalibration:
+        """The RAW files that jobs kept failing on, and that cannot be read yet, by who waits."""
+        found: dict[str, tuple[str, ...]] = {}
+        for row in self._db.rows(
+            "SELECT DISTINCT path, again_for"
+            " FROM reconstruction_file INDEXED BY reconstruction_file_waiting"
             " JOIN raw_file ON raw_file.id = file_id"
             " WHERE reconstruction_id = ? AND dag_id IS NULL AND state <> 'good' ORDER BY path",
             reconstruction_id,
-        )
-        return tuple(r["path"] for r in rows)
+        ):
+            whose = row["again_for"]
+            found[whose] = (*found.get(whose, ()), row["path"])
+        return found
 
     def open_of(self, calibration: str) -> list[Campaign]:
         """The open campaigns of a calibration, older runs first."""
@@ -377,7 +392,9 @@ class CampaignQueries:
         nodes = self._db.rows(
             "SELECT kind, output, state, harvested FROM node LEFT JOIN alcareco"
             " ON alcareco.dag_id = node.dag_id AND node = name AND alcareco.campaign_id = ?1"
-            f" WHERE reconstruction_id = {_OF} AND kind IN ('RECO', 'ALCA') ORDER BY output",
+            f" WHERE reconstruction_id = {_OF} AND kind IN ('RECO', 'ALCA') AND node.dag_id IN"
+            f" (SELECT id FROM dag WHERE reconstruction_id = {_OF}"
+            " AND COALESCE(campaign_id, ?1) = ?1) ORDER BY output",
             campaign_id,
         )
         reco = [n for n in nodes if n["kind"] == NodeKind.RECO]

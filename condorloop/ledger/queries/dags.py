@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, replace
 
 from condorloop.ledger.connection import Connection
@@ -24,6 +24,9 @@ from condorloop.model.enums import DagState, NodeKind, NodeState, UploadOutcome
 from condorloop.model.jobs import JobRecord, PlannedNode
 from condorloop.model.lumis import Lumis
 from condorloop.model.shared_dag import seen_by_one
+
+ByCalibration = Mapping[str, tuple[str, ...]]
+"""Texts by the calibration that alone they are about; an empty name has those about all."""
 
 _MADE_BY = (
     "(SELECT made.id FROM dag AS made JOIN dag AS sender USING (reconstruction_id)"
@@ -88,10 +91,12 @@ class DagQueries:
         """The ALCA nodes of a DAG, whatever became of them."""
         return self._nodes("dag_id = ? AND kind = 'ALCA'", dag_id)
 
-    def alca_of(self, reconstruction_id: int) -> list[PlannedNode]:
-        """The ALCA nodes of a reconstruction that are done."""
-        return self._nodes(
-            "reconstruction_id = ? AND kind = 'ALCA' AND state = 'done'", reconstruction_id
+    def alca_of(self, campaign_id: int) -> list[PlannedNode]:
+        """The ALCA nodes that are done, and whose ALCARECO were made for a campaign."""
+        return self._planned(
+            "FROM alcareco JOIN node ON node.dag_id = alcareco.dag_id AND name = node"
+            " WHERE alcareco.campaign_id = ? AND state = 'done'",
+            campaign_id,
         )
 
     def unharvested_nodes(self, campaign_id: int) -> list[PlannedNode]:
@@ -245,7 +250,7 @@ class DagQueries:
         later = self._db.rows(
             "SELECT 1 FROM dag WHERE reconstruction_id ="
             " (SELECT reconstruction_id FROM campaign WHERE id = ?1) AND number > ?2"
-            " AND campaign_id = ?1 AND (harvests OR sends = ?2) LIMIT 1",
+            " AND campaign_id = ?1 AND batch IS NULL AND (harvests OR sends = ?2) LIMIT 1",
             campaign_id,
             dag.number,
         )
@@ -351,14 +356,17 @@ class DagQueries:
         )
         return [(r["id"], r["number"]) for r in rows]
 
-    def quarantined(self, reconstruction_id: int) -> tuple[str, ...]:
-        """The inputs that nodes of a reconstruction went on without for good.
+    def quarantined(self, reconstruction_id: int) -> ByCalibration:
+        """The inputs that nodes of a reconstruction went on without for good, by whom they are for.
 
         But for what was never made, and for RAW files that were set back.
         """
-        rows = self._db.rows(
-            "SELECT DISTINCT input FROM node_dropped AS without"
+        found: dict[str, tuple[str, ...]] = {}
+        for row in self._db.rows(
+            "SELECT DISTINCT input, COALESCE(calibration, '') AS whose FROM node_dropped AS without"
             " JOIN node ON node.dag_id = without.dag_id AND node.name = without.node"
+            " JOIN dag ON dag.id = without.dag_id"
+            " LEFT JOIN campaign ON campaign.id = dag.campaign_id"
             " WHERE without.reconstruction_id = ? AND CASE kind WHEN 'RECO' THEN"
             " EXISTS (SELECT 1 FROM reconstruction_file AS held"
             " JOIN raw_file ON raw_file.id = file_id"
@@ -368,8 +376,9 @@ class DagQueries:
             " AND unmade.child = without.node AND unmade.state = 'dropped'"
             " AND unmade.output = input) END ORDER BY input",
             reconstruction_id,
-        )
-        return tuple(row["input"] for row in rows)
+        ):
+            found[row["whose"]] = (*found.get(row["whose"], ()), row["input"])
+        return found
 
     def inputs_of(self, node: sqlite3.Row) -> set[str]:
         """What a RECO or ALCA node was planned to read, but for what waits for another DAG."""
@@ -397,6 +406,11 @@ class DagQueries:
         )
         left = self.inputs_of(node) - self.dropped_by(node) if told else set()
         return {row["input"]: row["attempts"] for row in told if row["input"] in left}
+
+
+def about(calibration: str, texts: ByCalibration) -> tuple[str, ...]:
+    """What of these is about a calibration: by itself, or with all others."""
+    return (*texts.get("", ()), *texts.get(calibration, ()))
 
 
 def _statistics(row: sqlite3.Row) -> Statistics:

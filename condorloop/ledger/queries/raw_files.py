@@ -96,11 +96,14 @@ class RawFileQueries:
         return {r["path"]: r["probes"] for r in self._db.rows("SELECT path, probes FROM raw_file")}
 
     def held(self, reconstruction_id: int) -> dict[str, Lumis]:
-        """The lumisections of RAW files of a reconstruction that DAGs hold, by path."""
+        """The lumisections of RAW files of a reconstruction that DAGs hold, by path.
+
+        But for those that are read once more for one calibration.
+        """
         rows = self._db.rows(
             "SELECT path, lumis, part FROM reconstruction_file"
             " JOIN raw_file ON raw_file.id = file_id"
-            " WHERE reconstruction_id = ? AND dag_id IS NOT NULL",
+            " WHERE reconstruction_id = ? AND dag_id IS NOT NULL AND again_for = ''",
             reconstruction_id,
         )
         held: dict[str, Lumis] = {}

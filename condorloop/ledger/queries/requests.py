@@ -44,6 +44,7 @@ class RequestQueries:
                 harvest_again=bool(r["harvest_again"]),
                 only_uploads=bool(r["only_uploads"]),
                 restored=bool(r["restored"]),
+                reprocess=bool(r["reprocess"]),
                 begun=r["answer"],
             )
             for r in self._db.rows("SELECT * FROM request WHERE answered_at IS NULL ORDER BY id")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from condorloop.ledger.connection import Connection
 from condorloop.ledger.queries.campaigns import CAMPAIGNS, CampaignQueries
-from condorloop.ledger.queries.dags import DagQueries
+from condorloop.ledger.queries.dags import ByCalibration, DagQueries, about
 from condorloop.ledger.queries.payloads import PayloadQueries, why_no_payload
 from condorloop.ledger.queries.uploads import UploadQueries
 from condorloop.model.campaign import CampaignKey, Dag, RawFile, ReconstructionKey, dag_label
@@ -142,7 +142,7 @@ class StatusQueries:
         mine = row["reconstruction_id"]
         batches = self._db.rows(
             "SELECT state, COUNT(*) AS n FROM dag WHERE reconstruction_id = ?"
-            " AND batch IS NOT NULL GROUP BY state",
+            " AND batch IS NOT NULL AND campaign_id IS NULL GROUP BY state",
             mine,
         )
         states = Counter({b["state"]: b["n"] for b in batches})
@@ -155,7 +155,8 @@ class StatusQueries:
         for group in self._db.rows(
             "SELECT kind, node.state, COUNT(*) AS n, group_concat(NULLIF(node.lumis, '')) AS lumis"
             " FROM dag CROSS JOIN node ON node.dag_id = dag.id WHERE dag.reconstruction_id = ?"
-            " AND node.campaign_id IS NULL AND dag.state <> 'lost' GROUP BY kind, node.state",
+            " AND COALESCE(dag.campaign_id, node.campaign_id) IS NULL AND dag.state <> 'lost'"
+            " GROUP BY kind, node.state",
             mine,
         ):
             nodes[NodeKind(group["kind"])][group["state"]] = group["n"]
@@ -183,7 +184,7 @@ class StatusQueries:
         nodes = self._db.rows(
             "SELECT dag.id, number, batch, sends, name, kind, node.state, exit_code, error, lacking"
             " FROM node JOIN dag ON dag.id = dag_id WHERE dag.reconstruction_id = ?1"
-            " AND COALESCE(node.campaign_id, ?2) = ?2"
+            " AND COALESCE(dag.campaign_id, node.campaign_id, ?2) = ?2"
             " AND (node.state = 'failed' OR lacking <> '') ORDER BY number, name",
             row["reconstruction_id"],
             row["id"],
@@ -222,7 +223,7 @@ class StatusQueries:
             last_ls=row["last_ls"],
             lumis=LumiSets(seen, harvested, in_payload, without_payload(last_ls, in_payload)),
             fates=fates(
-                _made_for(shared.fates, theirs.not_made),
+                _made_for(shared.fates, row["calibration"], theirs.not_made),
                 harvested=harvested,
                 in_payload=in_payload,
                 last=last_ls,
@@ -248,7 +249,7 @@ class StatusQueries:
             last_answer=answered[-1]["answer"] if answered else "",
             no_payload=why_no_payload(last) if last else None,
             uploading=bool(answered) and bool(answered[-1]["uploading"]),
-            quarantined=shared.quarantined,
+            quarantined=about(row["calibration"], shared.quarantined),
             lacking={_name(n): n["lacking"] for n in nodes if n["lacking"]},
             errors={_name(f): _why(f) for f in failed if f["error"]},
             removed={d.label: d.removed_by for d in theirs.dags if d.state is DagState.REMOVED},
@@ -279,7 +280,8 @@ class StatusQueries:
     def _theirs(self, row: sqlite3.Row, shared: _Shared) -> _Theirs:
         """The DAGs that work for a campaign, each as it is to that."""
         rows = self._db.rows(
-            "SELECT id, number, batch, sends, state, removed_by, refused FROM dag"
+            "SELECT id, number, batch, sends, state, removed_by, refused,"
+            " campaign_id IS NOT NULL AS is_own FROM dag"
             " WHERE reconstruction_id = ?1 AND COALESCE(campaign_id, ?2) = ?2 ORDER BY number",
             row["reconstruction_id"],
             row["id"],
@@ -294,14 +296,15 @@ class StatusQueries:
         not_made = self._db.rows(
             "SELECT id, number, batch, sends, EXISTS (SELECT 1 FROM made_for"
             " WHERE dag_id = dag.id AND calibration = ?2) AS taken_out FROM dag"
-            " WHERE reconstruction_id = ?1 AND batch IS NOT NULL AND NOT EXISTS (SELECT 1"
+            " WHERE reconstruction_id = ?1 AND batch IS NOT NULL AND campaign_id IS NULL"
+            " AND NOT EXISTS (SELECT 1"
             " FROM made_for WHERE dag_id = dag.id AND calibration = ?2 AND taken_out = 0)",
             row["reconstruction_id"],
             row["calibration"],
         )
         return _Theirs(
             tuple(replace(d, state=states.get(d.id, d.state)) for d in dags if d.id not in over),
-            _counts(dag for dag in dags if dag.batch is None),
+            _counts(own for own, row in zip(dags, rows, strict=True) if row["is_own"]),
             frozenset(over),
             frozenset(r["id"] for r in not_made),
             tuple(_label(r) for r in not_made if r["taken_out"]),
@@ -362,14 +365,12 @@ class StatusQueries:
         )
         return tuple(row["change"] for row in rows)
 
-    def _files(self, reconstruction_id: int) -> Iterator[tuple[int | None, FileFate]]:
-        """What became of a reconstruction's good RAW files, each with the id of its DAG.
-
-        Those of one node and fate are together.
-        """
+    def _files(self, reconstruction_id: int) -> Iterator[_Fate]:
+        """What became of a reconstruction's good RAW files; those of one node are together."""
         for row in self._db.rows(
             "SELECT group_concat(CASE part WHEN '' THEN raw_file.lumis ELSE part END) AS lumis,"
-            " gone, held.dag_id, raw_file.state <> 'good' AS unreadable, dag.state AS dag,"
+            " gone, held.dag_id, held.again_for, raw_file.state <> 'good' AS unreadable,"
+            " dag.state AS dag,"
             " reco.state AS reco, reco.lacking, alca.state AS alca,"
             " EXISTS (SELECT 1 FROM node_dropped AS without WHERE without.dag_id = reco.dag_id"
             " AND without.node = reco.name AND without.input = path)"
@@ -380,7 +381,7 @@ class StatusQueries:
             " LEFT JOIN node AS reco ON reco.dag_id = held.dag_id AND reco.name = held.node"
             " LEFT JOIN node AS alca ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
             " WHERE held.reconstruction_id = ?"
-            " GROUP BY held.dag_id, held.node, gone, unreadable, given_up",
+            " GROUP BY held.again_for, held.dag_id, held.node, gone, unreadable, given_up",
             reconstruction_id,
         ):
             fate = FileFate(
@@ -393,7 +394,15 @@ class StatusQueries:
                 given_up=bool(row["given_up"]),
                 lacking=Lumis.parse(row["lacking"] or ""),
             )
-            yield row["dag_id"], fate
+            yield _Fate(row["dag_id"], row["again_for"], fate)
+
+
+class _Fate(NamedTuple):
+    """What became of files, by DAG; `again_for` names who reads them once more, if anybody does."""
+
+    dag_id: int | None
+    again_for: str
+    fate: FileFate
 
 
 class Summaries(NamedTuple):
@@ -409,8 +418,8 @@ class _Shared(NamedTuple):
     files: Mapping[str, int]
     bad_files: Mapping[str, str]
     copies: Mapping[str, str]
-    quarantined: tuple[str, ...]
-    fates: tuple[tuple[int | None, FileFate], ...]
+    quarantined: ByCalibration
+    fates: tuple[_Fate, ...]
     dags: tuple[Dag, ...]
     status: ReconstructionStatus | None
 
@@ -452,11 +461,21 @@ def _counts(dags: Iterable[_StatusDag]) -> dict[str, int]:
 
 
 def _made_for(
-    files: Iterable[tuple[int | None, FileFate]], not_made: Collection[int]
+    files: Iterable[_Fate], calibration: str, not_made: Collection[int]
 ) -> Iterator[FileFate]:
-    """What became of files in a campaign for which these DAGs make nothing."""
-    for dag_id, fate in files:
-        yield replace(fate, not_made=True) if dag_id in not_made else fate
+    """What became of files in a campaign for which these DAGs make nothing.
+
+    Of what is read once more for it, what became of that.
+    """
+    again = [file.fate for file in files if file.again_for == calibration]
+    yield from again
+    read = Lumis.union(fate.lumis for fate in again)
+    for dag_id, again_for, fate in files:
+        if again_for:
+            continue
+        if dag_id in not_made:
+            fate = replace(fate, not_made=True, lumis=fate.lumis - read)
+        yield fate
 
 
 _GONE = "no longer in the listing of storage"

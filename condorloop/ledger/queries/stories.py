@@ -44,7 +44,8 @@ class StoryQueries:
         """
         return self._by_dag(
             "SELECT node.* FROM dag CROSS JOIN node ON node.dag_id = dag.id"
-            " WHERE dag.reconstruction_id = ?1 AND COALESCE(node.campaign_id, ?2) = ?2"
+            " WHERE dag.reconstruction_id = ?1"
+            " AND COALESCE(dag.campaign_id, node.campaign_id, ?2) = ?2"
             " ORDER BY kind = 'UPLOAD', kind = 'HARVEST', kind = 'ALCA', name",
             campaign["reconstruction_id"],
             campaign["id"],
@@ -115,17 +116,22 @@ class StoryQueries:
     def raw_files(self, campaign: sqlite3.Row) -> list[sqlite3.Row]:
         """The RAW files of a campaign's path and run, with the DAG and node that read them.
 
-        Of a file that is read in parts, the first DAG and one node of it.
+        Of a file that is read in parts, the first DAG and one node of it; of one that is read once
+        more for the campaign, those that do.
         """
         return self._db.rows(
             "SELECT raw_file.*, MIN(dag.number) AS number, reconstruction_file.node FROM raw_file"
             " LEFT JOIN reconstruction_file"
-            " ON file_id = raw_file.id AND reconstruction_file.reconstruction_id = ?"
-            " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.raw_path = ? AND raw_file.run = ?"
+            " ON file_id = raw_file.id AND reconstruction_file.reconstruction_id = ?1"
+            " AND again_for = COALESCE((SELECT own.again_for FROM reconstruction_file AS own"
+            " WHERE own.reconstruction_id = ?1 AND own.file_id = raw_file.id"
+            " AND own.again_for = ?4 LIMIT 1), '')"
+            " LEFT JOIN dag ON dag.id = dag_id WHERE raw_file.raw_path = ?2 AND raw_file.run = ?3"
             " GROUP BY raw_file.id",
             campaign["reconstruction_id"],
             campaign["raw_path"],
             campaign["run"],
+            campaign["calibration"],
         )
 
     def _by_dag(self, sql: str, *whose: int) -> ByDag:

@@ -79,13 +79,19 @@ class TimeQueries:
             campaign_id,
         )
 
-    def files(self, reconstruction_id: int) -> list[sqlite3.Row]:
-        """The RAW files of a reconstruction: lumisections, when they were seen, DAG and node."""
+    def files(self, reconstruction_id: int, campaign_id: int) -> list[sqlite3.Row]:
+        """The RAW files of a campaign: lumisections, when they were seen, DAG and node.
+
+        Those that are read once more for it are there twice.
+        """
         return self._db.rows(
             "SELECT CASE part WHEN '' THEN lumis ELSE part END AS lumis, seen_at, dag_id, node"
             " FROM reconstruction_file"
-            " JOIN raw_file ON raw_file.id = file_id WHERE reconstruction_id = ?",
+            " JOIN raw_file ON raw_file.id = file_id WHERE reconstruction_id = ?1"
+            " AND (again_for = '' OR again_for ="
+            " (SELECT calibration FROM campaign WHERE campaign.id = ?2))",
             reconstruction_id,
+            campaign_id,
         )
 
     def nodes(self, reconstruction_id: int, campaign_id: int) -> list[sqlite3.Row]:
@@ -96,7 +102,7 @@ class TimeQueries:
         return self._db.rows(
             "SELECT dag_id, name, kind, child, job, done_at, node.campaign_id FROM dag"
             " JOIN node ON dag_id = dag.id WHERE dag.reconstruction_id = ?1"
-            " AND COALESCE(node.campaign_id, ?2) = ?2",
+            " AND COALESCE(dag.campaign_id, node.campaign_id, ?2) = ?2",
             reconstruction_id,
             campaign_id,
         )

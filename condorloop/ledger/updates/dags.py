@@ -42,6 +42,7 @@ class Dags(DagQueries):
         now: float,
         *,
         made_for: Collection[str] | None = None,
+        again_for: str = "",
     ) -> int:
         """Write down a DAG before anything of it exists; its files wait no longer.
 
@@ -49,6 +50,8 @@ class Dags(DagQueries):
         ----------
         made_for
             The calibrations whose ALCARECO a batch makes; None for all that have campaigns.
+        again_for
+            The calibration for which alone a batch reads its files once more.
         """
         planned = list(nodes)
         harvests = any(node.kind is NodeKind.HARVEST for node in planned)
@@ -59,7 +62,9 @@ class Dags(DagQueries):
             if made_for is None:
                 made_for = [] if batch is None else campaigns
             theirs = {node.name: _campaign_of(node, campaigns) for node in planned}
-            campaign_id = next(iter(theirs.values()), None) if batch is None else None
+            campaign_id = campaigns[again_for] if again_for else None
+            if batch is None:
+                campaign_id = next(iter(theirs.values()), None)
             cursor = self._db.execute(
                 "INSERT INTO dag (reconstruction_id, campaign_id, number, batch, state, reason,"
                 " planned_at, harvests, sends) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -93,7 +98,7 @@ class Dags(DagQueries):
                         NodeState.DROPPED if node.empty else NodeState.WAITING,
                     ),
                 )
-                self._reconstructions.hold(reconstruction_id, dag_id, node)
+                self._reconstructions.hold(reconstruction_id, dag_id, node, again_for)
             self._note_holdings(dag_id)
             self._note_made_for(dag_id, made_for)
             return dag_id

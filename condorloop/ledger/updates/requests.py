@@ -37,13 +37,14 @@ class Requests(RequestQueries):
             int(request.harvest_again),
             int(request.only_uploads),
             int(request.restored),
+            int(request.reprocess),
         )
         try:
             cursor = self._db.execute(
                 "INSERT INTO request (kind, run, calibration, node, everything, made_by, made_at,"
                 " reason, accept_destination, present_recipe, send_again, harvest_again,"
-                " only_uploads, restored)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " only_uploads, restored, reprocess)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
         except FILE_ERRORS as error:

@@ -138,6 +138,8 @@ class Manifest(Record):
         What HARVEST and UPLOAD are made by, for each calibration that it harvests or sends for.
     made_for
         What a batch makes for each calibration, by name; nothing if it only harvests.
+    again_for
+        The calibration for which alone a batch reads its files once more.
     recipe
         A digest of what RECO and ALCA of a shared stream are made by.
     earlier
@@ -160,6 +162,7 @@ class Manifest(Record):
     nodes: Mapping[str, ManifestNode]
     settings: Mapping[str, HarvestSettings]
     made_for: Mapping[str, Product] = field(default_factory=dict)
+    again_for: str = ""
     recipe: str = ""
     earlier: tuple[Earlier, ...] = ()
     taken_out: bool = False
@@ -215,6 +218,7 @@ class Manifest(Record):
             nodes=nodes,
             settings=settings,
             made_for=made_for,
+            again_for=members.text("again_for") if "again_for" in members else "",
             recipe=members.text("recipe") if own is None else "",
             earlier=_earlier(members),
             taken_out=members.flag("taken_out") if "taken_out" in members else False,
@@ -241,6 +245,7 @@ class Manifest(Record):
                 "made_for": {c: product.to_json() for c, product in self.made_for.items()},
                 "calibrations": {c: each.to_json() for c, each in self.settings.items()},
             }
+            data |= {"again_for": self.again_for} if self.again_for else {}
         else:
             last = self.settings[self.stream].to_json()
             data |= {key: last.pop(key) for key in ("conditions", "alca", "upload")}

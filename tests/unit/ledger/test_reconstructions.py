@@ -35,7 +35,7 @@ class Shared:
         self.ledger.raw_files.probed(path, FileState.GOOD, Probe(WHOLE, 100), START)
         return RawFile(path, 1000, WHOLE, 100)
 
-    def batch(self, file, made_for, harvested_for=None):
+    def batch(self, file, made_for, harvested_for=None, again_for="", queued=True):
         of = self.now()
         number, batch, job = self.ledger.dags.next_numbers(of.id)
         plan = plan_batch(
@@ -46,10 +46,21 @@ class Shared:
             job,
             made_for=made_for,
             harvested_for=made_for if harvested_for is None else harvested_for,
+            again_for=again_for,
         )
         dags, nodes = self.ledger.dags, planned_nodes(plan)
-        dag = dags.plan(of.id, batch, number, nodes, "files", START, made_for=plan.made_for)
-        dags.submitted(dag, 7, START)
+        dag = dags.plan(
+            of.id,
+            batch,
+            number,
+            nodes,
+            "files",
+            START,
+            made_for=plan.made_for,
+            again_for=plan.again_for,
+        )
+        if queued:
+            dags.submitted(dag, 7, START)
         return dag
 
     def harvest_dag(self, name):
@@ -69,6 +80,19 @@ class Shared:
     def campaign(self, name):
         [found] = [c for c in self.now().campaigns if c.key.calibration == name]
         return found
+
+    def read_again(self, name):
+        """Let what a calibration missed wait for it; give what waits for whom."""
+        count = self.ledger.reconstructions.read_again(self.now().id, name)
+        waits = {c.key.calibration: [w.file.path for w in c.again] for c in self.now().campaigns}
+        return count, waits
+
+    def missed(self, name):
+        return self.ledger.campaigns.missed(self.campaign(name))
+
+    def fates(self, name):
+        summary = self.ledger.status.summary(self.campaign(name).id)
+        return {str(state): str(lumis) for state, lumis in summary.fates.items()}
 
     def harvested(self, dag, name, outcome=UploadOutcome.UPLOADED):
         record = HarvestRecord(frozenset({0}), WHOLE, 100, harvested_at=START + 20, outcome=outcome)

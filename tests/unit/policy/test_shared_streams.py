@@ -273,3 +273,85 @@ def test_what_was_made_without_a_calibration_is_named_when_it_is_closed():
     [action] = [a for a in decided(closed, at=HOUR) if isinstance(a, SetState)]
     assert action.state is CampaignState.INCOMPLETE
     assert "4 of 10 LS missing (1-4); LS 1-4 were reconstructed without it" in action.reason
+
+
+def who_missed(files=2, **changes):
+    """A campaign whose missed files wait for it alone."""
+    return replace(of(NAMES[2], 3, **changes), again=waiting(files))
+
+
+OWN_BATCH = replace(dag(1), calibration=NAMES[2])
+
+
+def batches(actions):
+    return [a for a in actions if isinstance(a, SubmitBatch)]
+
+
+def test_what_one_missed_is_a_batch_for_it_alone_after_that_of_all():
+    new = waiting(3)[2:]
+    first, second, _ = everybody(waiting=new)
+    common, alone = batches(decided(first, second, who_missed(waiting=new)))
+    assert (common.made_for, common.again_for) == (NAMES, "")
+    assert common.files == (new[0].file,)
+    assert (alone.made_for, alone.again_for) == ((NAMES[2],), NAMES[2])
+    assert alone.files == tuple(w.file for w in waiting(2))
+    assert [c.key.calibration for c in alone.harvested_for] == [NAMES[2]]
+    assert alone.reason == f"2 files once more for {NAMES[2]}, which missed them"
+
+
+def test_it_is_harvested_by_the_growth_of_its_own_files():
+    much = {"harvested": Lumis.span(1, 500)}
+    first, second, _ = everybody()
+    [few] = batches(decided(first, second, who_missed(2, **much)))
+    [many] = batches(decided(first, second, who_missed(900, **much)))
+    assert few.harvested_for == ()
+    assert [c.key.calibration for c in many.harvested_for] == [NAMES[2]]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"held_by": "alice"}, {"state": CampaignState.COMPLETE}, {"dags": (dag(1),) * 9}]
+)
+def test_what_one_missed_waits_while_it_is_held_closed_or_has_no_room(changes):
+    first, second, _ = everybody()
+    assert not batches(decided(first, second, replace(who_missed(), **changes)))
+
+
+def test_the_batch_of_all_takes_no_notice_of_one_for_one_alone():
+    new = waiting(1)
+    first, second, third = everybody(waiting=new)
+    third = replace(third, dags=(OWN_BATCH,), asked_at=START)
+    [common] = batches(decided(first, second, third, dags=[OWN_BATCH]))
+    assert common.reason == "1 new file and no active DAG"
+
+
+def test_the_batch_for_one_alone_is_rescued_for_it_and_with_it():
+    failed = replace(
+        OWN_BATCH,
+        state=DagState.FAILED,
+        ended_at=START,
+        failed_nodes=("ALCA_0000",),
+        culprits={NAMES[2]: 3},
+    )
+    first, second, third = everybody(listed_at=START + HOUR)
+    third = replace(third, dags=(failed,))
+    [rescue] = decided(first, second, third, at=HOUR, dags=[failed])
+    assert (rescue.campaign.key, rescue.dag, rescue.taken_out) == (third.key, failed, ())
+
+
+def test_a_campaign_is_not_settled_while_it_has_files_to_read_again():
+    calibration = configured()[NAMES[2]]
+    waits = who_missed(state=CampaignState.CLOSING, run_end=START)
+    over = replace(waits, again=())
+    settled = [is_settled(START + 60, c, calibration.closing, calibration) for c in (waits, over)]
+    assert settled == [False, True]
+
+
+def test_its_alcareco_wait_for_the_harvest_of_what_it_reads_again():
+    ended = {"run_end": START, "unharvested": (0,), "dags": ()}
+    first, second, _ = everybody()
+    both = who_missed(**ended), replace(who_missed(**ended), again=())
+    found = [decided(first, second, c) for c in both]
+    assert [any(isinstance(a, SubmitHarvest) for a in actions) for actions in found] == [
+        False,
+        True,
+    ]

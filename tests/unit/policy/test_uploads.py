@@ -102,6 +102,7 @@ def test_a_pending_one_waits_for_older_runs_but_not_for_ever():
         {"dags": (dag(7),)},
         {"dags": (dag(7, DagState.PLANNED),)},
         {"unharvested": {4: Alcareco(START)}},
+        {"again": waiting(1)},
     ],
 )
 def test_a_pending_one_waits_for_the_last_payload_of_its_run(more):
