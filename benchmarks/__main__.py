@@ -19,7 +19,9 @@ from benchmarks.frame import Goal, Result, Scale
 from condorloop.text import one_line
 
 RESULTS = Path(__file__).parent / "results"
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+PAGES = tuple(
+    Path(__file__).parents[1] / "docs" / name for name in ("performance.md", "scaling.md")
+)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +38,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 @click.option(
     "--page",
     is_flag=True,
-    help="Put the tables into docs/performance.md; those of machine and goals if all is run.",
+    help="Put the tables into the pages of docs/; those of machine and goals if all is run.",
 )
 def main(names: tuple[str, ...], smoke: bool, output: Path, page: bool) -> None:
     """Run all benchmarks, or those named; exit with 1 if a goal is not met."""
@@ -60,7 +62,8 @@ def main(names: tuple[str, ...], smoke: bool, output: Path, page: bool) -> None:
     if page:
         if names:
             sections = {name: sections[name] for name in names}
-        _write(PAGE, showing.put_into(PAGE.read_text(encoding="utf-8"), sections))
+        for file in PAGES:
+            _write(file, showing.put_into(file.read_text(encoding="utf-8"), sections))
     sys.exit(any(goal.met is False for result in results for goal in result.goals))
 
 

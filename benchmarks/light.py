@@ -79,13 +79,13 @@ echo "tag $tag successfully uploaded"
 }
 
 
-def install(folder: Path, seconds: float = 0.0) -> Path:
+def install(folder: Path, work: str = "") -> Path:
     """Write the tools, and what they copy; give the script that sets CMSSW up.
 
     Parameters
     ----------
-    seconds
-        How long each cmsRun sleeps.
+    work
+        What each cmsRun does besides: a command of the shell.
     """
     install_stand_ins(folder, sys.executable, folder / "faults")
     with uproot.recreate(folder / "empty.root"):
@@ -100,7 +100,7 @@ def install(folder: Path, seconds: float = 0.0) -> Path:
     values = {
         "FOLDER": shlex.quote(str(folder)),
         "EVENTS": str(EVENTS),
-        "WORK": f"sleep {seconds:g}" if seconds else "",
+        "WORK": work,
     }
     for tool, text in _TOOLS.items():
         for name, value in values.items():

@@ -104,7 +104,7 @@ def _site(stack: Stack, ask: Ask, size: Size) -> dict[str, Any]:
     little = {"request_cpus": 1, "request_memory_mb": 32}
     return {
         "poll_interval": size.poll,
-        "cmssw": {"setup": str(light.install(ask.folder / "light", size.job))},
+        "cmssw": {"setup": str(light.install(ask.folder / "light", f"sleep {size.job:g}"))},
         "defaults": {
             "batching": {
                 "max_files_per_job": 1,
@@ -239,7 +239,7 @@ def _faults(loop: Loop) -> tuple[list[str], list[float]]:
         of_campaign = [f for f in files if f.run == run and f.stream == STREAMS[name]]
         runs = run_dir(loop.work_dir, name, run)
         faults += faults_of_reco(runs, of_campaign)
-        held = first_held(runs)
+        held = first_held(runs, runs)
         faults += [f"{f.path} is in no payload" for f in of_campaign if f.path not in held]
         took += [held[f.path] - f.time for f in of_campaign if f.path in held]
     return faults, took

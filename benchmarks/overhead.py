@@ -75,13 +75,13 @@ def measure_on(stack: Stack, ask: Ask) -> Result:
     pairs = []
     try:
         runs = range(FIRST_RUN, FIRST_RUN + (PAIRS if ask.full else 1))
-        loop.play(_scenario(runs))
+        loop.play(scenario(runs, FILES))
         submitter = loop.start()
         for run in runs:
             folder = loop.work_dir / CALIBRATION / f"run{run}"
-            loop.wait(partial(_is_uploaded, folder), lambda: submitter.poll() is None)
+            loop.wait(partial(is_uploaded, folder), lambda: submitter.poll() is None)
             by_hand, called = _submit_by_hand(loop, run)
-            loop.wait(partial(_is_uploaded, by_hand))
+            loop.wait(partial(is_uploaded, by_hand))
             hand = {START: called, **_of_dag(by_hand)}
             pairs.append(Pair(run, _by_the_loop(loop, run, folder), hand))
     finally:
@@ -89,7 +89,7 @@ def measure_on(stack: Stack, ask: Ask) -> Result:
     return _result(pairs, ask)
 
 
-def _scenario(runs: Sequence[int]) -> dict[str, object]:
+def scenario(runs: Sequence[int], files: int) -> dict[str, object]:
     """Runs one after another, each long enough to be latched before its files appear at once."""
     return {
         "layout": {STREAM: {"events_per_ls": 1}},
@@ -99,11 +99,11 @@ def _scenario(runs: Sequence[int]) -> dict[str, object]:
                 "calibrations": [CALIBRATION],
                 "start_offset": SPACING * i,
                 "lumisections": [
-                    {"ls": ls, "after": 0.0 if ls > 1 else 5.0} for ls in range(1, FILES + 1)
+                    {"ls": ls, "after": 0.0 if ls > 1 else 5.0} for ls in range(1, files + 1)
                 ],
                 "files": [
                     {"stream": STREAM, "ls": ls, "name": f"{run}_{ls}.root"}
-                    for ls in range(1, FILES + 1)
+                    for ls in range(1, files + 1)
                 ],
                 "end_after": SPACING / 2,
             }
@@ -112,7 +112,8 @@ def _scenario(runs: Sequence[int]) -> dict[str, object]:
     }
 
 
-def _is_uploaded(folder: Path) -> bool:
+def is_uploaded(folder: Path) -> bool:
+    """Tell whether the first payload of a run directory is in the database."""
     result = UploadResult.find(folder / harvest_name(0) / UPLOAD_RECORD)
     return result is not None and result.outcome is UploadOutcome.UPLOADED
 
@@ -122,18 +123,24 @@ def _submit_by_hand(loop: Loop, run: int) -> tuple[Path, float]:
 
     Gives its run directory, and when condor_submit_dag was called.
     """
+    file = copy_dag(loop, run, "by-hand")
+    called = time.time()
+    loop.tool("condor_submit_dag", file.name, cwd=file.parent)
+    return file.parent.parent, called
+
+
+def copy_dag(loop: Loop, run: int, site: str) -> Path:
+    """Copy the DAG that the loop has written for a run, as one of another site; give its file."""
     written = dag_dir(loop.work_dir / CALIBRATION / f"run{run}", 0)
-    work_dir = loop.folder / "by-hand"
+    work_dir = loop.folder / site
     copy = dag_dir(work_dir / CALIBRATION / f"run{run}", 0)
     copy.mkdir(parents=True)
     as_written = ("*.sh", "*.dag", "dagman.config", MANIFEST)
     for file in (f for pattern in as_written for f in written.glob(pattern)):
         shutil.copy(file, copy)
         text = file.read_text().replace(str(loop.work_dir), str(work_dir))
-        (copy / file.name).write_text(text.replace(f'"{SITE}"', '"by-hand"'))
-    called = time.time()
-    loop.tool("condor_submit_dag", dag_file(copy.parent, 0).name, cwd=copy)
-    return copy.parent, called
+        (copy / file.name).write_text(text.replace(f'"{SITE}"', f'"{site}"'))
+    return dag_file(copy.parent, 0)
 
 
 def _by_the_loop(loop: Loop, run: int, folder: Path) -> Times:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.frame import Ask, Result, Scale
 
-ON_A_POOL = ("reading", "overhead", "pace", "load", "processes")
+ON_A_POOL = ("reading", "overhead", "nodes", "pace", "load", "processes")
 """Those that bring up a pool, and offer ``measure_on(stack: Stack, ask: Ask)`` beside that."""
 
 NAMES = (
@@ -29,6 +29,7 @@ NAMES = (
     "restarting",
     "remembering",
     "overhead",
+    "nodes",
     "pace",
     "load",
     "processes",

@@ -77,9 +77,10 @@ class Played:
 
     def assay(self, calibration: str, run: int) -> Verdict:
         """Examine a campaign's payloads."""
-        [found] = [c for c in config.shipped_calibrations() if c.name == calibration]
-        folder, work_dir = self.loop.stack.folder, self.loop.work_dir
-        return assay(folder, found, found, run, Truth(self.scenario.seed), work_dir)
+        calibrations, streams = config.shipped_known()
+        found, folder = calibrations[calibration], self.loop.stack.folder
+        truth, stream = Truth(self.scenario.seed), streams[found.stream_name]
+        return assay(folder, found, stream, run, truth, self.loop.work_dir)
 
 
 def matching(

@@ -20,10 +20,8 @@ from condorloop.cli import completions
 from condorloop.config.destinations import ACCEPT
 from condorloop.config.loader import (
     Config,
-    ConfigError,
     Known,
     NotNamed,
-    shared_calibrations,
 )
 from condorloop.config.site import Site
 from condorloop.ledger.connection import LedgerError
@@ -86,13 +84,8 @@ class CommonOptions:
         except NotNamed:
             return config.load(site, config.shipped("calibrationYAML"), self.only)
 
-    def load(self, *, only_look: bool = False) -> Config:
+    def load(self) -> Config:
         """Read the configuration; this process and its children get the site's environment.
-
-        Parameters
-        ----------
-        only_look
-            Whether it is looked at alone: nothing is done with it.
 
         Raises
         ------
@@ -104,8 +97,6 @@ class CommonOptions:
             Nobody has named the site file.
         """
         loaded = config.load(self.site_file, self.calibrations, self.only)
-        if not only_look and (mistakes := list(shared_calibrations(loaded))):
-            raise ConfigError(mistakes)
         _enter(loaded.site)
         return loaded
 

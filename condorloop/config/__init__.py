@@ -7,5 +7,6 @@ from condorloop.config.loader import Config as Config
 from condorloop.config.loader import ConfigError as ConfigError
 from condorloop.config.loader import load as load
 from condorloop.config.loader import look as look
+from condorloop.config.loader import shipped_known as shipped_known
 from condorloop.config.shipped_files import shipped as shipped
 from condorloop.config.shipped_files import shipped_calibrations as shipped_calibrations

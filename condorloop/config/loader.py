@@ -224,15 +224,21 @@ def load(site: Path, calibrations: Path | None, only: Iterable[str] = ()) -> Con
     return Config(the_site, found, parameters, folder, file_of, tuple(off), shared_streams=shared)
 
 
-def shared_calibrations(config: Config) -> Iterator[Mistake]:
-    """Name the calibrations whose streams are shared, which the loop cannot run: as mistakes."""
-    for name, calibration in config.calibrations.items():
-        if calibration.stream_name in config.shared_streams:
-            expected = (
-                "no stream but the calibration's own: shared streams are composed and shown by"
-                " condorloop validate, and the loop does not run them"
-            )
-            yield Mistake(config.files[name], "stream", calibration.stream_name, expected)
+def shipped_known() -> tuple[dict[str, Calibration], dict[str, Stream]]:
+    """Read the calibrations that ship with condorloop, and their streams, both by name.
+
+    Whether they are switched on or not, and as they are: a site has defaults for them.
+    """
+    folder = shipped("calibrationYAML")
+    mistakes: list[Mistake] = []
+    shared = _streams(folder, None, mistakes)
+    files = sorted(folder.glob("*.yaml"))
+    read = (_calibration(f, _read(f, mistakes), None, shared, mistakes) for f in files)
+    calibrations = {each.name: each for each in read if each}
+    if mistakes:
+        raise ConfigError(located(mistakes))
+    streams = {c.stream_name: c for c in calibrations.values() if isinstance(c, Stream)}
+    return calibrations, {**streams, **shared}
 
 
 def _streams(folder: Path, site: Site | None, mistakes: list[Mistake]) -> dict[str, SharedStream]:

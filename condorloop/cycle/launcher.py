@@ -149,21 +149,22 @@ class Launcher:
         dag: Dag,
         now: float,
         *,
+        asked_for: CampaignKey,
         accept_destination: bool = False,
     ) -> None:
         """Submit a DAG again because a person wants it; a refused upload is asked for again.
 
-        It takes the configured destination, if that is accepted, before it is planned: what is
-        planned already is carried on without a person's word.
+        It takes the configured destination of the campaign that is `asked_for`, if that is
+        accepted, before it is planned: what is planned already is carried on without a person's
+        word.
         """
         if accept_destination and (renderer := self._renderer_of(reconstruction, dag)):
-            dropped = self._ledger.dags.dropped(dag.id)
-            renew(renderer, reconstruction.key, dag.number, dropped, accept_destination=True)
+            dropped, accepted = self._ledger.dags.dropped(dag.id), [asked_for.calibration]
+            renew(renderer, reconstruction.key, dag.number, dropped, accept_destination=accepted)
         if dag.upload is UploadOutcome.REFUSED:
-            for campaign in reconstruction.campaigns_of(dag):
-                harvest = self.renderer.run_dir(campaign.key) / harvest_name(dag.harvest)
-                harvest.mkdir(parents=True, exist_ok=True)
-                (harvest / ASK_AGAIN).touch()
+            harvest = self.renderer.run_dir(asked_for) / harvest_name(dag.harvest)
+            harvest.mkdir(parents=True, exist_ok=True)
+            (harvest / ASK_AGAIN).touch()
         self._ledger.dags.plan_resubmission(dag.id)
         self.submit_planned(reconstruction, dag, now)
 

@@ -28,19 +28,21 @@ def renew(
     number: int,
     dropped: Dropped,
     *,
-    accept_destination: bool = False,
+    accept_destination: bool | Collection[str] = False,
     without: Collection[str] = (),
 ) -> bool:
     """Write a DAG anew, without what is `dropped`, and say whether that changed anything.
 
     It must not be in the queue. What no manifest tells of any more stays as it was written.
-    Its destinations stay, too: with `accept_destination` it takes the configured ones.
+    Its destinations stay, too, but for those that are accepted.
 
     RECO and ALCA of a batch of a shared stream, their release and global tag stay as they were
     written. Calibrations that are not configured any more are not harvested.
 
     Parameters
     ----------
+    accept_destination
+        The calibrations whose payloads go to the configured destination; true of all of them.
     without
         Calibrations of a shared stream that RECO and ALCA make nothing for from here on.
 
@@ -70,10 +72,10 @@ def renew(
         is_fixed = told.made_for.keys().isdisjoint(without)
         plan = plan if is_fixed else present
     differs = _going_elsewhere(renderer, told)
-    if not accept_destination:
-        for name in differs:
-            node = node_name(key, NodeKind.HARVEST, name)
-            renderer = written_destination.with_mods_of(renderer, name, folder, node)
+    taking = differs if accept_destination is True else set(accept_destination or ()) & differs
+    for name in sorted(differs - taking):
+        node = node_name(key, NodeKind.HARVEST, name)
+        renderer = written_destination.with_mods_of(renderer, name, folder, node)
     texts = renderer.texts(present)
     for script in RECIPE_SCRIPTS if is_fixed else ():
         del texts[script]
@@ -82,11 +84,11 @@ def renew(
     settings = dict(told.settings)
     for name, now in manifest.settings.items():
         own, of = told.settings[name], made_in(runs, name)
-        if name in differs and not accept_destination:
+        if name in differs - taking:
             settings[name] = written_destination.with_destination_of(own, now)
         else:
             settings[name] = written_destination.with_tag_of_payload(own, now, plan, of, name)
-        if name in differs and accept_destination:
+        if name in taking:
             written_destination.send_elsewhere(settings[name], name, plan, of)
     manifest = replace(
         manifest,
@@ -99,11 +101,11 @@ def renew(
     return changed or manifest != told
 
 
-def _going_elsewhere(renderer: Renderer, told: Manifest) -> list[str]:
+def _going_elsewhere(renderer: Renderer, told: Manifest) -> set[str]:
     """The calibrations whose configured destination is another one than the DAG's."""
     known = renderer.config.calibrations
     of_known = ((name, settings) for name, settings in told.settings.items() if name in known)
-    return [n for n, settings in of_known if written_destination.keeps(renderer, n, settings)]
+    return {n for n, settings in of_known if written_destination.keeps(renderer, n, settings)}
 
 
 def _manifest(renderer: Renderer, plan: DagPlan, told: Manifest, *, is_fixed: bool) -> Manifest:

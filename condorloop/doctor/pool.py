@@ -70,6 +70,11 @@ _DAGMAN: Mapping[str, tuple[Callable[[str], bool], str]] = {
 }
 """Settings that the DAGs rely on: whether a value will do, and what happens if not."""
 
+_INTERVAL = "DAGMAN_USER_LOG_SCAN_INTERVAL"
+_UNLIMITED = "DAGMAN_DISABLE_ADMIN_THROTTLE_LIMITING"
+_LIMITS_INTERVAL = (25, 10)
+"""The first DAGMan for which the access point's value is the least that a DAG can have."""
+
 _VERSION = re.compile(r"\$CondorVersion: (([0-9]+)\.[0-9]+\.[0-9]+)")
 _TIMEOUT = 20.0
 """Seconds for condor_dagman to say its version."""
@@ -154,12 +159,14 @@ def _schedd(config: Config) -> Iterator[Check]:
             return
         version = str(schedd.get("CondorVersion", ""))
         yield fine("schedd", f"{schedd.get('Name', 'it')} answers, version {number(version)}")
-        yield judge_versions(bindings, version, _dagman_version())
+        dagman = _dagman_version()
+        yield judge_versions(bindings, version, dagman)
         check, user = _submitter(worker, str(schedd.get("Name", "")))
         yield check
         yield from _limits(worker, config, schedd, user)
-        configured = worker.ask("settings", "configured", names=list(_DAGMAN))
+        configured = worker.ask("settings", "configured", names=[*_DAGMAN, _INTERVAL, _UNLIMITED])
         yield judge_dagman_settings(configured)
+        yield judge_interval(configured, dagman)
 
 
 def _submitter(worker: Worker, schedd: str) -> tuple[Check, Mapping[str, Any]]:
@@ -291,6 +298,25 @@ def judge_dagman_settings(configured: Mapping[str, Any]) -> Check:
             words = f"{name} = {one_line(str(configured[name]), 60)}: {otherwise}"
             return warning("DAGMan settings", words, f"condor_config_val -v {name}")
     return fine("DAGMan settings", "as the DAGs need them")
+
+
+def judge_interval(configured: Mapping[str, Any], dagman: str) -> Check:
+    """Judge how often DAGMan reads the events of its nodes; the DAGs ask for each second.
+
+    An older DAGMan takes the DAG's value, a newer one the greater of that and the access point's.
+    """
+    name, found = "DAGMan interval", _VERSION.search(dagman)
+    least = _limit(configured, _INTERVAL)
+    if found is None or least is None:
+        return not_checked(name, "no version of DAGMan, or no interval, that can be read")
+    series = tuple(map(int, found[1].split(".")[:2]))
+    unlimited = str(configured.get(_UNLIMITED, "")).lower() == "true"
+    if least <= 1 or unlimited or series < _LIMITS_INTERVAL:
+        return fine(name, "DAGMan reads events of nodes each second")
+    # half an interval for the job's end, one for that of its POST script, one for the submission
+    words = f"DAGMan reads events of nodes each {least} s, as {_INTERVAL} says, not each second"
+    cost = f"each node adds about {2.5 * least:g} s to its job, not 2.5 s"
+    return warning(name, f"{words}: {cost}", f"condor_config_val -v {_INTERVAL}  # and ask for 1")
 
 
 def _machines(config: Config) -> Iterator[Check]:

@@ -168,8 +168,9 @@ class LedgerStories(LedgerReader):
         for row in sorted(rows, key=lambda r: (Lumis.parse(r["lumis"]).ranges, r["path"])):
             dag, at = by_number.get(row["number"]), (row["number"], row["node"])
             reco, alca = readers.get(at), merges.get(at)
-            makes = dag is None or campaign["calibration"] in dag.made_for
-            fate = _fate(row, dag, reco, alca, is_open, not_made=not makes)
+            fate = _fate(
+                row, dag, reco, alca, is_open, not_made=_is_not_made(dag, campaign["calibration"])
+            )
             yield FileStory(
                 path=row["path"],
                 size=row["size"],
@@ -287,6 +288,11 @@ def _fate(
             not_made=not_made,
         )
     )
+
+
+def _is_not_made(dag: DagStory | None, calibration: str) -> bool:
+    """Whether a DAG that calibrations share makes nothing for one of them."""
+    return dag is not None and dag.is_shared() and calibration not in dag.made_for
 
 
 def _later(

@@ -19,6 +19,7 @@ _WHOSE = {
     "reconstruction": "SELECT id FROM campaign WHERE reconstruction_id = {row}.id",
     "reconstruction_file": _OF_RECONSTRUCTION,
     "dag": _OF_RECONSTRUCTION,
+    "made_for": _OF_DAG,
     "node": _OF_RECONSTRUCTION,
     "payload": "VALUES ({row}.campaign_id)",
     "alcareco": "VALUES ({row}.campaign_id)",

@@ -86,7 +86,8 @@ class ReconstructionStatus:
     files
         How many RAW files there are by state; see `CampaignStatus`.
     dags
-        How many DAGs of batches there are by state.
+        How many DAGs of batches there are by state; one that failed for some calibrations alone is
+        done.
     nodes
         How many nodes of them there are by kind and state: those of RECO and ALCA.
     jobs

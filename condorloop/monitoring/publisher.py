@@ -173,7 +173,7 @@ class Publisher:
                     *of_services(services),
                     *of_configuration(*seen.not_taken_up),
                     *of_errors(seen.errors),
-                    *of_strangers(seen.strangers),
+                    *of_strangers(seen.strangers, campaigns),
                     *of_unconfigured(campaigns, config.calibrations),
                     *of_missed(seen.missed_runs),
                     *of_late(campaigns, seen.dags, now),

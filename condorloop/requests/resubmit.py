@@ -73,7 +73,7 @@ class ResubmitCampaign(CampaignStep):
             if where := _where(campaign, dag, context, accept=accept):
                 say(key, where, logging.WARNING if accept else logging.INFO)
                 words.append(where)
-            context.launcher.resubmit(of, dag, now, accept_destination=accept)
+            context.launcher.resubmit(of, dag, now, asked_for=key, accept_destination=accept)
         return "; ".join(words)
 
     def _take_recipe(self, context: Context) -> Iterator[str]:

@@ -25,6 +25,7 @@ from condorloop.model.campaign import (
 )
 from condorloop.model.enums import DagState, NodeKind, UploadOutcome
 from condorloop.model.lumis import EMPTY
+from condorloop.policy.splitting import event_time
 from condorloop.simulation.campaign import Followed, Shared
 from condorloop.simulation.intake import FilesOfRun
 from condorloop.simulation.models.dag_run import DagRun, Inputs
@@ -177,8 +178,8 @@ class FollowedReconstruction:
         self.dags[run.dag.id] = run
         alcas = plan.of_kind(NodeKind.ALCA)
         if plan.batch is not None:
-            taken = {id(file) for node in plan.nodes for file in node.files}
-            self.waiting = [w for w in self.waiting if id(w.file) not in taken]
+            taken = {file.path for node in plan.nodes for file in node.files}
+            self.waiting = [w for w in self.waiting if w.file.path not in taken]
             self.batches += 1
             self.jobs += len(alcas)
             self._unmade[run.dag.id] = {node.job for node in alcas if node.job is not None}
@@ -200,7 +201,15 @@ class FollowedReconstruction:
     def job_over(self, node: Node, cores: int, waited: float, ran: float, ok: bool) -> None:
         """Note a job that has ended."""
         owner = node.calibration or self.key.stream
-        self._counts.work[owner].job(node.kind, cores, waited, ran, ok)
+        work = self._counts.work[owner]
+        work.job(node.kind, cores, waited, ran, ok)
+        if ok and node.kind is NodeKind.RECO:
+            work.latest_reco.append((ran, sum(file.events for file in node.files)))
+
+    @property
+    def event_time(self) -> float | None:
+        """The seconds that RECO of its stream takes per event, as far as jobs have told."""
+        return event_time(self._counts.work[self.key.stream].latest_reco)
 
     def alca_done(self, run: DagRun, job: int, holds: Statistics) -> None:
         """Note that an ALCARECO is complete."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import deque
 from dataclasses import dataclass, field
 
 from condorloop.model.enums import NodeKind
 from condorloop.model.lumis import Lumis
+from condorloop.policy.splitting import RECENT_JOBS
 from condorloop.simulation.models.data_taking import SimulatedRun
 
 
@@ -44,12 +46,16 @@ class QueueLength:
 
 @dataclass(slots=True)
 class WorkTally:
-    """RAW files, DAGs and jobs of a stream, or of a calibration; of both, where it has its own."""
+    """RAW files, DAGs and jobs of a stream, or of a calibration; of both, where it has its own.
+
+    `latest_reco` has the seconds and the events of the RECO jobs that ended well last.
+    """
 
     kinds: dict[NodeKind, JobTally] = field(default_factory=dict)
     files: int = 0
     dags: int = 0
     rescues: int = 0
+    latest_reco: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RECENT_JOBS))
 
     def job(self, kind: NodeKind, cores: int, waited: float, ran: float, ok: bool) -> None:
         """Count a job."""

@@ -320,6 +320,7 @@ class Twin:
             of.jobs,
             made_for=action.made_for,
             harvested_for=sorted(c.key.calibration for c in action.harvested_for),
+            event_time=of.event_time,
         )
 
     def _submit(self, of: FollowedReconstruction, plan: DagPlan) -> None:

@@ -16,12 +16,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from condorloop import config
+from condorloop.config.calibration import Calibration
+from condorloop.config.harvest_step import UploadMetadata
 from condorloop.rundir.durable import read_json, write_json
 from condorloop.testbed.calibrations import SYNCHRONISATION
+from condorloop.testbed.cmssw.steps.workflows import WORKFLOWS
 from condorloop.testbed.conditions.service import ConditionsService, TagSpec
 from condorloop.testbed.faults import Faults
 from condorloop.testbed.oms.rows import OmsRows, oms_rows
 from condorloop.testbed.oms.server import OmsServer
+from condorloop.testbed.scenario.paths import shipped_paths
 from condorloop.testbed.scenario.player import Player
 from condorloop.testbed.scenario.scenario import Scenario
 
@@ -100,7 +104,7 @@ class Services:
         self._player = Player(
             self._scenario,
             self._folder / "eos",
-            raw_paths(),
+            shipped_paths(),
             play.started_at,
             play.speed,
             record=self._folder / "appeared.jsonl",
@@ -122,31 +126,37 @@ class Services:
         return given or min((run.run for run in self._scenario.runs), default=1)
 
 
-def raw_paths() -> dict[str, str]:
-    """`file_in_path` of each shipped calibration."""
-    return {c.name: c.file_in_path for c in config.shipped_calibrations()}
-
-
 def tags(scenario: Scenario | None = None) -> dict[str, TagSpec]:
     """The tags of the shipped calibrations, as a scenario wants them, and those that it adds.
 
     A since that comes late is taken as it is, unless the scenario says otherwise.
     """
+    calibrations, _ = config.shipped_known()
     found = {
-        tag: TagSpec(SYNCHRONISATION, "Run" if c.since_is_run else "Lumi", OBJECT_TYPES[c.name])
-        for c in config.shipped_calibrations()
-        for tag in c.harvest.records[0].tags
+        tag: TagSpec(SYNCHRONISATION, *_kind(calibration, record))
+        for calibration in calibrations.values()
+        for record in calibration.harvest.records
+        for tag in record.tags
     }
     for name, wanted in (scenario.conditions.tags if scenario else {}).items():
         found[name] = wanted.of(found.get(name))
     return found
 
 
-OBJECT_TYPES = {
-    "EcalPedestals": "EcalPedestals",
-    "SiStripBad": "SiStripBadStrip",
-    "BeamSpot": "BeamSpotObjects",
-}
+def _kind(calibration: Calibration, record: UploadMetadata) -> tuple[str, str]:
+    """The time type and the object type of a record of a payload file.
+
+    Where the calibration's own lines give the tag its name, its workflow has one record.
+    """
+    for made in (r for workflow in WORKFLOWS for r in workflow.records):
+        if made.tag == record.input_tag:
+            return _TIME_TYPES[made.time_type], made.object_type
+    first, *_ = (w.records[0] for w in WORKFLOWS if w.calibration == calibration.name)
+    return "Run" if calibration.expects_run(record) else "Lumi", first.object_type
+
+
+_TIME_TYPES = {"runnumber": "Run", "lumiid": "Lumi"}
+"""Time types by the names that PoolDBOutputService has for them."""
 
 
 def main(folder: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from condorloop.config.calibration import Calibration
 from condorloop.config.stream import Stream
 from condorloop.model.enums import NodeKind, UploadOutcome
 from condorloop.model.lumis import EMPTY, Lumis
+from condorloop.policy.raw_overlap import is_twice
 from condorloop.rundir.layout import HARVEST_RECORD, MANIFEST, UPLOAD_RECORD, run_dir
 from condorloop.rundir.records.harvest import HarvestResult
-from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.manifest import Manifest, ManifestFile
 from condorloop.rundir.records.upload import UploadResult
 from condorloop.testbed import in_force
 from condorloop.testbed.in_force import TagHistory
@@ -120,6 +122,7 @@ def assay(
     ]
     good = [f for f in files if f.good]
     runs = run_dir(work_dir, calibration.name, run)
+    made_from = run_dir(work_dir, stream.name, run)
     database = folder / "conditions" / "conditions.db"
     expected = Lumis.union(f.lumis for f in good)
     allowed = Lumis.union(f.lumis for f in files if f.good or f.maybe)
@@ -128,11 +131,11 @@ def assay(
     asked = played(folder, path)
     asked = {run: asked.get(run, EMPTY)}
     tags = [_of_tag(history, run, asked[run], expected, allowed, truth) for history in histories]
-    held = first_held(runs)
+    held = first_held(runs, made_from)
     faults = [
         *(fault for _, of_tag in tags for fault in of_tag),
         *(fault for history in histories for fault in in_force.faults(history, asked)),
-        *faults_of_reco(runs, files),
+        *faults_of_reco(made_from, files),
     ]
     must = any(in_force.must_be_served(history, run) for history in histories)
     if must and (unheld := [f.path for f in good if f.path not in held]):
@@ -191,17 +194,24 @@ def _faults_of_counting(payloads: Sequence[Mapping[str, Any]]) -> Iterable[str]:
 
 
 def faults_of_reco(runs: Path, files: Sequence[Appeared]) -> Iterator[str]:
-    """Say which files of a run directory are not in exactly one RECO node that succeeded."""
-    nodes: dict[str, int] = {}
-    for manifest in runs.glob(f"dag*/{MANIFEST}"):
-        for node in Manifest.read(manifest).nodes.values():
+    """Say which files of a run directory are not in exactly one RECO node that succeeded.
+
+    Of a file that nodes read in parts, each lumisection is to be in exactly one of them.
+    """
+    readings: dict[str, list[ManifestFile]] = {}
+    for path in runs.glob(f"dag*/{MANIFEST}"):
+        manifest = Manifest.read(path)
+        for name, node in manifest.nodes.items():
             if (runs / node.witness).exists():
-                for path in node.files:
-                    nodes[path] = nodes.get(path, 0) + 1
-    for file in files:
-        count = nodes.get(file.path, 0)
-        if (file.good and count != 1) or (file.maybe and count > 1):
-            yield f"{file.path} is in {count} RECO nodes that succeeded"
+                for file in manifest.read_by(name).values():
+                    readings.setdefault(file.path, []).append(file)
+    for appeared in files:
+        read = readings.get(appeared.path, [])
+        twice = any(is_twice(a.lumis, b.lumis) for a, b in combinations(read, 2))
+        lacks = any(f.of and f.of[0] - Lumis.union(r.lumis for r in read) for f in read)
+        if (appeared.good and (not read or twice or lacks)) or (appeared.maybe and twice):
+            words = f"{appeared.path} is in {len(read)} RECO nodes that succeeded"
+            yield f"{words}, not with all of its LS" if lacks else words
 
 
 def _uploaded(runs: Path) -> list[tuple[float, str, Lumis | None]]:
@@ -216,9 +226,12 @@ def _uploaded(runs: Path) -> list[tuple[float, str, Lumis | None]]:
     return sorted(found, key=lambda taken: taken[:2])
 
 
-def first_held(runs: Path) -> dict[str, float]:
-    """When each RAW file was first in a payload of a run directory that was uploaded."""
-    files_of = _files_of_alcareco(runs)
+def first_held(runs: Path, made_from: Path) -> dict[str, float]:
+    """When each RAW file was first in a payload of a run directory that was uploaded.
+
+    `made_from` is the run directory that has the ALCARECO: that of a stream.
+    """
+    files_of = _files_of_alcareco(made_from)
     held: dict[str, float] = {}
     for time, name, lumis in _uploaded(runs):
         for job in HarvestResult.read(runs / name / HARVEST_RECORD).inputs:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,21 @@ def test_to_ask_whether_one_may_submit_leaves_nothing_in_the_queue(site):
     assert found(site)["submitting"].verdict is Verdict.FINE
     assert htcondor2.Schedd().query() == []
     assert tool("condor_history", "-af", "ClusterId") == before
+
+
+def test_dagman_reads_events_as_often_as_the_access_point_lets_it_and_that_is_told(site, pool):
+    interval = "DAGMAN_USER_LOG_SCAN_INTERVAL"
+    assert found(site)["DAGMan interval"].verdict is Verdict.FINE
+    with pool.reconfigured({interval: "3"}):
+        check = found(site)["DAGMan interval"]
+        dag = site.harvest(harvest='mkdir "$1"')
+        written = Path(f"{dag.file}.dagman.out")
+        wait(lambda: written.exists() and f"{interval} setting: " in written.read_text())
+    assert check.verdict is Verdict.WARNING
+    assert "each 3 s" in check.words
+    assert f"{interval} = 1\n" in (dag.file.parent / "dagman.config").read_text()
+    assert f"{interval} setting: 3\n" in written.read_text()
+    wait(lambda: dag.queued() is None)
 
 
 def test_a_schedd_that_hangs_would_stop_the_loop(site, pool):

@@ -57,10 +57,15 @@ storage: {{url: "root://127.0.0.1:2/"}}
 cmssw: {{setup: {folder}/cmsset_default.sh}}
 conditions: {{auth_path: {folder}}}
 pool: {{start_within: 6 min}}
-defaults: {{closing: {{buffer: {buffer} h}}, harvesting: {{statistic: {statistic}}}}}
+defaults:
+  closing: {{buffer: {buffer} h}}
+  harvesting: {{statistic: {statistic}}}
+  batching: {{events_per_job: {events_per_job}}}
 """
 SPANS = {"TestEnablesEcalHcal": (10, 60), "ExpressPhysics": (2, 5)}
 STATISTICS = ("lumisections", "lumisections", "events", "luminosity")
+EVENTS_PER_JOB = ("null", "null", 6000, 40_000)
+"""What a RECO job reads at most; RAW files have 4000 to 120 000."""
 SYNCHRONISATIONS = ("any", "any", "hlt", "express", "prompt", "pcl", "offline")
 """Of the tags of a day, each."""
 TIME_TYPES = (TimeType.RUN, TimeType.RUN, TimeType.LUMI)
@@ -98,6 +103,7 @@ class Day:
             Random(f"{seed} tags"),
             buffer=self._rng.choice((2, 4, 8)),
             statistic=Random(f"{seed} statistic").choice(STATISTICS),
+            events_per_job=Random(f"{seed} events").choice(EVENTS_PER_JOB),
         )
         self._weather = Weather(self.agenda, Random(f"{seed} weather"), kinds)
         self._wire = Tripwire(f"{folder}/work", Random(f"{seed} wire"), self._weather)

@@ -27,7 +27,7 @@ from condorloop.node import main
 from condorloop.node.dag_context import DagContext
 from condorloop.node.uploads.upload import upload
 from condorloop.rundir.durable import read_json
-from condorloop.rundir.layout import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB
+from condorloop.rundir.layout import INPUTS, JOB_REPORT, MADE, MANIFEST, PAYLOAD_DB, lumis_file
 from condorloop.testbed.cmssw.steps.beam_spot import Spot, joined
 from condorloop.testbed.conditions.sqlite_file import lumi_since
 from condorloop.testbed.truth import Truth
@@ -149,7 +149,8 @@ class JobSelector:
                 (made / f"{variables['reco']}.log").write_text("\n".join(log))
                 return 139
             log.append(f"21-Sep-2026 10:00:01 UTC  Closed file {url}")
-            raw.append((path, str(file.lumis), file.events))
+            lumis = file.lumis & _told(directory / lumis_file(name), file.lumis)
+            raw.append((path, str(lumis), EVENTS * len(lumis)))
         output = variables["reco"]
         texts = {f"{output}.py": "# made", f"{output}.log": "\n".join(log)}
         self._leave(directory, name, raw, f"{output}.root", texts)
@@ -247,6 +248,14 @@ class JobSelector:
                 return upload(DagContext.here())
             except (CondorloopError, OSError):
                 return 1
+
+
+def _told(file: Path, otherwise: Lumis) -> Lumis:
+    """The lumisections that a job is told to read, if it is told."""
+    if not file.exists():
+        return otherwise
+    [ranges] = read_json(file).values()
+    return Lumis.union(Lumis.span(first, last) for first, last in ranges)
 
 
 def _all_lumis(raw: Raw) -> Lumis:

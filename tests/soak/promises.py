@@ -50,7 +50,7 @@ MARGIN = 1200.0
 class _Book:
     """What is known of a campaign."""
 
-    reco_of: dict[str, str] = field(default_factory=dict)
+    reco_of: dict[tuple[str, int], str] = field(default_factory=dict)
     latched: int = 0
     state: CampaignState | None = None
     asked_at: float = 0.0
@@ -121,10 +121,12 @@ class Promises:
             return
         node = read_json(directory / MANIFEST)["nodes"][name]
         book, whole = self._book(key), f"{dag_id}/{name}"
-        for path, _, _ in raw_in(directory.parent / f"{node['output']}.root"):
-            before = book.reco_of.setdefault(path, whole)
-            if before != whole and not book.was_moved:
-                raise Violation(f"{path} is in two RECO nodes that succeeded: {before}, {whole}")
+        for path, lumis, _ in raw_in(directory.parent / f"{node['output']}.root"):
+            for ls in Lumis.parse(lumis):
+                before = book.reco_of.setdefault((path, ls), whole)
+                if before != whole and not book.was_moved:
+                    words = f"LS {ls} of {path} is in two RECO nodes that succeeded"
+                    raise Violation(f"{words}: {before}, {whole}")
 
     def stamp(self, directory: Path, name: str) -> None:
         """Give what a node left the day's time."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 import sqlite3
 import subprocess
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -119,7 +120,8 @@ class SimulatedService:
             lumis = Lumis.union([lumis, before[-1].lumis])
         new = Taken(self._agenda.now, digest, raw, lumis, sum(n for _, _, n in made["raw"]))
         self._agenda.tell(f"{key}: payload of LS {lumis} from {len(raw)} files is taken")
-        twice = sorted({path for path in raw if raw.count(path) > 1})
+        read = [(path, ls) for path, lumis, _ in made["raw"] for ls in Lumis.parse(lumis)]
+        twice = sorted(each for each, count in Counter(read).items() if count > 1)
         if twice:
             raise Violation(f"{key}: in one payload twice: {twice}")
         worse = before and new.payload_rank <= before[-1].payload_rank

@@ -13,7 +13,7 @@ from condorloop.model.lumis import Lumis
 from condorloop.testbed import daemons
 from condorloop.testbed.cmssw.io.root_header import State, state
 from condorloop.testbed.scenario.events import FileAppears
-from condorloop.testbed.scenario.paths import PATHS
+from condorloop.testbed.scenario.paths import shipped_paths
 from condorloop.testbed.scenario.player import Player, raw_path
 from condorloop.testbed.scenario.scenario import Scenario
 from condorloop.testbed.scenario.timeline import timeline
@@ -48,7 +48,7 @@ def played(
     scenario: Scenario = SCENARIO,
 ) -> Player:
     started_at = time.time() - LONG_AGO if started_at is None else started_at
-    player = Player(scenario, folder / "eos", PATHS, started_at, speed, events_per_ls=4)
+    player = Player(scenario, folder / "eos", shipped_paths(), started_at, speed, events_per_ls=4)
     player.start()
     try:
         assert player.done.wait(20)
@@ -147,7 +147,8 @@ def test_a_file_that_cannot_be_written_stops_no_other(tmp_path: Path) -> None:
 
 
 def test_a_player_that_is_stopped_shows_no_more(tmp_path: Path) -> None:
-    player = Player(SCENARIO, tmp_path / "eos", PATHS, time.time() + 3600, events_per_ls=1)
+    paths = shipped_paths()
+    player = Player(SCENARIO, tmp_path / "eos", paths, time.time() + 3600, events_per_ls=1)
     player.start()
     player.stop()
     assert not player.done.is_set()
@@ -185,7 +186,7 @@ def test_a_file_that_will_change_is_at_first_as_its_fault_says(
     tmp_path: Path, fault: str, delay: str, good: bool
 ) -> None:
     scenario = special(fault=fault, **{delay: 3600.0})
-    player = Player(scenario, tmp_path / "eos", PATHS, time.time() - 1, events_per_ls=4)
+    player = Player(scenario, tmp_path / "eos", shipped_paths(), time.time() - 1, events_per_ls=4)
     player.start()
     try:
         record = tmp_path / "appeared.jsonl"

@@ -21,7 +21,7 @@ from condorloop.testbed.scenario.events import (
     RunEnds,
     RunStart,
 )
-from condorloop.testbed.scenario.paths import PATHS
+from condorloop.testbed.scenario.paths import shipped_paths
 from condorloop.testbed.scenario.scenario import Scenario
 from condorloop.testbed.scenario.timeline import duration, timeline
 from condorloop.testbed.services import tags
@@ -134,7 +134,10 @@ def test_each_lumisection_is_in_each_stream_once_a_part(
 ) -> None:
     layout = {"ls_per_file": ls_per_file, "files_per_ls": parts}
     scenario = play(
-        run(calibrations=list(PATHS), lumisections={"count": count, "every": 1.0}),
+        run(
+            calibrations=["EcalPedestals", "SiStripBad", "BeamSpot"],
+            lumisections={"count": count, "every": 1.0},
+        ),
         layout={"TestEnablesEcalHcal": layout, "ExpressPhysics": layout},
     )
     events = timeline(scenario, speed)
@@ -230,7 +233,7 @@ def test_a_scenario_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_calibration_without_a_path_is_refused() -> None:
     with pytest.raises(ValueError, match="SiStripBad"):
-        timeline(play(run()), 1.0, {"BeamSpot": PATHS["BeamSpot"]})
+        timeline(play(run()), 1.0, {"BeamSpot": shipped_paths()["BeamSpot"]})
 
 
 def seen_by_oms(scenario: Scenario, elapsed: float, speed: float = 1.0) -> OmsRows:

@@ -39,7 +39,7 @@ def validate(
     """
     if run_number is not None and not differences:
         raise click.UsageError("RUN goes with --diff")
-    loaded = given.load(only_look=True)
+    loaded = given.load()
     if differences:
         compared = list(config_diff.compare(loaded, run_number))
         if as_json:

@@ -55,6 +55,7 @@ def status_view(status: Status, now: float, *, submitter: str | None = "") -> Re
         *([*problems, Text()] if problems else []),
         campaign_table(grouped(status.campaigns, status.reconstructions), now),
         *no_payload_lines(status.campaigns),
+        *([Text()] if any(c.not_made for c in status.campaigns) else []),
         *not_made_lines(status.campaigns),
         *recipe_lines(status.campaigns),
         *destination_lines(status.destinations),

@@ -121,24 +121,35 @@ class StatusQueries:
             *of_run,
         )
         shares = row["stream"] != row["calibration"]
+        dags = self._dags.of_reconstruction(mine, shared=True) if shares else ()
         return _Shared(
             files=files,
             bad_files={b["path"]: _GONE if b["gone"] else b["error"] for b in bad},
             copies={c.paths[0]: str(c) for c in self._copies(*of_run)},
             quarantined=self._dags.quarantined(mine),
             fates=tuple(self._files(mine)),
-            dags=self._dags.of_reconstruction(mine, shared=True) if shares else (),
-            status=self._reconstruction(row, files) if shares else None,
+            dags=dags,
+            status=self._reconstruction(row, files, dags) if shares else None,
         )
 
-    def _reconstruction(self, row: sqlite3.Row, files: Mapping[str, int]) -> ReconstructionStatus:
-        """Sum up RECO and ALCA that several calibrations share."""
+    def _reconstruction(
+        self, row: sqlite3.Row, files: Mapping[str, int], dags: Iterable[Dag]
+    ) -> ReconstructionStatus:
+        """Sum up RECO and ALCA that several calibrations share.
+
+        A DAG that failed when they were done has failed for some of the calibrations alone.
+        """
         mine = row["reconstruction_id"]
         batches = self._db.rows(
             "SELECT state, COUNT(*) AS n FROM dag WHERE reconstruction_id = ?"
             " AND batch IS NOT NULL GROUP BY state",
             mine,
         )
+        states = Counter({b["state"]: b["n"] for b in batches})
+        for dag in dags:
+            if dag.made and dag.state is DagState.FAILED:
+                states[DagState.FAILED] -= 1
+                states[DagState.DONE] += 1
         nodes: dict[NodeKind, dict[str, int]] = {NodeKind.RECO: {}, NodeKind.ALCA: {}}
         made = []
         for group in self._db.rows(
@@ -163,7 +174,7 @@ class StatusQueries:
             seen=Lumis.parse(row["seen"]),
             made=Lumis.union(made),
             files=files,
-            dags={b["state"]: b["n"] for b in batches},
+            dags={str(state): n for state, n in sorted(states.items()) if n},
             nodes=nodes,
         )
 

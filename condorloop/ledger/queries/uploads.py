@@ -6,6 +6,7 @@ Knows which campaigns have a payload in the database, and when their lumisection
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
 from condorloop.ledger.connection import Connection
 from condorloop.model.enums import UploadOutcome
@@ -67,17 +68,26 @@ class RecentLatencies:
     def of(self, uploads: UploadQueries, since: float) -> tuple[LatencyPoint, ...]:
         """Give the latencies of the campaigns whose runs started after `since`, by run."""
         found = {}
+        seen: dict[int, Mapping[int, float]] = {}
         for row in uploads.campaigns(since):
             state = tuple(row)
             before, point = self._known.get(row["id"], ((), None))
             if state != before:
-                point = _point(uploads, row)
+                point = _point(uploads, row, seen)
             found[row["id"]] = (state, point)
         self._known = found
         return tuple(point for _, point in found.values() if point)
 
 
-def _point(uploads: UploadQueries, row: sqlite3.Row) -> LatencyPoint | None:
-    seen = {} if row["run_end"] and row["last_ls"] else uploads.first_seen(row["reconstruction_id"])
+def _point(
+    uploads: UploadQueries, row: sqlite3.Row, known: dict[int, Mapping[int, float]]
+) -> LatencyPoint | None:
+    """Compute the latencies of a campaign; `known` is when files of reconstructions were seen."""
+    seen: Mapping[int, float] = {}
+    if not (row["run_end"] and row["last_ls"]):
+        mine = row["reconstruction_id"]
+        if mine not in known:
+            known[mine] = uploads.first_seen(mine)
+        seen = known[mine]
     times = RunTimes(row["run_start"], row["run_end"], row["last_ls"], seen)
     return latency_point(row["calibration"], row["run"], times, uploads.of(row["id"]))

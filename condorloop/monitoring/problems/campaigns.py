@@ -21,13 +21,19 @@ def of_errors(errors: Mapping[CampaignKey, str]) -> Iterator[Problem]:
         yield Problem.of_campaign(ProblemKind.CAMPAIGN, key, f"cannot go on: {error}", DOCTOR)
 
 
-def of_strangers(strangers: Mapping[CampaignKey, tuple[str, ...]]) -> Iterator[Problem]:
-    """Name the directories of DAGs that the ledger does not know, and did not adopt."""
+def of_strangers(
+    strangers: Mapping[CampaignKey, tuple[str, ...]], campaigns: Iterable[CampaignStatus] = ()
+) -> Iterator[Problem]:
+    """Name the directories of DAGs that the ledger does not know, and did not adopt.
+
+    Those of a stream are told of all that share it, whichever campaign of it they are found with.
+    """
+    sharing = Sharing(campaigns)
     for key, names in strangers.items():
+        whose = sharing.all_with(key)
         for name in names:
             text = f"{name} is not adopted: other DAGs of the ledger have its RAW files"
-            show = command("show", key)
-            yield Problem.of_campaign(ProblemKind.OVERLAP, key, text, show, directory=name)
+            yield whose.problem(ProblemKind.OVERLAP, text, whose.command("show"), directory=name)
 
 
 def of_unconfigured(

@@ -70,6 +70,11 @@ class Sharing:
         own = name if kind in (NodeKind.HARVEST, NodeKind.UPLOAD) else ""
         return tuple(c for c in sharing if own in ("", c.calibration))
 
+    def all_with(self, key: CampaignKey) -> Concerned:
+        """Whom what a campaign is made from concerns: it, and those that share its stream."""
+        one = self._one.get(key)
+        return concerned(self._of[one.reconstruction]) if one else _alone(key)
+
     def held(self, key: CampaignKey, node: str = "") -> bool:
         """Whether a person holds each campaign that a DAG in the queue, or a node, works for."""
         found = self.campaigns(key, node)
@@ -79,7 +84,11 @@ class Sharing:
         """Whom a DAG in the queue concerns, or a node of it."""
         if found := self.campaigns(key, node):
             return concerned(found)
-        return Concerned(key.calibration, key.run, (key.calibration,))
+        return _alone(key)
+
+
+def _alone(key: CampaignKey) -> Concerned:
+    return Concerned(key.calibration, key.run, (key.calibration,))
 
 
 def concerned(campaigns: Sequence[CampaignStatus]) -> Concerned:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from condorloop.model.problem import Problem, ProblemKind
 from condorloop.model.request import ALL_RUNS
 from condorloop.model.status import CampaignStatus
 from condorloop.monitoring.problems.commands import command
+from condorloop.monitoring.problems.concerned import Sharing, concerned
 from condorloop.rundir.records.decisions import UploadsHeld
 from condorloop.text import utc
 
@@ -16,16 +17,16 @@ from condorloop.text import utc
 def of_holds(
     campaigns: Iterable[CampaignStatus], calibrations: Mapping[str, tuple[str, float]]
 ) -> Iterator[Problem]:
-    """Name what a person holds: calibrations, and open campaigns.
+    """Name what a person holds: calibrations, and open campaigns; those of a stream together.
 
     `calibrations` are those that are held as a whole: by whom, and since when.
     """
     for name, (who, since) in calibrations.items():
         yield _calibration(name, who, since)
-    for campaign in campaigns:
-        alone = campaign.calibration not in calibrations
-        if alone and campaign.held_by and campaign.state.open:
-            yield _campaign(campaign)
+    alone = (c for c in campaigns if c.calibration not in calibrations)
+    for sharing in Sharing(c for c in alone if c.held_by and c.state.open):
+        for who in dict.fromkeys(c.held_by for c in sharing):
+            yield _campaigns([c for c in sharing if c.held_by == who])
 
 
 def of_held_uploads(
@@ -74,13 +75,15 @@ def _calibration(name: str, who: str, since: float) -> Problem:
     )
 
 
-def _campaign(campaign: CampaignStatus) -> Problem:
-    at = f" since {utc(campaign.held_at)}" if campaign.held_at else ""
-    return Problem.of_campaign(
+def _campaigns(held: Sequence[CampaignStatus]) -> Problem:
+    """Name campaigns that share a stream and that the same person holds."""
+    whose, ends = concerned(held), min(c.window_ends for c in held)
+    since = min((c.held_at for c in held if c.held_at), default=None)
+    at = f" since {utc(since)}" if since else ""
+    return whose.problem(
         ProblemKind.HELD,
-        campaign.key,
-        f"held by {campaign.held_by}{at}; its window ends {utc(campaign.window_ends)}",
-        command("release", campaign.key),
-        since=campaign.held_at,
-        person=campaign.held_by,
+        f"held by {held[0].held_by}{at}; its window ends {utc(ends)}",
+        whose.command("release", each=True),
+        since=since,
+        person=held[0].held_by,
     )

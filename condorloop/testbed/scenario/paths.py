@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from condorloop import config
 
 
-_STORE = "/eos/cms/tier0/store"
-
-
-PATHS: Mapping[str, str] = MappingProxyType(
-    {
-        "EcalPedestals": f"{_STORE}/data/Run2026D/TestEnablesEcalHcal/RAW/Express-v1/000/",
-        "SiStripBad": f"{_STORE}/express/Run2026D/ExpressPhysics/FEVT/Express-v1/000/",
-        "BeamSpot": f"{_STORE}/express/Run2026D/ExpressPhysics/FEVT/Express-v1/000/",
-    }
-)
-"""Where each calibration's RAW files are when nobody says otherwise."""
+@cache
+def shipped_paths() -> Mapping[str, str]:
+    """Where each shipped calibration's RAW files are when nobody says otherwise, by name."""
+    calibrations, streams = config.shipped_known()
+    paths = {name: streams[c.stream_name].file_in_path for name, c in calibrations.items()}
+    return MappingProxyType(paths)
 
 
 def base_path(file_in_path: str) -> str:

@@ -22,7 +22,7 @@ from pydantic import (
 
 from condorloop.testbed.scenario.events import CHANGING
 from condorloop.testbed.scenario.oms_attributes import LUMISECTIONS, RUNS
-from condorloop.testbed.scenario.paths import PATHS, primary_dataset
+from condorloop.testbed.scenario.paths import primary_dataset, shipped_paths
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 StreamName = Annotated[str, Field(pattern="^(TestEnablesEcalHcal|ExpressPhysics)$")]
@@ -279,8 +279,9 @@ def contradictions(run: RunScript, layouts: Mapping[str, StreamLayout]) -> Itera
     yield from ((f"oms.{key}", value, said) for key, value, said in of_attributes(run.oms))
     if run.ends_again_after is not None and run.unends_after is None:
         yield "ends_again_after", run.ends_again_after, "only with unends_after"
-    fed = {primary_dataset(PATHS[c]) for c in run.calibrations if c in PATHS}
-    all_known = all(c in PATHS for c in run.calibrations)
+    paths = shipped_paths()
+    fed = {primary_dataset(paths[c]) for c in run.calibrations if c in paths}
+    all_known = all(c in paths for c in run.calibrations)
     for i, file in enumerate(run.files):
         parts = layouts.get(file.stream, StreamLayout()).files_per_ls
         if file.stream not in fed and all_known:

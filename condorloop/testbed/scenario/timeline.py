@@ -13,13 +13,13 @@ from condorloop.testbed.scenario.events import (
     RunEnds,
     RunStart,
 )
-from condorloop.testbed.scenario.paths import PATHS, base_path, primary_dataset
+from condorloop.testbed.scenario.paths import base_path, primary_dataset, shipped_paths
 from condorloop.testbed.scenario.runs import RunScript
 from condorloop.testbed.scenario.scenario import Scenario
 
 
 def timeline(
-    scenario: Scenario, speed: float = 1.0, paths: Mapping[str, str] = PATHS
+    scenario: Scenario, speed: float = 1.0, paths: Mapping[str, str] | None = None
 ) -> list[Event]:
     """List what happens, in order of time.
 
@@ -30,13 +30,14 @@ def timeline(
     speed
         2 is twice as fast.
     paths
-        `file_in_path` of each calibration.
+        `file_in_path` of each calibration; None for those that ship with condorloop.
 
     Raises
     ------
     ValueError
         The scenario has a calibration without a path.
     """
+    paths = shipped_paths() if paths is None else paths
     if unknown := scenario.calibrations - paths.keys():
         raise ValueError(f"no file_in_path is known for {', '.join(sorted(unknown))}")
     events: list[Event] = []
@@ -89,6 +90,8 @@ def _files(
                 yield FileChanges(file.at + script.changes_after / speed, file)
 
 
-def duration(scenario: Scenario, speed: float = 1.0, paths: Mapping[str, str] = PATHS) -> float:
+def duration(
+    scenario: Scenario, speed: float = 1.0, paths: Mapping[str, str] | None = None
+) -> float:
     """Seconds from the start of the play to its last event."""
     return max((event.at for event in timeline(scenario, speed, paths)), default=0.0)

@@ -15,8 +15,8 @@ from condorloop.model.jobs import JobRecord
 from condorloop.model.lumis import Lumis
 from condorloop.simulation.models.recorded_times import NodeJob, read, waits
 from tests.unit.examples import RUN, START, config, site_file
+from tests.unit.express import STREAM, express_config, express_site
 from tests.unit.reports.test_report import campaign
-from tests.unit.shared_examples import STREAM, shared_config
 
 ECAL = "EcalPedestals"
 SCENARIO = """
@@ -173,7 +173,7 @@ def test_times_of_jobs_and_of_what_lies_between_come_from_the_ledger(tmp_path, w
 
 def test_jobs_that_calibrations_share_are_the_stream_s_and_counted_once(tmp_path):
     names = ["SiPixelLA", "SiStripQuality"]
-    shared = shared_config(names, tmp_path)
+    shared = express_config(names, tmp_path)
     shared.site.work_dir.mkdir()
     key = ReconstructionKey(STREAM, RUN.number)
     with Ledger(shared.site.work_dir / "condorloop.db") as ledger:

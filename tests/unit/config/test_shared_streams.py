@@ -10,7 +10,6 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from condorloop.cli.commands.run import run
 from condorloop.cli.commands.validate import validate
 from condorloop.config import ConfigError, load
 from condorloop.config.shared_stream import SharedCalibration
@@ -234,12 +233,3 @@ def test_validate_shows_the_composed_command_lines_and_who_needs_what(folder):
     streams = json.loads(CliRunner().invoke(validate, [*given, "--json"]).stdout)["streams"]
     assert streams["Express"]["calibrations"] == ["Gains"]
     assert streams["Express"]["reco"].startswith("cmsDriver.py expressStep2 --conditions ")
-
-
-def test_the_loop_is_not_started_with_what_it_cannot_run(folder):
-    given = ["--site", str(folder.site), "--calibrations", str(folder.path / "calibrations")]
-    done = CliRunner().invoke(run, [*given, "--once"])
-    assert done.exit_code != 0
-    told = str(done.exception)
-    assert "Gains.yaml: stream: 'Express'" in told
-    assert "the loop does not run them" in told

@@ -276,6 +276,17 @@ def test_each_calibration_of_a_renewed_batch_keeps_its_destination(written):
     assert {name: tags(manifest_of(written), name) for name in SHARING} == own | {ALI: {"other"}}
 
 
+def test_a_person_accepts_the_destination_of_one_calibration_alone(written):
+    own = {name: tags(manifest_of(written), name) for name in SHARING}
+    both = with_tag(with_tag(written, ALI, "other"), GAINS, "another")
+    renew(both, EXPRESS, 0, {}, accept_destination=[GAINS])
+    assert {name: tags(manifest_of(written), name) for name in SHARING} == own | {
+        GAINS: {"another"}
+    }
+    renew(both, EXPRESS, 0, {}, accept_destination=True)
+    assert tags(manifest_of(written), ALI) == {"other"}
+
+
 def test_what_was_asked_of_one_calibration_stays_its_own(written):
     before = manifest_of(written)
     asked = replace(before.settings[ALI], again=True, turn=True)

@@ -265,6 +265,32 @@ def test_settings_of_dagman_that_the_dags_rely_on_are_told_if_they_differ():
         assert check.words.startswith(f"{name} = {value}: ")
 
 
+INTERVAL = "DAGMAN_USER_LOG_SCAN_INTERVAL"
+NO_LIMITS = {"DAGMAN_DISABLE_ADMIN_THROTTLE_LIMITING": True}
+
+
+@pytest.mark.parametrize(
+    ("version", "configured", "verdict"),
+    [
+        ("25.10.1", {INTERVAL: 5}, Verdict.WARNING),
+        ("26.0.0", {INTERVAL: "5"}, Verdict.WARNING),
+        ("25.10.1", {INTERVAL: 1}, Verdict.FINE),
+        ("25.10.1", {INTERVAL: 5} | NO_LIMITS, Verdict.FINE),
+        ("25.9.2", {INTERVAL: 5}, Verdict.FINE),
+        ("25.10.1", {}, Verdict.NOT_CHECKED),
+        ("", {INTERVAL: 5}, Verdict.NOT_CHECKED),
+    ],
+)
+def test_an_access_point_where_dagman_reads_events_less_often_is_told(version, configured, verdict):
+    said = f"$CondorVersion: {version} 2026-05-26 BuildID: 1 $" if version else ""
+    check = pool.judge_interval(configured, said)
+    assert check.verdict is verdict
+    if verdict is Verdict.WARNING:
+        assert "each 5 s" in check.words
+        assert "12.5 s" in check.words
+        assert INTERVAL in check.remedy
+
+
 SLOT = {"Machine": "a", "TotalSlotCpus": 16, "TotalSlotMemory": 32000}
 
 

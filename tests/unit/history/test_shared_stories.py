@@ -14,6 +14,7 @@ from condorloop.history import provenance, reader, search, sharing
 from condorloop.history.finding import Sign
 from condorloop.history.findings import QueueSnapshot
 from condorloop.history.prov_document import document
+from condorloop.ledger.archive import archive_of, prepare_archive
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import DagState, NodeKind
 from condorloop.model.lumi_fates import LumiState
@@ -253,3 +254,18 @@ def test_find_names_stream_run_and_calibrations(tmp_path):
     written(tmp_path)
     text = printed(tmp_path, "find", "51.0")
     assert "Express run 398600 (BeamSpot, EcalPedestals, SiStripBad): b001/RECO_0000" in text
+
+
+def test_a_run_in_an_archive_is_told_as_before(site):
+    before = stories(site)
+    path = site.site.work_dir / LEDGER
+    archive = archive_of(path, 2026)
+    with Ledger(path) as ledger:
+        prepare_archive(archive, ledger.id)
+        ledger.archive.copy(RUN.number, archive)
+        ledger.archive.drop(RUN.number, 2026)
+    assert [story.dags for story in stories(site)] == [story.dags for story in before]
+    [hit] = search.find(site, "51.0").hits
+    assert hit.calibrations == NAMES
+    [hit] = search.find(site, "5eed5eed").hits
+    assert hit.campaign.key == ECAL

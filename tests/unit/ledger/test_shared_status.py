@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from condorloop.ledger.connection import Connection
+from condorloop.ledger.queries.uploads import RecentLatencies
 from condorloop.ledger.store import Ledger
 from condorloop.model.enums import CampaignState, NodeKind
 from condorloop.model.jobs import FailedNode
@@ -45,7 +46,7 @@ def test_dags_are_counted_once(ledger):
     fill(ledger)
     found = told(ledger)
     [shared] = ledger.status.several(ledger.status.to_sum_up(0.0)).reconstructions.values()
-    assert shared.dags == {"active": 1, "failed": 2}
+    assert shared.dags == {"active": 1, "done": 1, "failed": 1}
     assert {key: found[key].dags for key in ALL} == {SPOT: {"done": 1}, ECAL: {}, STRIP: {}}
 
 
@@ -140,6 +141,23 @@ def test_what_they_share_is_kept_as_long_as_nothing_of_it_changes(ledger):
     recent.of(ledger, 0.0)
     [after] = recent.reconstructions
     assert after.nodes[NodeKind.RECO] == {"done": 3, "failed": 1}
+
+
+def test_what_happens_to_one_of_them_is_noticed(ledger):
+    fill(ledger)
+    recent = RecentSummaries()
+    recent.of(ledger, 0.0)
+    ledger.dags.take_out(ledger.dags.numbered(1, 2), SPOT.calibration)
+    assert recent.of(ledger, 0.0) == tuple(ledger.status.summaries(0.0))
+
+
+def test_when_files_were_seen_is_read_once_for_their_latencies(ledger, monkeypatch):
+    fill(ledger)
+    latencies = RecentLatencies()
+    counted = asked(monkeypatch, lambda: latencies.of(ledger.uploads, 0.0))
+    assert {n for sql, n in counted.items() if "seen_at" in sql} == {1}
+    points = latencies.of(ledger.uploads, 0.0)
+    assert {point.calibration for point in points} == {SPOT.calibration, ECAL.calibration}
 
 
 def test_a_stream_that_is_not_shown_any_more_is_forgotten(ledger):

@@ -17,7 +17,8 @@ from condorloop.model.status import Decision, Status, jobs_in_queue
 from condorloop.monitoring import status_file
 from condorloop.monitoring.metrics import Metrics
 from condorloop.monitoring.notifications.policy import Rules, due, noted
-from condorloop.monitoring.problems.campaigns import of_campaigns
+from condorloop.monitoring.problems.campaigns import of_campaigns, of_strangers
+from condorloop.monitoring.problems.holds import of_holds
 from condorloop.monitoring.problems.queue import of_late, of_queue, of_scripts, of_waiting
 from tests.unit.examples import RUN, START, campaign_status, loop_status
 from tests.unit.shared_story_example import ALL, ECAL, EXPRESS, SPOT, fill
@@ -136,6 +137,18 @@ def test_what_a_person_holds_of_one_calibration_is_no_problem(campaigns):
     assert len(list(of_queue([dag], [], 0, one))) == 1
 
 
+def test_campaigns_that_a_person_holds_together_are_one_line(campaigns):
+    held = [replace(c, held_by="alice", held_at=START + n) for n, c in enumerate(campaigns)]
+    [problem] = of_holds(held, {})
+    each = " ".join(f"-c {key.calibration}" for key in ALL)
+    assert problem.text.startswith(f"Express run398600 ({THOSE}): held by alice since")
+    assert (problem.command, problem.since) == (f"condorloop release 398600 {each}", START)
+    others = [held[0], *(replace(c, held_by="bob") for c in held[1:])]
+    assert [p.person for p in of_holds(others, {})] == ["alice", "bob"]
+    named = [p.calibrations for p in of_holds(held, {SPOT.calibration: ("alice", START)})]
+    assert named == [(SPOT.calibration,), tuple(key.calibration for key in ALL[1:])]
+
+
 def test_a_dag_that_is_late_for_several_is_told_once(campaigns):
     ends = [replace(c, window_ends=START + n) for n, c in enumerate(campaigns)]
     [problem] = of_late(ends, [BATCH], START + 1)
@@ -156,6 +169,13 @@ def test_a_script_that_waits_is_told_of_whom_its_node_works_for(campaigns):
     ]
     names = [p.text.partition(": ")[0] for p in of_scripts(scripts, START + 600, campaigns)]
     assert names == [f"Express run398600 ({THOSE})", "BeamSpot run398600"]
+
+
+def test_a_directory_that_is_not_adopted_is_told_of_all(campaigns):
+    [problem] = of_strangers({SPOT: ("dag007",)}, campaigns)
+    assert problem.text.startswith(f"Express run398600 ({THOSE}): dag007 is not adopted")
+    [alone] = of_strangers({SPOT: ("dag007",)})
+    assert alone.text.startswith("BeamSpot run398600: dag007 is not adopted")
 
 
 def test_what_is_shared_is_one_message_until_it_is_over(campaigns):
@@ -224,7 +244,7 @@ def test_files_and_dags_of_a_stream_are_counted_once(status):
         labels(calibration="Lone", state="good"): 8,
     }
     dags = numbers(status, "dags")
-    assert dags[labels(stream=EXPRESS, state="failed")] == 2
+    assert dags[labels(stream=EXPRESS, state="failed")] == 1
     assert dags[labels(stream=EXPRESS, calibration=SPOT.calibration, state="done")] == 1
     assert labels(stream=EXPRESS, calibration=ECAL.calibration, state="failed") not in dags
 

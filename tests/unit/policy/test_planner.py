@@ -808,3 +808,13 @@ def test_it_is_said_why_a_campaign_is_reopened(change, reason):
     closed = replace(CLOSED, **change)
     assert act(closed, at=HOUR) == [SetState(closed, CampaignState.ACTIVE, reason)]
     assert act(replace(closed, cleaned=frozenset([Artifact.RECO])), at=HOUR) == []
+
+
+def test_so_many_events_are_a_full_dag_however_few_files_they_are_in():
+    batching = CALIBRATION.batching.model_copy(update={"events_per_job": 100})
+    limited = CALIBRATION.model_copy(update={"batching": batching})
+    for files, expected in ((3, []), (4, ["4 new files, a full DAG"])):
+        waits = alone(campaign(waiting=waiting(files), dags=(dag(0),)))
+        known = frozenset([KEY])
+        actions = decide(START, [], known, [waits], {limited.name: limited})
+        assert [action.reason for action in actions] == expected

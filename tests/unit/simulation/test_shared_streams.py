@@ -17,7 +17,7 @@ from condorloop.simulation.models.sampling import Linear
 from condorloop.simulation.outcome import outcome_of
 from condorloop.simulation.settings import Setting, simulate, surroundings, twin
 from condorloop.simulation.twin import Twin
-from tests.unit.shared_examples import shared_config
+from tests.unit.express import express_config
 from tests.unit.simulation.test_simulation import OUTAGES, at_site, one_after_the_other
 from tests.unit.simulations import STEADY, configured, run, varying
 
@@ -37,7 +37,7 @@ TWO = ("SiPixelLA", "SiStripQuality")
 SLOW, OTHER = TWO
 FEW = settings(max_examples=6)
 RECO, ALCA, HARVEST, UPLOAD = NodeKind
-sharing = cache(shared_config)
+sharing = cache(express_config)
 numbers_of_names = pytest.mark.parametrize("names", [TWO, EXPRESS], ids=["two", "ten"])
 
 

@@ -46,6 +46,28 @@ def test_the_time_to_a_payload_is_the_sum_of_what_lies_in_between():
     assert {kind: k.jobs for kind, k in calibration.kinds.items()} == dict.fromkeys(NodeKind, 1)
 
 
+def reco_jobs(made):
+    """The RECO jobs of a simulation in which every lumisection comes into a payload."""
+    [calibration] = simulate(made).calibrations
+    assert calibration.in_payload == calibration.lumis
+    return calibration.kinds[NodeKind.RECO].jobs
+
+
+def test_a_file_with_too_many_events_is_read_by_several_jobs():
+    made = setting(run(400_000, 0.0, 2), only=ECAL)
+    assert reco_jobs(made) == 1
+    assert reco_jobs(made.with_value("batching.events_per_job", "10")) == 2
+
+
+def test_jobs_are_cut_by_time_once_jobs_have_told_how_long_they_take():
+    """A file of 20 events takes 80 s: a job of 50 s has 12 events at most."""
+    made = setting(run(400_000, 0.0, 60), only=ECAL)
+    made = made.with_value("batching.max_files_per_job", "1")
+    assert reco_jobs(made) == 30
+    assert reco_jobs(made.with_value("batching.time_per_job", "80 s")) == 30
+    assert 40 < reco_jobs(made.with_value("batching.time_per_job", "50 s")) < 60
+
+
 @FEW
 @given(lengths, st.floats(0, 0.6), st.integers(0, 99))
 def test_every_lumisection_of_a_good_file_is_in_a_payload_when_nothing_fails(lumis, spread, seed):

@@ -90,12 +90,19 @@ def _raw_to_digi(process: Process) -> None:
 def _reconstruction(process: Process) -> None:
     process.reconstruction = cms.Module("Reconstruction")
     process.reconstruction_trackingOnly = cms.Module("TrackingOnly")
+    process.recoCTPPS = cms.Module("CTPPSReconstruction")
+    process.bunchSpacingProducer = cms.Module("BunchSpacingProducer")
+    process.siPixelClusterShapeCachePreSplitting = cms.Module("SiPixelClusterShapeCacheProducer")
     process.trackerlocalreco = cms.Module("TrackerLocalReco")
 
 
 def _reconstruction_cosmics(process: Process) -> None:
     process.reconstructionCosmics = cms.Module("ReconstructionCosmics")
     process.trackerlocalreco = cms.Module("TrackerLocalReco")
+
+
+def _l1_reco(process: Process) -> None:
+    process.L1Reco = cms.Module("L1Reco")
 
 
 def _reconstruction_heavy_ions(process: Process) -> None:
@@ -175,6 +182,7 @@ _FRAGMENTS: Mapping[str, Callable[[Process], None]] = {
     "MagneticField_cff": _nothing,
     "FrontierConditions_GlobalTag_cff": _global_tag_source,
     "RawToDigi_Data_cff": _raw_to_digi,
+    "L1Reco_cff": _l1_reco,
     "Reconstruction_Data_cff": _reconstruction,
     "ReconstructionCosmics_cff": _reconstruction_cosmics,
     "ReconstructionHeavyIons_cff": _reconstruction_heavy_ions,

@@ -22,6 +22,7 @@ _LOADS = (
 )
 _STEP_LOADS = {
     "RAW2DIGI": "Configuration.StandardSequences.RawToDigi_Data_cff",
+    "L1Reco": "Configuration.StandardSequences.L1Reco_cff",
     "RECO": "Configuration.StandardSequences.Reconstruction{}_cff",
     "ENDJOB": "Configuration.StandardSequences.EndOfProcess_cff",
     "ALCA": "Configuration.StandardSequences.AlCaRecoStreams_cff",
@@ -133,10 +134,20 @@ def _raw2digi(options: Namespace, what: list[str]) -> Part:
     return {"paths": paths, "scheduled": ["raw2digi_step"]}
 
 
+def _l1_reco(options: Namespace, what: list[str]) -> Part:
+    return {
+        "paths": ["process.L1Reco_step = cms.Path(process.L1Reco)"],
+        "scheduled": ["L1Reco_step"],
+    }
+
+
 def _reco(options: Namespace, what: list[str]) -> Part:
-    sequence = what[0] if what else f"reconstruction{_KINDS.get(options.scenario, '')}"
-    paths = [f"process.reconstruction_step = cms.Path(process.{sequence})"]
-    return {"paths": paths, "scheduled": ["reconstruction_step"]}
+    """Give the path of RECO; of several sequences each has a path with a number of its own."""
+    sequences = what or [f"reconstruction{_KINDS.get(options.scenario, '')}"]
+    name = "reconstruction_step"
+    names = [name] if len(sequences) == 1 else [f"{name}{n}" for n in range(len(sequences))]
+    paths = [f"process.{n} = cms.Path(process.{s})" for n, s in zip(names, sequences, strict=True)]
+    return {"paths": paths, "scheduled": names}
 
 
 def _alcaproducer(options: Namespace, what: list[str]) -> Part:
@@ -188,6 +199,7 @@ def _endjob(options: Namespace, what: list[str]) -> Part:
 
 _STEPS = {
     "RAW2DIGI": _raw2digi,
+    "L1Reco": _l1_reco,
     "RECO": _reco,
     "ALCAPRODUCER": _alcaproducer,
     "ALCAOUTPUT": _alcaoutput,
