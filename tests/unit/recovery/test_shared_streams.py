@@ -25,6 +25,7 @@ from condorloop.rundir.layout import (
 )
 from condorloop.rundir.records.decisions import UploadsHeld
 from condorloop.rundir.records.manifest import Manifest
+from condorloop.rundir.records.witness import Witness
 from tests.unit.examples import RUN, START
 from tests.unit.express import STREAM
 from tests.unit.shared_examples import (
@@ -236,6 +237,25 @@ def test_an_alcareco_whose_dag_is_lost_is_of_those_that_its_witness_names(place)
         assert of.campaigns[0].waiting == ()
         assert [d.label for d in of.dags] == ["harvest001"]
         assert ledger.dags.next_numbers(of.id) == (2, 1, 1)
+
+
+def test_a_lost_dag_made_each_alcareco_for_those_that_its_own_witness_names(place):
+    """Two calibrations were taken out of it before its second ALCA was made."""
+    dag = place.batch()
+    assert shared_alca(dag) == 0
+    first = Witness.read(place.runs / dag.manifest.nodes["ALCA_0000"].witness)
+    reco = "run398600_LS0006To0010_b000_0001_step2"
+    told = {"lumis": Lumis.span(6, 10), "events": 10, "dag_id": first.dag_id}
+    Witness("RECO_0001", files=("/eos/f.root",), **told).write(place.runs / f"{reco}_job.txt")
+    (place.runs / "apJob001").mkdir()
+    Witness("ALCA_0001", files=(reco,), made_for=(ALI,), **told).write(
+        place.runs / "apJob001" / "step3_job.txt"
+    )
+    place.harvest(GAINS, 1)
+    shutil.rmtree(place.runs / "dag000")
+    with place.opened() as ledger:
+        unharvested = {n: list(c.unharvested) for n, c in campaigns(ledger).items()}
+        assert unharvested == {ALI: [0, 1], COMBINED: [0], GAINS: [0]}
 
 
 def test_campaigns_of_long_ago_are_closed_each_by_what_it_has(place):
