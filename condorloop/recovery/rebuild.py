@@ -45,6 +45,7 @@ from condorloop.recovery.scan import (
     LostDag,
     ReconstructionOnDisk,
     campaign_in,
+    dag_in,
     found_in,
     on_disk,
     owner_of,
@@ -367,6 +368,7 @@ def _join(ledger: Ledger, remains: ReconstructionOnDisk, known: Known, now: floa
         return
     raw_path = ledger.campaigns.raw_path_of(campaign.id)
     over = _latch(ledger, remains, joined, raw_path, known, now)
+    _adopt_unknown(ledger, _reconstruction(ledger, first), remains.folder, known, now)
     _note_payloads(ledger, remains, joined)
     _close(ledger, remains, over, known, now)
 
@@ -388,11 +390,18 @@ def _take_up_dags(
 def _follow_submissions(ledger: Ledger, of: Reconstruction, folder: Path, now: float) -> None:
     """Take up the DAGs that were submitted once more than the ledger knows.
 
-    They are in the queue, or have come to another end than the ledger tells.
+    They are in the queue, or have come to another end than the ledger tells; calibrations can have
+    been taken out of them.
     """
     for dag in of.dags:
         cluster = last_cluster(dag_file(folder, dag.number))
-        if cluster is None or cluster == dag.cluster or dag.state is DagState.PLANNED:
+        if cluster is None or cluster == dag.cluster:
+            continue
+        if of.shared and (found := dag_in(folder, dag.number, ledger.id)):
+            for calibration in found.taken_out.keys() - ledger.dags.taken_out(dag.id):
+                made = found.taken_out[calibration]
+                ledger.dags.take_out(dag.id, calibration, made=made)
+        if dag.state is DagState.PLANNED:
             continue
         if not dag.in_flight:
             ledger.dags.plan_rescue(dag.id, {})

@@ -30,6 +30,7 @@ from condorloop.rundir.layout import (
     RUN_END,
     RUN_START,
     alcareco_job,
+    dag_dir,
     dag_file,
     made_in,
     run_dir,
@@ -237,6 +238,13 @@ def found_in(folder: Path, owner: str | None) -> list[FoundDag]:
     manifests = filter(_is_ours, folder.glob(f"dag*/{MANIFEST}"))
     found = [f for f in map(_found, manifests) if f and f.owner == owner]
     return sorted(found, key=lambda f: f.plan.number)
+
+
+def dag_in(folder: Path, number: int, owner: str | None) -> FoundDag | None:
+    """Read one DAG of the ledger `owner` in a run directory; None if it cannot be taken up."""
+    manifest = dag_dir(folder, number) / MANIFEST
+    found = _found(manifest) if manifest.exists() and _is_ours(manifest) else None
+    return found if found and found.owner == owner else None
 
 
 def _is_ours(manifest: Path) -> bool:

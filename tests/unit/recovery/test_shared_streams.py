@@ -65,10 +65,14 @@ class Place:
         if cluster:
             log = file.with_name(f"{file.name}.dagman.log")
             log.write_text(f"000 ({cluster}.000.000) 2026-09-21 14:13:20 Job submitted\n...\n")
-        return DagContext(file.parent, Manifest.read(file.parent / MANIFEST))
+        return self.dag(plan.number)
 
     def batch(self, number=0, cluster=17, **options):
         return self.write(shared_batch(self.config, number, **options), cluster)
+
+    def dag(self, number):
+        made = self.runs / f"dag{number:03d}"
+        return DagContext(made, Manifest.read(made / MANIFEST))
 
     def harvest(self, name, number, **options):
         return self.write(plan_harvest(EXPRESS, name, number), **options)
@@ -321,6 +325,35 @@ def test_a_dag_that_was_submitted_once_more_is_followed_once(place, caplog):
     with place.opened() as ledger:
         assert [d.cluster for d in reconstruction(ledger).dags] == [20]
     assert caplog.text.count("was submitted as 20") == 1
+
+
+@pytest.mark.parametrize("cluster", [17, None])
+def test_who_was_taken_out_of_a_dag_since_is_known_to_an_older_ledger(place, cluster):
+    dag = place.batch(cluster=20)
+    with Ledger(place.path, "ledger") as ledger:
+        place.latch(ledger, *SHARING)
+        place.known(ledger, dag, cluster)
+    renew(place.renderer, EXPRESS, 0, {}, without=[COMBINED])
+    with place.opened() as ledger:
+        [found] = reconstruction(ledger).dags
+        assert ledger.dags.taken_out(found.id) == {COMBINED}
+        unfinished = {n.name for n in ledger.dags.unfinished_nodes(found.id)}
+        assert f"HARVEST_{GAINS}" in unfinished
+        assert f"HARVEST_{COMBINED}" not in unfinished
+        ledger.dags.node_done(found.id, "ALCA_0000", Lumis.span(1, 5), 100, LATER)
+        unharvested = {n: list(c.unharvested) for n, c in campaigns(ledger).items()}
+        assert unharvested == {ALI: [0], GAINS: [0], COMBINED: []}
+
+
+def test_who_joined_long_ago_is_closed_by_what_it_has(place):
+    with Ledger(place.path, "ledger") as ledger:
+        place.latch(ledger, ALI, COMBINED)
+        place.known(ledger, place.batch(made_for=SHARING, harvested_for=(ALI, COMBINED)))
+    assert shared_alca(place.dag(0)) == 0
+    place.harvest(GAINS, 1, cluster=18)
+    place.harvested(GAINS, 1)
+    with place.opened(LONG_AFTER) as ledger:
+        assert campaigns(ledger)[GAINS].state is CampaignState.COMPLETE
 
 
 def test_who_holds_uploads_of_a_calibration_holds_no_others(place):
