@@ -1,6 +1,7 @@
 """A ledger that is lost or older is rebuilt where calibrations share a stream."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -201,6 +202,16 @@ def test_without_its_configuration_a_campaign_is_of_the_stream_that_harvests_for
     place.batch()
     with place.opened() as ledger:
         assert reconstruction(ledger).key == EXPRESS
+
+
+def test_batches_are_made_for_those_that_match_the_run_when_oms_has_told_of_it_again(place):
+    place.batch()
+    with place.opened() as ledger:
+        ledger.campaigns.update_runs([RUN])
+        of = reconstruction(ledger)
+        assert (of.fill_type, of.l1_hlt_mode) == (RUN.fill_type, RUN.l1_hlt_mode)
+        ledger.campaigns.update_runs([replace(RUN, l1_hlt_mode="cosmics2026")])
+        assert reconstruction(ledger).l1_hlt_mode == RUN.l1_hlt_mode
 
 
 def test_what_is_in_the_database_is_known_for_each_calibration(place):
