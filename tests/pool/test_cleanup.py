@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from condorloop.cycle.cleaner import Cleaner, going, inventories
-from condorloop.ledger.store import Ledger
+from condorloop.ledger.store import Ledger, LedgerReader
 from condorloop.model.enums import Artifact, CampaignState
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import run_dir
@@ -57,6 +57,12 @@ def lose_ledger(loop, closed):
         lambda: loop.status().get("pid") == submitter.pid and loop.closed() == closed,
         lambda: submitter.poll() is None,
     )
+
+
+def is_busy(loop):
+    """Whether a DAG of a closed campaign is still in the queue."""
+    with LedgerReader(loop.work_dir / "condorloop.db") as ledger:
+        return any(settled.busy for settled in ledger.retention.settled())
 
 
 def files_of(loop):
@@ -114,11 +120,13 @@ def test_a_shared_stream_is_cleaned_up_once_and_rebuilt_without_running_again(
         calibrations.write(loop.calibrations, SHARING)
         loop.play(run_of(SHARED_RUN, [*SHARING], lumisections=24))
         loop.run_until_closed(len(SHARING))
+        loop.run_until(lambda: not is_busy(loop))
         assert loop.states() == dict.fromkeys(SHARING, CampaignState.COMPLETE)
         config, later = loop.config(), time.time() + LATER
         with Ledger(loop.work_dir / "condorloop.db") as ledger:
             found = list(inventories(config, ledger, later))
             assert [each.key.name for each in found] == [*SHARING, "Express"]
+            assert going(found).files
             assert Cleaner(ledger).clean(config, later, 10_000) == (going(found), True)
             *_, stream = inventories(config, ledger, later)
         assert set(stream.leavings) == {Artifact.RUNS}
