@@ -141,10 +141,14 @@ class Retention(Section):
 
     Files of a campaign that is open or inside its window are kept, and so are files that a queued
     DAG reads. Payloads, upload records, witnesses and manifests stay as long as the run directory.
+    Of what calibrations share, the longest of their times counts, after the last campaign was
+    closed, and the run directory of the stream is deleted with the last of theirs.
     """
 
     reco: Age | None = None
-    """RECO files whose lumisections are all in an uploaded payload."""
+    """RECO files whose lumisections are all in an uploaded payload; in a shared stream, RECO files
+    whose ALCARECO is complete.
+    """
     alcareco: Age | None = None
     """ALCARECO files; without them nothing can be harvested again."""
     logs: Age | None = None

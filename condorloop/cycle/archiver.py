@@ -63,9 +63,11 @@ class Archiver:
 
     def _is_needed(self, config: Config, run: int) -> bool:
         """Whether cleaning up has still to ask which RECO of a run a payload covers."""
-        for settled in self._ledger.retention.settled(run):
-            calibration = config.calibrations.get(settled.key.calibration)
-            goes = calibration is not None and calibration.retention.reco is not None
+        queries = self._ledger.retention
+        for settled in queries.settled(run):
+            sharing = queries.of_reconstruction(settled.reconstruction_id)
+            configured = (config.calibrations.get(each.key.calibration) for each in sharing)
+            goes = any(c is not None and c.retention.reco is not None for c in configured)
             if goes and Artifact.RECO not in settled.cleaned:
                 return True
         return False

@@ -28,7 +28,7 @@ from condorloop.model.campaign import (
 from condorloop.model.enums import UploadOutcome
 from condorloop.model.queue import QueuedDag
 from condorloop.model.service import Service
-from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name
+from condorloop.rundir.layout import ASK_AGAIN, dag_file, harvest_name, made_in
 from condorloop.rundir.records.manifest import Manifest
 from condorloop.rundir.work_dir import check_dag
 from condorloop.runtime.logs import say
@@ -131,7 +131,11 @@ class Launcher:
         key = campaign.reconstruction
         runs = self.renderer.run_dir(key)
         known = self._ledger.dags.next_numbers(campaign.reconstruction_id)
-        dag, batch, job = free_numbers(runs, *known)
+        calibrations = self.renderer.config.calibrations.values()
+        sharing = {campaign.key.calibration}
+        sharing |= {c.name for c in calibrations if c.stream_name == key.stream}
+        harvests = [made_in(runs, name) for name in sharing] if campaign.shares else []
+        dag, batch, job = free_numbers(runs, *known, made_in=harvests)
         in_queue = (d.number for d in queued if d.made_from == key)
         return max(dag, 1 + max(in_queue, default=-1)), batch, job
 

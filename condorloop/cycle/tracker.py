@@ -162,8 +162,8 @@ class Tracker:
 
     def _is_deleted(self, of: Reconstruction) -> bool:
         """Whether a person has deleted the run directory of DAGs; retention has not."""
-        campaign = of.campaigns[0]
-        if not campaign.dag_count or Artifact.RUNS in campaign.cleaned:
+        removed = all(Artifact.RUNS in campaign.cleaned for campaign in of.campaigns)
+        if not of.campaigns[0].dag_count or removed:
             return False
         return not (self._renderer.run_dir(of.key) / RUN_START).exists()
 

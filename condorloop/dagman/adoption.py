@@ -80,24 +80,30 @@ def source_name(number: int, alcareco: str) -> str:
     return str(dag_dir(Path(), number) / alcareco)
 
 
-def free_numbers(runs: Path, dag: int, batch: int, job: int) -> tuple[int, int, int]:
+def free_numbers(
+    runs: Path, dag: int, batch: int, job: int, made_in: Iterable[Path] = ()
+) -> tuple[int, int, int]:
     """The DAG, batch and ALCARECO numbers to give, from these on, that nothing on the disk has.
 
     What a DAG that the ledger does not know is going to make has its number, too.
+
+    Parameters
+    ----------
+    made_in
+        The other run directories in which HARVEST nodes leave what they make.
 
     Raises
     ------
     OSError
         The run directory cannot be read.
     """
-    if not runs.is_dir():
-        return dag, batch, job
-    names = [path.name for path in runs.iterdir()]
+    names = [path.name for path in runs.iterdir()] if runs.is_dir() else []
     for number in _numbers(_DAG, names):
         if number >= dag:
             names += _outputs(Manifest.find(dag_dir(runs, number) / MANIFEST))
+    harvests = [path.name for folder in made_in for path in folder.glob("harvestJob*")]
     return (
-        _after(dag, _numbers(_TAKEN, names)),
+        _after(dag, _numbers(_TAKEN, [*names, *harvests])),
         _after(batch, _numbers(_RECO, names)),
         _after(job, _numbers(_ALCARECO, names)),
     )

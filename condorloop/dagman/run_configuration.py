@@ -99,6 +99,19 @@ def recipe_in(runs: Path) -> Recipe | None:
     return Recipe.of(parameters, calibration)
 
 
+def stream_in(runs: Path) -> str | None:
+    """Tell the stream that a run was latched with; empty if it is the calibration's own.
+
+    None if no configuration is there that can be read.
+    """
+    try:
+        data, _ = read_yaml((runs / CONFIGURATION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    calibration = data.get("calibration") if isinstance(data, dict) else None
+    return str(calibration.get("stream", "")) if isinstance(calibration, dict) else None
+
+
 def _text(config: Config, name: str, run: int, templates: Mapping[str, str]) -> str:
     site = config.site
     told: dict[str, Any] = {

@@ -63,7 +63,7 @@ _LETS_SLASH_TMP = re.compile(r"^\s*DAGMAN_AVOID_SLASH_TMP\s*=\s*False\s*$", re.I
 def examinations(config: Config) -> list[Examination]:
     """Say what to look at."""
     work_dir = config.site.work_dir
-    names = tuple(config.calibrations)
+    names = (*config.calibrations, *config.shared_streams)
     path = shlex.quote(str(work_dir))
     remedy = f"ls -ld {path}; df -hT {path}"
     return [
@@ -99,7 +99,7 @@ def judge_space(space: DiskSpace, work_dir: Path) -> Check:
     return (stops if space.room is Room.NONE else warning)("space", str(space), remedy)
 
 
-def _rights(work_dir: Path, calibrations: Iterable[str]) -> Iterator[Check]:
+def _rights(work_dir: Path, folders: Iterable[str]) -> Iterator[Check]:
     there = _nearest(work_dir)
     if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
         make = f"sudo install -d -m 2775 -o $USER {shlex.quote(str(work_dir))}"
@@ -108,7 +108,7 @@ def _rights(work_dir: Path, calibrations: Iterable[str]) -> Iterator[Check]:
     if there != work_dir:
         yield fine("rights", f"{work_dir} is made in {there} at the first start")
         return
-    ours = [LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", LOCK, "status.json", *calibrations]
+    ours = [LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", LOCK, "status.json", *folders]
     locked = [work_dir / name for name in ours if not _may_write(work_dir / name)]
     if locked:
         owner = _owner(locked[0])
@@ -216,7 +216,7 @@ def _script(folder: Path) -> None:
             raise OSError(0, f"a script ended with {done.returncode}: {said}")
 
 
-def _file_system(work_dir: Path, calibrations: Iterable[str]) -> Iterator[Check]:
+def _file_system(work_dir: Path, folders: Iterable[str]) -> Iterator[Check]:
     there = _nearest(work_dir)
     kind = kind_of(there, Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace"))
     if kind in NETWORK_DISKS:
@@ -227,7 +227,7 @@ def _file_system(work_dir: Path, calibrations: Iterable[str]) -> Iterator[Check]
     else:
         yield fine("file system", f"{there} is on {kind}")
     device = there.stat().st_dev
-    elsewhere = [n for n in calibrations if _is_elsewhere(there / n, device)]
+    elsewhere = [n for n in folders if _is_elsewhere(there / n, device)]
     if elsewhere:
         words = f"{', '.join(elsewhere)}: on another disk, whose space is not watched"
         yield warning("one disk", words, f"df {shlex.quote(str(there))}/*")

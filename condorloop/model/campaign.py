@@ -510,8 +510,9 @@ class ClosedCampaign:
     """What is known of a campaign whose files may go; times are seconds since the epoch.
 
     `closed_at` is when it came into its state, `window_from` from when its window counts. `busy`
-    says that a DAG of it is in flight.
-    `cleaned` is what was removed already, `begun` what is being removed.
+    says that a DAG of its reconstruction is in flight.
+    `cleaned` is what was removed already, `begun` what is being removed. `stream` is the one that
+    it is made from; its own, of its own name, if empty.
     """
 
     id: int
@@ -524,3 +525,14 @@ class ClosedCampaign:
     busy: bool
     cleaned: frozenset[Artifact] = frozenset()
     begun: frozenset[Artifact] = frozenset()
+    stream: str = ""
+
+    @property
+    def reconstruction(self) -> ReconstructionKey:
+        """What it is made from."""
+        return ReconstructionKey(self.stream or self.key.calibration, self.key.run)
+
+    @property
+    def shares(self) -> bool:
+        """Whether its stream may have other calibrations, too."""
+        return self.stream not in ("", self.key.calibration)

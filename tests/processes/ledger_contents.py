@@ -102,7 +102,7 @@ def _campaign(ledger, campaign):
         "campaign": campaign,
         "summary": ledger.status.summary(campaign.id),
         "processed": ledger.campaigns.processed(campaign.id),
-        "outline": ledger.dags.outline(mine),
+        "outline": ledger.dags.outline(mine, campaign.id),
         "unused": ledger.retries.unused(mine),
         "next": ledger.dags.next_numbers(mine),
         "uploads": ledger.uploads.of(campaign.id),

@@ -263,7 +263,7 @@ def read_all(ledger):
     for settled in ledger.retention.settled(also_open=True):
         ledger.retention.covered_reco(settled)
     for campaign in ledger.campaigns.with_work({}):
-        ledger.dags.outline(campaign.reconstruction_id)
+        ledger.dags.outline(campaign.reconstruction_id, campaign.id)
         ledger.campaigns.processed(campaign.id)
         ledger.dags.next_numbers(campaign.reconstruction_id)
         ledger.retries.unused(campaign.reconstruction_id)

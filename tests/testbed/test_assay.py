@@ -8,9 +8,13 @@ import pytest
 
 from condorloop import config
 from condorloop.model.lumis import Lumis
+from condorloop.rundir.durable import write_json
+from condorloop.rundir.layout import HARVEST_RECORD, UPLOAD_RECORD, run_dir
 from condorloop.testbed.conditions import sqlite_file
 from condorloop.testbed.truth import Truth
-from condorloop.testbed.verify import assay
+from condorloop.testbed.verify import Verdict, assay
+from tests.unit.express import STREAM
+from tests.unit.shared_examples import GAINS, SHARING, shared_alca, shared_config, shared_dag
 
 RUN = 398600
 [ECAL] = [c for c in config.shipped_calibrations() if c.name == "EcalPedestals"]
@@ -178,3 +182,42 @@ def test_files_of_a_run_that_came_after_a_younger_one_may_be_in_no_payload(tmp_p
     assert not any(files in fault for fault in played.judged(RUN))
     assert played.faults(RUN) == []
     assert any(files in fault for fault in played.judged(RUN + 1))
+
+
+def test_what_calibrations_share_is_looked_for_in_the_directory_of_their_stream(
+    tmp_path: Path,
+) -> None:
+    """RECO and ALCA are there, and a harvest with its upload in that of its calibration."""
+    loaded, dag = shared_config(tmp_path), shared_dag(tmp_path)
+    calibration = loaded.calibrations[GAINS]
+    stream = loaded.stream(STREAM, SHARING).model_copy(update={"file_in_path": "/eos/cms"})
+    [raw] = dag.manifest.files
+    row: dict[str, Any] = {"path": raw.path, "run": RUN, "stream": STREAM, "ls": str(raw.lumis)}
+    row |= {"time": 1000.0, "fault": None, "good": True}
+    (tmp_path / "appeared.jsonl").write_text(json.dumps(row) + "\n")
+    database = tmp_path / "conditions" / "conditions.db"
+    database.parent.mkdir()
+    [tag] = calibration.harvest.records[0].tags
+    sqlite_file.write(database, tag, "Run", "SiStripApvGain", "any", [])
+
+    def judged() -> Verdict:
+        return assay(tmp_path, calibration, stream, RUN, Truth(), loaded.site.work_dir)
+
+    unread = f"{raw.path} is in 0 RECO nodes that succeeded"
+    assert unread in judged().faults
+    assert shared_alca(dag) == 0
+    assert unread not in judged().faults
+    assert (judged().uploads, judged().latencies) == (0, ())
+    harvest = run_dir(loaded.site.work_dir, GAINS, RUN) / "harvestJob000"
+    harvest.mkdir()
+    made: dict[str, Any] = {
+        "dag_id": dag.manifest.id,
+        "inputs": ["apJob000"],
+        "left_out": [],
+        "lumis": str(raw.lumis),
+    }
+    made |= {"lacking": "", "events": 100, "iovs": [], "time": 1050.0}
+    write_json(harvest / HARVEST_RECORD, made)
+    answer = {"outcome": "uploaded", "answer": "", "time": 1060.0, "unanswered": False}
+    write_json(harvest / UPLOAD_RECORD, answer)
+    assert (judged().uploads, judged().latencies) == (1, (60.0,))

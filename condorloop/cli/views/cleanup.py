@@ -31,14 +31,21 @@ def cleanup_view(
     """Lay out what there is of each campaign, what goes now, and when the rest goes."""
     columns: list[Column[Inventory]] = [
         Column("run", lambda each: text(str(each.key.run))),
-        Column("calibration", lambda each: text(each.key.calibration)),
-        Column("state", lambda each: text(each.state, CAMPAIGN_STYLES[each.state]), 2),
+        Column("calibration", lambda each: text(each.key.name)),
+        Column("state", _state, 2),
         Column("closed", lambda each: text(_closed(each, now)), 1),
         *(_column(kept, now) for kept in Artifact),
     ]
     table = FittingTable(found, columns)
     sums = [f"goes now: {going(found)}"] + ([f"disk: {space}"] if space else [])
     return Group(table, text("; ".join(sums)), *([text(KEEPS_ALL)] if keeps_all else []))
+
+
+def _state(each: Inventory) -> Text:
+    """The state of a campaign; of the run directory of a shared stream that it is one."""
+    if each.state is None:
+        return text("stream", "dim")
+    return text(each.state, CAMPAIGN_STYLES[each.state])
 
 
 def _closed(each: Inventory, now: float) -> str:

@@ -83,6 +83,16 @@ class CampaignQueries:
         rows = self._db.rows("SELECT calibration, run, window_from FROM campaign")
         return {CampaignKey(r["calibration"], r["run"]): r["window_from"] for r in rows}
 
+    def made_from(self) -> dict[CampaignKey, ReconstructionKey]:
+        """The reconstruction of each campaign that was ever latched."""
+        return {
+            CampaignKey(r["calibration"], r["run"]): ReconstructionKey(r["stream"], r["run"])
+            for r in self._db.rows(
+                "SELECT calibration, stream, campaign.run AS run FROM campaign"
+                " JOIN reconstruction ON reconstruction.id = reconstruction_id"
+            )
+        }
+
     def first_start(self, since: float) -> float | None:
         """When the first run began that has an open campaign, or a window from `since` or later."""
         rows = self._db.rows(

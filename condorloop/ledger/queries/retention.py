@@ -29,16 +29,27 @@ class RetentionQueries:
         also_open
             Give open ones, too.
         """
-        rows = self._db.rows(
-            "SELECT *, reconstruction_id IN"
-            " (SELECT reconstruction_id FROM dag WHERE state IN ('planned', 'active'))"
-            f" AS busy FROM campaign WHERE {'run = ?1' if run else '?1 = 0'}"
+        return self._closed(
+            f"{'campaign.run = ?1' if run else '?1 = 0'}"
             " AND (?2 OR state NOT IN ('active', 'closing')) AND NOT EXISTS (SELECT 1"
             " FROM campaign_cleaned WHERE campaign_id = campaign.id AND artifact = ?3"
-            " AND begun = 0) ORDER BY run, calibration",
+            " AND begun = 0)",
             run,
             also_open,
             Artifact.RUNS,
+        )
+
+    def of_reconstruction(self, reconstruction_id: int) -> list[ClosedCampaign]:
+        """All campaigns of a reconstruction, open or not."""
+        return self._closed("reconstruction_id = ?", reconstruction_id)
+
+    def _closed(self, which: str, *given: object) -> list[ClosedCampaign]:
+        rows = self._db.rows(
+            "SELECT campaign.*, stream, reconstruction_id IN"
+            " (SELECT reconstruction_id FROM dag WHERE state IN ('planned', 'active')) AS busy"
+            " FROM campaign JOIN reconstruction ON reconstruction.id = reconstruction_id"
+            f" WHERE {which} ORDER BY campaign.run, calibration",
+            *given,
         )
         cleaned = {r["id"]: self._campaigns.cleaned(r["id"]) for r in rows}
         return [
@@ -53,9 +64,24 @@ class RetentionQueries:
                 busy=bool(r["busy"]),
                 cleaned=frozenset(a for a, begun in cleaned[r["id"]].items() if not begun),
                 begun=frozenset(a for a, begun in cleaned[r["id"]].items() if begun),
+                stream=r["stream"],
             )
             for r in rows
         ]
+
+    def made_reco(self, reconstruction_id: int) -> list[tuple[str, str]]:
+        """The names of a reconstruction's RECO files of which the ALCARECO was made.
+
+        Each with the witness of the ALCARECO.
+        """
+        rows = self._db.rows(
+            "SELECT reco.output, alca.witness FROM node AS reco JOIN node AS alca"
+            " ON alca.dag_id = reco.dag_id AND alca.name = reco.child"
+            " WHERE reco.reconstruction_id = ? AND reco.kind = 'RECO' AND reco.state = 'done'"
+            " AND alca.state = 'done'",
+            reconstruction_id,
+        )
+        return [(f"{row['output']}.root", row["witness"]) for row in rows]
 
     def covered_reco(self, settled: ClosedCampaign) -> list[str]:
         """The names of a campaign's RECO files that went into a payload which was uploaded.

@@ -99,7 +99,8 @@ class Campaigns(CampaignQueries):
         """Take over what OMS says of runs that have campaigns.
 
         A last LS or a fill that it does not tell is not known now, and what was known stands. No
-        end time is an answer: the run is being taken.
+        end time is an answer: the run is being taken. A reconstruction of a ledger that was rebuilt
+        learns the fill type and the mode of its run.
         """
         told = list(runs)
         with self._db.transaction():
@@ -108,6 +109,12 @@ class Campaigns(CampaignQueries):
                 " fill = COALESCE(?3, fill) WHERE run = ?4 AND (run_end IS NOT ?1"
                 " OR last_ls IS NOT COALESCE(?2, last_ls) OR fill IS NOT COALESCE(?3, fill))",
                 [(r.end, r.last_ls, r.fill, r.number) for r in told],
+            )
+            self._db.executemany(
+                "UPDATE reconstruction SET fill_type = ?1, l1_hlt_mode = ?2"
+                " WHERE run = ?3 AND fill_type IS NULL AND l1_hlt_mode IS NULL"
+                " AND COALESCE(?1, ?2) IS NOT NULL",
+                [(r.fill_type, r.l1_hlt_mode, r.number) for r in told],
             )
             numbers = ", ".join(str(r.number) for r in told)
             self._move_windows(f"campaign.run IN ({numbers}) AND by_lumi = 1")

@@ -6,6 +6,7 @@ decides nothing. Every method is one transaction.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple
 
@@ -126,10 +127,17 @@ class Dags(DagQueries):
             (dag_id,),
         )
 
-    def take_out(self, dag_id: int, calibration: str) -> None:
+    def take_out(
+        self, dag_id: int, calibration: str, *, made: Collection[str] | None = None
+    ) -> None:
         """Write down that a DAG makes nothing any more for one of the calibrations that share it.
 
         What its ALCA nodes have made for it before stays.
+
+        Parameters
+        ----------
+        made
+            The ALCA nodes that have; None for those that are done.
         """
         with self._db.transaction():
             self._db.execute(
@@ -144,8 +152,10 @@ class Dags(DagQueries):
             )
             self._db.execute(
                 "DELETE FROM alcareco WHERE campaign_id = ?1 AND dag_id = ?2 AND node IN"
-                " (SELECT name FROM node WHERE dag_id = ?2 AND kind = 'ALCA' AND state <> 'done')",
-                (campaign_id, dag_id),
+                " (SELECT name FROM node WHERE dag_id = ?2 AND kind = 'ALCA' AND CASE"
+                " WHEN ?3 IS NULL THEN state <> 'done'"
+                " ELSE name NOT IN (SELECT value FROM json_each(?3)) END)",
+                (campaign_id, dag_id, None if made is None else json.dumps(list(made))),
             )
             theirs = self._db.rows(
                 "SELECT name FROM node WHERE dag_id = ? AND campaign_id = ? AND state <> 'done'",

@@ -6,14 +6,16 @@ from condorloop.cycle.launcher import Launcher
 from condorloop.cycle.settings import Settings
 from condorloop.dagman.schedd.client import ScheddUnavailable
 from condorloop.ledger.store import Ledger
-from condorloop.model.campaign import Batch
+from condorloop.model.campaign import Batch, CampaignKey
 from condorloop.model.enums import DagState
 from condorloop.runtime.ownership import Untrusted
 from condorloop.runtime.shutdown import Shutdown
 from condorloop.runtime.wakeup import Wakeup
 from tests.unit.dag_plans import own_batch
 from tests.unit.examples import KEY, RUN, START, config, raw_file
+from tests.unit.express import STREAM
 from tests.unit.runtime.accounts_of_others import STRANGER, give, needs_root
+from tests.unit.shared_examples import ALI, GAINS, shared_config
 
 
 class Choosy:
@@ -134,3 +136,16 @@ def test_no_dag_is_written_into_a_run_directory_of_another_account(site):
         site.submit(0)
     assert list(runs.iterdir()) == []
     assert site.dags == ()
+
+
+def test_a_number_is_free_if_no_calibration_of_the_stream_has_a_harvest_of_it(tmp_path):
+    """The directory of the DAG that made it is gone, and the ledger does not know it."""
+    shared = shared_config(tmp_path)
+    shared.site.work_dir.mkdir()
+    with Ledger(shared.site.work_dir / "condorloop.db", "ledger") as ledger:
+        ledger.campaigns.latch(CampaignKey(ALI, RUN.number), "/eos", RUN, "", START, stream=STREAM)
+        launcher = Launcher(ledger, Settings(shared, "ledger"), Choosy(), Shutdown(Wakeup()))
+        made = launcher.renderer.run_dir(CampaignKey(GAINS, RUN.number)) / "harvestJob003"
+        made.mkdir(parents=True)
+        [campaign] = ledger.campaigns.of_run(RUN.number, ALI)
+        assert launcher.next_numbers(campaign, []) == (4, 0, 0)

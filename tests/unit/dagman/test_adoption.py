@@ -170,6 +170,15 @@ def test_numbers_that_nothing_on_the_disk_has_are_given(tmp_path):
     assert free_numbers(runs, 1, 1, 1) == (7, 8, 11)
 
 
+def test_the_number_of_a_harvest_in_the_directory_of_a_calibration_is_not_given_again(tmp_path):
+    """The DAG that made it is gone from the directory of the stream that calibrations share."""
+    runs, made_in = tmp_path / "Express" / "run398600", tmp_path / "SiPixelLA" / "run398600"
+    (made_in / "harvestJob004").mkdir(parents=True)
+    assert free_numbers(runs, 1, 1, 1, [made_in]) == (5, 1, 1)
+    (runs / "dag002").mkdir(parents=True)
+    assert free_numbers(runs, 1, 1, 1, [made_in]) == (5, 1, 1)
+
+
 def test_numbers_that_an_unknown_dag_is_going_to_use_are_not_given(tmp_path):
     dag = make_dag(tmp_path, number=4, first_job=12)
     assert free_numbers(dag.run_dir, 1, 1, 1) == (5, 5, 13)

@@ -22,19 +22,23 @@ V26 = "$CondorVersion: 26.0.1 2027-01-06 BuildID: 9 $"
 V23 = "$CondorVersion: 23.9.6 2024-08-09 $"
 
 
-def looked(folder, *calibrations):
+def looked(folder, *calibrations, streams=()):
     """All that is found on a work_dir, by name; and it is as it was before."""
     before = sorted(folder.rglob("*"))
-    looks = work_dir.examinations(config_at(folder, calibrations))
+    looks = work_dir.examinations(config_at(folder, calibrations, streams))
     found = {check.name: check for e in looks if e.name != "space" for check in e.look()}
     assert sorted(folder.rglob("*")) == before
     return found
 
 
-def config_at(folder, calibrations=()):
+def config_at(folder, calibrations=(), streams=()):
     """A configuration with this work_dir."""
     site = SimpleNamespace(work_dir=folder)
-    return SimpleNamespace(site=site, calibrations=dict.fromkeys(calibrations))
+    return SimpleNamespace(
+        site=site,
+        calibrations=dict.fromkeys(calibrations),
+        shared_streams=dict.fromkeys(streams),
+    )
 
 
 def test_a_work_dir_that_can_do_all_is_fine(tmp_path):
@@ -156,6 +160,15 @@ def test_a_network_disk_and_a_calibration_elsewhere_are_told(tmp_path, monkeypat
     assert found["file system"].verdict is Verdict.WARNING
     assert found["one disk"].verdict is Verdict.WARNING
     assert found["one disk"].words.startswith("BeamSpot: on another disk")
+
+
+def test_the_folder_of_a_stream_that_calibrations_share_is_looked_at_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(work_dir, "_is_elsewhere", lambda path, device: path.name == "Express")
+    monkeypatch.setattr(work_dir, "_may_write", lambda path: path.name != "Express")
+    found = looked(tmp_path, "SiPixelLA", streams=["Express"])
+    assert found["one disk"].words.startswith("Express: on another disk")
+    assert found["rights"].verdict is Verdict.STOPS
+    assert found["rights"].words.startswith("Express: of ")
 
 
 def test_below_tmp_the_dags_own_settings_let_dagman_write_its_logs():

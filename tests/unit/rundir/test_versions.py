@@ -35,6 +35,7 @@ from condorloop.rundir.records.manifest import Manifest, UploadMetadata
 from condorloop.rundir.records.upload import UploadResult, YoungestRuns
 from condorloop.rundir.records.witness import Witness
 from condorloop.services.conditions import UploadAnswer
+from tests.unit.dag_plans import RECONSTRUCTION
 from tests.unit.node_examples import ROOT, leave_harvest, payload, root_bytes
 from tests.unit.rundir import story_of_a_run
 from tests.unit.rundir.story_of_a_run import TAG, UPLOADED, answering
@@ -187,11 +188,11 @@ def test_a_dag_of_the_first_release_is_ended_by_this_one(runs, script):
 
 @pytest.mark.parametrize("runs", [BEFORE, "0.1.0"], indirect=True)
 def test_a_lost_ledger_is_rebuilt_from_what_a_version_before_has_written(runs):
-    found = remains_in(KEY, runs, "ledger")
+    found = remains_in(RECONSTRUCTION, runs, "ledger")
     numbers = [int(path.parent.name[3:]) for path in sorted(runs.glob(f"dag*/{MANIFEST}"))]
     assert [each.plan.number for each in found.dags] == numbers
     assert {file.path for file in found.files.values()} >= {"/eos/cms/f0000.root"}
-    assert found.uploaded == (EMPTY, 0)
+    assert found.uploaded(KEY.calibration) == (EMPTY, 0)
 
 
 @pytest.mark.parametrize("runs", [BEFORE, "0.1.0"], indirect=True)
