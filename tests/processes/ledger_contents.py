@@ -16,30 +16,39 @@ from condorloop.model.lumis import Lumis
 
 FOLDER = Path(__file__).parent
 YOUNGER = (
+    "again",
     "by_lumi",
     "serve_by",
     "cause",
     "confirmed",
     "contradictions",
     "copies",
+    "culprits",
     "decision",
     "destinations",
     "harvest_again",
     "held_for",
     "in_pieces",
     "kept_recipe",
+    "made",
+    "made_for",
     "no_payload",
+    "not_made",
     "odd_changes",
+    "of",
     "older_open",
     "only_uploads",
     "origin",
+    "part",
     "pieces",
     "present_recipe",
     "reconstruction_id",
+    "reprocess",
     "requests",
     "restored",
     "send_again",
     "sends",
+    "taken_out",
     "unconfirmed",
     "unnamed",
     "unnamed_tags",
@@ -47,6 +56,16 @@ YOUNGER = (
     "uploads_held_by",
 )
 """What no ledger of version 5 could tell."""
+
+YOUNGER_OF = {
+    "Campaign": ("stream",),
+    "CampaignStatus": ("stream",),
+    "ClosedCampaign": ("stream",),
+    "Dag": ("calibration",),
+    "DagStory": ("stream",),
+    "PlannedNode": ("calibration",),
+}
+"""What of these it could not tell, though it told something of that name of others."""
 
 
 def filled(path, name):
@@ -126,7 +145,8 @@ def plain(value):
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value):
-        named = (f.name for f in fields(value) if f.name not in YOUNGER)
+        younger = (*YOUNGER, *YOUNGER_OF.get(type(value).__name__, ()))
+        named = (f.name for f in fields(value) if f.name not in younger)
         return {name: plain(getattr(value, name)) for name in named}
     if hasattr(value, "items"):
         return dict(sorted((_word(k), plain(v)) for k, v in value.items()))
