@@ -38,7 +38,8 @@ def choose_inputs(dag: DagContext, name: str = NodeKind.HARVEST) -> list[str]:
     """
     dag = dag.at(name)
     folder = dag.inputs_dir / INPUT_FILES
-    dag.inputs_dir.mkdir(exist_ok=True)
+    if not dag.inputs_dir.is_dir():
+        dag.inputs_dir.mkdir()
     dag.set_aside(dag.directory / name)
     if folder.exists():
         shutil.rmtree(folder)
