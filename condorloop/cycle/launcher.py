@@ -205,12 +205,11 @@ class Launcher:
         self._submit(about, key, dag.id, dag.number, dag.label, now)
 
     def _renderer_of(self, reconstruction: Reconstruction, dag: Dag) -> Renderer | None:
-        """What writes a DAG anew; None if not all that it works for is configured."""
-        wanted = self._ledger.dags.calibrations(dag.id)
-        if not wanted or not wanted <= self.renderer.config.calibrations.keys():
-            return None
+        """What writes a DAG anew; None if nothing that it works for is configured."""
         run = reconstruction.key.run
-        return self._settings.renderer_for(CampaignKey(name, run) for name in sorted(wanted))
+        wanted = self._ledger.dags.calibrations(dag.id) & self.renderer.config.calibrations.keys()
+        keys = [CampaignKey(name, run) for name in sorted(wanted)]
+        return self._settings.renderer_for(keys) if keys else None
 
     def _submit(
         self,
