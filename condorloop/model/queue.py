@@ -94,8 +94,9 @@ class Queued:
 class JobSelector:
     """Which jobs of a DAG in the queue are meant: its DAGMan, or those of its nodes.
 
-    `node` None means all nodes, and an empty `calibration` those of all calibrations; without
-    `running` only those that wait to be run.
+    `node` None means all nodes, and an empty `calibration` those of all calibrations; with `shared`
+    those of none: RECO and ALCA of a stream that several share. Without `running` only those that
+    wait to be run.
     """
 
     dag_id: str
@@ -103,6 +104,7 @@ class JobSelector:
     node: str | None = None
     running: bool = False
     calibration: str = ""
+    shared: bool = False
 
 
 HELD_BY_PERSON = 1

@@ -61,18 +61,22 @@ def jobs_meant(
 ) -> list[JobSelector]:
     """The jobs of a target, DAGMan's first.
 
-    In a batch's DAG that other campaigns share, only the harvest and upload of one; but all of it
-    is held with the last of them that is not held, and released with the first.
+    In a batch's DAG that other campaigns share, only the harvest and upload of one. RECO and ALCA
+    are held with the last of them that is not held, and released with the first; what is others'
+    stays as they want it.
     """
     dag_id = context.dag_id(campaign, target.dag)
     if target.node is not None:
         return [JobSelector(dag_id, node=target.node, running=running)]
     if campaign.shares and target.dag.is_of_all:
+        own = JobSelector(dag_id, running=running, calibration=campaign.key.calibration)
         theirs = context.reconstruction_of(campaign).campaigns
         others = [c for c in theirs if c.id != campaign.id and c.state.open]
-        if any(not c.held_by for c in others) and not release:
-            name = campaign.key.calibration
-            return [JobSelector(dag_id, running=running, calibration=name)]
+        if release:
+            of_all = JobSelector(dag_id, shared=True)
+            return [JobSelector(dag_id, dagman=True), of_all, own]
+        if any(not c.held_by for c in others):
+            return [own]
     return [JobSelector(dag_id, dagman=True), JobSelector(dag_id, running=running)]
 
 

@@ -291,6 +291,8 @@ class Schedd:
         ]
         if jobs.calibration:
             which.append(f"CondorloopCalibration =?= {classad(jobs.calibration)}")
+        if jobs.shared:
+            which.append("CondorloopCalibration =?= undefined")
         if jobs.node is not None:
             which.append(f"DAGNodeName =?= {classad(jobs.node)}")
         return " && ".join(which)
