@@ -204,7 +204,8 @@ def _shared_work(
     if not wanting:
         return []
     lead, calibration = max(wanting, key=lambda each: ends_at(each[0], each[1].closing))
-    lead = replace(lead, dags=tuple(d for d in lead.dags if d.batch is None or d.is_of_all))
+    if lead.shares:  # what is a calibration's alone takes no batch's place
+        lead = replace(lead, dags=tuple(d for d in lead.dags if d.is_of_all))
     if rescues := list(_rescues(now, lead, calibration, [d for d in lead.dags if _shares(d)])):
         return [*rescues]
     if reason := _why_batch(now, lead, calibration):

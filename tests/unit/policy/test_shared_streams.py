@@ -355,3 +355,12 @@ def test_its_alcareco_wait_for_the_harvest_of_what_it_reads_again():
         False,
         True,
     ]
+
+
+def test_harvests_of_one_calibration_take_no_batch_s_place():
+    """However many of them there are, and though it is the one whose window ends last."""
+    slow = [replace(dag(i), batch=None, calibration=NAMES[0]) for i in range(9)]
+    first, *others = everybody(waiting=waiting(3))
+    busy = replace(first, dags=tuple(slow), asked_at=START + HOUR)
+    actions = decided(busy, *others, dags=slow)
+    assert [a.made_for for a in actions if isinstance(a, SubmitBatch)] == [NAMES]
