@@ -64,7 +64,7 @@ def test_a_run_is_made_again_beside_the_loop_and_the_payloads_are_compared(loop)
     assert (again.lumis, again.events) == (made.lumis, made.events)
     manifests = [Manifest.read(f) for f in (folder / ECAL).rglob(MANIFEST)]
     assert {m.global_tag for m in manifests} == {NEW}
-    assert {tag for m in manifests for tag in m.upload.metadata.tags} == {TRIAL}
+    assert {tag for m in manifests for tag in m.settings[ECAL].upload.metadata.tags} == {TRIAL}
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{ECAL} run{RUN}: {CampaignState.COMPLETE}" in done.stdout
     assert f"--diff in-force {harvest / PAYLOAD_DB}" in done.stdout
