@@ -196,5 +196,11 @@ def _text(file: Path) -> str:
 
 
 def _told(manifest: Manifest) -> str:
-    told = {key: value for key, value in manifest.to_json().items() if key not in _NOT_CONFIGURED}
+    told = _configured(manifest.to_json())
+    if "calibrations" in told:
+        told["calibrations"] = {n: _configured(of) for n, of in told["calibrations"].items()}
     return json.dumps(told, indent=1, sort_keys=True)
+
+
+def _configured(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if key not in _NOT_CONFIGURED}

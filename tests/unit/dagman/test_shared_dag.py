@@ -15,6 +15,7 @@ from condorloop.dagman.replan import plan_of
 from condorloop.dagman.rerender import renew
 from condorloop.dagman.written_destination import mods_of
 from condorloop.model.enums import NodeKind
+from condorloop.model.lumis import Lumis
 from condorloop.rundir.durable import read_json
 from condorloop.rundir.layout import MANIFEST, dag_dir, dag_file
 from condorloop.rundir.records.manifest import Manifest
@@ -397,3 +398,11 @@ def test_by_hand_a_stream_gets_one_dag_for_all_of_its_calibrations(renderer, tmp
         [written] = dry_run.render(renderer.config, 398600, tmp_path / "by-hand", print)
     assert written == tmp_path / "by-hand" / STREAM / "run398600/dag000/run398600_dag000.dag"
     assert len(lines(written.read_text(), "JOB HARVEST_")) == len(SHARING)
+
+
+def test_what_the_database_has_is_no_matter_of_configuration(written):
+    told = manifest_of(written)
+    known = {n: replace(own, uploaded=(Lumis.span(1, 3), 5)) for n, own in told.settings.items()}
+    replace(told, settings=known).write(folder_of(written) / MANIFEST)
+    [same] = compare(written.config)
+    assert same.changes == {}
