@@ -334,8 +334,27 @@ class DagOutline:
     nodes: tuple[str, ...]
 
 
+class OfStream:
+    """What is of a campaign, with its `key`, and the `stream` whose ALCARECO it harvests."""
+
+    __slots__ = ()
+
+    key: CampaignKey
+    stream: str
+
+    @property
+    def reconstruction(self) -> ReconstructionKey:
+        """What it is made from."""
+        return ReconstructionKey(self.stream or self.key.calibration, self.key.run)
+
+    @property
+    def shares(self) -> bool:
+        """Whether its stream may have other calibrations, too."""
+        return self.stream not in ("", self.key.calibration)
+
+
 @dataclass(frozen=True, slots=True)
-class Campaign:
+class Campaign(OfStream):
     """What is known of an open campaign; the ledger keeps it, the planner reads it.
 
     Attributes
@@ -431,16 +450,6 @@ class Campaign:
     again: tuple[WaitingFile, ...] = ()
 
     @property
-    def reconstruction(self) -> ReconstructionKey:
-        """What it is made from."""
-        return ReconstructionKey(self.stream or self.key.calibration, self.key.run)
-
-    @property
-    def shares(self) -> bool:
-        """Whether its stream may have other calibrations, too."""
-        return self.stream not in ("", self.key.calibration)
-
-    @property
     def window_from(self) -> float:
         """From when the buffer counts for it."""
         last = last_lumi(self.last_ls, self.seen)
@@ -506,7 +515,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedCampaign:
+class ClosedCampaign(OfStream):
     """What is known of a campaign whose files may go; times are seconds since the epoch.
 
     `closed_at` is when it came into its state, `window_from` from when its window counts. `busy`
@@ -526,13 +535,3 @@ class ClosedCampaign:
     cleaned: frozenset[Artifact] = frozenset()
     begun: frozenset[Artifact] = frozenset()
     stream: str = ""
-
-    @property
-    def reconstruction(self) -> ReconstructionKey:
-        """What it is made from."""
-        return ReconstructionKey(self.stream or self.key.calibration, self.key.run)
-
-    @property
-    def shares(self) -> bool:
-        """Whether its stream may have other calibrations, too."""
-        return self.stream not in ("", self.key.calibration)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from condorloop.ledger.store import LedgerReader
-from condorloop.model.campaign import CampaignKey, ReconstructionKey, window_from
+from condorloop.model.campaign import CampaignKey, OfStream, window_from
 from condorloop.model.enums import CampaignState, DagState, NodeKind, UploadOutcome
 from condorloop.model.jobs import JobRecord
 from condorloop.model.latency import RunTimes
@@ -27,7 +27,7 @@ _IN_FLIGHT = (DagState.PLANNED, DagState.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
-class ReportedCampaign:
+class ReportedCampaign(OfStream):
     """A campaign as a report finds it in the ledger."""
 
     id: int
@@ -43,16 +43,6 @@ class ReportedCampaign:
     by_lumi: bool = False
     destinations: tuple[DestinationReport, ...] = ()
     stream: str = ""
-
-    @property
-    def reconstruction(self) -> ReconstructionKey:
-        """What it is made from."""
-        return ReconstructionKey(self.stream or self.key.calibration, self.key.run)
-
-    @property
-    def shares(self) -> bool:
-        """Whether its stream may have other calibrations, too."""
-        return self.stream not in ("", self.key.calibration)
 
     @property
     def window_from(self) -> float:
