@@ -12,7 +12,8 @@ from pathlib import Path
 
 import uproot
 
-from condorloop.config import shipped_calibrations
+from condorloop.config import shipped_known
+from condorloop.config.stream import Stream
 from condorloop.model.enums import TimeType
 from condorloop.testbed.cmssw.install import install as install_stand_ins
 from condorloop.testbed.conditions import sqlite_file
@@ -90,7 +91,8 @@ def install(folder: Path, work: str = "") -> Path:
     install_stand_ins(folder, sys.executable, folder / "faults")
     with uproot.recreate(folder / "empty.root"):
         pass
-    for calibration in shipped_calibrations():
+    calibrations, _ = shipped_known()
+    for calibration in (c for c in calibrations.values() if isinstance(c, Stream)):
         harvest = calibration.harvest
         file = folder / f"{harvest.cms_driver.step.removeprefix('ALCAHARVEST:')}.db"
         time_type = TimeType.LUMI if calibration.by_lumi else TimeType.RUN

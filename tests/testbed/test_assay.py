@@ -17,8 +17,8 @@ from tests.unit.express import STREAM
 from tests.unit.shared_examples import GAINS, SHARING, shared_alca, shared_config, shared_dag
 
 RUN = 398600
-[ECAL] = [c for c in config.shipped_calibrations() if c.name == "EcalPedestals"]
-[SPOT] = [c for c in config.shipped_calibrations() if c.name == "BeamSpot"]
+CALIBRATIONS, STREAMS = config.shipped_known()
+ECAL, SPOT = CALIBRATIONS["EcalPedestals"], CALIBRATIONS["BeamSpot"]
 TRUTH = Truth(seed=5)
 
 
@@ -32,12 +32,12 @@ def judged(folder: Path, lines: list[dict[str, Any]], in_payload: list[int]) -> 
     payload = json.dumps({"constants": {}, "lumisections": lumis, "run": RUN}).encode()
     [tag] = ECAL.harvest.records[0].tags
     sqlite_file.write(database, tag, "Run", "EcalPedestals", "any", [(RUN, payload)])
-    faults = assay(folder, ECAL, ECAL, RUN, Truth(), folder / "work").faults
+    faults = assay(folder, ECAL, STREAMS[ECAL.name], RUN, Truth(), folder / "work").faults
     return [fault for fault in faults if fault.startswith("LS ")]
 
 
 def line(ls: int, good: bool, fault: str | None = None) -> dict[str, Any]:
-    path = f"{ECAL.raw_path}/000/398/600/00000/{ls}.root"
+    path = f"{STREAMS[ECAL.name].raw_path}/000/398/600/00000/{ls}.root"
     what = {"path": path, "run": RUN, "stream": "TestEnablesEcalHcal", "ls": str(ls)}
     return {**what, "time": float(ls), "fault": fault, "good": good}
 
@@ -77,7 +77,7 @@ class Played:
         [self.tag] = SPOT.harvest.records[0].tags
         rows = [
             {
-                "path": f"{SPOT.raw_path}/000/398/{run % 1000}/00000/{ls}.root",
+                "path": f"{STREAMS[SPOT.name].raw_path}/000/398/{run % 1000}/00000/{ls}.root",
                 "run": run,
                 "stream": "ExpressPhysics",
                 "ls": str(ls),
@@ -118,7 +118,7 @@ class Played:
 
     def judged(self, run: int) -> tuple[str, ...]:
         """All that the assay says, of the run directory too, in which there is nothing."""
-        return assay(self.folder, SPOT, SPOT, run, TRUTH, self.folder / "work").faults
+        return assay(self.folder, SPOT, STREAMS[SPOT.name], run, TRUTH, self.folder / "work").faults
 
 
 def test_a_database_that_is_as_it_must_be_has_no_faults(tmp_path: Path) -> None:
